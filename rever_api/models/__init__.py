@@ -1,0 +1,78 @@
+"""The objects of REVER's Admin API, as pydantic models."""
+
+from rever_api.models.enums import (
+    NOT_RECEIVED,
+    CompensationMethod,
+    PickupRange,
+    ProcessStatus,
+    RefundTiming,
+    ReturnMethod,
+    ReturnStatus,
+    ReviewStatus,
+    ShippingStatus,
+)
+from rever_api.models.inputs import (
+    ExchangeItem,
+    LineQuantity,
+    RefundInput,
+    ReturnInput,
+    ReturnItemInput,
+    ReviewInput,
+    SearchQuery,
+)
+from rever_api.models.logistics import LogisticCustomer, LogisticOrder, LogisticOrderRequest, Shipping
+from rever_api.models.pages import ImportResult, SearchPage, UnreadableProcess
+from rever_api.models.process import (
+    Address,
+    Compensation,
+    ExchangeOrder,
+    LogisticsEntry,
+    Product,
+    Refund,
+    ReturnLineItem,
+    ReturnProcess,
+    Review,
+    Shopper,
+)
+from rever_api.models.settings import Carrier, Ecommerce, EcommerceSettings, RefundSettings, Warehouse
+
+__all__ = [
+    "NOT_RECEIVED",
+    "Address",
+    "Carrier",
+    "Compensation",
+    "CompensationMethod",
+    "Ecommerce",
+    "EcommerceSettings",
+    "ExchangeItem",
+    "ExchangeOrder",
+    "ImportResult",
+    "LineQuantity",
+    "LogisticCustomer",
+    "LogisticOrder",
+    "LogisticOrderRequest",
+    "LogisticsEntry",
+    "PickupRange",
+    "ProcessStatus",
+    "Product",
+    "Refund",
+    "RefundInput",
+    "RefundSettings",
+    "RefundTiming",
+    "ReturnInput",
+    "ReturnItemInput",
+    "ReturnLineItem",
+    "ReturnMethod",
+    "ReturnProcess",
+    "ReturnStatus",
+    "Review",
+    "ReviewInput",
+    "ReviewStatus",
+    "SearchPage",
+    "SearchQuery",
+    "Shipping",
+    "ShippingStatus",
+    "Shopper",
+    "UnreadableProcess",
+    "Warehouse",
+]

@@ -1,0 +1,89 @@
+"""The bodies a caller sends, and the query of a search."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import Field
+
+from rever_api.models.base import ApiModel, Money
+from rever_api.models.enums import (
+    OpenCompensationMethod,
+    OpenReturnMethod,
+    OpenReviewStatus,
+)
+from rever_api.models.process import Product
+
+
+class SearchQuery(ApiModel):
+    """The filters of searchReturnProcesses (observed; `updated_since` assumed). Only what is given is sent.
+
+    `sortby` is `started_at` or `updated_at`; `order` is `asc` or `desc`; `limit` is at most 100.
+    """
+
+    ecommerce_id: str = ""
+    ecommerce_group: str = ""
+    process_id: str = ""
+    order_id: str = ""
+    customer_printed_order_id: str = ""
+    status: tuple[str, ...] = ()
+    return_status: tuple[str, ...] = ()
+    return_method: OpenReturnMethod = ""
+    fully_refunded: bool | None = None
+    updated_since: datetime | None = None
+    freetext: str = Field("", repr=False)
+    sortby: str = ""
+    order: str = ""
+    limit: int = 50
+    offset: int = 0
+
+
+class ReviewInput(ApiModel):
+    """The review of one unit. `reject_reason` is required by REVER when DECLINED (observed)."""
+
+    line_item_id: str
+    status: OpenReviewStatus
+    reject_reason: str = ""
+
+
+class LineQuantity(ApiModel):
+    """So many units of one line."""
+
+    line_item_id: str
+    quantity: int = Field(ge=1)
+
+
+class RefundInput(ApiModel):
+    """The body of issueRefund (assumed). Two identical calls are two refunds."""
+
+    type: OpenCompensationMethod
+    amount: Money = Field(gt=Decimal(0))
+    currency: str = Field(min_length=3, max_length=3)
+    items: tuple[LineQuantity, ...] = Field(min_length=1)
+
+
+class ExchangeItem(ApiModel):
+    """Replacement goods for `quantity` units of a line (assumed)."""
+
+    line_item_id: str
+    variant_id: str
+    quantity: int = Field(ge=1)
+    product_id: str = ""
+
+
+class ReturnItemInput(ApiModel):
+    """One item of a new return (assumed)."""
+
+    sku: str
+    quantity: int = Field(ge=1)
+    return_reason: str = ""
+    compensation_method: OpenCompensationMethod = ""
+    exchange_for: Product | None = None
+
+
+class ReturnInput(ApiModel):
+    """A new return: an order, the shopper's e-mail and the items (assumed)."""
+
+    ecommerce_id: str
+    order_name: str
+    email: str = Field(repr=False)
+    items: tuple[ReturnItemInput, ...] = Field(min_length=1)

@@ -1,0 +1,1 @@
+"""One step of the work each: plain functions, and the Prefect tasks around them."""

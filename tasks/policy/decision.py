@@ -1,0 +1,110 @@
+"""The answers the rules can give for one return: each says which rule gave it and why, without personal data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from tasks.policy.record import HoldKind, LineUnits
+
+
+@dataclass(frozen=True, slots=True)
+class RefundDue:
+    """One issueRefund: `amount` is what is paid, `gross` the value of its units before costs.
+
+    An `amount` of 0 closes its units without a call.
+    """
+
+    method: str
+    amount: Decimal
+    gross: Decimal
+    currency: str
+    items: tuple[LineUnits, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeDueItem:
+    """The replacement for some units of one line: which variant is wanted for them."""
+
+    line_id: str
+    variant_id: str
+    product_id: str
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeDue:
+    """One issueExchange with all units that are to be exchanged. `gross` is their value, for the report only."""
+
+    items: tuple[ExchangeDueItem, ...]
+    gross: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compensate:
+    """Money or goods are due now: refunds in order (one per method), then the exchange."""
+
+    rule: str
+    why: str
+    costs: Decimal
+    refunds: tuple[RefundDue, ...] = ()
+    exchange: ExchangeDue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """REVER already shows, to the cent and per method, what is due: record it as done and send nothing."""
+
+    rule: str
+    why: str
+    costs: Decimal
+    refunds: tuple[RefundDue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MakeLabel:
+    """A label or pickup is due. `generation` counts the labels of this return: 1, then 2 after a cancelled one."""
+
+    rule: str
+    why: str
+    generation: int
+    provider: str
+    carrier: str
+    return_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing can be done now; it is looked at again no later than `until`."""
+
+    rule: str
+    why: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person decides. `evidence` is what was seen; `label` says that it stops the label, not the money."""
+
+    rule: str
+    why: str
+    kind: HoldKind
+    evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    amount: Decimal | None = None
+    currency: str = ""
+    items: tuple[LineUnits, ...] = ()
+    label: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is due. `final`: every unit has its outcome, nothing is open, and REVER shows the same."""
+
+    rule: str
+    why: str
+    final: bool = False
+
+
+Decision = Compensate | Adopt | MakeLabel | Wait | Hold | Nothing

@@ -1,0 +1,173 @@
+"""What the ledger knows of one return, as the rules see it. Plain values: no database, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class IntentKind(StrEnum):
+    """What an intent does at REVER."""
+
+    REFUND = "refund"
+    EXCHANGE = "exchange"
+    LABEL = "label"
+
+
+class IntentState(StrEnum):
+    """Where an intent stands. All but REFUSED and WITHDRAWN are live: their units are taken."""
+
+    INTENDED = "intended"
+    SENT = "sent"
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    WITHDRAWN = "withdrawn"
+    DONE_BY_HAND = "done_by_hand"
+    DROPPED = "dropped"
+
+
+OPEN_STATES = frozenset({IntentState.INTENDED, IntentState.SENT, IntentState.UNKNOWN})
+"""States in which nobody knows the outcome yet."""
+
+DEAD_STATES = frozenset({IntentState.REFUSED, IntentState.WITHDRAWN})
+"""States whose units are free again."""
+
+MONEY_KINDS = frozenset({IntentKind.REFUND, IntentKind.EXCHANGE})
+"""Kinds that share one key space of units: a unit is refunded or exchanged, never both."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineUnits:
+    """Units of one line, by their number: the n-th *approved* unit of the line, n = 1..quantity, never a list place."""
+
+    line_id: str
+    units: tuple[int, ...]
+
+    @property
+    def quantity(self) -> int:
+        """How many units these are."""
+        return len(self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class LineTerms:
+    """A line's total, quantity and currency, as its first intent fixed them. A later change at REVER holds."""
+
+    total: Decimal
+    quantity: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One effect that was meant, and what came of it.
+
+    `gross` is the value of its units before costs, `amount` what is paid. `look_at` is when an open intent is looked
+    at next: its lease's end, its deadline, or the end of `settle_after`. `error_code` is REVER's code of a refusal
+    (gRPC number as text), empty otherwise. `generation` counts labels; 0 for the others. `adopted` marks a refund that
+    REVER had already made itself. `nothing_sent` marks an intent that came to 0 after costs, closed without a call.
+    """
+
+    id: str
+    kind: IntentKind
+    state: IntentState
+    items: tuple[LineUnits, ...] = ()
+    method: str = ""
+    currency: str = ""
+    amount: Decimal = Decimal(0)
+    gross: Decimal = Decimal(0)
+    generation: int = 0
+    created_at: datetime | None = None
+    sent_at: datetime | None = None
+    look_at: datetime | None = None
+    error_code: str = ""
+    adopted: bool = False
+    nothing_sent: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether its units are taken."""
+        return self.state not in DEAD_STATES
+
+    @property
+    def open(self) -> bool:
+        """Whether its outcome is still to come."""
+        return self.state in OPEN_STATES
+
+
+class HoldKind(StrEnum):
+    """Why a person is asked."""
+
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    GUARD = "guard"
+    APPROVAL = "approval"
+    REFUSED = "refused"
+    FOREIGN_REFUND = "foreign_refund"
+    NOT_PAID_BY_REVER = "not_paid_by_rever"
+    OUT_OF_STOCK = "out_of_stock"
+    LABEL = "label"
+    CONTRADICTION = "contradiction"
+    UNKNOWN_VALUE = "unknown_value"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """A hold that nobody has answered. `rule` names what held; `label` whether it stops the label, not the money."""
+
+    id: str
+    version: int
+    kind: HoldKind
+    rule: str
+    why: str
+    since: datetime
+    label: bool = False
+    amount: Decimal | None = None
+    currency: str = ""
+    intent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A person's `retry`: this rule does not hold again, once, up to this amount (None: where no money is named)."""
+
+    rule: str
+    amount: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that the ledger knows of one return. An empty one is a return never seen.
+
+    `costs` is the return's costs C as the first refund intent fixed them. `lines` are the terms fixed by each line's
+    first intent. `intents` are in the order they were made, dead ones too.
+    """
+
+    process_id: str
+    store: str = ""
+    costs: Decimal | None = None
+    lines: Mapping[str, LineTerms] = field(default_factory=lambda: MappingProxyType({}))
+    intents: tuple[Intent, ...] = ()
+    holds: tuple[OpenHold, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+    def without(self, intent_id: str) -> "Record":
+        """The record as it would be had this intent not been made: for deciding again just before the call.
+
+        Terms and costs that only this intent fixed go with it.
+        """
+        rest = tuple(intent for intent in self.intents if intent.id != intent_id)
+        named = {item.line_id for intent in rest for item in intent.items}
+        refunds = any(intent.kind is IntentKind.REFUND for intent in rest)
+        return Record(
+            process_id=self.process_id,
+            store=self.store,
+            costs=self.costs if refunds else None,
+            lines={line: terms for line, terms in self.lines.items() if line in named},
+            intents=rest,
+            holds=self.holds,
+            waivers=self.waivers,
+        )
