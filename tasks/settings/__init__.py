@@ -1,0 +1,21 @@
+"""The desk's settings: from the environment or `.env`, checked whole before anything starts.
+
+`load_settings` is the one way in; it answers a `Settings`, or raises a `SettingsError` whose sentences
+name the variables.
+"""
+
+from tasks.settings.addresses import account_of, is_loopback
+from tasks.settings.errors import SettingsError
+from tasks.settings.load import load_settings
+from tasks.settings.model import Settings
+from tasks.settings.table import masked_settings, settings_table
+
+__all__ = [
+    "Settings",
+    "SettingsError",
+    "account_of",
+    "is_loopback",
+    "load_settings",
+    "masked_settings",
+    "settings_table",
+]

@@ -1,0 +1,90 @@
+"""What an address says: whether it is this machine, which REVER account it stands for, where a ledger lives."""
+
+import re
+from ipaddress import ip_address
+from pathlib import PurePosixPath, PureWindowsPath
+from urllib.parse import SplitResult, urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CREDENTIALS = re.compile(r"(?<=://).*@")
+_QUERY_PASSWORD = re.compile(r"((?:^|[?&])[^=&]*(?:password|secret|key)[^=&]*=)[^&]*", re.IGNORECASE)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` names this machine: `localhost`, 127.0.0.0/8 or ::1.
+
+    Anything that two readers might take for two hosts (a user part, a backslash, a malformed address) is no loopback:
+    the settings that are looser here must not open for a REVER that pays real money.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if "@" in parts.netloc or "\\" in url:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_base_url(value: str) -> str:
+    """REVER's address without a trailing slash. A path of its own is kept; raises ValueError with a sentence."""
+    url = value.strip()
+    parts = _split(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError("is not an http or https address; write it like https://api.byrever.com")
+    if "@" in parts.netloc or "\\" in url:
+        raise ValueError("must not carry a user or password; the key goes in REVER_API_KEY")
+    if parts.query or parts.fragment or any(sign.isspace() for sign in url):
+        raise ValueError("must end with the host or a path: no query, no fragment, no blank in it")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ValueError("would send the API key unencrypted; use https (http is only for this machine)")
+    return url.rstrip("/")
+
+
+def account_of(base_url: str) -> str:
+    """The name a ledger is bound to when none is stated: the address in one spelling, so that it compares equal."""
+    parts = _split(base_url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
+
+
+def checked_ledger_url(value: str, *, loopback: bool) -> str:
+    """The ledger's plain URL. Raises ValueError with a sentence that does not repeat a password."""
+    url = value.strip()
+    if url.startswith("postgresql://"):
+        parts = _split(url)
+        if not parts.path.strip("/"):
+            raise ValueError("names no database; write it like postgresql://user:password@host/database")
+        return url
+    if not url.startswith("sqlite:///"):
+        raise ValueError("must be sqlite:////absolute/path.sqlite or postgresql://user:password@host/database")
+    path = url.removeprefix("sqlite:///")
+    if not path or ":memory:" in path or "mode=memory" in path:
+        raise ValueError("names no file: a ledger in memory forgets what was paid; name a file")
+    if not loopback and not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()):
+        raise ValueError(
+            "is a relative path: started from two folders there would be two ledgers that both pay; "
+            "write an absolute one, with four slashes: sqlite:////var/lib/rever-returns/ledger.sqlite"
+        )
+    return url
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: user, password and password-like query values replaced."""
+    return _QUERY_PASSWORD.sub(r"\1***", _CREDENTIALS.sub("***@", url))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not an address: the host or the port cannot be read") from None
+    return parts

@@ -1,0 +1,47 @@
+"""From a failed check to sentences: which variable, what was found (never a secret), how to mend it."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+PREFIX = "REVER_"
+_SECRET = frozenset({"REVER_API_KEY", "REVER_LEDGER_URL", "REVER_BASE_URL"})
+_EXPECTED = {
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_parsing": "true or false",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong. `problems` holds one sentence for each; the text is all of them, one a line."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def sentence(variable: str, kind: str, message: str, found: object, limits: Mapping[str, Any]) -> str:
+    """One sentence for one failed check. `kind` is pydantic's error type, `message` the words of our own checks."""
+    if kind == "missing":
+        return f"{variable} is not set."
+    if kind == "value_error":
+        own = message.removeprefix("Value error, ")
+        return f"{own}." if own.startswith(PREFIX) else f"{_shown(variable, found)} {own}."
+    expected = _EXPECTED.get(kind, "").format(**limits) or message[:1].lower() + message[1:]
+    return f"{_shown(variable, found)} is wrong: {expected} is needed."
+
+
+def unknown_variable(name: str, known: Iterable[str], where: str) -> str:
+    """A `REVER_` name that nobody reads: a typo must not be passed over in silence."""
+    nearest = get_close_matches(name.upper(), list(known), n=1, cutoff=0.0)
+    return f"{name} ({where}) is no setting of rever-returns; did you mean {nearest[0]}? Correct or remove it."
+
+
+def _shown(variable: str, found: object) -> str:
+    return variable if variable in _SECRET else f"{variable} ({str(found)[:80]!r})"

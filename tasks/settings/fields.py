@@ -1,0 +1,61 @@
+"""How single values are read from text: lists, the payer per store, a rate that may be absent, the key."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from tasks.policy.rules import RefundsBy
+
+ANY_STORE = "*"
+"""The key under which the payer of every store not named stands."""
+
+_PAYERS = "us or rever"
+
+
+def names(value: Any) -> Any:
+    """Comma-separated names, in order, without repeats."""
+    if not isinstance(value, str):
+        return value
+    return tuple(dict.fromkeys(name for part in value.split(",") if (name := part.strip())))
+
+
+def payers(value: Any) -> Any:
+    """`us`, `rever`, or `acme=us,nordic=rever`: store id -> who pays there; `*` for every store."""
+    if not isinstance(value, str):
+        return value
+    found: dict[str, RefundsBy] = {}
+    for part in names(value):
+        store, equals, payer = (piece.strip() for piece in part.rpartition("="))
+        key = store if equals else ANY_STORE
+        if payer.lower() not in {RefundsBy.US, RefundsBy.REVER} or (equals and not store):
+            raise ValueError(f"is wrong at {part!r}: write {_PAYERS}, or one for each store: acme=us,nordic=rever")
+        if key in found:
+            raise ValueError(f"says twice who pays for {'all stores' if key == ANY_STORE else key!r}")
+        found[key] = RefundsBy(payer.lower())
+    return found
+
+
+def rate(value: Any) -> Any:
+    """A number, or `none` for no limit of our own."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def key(value: Any) -> Any:
+    """The API key, fit for an HTTP header: a line break in it would otherwise surface, key and all, in an error."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str):
+        return value
+    text = text.strip()
+    if not text:
+        raise ValueError("is empty; set the key your REVER account manager gave you")
+    if not all("!" <= sign <= "~" for sign in text):
+        raise ValueError("has a blank, a line break or a letter outside ASCII in it; copy it again")
+    return SecretStr(text)
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)]
+Payers = Annotated[dict[str, RefundsBy], NoDecode, BeforeValidator(payers)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Rate = Annotated[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None, BeforeValidator(rate)]
+Key = Annotated[SecretStr, BeforeValidator(key)]

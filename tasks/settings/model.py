@@ -1,0 +1,146 @@
+"""The settings themselves: names, types, defaults, and what must fit together."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tasks.policy.rules import RefundsBy
+from tasks.settings.addresses import account_of, checked_base_url, checked_ledger_url, is_loopback
+from tasks.settings.fields import ANY_STORE, Key, Names, Payers, Rate, Seconds
+
+LOCAL_LEDGER = "sqlite:///rever-returns.sqlite"
+
+
+def _unsaid(base_url: str) -> RefundsBy:
+    return RefundsBy.US if is_loopback(base_url) else RefundsBy.UNSTATED
+
+
+def _default_payers(known: dict[str, Any]) -> dict[str, RefundsBy]:
+    return {ANY_STORE: _unsaid(known["base_url"])}
+
+
+def _default_ledger(known: dict[str, Any]) -> SecretStr:
+    return SecretStr(LOCAL_LEDGER if is_loopback(known["base_url"]) else "")
+
+
+def _default_rate(known: dict[str, Any]) -> float | None:
+    return None if is_loopback(known["base_url"]) else 10.0
+
+
+class Settings(BaseSettings):
+    """What the desk is told from outside. Every field is the variable `REVER_` + its name in capitals.
+
+    Made by `load_settings`, which turns every failed check into a sentence. Frozen: a run sees one set of settings.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="REVER_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        validate_by_name=True,
+    )
+
+    base_url: str = Field(
+        "https://api.byrever.com", description="REVER's address; may carry a path. http only on this machine."
+    )
+    api_key: Key = Field(description="REVER's key, sent as `x-rever-api-key`. Never shown anywhere.")
+    stores: Names = Field((), description="E-commerce ids, comma-separated. Exactly one of this and `REVER_GROUP`.")
+    group: str = Field("", description="A REVER group: its stores are asked from REVER at each start.")
+    payers: Payers = Field(
+        default_factory=_default_payers,
+        validation_alias="REVER_REFUNDS_BY",
+        description="Who pays: `us`, `rever`, or per store `acme=us,nordic=rever`. Not stated: no refund, no exchange.",
+        json_schema_extra={"default": "`us` where REVER is this machine; not stated elsewhere"},
+    )
+    ledger_url: SecretStr = Field(
+        default_factory=_default_ledger,
+        description="The ledger: `sqlite:////absolute/path` or `postgresql://user:password@host/database`.",
+        json_schema_extra={"default": f"`{LOCAL_LEDGER}` where REVER is this machine; must be stated elsewhere"},
+    )
+    account: str = Field(
+        default_factory=lambda known: account_of(known["base_url"]),
+        description="The name the ledger is bound to at its first use; it refuses another.",
+        json_schema_extra={"default": "`REVER_BASE_URL`, in one spelling"},
+    )
+    timeout: Seconds = Field(10.0, description="Seconds one call may take. At most half of `REVER_SETTLE_AFTER`.")
+    rate: Rate = Field(
+        default_factory=_default_rate,
+        description="Requests per second and key, or `none`. REVER limits but publishes no number: 10 is a careful "
+        "guess, about 200 returns a minute.",
+        json_schema_extra={"default": "`none` where REVER is this machine; `10` elsewhere"},
+    )
+    max_in_flight: int = Field(8, ge=1, le=100, description="Calls at the same time. httpx gets slower above ten.")
+    settle_after: Seconds = Field(
+        900.0, description="Seconds after which an unknown outcome that is not seen at REVER is held for a person."
+    )
+    lease: Seconds = Field(
+        60.0, description="Seconds for which a claimed effect is left to the worker that claimed it."
+    )
+    policy: Path | None = Field(None, description="The rules' TOML file. Empty: the default policy.")
+    endpoints: Path | None = Field(None, description="TOML file that corrects REVER's paths, methods, parameters.")
+    omits_empty_fields: bool = Field(
+        False, description="True where REVER leaves empty fields out for this account: absent then means empty."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        return checked_base_url(value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if bool(self.stores) == bool(self.group):
+            found = "both are set" if self.stores else "neither is set"
+            raise ValueError(f"REVER_STORES and REVER_GROUP: {found}; set one: the stores' ids or their group's name")
+        if self.timeout > self.settle_after / 2:
+            raise ValueError(
+                f"REVER_TIMEOUT ({self.timeout:g} s) is more than half of REVER_SETTLE_AFTER "
+                f"({self.settle_after:g} s): a slow answer would be taken for a lost one; lower the first or raise the second"
+            )
+        self.check_stores(self.stores or tuple(self.payers))
+        self._check_ledger()
+        return self
+
+    def _check_ledger(self) -> None:
+        if not (url := self.ledger_url.get_secret_value()):
+            raise ValueError(
+                "REVER_LEDGER_URL is not set, and REVER is not this machine: state where the ledger lives, "
+                "sqlite:////absolute/path or postgresql://user:password@host/database"
+            )
+        try:
+            checked_ledger_url(url, loopback=self.loopback)
+        except ValueError as problem:
+            raise ValueError(f"REVER_LEDGER_URL {problem}") from None
+
+    def check_stores(self, stores: tuple[str, ...]) -> None:
+        """Raise ValueError where REVER_REFUNDS_BY names a store not among `stores` (of a group: once they are known)."""
+        if strange := sorted(set(self.payers) - {ANY_STORE, *stores}):
+            raise ValueError(
+                f"REVER_REFUNDS_BY names {', '.join(map(repr, strange))}, which is not among the stores "
+                f"({', '.join(sorted(stores))}); correct the name"
+            )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether REVER is this machine: the sandbox, never an account with money in it."""
+        return is_loopback(self.base_url)
+
+    @property
+    def settle_delay(self) -> timedelta:
+        """`settle_after` as a duration."""
+        return timedelta(seconds=self.settle_after)
+
+    @property
+    def lease_duration(self) -> timedelta:
+        """`lease` as a duration."""
+        return timedelta(seconds=self.lease)
+
+    def refunds_by(self, store: str) -> RefundsBy:
+        """Who pays at `store`: what is said for it, else for every store, else the default for REVER's address."""
+        return self.payers.get(store, self.payers.get(ANY_STORE, _unsaid(self.base_url)))
