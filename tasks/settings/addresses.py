@@ -86,5 +86,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ValueError("is not an address: the host or the port cannot be read") from None
+        raise ValueError(
+            "is not an address: the host or the port cannot be read; percent-encode / # ? @ in a password"
+        ) from None
     return parts

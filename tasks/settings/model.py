@@ -101,7 +101,8 @@ class Settings(BaseSettings):
         if self.timeout > self.settle_after / 2:
             raise ValueError(
                 f"REVER_TIMEOUT ({self.timeout:g} s) is more than half of REVER_SETTLE_AFTER "
-                f"({self.settle_after:g} s): a slow answer would be taken for a lost one; lower the first or raise the second"
+                f"({self.settle_after:g} s): a slow answer would be taken for a lost one; "
+                "lower the first or raise the second"
             )
         self.check_stores(self.stores or tuple(self.payers))
         self._check_ledger()
@@ -119,7 +120,7 @@ class Settings(BaseSettings):
             raise ValueError(f"REVER_LEDGER_URL {problem}") from None
 
     def check_stores(self, stores: tuple[str, ...]) -> None:
-        """Raise ValueError where REVER_REFUNDS_BY names a store not among `stores` (of a group: once they are known)."""
+        """Raise ValueError where REVER_REFUNDS_BY names a store not among `stores` (a group's: once known)."""
         if strange := sorted(set(self.payers) - {ANY_STORE, *stores}):
             raise ValueError(
                 f"REVER_REFUNDS_BY names {', '.join(map(repr, strange))}, which is not among the stores "
