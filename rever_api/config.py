@@ -1,0 +1,107 @@
+"""What a client needs to know: where REVER is, the key, and how long, how fast and how often it may call."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from rever_api.endpoints import Endpoints
+from rever_api.errors import WrongSetup
+
+DEFAULT_BASE_URL = "https://api.byrever.com"
+"""REVER's production host; operation paths carry `/v1` themselves (REVER's reference)."""
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """How to reach one REVER account. Raises `WrongSetup` with a sentence when a value cannot work.
+
+    Attributes:
+        base_url: origin, with a path of its own where there is one (REVER's mock server has). Only https, but for a
+            loopback host: the key goes in a header.
+        api_key: sent in `x-rever-api-key` and nowhere else.
+        timeout: seconds that one stage of an attempt may take: a place in the pool, the connect, the write, each wait
+            for bytes.
+        deadline: seconds that one attempt may take as a whole, for reads and effects; default: `timeout`. An effect
+            past it is `OutcomeUnknown`.
+        rate: requests per second for this key in this process, evenly spread; None for no limit.
+        max_in_flight: requests at the same time for this key in this process.
+        endpoints: the endpoint table, corrected by the user or not.
+        read_attempts: how often a read is tried at most; effects are tried once.
+        read_patience: seconds after which a read starts no further attempt.
+        retry_after_cap: seconds that a `Retry-After` may make reads and the rate limit wait.
+    """
+
+    base_url: str
+    api_key: SecretStr
+    timeout: float = 10.0
+    deadline: float | None = None
+    rate: float | None = None
+    max_in_flight: int = 8
+    endpoints: Endpoints = field(default_factory=lambda: Endpoints.load(), repr=False)
+    read_attempts: int = 5
+    read_patience: float = 60.0
+    retry_after_cap: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_key(self.api_key.get_secret_value())
+        _check_url(self.base_url)
+        for name in ("timeout", "read_patience", "retry_after_cap", "max_in_flight", "read_attempts"):
+            _check_positive(name, getattr(self, name))
+        for name in ("deadline", "rate"):
+            if (value := getattr(self, name)) is not None:
+                _check_positive(name, value)
+
+    @property
+    def attempt_deadline(self) -> float:
+        """Seconds that one attempt may take as a whole."""
+        return self.timeout if self.deadline is None else self.deadline
+
+    @property
+    def loopback(self) -> bool:
+        """Whether REVER is a sandbox on this machine."""
+        return is_loopback(self.base_url)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine: `localhost`, `*.localhost`, 127.0.0.0/8 or ::1 (RFC 6761, RFC 1122)."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_key(key: str) -> None:
+    """Refuse a key that cannot be a header's value, without showing it."""
+    if not key.strip():
+        raise WrongSetup("The API key is empty: set REVER_API_KEY to the key that REVER's account manager gave you.")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise WrongSetup("The API key holds a blank, a line break or a letter outside ASCII: check REVER_API_KEY.")
+
+
+def _check_url(url: str) -> None:
+    """Refuse a base URL that is none, that carries more than a path, or that would send the key in clear text."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in {"http", "https"}:
+        raise WrongSetup(f"The base URL is not an http or https address: check REVER_BASE_URL ({DEFAULT_BASE_URL}).")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise WrongSetup(
+            "The base URL may hold a host and a path, but no user, query or fragment: check REVER_BASE_URL."
+        )
+    if parts.scheme == "http" and not is_loopback(url):
+        raise WrongSetup(
+            f"The base URL {url} would send the API key in clear text: use https (plain http is for a sandbox on this "
+            "machine only)."
+        )
+
+
+def _check_positive(name: str, value: float) -> None:
+    """Refuse a number that is not above zero (NaN included)."""
+    if not value > 0:
+        raise WrongSetup(f"{name} must be above 0, found {value}.")

@@ -1,0 +1,76 @@
+"""What can go wrong with a call to REVER. Each class is one way to react, for reads and effects alike.
+
+    NotSent         the request never left: the same call may be made again
+    RefusedForNow   429, nothing was done: again after `retry_after`
+    Refused         REVER said no: the same call will be refused again
+      NotFound      ... because the process (not the route) does not exist
+    WrongSetup      no call will work until a person mends a setting
+      Unauthorized  ... the API key (401, 403)
+      WrongRoute    ... the base URL or the endpoint table (404 or 405 of the route, 3xx)
+    OutcomeUnknown  it may have been done: an effect is never sent again by itself, a read may be
+
+A cancelled effect raises `asyncio.CancelledError` as such, and counts as an unknown outcome from the moment the call began.
+The text of an error is a sentence for a person. It holds no API key, no whole body and no shopper's data; REVER's own
+words are trimmed and masked before they get here.
+"""
+
+
+class ReverError(Exception):
+    """A call that brought no answer to work with. Raised only as one of the classes below; survives pickling.
+
+    Attributes:
+        operation: operationId of the contract, "" where no operation was begun.
+        status: HTTP status, None without an answer.
+        code: gRPC status code of the gateway's error body, None where there was none.
+        message: REVER's own words, trimmed and masked, "" where there were none fit to show.
+        retry_after: seconds that REVER asked to wait, None where it did not say or said nonsense.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        operation: str = "",
+        status: int | None = None,
+        code: int | None = None,
+        message: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.operation = operation
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class NotSent(ReverError):
+    """The request never left this machine: DNS, refused, connect or pool timeout, TLS handshake, a bad URL."""
+
+
+class RefusedForNow(ReverError):
+    """429: too fast, nothing was done (REVER's reference). `retry_after` is uncapped, in seconds."""
+
+
+class Refused(ReverError):
+    """REVER said no and did nothing: a 4xx but 401, 403, 405, 408, 425, 429 and 499, or 501 (a person must do it)."""
+
+
+class NotFound(Refused):
+    """404 of the resource: REVER knows the route and answers that there is no such process, store or label."""
+
+
+class WrongSetup(ReverError):
+    """A setting is wrong: nothing was done and no call will work until a person has mended it."""
+
+
+class Unauthorized(WrongSetup):
+    """401 or 403: the API key is missing, wrong, or not allowed to do this."""
+
+
+class WrongRoute(WrongSetup):
+    """404 or 405 of the route, or any redirect: the base URL or an entry of the endpoint table is wrong."""
+
+
+class OutcomeUnknown(ReverError):
+    """REVER may have acted: 408, 425, 499, a 5xx but 501, a broken or late answer, a 2xx that does not say so."""
