@@ -1,0 +1,54 @@
+# Everything is set up in .venv inside this folder. Needs Python 3.11 to 3.13 and make, nothing else.
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+BIN := .venv/bin
+
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs venv clean
+
+help:  ## What there is to do
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+demo: .venv/.plain  ## The main job from end to end against a local REVER, and what became of every return
+	@$(BIN)/python -m deployments.demo $(ARGS)
+
+test: .venv/.dev  ## The whole suite; ARGS='-k ledger' for a part, WORKERS=4 for more cores
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: .venv/.dev  ## Style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+docs: .venv/.plain  ## Write the generated pages anew
+	$(BIN)/python -m tasks.settings > docs/settings.md
+
+venv: .venv/.dev  ## Only set up .venv
+
+clean:  ## Remove .venv, and what tests and tools left behind
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11, 3.12 or 3.13, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+	  echo "$$($(PYTHON) --version 2>&1) does not fit: Python 3.11, 3.12 or 3.13 is needed; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "$(PYTHON) cannot make a virtual environment: install its venv package (on Debian and Ubuntu: python3-venv)" >&2; exit 1; }
+
+# One install holds the other: the stamps say which of the two has been made for these dependencies.
+.venv/.plain: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into .venv (once, about a minute) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into .venv, with the tools for tests (once, about a minute) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch .venv/.plain $@
