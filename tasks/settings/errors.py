@@ -33,8 +33,14 @@ def sentence(variable: str, kind: str, message: str, found: object, limits: Mapp
     if kind == "value_error":
         own = message.removeprefix("Value error, ")
         return f"{own}." if own.startswith(PREFIX) else f"{_shown(variable, found)} {own}."
-    expected = _EXPECTED.get(kind, "").format(**limits) or message[:1].lower() + message[1:]
-    return f"{_shown(variable, found)} is wrong: {expected} is needed."
+    return f"{_shown(variable, found)} is wrong: {expected(kind, message, limits)}."
+
+
+def expected(kind: str, message: str, limits: Mapping[str, Any]) -> str:
+    """What would be right, in words; pydantic's own where we have none."""
+    if kind in _EXPECTED:
+        return f"{_EXPECTED[kind].format(**limits)} is needed"
+    return message.removeprefix("Value error, ").replace("Input should be", "it must be", 1)
 
 
 def unknown_variable(name: str, known: Iterable[str], where: str) -> str:

@@ -1,0 +1,116 @@
+"""The command line `rever-returns`. What is heavy (Prefect, SQLAlchemy, the sandbox) is imported by who needs it.
+
+Exit codes: 0 the run came to its end, holds included; 1 it failed, or something was found wrong while it ran (a wrong
+key, an unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun; 130 stopped
+by a person.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from deployments.cli_errors import said_plainly
+from flows.catalog import FLOWS
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="The returns desk: decides what is due for a return at REVER, does it once, and says why.",
+    epilog="Settings: from the environment or .env, see docs/settings.md. Exit: 0 done, 1 failed, 2 wrong usage or settings.",
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        print(version("rever-returns"))
+        raise typer.Exit
+
+
+@app.command(epilog=f"FLOW is one of: {', '.join(FLOWS)}.")
+def run(
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help="Which flow to run.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]...", help="The flow's parameters; lists are comma-separated."),
+    ] = None,
+    *,
+    as_json: Json = False,
+    no_prefect: Annotated[
+        bool,
+        typer.Option("--no-prefect", help="Run the same functions without Prefect: quicker, and without a server."),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Run one flow in this process, against what the settings say."""
+    with said_plainly(debug=debug):
+        from deployments.cli_run import run_one
+
+        raise typer.Exit(run_one(flow, values or [], as_json=as_json, prefect=not no_prefect, debug=debug))
+
+
+@app.command()
+def why(
+    process_id: Annotated[str, typer.Argument(metavar="PROCESS_ID", help="A return's id at REVER.")],
+    *,
+    debug: Debug = False,
+) -> None:
+    """Say what was decided and done about a return, why, what it waits for and when it is looked at next."""
+    with said_plainly(debug=debug):
+        from deployments.cli_ledger import why_lines
+
+        print("\n".join(why_lines(process_id)))
+
+
+@app.command()
+def holds(*, as_json: Json = False, debug: Debug = False) -> None:
+    """List what waits for a person, with the answers that can be given."""
+    with said_plainly(debug=debug):
+        from deployments.cli_ledger import holds_text
+
+        print(holds_text(as_json=as_json))
+
+
+@app.command()
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same returns.")] = 7,
+    returns: Annotated[int, typer.Option(min=0, help="How many returns to begin with.")] = 60,
+    faults: Annotated[str, typer.Option(help="none, mixed, mixed:0.4, ambiguous-1, or OPERATION:NTH:FAULT.")] = "none",
+    shops: Annotated[
+        str, typer.Option(help="Comma-separated; autopay is one whose REVER pays by itself.")
+    ] = "acme,nordic",
+    debug: Debug = False,
+) -> None:
+    """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
+    with said_plainly(debug=debug):
+        from deployments.cli_sandbox import serve_sandbox
+
+        serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops)
+
+
+@app.command()
+def settings(*, debug: Debug = False) -> None:
+    """Print the settings in force; the key and passwords are masked."""
+    with said_plainly(debug=debug):
+        from tasks.settings import load_settings, masked_settings
+
+        for name, value in masked_settings(load_settings()).items():
+            print(f"{name}={value}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point `rever-returns`. Always leaves by SystemExit, with one of the codes above."""
+    app(args=list(sys.argv[1:] if argv is None else argv), prog_name="rever-returns")

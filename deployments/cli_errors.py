@@ -1,0 +1,67 @@
+"""From an error to a sentence on stderr and an exit code. No traceback unless asked for; no secret in either."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+FAILED, USAGE, STOPPED = 1, 2, 130
+
+_SETTINGS = frozenset({"SettingsError", "PolicyFileError", "EndpointsError"})
+_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError"})
+
+
+class UsageError(Exception):
+    """What was asked for on the command line cannot be: the sentence says what was found and what is right."""
+
+
+@contextmanager
+def said_plainly(*, debug: bool) -> Iterator[None]:
+    """Turn whatever ends a command into its sentence and its exit code (`typer.Exit`)."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt:
+        _say("stopped. What was under way is settled by the next run.")
+        code = STOPPED
+    except Exception as error:  # noqa: BLE001 - the outermost frame: an unforeseen error becomes one line here too
+        if debug:
+            _write("".join(traceback.format_exception(error)))
+        code, words = explained(error)
+        _say(words)
+    else:
+        return
+    raise typer.Exit(code)
+
+
+def explained(error: Exception) -> tuple[int, str]:
+    """The exit code and the sentence of an error.
+
+    The expected classes are told by name, so that saying a wrong setting needs no import of ledger or client.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, UsageError) or kinds & _SETTINGS:
+        return USAGE, str(error)
+    if kinds & _AT_RUN_TIME:
+        return FAILED, str(error)
+    if isinstance(error, OSError) and error.strerror:
+        name = f" ({error.filename})" if error.filename else ""
+        return FAILED, f"the system refused: {error.strerror}{name}."
+    # Kind and place only: the text of an unforeseen error may quote a shopper's address.
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return FAILED, f"a fault of this software: {type(error).__name__} at {place}. --debug shows the traceback."
+
+
+def _say(words: str) -> None:
+    _write("".join(f"rever-returns: {line}\n" for line in words.splitlines() or [""]))
+
+
+def _write(text: str) -> None:
+    from deployments.cli_secrets import redacted
+
+    sys.stderr.write(redacted(text))

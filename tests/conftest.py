@@ -1,0 +1,63 @@
+"""What every part's tests share: a clean environment, sandboxes on demand, and one Prefect server, only where asked for."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from rever_api.sandbox import RunningSandbox, running_sandbox
+
+HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything imports Prefect: a home of its own, nothing sent home, and no setting of whoever runs the tests."""
+    config.stash[HOME] = tempfile.TemporaryDirectory(prefix="rever-returns-prefect-", ignore_cleanup_errors=True)
+    for name in [name for name in os.environ if name.startswith(("REVER_", "PREFECT_"))]:
+        del os.environ[name]
+    os.environ |= {
+        "PREFECT_HOME": config.stash[HOME].name,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    config.stash[HOME].cleanup()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests that need Prefect's server go to one worker, so that it is started once."""
+    for item in items:
+        if item.get_closest_marker("prefect"):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+
+
+@pytest.fixture
+def start_sandbox() -> Iterator[Callable[..., RunningSandbox]]:
+    """Start sandboxes with the arguments of `running_sandbox`; all are stopped after the test."""
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(running_sandbox(**how))
+
+
+@pytest.fixture
+def sandbox(start_sandbox: Callable[..., RunningSandbox]) -> RunningSandbox:
+    """A sandbox of the test's own with the default shops, seed and returns, without faults."""
+    return start_sandbox()
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """Prefect's own server, once per session (12 s); ask for it only in tests marked `prefect`.
+
+    A flow's heartbeat would add a second to each test of a sync flow; it is off.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
