@@ -1,0 +1,88 @@
+"""What we meant to do and what came of it: intents, outcomes, holds, audit. SQLite by default, PostgreSQL when shared.
+
+The protocol is *claim, look again and send, settle, audit*: each effect is done at most once without a person's say,
+and never silently lost. `Ledger` opens it and runs the operations, plain functions over a connection.
+"""
+
+from tasks.ledger.answers import answer_hold
+from tasks.ledger.deciding import decide
+from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
+from tasks.ledger.holds import open_holds
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.outcomes import record_done, record_refused, record_unknown
+from tasks.ledger.reading import done_between, history, unfinished
+from tasks.ledger.records import load_records
+from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
+from tasks.ledger.settling import expire, open_intents, settle_done, settle_hold, touch
+from tasks.ledger.switch import stop_switch, switch
+from tasks.ledger.types import (
+    Actor,
+    Answer,
+    Answered,
+    AuditRow,
+    Claim,
+    Decided,
+    DecideRequest,
+    Expired,
+    History,
+    HoldRow,
+    IntentRow,
+    OpenIntent,
+    PastHold,
+    Recorded,
+    RecordRow,
+    Sending,
+    SendVerdict,
+    Sent,
+    Switch,
+    Unfinished,
+)
+
+__all__ = [
+    "Actor",
+    "Answer",
+    "AnswerError",
+    "Answered",
+    "AuditRow",
+    "Claim",
+    "DecideRequest",
+    "Decided",
+    "Expired",
+    "History",
+    "HoldRow",
+    "IntentRow",
+    "Ledger",
+    "LedgerError",
+    "OpenIntent",
+    "OutdatedAnswer",
+    "PastHold",
+    "RecordRow",
+    "Recorded",
+    "SendVerdict",
+    "Sending",
+    "Sent",
+    "Switch",
+    "Unfinished",
+    "answer_hold",
+    "decide",
+    "done_between",
+    "expire",
+    "history",
+    "load_records",
+    "mark_sent",
+    "mark_sent_many",
+    "open_holds",
+    "open_intents",
+    "put_back",
+    "record_done",
+    "record_refused",
+    "record_unknown",
+    "release",
+    "settle_done",
+    "settle_hold",
+    "stop_switch",
+    "switch",
+    "touch",
+    "unfinished",
+    "withdraw",
+]

@@ -1,0 +1,21 @@
+"""What can go wrong with the ledger, each with a sentence that says which ledger and how to mend it."""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used. The text is one sentence (or two), without password and without traceback."""
+
+
+class AnswerError(LedgerError):
+    """An answer to a hold that cannot be carried out: no such hold, or something that it needs is missing."""
+
+
+class OutdatedAnswer(AnswerError):
+    """An answer to a hold that has changed or been answered since it was listed. Nothing was done.
+
+    `state` is the hold's present state (`open`, `answered` or `closed`) and `version` its present version.
+    """
+
+    def __init__(self, sentence: str, *, state: str, version: int) -> None:
+        super().__init__(sentence)
+        self.state = state
+        self.version = version

@@ -1,0 +1,291 @@
+"""The values that go into the ledger's operations and come out of them. Plain: no connection, no row."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from tasks.policy.decision import Decision, ExchangeDueItem, MakeLabel
+from tasks.policy.record import Intent, LineTerms, OpenHold, Record
+from tasks.policy.rules import Guards
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: a flow by its name, or a person by the name they gave. Written to the audit, so never a shopper."""
+
+    name: str
+    flow_run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An intent that is mine to carry out, as long as its `token` is the one in the ledger.
+
+    `exchange_items` say what an exchange sends, `label` what a label needs; each is empty for the other kinds.
+    """
+
+    intent: Intent
+    token: str = field(repr=False)
+    process_id: str
+    store: str
+    exchange_items: tuple[ExchangeDueItem, ...] = ()
+    label: MakeLabel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecideRequest:
+    """One return to decide about, in one transaction with others.
+
+    `decide` is the rules, bound to the process as it was just read; it may be called more than once and must be pure.
+    `lines` are the terms (total, quantity, currency) of the process's lines as read: the first intent of a line fixes
+    them. `day` is the store's own date, for caps per day. `shopper_email` is only hashed, with the ledger's key, and
+    never stored; empty where REVER names none. `next_look_at` is when a return is looked at again for which the
+    decision itself says no time.
+    """
+
+    process_id: str
+    store: str
+    order_name: str
+    day: date
+    decide: Callable[[Record], Decision]
+    guards: Guards
+    shopper_email: str = field(repr=False)
+    next_look_at: datetime
+    lines: Mapping[str, LineTerms]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided about a return and, in the same transaction, written down.
+
+    `decision` is the rules' answer, or a `Hold` of a guard, or a `Wait` where somebody else was first. `claim` is the
+    first effect of it, to be carried out now. `hold` is the open hold that the decision stands for, `new_hold` whether
+    it was opened just now.
+    """
+
+    process_id: str
+    decision: Decision
+    claim: Claim | None
+    hold: OpenHold | None
+    new_hold: bool = False
+
+
+class Sending(StrEnum):
+    """Whether a claim may be sent now."""
+
+    SENT = "sent"
+    LOST = "lost"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class SendVerdict:
+    """The answer to `mark_sent`. Only SENT allows the call, once. LOST: the claim is no longer mine.
+
+    STOPPED and PAUSED leave the claim `intended` and mine; `until` is when a pause ends, `why` the reason in words.
+    `attempt` counts the times this intent was marked as sent.
+    """
+
+    sending: Sending
+    why: str = ""
+    until: datetime | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One claim for `mark_sent_many`: what settling will compare, and by when its outcome must be known.
+
+    `snapshot` holds JSON values only and no personal data. After `deadline` the outcome counts as unknown; not seen at
+    REVER after `settle_at`, it is held.
+    """
+
+    claim: Claim
+    snapshot: Mapping[str, Any]
+    deadline: datetime
+    settle_at: datetime
+
+
+class Recorded(StrEnum):
+    """What became of an outcome that was reported to the ledger."""
+
+    TAKEN = "taken"
+    """It changed the intent as asked."""
+    KNOWN = "known"
+    """The intent stood so already; nothing was changed."""
+    NOT_MINE = "not mine"
+    """The intent is somebody else's by now, or in another state; nothing was changed but the audit."""
+    CONTRADICTS = "contradicts"
+    """An effect was confirmed that the ledger held for something else; a hold was opened for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """All that is needed to judge an intent whose outcome is still to come. `hold_id` is its open hold, if any.
+
+    An intent that was never sent has an empty snapshot, and its lease's end as `settle_at`.
+    """
+
+    intent: Intent
+    process_id: str
+    store: str
+    snapshot: Mapping[str, Any]
+    token: str = field(repr=False)
+    sent_at: datetime | None
+    deadline: datetime | None
+    settle_at: datetime
+    lease_until: datetime
+    hold_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What the clock alone changed: intent ids that became unknown, and those that were withdrawn."""
+
+    unknown: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+
+
+class Answer(StrEnum):
+    """What a person can say to a hold."""
+
+    RETRY = "retry"
+    DONE_BY_HAND = "done_by_hand"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """An open hold as a person sees it. `answers` says in words what each answer would do."""
+
+    hold_id: str
+    version: int
+    process_id: str
+    store: str
+    order_name: str
+    kind: str
+    rule: str
+    why: str
+    evidence: Mapping[str, str]
+    since: datetime
+    amount: str | None
+    currency: str
+    label: bool
+    intent_id: str
+    answers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A hold that was answered just now. `claim` is given for a `retry` of an unknown outcome.
+
+    Such a claim is carried out like any other, but REVER is read and judged first: seen there, it is done.
+    """
+
+    hold_id: str
+    process_id: str
+    store: str
+    answer: Answer
+    claim: Claim | None = None
+    intent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The stop switch: while it is `stopped`, no effect is sent."""
+
+    stopped: bool
+    since: datetime | None = None
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One step, as it was written down. `amount` is a decimal string."""
+
+    id: int
+    process_id: str
+    at: datetime
+    actor: str
+    event: str
+    rule: str
+    evidence: Mapping[str, Any]
+    amount: str | None
+    currency: str
+    intent_id: str
+    hold_id: str
+    flow_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A return as it was last looked at. `decision` is one of compensate, adopt, label, wait, hold, nothing."""
+
+    process_id: str
+    store: str
+    order_name: str
+    decision: str
+    rule: str
+    why: str
+    looked_at: datetime | None
+    next_look_at: datetime | None
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRow:
+    """An intent with what is told to people about it: which rule meant it, why, and on what evidence it ended."""
+
+    intent: Intent
+    process_id: str
+    store: str
+    rule: str
+    why: str
+    evidence: Mapping[str, Any]
+    attempt: int
+    closed_at: datetime | None
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class PastHold:
+    """A hold with its end: `state` is open, answered or closed (by itself, `closed_why`)."""
+
+    hold: HoldRow
+    state: str
+    answer: str = ""
+    answered_by: str = ""
+    answered_at: datetime | None = None
+    closed_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that the ledger knows of one return, for a person who asks why."""
+
+    record: RecordRow
+    intents: tuple[IntentRow, ...] = ()
+    holds: tuple[PastHold, ...] = ()
+    audit: tuple[AuditRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A return that is not at its end and has no open effect: it must be looked at again."""
+
+    process_id: str
+    store: str
+    decision: str
+    rule: str
+    why: str
+    next_look_at: datetime | None
+    held: bool
+
+
+NO_EVIDENCE: Mapping[str, str] = MappingProxyType({})
+"""Where there is nothing to say beyond the words."""
