@@ -1,7 +1,7 @@
 """What the ledger knows of one return, as the rules see it. Plain values: no database, no clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -131,11 +131,24 @@ class OpenHold:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A person's `retry`: this rule does not hold again, once, up to this amount (None: where no money is named)."""
+    """A person's `retry`: this rule does not hold again, once, up to this amount (None: where no money is named).
+
+    `used_by` is the intent that was claimed under it, empty while it is unused. An intent that is withdrawn gives its
+    waivers back.
+    """
 
     rule: str
     amount: Decimal | None = None
     currency: str = ""
+    used_by: str = ""
+
+    def lets_pass(self, rule: str, amount: Decimal | None, currency: str) -> bool:
+        """Whether it is of this rule and the amount at stake is within what the person saw."""
+        if self.rule != rule:
+            return False
+        if amount is None:
+            return True
+        return self.amount is not None and self.currency == currency and amount <= self.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +167,19 @@ class Record:
     holds: tuple[OpenHold, ...] = ()
     waivers: tuple[Waiver, ...] = ()
 
+    def waived(self, rule: str, amount: Decimal | None = None, currency: str = "") -> bool:
+        """Whether a person has let this rule pass for this amount, and no intent has used that up."""
+        withdrawn = {intent.id for intent in self.intents if intent.state is IntentState.WITHDRAWN}
+        return any(
+            waiver.lets_pass(rule, amount, currency)
+            for waiver in self.waivers
+            if not waiver.used_by or waiver.used_by in withdrawn
+        )
+
     def without(self, intent_id: str) -> "Record":
         """The record as it would be had this intent not been made: for deciding again just before the call.
 
-        Terms and costs that only this intent fixed go with it.
+        Terms and costs that only this intent fixed go with it, and the waivers it used are unused again.
         """
         rest = tuple(intent for intent in self.intents if intent.id != intent_id)
         named = {item.line_id for intent in rest for item in intent.items}
@@ -169,5 +191,7 @@ class Record:
             lines={line: terms for line, terms in self.lines.items() if line in named},
             intents=rest,
             holds=self.holds,
-            waivers=self.waivers,
+            waivers=tuple(
+                replace(waiver, used_by="") if waiver.used_by == intent_id else waiver for waiver in self.waivers
+            ),
         )

@@ -1,0 +1,10 @@
+"""Which flows there are. A flow's name is its deployment's name, and its file's but for the dashes."""
+
+FLOWS = {
+    "process-pending-returns": "flows.process_pending_returns",
+    "process-return": "flows.process_return",
+    "generate-labels": "flows.generate_labels",
+    "reconcile": "flows.reconcile",
+    "answer-hold": "flows.answer_hold",
+}
+"""Flow name -> module. Each module has `Parameters`, the plain coroutine `work`, and the Prefect flow."""

@@ -1,0 +1,66 @@
+"""generate-labels: labels and pickups for the returns that wait for one."""
+
+from prefect import flow
+
+from flows.in_prefect import in_prefect, run_name
+from flows.parameters import SearchParameters
+from flows.stages import act, settle, settle_own
+from tasks.carry_out import Carried
+from tasks.decide_returns import decide_labels
+from tasks.desk import Desk
+from tasks.fetch_pending_returns import PendingReturns, fetch_returns
+from tasks.report import Mode, Report
+from tasks.returns import PendingReturn
+from tasks.steps import Stage
+from tasks.tally import count_decisions
+
+NAME = "generate-labels"
+
+
+class Parameters(SearchParameters):
+    """Generate labels: order the label or pickup of every started return that has none."""
+
+
+async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+    """Settle what is open, then order a label for each started return that waits for one."""
+    stores = desk.chosen(parameters.stores)
+    report = Report(NAME, desk.mode, stores)
+    await settle(desk, stage, report, stores, parameters.process_ids or None)
+    if parameters.process_ids:
+        ids = parameters.process_ids[: parameters.max_returns]
+        found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
+        report.failures += failures
+        carried = await _label(desk, stage, report, [item for item in found if item.store in stores], "by id")
+    else:
+        carried = await _searched(desk, parameters, stage, report)
+    await settle_own(desk, stage, report, stores, carried)
+    return report
+
+
+async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list[Carried]:
+    carried, left = [], parameters.max_returns
+    for store in report.stores:
+        await desk.rules(store)
+        since = parameters.started_since
+        pending = PendingReturns(desk, store, started_since=since, at_most=left, label_only=True)
+        while batch := await stage("fetch-pending-returns", pending.next_batch, store):
+            carried += await _label(desk, stage, report, batch, f"{store} ({len(batch)} returns)")
+            left = None if left is None else left - len(batch)
+        report.failures += pending.failures
+    return carried
+
+
+async def _label(desk: Desk, stage: Stage, report: Report, batch: list[PendingReturn], label: str) -> list[Carried]:
+    decided, failed = await stage("decide-returns", lambda: decide_labels(desk, batch), label)
+    report.failures += failed
+    count_decisions(report, decided)
+    return [] if desk.mode is Mode.PLAN else await act(desk, stage, report, decided, label)
+
+
+@flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
+async def generate_labels(parameters: Parameters = Parameters()) -> Report:  # noqa: B008 - Prefect's form
+    """Order the label or pickup of every started return that has none.
+
+    Labels are ordered only with mode `act`. Where no carrier fits, or a person must make it, the return is held.
+    """
+    return await in_prefect(NAME, work, parameters)

@@ -1,0 +1,41 @@
+"""process-return: the same for one return, given its id; one task per step, so that a person sees the chain."""
+
+from prefect import flow
+from pydantic import Field
+
+from flows.in_prefect import in_prefect, run_name
+from flows.parameters import FlowParameters
+from flows.stages import settle, settle_own, take_through
+from tasks.desk import Desk
+from tasks.fetch_pending_returns import fetch_returns
+from tasks.report import Report
+from tasks.steps import Stage
+
+NAME = "process-return"
+
+
+class Parameters(FlowParameters):
+    """Process one return."""
+
+    process_id: str = Field(description="REVER's id of the return, retp_ and 27 letters and digits.", min_length=1)
+
+
+async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+    """Settle what is open for this return, read it, and take it as far as it can go now."""
+    process_id = parameters.process_id
+    report = Report(NAME, desk.mode, desk.stores)
+    await settle(desk, stage, report, desk.stores, [process_id])
+    found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, [process_id]), process_id)
+    report.failures += failures
+    unknown = await take_through(desk, stage, report, found, process_id)
+    await settle_own(desk, stage, report, desk.stores, unknown)
+    return report
+
+
+@flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
+async def process_return(parameters: Parameters) -> Report:
+    """Take one return as far as it can go now: refund, exchange, label, or hold.
+
+    Money moves only with mode `act`.
+    """
+    return await in_prefect(NAME, work, parameters)

@@ -1,0 +1,70 @@
+"""Run any flow in this process, with Prefect or without, from the names and values a person typed."""
+
+import asyncio
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from flows.catalog import FLOWS
+from flows.timed import RunFailedError, timed
+from tasks.report import Report
+from tasks.steps import plainly
+
+
+class UsageError(Exception):
+    """What was typed names no flow, no parameter, or no value that fits; the sentence says what would."""
+
+
+def parameters_for(name: str, values: dict[str, str]) -> BaseModel:
+    """The flow's form filled with typed values: a list is comma-separated. Raises `UsageError`."""
+    form: type[BaseModel] = _module(name).Parameters
+    unknown = sorted(set(values) - set(form.model_fields))
+    if unknown:
+        raise UsageError(f"{name} has no parameter {', '.join(map(repr, unknown))}; it has {described(form)}")
+    filled = {key: _value(form, key, text) for key, text in values.items()}
+    try:
+        return form.model_validate(filled)
+    except ValidationError as failed:
+        problems = [_problem(error, values) for error in failed.errors(include_url=False)]
+        raise UsageError(f"{name}: {'; '.join(problems)}; its parameters are {described(form)}") from None
+
+
+def described(form: type[BaseModel]) -> str:
+    """The parameters of a form in words."""
+    return ", ".join(f"{key} ({field.description or ''})" for key, field in form.model_fields.items())
+
+
+def run_flow(name: str, values: dict[str, str], *, prefect: bool) -> Report:
+    """Run a flow to its end. Without Prefect the same plain functions run on the same ledger.
+
+    Raises `UsageError` for what was typed, `RunFailedError` or the errors of `tasks.desk.open_desk` otherwise.
+    """
+    parameters = parameters_for(name, values)
+    module = _module(name)
+    if prefect:
+        flow = getattr(module, name.replace("-", "_"))
+        finished: Report = asyncio.run(flow(parameters))
+        return finished
+    report = asyncio.run(timed(name, module.work, parameters, plainly))
+    if report.failed:
+        raise RunFailedError(report)
+    return report
+
+
+def _module(name: str) -> Any:
+    if name not in FLOWS:
+        raise UsageError(f"there is no flow {name!r}; there are {', '.join(FLOWS)}")
+    return import_module(FLOWS[name])
+
+
+def _value(form: type[BaseModel], key: str, text: str) -> Any:
+    if "list" in str(form.model_fields[key].annotation):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _problem(error: Any, values: dict[str, str]) -> str:
+    key = str(error["loc"][0]) if error["loc"] else ""
+    found = f", found {values[key]!r}" if key in values else ""
+    return f"{key}: {error['msg']}{found}"

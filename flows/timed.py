@@ -1,0 +1,37 @@
+"""A flow's work from the opening of the desk to its report, whoever runs the steps."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from flows.parameters import FlowParameters
+from tasks.desk import Desk, open_desk
+from tasks.ledger import Actor
+from tasks.report import Report
+from tasks.settings import load_settings
+from tasks.steps import Stage
+
+P = TypeVar("P", bound=FlowParameters)
+Work = Callable[[Desk, P, Stage], Awaitable[Report]]
+
+
+class RunFailedError(Exception):
+    """A run in which too many returns failed of our own fault. `report` is what it did all the same."""
+
+    def __init__(self, report: Report) -> None:
+        ours = [failure for failure in report.failures if failure.ours]
+        first = f"{ours[0].process_id}: {ours[0].why}" if ours else "none named"
+        super().__init__(f"{len(ours)} of {report.seen} returns failed by a fault of this software; the first: {first}")
+        self.report = report
+
+
+async def timed(name: str, work: Work[P], parameters: P, stage: Stage, flow_run_id: str = "") -> Report:
+    """Open the desk from the settings, do the work, and note how long it took.
+
+    Raises whatever error says that the set-up is wrong (`tasks.desk.open_desk`).
+    """
+    began = time.monotonic()
+    async with open_desk(load_settings(), parameters.mode, Actor(name, flow_run_id)) as desk:
+        report = await work(desk, parameters, stage)
+    report.duration_s = time.monotonic() - began
+    return report

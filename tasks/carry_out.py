@@ -1,0 +1,101 @@
+"""Carry out what was claimed for a return, effect after effect, until nothing of this kind is left for this run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rever_api.errors import ReverError, WrongSetup
+from tasks.decide_returns import DecidedReturn, decide_again
+from tasks.desk import Desk
+from tasks.effects import Outcome, Result, Send, perform
+from tasks.failures import FATAL, own_fault
+from tasks.ledger import Claim
+from tasks.policy.decision import Compensate
+from tasks.policy.record import IntentKind
+from tasks.report import Failure
+from tasks.returns import PendingReturn
+from tasks.steps import each
+
+MOST_EFFECTS = 12
+"""Effects on one return in one run: more than methods and kinds there are. A loop past it is a fault of the rules."""
+
+GO_ON = frozenset({Result.DONE, Result.REFUSED, Result.WITHDRAWN})
+"""After these the return is decided about again; after any other, what comes next is the next run's."""
+
+
+@dataclass(slots=True)
+class Carried:
+    """What was done for one return.
+
+    `left` is its last decision where a claim of another kind is still to be done; `failure` a fault of this software
+    that ended the work on it.
+    """
+
+    pending: PendingReturn
+    outcomes: list[Outcome] = field(default_factory=list)
+    decisions: list[DecidedReturn] = field(default_factory=list)
+    left: DecidedReturn | None = None
+    failure: Failure | None = None
+
+
+async def carry_out(desk: Desk, item: DecidedReturn, kind: IntentKind, send: Send) -> Carried:
+    """Do the claimed effect of one return, decide again, and go on while effects of the same kind are claimed."""
+    carried = Carried(item.pending)
+    try:
+        await _until_nothing_is_left(desk, item, kind, send, carried)
+    except FATAL:
+        raise
+    except Exception as error:  # noqa: BLE001 - one return's fault must not stop the others
+        carried.failure = own_fault(item.process_id, error)
+    return carried
+
+
+async def _until_nothing_is_left(
+    desk: Desk, item: DecidedReturn, kind: IntentKind, send: Send, carried: Carried
+) -> None:
+    while len(carried.outcomes) < MOST_EFFECTS:
+        claim = item.decided.claim
+        if claim is None:
+            return
+        if claim.intent.kind is not kind:
+            carried.left = item
+            return
+        outcome = await perform(desk, claim, send)
+        carried.outcomes.append(outcome)
+        more = await _next(desk, item, claim, outcome)
+        if more is None:
+            return
+        carried.decisions.append(more)
+        item = more
+
+
+async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome) -> DecidedReturn | None:
+    """The decision that follows an outcome; None where this run has nothing more to do for the return."""
+    if outcome.result not in GO_ON:
+        return None
+    process = outcome.process
+    if outcome.result is Result.DONE:
+        if not _more_was_due(item):
+            return None
+        try:
+            process = await desk.client.get_return_process(claim.process_id)
+        except WrongSetup:
+            raise
+        except ReverError:
+            return None
+    if process is None:
+        return None
+    pending = PendingReturn(claim.store, process)
+    return await decide_again(desk, pending, label=claim.intent.kind is IntentKind.LABEL)
+
+
+def _more_was_due(item: DecidedReturn) -> bool:
+    decision = item.decision
+    return isinstance(decision, Compensate) and len(decision.refunds) + (decision.exchange is not None) > 1
+
+
+async def carry_out_batch(
+    desk: Desk, step: str, batch: Sequence[DecidedReturn], kind: IntentKind, send: Send
+) -> list[Carried]:
+    """Carry out the claims of this kind in a batch, at most the table's number of returns at a time."""
+    mine = [item for item in batch if item.decided.claim is not None and item.decided.claim.intent.kind is kind]
+    return list(await each(step, mine, lambda item: carry_out(desk, item, kind, send)))

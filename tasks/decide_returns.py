@@ -1,0 +1,137 @@
+"""Decide what is to be done about returns, and in `act` claim it: one transaction of the ledger for a whole batch."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rever_api.models import ReturnProcess
+from tasks.desk import Desk
+from tasks.failures import FATAL, own_fault
+from tasks.ledger import Decided, DecideRequest, decide, load_records
+from tasks.policy import decide as money
+from tasks.policy.decision import Decision, Hold, MakeLabel
+from tasks.policy.label import decide_label
+from tasks.policy.record import Record
+from tasks.policy.rules import StoreRules
+from tasks.report import Failure, Mode
+from tasks.returns import PendingReturn
+
+Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedReturn:
+    """A return and what the rules, and the ledger where they asked for an effect, said."""
+
+    pending: PendingReturn
+    decided: Decided
+
+    @property
+    def process_id(self) -> str:
+        """REVER's id of the return."""
+        return self.pending.process_id
+
+    @property
+    def decision(self) -> Decision:
+        """The rules' answer."""
+        return self.decided.decision
+
+
+DecideBatch = Callable[[Desk, Sequence[PendingReturn]], Awaitable[list[DecidedReturn]]]
+
+
+async def decide_returns(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
+    """Decide about a batch by the whole rules: money first, then the label.
+
+    In `act` each decision is written down, each hold opened and each effect claimed, all in one transaction. Where a
+    fault spoils the batch, each return is decided about by itself, and the guilty one comes back as a failure.
+    """
+    return await _or_one_by_one(desk, batch, _by_whole_rules)
+
+
+async def decide_labels(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
+    """Decide about the labels of a batch alone.
+
+    Only what has to be done or held is written: where a label just waits, the money's decision stays the return's.
+    """
+    return await _or_one_by_one(desk, batch, _by_label_rules)
+
+
+async def _or_one_by_one(
+    desk: Desk, batch: Sequence[PendingReturn], decide_batch: DecideBatch
+) -> tuple[list[DecidedReturn], list[Failure]]:
+    try:
+        return await decide_batch(desk, batch), []
+    except FATAL:
+        raise
+    except Exception as error:  # noqa: BLE001 - the fault is one return's; found by deciding one at a time
+        if len(batch) == 1:
+            return [], [own_fault(batch[0].process_id, error)]
+    decided, failures = [], []
+    for pending in batch:
+        good, bad = await _or_one_by_one(desk, [pending], decide_batch)
+        decided += good
+        failures += bad
+    return decided, failures
+
+
+async def _by_whole_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
+    return await _decide(desk, batch, money.decide)
+
+
+async def _by_label_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
+    planned = await _plan(desk, batch, decide_label)
+    if desk.mode is Mode.PLAN:
+        return planned
+    due = [item.pending for item in planned if isinstance(item.decision, MakeLabel | Hold)]
+    waiting = [item for item in planned if not isinstance(item.decision, MakeLabel | Hold)]
+    return waiting + await _decide(desk, due, decide_label)
+
+
+async def decide_again(desk: Desk, pending: PendingReturn, *, label: bool = False) -> DecidedReturn:
+    """Decide about one return that has just been read or acted on."""
+    return (await _decide(desk, [pending], decide_label if label else money.decide))[0]
+
+
+async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
+    if desk.mode is Mode.PLAN:
+        return await _plan(desk, batch, rule)
+    if not batch:
+        return []
+    now = desk.clock()
+    requests = [await _request(desk, pending, rule, now) for pending in batch]
+    decided = await desk.ledger.awrite(decide, requests, actor=desk.actor, now=now, lease=desk.settings.lease_duration)
+    by_id = {item.process_id: item for item in decided}
+    return [DecidedReturn(pending, by_id[pending.process_id]) for pending in batch]
+
+
+async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
+    now = desk.clock()
+    records = await desk.ledger.aread(load_records, [pending.process_id for pending in batch])
+    planned = []
+    for pending in batch:
+        rules = await desk.rules(pending.store)
+        decision = rule(pending.process, rules, records[pending.process_id], now)
+        decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
+        planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None, new_hold=False)))
+    return planned
+
+
+async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: datetime) -> DecideRequest:
+    rules = await desk.rules(pending.store)
+    process, shopper = pending.process, pending.process.shopper
+    until = now + rules.look_again
+
+    def by_rule(record: Record) -> Decision:
+        return desk.budget.within(pending.process_id, rule(process, rules, record, now), until)
+
+    return DecideRequest(
+        process_id=pending.process_id,
+        store=pending.store,
+        order_name=process.order_name,
+        day=desk.day(rules, now),
+        decide=by_rule,
+        guards=rules.policy.guards,
+        shopper_email=shopper.email if shopper else "",
+        next_look_at=until,
+    )

@@ -1,0 +1,130 @@
+"""The desk: what every step of a run works with. One client, one ledger, one clock, one set of rules per store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rever_api import AsyncReverClient, ClientConfig, Endpoints
+from rever_api.errors import NotFound
+from rever_api.models import Warehouse
+from tasks.budget import Budget
+from tasks.ledger import Actor, Ledger
+from tasks.policy.rules import StoreRules
+from tasks.policy_file import PolicyFile, load_policy
+from tasks.report import Mode
+from tasks.settings import Settings
+
+Clock = Callable[[], datetime]
+
+
+class DeskError(Exception):
+    """The run cannot go on because of how things are set up; the sentence says what and how to mend it."""
+
+
+def utc_now() -> datetime:
+    """The clock of a real run."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Desk:
+    """The means of one run. `stores` are the e-commerce ids it may touch."""
+
+    settings: Settings
+    client: AsyncReverClient
+    ledger: Ledger
+    policies: PolicyFile
+    mode: Mode
+    actor: Actor
+    stores: tuple[str, ...]
+    clock: Clock = utc_now
+    budget: Budget = field(default_factory=Budget)
+    _rules: dict[str, StoreRules] = field(default_factory=dict)
+    _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def rules(self, store: str) -> StoreRules:
+        """The rules of a store; its settings are asked from REVER once a run. Raises `DeskError`: no such store."""
+        async with self._asking:
+            if store not in self._rules:
+                self._rules[store] = await self._ask_rules(store)
+        return self._rules[store]
+
+    async def _ask_rules(self, store: str) -> StoreRules:
+        try:
+            settings = await self.client.get_ecommerce_settings(store)
+        except NotFound:
+            known = "REVER_STORES" if self.settings.stores else "REVER_GROUP"
+            raise DeskError(f"REVER knows no store {store!r} for this key; correct {known}") from None
+        return StoreRules(
+            store=store,
+            settings=settings,
+            refunds_by=self.settings.refunds_by(store),
+            policy=self.policies.for_store(store),
+            settle_after=self.settings.settle_delay,
+            omits_empty_fields=self.settings.omits_empty_fields,
+        )
+
+    async def warehouses(self, store: str) -> tuple[Warehouse, ...]:
+        """The store's warehouses, asked from REVER once a run."""
+        async with self._asking:
+            if store not in self._warehouses:
+                self._warehouses[store] = tuple(await self.client.list_warehouses(store))
+        return self._warehouses[store]
+
+    def day(self, rules: StoreRules, now: datetime) -> date:
+        """The store's own date, for caps per day; UTC's where REVER gives no time zone that is known."""
+        try:
+            return now.astimezone(ZoneInfo(rules.settings.timezone or "UTC")).date()
+        except (ZoneInfoNotFoundError, ValueError):
+            return now.astimezone(UTC).date()
+
+    def chosen(self, stores: list[str]) -> tuple[str, ...]:
+        """The stores of a run: those asked for, or all. Raises `DeskError` for one that is not this desk's."""
+        strange = sorted(set(stores) - set(self.stores))
+        if strange:
+            ours = ", ".join(self.stores)
+            raise DeskError(f"this desk has no store {', '.join(map(repr, strange))}; its stores are {ours}")
+        return tuple(dict.fromkeys(stores)) or self.stores
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings, mode: Mode, actor: Actor, clock: Clock = utc_now) -> AsyncIterator[Desk]:
+    """Open the client and the ledger for one run, and close both at its end.
+
+    In `plan` the ledger is only read; no file is made. Raises `DeskError`, `LedgerError`, `PolicyFileError`,
+    `EndpointsError` or a `ReverError`, each with a sentence that says how to mend it.
+    """
+    policies = load_policy(settings.policy)
+    config = ClientConfig(
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+        timeout=settings.timeout,
+        rate=settings.rate,
+        max_in_flight=settings.max_in_flight,
+        endpoints=Endpoints.load(settings.endpoints),
+    )
+    url = settings.ledger_url.get_secret_value()
+    ledger = Ledger.open(url, account=settings.account, clock=clock, read_only=mode is Mode.PLAN)
+    try:
+        async with AsyncReverClient(config) as client:
+            stores = await _stores(settings, client)
+            yield Desk(settings, client, ledger, policies, mode, actor, stores, clock)
+    finally:
+        ledger.close()
+
+
+async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:
+    if settings.stores:
+        return settings.stores
+    stores = tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))
+    if not stores:
+        raise DeskError(f"REVER shows no store in group {settings.group!r} for this key; correct REVER_GROUP")
+    try:
+        settings.check_stores(stores)
+    except ValueError as problem:
+        raise DeskError(str(problem)) from None
+    return stores

@@ -1,0 +1,188 @@
+"""Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential_jitter
+
+from rever_api.errors import NotSent, OutcomeUnknown, Refused, RefusedForNow, ReverError, WrongSetup
+from rever_api.limits import AsyncSlot as Slot
+from rever_api.models import ReturnProcess
+from tasks.desk import Desk
+from tasks.ledger import (
+    Claim,
+    load_records,
+    mark_sent,
+    put_back,
+    record_done,
+    record_refused,
+    record_unknown,
+    release,
+    withdraw,
+)
+from tasks.ledger.types import Sending
+from tasks.policy.covering import covers
+from tasks.policy.decide import decide
+from tasks.policy.label import decide_label
+from tasks.policy.record import IntentKind
+from tasks.policy.settling import snapshot
+
+TRIES = 5
+"""Attempts in one run of an effect that certainly never left; then it is the next run's."""
+
+LONGEST_WAIT_S = 30.0
+"""A longer `Retry-After` than this is left to the next run."""
+
+Send = Callable[[Desk, Claim, ReturnProcess, Slot], Awaitable[Mapping[str, str]]]
+"""The one call of an effect. Answers the evidence that it was done; raises a `ReverError`."""
+
+
+class Result(StrEnum):
+    """What came of one claimed effect in this run."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    NOT_SENT = "not sent"
+    LOST = "lost"
+    PUT_BACK = "put back"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One claimed effect and what came of it. `process` is the return as it was read just before, if it was."""
+
+    claim: Claim
+    result: Result
+    why: str = ""
+    process: ReturnProcess | None = None
+
+
+async def perform(desk: Desk, claim: Claim, send: Send) -> Outcome:
+    """Carry out one claim: read the return again, decide again, mark it `sent`, send it once, record what came.
+
+    The rate slot is taken before `sent` is written, so that nothing waits between the mark and the call. An attempt
+    that certainly did nothing (never sent, or 429) is tried again; any other end is final for this run.
+    Raises `WrongSetup` after withdrawing the claim.
+    """
+    attempts = AsyncRetrying(
+        stop=stop_after_attempt(TRIES),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5),
+        retry=retry_if_result(lambda outcome: outcome.result is Result.PUT_BACK),
+        retry_error_callback=_last,
+    )
+    outcome: Outcome = await attempts(_attempt, desk, claim, send)
+    if outcome.result is not Result.PUT_BACK:
+        return outcome
+    await desk.ledger.awrite(release, claim, now=desk.clock())
+    return Outcome(claim, Result.NOT_SENT, f"{outcome.why}; the next run tries again", outcome.process)
+
+
+def _last(state: RetryCallState) -> Outcome:
+    assert state.outcome is not None  # noqa: S101 - tenacity calls this only after an attempt
+    outcome: Outcome = state.outcome.result()
+    return outcome
+
+
+async def _attempt(desk: Desk, claim: Claim, send: Send) -> Outcome:
+    async with desk.client.slot(calls=2) as slot:
+        try:
+            process = await desk.client.get_return_process(claim.process_id, slot=slot)
+        except ReverError as error:
+            await _withdraw(desk, claim, f"the return could not be read again: {error}")
+            if isinstance(error, WrongSetup):
+                raise
+            return Outcome(claim, Result.NOT_SENT, f"the return could not be read again: {error}")
+        changed = await _no_longer_due(desk, claim, process)
+        if changed:
+            await _withdraw(desk, claim, changed)
+            return Outcome(claim, Result.WITHDRAWN, changed, process)
+        return await _mark_and_send(desk, claim, process, send, slot)
+
+
+async def _no_longer_due(desk: Desk, claim: Claim, process: ReturnProcess) -> str:
+    """Why the fresh read no longer asks for this effect; empty where it still does."""
+    records = await desk.ledger.aread(load_records, [claim.process_id])
+    record = records[claim.process_id].without(claim.intent.id)
+    again = decide_label if claim.intent.kind is IntentKind.LABEL else decide
+    decision = again(process, await desk.rules(claim.store), record, desk.clock())
+    if covers(decision, claim.intent, claim.exchange_items, claim.label):
+        return ""
+    return f"read again before the call, it is no longer due: {decision.why}"
+
+
+async def _withdraw(desk: Desk, claim: Claim, why: str) -> None:
+    await desk.ledger.awrite(withdraw, claim, why=why, now=desk.clock(), actor=desk.actor)
+
+
+async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot) -> Outcome:
+    intent = claim.intent
+    seen = snapshot(intent.kind, intent.method, intent.amount, intent.currency, process, claim.exchange_items)
+    now, clock = desk.clock(), asyncio.get_running_loop().time
+    window = desk.settings.timeout / 2
+    latest = clock() + window
+    verdict = await desk.ledger.awrite(
+        mark_sent,
+        claim,
+        snapshot=seen,
+        deadline=now + timedelta(seconds=window + desk.settings.timeout),
+        settle_at=now + desk.settings.settle_delay,
+        now=now,
+        actor=desk.actor,
+    )
+    if verdict.sending is not Sending.SENT:
+        return await _not_mine(desk, claim, verdict.why, lost=verdict.sending is Sending.LOST)
+    if clock() > latest:
+        # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
+        return await _back(desk, claim, "too late to send after it was marked", process)
+    return await _send(desk, claim, process, send, slot)
+
+
+async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcome:
+    if lost:
+        return Outcome(claim, Result.LOST, "somebody else took it over")
+    await _withdraw(desk, claim, why)
+    return Outcome(claim, Result.NOT_SENT, why)
+
+
+async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot) -> Outcome:
+    try:
+        evidence = await send(desk, claim, process, slot)
+    except (NotSent, RefusedForNow) as error:
+        return await _back(desk, claim, str(error), process, _too_long(error))
+    except WrongSetup as error:
+        await _withdraw(desk, claim, str(error))
+        raise
+    except Refused as error:
+        await desk.ledger.awrite(
+            record_refused, claim, code=str(error.code or ""), why=str(error), now=desk.clock(), actor=desk.actor
+        )
+        return Outcome(claim, Result.REFUSED, str(error), process)
+    except OutcomeUnknown as error:
+        await _unknown(desk, claim, str(error))
+        return Outcome(claim, Result.UNKNOWN, str(error), process)
+    except asyncio.CancelledError:
+        await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way"))
+        raise
+    await desk.ledger.awrite(record_done, claim, evidence=evidence, now=desk.clock(), actor=desk.actor)
+    return Outcome(claim, Result.DONE, process=process)
+
+
+def _too_long(error: ReverError) -> bool:
+    return error.retry_after is not None and error.retry_after > LONGEST_WAIT_S
+
+
+async def _unknown(desk: Desk, claim: Claim, why: str) -> None:
+    await desk.ledger.awrite(record_unknown, claim, why=why, now=desk.clock(), actor=desk.actor)
+
+
+async def _back(desk: Desk, claim: Claim, why: str, process: ReturnProcess, final: bool = False) -> Outcome:
+    await desk.ledger.awrite(put_back, claim, why=why, now=desk.clock(), actor=desk.actor)
+    if final:
+        await desk.ledger.awrite(release, claim, now=desk.clock())
+        return Outcome(claim, Result.NOT_SENT, f"{why}; the next run tries again", process)
+    return Outcome(claim, Result.PUT_BACK, why, process)

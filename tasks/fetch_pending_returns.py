@@ -1,0 +1,110 @@
+"""Fetch the returns that may have to move: by search over a store, batch by batch, or by id."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from rever_api.errors import NotFound, ReverError, WrongSetup
+from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
+from tasks.desk import Desk
+from tasks.report import Failure
+from tasks.returns import Entry, PendingReturn
+from tasks.steps import each
+
+BATCH = 100
+"""Returns in one batch: one page of REVER's search, and one transaction of the ledger's claims."""
+
+
+def pending_query(store: str, *, label_only: bool = False) -> SearchQuery:
+    """The search for a store's running returns, oldest first, so that the list moves as little as it can."""
+    return SearchQuery(
+        ecommerce_id=store,
+        status=(ProcessStatus.RUNNING,),
+        return_status=(ReturnStatus.STARTED,) if label_only else (),
+        sortby="started_at",
+        order="asc",
+        limit=BATCH,
+    )
+
+
+class PendingReturns:
+    """A store's running returns, handed out batch by batch as the pages come in; never all in memory.
+
+    `seen` counts what was handed out, `failures` the entries of pages that could not be read or are not the store's.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        store: str,
+        *,
+        started_since: datetime | None = None,
+        at_most: int | None = None,
+        label_only: bool = False,
+    ) -> None:
+        self.store = store
+        self.failures: list[Failure] = []
+        self._entries: AsyncIterator[Entry] = desk.client.walk_return_processes(
+            pending_query(store, label_only=label_only)
+        )
+        self._since = started_since
+        self._left = at_most
+
+    async def next_batch(self) -> list[PendingReturn]:
+        """The next returns, at most a batch of them; empty at the end."""
+        batch: list[PendingReturn] = []
+        while len(batch) < BATCH and self._left != 0:
+            entry = await anext(self._entries, None)
+            if entry is None:
+                break
+            pending = self._accept(entry)
+            if pending is not None:
+                batch.append(pending)
+                self._left = None if self._left is None else self._left - 1
+        return batch
+
+    def _accept(self, entry: Entry) -> PendingReturn | None:
+        if isinstance(entry, UnreadableProcess):
+            self.failures.append(Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}"))
+            return None
+        if entry.ecommerce_id and entry.ecommerce_id != self.store:
+            why = f"it belongs to store {entry.ecommerce_id!r}, though {self.store!r} was asked for"
+            self.failures.append(Failure(entry.rever_process_id, why))
+            return None
+        if self._since and entry.started_at and entry.started_at < self._since:
+            return None
+        return PendingReturn(self.store, entry)
+
+
+async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:
+    """One return by its id; a failure where REVER does not know it, cannot tell, or it is of a store not ours.
+
+    Raises `WrongSetup` where nothing else could be read either.
+    """
+    try:
+        process = await desk.client.get_return_process(process_id)
+    except WrongSetup:
+        raise
+    except NotFound:
+        return Failure(process_id, "REVER knows no return of this id")
+    except ReverError as error:
+        return Failure(process_id, f"it could not be read: {error}")
+    return _of_our_stores(desk, process)
+
+
+def _of_our_stores(desk: Desk, process: ReturnProcess) -> PendingReturn | Failure:
+    store = process.ecommerce_id or (desk.stores[0] if len(desk.stores) == 1 else "")
+    if store in desk.stores:
+        return PendingReturn(store, process)
+    why = (
+        f"it belongs to store {store!r}; this desk's stores are {', '.join(desk.stores)} (REVER_STORES or REVER_GROUP)"
+    )
+    return Failure(process.rever_process_id, why)
+
+
+async def fetch_returns(desk: Desk, process_ids: Sequence[str]) -> tuple[list[PendingReturn], list[Failure]]:
+    """Returns by their ids, each read by itself; the ids that gave none come back as failures."""
+    unique = list(dict.fromkeys(process_ids))
+    answers = await each("check-inspections", unique, lambda process_id: fetch_return(desk, process_id))
+    found = [answer for answer in answers if isinstance(answer, PendingReturn)]
+    failures = [answer for answer in answers if isinstance(answer, Failure)]
+    return sorted(found, key=lambda pending: pending.process_id), failures

@@ -1,0 +1,60 @@
+"""Generate the labels and pickups that were claimed: one createOrderV2 per claim."""
+
+from collections.abc import Mapping, Sequence
+
+from rever_api.limits import AsyncSlot as Slot
+from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse
+from tasks.carry_out import Carried, carry_out, carry_out_batch
+from tasks.decide_returns import DecidedReturn
+from tasks.desk import Desk
+from tasks.ledger import Claim
+from tasks.policy.decision import MakeLabel
+from tasks.policy.label import warehouse_for
+from tasks.policy.record import IntentKind
+
+
+def order_request(
+    claim: Claim, label: MakeLabel, process: ReturnProcess, warehouses: Sequence[Warehouse]
+) -> LogisticOrderRequest:
+    """The body of createOrderV2: from the shopper's address to the warehouse that serves their country."""
+    origin, shopper = process.pickup_address, process.shopper
+    warehouse = warehouse_for(tuple(warehouses), origin.country_code if origin else "")
+    return LogisticOrderRequest(
+        process_id=process.rever_process_id,
+        provider=label.provider,
+        carrier=label.carrier,
+        return_method=label.return_method,
+        customer=LogisticCustomer(email=shopper.email, first_name=shopper.first_name, last_name=shopper.last_name)
+        if shopper
+        else None,
+        customer_address=origin,
+        ecommerce_warehouse_address=warehouse.address if warehouse else None,
+        ecommerce_id=claim.store,
+        ecommerce_group=process.ecommerce_group,
+        ecommerce_order_id=process.order_id,
+        order_number=process.order_name,
+        pickup_ranges=process.pickup_ranges,
+    )
+
+
+async def send_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Mapping[str, str]:
+    """The one call. A PUT by method, but each may order another pickup: only `effects.perform` makes it."""
+    if claim.label is None:
+        msg = "a claim for a label without provider and carrier"
+        raise TypeError(msg)
+    warehouses = await desk.warehouses(claim.store)
+    order = await desk.client.create_order_v2(order_request(claim, claim.label, process, warehouses), slot=slot)
+    return {"answer": "REVER ordered the label", "order": order.id, "carrier": order.carrier or claim.label.carrier}
+
+
+async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:
+    """Have REVER make the label or pickup of one return."""
+    await desk.warehouses(item.pending.store)
+    return await carry_out(desk, item, IntentKind.LABEL, send_label)
+
+
+async def generate_labels(desk: Desk, batch: Sequence[DecidedReturn]) -> list[Carried]:
+    """Have REVER make the labels and pickups of a batch of returns."""
+    for store in {item.pending.store for item in batch if item.decided.claim is not None}:
+        await desk.warehouses(store)
+    return await carry_out_batch(desk, "generate-labels", batch, IntentKind.LABEL, send_label)

@@ -1,0 +1,36 @@
+"""Issue the exchanges that were claimed: all replacement goods of a return in one issueExchange."""
+
+from collections.abc import Mapping, Sequence
+
+from rever_api.limits import AsyncSlot as Slot
+from rever_api.models import ExchangeItem, ReturnProcess
+from tasks.carry_out import Carried, carry_out, carry_out_batch
+from tasks.decide_returns import DecidedReturn
+from tasks.desk import Desk
+from tasks.ledger import Claim
+from tasks.policy.record import IntentKind
+
+
+async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Mapping[str, str]:
+    """The one call. Only `effects.perform` makes it."""
+    items = tuple(
+        ExchangeItem(
+            line_item_id=item.line_id,
+            variant_id=item.variant_id,
+            product_id=item.product_id,
+            quantity=len(item.units),
+        )
+        for item in claim.exchange_items
+    )
+    order = await desk.client.issue_exchange(process.rever_process_id, items, slot=slot)
+    return {"answer": "REVER ordered the replacement", "order": order.order_name or order.order_id}
+
+
+async def issue_exchange(desk: Desk, item: DecidedReturn) -> Carried:
+    """Order the replacement goods of one return."""
+    return await carry_out(desk, item, IntentKind.EXCHANGE, send_exchange)
+
+
+async def issue_exchanges(desk: Desk, batch: Sequence[DecidedReturn]) -> list[Carried]:
+    """Order the replacement goods of a batch of returns."""
+    return await carry_out_batch(desk, "issue-exchanges", batch, IntentKind.EXCHANGE, send_exchange)

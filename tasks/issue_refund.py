@@ -1,0 +1,35 @@
+"""Issue the refunds that were claimed: one issueRefund per claim, method by method."""
+
+from collections.abc import Mapping, Sequence
+
+from rever_api.limits import AsyncSlot as Slot
+from rever_api.models import LineQuantity, RefundInput, ReturnProcess
+from tasks.carry_out import Carried, carry_out, carry_out_batch
+from tasks.decide_returns import DecidedReturn
+from tasks.desk import Desk
+from tasks.ledger import Claim
+from tasks.policy.record import IntentKind
+
+
+async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Mapping[str, str]:
+    """The one call. Two identical calls would be two refunds, so only `effects.perform` makes it."""
+    intent = claim.intent
+    body = RefundInput(
+        type=intent.method,
+        amount=intent.amount,
+        currency=intent.currency,
+        items=tuple(LineQuantity(line_item_id=item.line_id, quantity=item.quantity) for item in intent.items),
+    )
+    refund = await desk.client.issue_refund(process.rever_process_id, body, slot=slot)
+    when = refund.refunded_at.isoformat() if refund.refunded_at else "not said"
+    return {"answer": "REVER confirmed the refund", "refunded_at": when}
+
+
+async def issue_refund(desk: Desk, item: DecidedReturn) -> Carried:
+    """Refund one return: each method that is due, one after the other, each by its own claim."""
+    return await carry_out(desk, item, IntentKind.REFUND, send_refund)
+
+
+async def issue_refunds(desk: Desk, batch: Sequence[DecidedReturn]) -> list[Carried]:
+    """Refund a batch of returns."""
+    return await carry_out_batch(desk, "issue-refunds", batch, IntentKind.REFUND, send_refund)

@@ -1,0 +1,138 @@
+"""What a run reports: counts, money per currency, and one row a return. No names, addresses or e-mails."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+FAILED_SHARE = Decimal("0.2")
+"""A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
+
+EFFECTS = ("done", "unknown", "refused", "held")
+
+
+class Mode(StrEnum):
+    """`plan` decides and writes nothing anywhere; `act` carries the decisions out."""
+
+    PLAN = "plan"
+    ACT = "act"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One return in this run: what was decided, why, and what came of it."""
+
+    process_id: str
+    order: str
+    store: str
+    decision: str
+    why: str
+    amount: Decimal | None = None
+    currency: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A return that could not be worked on. `ours`: the fault lies in this software, not at REVER or in the input."""
+
+    process_id: str
+    why: str
+    ours: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """The account of one run. `paid` counts refunds done in this run, those settled by it included."""
+
+    flow: str
+    mode: Mode
+    stores: tuple[str, ...] = ()
+    seen: int = 0
+    decisions: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+    paid: dict[str, Decimal] = field(default_factory=dict)
+    due: dict[str, Decimal] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    def pay(self, currency: str, amount: Decimal) -> None:
+        """Add a refund that is known to have been made."""
+        self.paid[currency] = self.paid.get(currency, Decimal(0)) + amount
+
+    def owe(self, currency: str, amount: Decimal) -> None:
+        """Add a refund that the rules found due in this run."""
+        self.due[currency] = self.due.get(currency, Decimal(0)) + amount
+
+    @property
+    def failed(self) -> bool:
+        """Whether so many returns failed of our own fault that the run itself counts as failed."""
+        ours = sum(failure.ours for failure in self.failures)
+        return bool(ours) and ours > FAILED_SHARE * max(self.seen, 1)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints. Amounts are decimal strings."""
+        return {
+            "flow": self.flow,
+            "mode": str(self.mode),
+            "stores": list(self.stores),
+            "seen": self.seen,
+            "decisions": dict(sorted(self.decisions.items())),
+            "effects": {name: self.effects[name] for name in EFFECTS},
+            "paid": _strings(self.paid),
+            "due": _strings(self.due),
+            "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
+            "notes": list(self.notes),
+            "duration_s": round(self.duration_s, 3),
+        }
+
+    def lines(self) -> list[str]:
+        """The report in a few lines for a terminal."""
+        return [
+            f"{self.flow} ({self.mode}) over {', '.join(self.stores) or 'no store'}: {self.seen} returns "
+            f"in {self.duration_s:.1f} s",
+            f"  decisions: {_counts(self.decisions)}",
+            f"  effects:   {_counts(self.effects)}",
+            f"  due:       {_amounts(self.due)}",
+            f"  paid:      {_amounts(self.paid)}",
+            *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
+            *(f"  note: {note}" for note in self.notes),
+        ]
+
+    def markdown(self) -> str:
+        """The report as the markdown of an artifact."""
+        head = "\n".join(f"{line.strip()}  " for line in self.lines())
+        return f"### {self.flow} ({self.mode})\n\n{head}\n"
+
+    def table(self, most: int = 500) -> list[dict[str, str]]:
+        """The rows of the table artifact: those on which something happened first, at most `most`."""
+        moved = sorted(self.rows.values(), key=lambda row: row.decision in ("wait", "nothing"))
+        return [_cells(row) for row in moved[:most]]
+
+
+def _cells(row: Row) -> dict[str, str]:
+    amount = "" if row.amount is None else f"{row.amount} {row.currency}"
+    return {
+        "return": row.process_id,
+        "order": row.order,
+        "store": row.store,
+        "decision": row.decision,
+        "amount": amount,
+        "outcome": row.outcome,
+        "why": row.why,
+    }
+
+
+def _strings(amounts: dict[str, Decimal]) -> dict[str, str]:
+    return {currency: str(amount) for currency, amount in sorted(amounts.items())}
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()) if count) or "none"
+
+
+def _amounts(amounts: dict[str, Decimal]) -> str:
+    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(amounts.items())) or "nothing"

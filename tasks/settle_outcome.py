@@ -1,0 +1,79 @@
+"""Settle the effects whose outcome nobody knows: read the return at REVER and judge (design, step 3)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rever_api.errors import NotFound, ReverError, WrongSetup
+from tasks.desk import Desk
+from tasks.ledger import OpenIntent, expire, open_intents, settle_done, settle_hold, touch
+from tasks.policy.record import IntentState
+from tasks.policy.settling import Held, NotYet, Seen, judge
+from tasks.report import Mode
+from tasks.steps import each
+
+
+class Settlement(StrEnum):
+    """What settling found."""
+
+    DONE = "done"
+    HELD = "held"
+    STILL_HELD = "still held"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One open effect and what settling found of it."""
+
+    intent: OpenIntent
+    settlement: Settlement
+    why: str
+
+
+async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
+    """Settle one effect of unknown outcome by a fresh read. It is never sent again from here."""
+    try:
+        process = await desk.client.get_return_process(unknown.process_id)
+    except WrongSetup:
+        raise
+    except NotFound:
+        return await _hold(desk, unknown, Held("REVER no longer knows this return"))
+    except ReverError as error:
+        return Settled(unknown, Settlement.OPEN, f"the return could not be read: {error}")
+    now = desk.clock()
+    verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=unknown.settle_at)
+    match verdict:
+        case Seen(evidence=evidence):
+            await desk.ledger.awrite(settle_done, unknown.intent.id, evidence=evidence, now=now, actor=desk.actor)
+            return Settled(unknown, Settlement.DONE, "seen at REVER")
+        case NotYet(look_at=look_at, why=why):
+            await desk.ledger.awrite(touch, unknown.intent.id, look_at)
+            return Settled(unknown, Settlement.OPEN, why)
+        case Held():
+            return await _hold(desk, unknown, verdict)
+
+
+async def _hold(desk: Desk, unknown: OpenIntent, held: Held) -> Settled:
+    if unknown.hold_id:
+        return Settled(unknown, Settlement.STILL_HELD, held.why)
+    await desk.ledger.awrite(
+        settle_hold, unknown.intent.id, why=held.why, evidence=held.evidence, now=desk.clock(), actor=desk.actor
+    )
+    return Settled(unknown, Settlement.HELD, held.why)
+
+
+async def settle_outcomes(
+    desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None = None
+) -> list[Settled]:
+    """Settle what is open at these stores, or of these returns: first by the clock, then each by a read.
+
+    A `sent` effect past its deadline becomes unknown, an `intended` one whose lease is over is withdrawn. `plan`
+    settles nothing, since settling writes.
+    """
+    if desk.mode is Mode.PLAN:
+        return []
+    await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores)
+    found = await desk.ledger.aread(open_intents, stores=stores, process_ids=process_ids)
+    unknown = [intent for intent in found if intent.intent.state is IntentState.UNKNOWN]
+    return list(await each("settle-outcomes", unknown, lambda intent: settle_outcome(desk, intent)))

@@ -1,0 +1,103 @@
+"""Count decisions, outcomes and settlements into a run's report."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from tasks.carry_out import Carried
+from tasks.decide_returns import DecidedReturn
+from tasks.effects import Outcome, Result
+from tasks.policy.decision import Adopt, Compensate, Decision, Hold
+from tasks.policy.record import IntentKind
+from tasks.report import Report, Row
+from tasks.returns import decision_name
+from tasks.settle_outcome import Settled, Settlement
+
+
+def count_decisions(report: Report, decided: Iterable[DecidedReturn]) -> None:
+    """Enter the first decision about each return in this run."""
+    for item in decided:
+        report.seen += 1
+        name = decision_name(item.decision)
+        report.decisions[name] += 1
+        amount, currency = _money(item.decision)
+        process = item.pending.process
+        report.rows[item.process_id] = Row(
+            item.process_id, process.order_name, item.pending.store, name, item.decision.why, amount, currency
+        )
+        if isinstance(item.decision, Compensate):
+            _owe(report, item.decision)
+        _count_hold(report, item)
+
+
+def count_carried(report: Report, carried: Iterable[Carried]) -> None:
+    """Enter what was carried out, and what was decided on the way."""
+    for item in carried:
+        for outcome in item.outcomes:
+            count_outcome(report, outcome)
+        for decided in item.decisions:
+            _count_hold(report, decided)
+        if item.failure:
+            report.failures.append(item.failure)
+
+
+def count_outcome(report: Report, outcome: Outcome) -> None:
+    """Enter one effect. Only refunds are money; an exchange is goods."""
+    intent = outcome.claim.intent
+    report.effects[str(outcome.result)] += 1
+    if outcome.result is Result.DONE and intent.kind is IntentKind.REFUND:
+        report.pay(intent.currency, intent.amount)
+    words = _words(outcome)
+    row = report.rows.get(outcome.claim.process_id)
+    if row:
+        said = f"{row.outcome}; {words}" if row.outcome else words
+        report.rows[row.process_id] = replace(row, outcome=said)
+
+
+def count_settled(report: Report, settled: Iterable[Settled]) -> None:
+    """Enter what settling found of effects that were sent earlier, in this run or before it."""
+    for item in settled:
+        intent = item.intent.intent
+        if item.settlement is Settlement.DONE:
+            report.effects["done"] += 1
+            if intent.kind is IntentKind.REFUND:
+                report.pay(intent.currency, intent.amount)
+        elif item.settlement is Settlement.HELD:
+            report.effects["held"] += 1
+
+
+def forget_unknown(report: Report, settled: Iterable[Settled], own: set[str]) -> None:
+    """Take back from the count of unknown outcomes those of this run (`own` intent ids) that are settled by now."""
+    report.effects["unknown"] -= sum(
+        item.settlement is Settlement.DONE and item.intent.intent.id in own for item in settled
+    )
+
+
+def _count_hold(report: Report, item: DecidedReturn) -> None:
+    hold = item.decided.hold
+    if hold is not None and item.decided.new_hold:
+        report.effects["held"] += 1
+    row = report.rows.get(item.process_id)
+    if row and hold is not None:
+        report.rows[row.process_id] = replace(row, outcome=f"{row.outcome}; held" if row.outcome else "held")
+
+
+def _owe(report: Report, decision: Compensate) -> None:
+    for refund in decision.refunds:
+        report.owe(refund.currency, refund.amount)
+
+
+def _money(decision: Decision) -> tuple[Decimal | None, str]:
+    match decision:
+        case Compensate(refunds=refunds) | Adopt(refunds=refunds) if refunds:
+            return sum((refund.amount for refund in refunds), Decimal(0)), refunds[0].currency
+        case Hold(amount=amount, currency=currency):
+            return amount, currency
+        case _:
+            return None, ""
+
+
+def _words(outcome: Outcome) -> str:
+    intent = outcome.claim.intent
+    what = f"{intent.kind} {intent.amount} {intent.currency} by {intent.method}" if intent.method else str(intent.kind)
+    return f"{what}: {outcome.result}" + (f" ({outcome.why})" if outcome.why else "")

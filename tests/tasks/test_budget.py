@@ -1,0 +1,57 @@
+"""A run's cap on money: what goes beyond it waits, and a return decided about again is counted once."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from tasks.budget import Budget
+from tasks.policy.decision import Compensate, Nothing, RefundDue, Wait
+from tasks.policy.record import LineUnits
+
+UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def due(amount: str, currency: str = "EUR") -> Compensate:
+    refund = RefundDue("BANK_TRANSFER", Decimal(amount), Decimal(amount), currency, (LineUnits("retl_1", (1,)),))
+    return Compensate("refund", "approved", Decimal(0), (refund,))
+
+
+def test_no_cap_lets_all_pass() -> None:
+    assert Budget().within("a", due("1000000"), UNTIL) == due("1000000")
+
+
+def test_what_goes_beyond_the_cap_waits_and_says_what_is_left() -> None:
+    budget = Budget(Decimal(50))
+    assert budget.within("a", due("30"), UNTIL) == due("30")
+    waits = budget.within("b", due("20.01"), UNTIL)
+    assert isinstance(waits, Wait)
+    assert waits.until == UNTIL
+    assert "20 EUR more" in waits.why
+
+
+def test_exactly_the_cap_is_paid() -> None:
+    budget = Budget(Decimal(50))
+    budget.within("a", due("30"), UNTIL)
+    assert budget.within("b", due("20"), UNTIL) == due("20")
+
+
+def test_the_same_return_again_counts_once() -> None:
+    budget = Budget(Decimal(50))
+    for _ in range(3):
+        assert budget.within("a", due("50"), UNTIL) == due("50")
+
+
+def test_a_second_method_after_the_first_was_paid_is_still_within() -> None:
+    budget = Budget(Decimal(50))
+    budget.within("a", due("50"), UNTIL)
+    assert budget.within("a", due("20"), UNTIL) == due("20")
+    assert isinstance(budget.within("b", due("0.01"), UNTIL), Wait)
+
+
+def test_currencies_do_not_mix() -> None:
+    budget = Budget(Decimal(50))
+    budget.within("a", due("50", "EUR"), UNTIL)
+    assert budget.within("b", due("50", "SEK"), UNTIL) == due("50", "SEK")
+
+
+def test_decisions_without_money_are_left_alone() -> None:
+    assert Budget(Decimal(0)).within("a", Nothing("done", "done"), UNTIL) == Nothing("done", "done")

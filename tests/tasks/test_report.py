@@ -1,0 +1,37 @@
+"""The report: its JSON shape, and when a run counts as failed."""
+
+from decimal import Decimal
+
+from tasks.report import Failure, Mode, Report, Row
+
+
+def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:
+    report = Report("reconcile", Mode.ACT, ("acme",), seen=3)
+    report.decisions["refund"] += 2
+    report.effects["done"] += 1
+    report.pay("EUR", Decimal("10.10"))
+    report.pay("EUR", Decimal("0.20"))
+    found = report.as_json()
+    assert list(found)[:4] == ["flow", "mode", "stores", "seen"]
+    assert found["mode"] == "act"
+    assert found["paid"] == {"EUR": "10.30"}
+    assert found["effects"] == {"done": 1, "unknown": 0, "refused": 0, "held": 0}
+
+
+def test_a_run_fails_only_past_a_fifth_of_own_faults() -> None:
+    report = Report("x", Mode.ACT, seen=10)
+    report.failures = [Failure("a", "why", ours=True)] * 2 + [Failure("b", "REVER did not answer")] * 8
+    assert not report.failed
+    report.failures.append(Failure("c", "why", ours=True))
+    assert report.failed
+
+
+def test_the_table_shows_what_moved_first_and_is_bounded() -> None:
+    report = Report("x", Mode.ACT)
+    for number in range(30):
+        report.rows[f"w{number}"] = Row(f"w{number}", "#1", "acme", "wait", "not yet")
+    report.rows["moved"] = Row("moved", "#2", "acme", "refund", "approved", Decimal("5.00"), "EUR")
+    table = report.table(most=5)
+    assert len(table) == 5
+    assert table[0]["return"] == "moved"
+    assert table[0]["amount"] == "5.00 EUR"

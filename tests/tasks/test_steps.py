@@ -1,0 +1,50 @@
+"""Working on many items: bounded, in full, and an error lets what is under way end first."""
+
+import asyncio
+
+import pytest
+
+from tasks.steps import STEPS, each, plainly
+
+
+async def test_every_item_is_worked_on_and_no_more_at_once_than_the_table_says() -> None:
+    now, most = 0, 0
+
+    async def work(item: int) -> int:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return item * 2
+
+    answers = await each("issue-refunds", range(50), work)
+    assert sorted(answers) == [item * 2 for item in range(50)]
+    assert most == STEPS["issue-refunds"].at_once
+
+
+async def test_an_error_stops_the_taking_but_not_what_is_under_way() -> None:
+    begun, ended = set(), set()
+
+    async def work(item: int) -> None:
+        begun.add(item)
+        if item == 0:
+            raise ValueError("the first")
+        await asyncio.sleep(0.01)
+        ended.add(item)
+
+    with pytest.raises(ValueError, match="the first"):
+        await each("issue-refunds", range(50), work)
+    assert begun - {0} == ended
+    assert len(begun) < 50
+
+
+async def test_a_step_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = STEPS["decide-returns"].__class__("decide-returns", 0, 0, 0.01, 1, effect=True)
+    monkeypatch.setitem(STEPS, "decide-returns", quick)
+    with pytest.raises(TimeoutError):
+        await plainly("decide-returns", lambda: asyncio.sleep(5))
+
+
+def test_no_step_with_an_effect_is_retried() -> None:
+    assert not [step.name for step in STEPS.values() if step.effect and step.retries]
