@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="The returns desk: decides what is due for a return at REVER, does it once, and says why.",
-    epilog="Settings: from the environment or .env, see docs/settings.md. Exit: 0 done, 1 failed, 2 wrong usage or settings.",
+    epilog="Settings: the environment or .env, see docs/settings.md. Exit: 0 done, 1 failed, 2 wrong usage or settings.",
 )
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]

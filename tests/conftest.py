@@ -1,19 +1,22 @@
-"""What every part's tests share: a clean environment, sandboxes on demand, and one Prefect server, only where asked for."""
+"""What all tests share: a clean environment, sandboxes on demand, and one Prefect server, only where asked for."""
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from rever_api.sandbox import RunningSandbox, running_sandbox
+if TYPE_CHECKING:
+    from rever_api.sandbox import RunningSandbox
 
 HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before anything imports Prefect: a home of its own, nothing sent home, and no setting of whoever runs the tests."""
+    """Before anything imports Prefect: a home of its own, nothing sent home, and no setting of who runs the tests."""
     config.stash[HOME] = tempfile.TemporaryDirectory(prefix="rever-returns-prefect-", ignore_cleanup_errors=True)
     for name in [name for name in os.environ if name.startswith(("REVER_", "PREFECT_"))]:
         del os.environ[name]
@@ -38,14 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def start_sandbox() -> Iterator[Callable[..., RunningSandbox]]:
+def start_sandbox() -> "Iterator[Callable[..., RunningSandbox]]":
     """Start sandboxes with the arguments of `running_sandbox`; all are stopped after the test."""
+    from rever_api.sandbox import running_sandbox
+
     with ExitStack() as stack:
         yield lambda **how: stack.enter_context(running_sandbox(**how))
 
 
 @pytest.fixture
-def sandbox(start_sandbox: Callable[..., RunningSandbox]) -> RunningSandbox:
+def sandbox(start_sandbox: "Callable[..., RunningSandbox]") -> "RunningSandbox":
     """A sandbox of the test's own with the default shops, seed and returns, without faults."""
     return start_sandbox()
 
