@@ -6,6 +6,7 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
 from flows.stages import batches_through, settle, settle_own, take_through
 from tasks.budget import Budget
+from tasks.carry_out import Carried
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import PendingReturns, fetch_returns
 from tasks.report import Report
@@ -32,8 +33,9 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     return report
 
 
-async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list:
-    unknown, left = [], parameters.max_returns
+async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list[Carried]:
+    unknown: list[Carried] = []
+    left = parameters.max_returns
     for store in report.stores:
         await desk.rules(store)
         pending = PendingReturns(desk, store, started_since=parameters.started_since, at_most=left)
@@ -43,7 +45,7 @@ async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Re
     return unknown
 
 
-async def _named(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list:
+async def _named(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list[Carried]:
     ids = parameters.process_ids[: parameters.max_returns]
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
     report.failures += failures

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from flows.catalog import FLOWS
+from flows.parameters import FlowParameters
 from flows.timed import RunFailedError, timed
 from tasks.report import Report
 from tasks.steps import plainly
@@ -16,9 +17,9 @@ class UsageError(Exception):
     """What was typed names no flow, no parameter, or no value that fits; the sentence says what would."""
 
 
-def parameters_for(name: str, values: dict[str, str]) -> BaseModel:
+def parameters_for(name: str, values: dict[str, str]) -> FlowParameters:
     """The flow's form filled with typed values: a list is comma-separated. Raises `UsageError`."""
-    form: type[BaseModel] = _module(name).Parameters
+    form: type[FlowParameters] = _module(name).Parameters
     unknown = sorted(set(values) - set(form.model_fields))
     if unknown:
         raise UsageError(f"{name} has no parameter {', '.join(map(repr, unknown))}; it has {described(form)}")

@@ -1,6 +1,7 @@
 """The stages that flows share: settle what is open, then take batches through inspection, decision and effects."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from tasks.carry_out import Carried
 from tasks.check_inspection import check_inspections
@@ -67,7 +68,7 @@ async def act(desk: Desk, stage: Stage, report: Report, decided: Sequence[Decide
         ("generate-labels", generate_labels),
     ):
         if any(item.decided.claim for item in todo):
-            done = await stage(step, lambda issue=issue, todo=todo: issue(desk, todo), label)
+            done = await stage(step, partial(issue, desk, todo), label)
             carried += done
             todo += [item.left for item in done if item.left]
     count_carried(report, carried)

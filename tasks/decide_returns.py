@@ -9,9 +9,9 @@ from tasks.desk import Desk
 from tasks.failures import FATAL, own_fault
 from tasks.ledger import Decided, DecideRequest, decide, load_records
 from tasks.policy import decide as money
-from tasks.policy.decision import Decision, Hold, MakeLabel
+from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.label import decide_label
-from tasks.policy.record import Record
+from tasks.policy.record import LineTerms, Record
 from tasks.policy.rules import StoreRules
 from tasks.report import Failure, Mode
 from tasks.returns import PendingReturn
@@ -37,6 +37,9 @@ class DecidedReturn:
         return self.decided.decision
 
 
+MOST = 100
+"""Returns decided about in one transaction."""
+
 DecideBatch = Callable[[Desk, Sequence[PendingReturn]], Awaitable[list[DecidedReturn]]]
 
 
@@ -55,6 +58,14 @@ async def decide_labels(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[lis
     Only what has to be done or held is written: where a label just waits, the money's decision stays the return's.
     """
     return await _or_one_by_one(desk, batch, _by_label_rules)
+
+
+async def note_returns(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
+    """Decide about a batch and write down what needs no effect: ends, waits, holds, what REVER paid itself.
+
+    An effect that is due is left to the next run that acts.
+    """
+    return await _or_one_by_one(desk, batch, _without_effects)
 
 
 async def _or_one_by_one(
@@ -77,6 +88,20 @@ async def _or_one_by_one(
 
 async def _by_whole_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
     return await _decide(desk, batch, money.decide)
+
+
+async def _without_effects(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
+    decided: list[DecidedReturn] = []
+    for start in range(0, len(batch), MOST):
+        decided += await _decide(desk, batch[start : start + MOST], _left_to_the_next_run)
+    return decided
+
+
+def _left_to_the_next_run(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+    decision = money.decide(process, rules, record, now)
+    if isinstance(decision, Compensate | MakeLabel):
+        return Wait("left_to_next_run", f"{decision.why}; the next run that acts does it", now + rules.look_again)
+    return decision
 
 
 async def _by_label_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
@@ -113,7 +138,7 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         rules = await desk.rules(pending.store)
         decision = rule(pending.process, rules, records[pending.process_id], now)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
-        planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None, new_hold=False)))
+        planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     return planned
 
 
@@ -134,4 +159,14 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         guards=rules.policy.guards,
         shopper_email=shopper.email if shopper else "",
         next_look_at=until,
+        lines=_terms(process),
     )
+
+
+def _terms(process: ReturnProcess) -> dict[str, LineTerms]:
+    """The terms of the lines that state them; without them nothing of a line is ever due."""
+    return {
+        line.id: LineTerms(line.total_price, line.quantity, line.currency)
+        for line in process.return_line_items
+        if line.total_price is not None
+    }

@@ -1,10 +1,11 @@
 """Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
@@ -14,6 +15,7 @@ from rever_api.models import ReturnProcess
 from tasks.desk import Desk
 from tasks.ledger import (
     Claim,
+    Sending,
     load_records,
     mark_sent,
     put_back,
@@ -23,12 +25,13 @@ from tasks.ledger import (
     release,
     withdraw,
 )
-from tasks.ledger.types import Sending
 from tasks.policy.covering import covers
 from tasks.policy.decide import decide
 from tasks.policy.label import decide_label
 from tasks.policy.record import IntentKind
 from tasks.policy.settling import snapshot
+
+T = TypeVar("T")
 
 TRIES = 5
 """Attempts in one run of an effect that certainly never left; then it is the next run's."""
@@ -125,14 +128,17 @@ async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send:
     now, clock = desk.clock(), asyncio.get_running_loop().time
     window = desk.settings.timeout / 2
     latest = clock() + window
-    verdict = await desk.ledger.awrite(
-        mark_sent,
-        claim,
-        snapshot=seen,
-        deadline=now + timedelta(seconds=window + desk.settings.timeout),
-        settle_at=now + desk.settings.settle_delay,
-        now=now,
-        actor=desk.actor,
+    verdict = await _whole(
+        desk.ledger.awrite(
+            mark_sent,
+            claim,
+            snapshot=seen,
+            deadline=now + timedelta(seconds=window + desk.settings.timeout),
+            settle_at=now + desk.settings.settle_delay,
+            now=now,
+            actor=desk.actor,
+        ),
+        lambda: _withdraw(desk, claim, "the run was cancelled before the call"),
     )
     if verdict.sending is not Sending.SENT:
         return await _not_mine(desk, claim, verdict.why, lost=verdict.sending is Sending.LOST)
@@ -140,6 +146,17 @@ async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send:
         # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
         return await _back(desk, claim, "too late to send after it was marked", process)
     return await _send(desk, claim, process, send, slot)
+
+
+async def _whole(marking: Coroutine[Any, Any, T], undo: Callable[[], Awaitable[None]]) -> T:
+    """Bring a marking to its end though the run is cancelled meanwhile, and undo it then: nothing was sent."""
+    task = asyncio.ensure_future(marking)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        await undo()
+        raise
 
 
 async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcome:
@@ -166,7 +183,7 @@ async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, sl
         await _unknown(desk, claim, str(error))
         return Outcome(claim, Result.UNKNOWN, str(error), process)
     except asyncio.CancelledError:
-        await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way"))
+        await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
         raise
     await desk.ledger.awrite(record_done, claim, evidence=evidence, now=desk.clock(), actor=desk.actor)
     return Outcome(claim, Result.DONE, process=process)
@@ -176,8 +193,8 @@ def _too_long(error: ReverError) -> bool:
     return error.retry_after is not None and error.retry_after > LONGEST_WAIT_S
 
 
-async def _unknown(desk: Desk, claim: Claim, why: str) -> None:
-    await desk.ledger.awrite(record_unknown, claim, why=why, now=desk.clock(), actor=desk.actor)
+async def _unknown(desk: Desk, claim: Claim, why: str, *, ours: bool = False) -> None:
+    await desk.ledger.awrite(record_unknown, claim, why=why, now=desk.clock(), actor=desk.actor, at_rever=not ours)
 
 
 async def _back(desk: Desk, claim: Claim, why: str, process: ReturnProcess, final: bool = False) -> Outcome:

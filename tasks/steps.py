@@ -35,6 +35,7 @@ STEPS = {
         Step("issue-refunds", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True),
         Step("issue-exchanges", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True),
         Step("generate-labels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True),
+        Step("compare-with-rever", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True),
         Step("answer-hold", retries=0, retry_delay_s=0, timeout_s=300, at_once=1, effect=True),
     )
 }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tasks.carry_out import Carried
+from tasks.compare_with_rever import Compared
 from tasks.decide_returns import DecidedReturn
 from tasks.effects import Outcome, Result
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold
@@ -64,6 +65,17 @@ def count_settled(report: Report, settled: Iterable[Settled]) -> None:
                 report.pay(intent.currency, intent.amount)
         elif item.settlement is Settlement.HELD:
             report.effects["held"] += 1
+
+
+def count_compared(report: Report, compared: Compared) -> None:
+    """Enter a comparison with REVER: the decisions, and the totals of both sides per currency."""
+    report.failures += compared.failures
+    count_decisions(report, compared.decided)
+    report.due.clear()
+    for currency in sorted(set(compared.ours) | set(compared.theirs)):
+        ours, theirs = compared.ours.get(currency, Decimal(0)), compared.theirs.get(currency, Decimal(0))
+        report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}")
+    report.notes.append(f"{len(compared.differing)} returns differ" + "".join(f" {key}" for key in compared.differing))
 
 
 def forget_unknown(report: Report, settled: Iterable[Settled], own: set[str]) -> None:

@@ -7,7 +7,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rever_api.models import EcommerceSettings
+from rever_api.models import CompensationMethod, EcommerceSettings
+
+REFUND_METHODS = frozenset(CompensationMethod) - {CompensationMethod.EXCHANGE}
+"""Compensation methods that are paid by issueRefund."""
 
 
 class RefundsBy(StrEnum):

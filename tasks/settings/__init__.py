@@ -4,7 +4,7 @@
 name the variables.
 """
 
-from tasks.settings.addresses import account_of, is_loopback
+from tasks.settings.addresses import account_of, is_loopback, without_password
 from tasks.settings.errors import SettingsError
 from tasks.settings.load import load_settings
 from tasks.settings.model import Settings
@@ -18,4 +18,5 @@ __all__ = [
     "load_settings",
     "masked_settings",
     "settings_table",
+    "without_password",
 ]
