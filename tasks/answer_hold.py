@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from rever_api.errors import ReverError, WrongSetup
+from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError
 from tasks.effects import Outcome, Send, perform
 from tasks.generate_label import send_label
@@ -104,6 +105,7 @@ async def _settle(desk: Desk, unknown: OpenIntent) -> Settled:
 
 
 async def _send_again(desk: Desk, answered: Answered) -> Outcome | None:
+    reached(CrashPoint.WHILE_ANSWERING, answered.process_id)
     if answered.claim is None:
         return None
     return await perform(desk, answered.claim, SENDS[answered.claim.intent.kind])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rever_api.errors import ReverError, WrongSetup
+from tasks.crash_points import CrashPoint, reached
 from tasks.decide_returns import DecidedReturn, decide_again
 from tasks.desk import Desk
 from tasks.effects import Outcome, Result, Send, perform
@@ -59,6 +60,7 @@ async def _until_nothing_is_left(
         if claim.intent.kind is not kind:
             carried.left = item
             return
+        reached(CrashPoint.AFTER_CLAIM, claim.process_id)
         outcome = await perform(desk, claim, send)
         carried.outcomes.append(outcome)
         more = await _next(desk, item, claim, outcome)
@@ -76,6 +78,7 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
     if outcome.result is Result.DONE:
         if not _more_was_due(item):
             return None
+        reached(CrashPoint.BETWEEN_REFUNDS, claim.process_id)
         try:
             process = await desk.client.get_return_process(claim.process_id)
         except WrongSetup:

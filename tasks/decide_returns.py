@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
+from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.failures import FATAL, own_fault
 from tasks.ledger import Decided, DecideRequest, decide, load_records
@@ -125,6 +126,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
         return []
     now = desk.clock()
     requests = [await _request(desk, pending, rule, now) for pending in batch]
+    reached(CrashPoint.BEFORE_INTENT)
     decided = await desk.ledger.awrite(decide, requests, actor=desk.actor, now=now, lease=desk.settings.lease_duration)
     by_id = {item.process_id: item for item in decided}
     return [DecidedReturn(pending, by_id[pending.process_id]) for pending in batch]

@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 from rever_api.errors import NotSent, OutcomeUnknown, Refused, RefusedForNow, ReverError, WrongSetup
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ReturnProcess
+from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import (
     Claim,
@@ -142,6 +143,7 @@ async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send:
     )
     if verdict.sending is not Sending.SENT:
         return await _not_mine(desk, claim, verdict.why, lost=verdict.sending is Sending.LOST)
+    reached(CrashPoint.AFTER_SENT, claim.process_id)
     if clock() > latest:
         # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
         return await _back(desk, claim, "too late to send after it was marked", process)
@@ -185,6 +187,7 @@ async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, sl
     except asyncio.CancelledError:
         await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
         raise
+    reached(CrashPoint.AFTER_ANSWER, claim.process_id)
     await desk.ledger.awrite(record_done, claim, evidence=evidence, now=desk.clock(), actor=desk.actor)
     return Outcome(claim, Result.DONE, process=process)
 

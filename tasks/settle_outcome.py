@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rever_api.errors import NotFound, ReverError, WrongSetup
+from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import OpenIntent, expire, open_intents, settle_done, settle_hold, touch
 from tasks.policy.record import IntentState
@@ -41,6 +42,7 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
         return await _hold(desk, unknown, Held("REVER no longer knows this return"))
     except ReverError as error:
         return Settled(unknown, Settlement.OPEN, f"the return could not be read: {error}")
+    reached(CrashPoint.WHILE_SETTLING, unknown.process_id)
     now = desk.clock()
     verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=unknown.settle_at)
     match verdict:
