@@ -1,1 +1,40 @@
 """The REVER Admin API for Python: models, a sync and an async client, and a sandbox. Knows nothing of Prefect."""
+
+from rever_api.aio import AsyncReverClient
+from rever_api.client import ReverClient
+from rever_api.config import DEFAULT_BASE_URL, ClientConfig
+from rever_api.endpoints import Endpoint, Endpoints, EndpointsError
+from rever_api.errors import (
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    RefusedForNow,
+    ReverError,
+    Unauthorized,
+    WrongRoute,
+    WrongSetup,
+)
+from rever_api.limits import AsyncSlot, Limits, Slot
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "AsyncReverClient",
+    "AsyncSlot",
+    "ClientConfig",
+    "Endpoint",
+    "Endpoints",
+    "EndpointsError",
+    "Limits",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "Refused",
+    "RefusedForNow",
+    "ReverClient",
+    "ReverError",
+    "Slot",
+    "Unauthorized",
+    "WrongRoute",
+    "WrongSetup",
+]

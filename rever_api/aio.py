@@ -1,14 +1,9 @@
 """The asynchronous client of REVER's Admin API."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator, Sequence
 
-from rever_api.config import ClientConfig
-from rever_api.limits import AsyncSlot, Limits
+from rever_api import calls
+from rever_api.limits import AsyncSlot
 from rever_api.models import (
     Ecommerce,
     EcommerceSettings,
@@ -28,82 +23,91 @@ from rever_api.models import (
     UnreadableProcess,
     Warehouse,
 )
+from rever_api.paging import Walk
+from rever_api.session import AsyncSession
 
 
-class AsyncReverClient:
-    """Every operation of the contract, one method each; raises `rever_api.errors`.
+class AsyncReverClient(AsyncSession):
+    """Every operation of the contract, one method each; raises `rever_api.errors`. Use with `async with`.
 
-    Reads are tried again by themselves (`NotSent`, `RefusedForNow`, `OutcomeUnknown`); effects are sent once, without a
-    redirect, within a hard deadline. A cancelled effect may have been sent.
+    Reads are tried again by themselves (`rever_api.retrying`). Effects are sent once, without a redirect, within a hard
+    deadline; their answer is compared with what was sent. A cancelled effect raises
+    `asyncio.CancelledError` and may have been sent.
 
-    Every method takes `slot`: a place and tokens taken before with `client.slot(calls=n)`, so that the call itself waits
-    for nothing. Without one a call takes a place and a token by itself.
+    Every method takes `slot`: a place and tokens taken before with `client.slot(calls=n)`, so that the call itself
+    waits for nothing. Without one a call takes a place and a token by itself.
     """
 
-    def __init__(
-        self,
-        config: ClientConfig,
-        *,
-        limits: Limits | None = None,
-        clock: Callable[[], datetime] | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None: ...
-
-    async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-    async def aclose(self) -> None:
-        """Close the connections."""
-
-    def slot(self, calls: int = 1) -> AbstractAsyncContextManager[AsyncSlot]:
-        """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
-
-        A read that is tried again takes further tokens, never those of the calls that follow it.
-        """
-        ...
-
-    # Reads
     async def search_return_processes(self, query: SearchQuery, *, slot: AsyncSlot | None = None) -> SearchPage:
         """One page. An entry that cannot be read is an `UnreadableProcess` and hides no other."""
-        ...
+        return await self._call(calls.search_return_processes(self._routes, query), slot)
 
-    def walk_return_processes(self, query: SearchQuery) -> AsyncIterator[ReturnProcess | UnreadableProcess]:
-        """All pages, entry by entry, each process once, also while the list moves (`rever_api.paging`)."""
-        ...
+    async def walk_return_processes(self, query: SearchQuery) -> AsyncIterator[ReturnProcess | UnreadableProcess]:
+        """All pages from the query's offset on, entry by entry, each process once, also while the list moves.
 
-    async def get_return_process(self, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess: ...
-    async def get_shipping_status(self, process_id: str, *, slot: AsyncSlot | None = None) -> Shipping: ...
+        The rule, and what it is worth, is told in `rever_api.paging`.
+        """
+        walk = Walk(query)
+        while (step := walk.query) is not None:
+            for entry in walk.take(await self.search_return_processes(step)):
+                yield entry
+
+    async def get_return_process(self, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:
+        """One return process; `NotFound` where REVER has none of that id."""
+        return await self._call(calls.get_return_process(self._routes, process_id), slot)
+
+    async def get_shipping_status(self, process_id: str, *, slot: AsyncSlot | None = None) -> Shipping:
+        """Where the parcel of a return is."""
+        return await self._call(calls.get_shipping_status(self._routes, process_id), slot)
+
     async def get_presigned_label_url(self, process_id: str, *, slot: AsyncSlot | None = None) -> str:
         """A short-lived URL of the label file, itself a secret; `NotFound` while there is no label."""
-        ...
+        return await self._call(calls.get_presigned_label_url(self._routes, process_id), slot)
 
     async def fetch_label(self, url: str) -> bytes:
-        """The label file, fetched without the API key."""
-        ...
+        """The label file, fetched without the API key; `NotFound` or `Refused` when the URL has run out."""
+        return await self._call(calls.fetch_label(url), None)
 
     async def list_logistic_orders(
         self, process_id: str, *, slot: AsyncSlot | None = None
-    ) -> tuple[LogisticOrder, ...]: ...
-    async def get_ecommerce_settings(
-        self, ecommerce_id: str, *, slot: AsyncSlot | None = None
-    ) -> EcommerceSettings: ...
-    async def list_ecommerces(
-        self, ecommerce_group: str, *, slot: AsyncSlot | None = None
-    ) -> tuple[Ecommerce, ...]: ...
-    async def list_warehouses(self, ecommerce_id: str, *, slot: AsyncSlot | None = None) -> tuple[Warehouse, ...]: ...
+    ) -> tuple[LogisticOrder, ...]:
+        """The logistic orders of a return."""
+        return await self._call(calls.list_logistic_orders(self._routes, process_id), slot)
 
-    # Effects
+    async def get_ecommerce_settings(self, ecommerce_id: str, *, slot: AsyncSlot | None = None) -> EcommerceSettings:
+        """A store's return rules."""
+        return await self._call(calls.get_ecommerce_settings(self._routes, ecommerce_id), slot)
+
+    async def list_ecommerces(self, ecommerce_group: str, *, slot: AsyncSlot | None = None) -> tuple[Ecommerce, ...]:
+        """The stores of a group."""
+        return await self._call(calls.list_ecommerces(self._routes, ecommerce_group), slot)
+
+    async def list_warehouses(self, ecommerce_id: str, *, slot: AsyncSlot | None = None) -> tuple[Warehouse, ...]:
+        """A store's warehouses."""
+        return await self._call(calls.list_warehouses(self._routes, ecommerce_id), slot)
+
     async def add_review(
         self, process_id: str, reviews: Sequence[ReviewInput], *, slot: AsyncSlot | None = None
-    ) -> ReturnProcess: ...
-    async def issue_refund(self, process_id: str, refund: RefundInput, *, slot: AsyncSlot | None = None) -> Refund: ...
+    ) -> ReturnProcess:
+        """Record the inspection of units, one entry each; answers the process, which must show them. An effect."""
+        return await self._call(calls.add_review(self._routes, process_id, reviews), slot)
+
+    async def issue_refund(self, process_id: str, refund: RefundInput, *, slot: AsyncSlot | None = None) -> Refund:
+        """Pay. Two identical calls are two refunds. An effect."""
+        return await self._call(calls.issue_refund(self._routes, process_id, refund), slot)
+
     async def issue_exchange(
         self, process_id: str, items: Sequence[ExchangeItem], *, slot: AsyncSlot | None = None
-    ) -> ExchangeOrder: ...
+    ) -> ExchangeOrder:
+        """Order replacement goods. Two identical calls are two orders. An effect."""
+        return await self._call(calls.issue_exchange(self._routes, process_id, items), slot)
+
     async def cancel_return_process(
         self, process_id: str, reason: str = "", *, slot: AsyncSlot | None = None
-    ) -> ReturnProcess: ...
+    ) -> ReturnProcess:
+        """Cancel a return; `reason` is shown at REVER. An effect."""
+        return await self._call(calls.cancel_return_process(self._routes, process_id, reason), slot)
+
     async def create_reverse_delivery(
         self,
         process_id: str,
@@ -112,9 +116,22 @@ class AsyncReverClient:
         label_extension: str = "",
         *,
         slot: AsyncSlot | None = None,
-    ) -> LogisticOrder: ...
-    async def create_order_v2(self, order: LogisticOrderRequest, *, slot: AsyncSlot | None = None) -> LogisticOrder: ...
-    async def create_return(self, new: ReturnInput, *, slot: AsyncSlot | None = None) -> ReturnProcess: ...
+    ) -> LogisticOrder:
+        """Register a logistic order made by hand, and its label file (`pdf`, `png` or `jpg`). An effect."""
+        return await self._call(
+            calls.create_reverse_delivery(self._routes, process_id, order, label, label_extension), slot
+        )
+
+    async def create_order_v2(self, order: LogisticOrderRequest, *, slot: AsyncSlot | None = None) -> LogisticOrder:
+        """Have REVER order a pickup or drop-off, which makes the label. Each call may order another. An effect."""
+        return await self._call(calls.create_order_v2(self._routes, order), slot)
+
+    async def create_return(self, new: ReturnInput, *, slot: AsyncSlot | None = None) -> ReturnProcess:
+        """Create a return. An effect."""
+        return await self._call(calls.create_return(self._routes, new), slot)
+
     async def import_returns(
         self, returns: Sequence[ReturnInput], *, slot: AsyncSlot | None = None
-    ) -> tuple[ImportResult, ...]: ...
+    ) -> tuple[ImportResult, ...]:
+        """Create up to 100 returns; one result each, in order. An effect."""
+        return await self._call(calls.import_returns(self._routes, returns), slot)

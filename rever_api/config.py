@@ -1,11 +1,11 @@
 """What a client needs to know: where REVER is, the key, and how long, how fast and how often it may call."""
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from rever_api.addresses import is_loopback
 from rever_api.endpoints import Endpoints
 from rever_api.errors import WrongSetup
 
@@ -39,7 +39,7 @@ class ClientConfig:
     deadline: float | None = None
     rate: float | None = None
     max_in_flight: int = 8
-    endpoints: Endpoints = field(default_factory=lambda: Endpoints.load(), repr=False)
+    endpoints: Endpoints = field(default_factory=Endpoints.load, repr=False)
     read_attempts: int = 5
     read_patience: float = 60.0
     retry_after_cap: float = 30.0
@@ -62,15 +62,6 @@ class ClientConfig:
     def loopback(self) -> bool:
         """Whether REVER is a sandbox on this machine."""
         return is_loopback(self.base_url)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine: `localhost`, `*.localhost`, 127.0.0.0/8 or ::1 (RFC 6761, RFC 1122)."""
-    try:
-        host = (urlsplit(url).hostname or "").rstrip(".")
-        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_key(key: str) -> None:

@@ -9,7 +9,7 @@
       WrongRoute    ... the base URL or the endpoint table (404 or 405 of the route, 3xx)
     OutcomeUnknown  it may have been done: an effect is never sent again by itself, a read may be
 
-A cancelled effect raises `asyncio.CancelledError` as such, and counts as an unknown outcome from the moment the call began.
+A cancelled effect raises `asyncio.CancelledError` as such, and is of unknown outcome from the moment the call began.
 The text of an error is a sentence for a person. It holds no API key, no whole body and no shopper's data; REVER's own
 words are trimmed and masked before they get here.
 """
@@ -44,15 +44,15 @@ class ReverError(Exception):
         self.retry_after = retry_after
 
 
-class NotSent(ReverError):
+class NotSent(ReverError):  # noqa: N818 - the name says what happened
     """The request never left this machine: DNS, refused, connect or pool timeout, TLS handshake, a bad URL."""
 
 
-class RefusedForNow(ReverError):
+class RefusedForNow(ReverError):  # noqa: N818
     """429: too fast, nothing was done (REVER's reference). `retry_after` is uncapped, in seconds."""
 
 
-class Refused(ReverError):
+class Refused(ReverError):  # noqa: N818
     """REVER said no and did nothing: a 4xx but 401, 403, 405, 408, 425, 429 and 499, or 501 (a person must do it)."""
 
 
@@ -60,7 +60,7 @@ class NotFound(Refused):
     """404 of the resource: REVER knows the route and answers that there is no such process, store or label."""
 
 
-class WrongSetup(ReverError):
+class WrongSetup(ReverError):  # noqa: N818
     """A setting is wrong: nothing was done and no call will work until a person has mended it."""
 
 
@@ -72,5 +72,5 @@ class WrongRoute(WrongSetup):
     """404 or 405 of the route, or any redirect: the base URL or an entry of the endpoint table is wrong."""
 
 
-class OutcomeUnknown(ReverError):
+class OutcomeUnknown(ReverError):  # noqa: N818
     """REVER may have acted: 408, 425, 499, a 5xx but 501, a broken or late answer, a 2xx that does not say so."""

@@ -37,9 +37,12 @@ def _aware(value: Any) -> Any:
     """Take a time without an offset as UTC, and turn every other one into UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
+    if not isinstance(value, datetime):
+        return value
+    try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value
+    except OverflowError:
+        raise ValueError("a time outside the years that can be told in UTC") from None
 
 
 Money = Annotated[Decimal, BeforeValidator(_exact)]

@@ -1,0 +1,117 @@
+"""An HTTP answer, and the error that it means when it is not a 2xx."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rever_api.errors import (
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    RefusedForNow,
+    ReverError,
+    Unauthorized,
+    WrongRoute,
+)
+from rever_api.redaction import identity
+from rever_api.retry_after import seconds_to_wait
+
+_GRPC_NOT_FOUND = 5
+_UNKNOWN = (OutcomeUnknown, "What was done is not known.")
+_WRONG_ROUTE = (WrongRoute, "That is not where the operation is: check REVER_BASE_URL and the endpoint table.")
+_CHECK_KEY = "check REVER_API_KEY, and that it belongs to this account."
+_ADVICE: Mapping[int, tuple[type[ReverError], str]] = {
+    401: (Unauthorized, f"REVER refused the API key (401): {_CHECK_KEY}"),
+    403: (Unauthorized, f"REVER does not let this API key do that (403): {_CHECK_KEY}"),
+    405: _WRONG_ROUTE,
+    408: _UNKNOWN,
+    425: _UNKNOWN,
+    429: (RefusedForNow, "Too many requests: try again later."),
+    499: _UNKNOWN,
+    501: (Refused, "REVER does not do this by itself: nothing was done, a person has to."),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers (lower-case names) and whole body of one answer, and how REVER's words are masked.
+
+    `at` is when it came, aware; it is what a `Retry-After` date is measured from.
+    """
+
+    operation: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    at: datetime
+    mask: Callable[[str], str] = field(default=identity, repr=False)
+
+    def document(self) -> Any:
+        """The JSON of a 2xx, numbers with a point read as `Decimal`; raises what any other answer means."""
+        if not 200 <= self.status < 300:
+            raise self.error()
+        try:
+            return read_json(self.body)
+        except ValueError:
+            raise self.unreadable(f"its body of {len(self.body)} bytes is not JSON") from None
+
+    def unreadable(self, why: str) -> OutcomeUnknown:
+        """The error of a 2xx that does not say what it should; `why` holds no value of the body."""
+        sentence = f"REVER answered {self.status} to {self.operation}, but {why}: what was done is not known."
+        return OutcomeUnknown(sentence, operation=self.operation, status=self.status)
+
+    def error(self) -> ReverError:
+        """The error that a status outside 2xx means (the classes are told in `rever_api.errors`)."""
+        code, words = self._words()
+        kind, advice = _judge(self.status, code, words)
+        said = f': "{words}"' if words else ""
+        sentence = f"REVER answered {self.status} to {self.operation}{said}. {advice}"
+        wait = seconds_to_wait(self.headers.get("retry-after"), self.at)
+        return kind(sentence, operation=self.operation, status=self.status, code=code, message=words, retry_after=wait)
+
+    def _words(self) -> tuple[int | None, str]:
+        """The code and the masked message of an error body; text, HTML, bad UTF-8 or nothing have neither."""
+        try:
+            document = read_json(self.body)
+        except ValueError:
+            return None, ""
+        if not isinstance(document, dict):
+            return None, ""
+        inner = document.get("error")
+        source = {**document, **inner} if isinstance(inner, dict) else document
+        words = next((word for word in (source.get("message"), inner) if isinstance(word, str) and word), "")
+        code = source.get("code")
+        return int(code) if isinstance(code, int | str) and str(code).isdecimal() else None, self.mask(words)
+
+
+def read_json(body: bytes) -> Any:
+    """Parse JSON without binary floating point; raises ValueError for anything else, NaN and deep nesting included."""
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_number(name: str) -> None:
+    """Refuse NaN and the infinities, which JSON does not have (RFC 8259)."""
+    raise ValueError(name)
+
+
+def _judge(status: int, code: int | None, words: str) -> tuple[type[ReverError], str]:
+    """Tell which error a status means, and what a person can do about it.
+
+    A gateway that does not know a route answers 404 with code 5 and the bare words "Not Found"; one whose service does
+    not know the resource answers code 5 in the service's own words (gRPC-gateway).
+    """
+    if status in _ADVICE:
+        return _ADVICE[status]
+    if status == 404 and code == _GRPC_NOT_FOUND and words.strip(". ").lower() != "not found":
+        return NotFound, "There is nothing of that id at REVER."
+    if 300 <= status < 400 or status == 404:
+        return _WRONG_ROUTE
+    if 400 <= status < 500:
+        return Refused, "Nothing was done; the same call would be refused again."
+    return _UNKNOWN

@@ -1,0 +1,125 @@
+"""The synchronous client of REVER's Admin API."""
+
+from collections.abc import Iterator, Sequence
+
+from rever_api import calls
+from rever_api.limits import Slot
+from rever_api.models import (
+    Ecommerce,
+    EcommerceSettings,
+    ExchangeItem,
+    ExchangeOrder,
+    ImportResult,
+    LogisticOrder,
+    LogisticOrderRequest,
+    Refund,
+    RefundInput,
+    ReturnInput,
+    ReturnProcess,
+    ReviewInput,
+    SearchPage,
+    SearchQuery,
+    Shipping,
+    UnreadableProcess,
+    Warehouse,
+)
+from rever_api.paging import Walk
+from rever_api.session import Session
+
+
+class ReverClient(Session):
+    """Every operation of the contract, one method each; raises `rever_api.errors`. Use with `with`.
+
+    Reads are tried again by themselves (`rever_api.retrying`). Effects are sent once, without a redirect, within a hard
+    deadline; their answer is compared with what was sent.
+
+    Every method takes `slot`: a place and tokens taken before with `client.slot(calls=n)`, so that the call itself
+    waits for nothing. Without one a call takes a place and a token by itself.
+    """
+
+    def search_return_processes(self, query: SearchQuery, *, slot: Slot | None = None) -> SearchPage:
+        """One page. An entry that cannot be read is an `UnreadableProcess` and hides no other."""
+        return self._call(calls.search_return_processes(self._routes, query), slot)
+
+    def walk_return_processes(self, query: SearchQuery) -> Iterator[ReturnProcess | UnreadableProcess]:
+        """All pages from the query's offset on, entry by entry, each process once, also while the list moves.
+
+        The rule, and what it is worth, is told in `rever_api.paging`.
+        """
+        walk = Walk(query)
+        while (step := walk.query) is not None:
+            yield from walk.take(self.search_return_processes(step))
+
+    def get_return_process(self, process_id: str, *, slot: Slot | None = None) -> ReturnProcess:
+        """One return process; `NotFound` where REVER has none of that id."""
+        return self._call(calls.get_return_process(self._routes, process_id), slot)
+
+    def get_shipping_status(self, process_id: str, *, slot: Slot | None = None) -> Shipping:
+        """Where the parcel of a return is."""
+        return self._call(calls.get_shipping_status(self._routes, process_id), slot)
+
+    def get_presigned_label_url(self, process_id: str, *, slot: Slot | None = None) -> str:
+        """A short-lived URL of the label file, itself a secret; `NotFound` while there is no label."""
+        return self._call(calls.get_presigned_label_url(self._routes, process_id), slot)
+
+    def fetch_label(self, url: str) -> bytes:
+        """The label file, fetched without the API key; `NotFound` or `Refused` when the URL has run out."""
+        return self._call(calls.fetch_label(url), None)
+
+    def list_logistic_orders(self, process_id: str, *, slot: Slot | None = None) -> tuple[LogisticOrder, ...]:
+        """The logistic orders of a return."""
+        return self._call(calls.list_logistic_orders(self._routes, process_id), slot)
+
+    def get_ecommerce_settings(self, ecommerce_id: str, *, slot: Slot | None = None) -> EcommerceSettings:
+        """A store's return rules."""
+        return self._call(calls.get_ecommerce_settings(self._routes, ecommerce_id), slot)
+
+    def list_ecommerces(self, ecommerce_group: str, *, slot: Slot | None = None) -> tuple[Ecommerce, ...]:
+        """The stores of a group."""
+        return self._call(calls.list_ecommerces(self._routes, ecommerce_group), slot)
+
+    def list_warehouses(self, ecommerce_id: str, *, slot: Slot | None = None) -> tuple[Warehouse, ...]:
+        """A store's warehouses."""
+        return self._call(calls.list_warehouses(self._routes, ecommerce_id), slot)
+
+    def add_review(self, process_id: str, reviews: Sequence[ReviewInput], *, slot: Slot | None = None) -> ReturnProcess:
+        """Record the inspection of units, one entry each; answers the process, which must show them. An effect."""
+        return self._call(calls.add_review(self._routes, process_id, reviews), slot)
+
+    def issue_refund(self, process_id: str, refund: RefundInput, *, slot: Slot | None = None) -> Refund:
+        """Pay. Two identical calls are two refunds. An effect."""
+        return self._call(calls.issue_refund(self._routes, process_id, refund), slot)
+
+    def issue_exchange(
+        self, process_id: str, items: Sequence[ExchangeItem], *, slot: Slot | None = None
+    ) -> ExchangeOrder:
+        """Order replacement goods. Two identical calls are two orders. An effect."""
+        return self._call(calls.issue_exchange(self._routes, process_id, items), slot)
+
+    def cancel_return_process(self, process_id: str, reason: str = "", *, slot: Slot | None = None) -> ReturnProcess:
+        """Cancel a return; `reason` is shown at REVER. An effect."""
+        return self._call(calls.cancel_return_process(self._routes, process_id, reason), slot)
+
+    def create_reverse_delivery(
+        self,
+        process_id: str,
+        order: LogisticOrder,
+        label: bytes = b"",
+        label_extension: str = "",
+        *,
+        slot: Slot | None = None,
+    ) -> LogisticOrder:
+        """Register a logistic order made by hand, and its label file (`pdf`, `png` or `jpg`). An effect."""
+        return self._call(calls.create_reverse_delivery(self._routes, process_id, order, label, label_extension), slot)
+
+    def create_order_v2(self, order: LogisticOrderRequest, *, slot: Slot | None = None) -> LogisticOrder:
+        """Have REVER order a pickup or drop-off, which makes the label. Each call may order another. An effect."""
+        return self._call(calls.create_order_v2(self._routes, order), slot)
+
+    def create_return(self, new: ReturnInput, *, slot: Slot | None = None) -> ReturnProcess:
+        """Create a return. An effect."""
+        return self._call(calls.create_return(self._routes, new), slot)
+
+    def import_returns(self, returns: Sequence[ReturnInput], *, slot: Slot | None = None) -> tuple[ImportResult, ...]:
+        """Create up to 100 returns; one result each, in order. An effect."""
+        return self._call(calls.import_returns(self._routes, returns), slot)

@@ -1,0 +1,90 @@
+"""Walking all pages of a list that moves while it is read.
+
+Offsets name places, not entries: when an entry leaves the list, all behind it move up by one, and the plain "next
+offset" skips one. The rule here, for a list in a stable order (`started_at` ascending unless the query says otherwise):
+
+1. Each next page begins at the last entry of the page before it, so that two pages overlap by one.
+2. A page joins what was read when it begins at offset 0 or with an entry that was seen. Whatever stood before a seen
+   entry was seen too, or came later; so after a joined page nothing up to its end is missing.
+3. A page that does not join (its first entry is new, or it is empty) shows that the list moved. It is put aside and
+   the walk steps back, twice as far each time, until a page joins.
+4. The walk ends with a joined page that brings nothing new and reaches the number of matches REVER told, or, where it
+   told none, holds no more than its overlap. If fewer entries were seen than REVER counts, it walks again, at most
+   twice.
+5. Pages that bring nothing new are bounded (20, and four more for each that did): a server that repeats a page for
+   ever, or a list that moves faster than it is read, ends in `OutcomeUnknown`.
+
+So every process that stays in the list during the walk is yielded exactly once, by its id. An unreadable entry without
+an id is told apart by its place, and may come twice when the list moves.
+"""
+
+from rever_api.errors import OutcomeUnknown
+from rever_api.models import ReturnProcess, SearchPage, SearchQuery, UnreadableProcess
+
+_WALKS_AGAIN = 2
+_FRUITLESS = 20
+_FRUITLESS_PER_PAGE = 4
+
+
+class Walk:
+    """The state of one walk: ask for `query`, give the page to `take`, until `query` is None. Does no I/O."""
+
+    def __init__(self, query: SearchQuery) -> None:
+        stable = {"sortby": query.sortby or "started_at", "order": query.order or "asc", "limit": max(2, query.limit)}
+        self._query = query.model_copy(update=stable)
+        self._begin = self._offset = query.offset
+        self._seen: set[str] = set()
+        self._step_back = 1
+        self._again = _WALKS_AGAIN
+        self._fruitful = self._fruitless = 0
+        self._over = False
+
+    @property
+    def query(self) -> SearchQuery | None:
+        """The next page to ask for; None at the end."""
+        return None if self._over else self._query.model_copy(update={"offset": self._offset})
+
+    def take(self, page: SearchPage) -> list[ReturnProcess | UnreadableProcess]:
+        """Take the page that was asked for and give its new entries; `OutcomeUnknown` when the walk leads nowhere."""
+        keys = [_key(entry, self._offset + place) for place, entry in enumerate(page.processes)]
+        if self._offset > self._begin and not (keys and keys[0] in self._seen):
+            self._count(fruitful=False)
+            self._offset = max(self._begin, self._offset - self._step_back)
+            self._step_back *= 2
+            return []
+        new = {key: entry for key, entry in zip(keys, page.processes, strict=True) if key not in self._seen}
+        self._seen |= new.keys()
+        self._count(fruitful=bool(new))
+        self._step_back = 1 if new else self._step_back
+        self._go_on(len(keys), page.rowcount, ended=not new)
+        return list(new.values())
+
+    def _go_on(self, length: int, rowcount: int | None, *, ended: bool) -> None:
+        """Decide where the next page begins, or that there is none."""
+        end = self._offset + length
+        self._offset = max(self._begin, end - 1)
+        if not ended or (length > 1 if rowcount is None else end < rowcount and length > 0):
+            return
+        if rowcount is not None and self._again and len(self._seen) < rowcount - self._begin:
+            self._again -= 1
+            self._offset = self._begin
+            return
+        self._over = True
+
+    def _count(self, *, fruitful: bool) -> None:
+        """Count a page, and give up on a walk that leads nowhere."""
+        self._fruitful += fruitful
+        self._fruitless += not fruitful
+        if self._fruitless > _FRUITLESS + _FRUITLESS_PER_PAGE * self._fruitful:
+            raise OutcomeUnknown(
+                f"REVER's list of return processes cannot be walked: {self._fruitless} of "
+                f"{self._fruitless + self._fruitful} pages brought nothing new, as if it repeated itself.",
+                operation="searchReturnProcesses",
+            )
+
+
+def _key(entry: ReturnProcess | UnreadableProcess, place: int) -> str:
+    """What tells an entry from others."""
+    if isinstance(entry, ReturnProcess):
+        return entry.rever_process_id
+    return entry.process_id or f"unreadable at {place}"

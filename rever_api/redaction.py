@@ -1,0 +1,62 @@
+"""What must not get into an error's text or a log line: the API key, and what a request told about a shopper."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rever_api.requests import Request
+
+_EMAIL = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+")
+_PERSONAL = frozenset(
+    {
+        "address_line_1",
+        "address_line_2",
+        "city",
+        "company",
+        "email",
+        "first_name",
+        "freetext",
+        "last_name",
+        "phone",
+        "phone_number",
+        "postcode",
+        "state_province",
+    }
+)
+_SHOWN = 200
+_MASK = "***"
+
+
+def identity(text: str) -> str:
+    """Mask nothing."""
+    return text
+
+
+def mask(key: str, request: Request) -> Callable[[str], str]:
+    """Build the function that makes REVER's words fit to show: e-mails, the key and what the request told are masked.
+
+    The result is one line of at most 200 characters.
+    """
+    hidden = sorted({key, *_personal(request.json), *_personal(dict(request.params))}, key=len, reverse=True)
+    pattern = re.compile("|".join(re.escape(text) for text in hidden if text), re.IGNORECASE)
+
+    def masked(text: str) -> str:
+        line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[:4000]).split())
+        line = _EMAIL.sub(_MASK, pattern.sub(_MASK, line) if pattern.pattern else line)
+        return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
+
+    return masked
+
+
+def _personal(value: Any) -> Iterator[str]:
+    """Find the values of personal fields in a body, at any depth; what is shorter than three letters tells nothing."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name in _PERSONAL and isinstance(item, str):
+                if len(item) > 2:
+                    yield item
+            else:
+                yield from _personal(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _personal(item)

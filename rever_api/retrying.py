@@ -1,0 +1,66 @@
+"""When a read is tried again, and how long it waits before that.
+
+Only reads: an effect's next attempt belongs to whoever remembers what was sent. A read is tried again when it was not
+sent, was refused for now, or brought no usable answer. It waits for what `Retry-After` asks, up to a cap; without it
+(or with 0) exponentially longer, with jitter. Attempts and total time are bounded.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity.retry import retry_base
+from tenacity.stop import stop_base
+
+from rever_api.config import ClientConfig
+from rever_api.errors import NotSent, OutcomeUnknown, RefusedForNow, ReverError
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 8.0
+
+
+class Strategy(TypedDict):
+    """The arguments of tenacity's `Retrying` and `AsyncRetrying`."""
+
+    retry: retry_base
+    stop: stop_base
+    wait: Callable[[RetryCallState], float]
+    reraise: bool
+
+
+def strategy(config: ClientConfig, monotonic: Callable[[], float]) -> Strategy:
+    """Say how one read is tried again; its total time counts from now."""
+    return {
+        "retry": retry_if_exception_type((NotSent, RefusedForNow, OutcomeUnknown)),
+        "stop": stop_after_attempt(config.read_attempts) | _OutOfPatience(config.read_patience, monotonic, monotonic()),
+        "wait": _Wait(config.retry_after_cap),
+        "reraise": True,
+    }
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """What REVER asked for, up to a cap; else 0.25, 0.5, 1 ... 8 seconds, each up to a half longer."""
+
+    cap: float
+
+    def __call__(self, state: RetryCallState) -> float:
+        error: Any = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ReverError) and error.retry_after:
+            return min(error.retry_after, self.cap)
+        wait = min(_FIRST_WAIT * 2.0 ** (state.attempt_number - 1), _LONGEST_WAIT)
+        return wait * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+
+
+@dataclass(frozen=True)
+class _OutOfPatience(stop_base):
+    """Whether the next wait would end after the total time."""
+
+    seconds: float
+    monotonic: Callable[[], float]
+    since: float
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self.monotonic() - self.since + retry_state.upcoming_sleep > self.seconds
