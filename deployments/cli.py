@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="The returns desk: decides what is due for a return at REVER, does it once, and says why.",
-    epilog="Settings: the environment or .env, see docs/settings.md. Exit: 0 done, 1 failed, 2 wrong usage or settings.",
+    epilog="Settings: environment or .env, see docs/settings.md. Exit: 0 done, 1 failed, 2 wrong usage or settings.",
 )
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
@@ -43,7 +43,7 @@ def run(
     flow: Annotated[str, typer.Argument(metavar="FLOW", help="Which flow to run.")],
     values: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME=VALUE]...", help="The flow's parameters; lists are comma-separated."),
+        typer.Argument(metavar="NAME=VALUE", help="The flow's parameters; lists are comma-separated."),
     ] = None,
     *,
     as_json: Json = False,

@@ -10,7 +10,7 @@ import typer
 
 FAILED, USAGE, STOPPED = 1, 2, 130
 
-_SETTINGS = frozenset({"SettingsError", "PolicyFileError", "EndpointsError"})
+_BEFORE_THE_START = frozenset({"UsageError", "SettingsError", "PolicyFileError", "EndpointsError"})
 _AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError"})
 
 
@@ -44,7 +44,7 @@ def explained(error: Exception) -> tuple[int, str]:
     The expected classes are told by name, so that saying a wrong setting needs no import of ledger or client.
     """
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    if isinstance(error, UsageError) or kinds & _SETTINGS:
+    if kinds & _BEFORE_THE_START:
         return USAGE, str(error)
     if kinds & _AT_RUN_TIME:
         return FAILED, str(error)

@@ -25,6 +25,7 @@ def log_to_stderr(*, debug: bool) -> None:
         stream=sys.stderr,
         level=logging.DEBUG if debug else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
     )
     for chatty in ("httpx", "httpcore", "asyncio", "alembic", "sqlalchemy", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
@@ -13,15 +14,16 @@ _SHORTEST = 4  # a shorter one would blot out ordinary words
 
 def redacted(text: str) -> str:
     """`text` with the API key and the ledger's password replaced by ***."""
-    for secret in _secrets(os.environ.get("REVER_API_KEY", ""), os.environ.get("REVER_LEDGER_URL", "")):
+    key, ledger_url = os.environ.get("REVER_API_KEY", ""), os.environ.get("REVER_LEDGER_URL", "")
+    for secret in _secrets(key, ledger_url, ENV_FILE.absolute()):
         text = text.replace(secret, "***")
     return text
 
 
 @cache
-def _secrets(key: str, ledger_url: str) -> tuple[str, ...]:
+def _secrets(key: str, ledger_url: str, file: Path) -> tuple[str, ...]:
     """What must not be shown, longest first: from the environment as given, and from the settings file."""
-    written = _written()
+    written = _written(file)
     found = {key.strip(), (written.get("REVER_API_KEY") or "").strip()}
     for url in (ledger_url, written.get("REVER_LEDGER_URL") or ""):
         password = _password(url)
@@ -29,9 +31,9 @@ def _secrets(key: str, ledger_url: str) -> tuple[str, ...]:
     return tuple(sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True))
 
 
-def _written() -> dict[str, str | None]:
+def _written(file: Path) -> dict[str, str | None]:
     try:
-        return dict(dotenv_values(ENV_FILE)) if ENV_FILE.is_file() else {}
+        return dict(dotenv_values(file)) if file.is_file() else {}
     except (OSError, UnicodeDecodeError):
         return {}  # the settings say so where it matters; here there is just no secret to be read from it
 

@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-
 from typing import TYPE_CHECKING
 
 import pytest

@@ -1,0 +1,41 @@
+"""`rever-returns why` and `holds`: what the ledger knows, only read. REVER is not asked: they work in its outages."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from deployments.cli_text import hold_json, holds_table, told
+from tasks.ledger import Ledger, LedgerError, history, open_holds
+from tasks.settings import Settings, load_settings, without_password
+
+T = TypeVar("T")
+
+
+def why_lines(process_id: str) -> list[str]:
+    """What was decided and done about a return, as lines. Raises LedgerError for one the ledger has never seen."""
+    settings = load_settings()
+    known = _read(settings, lambda conn: history(conn, process_id))
+    if known is None:
+        ledger = without_password(settings.ledger_url.get_secret_value())
+        raise LedgerError(
+            f"{process_id} is not in the ledger {ledger}: no run with mode=act has looked at it, or the id is wrong."
+        )
+    return told(known)
+
+
+def holds_text(*, as_json: bool) -> str:
+    """The open holds, oldest first: a JSON list, or a table."""
+    rows = sorted(_read(load_settings(), open_holds), key=lambda row: (row.since, row.hold_id))
+    return json.dumps([hold_json(row) for row in rows], ensure_ascii=False) if as_json else holds_table(rows)
+
+
+def _read(settings: Settings, op: Callable[[Connection], T]) -> T:
+    url = settings.ledger_url.get_secret_value()
+    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC), read_only=True)
+    try:
+        return ledger.read(op)
+    finally:
+        ledger.close()

@@ -1,0 +1,135 @@
+"""The ledger's answers as text for a terminal and as JSON. Pure: values in, lines out; times are UTC."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from tasks.ledger.types import History, HoldRow, IntentRow, PastHold
+from tasks.policy.record import IntentState
+
+_WORDS = {
+    IntentState.INTENDED: "meant, not sent yet",
+    IntentState.SENT: "sent, no answer yet",
+    IntentState.DONE: "done",
+    IntentState.REFUSED: "refused by REVER",
+    IntentState.UNKNOWN: "sent, outcome unknown; never sent again by itself",
+    IntentState.WITHDRAWN: "withdrawn before it was sent",
+    IntentState.DONE_BY_HAND: "done by hand",
+    IntentState.DROPPED: "dropped by a person",
+}
+
+
+def told(known: History) -> list[str]:
+    """A return's history in a few lines: decided, done, held, and what comes next."""
+    record = known.record
+    head = " ".join(filter(None, [record.process_id, record.order_name and f"order {record.order_name}", record.store]))
+    looked = f", looked at {_time(record.looked_at)}" if record.looked_at else ""
+    return [
+        head,
+        f"  decided: {record.decision or 'nothing yet'}{_rule(record.rule)}{looked}",
+        *([f"           {record.why}"] if record.why else []),
+        *(line for intent in known.intents for line in _intent(intent)),
+        *(line for past in known.holds for line in _hold(past)),
+        f"  next:    {_next(known)}",
+    ]
+
+
+def hold_json(row: HoldRow) -> dict[str, Any]:
+    """One hold as `holds --json` lists it. `amount` is a decimal string or null, `answers` answer -> what it does."""
+    return {
+        "hold_id": row.hold_id,
+        "version": row.version,
+        "process_id": row.process_id,
+        "store": row.store,
+        "kind": str(row.kind),
+        "why": row.why,
+        "since": row.since.astimezone(UTC).isoformat(),
+        "amount": None if row.amount is None else str(row.amount),
+        "currency": row.currency,
+        "answers": {str(answer): does for answer, does in row.answers.items()},
+    }
+
+
+def holds_table(rows: Sequence[HoldRow]) -> str:
+    """The holds as a table, each with its reason below it, and how to answer."""
+    if not rows:
+        return "Nothing waits for a person."
+    head = ("HOLD", "VERSION", "SINCE", "STORE", "RETURN", "AMOUNT", "KIND")
+    cells = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    below = [lines[0]]
+    for line, row in zip(lines[1:], rows, strict=True):
+        below += [line, f"    {row.why}", f"    answers: {', '.join(map(str, row.answers))}"]
+    how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
+    return "\n".join([*below, "", f"Answer one:  {how}"])
+
+
+def _cells(row: HoldRow) -> tuple[str, ...]:
+    amount = _money(row.amount, row.currency)
+    return (row.hold_id, str(row.version), _time(row.since), row.store, row.process_id, amount, str(row.kind))
+
+
+def _intent(row: IntentRow) -> Iterator[str]:
+    intent = row.intent
+    closed = f" {_time(row.closed_at)}" if row.closed_at else ""
+    state = (
+        "no call needed" if intent.nothing_sent else "found done at REVER" if intent.adopted else _WORDS[intent.state]
+    )
+    what = " ".join(filter(None, [intent.kind.value, _money(intent.amount, intent.currency), intent.method.lower()]))
+    attempts = f", attempt {row.attempt}" if row.attempt > 1 else ""
+    yield f"  {what}: {state}{closed}{attempts}{_rule(row.rule)}"
+    if intent.items:
+        yield "           " + "; ".join(f"{item.line_id} units {_numbers(item.units)}" for item in intent.items)
+    if row.why:
+        yield f"           {row.why}"
+    if row.evidence:
+        yield f"           evidence: {_pairs(row.evidence)}"
+
+
+def _hold(past: PastHold) -> Iterator[str]:
+    row = past.hold
+    if past.state != "open":
+        by = f" by {past.answered_by} {_time(past.answered_at)}" if past.answered_by else ""
+        yield f"  held:    {row.why} -> {past.answer or past.closed_why or past.state}{by}"
+        return
+    about = " ".join(filter(None, [str(row.kind), _money(row.amount, row.currency)]))
+    yield f"  on hold: {row.hold_id} version {row.version} since {_time(row.since)}, {about}{_rule(row.rule)}"
+    yield f"           {row.why}"
+    if row.evidence:
+        yield f"           evidence: {_pairs(row.evidence)}"
+    yield from (f"           answer {answer}: {does}" for answer, does in row.answers.items())
+
+
+def _next(known: History) -> str:
+    if known.record.final:
+        return "nothing, it is at its end"
+    looks = [row.intent.look_at for row in known.intents if row.intent.open and row.intent.look_at]
+    looks += [known.record.next_look_at] if known.record.next_look_at else []
+    when = f"looked at next by {_time(min(looks))}" if looks else "looked at in every run"
+    if any(row.intent.open for row in known.intents):
+        return f"waits for the outcome at REVER; {when}"
+    if any(past.state == "open" and not past.hold.label for past in known.holds):
+        return f"waits for a person's answer; {when}"
+    return when
+
+
+def _rule(rule: str) -> str:
+    return f" (rule {rule})" if rule else ""
+
+
+def _money(amount: Decimal | str | None, currency: str) -> str:
+    return "" if amount is None or not currency else f"{amount} {currency}"
+
+
+def _numbers(units: tuple[int, ...]) -> str:
+    return ",".join(map(str, units))
+
+
+def _pairs(evidence: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in evidence.items())
+
+
+def _time(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ") if at else ""

@@ -1,0 +1,163 @@
+"""The command line: what it says, where it says it, and its exit codes."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections import Counter
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import flows.run
+from flows.catalog import FLOWS
+from flows.timed import RunFailedError
+from rever_api.errors import Unauthorized
+from tasks.report import Failure, Mode, Report
+from tests.deployments.conftest import KEY, Call
+
+
+def report(*, ours: bool = False) -> Report:
+    made = Report("reconcile", Mode.ACT, ("acme",), seen=1, decisions=Counter(wait=1), paid={"EUR": Decimal("19.90")})
+    made.failures += [Failure("retp_1", "a fault", ours=True)] if ours else []
+    return made
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    code = f"import deployments.cli; deployments.cli.main({words!r})"
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True)
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "deployments.cli" in imported
+    heavy = {"prefect", "pandas", "sqlalchemy", "httpx", "uvicorn"}
+    assert not heavy & {name.split(".")[0] for name in imported}
+    assert done.stdout
+
+
+def test_it_names_its_version_and_its_flows(call: Call) -> None:
+    assert call("--version").out.strip() == version("rever-returns")
+    said = " ".join(call("run", "--help").out.split())
+    assert all(name in said for name in FLOWS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "generate-label"], "'generate-label'"),
+        (["run", "reconcile", "acme"], "'acme' is no parameter: write name=value."),
+        (["run", "reconcile", "mode="], "mode is given no value"),
+        (["run", "reconcile", "stores=,"], "stores is given no value"),
+        (["run", "reconcile", "mode=act", "mode=plan"], "mode is given twice, as 'act' and as 'plan'"),
+        (["run", "process-pending-returns", "max_return=3"], "'max_return'"),
+        (["run", "process-pending-returns", "max_returns=some"], "'some'"),
+        (["run", "answer-hold", "hold_id=h"], "version"),
+        (["run"], "FLOW"),
+        (["pay"], "pay"),
+        (["sandbox", "--port", "70000"], "--port"),
+    ],
+)
+def test_wrong_usage_is_a_sentence(call: Call, words: list[str], said: str) -> None:
+    ended = call(*words)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_wrong_parameter_lists_the_right_ones(call: Call) -> None:
+    said = call("run", "process-pending-returns", "max_return=3").err
+    assert all(name in said for name in ("stores", "process_ids", "started_since", "max_returns", "max_amount", "mode"))
+
+
+@pytest.mark.parametrize("words", [["run", "reconcile", "--json"], ["why", "retp_1"], ["holds"], ["settings"]])
+def test_missing_settings_are_said_before_anything_starts(
+    call: Call, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.delenv("REVER_API_KEY")
+    monkeypatch.setenv("REVER_LEASE", "long")
+    ended = call(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert [line.split()[1] for line in ended.err.splitlines()] == ["REVER_API_KEY", "REVER_LEASE"]
+
+
+def test_settings_are_shown_without_secrets(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_LEDGER_URL", "postgresql://desk:s3cret@db/returns")
+    ended = call("settings")
+    assert ended.code == 0
+    assert "REVER_API_KEY=***\n" in ended.out
+    assert "REVER_LEDGER_URL=postgresql://***@db/returns\n" in ended.out
+
+
+def test_json_is_alone_on_stdout(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noisy(name: str, values: dict[str, str], *, prefect: bool) -> Report:
+        assert (name, values, prefect) == ("reconcile", {"stores": "a,b", "mode": "act"}, False)
+        print("a library's notice")
+        logging.getLogger("tasks.effects").warning("a log line with %s", KEY)
+        return report()
+
+    monkeypatch.setattr(flows.run, "run_flow", noisy)
+    ended = call("run", "reconcile", "stores=a,b", "mode=act", "--json", "--no-prefect")
+    assert ended.code == 0
+    found = json.loads(ended.out)
+    assert ended.out.count("\n") == 1
+    assert found["paid"] == {"EUR": "19.90"}
+    assert "a library's notice" in ended.err
+    assert "a log line with ***" in ended.err
+
+
+def test_a_run_that_failed_reports_all_the_same(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> Report:
+        raise RunFailedError(report(ours=True))
+
+    monkeypatch.setattr(flows.run, "run_flow", failing)
+    ended = call("run", "reconcile", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["failures"] == [{"process_id": "retp_1", "why": "a fault"}]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_error_is_a_sentence_and_a_traceback_only_on_demand(
+    call: Call, monkeypatch: pytest.MonkeyPatch, *, debug: bool
+) -> None:
+    def refused(*_: object, **__: object) -> Report:
+        error = Unauthorized(f"REVER refused the key {KEY}: check REVER_API_KEY.", status=401)
+        logging.getLogger("tasks").error("Encountered exception during execution", exc_info=error)
+        raise error
+
+    monkeypatch.setattr(flows.run, "run_flow", refused)
+    ended = call("run", "reconcile", *(["--debug"] if debug else []))
+    assert (ended.code, ended.out) == (1, "")
+    assert "rever-returns: REVER refused the key ***: check REVER_API_KEY." in ended.err
+    assert ("Traceback" in ended.err) is debug
+
+
+def test_an_unforeseen_error_shows_its_place_but_not_its_text(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> Report:
+        raise KeyError("jane@example.com")
+
+    monkeypatch.setattr(flows.run, "run_flow", broken)
+    ended = call("run", "reconcile")
+    assert ended.code == 1
+    assert re.search(r"a fault of this software: KeyError at test_cli.py:\d+", ended.err)
+    assert "jane" not in ended.err
+
+
+def test_a_stopped_run_says_so(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> Report:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flows.run, "run_flow", stopped)
+    assert call("run", "reconcile").code == 130
+
+
+def test_the_key_of_the_settings_file_is_kept_back_too(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leaking(*_: object, **__: object) -> Report:
+        raise Unauthorized("refused: other-key-1234, p%40ss, p@ss", status=401)
+
+    monkeypatch.setattr(flows.run, "run_flow", leaking)
+    Path(".env").write_text("REVER_API_KEY=other-key-1234\nREVER_LEDGER_URL=postgresql://u:p%40ss@h/d\n")
+    monkeypatch.delenv("REVER_API_KEY")
+    assert "refused: ***, ***, ***" in call("run", "reconcile").err
