@@ -1,48 +1,146 @@
-"""Start a sandbox in this process, on its own thread, and hand out what belongs to it."""
+"""Start a sandbox in this process, on a thread of its own, and hand out what belongs to it."""
 
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+import signal
+import socket
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
-DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED = 8765, 60, 7
+import uvicorn
+from starlette.applications import Starlette
+
+from rever_api.sandbox.actions import act
+from rever_api.sandbox.app import create_app
+from rever_api.sandbox.auditor import audit
+from rever_api.sandbox.books import Books
+from rever_api.sandbox.faults.plan import FaultPlan, Faults, parse_faults
+from rever_api.sandbox.faults.wire import SandboxProtocol
+from rever_api.sandbox.journal import Journal
+from rever_api.sandbox.seed import seed as add_returns
+from rever_api.sandbox.shops import catalogue
+from rever_api.sandbox.state import Options, Sandbox
+from rever_api.sandbox.verdict import Audit
+
+DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
 DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
+_HOST, _PATIENCE = "127.0.0.1", 10.0
 
 
-class RunningSandbox(Protocol):
+class _Server:
+    """uvicorn on a thread. Starts with the first port that is free for `port` 0, and answers when `start` returns."""
+
+    def __init__(self, app: Starlette, port: int) -> None:
+        self._app = app
+        self.port = port
+
+    def start(self) -> None:
+        """Listen, and return once requests are answered. OSError when the port is taken."""
+        listening = socket.create_server((_HOST, self.port), backlog=512)
+        self.port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            self._app, http=SandboxProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
+            timeout_graceful_shutdown=2, timeout_keep_alive=60,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        run = {"sockets": [listening]}
+        self._thread = threading.Thread(target=self._server.run, kwargs=run, name="rever-sandbox", daemon=True)
+        self._thread.start()
+        until = time.monotonic() + _PATIENCE
+        while not self._server.started:
+            if time.monotonic() > until or not self._thread.is_alive():
+                raise RuntimeError("the sandbox did not start")
+            time.sleep(0.002)
+
+    def stop(self) -> None:
+        """Answer what is under way, close everything, and return when it is done."""
+        self._server.should_exit = True
+        self._thread.join(_PATIENCE)
+
+
+class RunningSandbox:
     """A running sandbox: where it listens, and all one may do to it from the same process.
 
-    `books.effects` is a tuple of every effect carried out (`number, at, process_id, store, operation, by, amount,
-    currency, type, items, status_before`), `books.paid()` currency -> Decimal paid through the API.
+    `books`, `faults` and `sandbox` are the live objects; read the state itself inside `sandbox.locked()`.
     """
 
-    base_url: str
-    api_key: str
-    group: str
-    stores: tuple[str, ...]
-    sandbox: Any
-    books: Any
-    faults: Any
+    def __init__(self, sandbox: Sandbox, faults: Faults, port: int, api_key: str) -> None:
+        self.sandbox = sandbox
+        self.faults = faults
+        self.journal = Journal()
+        self.api_key = api_key
+        self._server = _Server(create_app(sandbox, faults, self.journal, api_key), port)
 
-    def audit(self) -> Any:
-        """Judge the books: `.violations`, `.due`, `.paid`, `.due_total`, `.forgotten(explained)`, `.clean`."""
+    @property
+    def base_url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return f"http://{_HOST}:{self._server.port}"
 
-    def set_faults(self, faults: str) -> None:
-        """Take another mix: `mixed`, `mixed:0.4`, `ambiguous-1`, `none`, or `OPERATION:NTH:FAULT`, comma-separated."""
+    @property
+    def group(self) -> str:
+        """The e-commerce group that all its stores belong to."""
+        return self.sandbox.group
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The e-commerce ids."""
+        return tuple(self.sandbox.shops)
+
+    @property
+    def books(self) -> Books:
+        """Every effect so far, with what was due by now carried out."""
+        with self.sandbox.locked():
+            return self.sandbox.books
+
+    def audit(self) -> Audit:
+        """Judge the books: `.violations`, `.counts()`, `.due`, `.paid`, `.due_total`, `.forgotten(explained)`."""
+        return audit(self.sandbox)
+
+    def set_faults(self, faults: str | FaultPlan) -> None:
+        """Take another plan: `mixed`, `mixed:0.4`, `ambiguous-1`, `none`, `OPERATION:NTH:FAULT`, or a FaultPlan."""
+        self.faults.set(_plan(faults, self.sandbox.seed))
 
     def stop_faults(self) -> None:
-        """End all faults and carry out what was to be acted on later."""
+        """End all faults, let go of answers held back, and carry out what was to be acted on later."""
+        self.faults.stop()
+        self.sandbox.finish_pending()
 
     def process_ids(self, scenario: str = "", store: str = "") -> tuple[str, ...]:
-        """Ids of the seeded returns of a scenario (all scenarios: `rever_api.sandbox.seed.SCENARIOS`) and store."""
+        """Return the ids of the returns of a scenario (`rever_api.sandbox.scenarios.SCENARIOS`) and store."""
+        return self.sandbox.process_ids(scenario, store)
 
-    def act(self, action: str, process_id: str, **parameters: Any) -> None:
-        """Do what a shopper, the warehouse, a carrier or the back office does: `review`, `collect`, `arrive`,
-        `cancel`, `hold`, `release`, `pay`.
+    def act(self, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
+        """Do what others do to a return: `review`, `review_one`, `label_ready`, `collect`, `arrive`, `cancel`,
+        `cancel_label`, `hold`, `release`, `fail`, `pay`, `open` (`rever_api.sandbox.actions`).
         """
+        return act(self.sandbox, action, process_id, **parameters)
 
-    def outage(self) -> AbstractContextManager[None]:
-        """Refuse connections for real while the block runs."""
+    def advance(self, seconds: float) -> None:
+        """Let time pass in the sandbox without waiting for it."""
+        self.sandbox.clock.advance(seconds)
+
+    def start(self) -> None:
+        """Listen, and return once requests are answered."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop listening. The state, the books and the port stay, so that it can be started again."""
+        self.faults.released.set()
+        self._server.stop()
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Refuse connections, for real, while the block runs."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+
+def _plan(faults: str | FaultPlan, seed: int) -> FaultPlan:
+    return faults if isinstance(faults, FaultPlan) else parse_faults(faults, seed)
 
 
 @contextmanager
@@ -52,14 +150,25 @@ def running_sandbox(
     returns: int = DEFAULT_RETURNS,
     port: int = 0,
     shops: Collection[str] = DEFAULT_SHOPS,
-    faults: str = "none",
+    faults: str | FaultPlan = "none",
+    api_key: str = API_KEY,
     pays_itself_after: float = 2.0,
-    completion_delay: float = 0.0,
-    checks_amounts: bool = False,
+    timings: Mapping[str, str] | None = None,
+    options: Options | None = None,
 ) -> Iterator[RunningSandbox]:
-    """Yield a sandbox that answers on 127.0.0.1, and stop it cleanly at the end of the block."""
-    raise NotImplementedError
-    yield
+    """Yield a sandbox that answers on 127.0.0.1, and stop it cleanly at the end of the block.
+
+    `timings` gives shops another refund timing, `options` says how this REVER behaves; `pays_itself_after` (seconds)
+    is for the shop whose REVER pays by itself.
+    """
+    sandbox = Sandbox(catalogue(tuple(shops), pays_itself_after, dict(timings or {})), seed, options)
+    add_returns(sandbox, returns)
+    running = RunningSandbox(sandbox, Faults(_plan(faults, seed)), port, api_key)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def serve(
@@ -69,5 +178,30 @@ def serve(
     faults: str = "none",
     shops: Collection[str] = DEFAULT_SHOPS,
 ) -> None:
-    """Run until SIGINT or SIGTERM; print the address, the key, the stores and two example commands."""
-    raise NotImplementedError
+    """Run until SIGINT or SIGTERM; print the address, the key, the stores and two commands to try.
+
+    ValueError for unknown shops or faults, OSError when the port is taken.
+    """
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with running_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops) as running:
+        print(_greeting(running), flush=True)  # noqa: T201 - what its caller, a command line, is for
+        with suppress(KeyboardInterrupt):
+            ended.wait()
+
+
+def _greeting(running: RunningSandbox) -> str:
+    url, key = running.base_url, running.api_key
+    return "\n".join(
+        (
+            f"A sandbox of REVER listens on {url}",
+            f"  key     {key}",
+            f"  stores  {', '.join(running.stores)}  (group {running.group})",
+            f"  returns {len(running.sandbox.processes)}, seed {running.sandbox.seed}",
+            "Try:",
+            f"  curl -H 'x-rever-api-key: {key}' '{url}/v1/processes?ecommerce_id={running.stores[0]}&limit=2'",
+            f"  curl {url}/_sandbox/audit",
+            "Ctrl-C ends it.",
+        )
+    )

@@ -1,0 +1,137 @@
+"""One request of the API from its call to its answer: carried out under the lock, broken where the plan says so."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from rever_api.sandbox.faults.bodies import with_a_field_more, with_an_unknown_value, without_a_field
+from rever_api.sandbox.faults.kinds import Fault
+from rever_api.sandbox.faults.plan import Faults
+from rever_api.sandbox.faults.wire import CutAnswer, NoAnswer, SlowAnswer
+from rever_api.sandbox.journal import Entry
+from rever_api.sandbox.operations.call import Call
+from rever_api.sandbox.operations.table import Operation
+from rever_api.sandbox.refusal import ABORTED, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE, Refusal
+from rever_api.sandbox.state import Sandbox
+
+_ABSURD = 1_000_000
+_HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
+_WORDS = {500: "500 Internal Server Error", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
+_TAMPERED: dict[Fault, Callable[[dict[str, Any]], object]] = {
+    Fault.MISSING_FIELD: without_a_field,
+    Fault.EXTRA_FIELD: with_a_field_more,
+    Fault.UNKNOWN_ENUM: with_an_unknown_value,
+}
+_READS_OTHERWISE: dict[Fault, dict[str, Any]] = {
+    Fault.STALE_READ: {"stale": True},
+    Fault.PAGE_REPEATS: {"moved": -1},
+    Fault.PAGE_SKIPS: {"moved": 1},
+}
+
+
+def error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """Answer in the manner of a gRPC gateway."""
+    return JSONResponse({"code": code, "message": message, "details": []}, status, headers)
+
+
+def _html(status: int) -> Response:
+    return HTMLResponse(_HTML.format(_WORDS[status]), status)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and what its answer needs. `gone` tells whether the caller went away."""
+
+    sandbox: Sandbox
+    faults: Faults
+    operation: Operation
+    call: Call
+    entry: Entry
+    gone: Callable[[], Awaitable[bool]]
+
+    def carry_out(self, call: Call | None = None) -> Response:
+        """Do what is asked, and note in the journal how many effects that had."""
+        with self.sandbox.locked():
+            before = len(self.sandbox.books)
+            try:
+                return JSONResponse(self.operation.run(self.sandbox, call or self.call))
+            except Refusal as refusal:
+                return JSONResponse(refusal.body, refusal.status)
+            finally:
+                self.entry.acted += len(self.sandbox.books) - before
+
+    async def answer(self, fault: Fault | None) -> Response:
+        """Answer properly, or broken in the way of `fault`."""
+        if fault is None:
+            return self.carry_out()
+        if fault in _READS_OTHERWISE:
+            return self.carry_out(replace(self.call, **_READS_OTHERWISE[fault]))
+        if (refused := self._refused(fault)) is not None:
+            return refused
+        if fault is Fault.NO_ANSWER_BEFORE_ACTING:
+            await asyncio.sleep(self.faults.plan.silent)
+            return NoAnswer()
+        if fault is Fault.ACTS_LATER:
+            self.sandbox.later(self.faults.plan.later, self.carry_out, fault=True)
+            return _html(504)
+        return await self._acted(fault, self.carry_out())
+
+    async def _acted(self, fault: Fault, proper: Response) -> Response:
+        """Break the answer to what was carried out."""
+        if fault is Fault.ACTS_ANSWER_LOST:
+            return NoAnswer(reset=True)
+        if fault in {Fault.ERROR_500_AFTER, Fault.ERROR_502_AFTER}:
+            return _html(500 if fault is Fault.ERROR_500_AFTER else 502)
+        if fault is Fault.HANG_AFTER_ACTING:
+            await self._hang()
+            return proper
+        return _broken(fault, proper, self.faults.plan.slow)
+
+    def _refused(self, fault: Fault) -> Response | None:
+        """Answer a fault that does nothing and says so, or None where it is another kind."""
+        wait = self.faults.plan.retry_after
+        busy = {
+            Fault.TOO_MANY_SECONDS: {"Retry-After": str(wait)},
+            Fault.TOO_MANY_DATE: {"Retry-After": format_datetime(self.sandbox.clock() + timedelta(seconds=wait), True)},
+            Fault.TOO_MANY_ABSURD: {"Retry-After": str(_ABSURD)},
+            Fault.TOO_MANY_SILENT: {},
+        }
+        if fault in busy:
+            return error(429, RESOURCE_EXHAUSTED, "too many requests", busy[fault])
+        if fault in {Fault.ERROR_500_BEFORE, Fault.ERROR_502_BEFORE}:
+            return _html(500 if fault is Fault.ERROR_500_BEFORE else 502)
+        plain = {
+            Fault.UNAVAILABLE_503: (503, UNAVAILABLE, "upstream is not available"),
+            Fault.UNAUTHORIZED_401: (401, UNAUTHENTICATED, "the key is not valid"),
+            Fault.CONFLICT_409: (409, ABORTED, "the process is being changed"),
+        }
+        return error(*plain[fault]) if fault in plain else None
+
+    async def _hang(self) -> None:
+        until = time.monotonic() + self.faults.plan.hang
+        # The end of a hang is told from another thread, and a caller that is gone is not told at all: hence the loop.
+        while time.monotonic() < until and not self.faults.released.is_set() and not await self.gone():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def _broken(fault: Fault, proper: Response, slow: float) -> Response:
+    """Return the proper answer cut, slow or tampered with. A refusal is tampered with as little as it can be."""
+    body = bytes(proper.body)
+    if fault is Fault.CUT_BODY:
+        return CutAnswer(body, proper.status_code, media_type=proper.media_type)
+    if fault is Fault.CUT_JSON:
+        return Response(body[: len(body) // 2], proper.status_code, media_type=proper.media_type)
+    if fault is Fault.SLOW_BODY:
+        answer = SlowAnswer(body, proper.status_code, media_type=proper.media_type)
+        answer.seconds = slow
+        return answer
+    content = json.loads(body)
+    _TAMPERED[fault](content)
+    return JSONResponse(content, proper.status_code)

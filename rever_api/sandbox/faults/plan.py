@@ -1,0 +1,140 @@
+"""Which call breaks: by rate and seed, or by name. Never by the global order of calls, so that threads change nothing.
+
+The choice is a hash of seed, operation, subject (process, store or group) and how-many-th such call it is.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import Event, RLock
+
+from rever_api.sandbox.faults.kinds import AMBIGUOUS, WEIGHTS, Fault, fits
+from rever_api.sandbox.operations.table import OPERATIONS, Operation
+
+MIXED_RATE, AMBIGUOUS_RATE = 0.25, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFault:
+    """A fault at the `nth` call (from 1) of an operation: of all its calls, or of those about one process."""
+
+    operation: str
+    nth: int
+    fault: Fault
+    process_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """A mix at a rate (0 to 1), and faults by name, which come first. Times are in seconds.
+
+    `retry_after` is what a 429 asks for, `later` when `acts_later` acts, `slow` how long a slow body takes, `silent`
+    how long a connection stays open before it is closed without an answer, `hang` how long an answer is held back.
+    """
+
+    rate: float = 0.0
+    seed: int = 0
+    weights: Mapping[Fault, int] = field(default_factory=lambda: dict(WEIGHTS))
+    effects_only: bool = False
+    named: tuple[NamedFault, ...] = ()
+    retry_after: int = 1
+    later: float = 1.0
+    slow: float = 0.3
+    silent: float = 0.1
+    hang: float = 30.0
+
+    def pick(self, operation: Operation, subject: str, nth: int, nth_of_all: int) -> Fault | None:
+        """Return the fault of the `nth` call of the operation about the subject, if it has one."""
+        for named in self.named:
+            place = nth if named.process_id else nth_of_all
+            if (named.operation, named.nth) == (operation.id, place) and named.process_id in {"", subject}:
+                return named.fault
+        if self.effects_only and not operation.effect:
+            return None
+        draw = hashlib.sha256(f"{self.seed}/{operation.id}/{subject}/{nth}".encode()).digest()
+        if int.from_bytes(draw[:8]) >= self.rate * 2**64:
+            return None
+        return self._weighted(operation, int.from_bytes(draw[8:16]))
+
+    def _weighted(self, operation: Operation, number: int) -> Fault | None:
+        fitting = [fault for fault, weight in self.weights.items() if fits(fault, operation) for _ in range(weight)]
+        return fitting[number % len(fitting)] if fitting else None
+
+
+def parse_faults(text: str, seed: int = 0) -> FaultPlan:
+    """Read `none`, `mixed`, `mixed:RATE`, `ambiguous-PERCENT` and `OPERATION:NTH:FAULT`, comma-separated.
+
+    ValueError says what is wrong and what there is.
+    """
+    plan = FaultPlan(seed=seed)
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        name, *rest = word.split(":")
+        if name == "mixed" and len(rest) <= 1:
+            plan = replace(plan, rate=_share(rest[0], word) if rest else MIXED_RATE)
+        elif name.startswith("ambiguous-") and not rest:
+            rate = _share(name.removeprefix("ambiguous-"), word, 100)
+            plan = replace(plan, rate=rate, effects_only=True, weights=dict.fromkeys(AMBIGUOUS, 1))
+        elif len(rest) == 2:
+            plan = replace(plan, named=(*plan.named, _named(name, *rest)))
+        elif word != "none":
+            raise ValueError(f"faults: {word!r} is none of none, mixed, mixed:0.4, ambiguous-1, OPERATION:NTH:FAULT")
+    return plan
+
+
+def _share(text: str, word: str, whole: float = 1) -> float:
+    try:
+        share = float(text) / whole
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"faults: {word!r} has no rate between 0 and {whole:g}")
+    return share
+
+
+def _named(operation: str, nth: str, fault: str) -> NamedFault:
+    operations = [known.id for known in OPERATIONS]
+    if operation not in operations:
+        raise ValueError(f"faults: there is no operation {operation!r}; there are {', '.join(operations)}")
+    if fault not in set(Fault):
+        raise ValueError(f"faults: there is no fault {fault!r}; there are {', '.join(Fault)}")
+    if not nth.isdecimal() or int(nth) < 1:
+        raise ValueError(f"faults: {nth!r} is not the number of a call, counted from 1")
+    return NamedFault(operation, int(nth), Fault(fault))
+
+
+class Faults:
+    """The plan in force, and the counts of calls it goes by. Safe to change while the server runs."""
+
+    def __init__(self, plan: FaultPlan | None = None) -> None:
+        self._lock = RLock()
+        self.released = Event()
+        self.set(plan or FaultPlan())
+
+    def set(self, plan: FaultPlan) -> None:
+        """Take another plan, and count calls from the beginning."""
+        with self._lock:
+            self.plan = plan
+            self._of_all: Counter[str] = Counter()
+            self._of_subject: Counter[tuple[str, str]] = Counter()
+            self.injected: Counter[str] = Counter()
+            self.released.clear()
+
+    def stop(self) -> None:
+        """End all faults; answers held back are let go."""
+        with self._lock:
+            injected = self.injected
+            self.set(replace(self.plan, rate=0.0, named=()))
+            self.injected = injected
+            self.released.set()
+
+    def choose(self, operation: Operation, subject: str) -> Fault | None:
+        """Count this call and return the fault it has, if any."""
+        with self._lock:
+            self._of_all[operation.id] += 1
+            self._of_subject[operation.id, subject] += 1
+            nth = self._of_subject[operation.id, subject]
+            fault = self.plan.pick(operation, subject, nth, self._of_all[operation.id])
+            if fault is not None:
+                self.injected[fault.value] += 1
+            return fault

@@ -1,0 +1,50 @@
+"""Label files: a small real PDF, and short-lived URLs that need no key."""
+
+import hashlib
+import hmac
+from datetime import datetime
+
+_SIZE = "/MediaBox [0 0 288 432]"
+
+
+def label_pdf(tracking_id: str, carrier: str) -> bytes:
+    """Return a one-page PDF (ISO 32000-1), 4 by 6 inches, that shows carrier and tracking number."""
+    text = f"BT /F1 18 Tf 24 380 Td ({_text(carrier)}) Tj 0 -30 Td ({_text(tracking_id)}) Tj ET".encode("latin-1")
+    objects = (
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R {_SIZE} /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".encode(),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    )
+    out, offsets = bytearray(b"%PDF-1.4\n"), []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    return bytes(out)
+
+
+def _text(value: str) -> str:
+    plain = value.encode("latin-1", "replace").decode("latin-1")
+    return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+
+
+def presigned_path(order_id: str, extension: str, expires: datetime, seed: int) -> str:
+    """Return the path and query under which the label can be fetched until `expires`, without a key."""
+    until = int(expires.timestamp())
+    return f"/_sandbox/labels/{order_id}.{extension}?expires={until}&signature={_sign(order_id, until, seed)}"
+
+
+def is_signed(order_id: str, expires: str, signature: str, now: datetime, seed: int) -> bool:
+    """Whether the query of a label's URL was made here and has not run out."""
+    if not expires.isdecimal() or int(expires) < now.timestamp():
+        return False
+    return hmac.compare_digest(signature, _sign(order_id, int(expires), seed))
+
+
+def _sign(order_id: str, until: int, seed: int) -> str:
+    return hmac.new(f"sandbox-{seed}".encode(), f"{order_id}/{until}".encode(), hashlib.sha256).hexdigest()

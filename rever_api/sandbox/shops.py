@@ -1,0 +1,129 @@
+"""The sandbox's shops: their settings at REVER, warehouses, carriers, goods and prices."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from rever_api.models import (
+    Address,
+    Carrier,
+    CompensationMethod,
+    EcommerceSettings,
+    Product,
+    RefundSettings,
+    RefundTiming,
+    ReturnMethod,
+    Warehouse,
+)
+
+GROUP = "sandbox-group"
+SHOPS = ("acme", "nordic", "autopay")
+OPS = "OPS"
+SOLD_OUT = "XXL"
+_SIZES = ("S", "M", "L", SOLD_OUT)
+_GOODS = ("Linen shirt", "Wool jumper", "Rain jacket", "Denim jeans", "Canvas sneaker", "Leather belt", "Silk scarf")
+_PICKUP, _DROP = ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT
+_DELIVERY = ReturnMethod.DELIVERY_PICKUP
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store at REVER. `pays_itself_after` is set where REVER pays by itself so many seconds after the review."""
+
+    settings: EcommerceSettings
+    name: str
+    warehouses: tuple[Warehouse, ...]
+    goods: dict[str, tuple[Product, Decimal]] = field(repr=False)
+    countries: tuple[str, ...]
+    pays_itself_after: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The e-commerce id."""
+        return self.settings.ecommerce_id
+
+    @property
+    def timing(self) -> str:
+        """When the shop refunds: REVER's refund.timing."""
+        return str(self.settings.refund.timing)
+
+
+def catalogue(names: tuple[str, ...], pays_itself_after: float, timings: dict[str, str]) -> dict[str, Shop]:
+    """Return the named shops by id. ValueError names a shop that there is not."""
+    unknown = [name for name in (*names, *timings) if name not in SHOPS]
+    if unknown or not names:
+        msg = f"there is no shop {unknown[0]!r}" if unknown else "no shop is named"
+        raise ValueError(f"{msg}; choose among {', '.join(SHOPS)}")
+    return {name: _make(name, timings.get(name, RefundTiming.ON_ITEM_VERIFIED), pays_itself_after) for name in names}
+
+
+def _make(name: str, timing: str, pays_itself_after: float) -> Shop:
+    if name == "nordic":
+        return _nordic(timing)
+    return _acme(name, f"{name.title()} Clothing", timing, pays_itself_after if name == "autopay" else None)
+
+
+def _acme(shop: str, name: str, timing: str, pays_itself_after: float | None) -> Shop:
+    refund = RefundSettings(timing=timing, methods=tuple(CompensationMethod))
+    carriers = (
+        Carrier(provider="SENDCLOUD", carrier="DHL", countries=("ES", "FR", "DE"), return_methods=(_PICKUP, _DROP)),
+        Carrier(provider="SENDCLOUD", carrier="CORREOS", countries=("ES",), return_methods=(_PICKUP, _DROP, _DELIVERY)),
+        Carrier(provider=OPS, carrier="CTT", countries=("PT",), return_methods=(_PICKUP, _DROP)),
+    )
+    settings = EcommerceSettings(
+        ecommerce_id=shop, currency="EUR", timezone="Europe/Madrid", return_window_days=30, refund=refund,
+        carriers=carriers,
+    )  # fmt: skip
+    warehouses = (
+        _warehouse(shop, "Getafe", "ES", ("ES", "PT"), default=True),
+        _warehouse(shop, "Lyon", "FR", ("FR", "DE"), default=False),
+    )
+    return Shop(settings, name, warehouses, _goods(shop, Decimal(1)), ("ES", "FR", "DE"), pays_itself_after)
+
+
+def _nordic(timing: str) -> Shop:
+    methods = (
+        CompensationMethod.ORIGINAL_PAYMENT_METHOD,
+        CompensationMethod.GIFT_CARD,
+        CompensationMethod.PROMO_CODE,
+        CompensationMethod.EXCHANGE,
+    )
+    carriers = (
+        Carrier(provider="NSHIFT", carrier="POSTNORD", countries=("SE", "DK"), return_methods=(_DROP, _PICKUP)),
+        Carrier(provider="NSHIFT", carrier="BRING", countries=("SE", "NO"), return_methods=(_DELIVERY, _DROP)),
+        Carrier(provider=OPS, carrier="MATKAHUOLTO", countries=("FI",), return_methods=(_PICKUP, _DROP)),
+    )
+    settings = EcommerceSettings(
+        ecommerce_id="nordic", currency="SEK", timezone="Europe/Stockholm", return_window_days=60,
+        refund=RefundSettings(timing=timing, methods=methods), carriers=carriers,
+    )  # fmt: skip
+    warehouses = (_warehouse("nordic", "Borås", "SE", (), default=True),)
+    return Shop(settings, "Nordic Wear", warehouses, _goods("nordic", Decimal(11)), ("SE", "DK"))
+
+
+def ops_country(shop: Shop) -> str:
+    """Return the country that the shop serves only by hand, through the provider OPS."""
+    return next(carrier.countries[0] for carrier in shop.settings.carriers if carrier.provider == OPS)
+
+
+def _warehouse(shop: str, city: str, country: str, countries: tuple[str, ...], *, default: bool) -> Warehouse:
+    address = Address(
+        rever_id=f"addr_{shop}_{city.lower()}", company=f"{shop} returns", address_line_1="Dock 4", city=city,
+        postcode="10000", country=country, country_code=country,
+    )  # fmt: skip
+    return Warehouse(
+        id=f"wh_{shop}_{city.lower()}", name=city, is_default=default, countries=countries, address=address
+    )
+
+
+def _goods(shop: str, rate: Decimal) -> dict[str, tuple[Product, Decimal]]:
+    goods: dict[str, tuple[Product, Decimal]] = {}
+    for number, name in enumerate(_GOODS, start=1):
+        price = (Decimal("14.95") + Decimal("7.35") * number) * rate
+        for size in _SIZES:
+            sku = f"{shop.upper()}-{number:03}-{size}"
+            product = Product(
+                product_id=f"prod_{shop}_{number:03}", variant_id=f"var_{shop}_{number:03}_{size}", sku=sku,
+                ean=f"84{number:09}{_SIZES.index(size)}", name=name, variant_name=size,
+            )  # fmt: skip
+            goods[sku] = (product, price.quantize(Decimal("0.01")))
+    return goods
