@@ -6,6 +6,8 @@ it counts as left: a server that closes a connection while a request is under wa
 """
 
 import asyncio
+import os
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -222,8 +224,10 @@ def _reason(broken: Exception) -> str:
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
             return f"TLS: {(cause.reason or 'handshake failed').lower().replace('_', ' ')}"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+        if isinstance(cause, socket.gaierror):
+            return "its name is not known"
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
         cause = cause.__cause__ or cause.__context__
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(broken).__name__)
     return words.strip()

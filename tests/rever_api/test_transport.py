@@ -1,0 +1,181 @@
+"""What breaks on the way, provoked for real: each failure ends in the one class that says how to react."""
+
+import asyncio
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from rever_api import NotSent, OutcomeUnknown, Refused, WrongRoute
+from rever_api.errors import ReverError
+from tests.rever_api.conftest import Caller
+from tests.rever_api.samples import EFFECTS, PROCESS_ID, REFUND, REFUNDED, page, process
+from tests.rever_api.told_server import ToldServer, answers, closes, cuts, drips, keeps_silent
+
+
+def refused_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_a_refused_connection_is_not_sent(call: Caller) -> None:
+    with pytest.raises(NotSent, match=r"issueRefund was not sent: http://127.0.0.1:\d+ .*connection refused"):
+        call("issue_refund", PROCESS_ID, REFUND, base_url=f"http://127.0.0.1:{refused_port()}")
+
+
+def test_an_unknown_host_is_not_sent(call: Caller) -> None:
+    with pytest.raises(NotSent, match="issueRefund was not sent"):
+        call("issue_refund", PROCESS_ID, REFUND, base_url="https://no-such-host.invalid")
+
+
+def test_tls_to_a_plain_port_is_not_sent(call: Caller, told: ToldServer) -> None:
+    told.tell(answers(200, REFUNDED))
+    with pytest.raises(NotSent, match="issueRefund was not sent"):
+        call("issue_refund", PROCESS_ID, REFUND, base_url=told.url.replace("http:", "https:"))
+    assert told.heard == []
+
+
+def test_a_connect_that_hangs_past_the_deadline_is_not_sent(call: Caller) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for knock in waiting:
+            knock.setblocking(False)
+            knock.connect_ex(("127.0.0.1", port))
+        with pytest.raises(NotSent):
+            call("issue_refund", PROCESS_ID, REFUND, base_url=f"http://127.0.0.1:{port}", timeout=5, deadline=0.3)
+        for knock in waiting:
+            knock.close()
+
+
+@pytest.mark.parametrize(
+    "play",
+    [closes(), closes(reset=True), keeps_silent(1.0), cuts(b'{"type": "GIFT_', 90), answers(200, b"<html>")],
+    ids=["closed", "reset", "silent", "cut", "html"],
+)
+@pytest.mark.parametrize(("method", "arguments", "_answer"), EFFECTS, ids=[name for name, *_ in EFFECTS])
+def test_an_effect_without_a_whole_answer_is_unknown_and_sent_once(
+    call: Caller, told: ToldServer, play: Any, method: str, arguments: tuple[Any, ...], _answer: Any
+) -> None:
+    told.tell(play)
+    with pytest.raises(OutcomeUnknown):
+        call(method, *arguments, timeout=0.15)
+    assert len(told.heard) == 1
+
+
+def test_a_slow_body_meets_the_deadline_though_every_byte_is_in_time(call: Caller, told: ToldServer) -> None:
+    told.tell(drips(REFUNDED, every=0.05))
+    begun = time.monotonic()
+    with pytest.raises(OutcomeUnknown, match="deadline"):
+        call("issue_refund", PROCESS_ID, REFUND, timeout=2.0, deadline=0.3)
+    assert time.monotonic() - begun < 1.0
+
+
+def test_a_kept_alive_connection_that_closes_under_an_effect_is_unknown(call: Caller, told: ToldServer) -> None:
+    told.tell(answers(200, process()), closes())
+
+    def use(client: Any) -> Any:
+        if call.kind == "sync":
+            client.get_return_process(PROCESS_ID)
+            return client.issue_refund(PROCESS_ID, REFUND)
+        return _both(client)
+
+    async def _both(client: Any) -> Any:
+        await client.get_return_process(PROCESS_ID)
+        return await client.issue_refund(PROCESS_ID, REFUND)
+
+    with pytest.raises(OutcomeUnknown):
+        call.session(use)
+    assert [heard.method for heard in told.heard] == ["GET", "POST"]
+
+
+def test_a_read_survives_a_connection_that_closes(call: Caller, told: ToldServer) -> None:
+    told.tell(closes(), cuts(b"{", 50), answers(502, b"<html>"), answers(200, process()))
+    assert call("get_return_process", PROCESS_ID).rever_process_id == PROCESS_ID
+    assert len(told.heard) == 4
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/elsewhere", "http://127.0.0.1:1/", "\x7f:nonsense"])
+def test_no_redirect_is_followed(call: Caller, told: ToldServer, status: int, location: str) -> None:
+    told.tell(answers(status, headers={"location": location}))
+    with pytest.raises((WrongRoute, OutcomeUnknown)) as raised:
+        call("issue_refund", PROCESS_ID, REFUND)
+    assert len(told.heard) == 1
+    assert "nonsense" in location or raised.type is WrongRoute
+
+
+async def test_a_cancelled_effect_is_cancelled_and_was_sent_once(told: ToldServer) -> None:
+    told.tell(keeps_silent(0.5))
+    caller = Caller("async", told.url)
+    effect = asyncio.create_task(
+        asyncio.to_thread(lambda: caller.session(lambda client: _cancelled(client, told), timeout=5.0))
+    )
+    assert await effect == "cancelled"
+    assert len(told.heard) == 1
+
+
+async def _cancelled(client: Any, told: ToldServer) -> str:
+    call = asyncio.create_task(client.issue_refund(PROCESS_ID, REFUND))
+    while not told.heard:
+        await asyncio.sleep(0.01)
+    call.cancel()
+    try:
+        await call
+    except asyncio.CancelledError:
+        return "cancelled"
+    return "not cancelled"
+
+
+def test_connections_are_used_again(call: Caller, told: ToldServer) -> None:
+    peers = set()
+
+    def remember(conversation: Any) -> None:
+        peers.add(conversation.client_address)
+        answers(200, page("a", rowcount=1))(conversation)
+
+    told.tell(remember)
+    call.session(lambda client: list(client.walk_return_processes(_query())) if call.kind == "sync" else _walk(client))
+    assert len(told.heard) == 2
+    assert len(peers) == 1
+
+
+def _query() -> Any:
+    from rever_api.models import SearchQuery
+
+    return SearchQuery()
+
+
+async def _walk(client: Any) -> list[Any]:
+    return [entry async for entry in client.walk_return_processes(_query())]
+
+
+def test_a_body_without_end_is_refused(call: Caller, told: ToldServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rever_api.transport._MAX_BODY", 10)
+    told.tell(answers(200, REFUNDED))
+    with pytest.raises(OutcomeUnknown):
+        call("issue_refund", PROCESS_ID, REFUND)
+
+
+def test_the_label_is_fetched_without_the_key_and_its_refusal_stops_nothing(call: Caller, told: ToldServer) -> None:
+    told.tell(answers(200, b"%PDF"), answers(403, b"<Error>expired</Error>"))
+    assert call("fetch_label", f"{told.url}/file.pdf?sig=a%2Fb") == b"%PDF"
+    assert told.heard[0].target == "/file.pdf?sig=a%2Fb"
+    assert "x-rever-api-key" not in told.heard[0].headers
+    with pytest.raises(Refused, match="run out"):
+        call("fetch_label", f"{told.url}/file.pdf?sig=a")
+    with pytest.raises(NotSent):
+        call("fetch_label", "http://files.example/label.pdf")
+
+
+def test_every_failure_is_a_rever_error_with_its_operation(call: Caller, told: ToldServer) -> None:
+    told.tell(closes())
+    with pytest.raises(ReverError) as raised:
+        call("issue_refund", PROCESS_ID, REFUND)
+    assert raised.value.operation == "issueRefund"
