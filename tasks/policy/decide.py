@@ -1,21 +1,66 @@
 """The one decision for a return: money first, then its label."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
-from tasks.policy.decision import Decision
+from tasks.policy import checks, foreign, gates, payment, waiting
+from tasks.policy.case import Case
+from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.label import decide_label
+from tasks.policy.reading import incomplete
 from tasks.policy.record import Record
 from tasks.policy.rules import StoreRules
+
+__all__ = ["RULES", "decide", "decide_label", "incomplete"]
+
+Rule = Callable[[Case], Decision | None]
+
+RULES: tuple[Rule, ...] = (
+    gates.held_already,
+    gates.outcome_open,
+    gates.contradictory,
+    gates.not_told,
+    gates.stale_view,
+    gates.status,
+    waiting.ended,
+    checks.unknown_timing,
+    checks.fewer_approvals,
+    checks.terms_changed,
+    checks.unknown_review,
+    checks.unknown_method,
+    foreign.foreign_refund,
+    foreign.foreign_exchange,
+    foreign.expected_of_rever,
+    payment.completed_unpaid,
+    payment.not_received,
+    payment.refused,
+    payment.no_variant,
+    payment.compensate,
+    waiting.completed,
+    waiting.all_settled,
+    waiting.waits,
+)
+"""The rules of money in order: the first that answers decides. The last one always does."""
 
 
 def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
     """Decide what is to be done about a return now. Pure, deterministic, total: it never raises.
 
-    Money comes first; where it waits, or is done without being final, and a label is due, the answer is `MakeLabel`.
+    Money comes first. Where money waits, or is at its end without being final, the label is decided: one that is due
+    is made, one that cannot be made is held, and the money's answer stands otherwise.
     """
-    raise NotImplementedError
+    money = _money(Case(process, rules, record, now))
+    if not isinstance(money, Wait) and not (isinstance(money, Nothing) and not money.final):
+        return money
+    label = decide_label(process, rules, record, now)
+    if isinstance(label, MakeLabel):
+        return label
+    if isinstance(label, Hold) and label.rule != "incomplete_read" and money.rule in {"wait_label", "wait_goods"}:
+        return label
+    return money
 
 
-def incomplete(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
-    """Name the fields that this read left out and that no payment can do without; read again by id where any."""
-    raise NotImplementedError
+def _money(case: Case) -> Decision:
+    """The answer of the first rule that has one."""
+    return next(answer for rule in RULES if (answer := rule(case)) is not None)

@@ -1,19 +1,208 @@
 """When a return needs a label or pickup, and from which carrier and to which warehouse."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from rever_api.models import ReturnProcess, Warehouse
-from tasks.policy.decision import Decision
-from tasks.policy.record import Record
+from rever_api.models import (
+    NOT_RECEIVED,
+    Carrier,
+    LogisticsEntry,
+    ProcessStatus,
+    ReturnMethod,
+    ReturnProcess,
+    ReturnStatus,
+    ShippingStatus,
+    Warehouse,
+)
+from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.inspection import inspect
+from tasks.policy.reading import later, quoted
+from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record
 from tasks.policy.rules import StoreRules
+
+NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
+"""Return methods whose goods travel by a carrier."""
+
+_NO_LABEL = {ReturnMethod.NO_RETURN_METHOD, ReturnMethod.IN_STORE, ""}
+_PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
 
 
 def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
     """Decide the label alone: `MakeLabel`, `Wait`, `Hold(label=True)` or `Nothing`. Total and pure."""
-    raise NotImplementedError
+    case = _Label(process, rules, record, now)
+    rule = (case.held_already, case.not_needed, case.intent_open, case.unknown_method, case.not_told)
+    for answer in (*rule, case.there, case.failed, case.made, case.refused):
+        if (decision := answer()) is not None:
+            return decision
+    return case.make()
+
+
+def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
+    """Name what this read left out and no label can be decided without; read again by id where any."""
+    return ("logistics",) if process.logistics is None and not rules.omits_empty_fields else ()
 
 
 def warehouse_for(warehouses: Iterable[Warehouse], country: str) -> Warehouse | None:
     """Choose the warehouse goods go back to: one that serves the country, else the default, else the only one."""
-    raise NotImplementedError
+    known = tuple(warehouses)
+    wanted = country.upper()
+    serving = [house for house in known if wanted and wanted in {code.upper() for code in house.countries}]
+    defaults = [house for house in known if house.is_default]
+    only = known if len(known) == 1 else ()
+    return next(iter((*serving, *defaults, *only)), None)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """One return's label at one moment; each method is a rule that answers or passes."""
+
+    process: ReturnProcess
+    rules: StoreRules
+    record: Record
+    now: datetime
+
+    @cached_property
+    def entries(self) -> tuple[LogisticsEntry, ...]:
+        """The parcels that REVER shows."""
+        return self.process.logistics or ()
+
+    @cached_property
+    def generation(self) -> int:
+        """The number of the next label: one more than the parcels that came to nothing."""
+        dead = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+        return 1 + sum(entry.status in dead for entry in self.entries)
+
+    @cached_property
+    def intents(self) -> tuple[Intent, ...]:
+        """The label intents of this return."""
+        return tuple(intent for intent in self.record.intents if intent.kind is IntentKind.LABEL)
+
+    @property
+    def country(self) -> str:
+        """The country the goods are picked up in, empty where REVER does not say."""
+        address = self.process.pickup_address
+        return (address.country_code or address.country).upper() if address else ""
+
+    def held_already(self) -> Decision | None:
+        """An unanswered hold of the label goes on holding it."""
+        held = sorted((hold for hold in self.record.holds if hold.label), key=lambda hold: (hold.since, hold.id))
+        return Hold(held[0].rule, held[0].why, held[0].kind, {"hold": held[0].id}, label=True) if held else None
+
+    def not_needed(self) -> Decision | None:
+        """No label where the return is not running, has nothing to send, or the goods are sent already."""
+        status, method = self.process.rever_process_status, self.process.return_method
+        if status != ProcessStatus.RUNNING:
+            on_hold = status == ProcessStatus.ON_HOLD
+            why = f"the return is {quoted(str(status))} at REVER, so no label is made"
+            return self._wait("label_on_hold", why) if on_hold else Nothing("no_label", why)
+        if method in _NO_LABEL:
+            return Nothing("no_label", f"a return by {method or 'no method'} needs no label")
+        if self.process.return_status not in {ReturnStatus.STARTED, ""}:
+            return Nothing("no_label", f"the goods are past collection ({quoted(str(self.process.return_status))})")
+        if all(line.return_reason == NOT_RECEIVED for line in self.process.return_line_items):
+            return Nothing("no_label", "the goods never reached the shopper: there is nothing to send back")
+        if self.process.reviews and not inspect(self.process, self.rules).uninspected:
+            return Nothing("no_label", "every unit is inspected: the goods are there")
+        return None
+
+    def intent_open(self) -> Decision | None:
+        """A label whose outcome is open is not asked for again."""
+        for intent in self.intents:
+            if intent.open:
+                until = max(intent.look_at, self.now) if intent.look_at else None
+                return self._wait("label_open", f"the outcome of a label is still open ({intent.state})", until)
+        return None
+
+    def unknown_method(self) -> Decision | None:
+        """A return method that this project does not know."""
+        method = self.process.return_method
+        if method in NEEDS_LABEL:
+            return None
+        why = f"the return method {quoted(str(method))} is not known here, so no label is made"
+        return Hold("unknown_return_method", why, HoldKind.LABEL, {"return_method": quoted(str(method))}, label=True)
+
+    def not_told(self) -> Decision | None:
+        """A read without parcels cannot tell "none" from "not told"."""
+        if not incomplete_label(self.process, self.rules):
+            return None
+        why = "REVER's answer leaves out logistics, so it cannot be told whether there is a label"
+        return Hold("incomplete_read", why, HoldKind.LABEL, {"missing": "logistics"}, label=True)
+
+    def there(self) -> Decision | None:
+        """A parcel that is neither dead nor still being made: the label is there."""
+        live = [it for it in self.entries if it.status not in {ShippingStatus.CANCELED, ShippingStatus.ERROR}]
+        if any(entry.status not in _PENDING for entry in live):
+            return Nothing("label_there", "the label is there; waiting for the parcel")
+        return self._wait("label_pending", "REVER is making the label") if live else None
+
+    def failed(self) -> Decision | None:
+        """A parcel in error, and none beside it."""
+        if not any(entry.status == ShippingStatus.ERROR for entry in self.entries):
+            return None
+        why = "the carrier reports an error for the parcel; `retry` asks for another label"
+        return self._hold("label_error", why, {"logistics.status": "ERROR"})
+
+    def made(self) -> Decision | None:
+        """This desk has made the label of this generation, or a person has closed it."""
+        for intent in self.intents:
+            if intent.live and intent.generation == self.generation:
+                return self._made(intent)
+        return None
+
+    def refused(self) -> Decision | None:
+        """REVER has refused this label, as it does where its own people make labels by hand (carrier OPS)."""
+        last = [it for it in self.intents if it.state is IntentState.REFUSED and it.generation == self.generation]
+        if not last:
+            return None
+        code = f" (code {quoted(last[-1].error_code)})" if last[-1].error_code else ""
+        why = f"REVER has refused to make the label{code}: a person makes it by hand and registers it at REVER"
+        return self._hold("label_refused", why, {"intent": last[-1].id, "code": last[-1].error_code})
+
+    def make(self) -> Decision:
+        """The label, by the carrier that fits the country and the return method, the policy's preferred one first."""
+        carrier = self._carrier()
+        method = str(self.process.return_method)
+        where = self.country or "an unknown country"
+        if carrier is None:
+            why = f"no carrier of the store serves {method} in {where}"
+            held = self._hold("no_carrier", why, {"return_method": method, "country": where})
+            return held or self._wait("no_carrier", why)
+        why = f"the return waits for a label: {method} in {where} goes by {carrier.provider}/{carrier.carrier}"
+        return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method)
+
+    def _carrier(self) -> Carrier | None:
+        """The first carrier that fits, in the policy's order and then the store's."""
+        preferred = self.rules.policy.label_carriers
+        fitting = [it for it in self.rules.settings.carriers if self._fits(it)]
+        names = [f"{it.provider}/{it.carrier}" for it in fitting]
+        chosen = (fitting[names.index(name)] for name in preferred if name in names)
+        return next(chosen, fitting[0] if fitting else None)
+
+    def _fits(self, carrier: Carrier) -> bool:
+        """Whether a carrier serves the country and the method. An empty list serves all."""
+        countries = {country.upper() for country in carrier.countries}
+        methods = carrier.return_methods
+        named = bool(carrier.provider and carrier.carrier)
+        here = not countries or self.country in countries
+        return named and here and (not methods or self.process.return_method in methods)
+
+    def _made(self, intent: Intent) -> Decision:
+        """What follows from a label that was made and that REVER does not show."""
+        if intent.state in {IntentState.DONE_BY_HAND, IntentState.DROPPED}:
+            return Nothing("label_by_hand", "a person has taken care of the label")
+        at = intent.sent_at or intent.created_at
+        until = later(at, self.rules.settle_after) if at else self.now
+        if self.now < until:
+            return self._wait("label_made", "the label was made; REVER does not show it yet", until)
+        why = "the label was made long enough ago, and REVER does not show it"
+        return self._hold("label_not_shown", why, {"intent": intent.id}) or self._wait("label_made", why)
+
+    def _wait(self, rule: str, why: str, until: datetime | None = None) -> Wait:
+        return Wait(rule, why, until or later(self.now, self.rules.look_again))
+
+    def _hold(self, rule: str, why: str, evidence: dict[str, str]) -> Hold | None:
+        if self.record.waived(rule):
+            return None
+        return Hold(rule, why, HoldKind.LABEL, evidence, label=True)

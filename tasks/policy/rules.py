@@ -5,12 +5,17 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rever_api.models import CompensationMethod, EcommerceSettings
 
 REFUND_METHODS = frozenset(CompensationMethod) - {CompensationMethod.EXCHANGE}
 """Compensation methods that are paid by issueRefund."""
+
+
+def is_currency(code: str) -> bool:
+    """Whether this looks like a currency code of ISO 4217: three capital letters."""
+    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
 
 
 class RefundsBy(StrEnum):
@@ -38,7 +43,20 @@ class Guards(BaseModel):
         default_factory=dict, description="Currency -> the most a store may refund on one of its own days."
     )
     max_refunds_per_shopper: int | None = Field(None, ge=1, description="Refunds to one shopper within the window.")
-    shopper_window_days: int = Field(30, ge=1, le=3650)
+    shopper_window_days: int = Field(30, ge=1, le=3650, description="Days that the window of a shopper spans.")
+
+    @field_validator("max_refund", "max_per_day")
+    @classmethod
+    def _caps(cls, caps: dict[str, Decimal]) -> dict[str, Decimal]:
+        """Refuse a cap that no amount can meet: of a currency that is no code, or below 0."""
+        for currency, cap in caps.items():
+            if not is_currency(currency):
+                msg = f"a currency's three capital letters, not {currency!r}"
+                raise ValueError(msg)
+            if not cap.is_finite() or cap < 0:
+                msg = f"an amount of 0 or more for {currency}, not {cap}"
+                raise ValueError(msg)
+        return caps
 
 
 class StorePolicy(BaseModel):
@@ -48,9 +66,29 @@ class StorePolicy(BaseModel):
 
     not_received: NotReceived = Field(NotReceived.APPROVED, description="A line with reason NOT_RECEIVED.")
     out_of_stock: str = Field("hold", description="`hold`, or the compensation method to refund by instead.")
-    rever_pays_within_hours: int = Field(48, ge=1, description="With refunds_by=rever: later than this holds.")
+    rever_pays_within_hours: int = Field(48, ge=1, le=8760, description="With refunds_by=rever: later than this holds.")
     label_carriers: tuple[str, ...] = Field((), description="Preferred `PROVIDER/CARRIER`, first that fits is taken.")
     guards: Guards = Guards()
+
+    @field_validator("out_of_stock")
+    @classmethod
+    def _fallback(cls, method: str) -> str:
+        """Refuse a fallback that is no compensation method paid by a refund."""
+        if method != "hold" and method not in REFUND_METHODS:
+            msg = f"hold, or one of {', '.join(sorted(REFUND_METHODS))}"
+            raise ValueError(msg)
+        return method
+
+    @field_validator("label_carriers")
+    @classmethod
+    def _carriers(cls, carriers: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is not a provider and a carrier."""
+        for name in carriers:
+            provider, slash, carrier = name.partition("/")
+            if not (provider and slash and carrier):
+                msg = f"names such as PROVIDER/CARRIER, not {name!r}"
+                raise ValueError(msg)
+        return carriers
 
 
 @dataclass(frozen=True, slots=True)

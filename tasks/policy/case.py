@@ -1,0 +1,166 @@
+"""One return at one moment, with all that the rules ask of it worked out once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, ReturnProcess
+from tasks.policy.claims import closed_by_person, money_intents, refusal, taken
+from tasks.policy.comparison import Comparison, compare
+from tasks.policy.decision import Hold, Wait
+from tasks.policy.due import Due, FreeUnits, due_of
+from tasks.policy.inspection import Inspection, LineInspection, inspect
+from tasks.policy.money import ZERO, gross, payable
+from tasks.policy.reading import costs_told, later, timing_of
+from tasks.policy.record import HoldKind, Intent, IntentKind, LineTerms, LineUnits, Record
+from tasks.policy.rules import REFUND_METHODS, RefundsBy, StoreRules
+
+OUT_OF_STOCK_CODE = "9"
+"""REVER's code (gRPC FAILED_PRECONDITION) of an exchange refused because a variant is out of stock."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A process, its store's rules, its record and the time: what every rule is given.
+
+    Amounts may be asked for only once the process is known to be free of contradictions.
+    """
+
+    process: ReturnProcess
+    rules: StoreRules
+    record: Record
+    now: datetime
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """The reviews, counted."""
+        return inspect(self.process, self.rules)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """REVER's refunds beside the ledger's."""
+        return compare(self.process, self.record)
+
+    @cached_property
+    def timing(self) -> RefundTiming | str:
+        """When the store refunds."""
+        return timing_of(self.rules)
+
+    @property
+    def by_us(self) -> bool:
+        """Whether this desk pays at this store, and not REVER or nobody knows who."""
+        return self.rules.refunds_by is RefundsBy.US
+
+    def accepted(self, rule: str) -> bool:
+        """Whether a person has seen what REVER did by itself: by closing units by hand, or by waiving this rule."""
+        return closed_by_person(self.record) or any(waiver.rule == rule for waiver in self.record.waivers)
+
+    @cached_property
+    def currency(self) -> str:
+        """The one currency of the return."""
+        return next((line.currency for line in self.process.return_line_items), "")
+
+    @cached_property
+    def costs(self) -> Decimal:
+        """The return's costs: as the first refund intent fixed them, else as REVER tells them."""
+        return self.record.costs if self.record.costs is not None else costs_told(self.process)
+
+    @cached_property
+    def gross_before(self) -> Decimal:
+        """The value of all units in live refund intents, before costs."""
+        intents = [it for it in money_intents(self.record) if it.kind is IntentKind.REFUND]
+        return sum((self._gross(intent) for intent in intents), ZERO)
+
+    @cached_property
+    def due(self) -> Due:
+        """What is due and not taken."""
+        return due_of(self.free, self.gross_before, self.costs, exchange_ready=self.exchange_inspected)
+
+    @cached_property
+    def free(self) -> tuple[FreeUnits, ...]:
+        """Approved units that no intent has taken, line by line."""
+        claimed = taken(self.record)
+        parts = (self._free(line, claimed.get(line.id, frozenset())) for line in self.process.return_line_items)
+        return tuple(part for part in parts if part.units and not self._exchanged_by_rever(part))
+
+    @cached_property
+    def exchange_inspected(self) -> bool:
+        """Whether every line that is to be exchanged is wholly inspected."""
+        lines = [it for it in self.process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE]
+        return all(self.inspected(line.id).reviewed for line in lines)
+
+    def inspected(self, line_id: str) -> LineInspection:
+        """The inspection of a line of this process."""
+        return self._by_line[line_id]
+
+    def terms(self, line: ReturnLineItem) -> LineTerms:
+        """A line's total, quantity and currency: as its first intent fixed them, else as REVER tells them."""
+        fixed = self.record.lines.get(line.id)
+        return fixed if fixed and usable(fixed, line) else told_terms(line)
+
+    def out_of_stock(self, units: Mapping[str, frozenset[int]]) -> Intent | None:
+        """The exchange of these units that REVER refused because a variant is out of stock, if it was the last."""
+        refused = refusal(self.record, IntentKind.EXCHANGE, units)
+        return refused if refused and refused.error_code == OUT_OF_STOCK_CODE else None
+
+    def wait(self, rule: str, why: str, until: datetime | None = None) -> Wait:
+        """Wait, at the longest for the time after which this store's returns are looked at again."""
+        return Wait(rule, why, until or later(self.now, self.rules.look_again))
+
+    def hold(
+        self,
+        rule: str,
+        kind: HoldKind,
+        why: str,
+        evidence: Mapping[str, str] | None = None,
+        *,
+        amount: Decimal | None = None,
+        items: tuple[LineUnits, ...] | None = None,
+    ) -> Hold | None:
+        """Hold with what is due, unless a person has waived this rule for that amount."""
+        stake = amount if amount is not None else (self.due.amount or None)
+        if self.record.waived(rule, stake, self.currency):
+            return None
+        units = self.due.items if items is None else items
+        return Hold(rule, why, kind, evidence or {}, stake, self.currency if stake is not None else "", units)
+
+    @cached_property
+    def _by_line(self) -> dict[str, LineInspection]:
+        return {line.line_id: line for line in self.inspection.lines}
+
+    def _free(self, line: ReturnLineItem, claimed: frozenset[int]) -> FreeUnits:
+        terms = self.terms(line)
+        last = min(self.inspected(line.id).counted, line.quantity, terms.quantity)
+        units = tuple(unit for unit in range(1, last + 1) if unit not in claimed)
+        return FreeUnits(line, self._method(line, units), terms, units)
+
+    def _method(self, line: ReturnLineItem, units: tuple[int, ...]) -> str:
+        """The line's own method, or the policy's instead of an exchange that is out of stock."""
+        instead = self.rules.policy.out_of_stock
+        exchange = line.compensation_method == CompensationMethod.EXCHANGE and instead in REFUND_METHODS
+        if exchange and self.out_of_stock({line.id: frozenset(units)}):
+            return instead
+        return str(line.compensation_method)
+
+    def _exchanged_by_rever(self, part: FreeUnits) -> bool:
+        """Whether REVER has already ordered the replacement, at a store where that is not this desk's to do."""
+        return not self.by_us and part.method == CompensationMethod.EXCHANGE and self.comparison.exchange_foreign
+
+    def _gross(self, intent: Intent) -> Decimal:
+        """The value of an intent's units by their lines' terms; as it was written down where a line is gone."""
+        lines = {line.id: self.terms(line) for line in self.process.return_line_items}
+        if any(item.line_id not in lines for item in intent.items):
+            return intent.gross
+        return sum((gross(lines[item.line_id], item.units) for item in intent.items), ZERO)
+
+
+def usable(fixed: LineTerms, line: ReturnLineItem) -> bool:
+    """Whether units can be valued by these terms, in the currency that the line has now."""
+    return fixed.quantity >= 1 and fixed.currency == line.currency and payable(fixed.total, fixed.currency)
+
+
+def told_terms(line: ReturnLineItem) -> LineTerms:
+    """A line's total, quantity and currency as REVER tells them now."""
+    return LineTerms(line.total_price if line.total_price is not None else ZERO, line.quantity, line.currency)

@@ -1,0 +1,81 @@
+"""What one read of a process told: fields left out, refunds and exchange shown, whether the goods are on their way."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from rever_api.models import (
+    ExchangeOrder,
+    Refund,
+    RefundTiming,
+    ReturnProcess,
+    ReturnStatus,
+    ShippingStatus,
+)
+from tasks.policy.rules import StoreRules
+
+_ON_THE_WAY = {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED}
+_PARCEL_MOVED = {ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE}
+
+
+def incomplete(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
+    """Name the fields that this read left out and that no payment can do without; read again by id where any.
+
+    Empty for an account that is declared to leave empty fields out (`omits_empty_fields`).
+    """
+    if rules.omits_empty_fields:
+        return ()
+    missing = []
+    if process.compensation is None:
+        missing.append("compensation")
+    elif process.compensation.refunds is None:
+        missing.append("compensation.refunds")
+    if process.reviews is None:
+        missing.append("reviews")
+    if process.return_costs is None:
+        missing.append("return_costs")
+    return tuple(missing)
+
+
+def refunds_shown(process: ReturnProcess) -> tuple[Refund, ...]:
+    """The refunds that REVER shows; none where it did not say."""
+    return (process.compensation.refunds or ()) if process.compensation else ()
+
+
+def exchange_shown(process: ReturnProcess) -> ExchangeOrder | None:
+    """The exchange order that REVER shows, or None where there is none or it did not say."""
+    return process.compensation.exchange_order if process.compensation else None
+
+
+def costs_told(process: ReturnProcess) -> Decimal:
+    """The return's costs; 0 where REVER did not say."""
+    return process.return_costs if process.return_costs is not None else Decimal(0)
+
+
+def timing_of(rules: StoreRules) -> RefundTiming | str:
+    """The store's refund timing; on item verified where REVER does not say."""
+    return rules.settings.refund.timing or RefundTiming.ON_ITEM_VERIFIED
+
+
+def goods_sent(process: ReturnProcess) -> bool:
+    """Whether the shopper has handed the goods over, by the return's status or by a parcel's."""
+    entries = process.logistics or ()
+    return process.return_status in _ON_THE_WAY or any(entry.status in _PARCEL_MOVED for entry in entries)
+
+
+def counts_unreviewed(process: ReturnProcess, rules: StoreRules) -> bool:
+    """Whether the store refunds before the inspection and this return has come that far."""
+    timing = timing_of(rules)
+    return timing == RefundTiming.ON_START or (timing == RefundTiming.ON_ITEM_SENT and goods_sent(process))
+
+
+def later(at: datetime, by: timedelta) -> datetime:
+    """`at + by`, or the end of time where that lies past the calendar: a far date must not break a decision."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def quoted(text: str) -> str:
+    """A value of REVER's in quotes, cut to a length that a sentence can bear."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")

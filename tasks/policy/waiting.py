@@ -1,0 +1,109 @@
+"""The last rules: nothing is due. Either the return is at its end, or it waits for something that has a name."""
+
+from rever_api.models import ProcessStatus, ReturnMethod, ReturnStatus, ShippingStatus
+from tasks.policy.case import Case
+from tasks.policy.claims import taken_by_desk
+from tasks.policy.decision import Decision, Nothing
+from tasks.policy.inspection import LineInspection
+from tasks.policy.reading import goods_sent
+
+_BY_PARCEL = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP}
+_DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+_PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
+
+
+def ended(case: Case) -> Decision | None:
+    """A cancelled or failed return is never paid."""
+    status = case.process.rever_process_status
+    if status not in {ProcessStatus.CANCELED, ProcessStatus.FAILED}:
+        return None
+    units = sum(len(part.units) for part in case.free)
+    why = f"the return is {status} at REVER, so nothing is paid"
+    why += f"; {units} approved units stay without compensation" if units else ""
+    return Nothing("not_running", why, final=not units and _same_at_rever(case))
+
+
+def completed(case: Case) -> Decision | None:
+    """A completed return with nothing left to pay."""
+    if case.process.rever_process_status != ProcessStatus.COMPLETED:
+        return None
+    open_units = sum(_without_outcome(line) for line in case.inspection.lines)
+    why = f"the return is COMPLETED at REVER{_declined_since(case)}"
+    why += f"; {open_units} units were never inspected" if open_units else "; every unit has its outcome"
+    return Nothing("completed", why, final=not open_units and _same_at_rever(case))
+
+
+def all_settled(case: Case) -> Decision | None:
+    """Every unit is compensated, declined or missing."""
+    if case.free or not all(line.reviewed for line in case.inspection.lines):
+        return None
+    lines = case.inspection.lines
+    nothing = sum(line.declined + line.missing for line in lines)
+    why = f"every unit has its outcome: {sum(line.counted for line in lines)} approved and compensated, "
+    why += f"{nothing} declined or missing{_declined_since(case)}"
+    return Nothing("all_settled", why, final=_same_at_rever(case))
+
+
+def waits(case: Case) -> Decision:
+    """Wait, with the precise reason."""
+    uninspected = case.inspection.uninspected
+    told = f"{uninspected} units are not inspected yet"
+    since = _declined_since(case)
+    if case.due.exchange_waits:
+        why = (
+            f"{case.due.exchange_waits} approved units are to be exchanged once the whole exchange is inspected; {told}"
+        )
+        return case.wait("wait_exchange_inspection", why + since)
+    if _arrived(case):
+        return case.wait("wait_inspection", f"waiting for the inspection: {told}{since}")
+    if goods_sent(case.process):
+        return case.wait("wait_parcel", f"the goods are on their way to the warehouse; {told}{since}")
+    return case.wait(*_before_collection(case, since))
+
+
+def _before_collection(case: Case, since: str) -> tuple[str, str]:
+    """What a return waits for whose goods are still with the shopper."""
+    method, entries = case.process.return_method, case.process.logistics or ()
+    if method not in _BY_PARCEL:
+        return "wait_goods", f"waiting for the shopper to bring the goods{since}"
+    live = [entry for entry in entries if entry.status not in _DEAD]
+    if any(entry.status not in _PENDING for entry in live):
+        return "wait_goods", f"the label is there; waiting for the carrier to collect the goods{since}"
+    if live:
+        return "wait_label", f"waiting for the label, which REVER is making{since}"
+    return "wait_label", f"waiting for a label ({method}){since}"
+
+
+def _arrived(case: Case) -> bool:
+    """Whether the goods are where they are inspected: some were, or the return or a parcel says so."""
+    process = case.process
+    inspected = any(line.approved + line.declined + line.missing for line in case.inspection.lines)
+    at_warehouse = any(entry.status == ShippingStatus.IN_WAREHOUSE for entry in process.logistics or ())
+    here = {ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED}
+    return inspected or at_warehouse or process.return_status in here
+
+
+def _without_outcome(line: LineInspection) -> int:
+    """Units of a line that are neither approved (or count as such), declined nor missing."""
+    return max(0, line.quantity - line.counted - line.declined - line.missing)
+
+
+def _same_at_rever(case: Case) -> bool:
+    """Whether no effect is open and REVER shows no more than the ledger, but for what a person has seen."""
+    if any(intent.open for intent in case.record.intents):
+        return False
+    comparison = case.comparison
+    refunds = not comparison.foreign or case.accepted("foreign_refund")
+    exchange = not comparison.exchange_foreign or not case.by_us or case.accepted("foreign_exchange")
+    return refunds and exchange
+
+
+def _declined_since(case: Case) -> str:
+    """Units paid before their inspection and declined in it: told, never reclaimed."""
+    units = 0
+    for line_id, numbers in taken_by_desk(case.record).items():
+        line = case.inspection.line(line_id)
+        units += max(0, len(numbers) - line.counted) if line else 0
+    return (
+        f"; {units} units paid before their inspection were not approved in it, which is not reclaimed" if units else ""
+    )
