@@ -26,7 +26,7 @@ def act(sandbox: Sandbox, action: str, process_id: str = "", **parameters: Any) 
     """Do `action` to a process, and return its id and status afterwards. 400 for an action that there is not."""
     with sandbox.locked():
         if action == "open":
-            process = open_return(sandbox, ReturnInput.model_validate(parameters), Actor.HISTORY)
+            process = open_return(sandbox, ReturnInput.model_validate(parameters), Actor.SHOPPER)
             return {"process_id": process.rever_process_id, "status": str(process.rever_process_status)}
         if action not in _ACTIONS:
             raise invalid(f"action: one of open, {', '.join(_ACTIONS)}")

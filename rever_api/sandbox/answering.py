@@ -24,7 +24,7 @@ from rever_api.sandbox.state import Sandbox
 _ABSURD = 1_000_000
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 _WORDS = {500: "500 Internal Server Error", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
-_TAMPERED: dict[Fault, Callable[[dict[str, Any]], object]] = {
+_TAMPERED: dict[Fault, Callable[[dict[str, Any], int], None]] = {
     Fault.MISSING_FIELD: without_a_field,
     Fault.EXTRA_FIELD: with_a_field_more,
     Fault.UNKNOWN_ENUM: with_an_unknown_value,
@@ -47,7 +47,7 @@ def _html(status: int) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, and what its answer needs. `gone` tells whether the caller went away."""
+    """A request, and what its answer needs. `gone` tells whether the caller went away, `draw` is the plan's."""
 
     sandbox: Sandbox
     faults: Faults
@@ -55,6 +55,7 @@ class Asked:
     call: Call
     entry: Entry
     gone: Callable[[], Awaitable[bool]]
+    draw: int
 
     def carry_out(self, call: Call | None = None) -> Response:
         """Do what is asked, and note in the journal how many effects that had."""
@@ -92,7 +93,7 @@ class Asked:
         if fault is Fault.HANG_AFTER_ACTING:
             await self._hang()
             return proper
-        return _broken(fault, proper, self.faults.plan.slow)
+        return _broken(fault, proper, self.faults.plan.slow, self.draw)
 
     def _refused(self, fault: Fault) -> Response | None:
         """Answer a fault that does nothing and says so, or None where it is another kind."""
@@ -121,8 +122,8 @@ class Asked:
             await asyncio.sleep(0.02)
 
 
-def _broken(fault: Fault, proper: Response, slow: float) -> Response:
-    """Return the proper answer cut, slow or tampered with. A refusal is tampered with as little as it can be."""
+def _broken(fault: Fault, proper: Response, slow: float, draw: int) -> Response:
+    """Return the proper answer cut, slow or tampered with."""
     body = bytes(proper.body)
     if fault is Fault.CUT_BODY:
         return CutAnswer(body, proper.status_code, media_type=proper.media_type)
@@ -133,5 +134,5 @@ def _broken(fault: Fault, proper: Response, slow: float) -> Response:
         answer.seconds = slow
         return answer
     content = json.loads(body)
-    _TAMPERED[fault](content)
+    _TAMPERED[fault](content, draw)
     return JSONResponse(content, proper.status_code)

@@ -51,14 +51,14 @@ def _route(operation: Operation, sandbox: Sandbox, faults: Faults, journal: Jour
             await _body(request),
             str(request.base_url).rstrip("/"),
         )
-        fault = faults.choose(operation, call.subject)
+        fault, draw = faults.choose(operation, call.subject)
         entry.fault = fault or ""
         if fault is Fault.CONNECTION_DROPPED:
             return NoAnswer(reset=True)
         if call.body is _UNREADABLE and fault is None:
             answer = error(400, INVALID_ARGUMENT, "the body is not JSON")
         else:
-            answer = await Asked(sandbox, faults, operation, call, entry, request.is_disconnected).answer(fault)
+            answer = await Asked(sandbox, faults, operation, call, entry, request.is_disconnected, draw).answer(fault)
         entry.status = None if isinstance(answer, NoAnswer) else answer.status_code
         return answer
 

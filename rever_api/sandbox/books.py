@@ -18,6 +18,7 @@ class Actor(StrEnum):
     REVER = "rever"
     BACK_OFFICE = "back_office"
     WAREHOUSE = "warehouse"
+    SHOPPER = "shopper"
     HISTORY = "history"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,7 +15,7 @@ from rever_api.sandbox.faults.plan import Faults, parse_faults
 from rever_api.sandbox.journal import Journal
 from rever_api.sandbox.labels import is_signed
 from rever_api.sandbox.operations.call import wire
-from rever_api.sandbox.refusal import INVALID_ARGUMENT, NOT_FOUND, Refusal, invalid
+from rever_api.sandbox.refusal import NOT_FOUND, Refusal, invalid, unreadable
 from rever_api.sandbox.state import Sandbox
 
 _MEDIA = {"pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg"}
@@ -66,8 +67,10 @@ def _doing(sandbox: Sandbox, do: Callable[[dict[str, Any]], Any]) -> Endpoint:
                 return JSONResponse(do(body) or {"done": True})
         except Refusal as refusal:
             return JSONResponse(refusal.body, refusal.status)
-        except (ValueError, TypeError) as problem:
-            return JSONResponse({"code": INVALID_ARGUMENT, "message": str(problem), "details": []}, 400)
+        except ValidationError as problem:
+            return JSONResponse(unreadable(problem).body, 400)
+        except (ValueError, TypeError, ArithmeticError) as problem:
+            return JSONResponse(invalid(str(problem)).body, 400)
 
     return endpoint
 

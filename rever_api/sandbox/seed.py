@@ -23,7 +23,7 @@ from rever_api.sandbox.paying import pay
 from rever_api.sandbox.people import address, shopper
 from rever_api.sandbox.scenarios import SCENARIOS, Country, Scenario, Stage
 from rever_api.sandbox.seed_lines import make_line, make_reviews
-from rever_api.sandbox.shops import SOLD_OUT, Shop, ops_country
+from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, ops_country
 from rever_api.sandbox.state import Sandbox, StoredProcess
 
 _UNSERVED = "NZ"
@@ -97,7 +97,7 @@ def _process(made: _Seeding, scenario: Scenario) -> ReturnProcess:
         order_id=f"ord_{shop.id}_{number:05}",
         order_name=f"#{shop.id[:2].upper()}{10000 + number}",
         shopper=person,
-        pickup_address=address(person, number, _country(scenario.country, shop, made.random)),
+        pickup_address=address(person, number, _country(scenario.country, shop, method, made.random)),
         return_method=method,
         pickup_ranges=("RANGE_8_TO_12",) if method == "HOME_PICK_UP" else ("NO_RANGE",),
         return_costs=_costs(scenario, lines),
@@ -111,9 +111,12 @@ def _return_status(scenario: Scenario) -> ReturnStatus:
     return RETURN_STATUS_AT.get(scenario.stage, ReturnStatus.STARTED)
 
 
-def _country(where: Country, shop: Shop, random: Random) -> str:
-    served = random.choice(shop.countries)
-    return {Country.SERVED: served, Country.BY_HAND: ops_country(shop), Country.UNSERVED: _UNSERVED}[where]
+def _country(where: Country, shop: Shop, method: str, random: Random) -> str:
+    """Return the shopper's country: a served one is one to which a carrier comes for this return method."""
+    if where is not Country.SERVED:
+        return ops_country(shop) if where is Country.BY_HAND else _UNSERVED
+    served = [c.countries for c in shop.settings.carriers if c.provider != OPS and method in c.return_methods]
+    return random.choice(sorted({country for countries in served for country in countries}) or shop.countries)
 
 
 def _costs(scenario: Scenario, lines: tuple[ReturnLineItem, ...]) -> Decimal:

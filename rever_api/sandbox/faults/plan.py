@@ -52,14 +52,18 @@ class FaultPlan:
                 return named.fault
         if self.effects_only and not operation.effect:
             return None
-        draw = hashlib.sha256(f"{self.seed}/{operation.id}/{subject}/{nth}".encode()).digest()
-        if int.from_bytes(draw[:8]) >= self.rate * 2**64:
-            return None
-        return self._weighted(operation, int.from_bytes(draw[8:16]))
+        whether, which = _draw(self.seed, operation.id, subject, nth)
+        return self._weighted(operation, which) if whether < self.rate * 2**64 else None
 
     def _weighted(self, operation: Operation, number: int) -> Fault | None:
         fitting = [fault for fault, weight in self.weights.items() if fits(fault, operation) for _ in range(weight)]
         return fitting[number % len(fitting)] if fitting else None
+
+
+def _draw(*about: object) -> tuple[int, int]:
+    """Return two numbers of 64 bits, the same for the same arguments."""
+    digest = hashlib.sha256("/".join(map(str, about)).encode()).digest()
+    return int.from_bytes(digest[:8]), int.from_bytes(digest[8:16])
 
 
 def parse_faults(text: str, seed: int = 0) -> FaultPlan:
@@ -128,8 +132,8 @@ class Faults:
             self.injected = injected
             self.released.set()
 
-    def choose(self, operation: Operation, subject: str) -> Fault | None:
-        """Count this call and return the fault it has, if any."""
+    def choose(self, operation: Operation, subject: str) -> tuple[Fault | None, int]:
+        """Count this call; return the fault it has, if any, and a number by which the fault may choose further."""
         with self._lock:
             self._of_all[operation.id] += 1
             self._of_subject[operation.id, subject] += 1
@@ -137,4 +141,4 @@ class Faults:
             fault = self.plan.pick(operation, subject, nth, self._of_all[operation.id])
             if fault is not None:
                 self.injected[fault.value] += 1
-            return fault
+            return fault, _draw(self.plan.seed, operation.id, subject, nth, "how")[0]

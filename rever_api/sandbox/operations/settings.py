@@ -3,7 +3,6 @@
 from typing import Any
 
 from rever_api.sandbox.operations.call import Call, wire
-from rever_api.sandbox.refusal import not_found
 from rever_api.sandbox.state import Sandbox
 
 
@@ -13,12 +12,13 @@ def get_ecommerce_settings(sandbox: Sandbox, call: Call) -> dict[str, Any]:
 
 
 def list_ecommerces(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer the stores of a group; 404 for a group that there is not. Without a group: all that the key may see."""
-    if call.query.get("ecommerce_group", sandbox.group) != sandbox.group:
-        raise not_found("ecommerce group")
-    return {"ecommerces": [{"ecommerce_id": shop.id, "name": shop.name} for shop in sandbox.shops.values()]}
+    """Answer the stores of a group, none for a group that there is not; without a group, all the key may see."""
+    known = call.query.get("ecommerce_group", sandbox.group) == sandbox.group
+    stores = [{"ecommerce_id": shop.id, "name": shop.name} for shop in sandbox.shops.values()]
+    return {"ecommerces": stores if known else []}
 
 
 def list_warehouses(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer the store's warehouses; 404 for a store that there is not."""
-    return {"warehouses": [wire(house) for house in sandbox.shop(call.query.get("ecommerce_id", "")).warehouses]}
+    """Answer the store's warehouses, none for a store that there is not."""
+    shop = sandbox.shops.get(call.query.get("ecommerce_id", ""))
+    return {"warehouses": [wire(house) for house in shop.warehouses] if shop else []}
