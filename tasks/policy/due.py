@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from rever_api.models import CompensationMethod, ReturnLineItem
 from tasks.policy.decision import ExchangeDue, ExchangeDueItem, RefundDue
-from tasks.policy.money import ZERO, gross, net_amounts
+from tasks.policy.money import ZERO, gross, in_minor_units, net_amounts
 from tasks.policy.record import LineTerms, LineUnits
 
 
@@ -73,12 +73,12 @@ def _refunds(methods: dict[str, list[FreeUnits]], before: Decimal, costs: Decima
     """One refund per method; the costs are taken from the first units first."""
     for method, parts in methods.items():
         values = [gross(part.terms, part.units) for part in parts]
-        worth = sum(values, ZERO)
+        worth, currency = sum(values, ZERO), parts[0].terms.currency
         yield RefundDue(
             method=str(method),
-            amount=sum(net_amounts(values, before, costs), ZERO),
-            gross=worth,
-            currency=parts[0].terms.currency,
+            amount=in_minor_units(sum(net_amounts(values, before, costs), ZERO), currency),
+            gross=in_minor_units(worth, currency),
+            currency=currency,
             items=tuple(LineUnits(part.line.id, part.units) for part in parts),
         )
         before += worth

@@ -73,10 +73,14 @@ def net_amounts(values: Sequence[Decimal], before: Decimal, costs: Decimal) -> t
     return tuple(amounts)
 
 
+def in_minor_units(amount: Decimal, currency: str) -> Decimal:
+    """An amount that is payable, written with the decimals of its currency: `24` euros become `24.00`."""
+    return amount.quantize(Decimal(1).scaleb(-minor_unit(currency)))
+
+
 def shown(amount: Decimal, currency: str) -> str:
     """An amount as a person reads it: `24.00 EUR`."""
     if not amount.is_finite() or amount.copy_abs() >= LARGEST:
         return f"{amount} {currency}".strip()
-    least = Decimal(1).scaleb(-minor_unit(currency))
-    text = amount.quantize(least) if payable(amount, currency) else amount
+    text = in_minor_units(amount, currency) if payable(amount, currency) else amount
     return f"{text} {currency}".strip()

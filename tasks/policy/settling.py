@@ -40,7 +40,7 @@ class Held:
 Verdict = Seen | NotYet | Held
 
 
-def snapshot(  # noqa: PLR0917 - an intent's own terms, in their own order
+def snapshot(
     kind: IntentKind,
     method: str,
     amount: Decimal,

@@ -1,0 +1,163 @@
+"""What REVER did by itself: adopted, expected, or held."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from tasks.policy.decide import decide
+from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
+from tasks.policy.rules import RefundsBy
+from tests.tasks.policy.factories import (
+    BANK,
+    EXCHANGE,
+    GIFT,
+    NOW,
+    ORIGINAL,
+    approved,
+    intent,
+    line,
+    order,
+    process,
+    record,
+    refund,
+    reviews,
+    rules,
+    terms,
+)
+
+REVER = rules(RefundsBy.REVER)
+TWO = (line(total="12.00"), line("retl_2", total="8.00", method=GIFT))
+BOTH = [*approved(), *approved("retl_2")]
+
+
+@pytest.mark.parametrize("who", [RefundsBy.US, RefundsBy.REVER, RefundsBy.UNSTATED])
+@pytest.mark.parametrize("status", ["RUNNING", "COMPLETED"])
+def test_foreign_refunds_that_equal_what_is_due_are_adopted(who: RefundsBy, status: str) -> None:
+    shown = [refund("5.00"), refund("7.00"), refund("6.00", GIFT)]
+    it = process(*TWO, reviews=BOTH, refunds=shown, costs="2.00", status=status)
+    assert decide(it, rules(who), record(), NOW).rule != "adopt", "costs come off the first method"
+    shown = [refund("5.00"), refund("5.00"), refund("8.00", GIFT)]
+    decision = decide(
+        it.model_copy(update={"compensation": process(refunds=shown).compensation}), rules(who), record(), NOW
+    )
+    assert isinstance(decision, Adopt)
+    assert [(due.method, due.amount) for due in decision.refunds] == [(ORIGINAL, Decimal(10)), (GIFT, Decimal(8))]
+
+
+def test_adopted_refunds_are_known_from_then_on() -> None:
+    it = process(*TWO, reviews=BOTH, refunds=[refund("5.00"), refund("7.00"), refund("8.00", GIFT)])
+    adopted = record(
+        intent(amount="12.00", adopted=True),
+        intent(line_id="retl_2", amount="8.00", method=GIFT, adopted=True),
+        lines={"retl_1": terms("12.00"), "retl_2": terms("8.00")},
+        costs=Decimal(0),
+    )
+    decision = decide(it, REVER, adopted, NOW)
+    assert isinstance(decision, Nothing)
+    assert decision.final
+    less = it.model_copy(update={"compensation": process(refunds=[refund("5.00"), refund("8.00", GIFT)]).compensation})
+    assert decide(less, REVER, adopted, NOW).rule == "rever_shows_less"
+    more = it.model_copy(update={"compensation": process(refunds=[refund("13.00"), refund("8.00", GIFT)]).compensation})
+    assert decide(more, REVER, adopted, NOW).rule == "foreign_refund"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [refund("9.00")],
+        [refund("11.00")],
+        [refund("10.00", BANK)],
+        [refund("10.00"), refund("1.00", BANK)],
+        [refund("10.00", missing="4.00")],
+        [refund("10.00", currency="SEK")],
+    ],
+)
+def test_any_other_foreign_refund_is_held_never_the_difference_paid(shown: list[object]) -> None:
+    decision = decide(process(reviews=approved(), refunds=shown), rules(), record(), NOW)  # type: ignore[arg-type]
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.kind) == ("foreign_refund", HoldKind.FOREIGN_REFUND)
+    assert (decision.amount, decision.items[0].units) == (Decimal(10), (1,))
+
+
+def test_a_foreign_refund_before_anything_is_due_is_held() -> None:
+    assert decide(process(refunds=[refund()]), rules(), record(), NOW).rule == "foreign_refund"
+
+
+def test_a_person_who_saw_the_foreign_refund_is_not_asked_again() -> None:
+    it = process(reviews=approved(), refunds=[refund("9.00")])
+    waived = record(waivers=(Waiver("foreign_refund", Decimal(10), "EUR"),))
+    assert isinstance(decide(it, rules(), waived, NOW), Compensate)
+    by_hand = record(intent(state=IntentState.DONE_BY_HAND, amount="9.00", method=""))
+    assert decide(it, rules(), by_hand, NOW).rule == "all_settled"
+    dropped = record(intent(state=IntentState.DROPPED, amount="0"))
+    final = decide(it, rules(), dropped, NOW)
+    assert isinstance(final, Nothing)
+    assert final.final
+
+
+def test_what_a_person_paid_by_hand_does_not_hide_a_refund_of_more() -> None:
+    it = process(line(quantity=2, total="20.00"), reviews=approved(units=2), refunds=[refund("20.00")])
+    by_hand = record(intent(state=IntentState.DONE_BY_HAND), lines={"retl_1": terms("20.00", 2)})
+    assert decide(it, rules(), by_hand, NOW).rule == "foreign_refund"
+
+
+def test_unstated_waits_and_names_the_setting() -> None:
+    decision = decide(process(reviews=approved()), rules(RefundsBy.UNSTATED), record(), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.rule == "refunds_by_unstated"
+    assert "REVER_REFUNDS_BY" in decision.why
+
+
+def test_rever_has_until_the_deadline_to_pay() -> None:
+    it = process(reviews=approved())
+    decision = decide(it, rules(RefundsBy.REVER, rever_pays_within_hours=2), record(), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.rule == "rever_pays"
+    assert NOW < decision.until <= NOW + timedelta(hours=1)
+    late = decide(it, rules(RefundsBy.REVER, rever_pays_within_hours=2), record(), NOW + timedelta(hours=1))
+    assert isinstance(late, Hold)
+    assert (late.rule, late.kind, late.amount) == ("not_paid_by_rever", HoldKind.NOT_PAID_BY_REVER, Decimal(10))
+
+
+def test_the_deadline_runs_from_the_start_where_nothing_was_reviewed() -> None:
+    it = process(line(reason="NOT_RECEIVED"))
+    assert decide(it, rules(RefundsBy.REVER, rever_pays_within_hours=71), record(), NOW).rule == "not_paid_by_rever"
+    assert decide(it, rules(RefundsBy.REVER, rever_pays_within_hours=73), record(), NOW).rule == "rever_pays"
+    unknown = it.model_copy(update={"started_at": None})
+    assert decide(unknown, rules(RefundsBy.REVER, rever_pays_within_hours=1), record(), NOW).rule == "rever_pays"
+
+
+def test_a_part_paid_by_rever_is_waited_for_and_too_much_is_held() -> None:
+    part = process(*TWO, reviews=BOTH, refunds=[refund("12.00")])
+    assert decide(part, REVER, record(), NOW).rule == "rever_pays"
+    assert decide(part, REVER, record(), NOW + timedelta(days=3)).rule == "not_paid_by_rever"
+    more = process(*TWO, reviews=BOTH, refunds=[refund("12.01")])
+    assert decide(more, REVER, record(), NOW).rule == "foreign_refund"
+
+
+def test_at_revers_store_nothing_is_sent_even_when_costs_use_it_up() -> None:
+    decision = decide(process(reviews=approved(), costs="10.00"), REVER, record(), NOW)
+    assert isinstance(decision, Adopt)
+    assert decision.refunds[0].amount == 0
+
+
+def test_an_exchange_order_that_is_not_ours_is_held() -> None:
+    lines = line(method=EXCHANGE, variant="v")
+    for seen in (reviews(), approved()):
+        held = decide(process(lines, reviews=seen, exchange=order("v")), rules(), record(), NOW)
+        assert isinstance(held, Hold)
+        assert held.rule == "foreign_exchange"
+    by_hand = record(intent(IntentKind.EXCHANGE, IntentState.DONE_BY_HAND))
+    assert decide(process(lines, reviews=approved(), exchange=order("v")), rules(), by_hand, NOW).rule == "all_settled"
+
+
+def test_revers_own_exchange_is_the_outcome_of_its_units() -> None:
+    lines = line(method=EXCHANGE, variant="v")
+    assert decide(process(lines, reviews=approved()), REVER, record(), NOW).rule == "rever_pays"
+    done = decide(process(lines, reviews=approved(), exchange=order("v")), REVER, record(), NOW)
+    assert isinstance(done, Nothing)
+    assert done.final
+    other = decide(process(lines, reviews=approved(), exchange=order("w")), REVER, record(), NOW)
+    assert other.rule == "foreign_exchange"

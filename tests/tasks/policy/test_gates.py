@@ -1,0 +1,144 @@
+"""Whether a read and a record are any ground to decide about money."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tasks.policy.decide import decide, incomplete
+from tasks.policy.decision import Compensate, Hold, Nothing, Wait
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
+from tests.tasks.policy.factories import (
+    EXCHANGE,
+    GIFT,
+    NOW,
+    approved,
+    hold,
+    intent,
+    line,
+    order,
+    process,
+    record,
+    refund,
+    rules,
+    terms,
+)
+
+DUE = process(reviews=approved())
+
+
+def test_an_open_hold_goes_on_holding() -> None:
+    decision = decide(DUE, rules(), record(holds=(hold(),)), NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.kind, decision.why) == (
+        "foreign_refund",
+        HoldKind.FOREIGN_REFUND,
+        "somebody else has paid",
+    )
+
+
+def test_a_hold_of_the_label_does_not_stop_the_money() -> None:
+    assert isinstance(decide(DUE, rules(), record(holds=(hold("no_carrier", label=True),)), NOW), Compensate)
+
+
+@pytest.mark.parametrize("state", [IntentState.INTENDED, IntentState.SENT, IntentState.UNKNOWN])
+@pytest.mark.parametrize("kind", [IntentKind.REFUND, IntentKind.EXCHANGE])
+def test_an_open_intent_is_waited_for(kind: IntentKind, state: IntentState) -> None:
+    decision = decide(process(line(quantity=2), reviews=approved(units=2)), rules(), record(intent(kind, state)), NOW)
+    assert isinstance(decision, Wait)
+    assert (decision.rule, decision.until) == ("open_intent", NOW + timedelta(minutes=5))
+
+
+def test_an_open_label_does_not_stop_the_money() -> None:
+    assert isinstance(decide(DUE, rules(), record(intent(IntentKind.LABEL, IntentState.SENT)), NOW), Compensate)
+
+
+def test_a_contradiction_holds_with_its_evidence() -> None:
+    decision = decide(process(reviews=approved(units=2)), rules(), record(), NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.kind) == ("contradictory", HoldKind.CONTRADICTION)
+    assert "2 reviews of 1 units" in decision.evidence["1"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "name"),
+    [
+        ({"reviews": None}, "reviews"),
+        ({"return_costs": None}, "return_costs"),
+        ({"compensation": None}, "compensation"),
+        ({"compensation": {"exchange_order": None}}, "compensation.refunds"),
+    ],
+)
+def test_what_was_not_told_is_no_ground_to_pay(left_out: dict[str, Any], name: str) -> None:
+    it = process(**{"reviews": approved(), **left_out})
+    decision = decide(it, rules(), record(), NOW)
+    assert incomplete(it, rules()) == (name,)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.evidence["missing"]) == ("incomplete_read", name)
+    assert incomplete(it, rules(omits=True)) == ()
+    paid = decide(it, rules(omits=True), record(), NOW)
+    assert isinstance(paid, Wait if name == "reviews" else Compensate)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [[], [refund("9.00")], [refund("10.00", GIFT)], [refund("10.00", currency="SEK")]],
+)
+def test_less_at_rever_than_we_did_is_a_stale_view_and_then_held(shown: list[Any]) -> None:
+    done = record(intent(sent_at=NOW - timedelta(minutes=14)), lines={"retl_1": terms("20.00", 2)})
+    it = process(line(quantity=2, total="20.00"), reviews=approved(units=2), refunds=shown)
+    first = decide(it, rules(), done, NOW)
+    assert isinstance(first, Wait)
+    assert (first.rule, first.until) == ("stale_view", NOW + timedelta(minutes=1))
+    later = decide(it, rules(), done, NOW + timedelta(minutes=1))
+    assert isinstance(later, Hold)
+    assert later.rule == "rever_shows_less"
+
+
+def test_two_equal_refunds_are_two() -> None:
+    done = record(intent(units=(1,)), intent(units=(2,)), lines={"retl_1": terms("30.00", 3)})
+    it = process(line(quantity=3, total="30.00"), reviews=approved(units=3), refunds=[refund()])
+    assert decide(it, rules(), done, NOW).rule == "rever_shows_less"
+
+
+def test_an_exchange_of_ours_that_rever_does_not_show() -> None:
+    it = process(line(method=EXCHANGE, variant="v"), reviews=approved())
+    assert decide(it, rules(), record(intent(IntentKind.EXCHANGE)), NOW).rule == "rever_shows_less"
+    shown = process(line(method=EXCHANGE, variant="v"), reviews=approved(), exchange=order("v"))
+    assert decide(shown, rules(), record(intent(IntentKind.EXCHANGE)), NOW).rule == "all_settled"
+
+
+def test_what_a_person_did_or_costs_used_up_need_not_show() -> None:
+    by_hand = record(intent(state=IntentState.DONE_BY_HAND))
+    assert decide(DUE, rules(), by_hand, NOW).rule == "all_settled"
+    nothing = record(intent(amount="0", gross=10, nothing_sent=True), costs=10)
+    assert decide(process(reviews=approved(), costs="10"), rules(), nothing, NOW).rule == "all_settled"
+
+
+def test_a_waived_stale_view_goes_on() -> None:
+    done = record(intent(), lines={"retl_1": terms()}, waivers=(Waiver("rever_shows_less"),))
+    assert decide(DUE, rules(), done, NOW).rule == "all_settled"
+
+
+@pytest.mark.parametrize("status", ["CANCELED", "CANCELLED", "FAILED"])
+def test_a_return_that_is_over_is_not_paid(status: str) -> None:
+    unpaid = decide(process(reviews=approved(), status=status), rules(), record(), NOW)
+    assert isinstance(unpaid, Nothing)
+    assert not unpaid.final
+    assert "1 approved units stay without compensation" in unpaid.why
+    nothing_approved = decide(process(status=status), rules(), record(), NOW)
+    assert isinstance(nothing_approved, Nothing)
+    assert nothing_approved.final
+
+
+def test_on_hold_at_rever_waits() -> None:
+    decision = decide(process(reviews=approved(), status="ON_HOLD"), rules(), record(), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.rule == "rever_on_hold"
+
+
+def test_an_unknown_status_is_held_and_named() -> None:
+    decision = decide(process(reviews=approved(), status="PAUSED"), rules(), record(), NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.kind) == ("unknown_status", HoldKind.UNKNOWN_VALUE)
+    assert "PAUSED" in decision.why
