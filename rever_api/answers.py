@@ -16,7 +16,7 @@ from rever_api.errors import (
     Unauthorized,
     WrongRoute,
 )
-from rever_api.redaction import identity
+from rever_api.redaction import shown
 from rever_api.retry_after import seconds_to_wait
 
 _GRPC_NOT_FOUND = 5
@@ -44,10 +44,10 @@ class Answer:
 
     operation: str
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     at: datetime
-    mask: Callable[[str], str] = field(default=identity, repr=False)
+    mask: Callable[[str], str] = field(default=shown, repr=False)
 
     def document(self) -> Any:
         """The JSON of a 2xx, numbers with a point read as `Decimal`; raises what any other answer means."""

@@ -27,25 +27,19 @@ _SHOWN = 200
 _MASK = "***"
 
 
-def identity(text: str) -> str:
-    """Mask nothing."""
-    return text
+def shown(text: str) -> str:
+    """Make words fit to show: one line of at most 200 characters, without e-mail addresses."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[:4000]).split())
+    line = _EMAIL.sub(_MASK, line)
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
 
 
 def mask(key: str, request: Request) -> Callable[[str], str]:
-    """Build the function that makes REVER's words fit to show: e-mails, the key and what the request told are masked.
-
-    The result is one line of at most 200 characters.
-    """
+    """Build the function that makes REVER's words fit to show, without the key and what the request told."""
     hidden = sorted({key, *_personal(request.json), *_personal(dict(request.params))}, key=len, reverse=True)
-    pattern = re.compile("|".join(re.escape(text) for text in hidden if text), re.IGNORECASE)
+    pattern = re.compile("|".join(re.escape(text) for text in hidden), re.IGNORECASE)
 
-    def masked(text: str) -> str:
-        line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[:4000]).split())
-        line = _EMAIL.sub(_MASK, pattern.sub(_MASK, line) if pattern.pattern else line)
-        return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
-
-    return masked
+    return lambda text: shown(pattern.sub(_MASK, text))
 
 
 def _personal(value: Any) -> Iterator[str]:

@@ -43,8 +43,8 @@ def search_page(answer: Answer) -> SearchPage:
     entries = _listed(document)
     totals = [document.get(name) for name in _TOTALS] if isinstance(document, dict) else []
     rowcount = next((int(total) for total in totals if isinstance(total, int | str) and str(total).isdecimal()), None)
-    if entries is None and (rowcount == 0 or (isinstance(document, dict) and document.keys() & set(_LISTS))):
-        entries = []  # proto3 JSON leaves an empty list out, or says null
+    if entries is None and isinstance(document, dict) and _says_empty(document, rowcount):
+        entries = []
     if entries is None:
         raise answer.unreadable(f"there is no list under {', '.join(_LISTS)}")
     return SearchPage(processes=tuple(_entry(entry) for entry in entries), rowcount=rowcount)
@@ -189,6 +189,12 @@ def _listed(document: Any) -> list[Any] | None:
     if isinstance(document, dict):
         return next((document[name] for name in _LISTS if isinstance(document.get(name), list)), None)
     return document if isinstance(document, list) else None
+
+
+def _says_empty(document: dict[str, Any], rowcount: int | None) -> bool:
+    """Whether a page without a list says that it is empty: proto3 JSON leaves an empty list out, or says null."""
+    found = [document[name] for name in _LISTS if name in document]
+    return not any(found) and (rowcount == 0 or bool(found))
 
 
 def _entry(entry: Any) -> ReturnProcess | UnreadableProcess:

@@ -10,9 +10,10 @@ from typing import Self
 
 from tenacity import AsyncRetrying, Retrying
 
+from rever_api.answers import Answer
 from rever_api.calls import Call, Result
 from rever_api.config import ClientConfig
-from rever_api.errors import RefusedForNow
+from rever_api.errors import RefusedForNow, ReverError
 from rever_api.limits import AsyncSlot, Limits, Slot
 from rever_api.requests import Routes
 from rever_api.retrying import strategy
@@ -37,10 +38,16 @@ class _Session:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config.base_url!r})"
 
-    def _pause(self, error: RefusedForNow) -> None:
-        """Let all calls of this key wait, when REVER asked one of them to."""
-        if error.retry_after:
-            self._limits.pause(min(error.retry_after, self.config.retry_after_cap))
+    def _parsed(self, call: Call[Result], answer: Answer) -> Result:
+        """Read an answer. An error leaves behind the frames and the causes that hold parts of the body."""
+        try:
+            return call.parse(answer)
+        except ReverError as error:
+            bare = error.with_traceback(None)
+            bare.__context__ = None
+        if isinstance(bare, RefusedForNow) and bare.retry_after:
+            self._limits.pause(min(bare.retry_after, self.config.retry_after_cap))
+        raise bare
 
 
 class AsyncSession(_Session):
@@ -98,11 +105,7 @@ class AsyncSession(_Session):
             if calls:
                 await held.pay(first=first or slot is None)
             answer = await self._transport.send(call.request)
-        try:
-            return call.parse(answer)
-        except RefusedForNow as error:
-            self._pause(error)
-            raise
+        return self._parsed(call, answer)
 
 
 class Session(_Session):
@@ -156,8 +159,4 @@ class Session(_Session):
             if calls:
                 held.pay(first=first or slot is None)
             answer = self._transport.send(call.request)
-        try:
-            return call.parse(answer)
-        except RefusedForNow as error:
-            self._pause(error)
-            raise
+        return self._parsed(call, answer)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -96,6 +97,7 @@ class _Attempts:
         return {
             "follow_redirects": False,
             "trust_env": not self._config.loopback,
+            "verify": _tls(trust_env=not self._config.loopback),
             "limits": httpx.Limits(
                 max_connections=count, max_keepalive_connections=count, keepalive_expiry=_KEEP_ALIVE
             ),
@@ -203,6 +205,12 @@ class Transport(_Attempts):
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+@cache
+def _tls(*, trust_env: bool) -> ssl.SSLContext:
+    """The trusted certificates, read once: that takes as long as twenty calls."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 def failure(broken: Exception, request: Request, progress: Progress) -> ReverError:

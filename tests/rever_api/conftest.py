@@ -48,11 +48,18 @@ class Caller:
         return asyncio.run(use_async())
 
 
-@pytest.fixture
-def told() -> Iterator[ToldServer]:
-    """A server that answers as told."""
+@pytest.fixture(scope="module")
+def _server() -> Iterator[ToldServer]:
     with told_server() as server:
         yield server
+
+
+@pytest.fixture
+def told(_server: ToldServer) -> ToldServer:
+    """A server that answers as told, and has heard nothing yet."""
+    _server.heard.clear()
+    _server.tell()
+    return _server
 
 
 @pytest.fixture(params=["sync", "async"])

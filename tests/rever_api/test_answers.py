@@ -1,0 +1,92 @@
+"""Which error an answer means, for every status and error bodies of every shape."""
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rever_api import NotFound, OutcomeUnknown, Refused, RefusedForNow, ReverError, Unauthorized, WrongRoute
+from rever_api.answers import Answer
+from tests.rever_api.fake_time import START
+
+
+def answer(status: int, body: Any = b"", **headers: str) -> Answer:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer("issueRefund", status, headers, raw, START)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        *((status, b"", WrongRoute) for status in (300, 301, 302, 304, 307, 308, 404, 405)),
+        (404, {"code": 5, "message": "Not Found", "details": []}, WrongRoute),
+        (404, {"error": "nothing here"}, WrongRoute),
+        (404, {"code": 12, "message": "Method Not Allowed"}, WrongRoute),
+        (404, b"<html>404</html>", WrongRoute),
+        (404, {"code": 5, "message": "process not found"}, NotFound),
+        (404, {"code": "5", "message": "process not found"}, NotFound),
+        (404, {"error": {"code": 5, "message": "no such process"}}, NotFound),
+        (401, {"code": 16}, Unauthorized),
+        (403, {"code": 7}, Unauthorized),
+        *((status, b"", Refused) for status in (400, 402, 406, 409, 410, 413, 415, 422, 451, 501)),
+        (429, b"", RefusedForNow),
+        *((status, b"", OutcomeUnknown) for status in (100, 199, 408, 425, 499, 500, 502, 503, 504, 520, 599)),
+    ],
+)
+def test_each_status_means_one_class(status: int, body: Any, kind: type[ReverError]) -> None:
+    assert type(answer(status, body).error()) is kind
+
+
+def test_every_status_is_judged_and_only_a_clear_no_counts_as_refused() -> None:
+    for status in [*range(100, 200), *range(300, 600)]:
+        error = answer(status).error()
+        if status in {408, 425, 499} or status < 200 or (status >= 500 and status != 501):
+            assert type(error) is OutcomeUnknown, status
+        else:
+            assert isinstance(error, Refused | RefusedForNow | Unauthorized | WrongRoute), status
+
+
+SHAPES = st.one_of(
+    st.binary(max_size=60),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["code", "message", "error", "details", "x"]), inner, max_size=4)
+        ),
+        max_leaves=8,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@given(status=st.integers(300, 599), body=SHAPES)
+@settings(max_examples=150, deadline=None)
+def test_an_error_body_of_any_shape_is_survived(status: int, body: bytes) -> None:
+    error = answer(status, body).error()
+    assert error.status == status
+    assert len(error.message) <= 200
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b'{"a": NaN}', b"", b"1" * 5000, b"{"])
+def test_a_2xx_that_is_not_json_is_unknown(body: bytes) -> None:
+    with pytest.raises(OutcomeUnknown, match="not JSON"):
+        answer(200, body).document()
+
+
+def test_words_are_one_short_line_without_shoppers() -> None:
+    body = {"code": 3, "message": "no\x00 refund\n for <Ada.Lovelace@example.org>, " + "x" * 500}
+    error = answer(400, body).error()
+    assert error.message.startswith("no refund for <***>, xxx")
+    assert len(error.message) == 200
+    assert error.code == 3
+
+
+def test_errors_survive_pickling() -> None:
+    error = answer(429, {"code": 8, "message": "slow down"}, **{"retry-after": "5"}).error()
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is RefusedForNow
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+    assert (copy.retry_after, copy.code, copy.operation) == (5.0, 8, "issueRefund")

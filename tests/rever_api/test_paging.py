@@ -1,0 +1,166 @@
+"""Walks over lists that move: every entry that stays is yielded exactly once, whatever leaves or comes meanwhile."""
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rever_api.errors import OutcomeUnknown
+from rever_api.models import ReturnProcess, SearchPage, SearchQuery, UnreadableProcess
+from rever_api.paging import Walk
+
+Between = Callable[[list[int]], None]
+
+
+def entry(number: int) -> ReturnProcess:
+    return ReturnProcess(rever_process_id=str(number), rever_process_status="RUNNING", return_line_items=())
+
+
+def served(listed: list[int], query: SearchQuery, *, told: bool, largest: int = 100) -> SearchPage:
+    """What REVER would answer at this moment."""
+    part = listed[query.offset : query.offset + min(query.limit, largest)]
+    return SearchPage(processes=tuple(entry(number) for number in part), rowcount=len(listed) if told else None)
+
+
+def walked(
+    listed: list[int], limit: int, between: list[Between], *, told: bool = True, largest: int = 100
+) -> list[int]:
+    """Walk a list; before each page but the first, something happens to it."""
+    walk, found, changes = Walk(SearchQuery(limit=limit)), [], iter(between)
+    while (query := walk.query) is not None:
+        found += [
+            int(new.rever_process_id)
+            for new in walk.take(served(listed, query, told=told, largest=largest))
+            if isinstance(new, ReturnProcess)
+        ]
+        next(changes, lambda _: None)(listed)
+    return found
+
+
+def walk_on(walk: Walk, answer: Callable[[SearchQuery], SearchPage]) -> None:
+    """Walk, for a thousand pages at most."""
+    for _ in range(1000):
+        assert walk.query is not None
+        walk.take(answer(walk.query))
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 7, 100])
+def test_a_list_that_stands_still(length: int, limit: int, told: bool) -> None:
+    assert walked(list(range(length)), limit, [], told=told) == list(range(length))
+
+
+def test_a_server_may_give_smaller_pages_than_asked() -> None:
+    assert walked(list(range(10)), 50, [], told=False, largest=3) == list(range(10))
+
+
+def test_a_plain_next_offset_would_have_missed_one() -> None:
+    listed = list(range(6))
+    assert walked(listed, 3, [lambda now: now.remove(0)]) == [0, 1, 2, 3, 4, 5]
+
+
+def test_all_that_was_read_may_leave_at_once() -> None:
+    def leave(now: list[int]) -> None:
+        del now[:4]
+
+    assert walked(list(range(8)), 4, [leave]) == list(range(8))
+    assert walked(list(range(8)), 4, [leave], told=False) == list(range(8))
+
+
+def test_an_empty_page_in_mid_list_does_not_end_the_walk() -> None:
+    def leave(now: list[int]) -> None:
+        del now[:8]
+
+    assert walked(list(range(12)), 8, [leave], told=False) == list(range(12))
+
+
+CHANGES = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from(["leave", "come first", "come last", "come within"]), st.integers(0, 10**6)),
+        max_size=6,
+    ),
+    max_size=12,
+)
+
+
+@given(
+    length=st.integers(0, 40), limit=st.integers(1, 9), told=st.booleans(), changes=CHANGES, largest=st.integers(2, 9)
+)
+@settings(max_examples=400, deadline=None)
+def test_every_entry_that_stays_comes_exactly_once(
+    length: int, limit: int, told: bool, changes: list[list[tuple[str, int]]], largest: int
+) -> None:
+    listed = [number * 1000 for number in range(length)]
+    begun, left = set(listed), set()
+    fresh = iter(range(1, 999))
+
+    def happen(events: list[tuple[str, int]]) -> Between:
+        def between(now: list[int]) -> None:
+            for what, place in events:
+                if what == "leave" and now:
+                    left.add(now.pop(place % len(now)))
+                elif what == "come first":
+                    now.insert(0, min([0, *now]) - 1)
+                elif what == "come last":
+                    now.append(max([0, *now]) + 1000)
+                elif what == "come within" and now:
+                    at = place % len(now)
+                    now.insert(at + 1, now[at] + next(fresh)) if now[at] % 1000 == 0 else None
+
+        return between
+
+    found = walked(listed, limit, [happen(events) for events in changes], told=told, largest=largest)
+    assert len(found) == len(set(found))
+    assert begun - left <= set(found)
+
+
+def test_a_page_that_hides_an_entry_is_noticed_by_the_number_of_matches() -> None:
+    walk, found, first = Walk(SearchQuery(limit=3)), [], True
+    while (query := walk.query) is not None:
+        page = served([1, 2, 3, 4], query, told=True)
+        if first:
+            page = page.model_copy(update={"processes": (page.processes[0], page.processes[2])})
+        first = False
+        found += [new.rever_process_id for new in walk.take(page) if isinstance(new, ReturnProcess)]
+    assert sorted(found) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("rowcount", [500, None])
+def test_a_page_that_repeats_for_ever_is_noticed(rowcount: int | None) -> None:
+    walk = Walk(SearchQuery(limit=5))
+    page = SearchPage(processes=tuple(entry(number) for number in range(5)), rowcount=rowcount)
+    with pytest.raises(OutcomeUnknown, match="as if it repeated itself"):
+        walk_on(walk, lambda _: page)
+
+
+def test_a_list_that_never_stands_still_is_noticed() -> None:
+    numbers = count(10)
+
+    def always_others(query: SearchQuery) -> SearchPage:
+        number = next(numbers) if query.offset else 0
+        return SearchPage(processes=(entry(number), entry(number + 1)), rowcount=10**9)
+
+    with pytest.raises(OutcomeUnknown):
+        walk_on(Walk(SearchQuery(limit=2)), always_others)
+
+
+def test_what_cannot_be_read_is_told_once_and_hides_nothing() -> None:
+    odd = [
+        UnreadableProcess(process_id="", why="entry: dict_type"),
+        UnreadableProcess(process_id="x", why="quantity: missing"),
+    ]
+    listed = [entry(1), *odd, odd[0], entry(2), odd[0]]
+    walk, found = Walk(SearchQuery(limit=3)), []
+    while (query := walk.query) is not None:
+        part = tuple(listed[query.offset : query.offset + 3])
+        found += walk.take(SearchPage(processes=part, rowcount=len(listed)))
+    assert found == listed
+
+
+def test_the_query_keeps_its_own_order_and_begins_at_its_offset() -> None:
+    query = Walk(SearchQuery(sortby="updated_at", order="desc", offset=7, ecommerce_id="acme")).query
+    assert query is not None
+    assert (query.sortby, query.order, query.offset, query.ecommerce_id) == ("updated_at", "desc", 7, "acme")
