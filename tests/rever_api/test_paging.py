@@ -89,7 +89,7 @@ CHANGES = st.lists(
 @given(
     length=st.integers(0, 40), limit=st.integers(1, 9), told=st.booleans(), changes=CHANGES, largest=st.integers(2, 9)
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_entry_that_stays_comes_exactly_once(
     length: int, limit: int, told: bool, changes: list[list[tuple[str, int]]], largest: int
 ) -> None:

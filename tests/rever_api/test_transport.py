@@ -35,7 +35,7 @@ def test_an_unknown_host_is_not_sent(call: Caller) -> None:
 def test_tls_to_a_plain_port_is_not_sent(call: Caller, told: ToldServer) -> None:
     told.tell(answers(200, REFUNDED))
     with pytest.raises(NotSent, match="issueRefund was not sent"):
-        call("issue_refund", PROCESS_ID, REFUND, base_url=told.url.replace("http:", "https:"))
+        call("issue_refund", PROCESS_ID, REFUND, base_url=told.url.replace("http:", "https:"), timeout=0.3)
     assert told.heard == []
 
 

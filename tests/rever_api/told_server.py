@@ -50,7 +50,7 @@ class Conversation(socketserver.StreamRequestHandler):
             first = self.rfile.readline().decode("latin-1").split()
         except OSError:
             return None
-        if len(first) != 3:
+        if len(first) != 3 or not first[2].startswith("HTTP/"):
             return None
         headers = {}
         while (line := self.rfile.readline().decode("latin-1").strip()) != "":
