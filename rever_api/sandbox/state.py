@@ -19,7 +19,8 @@ from rever_api.sandbox.shops import GROUP, Shop
 
 @dataclass(slots=True)
 class StoredProcess:
-    """A process and what REVER keeps beside it. `earlier` is the process before its last change, for stale reads.
+    """A process and what REVER keeps beside it. `earlier` is the process before its last change, for stale reads:
+    all that one call does is one change, `changed_in` its number.
 
     `refunded` and `exchanged` count units per line id, as the bodies of the calls named them.
     """
@@ -31,6 +32,7 @@ class StoredProcess:
     orders: tuple[LogisticOrder, ...] = ()
     refunded: dict[str, int] = field(default_factory=dict)
     exchanged: dict[str, int] = field(default_factory=dict)
+    changed_in: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,20 @@ class Sandbox:
         self._lock = RLock()
         self._later: list[tuple[datetime, int, bool, Callable[[], object]]] = []
         self._order = count()
+        self._depth = self._step = 0
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Have the state for oneself, with all that is due by now carried out."""
         with self._lock:
-            self._catch_up(self.clock())
-            yield
+            if not self._depth:
+                self._catch_up(self.clock())
+                self._step += 1
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     def later(self, seconds: float, action: Callable[[], object], *, fault: bool = False) -> None:
         """Have `action` done once `seconds` have passed: at the first look at the state after that."""
@@ -87,6 +96,7 @@ class Sandbox:
 
     def _catch_up(self, now: datetime) -> None:
         while self._later and self._later[0][0] <= now:
+            self._step += 1
             heapq.heappop(self._later)[-1]()
 
     def finish_pending(self) -> None:
@@ -118,7 +128,9 @@ class Sandbox:
     def change(self, stored: StoredProcess, **fields: Any) -> ReturnProcess:
         """Give a process new values, remember how it was, and tell the subscribers."""
         now = self.clock()
-        stored.earlier, stored.changed_at = stored.process, now
+        if stored.changed_in != self._step:
+            stored.earlier, stored.changed_in = stored.process, self._step
+        stored.changed_at = now
         stored.process = stored.process.model_copy(update={**fields, "updated_at": now})
         self._publish(stored.process)
         return stored.process

@@ -1,0 +1,191 @@
+"""The auditor sees every broken promise, and none where the rules were kept."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from rever_api.sandbox import RunningSandbox, running_sandbox
+from rever_api.sandbox.scenarios import SCENARIOS
+from tests.rever_api.sandbox import desk
+from tests.rever_api.sandbox.conftest import client_of
+
+
+def read(running: RunningSandbox, http: httpx.Client, scenario: str) -> dict[str, Any]:
+    body: dict[str, Any] = http.get(f"/v1/processes/{running.process_ids(scenario)[0]}").json()
+    return body
+
+
+def pay(http: httpx.Client, process: dict[str, Any], **changed: Any) -> None:
+    body = (desk.refunds(process) or [{}])[0] | changed
+    assert http.post(f"/v1/processes/{process['rever_process_id']}/refunds", json=body).status_code == 200
+
+
+def kinds(running: RunningSandbox) -> set[tuple[int, str]]:
+    return {(violation.invariant, violation.kind) for violation in running.audit().violations}
+
+
+def items(process: dict[str, Any], quantity: int = 1, line: int = 0) -> list[dict[str, Any]]:
+    return [{"line_item_id": process["return_line_items"][line]["id"], "quantity": quantity}]
+
+
+def currency(process: dict[str, Any]) -> str:
+    return str(process["return_line_items"][0]["currency"])
+
+
+@pytest.mark.parametrize("seed", [1, 7, 42])
+def test_correct_play_pays_all_that_is_due_and_breaks_no_promise(seed: int) -> None:
+    with running_sandbox(returns=3 * len(SCENARIOS), seed=seed) as running, client_of(running) as http:
+        due = running.audit().due_total
+        held = desk.play(http)
+        verdict = running.audit()
+        assert verdict.violations == ()
+        assert verdict.paid == due
+        assert set(due) == {"EUR", "SEK"}
+        assert verdict.forgotten(held) == ()
+        assert verdict.due_total == {}
+
+
+def test_a_second_run_of_the_same_desk_has_nothing_left_to_pay(running: RunningSandbox, http: httpx.Client) -> None:
+    desk.play(http)
+    paid = running.books.paid()
+    desk.play(http)
+    assert running.books.paid() == paid
+
+
+def test_what_is_held_and_only_that_is_blocked(running: RunningSandbox, http: httpx.Client) -> None:
+    desk.play(http)
+    blocked = {running.sandbox.find(due.process_id).scenario for due in running.audit().due if due.anything}
+    assert blocked == {
+        "carrier_ops",
+        "country_unserved",
+        "exchange_out_of_stock",
+        "foreign_different",
+        "unknown_method",
+        "unknown_status",
+    }
+
+
+def test_a_double_refund(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "two_methods")
+    pay(http, process)
+    assert kinds(running) == set()
+    pay(http, process)
+    assert (2, "double_refund") in kinds(running)
+    assert (1, "over_paid") in kinds(running)
+
+
+def test_a_refund_after_the_back_office_has_paid(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "approved_one")
+    running.act("pay", process["rever_process_id"])
+    pay(http, process)
+    assert (2, "double_refund") in kinds(running)
+
+
+def test_the_back_office_paying_after_us_is_not_our_violation(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "approved_one")
+    pay(http, process)
+    running.act("pay", process["rever_process_id"])
+    assert kinds(running) == set()
+
+
+def test_one_cent_too_much(running: RunningSandbox, http: httpx.Client) -> None:
+    pay(http, read(running, http, "approved_thirds"), amount="10.01")
+    assert kinds(running) == {(1, "over_paid")}
+
+
+def test_costs_that_were_not_taken_off(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "costs_larger")
+    pay(http, process, type="ORIGINAL_PAYMENT_METHOD", amount="0.01", items=items(process), currency=currency(process))
+    assert kinds(running) == {(1, "over_paid")}
+
+
+def test_thirds_of_ten_add_up_and_no_cent_more(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "approved_thirds")
+    for amount in ("3.33", "3.34", "3.33"):
+        pay(http, process, amount=amount, items=items(process))
+    assert running.audit().clean
+    assert running.books.paid() == {currency(process): Decimal("10.00")}
+
+
+def test_units_that_nobody_approved(running: RunningSandbox, http: httpx.Client) -> None:
+    for scenario in ("declined", "missing", "in_warehouse"):
+        process = read(running, http, scenario)
+        pay(
+            http,
+            process,
+            type="ORIGINAL_PAYMENT_METHOD",
+            amount="0.01",
+            items=items(process),
+            currency=currency(process),
+        )
+    found = [violation.kind for violation in running.audit().violations]
+    assert found.count("not_approved") == 3
+
+
+@pytest.mark.parametrize("scenario", ["on_hold", "canceled", "failed", "completed", "unknown_status"])
+def test_paid_where_nothing_may_be_paid(running: RunningSandbox, http: httpx.Client, scenario: str) -> None:
+    process = read(running, http, scenario)
+    pay(http, process)
+    assert (3, f"paid_while_{process['rever_process_status'].lower()}") in kinds(running)
+
+
+def test_a_unit_refunded_and_exchanged(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "refund_and_exchange")
+    path = f"/v1/processes/{process['rever_process_id']}/exchanges"
+    assert http.post(path, json={"items": desk.exchange(process)}).status_code == 200
+    assert kinds(running) == set()
+    pay(http, process, type="GIFT_CARD", amount="0.01", items=items(process, line=1), currency=currency(process))
+    assert kinds(running) == {(4, "refunded_and_exchanged")}
+
+
+def test_a_second_exchange(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "exchange_reviewed")
+    for _ in range(2):
+        http.post(f"/v1/processes/{process['rever_process_id']}/exchanges", json={"items": desk.exchange(process)})
+    assert (2, "double_exchange") in kinds(running)
+
+
+def test_a_second_exchange_order_for_other_units(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "exchange_reviewed")
+    wanted = [desk.exchange(process)[0] | {"quantity": 1}]
+    for _ in range(2):
+        http.post(f"/v1/processes/{process['rever_process_id']}/exchanges", json={"items": wanted})
+    assert kinds(running) == {(2, "double_exchange")}
+
+
+def test_a_second_live_label_but_not_one_after_a_cancelled_one(running: RunningSandbox, http: httpx.Client) -> None:
+    for scenario in ("label_canceled", "label_needed_pickup"):
+        desk.label(http, read(running, http, scenario))
+    assert kinds(running) == set()
+    process = read(running, http, "label_needed_pickup")
+    desk.label(http, process | {"logistics": []})
+    assert kinds(running) == {(2, "second_label")}
+
+
+def test_the_wrong_method_and_the_wrong_currency(running: RunningSandbox, http: httpx.Client) -> None:
+    pay(http, read(running, http, "approved_one"), type="GIFT_CARD")
+    pay(http, read(running, http, "approved_thirds"), currency="USD")
+    assert {"wrong_method", "wrong_currency"} <= {kind for _, kind in kinds(running)}
+
+
+def test_what_is_forgotten_is_due_and_not_explained(running: RunningSandbox, http: httpx.Client) -> None:
+    process = read(running, http, "approved_one")
+    (due,) = (d for d in running.audit().due if d.process_id == process["rever_process_id"])
+    assert due.amount == desk.worth(process["return_line_items"][0], 1)
+    assert due.process_id in running.audit().forgotten()
+    assert due.process_id not in running.audit().forgotten({due.process_id})
+    told = http.get("/_sandbox/audit", params={"explained": due.process_id}).json()
+    assert due.process_id not in told["forgotten"]
+    pay(http, process)
+    assert due.process_id not in running.audit().forgotten()
+
+
+def test_a_desk_that_pays_where_rever_pays_by_itself_is_caught() -> None:
+    with running_sandbox(returns=4, shops=("autopay",), pays_itself_after=60) as running, client_of(running) as http:
+        process = read(running, http, "approved_one")
+        pay(http, process)
+        running.act("release", process["rever_process_id"])
+        running.advance(61)
+        assert (2, "double_refund") in kinds(running)
