@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,11 +26,11 @@ from rever_api.sandbox.verdict import Audit
 
 DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
 DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
-_HOST, _PATIENCE = "127.0.0.1", 10.0
+_HOST, _PATIENCE, _GRACE = "127.0.0.1", 10.0, 2.0
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, whose loop hears at once that it is to end, instead of at its next tick."""
+    """uvicorn that ends at once: its own loop and shutdown look ten times a second, and wait a tenth in any case."""
 
     async def main_loop(self) -> None:
         """Tick ten times a second, as uvicorn does, until told to end."""
@@ -39,6 +39,18 @@ class _Uvicorn(uvicorn.Server):
             ticks += 1
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let answers under way come to their end, then drop the connections that are left."""
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        connections, until = self.server_state.connections, time.monotonic() + _GRACE
+        for connection in list(connections):
+            connection.shutdown()
+        while (connections or self.server_state.tasks) and time.monotonic() < until:  # noqa: ASYNC110 - uvicorn's sets
+            await asyncio.sleep(0.002)
+        for connection in list(connections):
+            cast("SandboxProtocol", connection).transport.abort()
 
     def end(self) -> None:
         """End, told from another thread."""
@@ -59,7 +71,7 @@ class _Server:
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             self._app, http=SandboxProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
-            timeout_graceful_shutdown=2, timeout_keep_alive=60,
+            timeout_keep_alive=60,
         )  # fmt: skip
         self._server = _Uvicorn(config)
         run = {"sockets": [listening]}

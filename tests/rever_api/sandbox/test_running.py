@@ -26,6 +26,13 @@ def test_it_answers_when_it_is_yielded_and_is_gone_afterwards(capfd: pytest.Capt
     assert capfd.readouterr() == ("", "")
 
 
+def test_answers_do_not_wait_for_a_delayed_acknowledgement(running: RunningSandbox, http: httpx.Client) -> None:
+    started = time.monotonic()
+    for _ in range(50):
+        http.get("/v1/settings", params={"ecommerce_id": "acme"})
+    assert time.monotonic() - started < 1.5
+
+
 def test_a_wrong_key_is_a_401_and_the_control_endpoints_need_none(running: RunningSandbox) -> None:
     for headers in ({}, {"x-rever-api-key": "wrong"}):
         answer = httpx.get(f"{running.base_url}/v1/processes", headers=headers)
