@@ -1,15 +1,152 @@
 """Decide about a batch of returns and carry the decisions out in the ledger, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-from tasks.ledger.types import Actor, Decided, DecideRequest
+from tasks.ledger import counters
+from tasks.ledger.draft import Draft, LostClaim
+from tasks.ledger.gate import Gate
+from tasks.ledger.guards import Guard
+from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
+from tasks.ledger.writing import lock_and_load, write
+from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Wait
+
+LOST = "somebody else was first with these units"
+TWICE = "the return is in this batch twice; its first place counts"
 
 
 def decide(
     conn: Connection, requests: Sequence[DecideRequest], *, actor: Actor, now: datetime, lease: timedelta
 ) -> list[Decided]:
-    """Decide, write down, claim and hold for a whole batch; the answers are in the order of the requests."""
-    raise NotImplementedError
+    """Decide, write down, claim and hold for a whole batch; the answers are in the order of the requests.
+
+    Each return's row is locked, in order of id, and its record loaded; then the rules are asked, and what they say is
+    carried out: a refund (after the guards), exchange or label is claimed, a hold opened, an adoption written. Nothing
+    is claimed while the switch is off, the store paused, or an effect of that return open: the answer is a `Wait` then.
+    A return whose units somebody else has taken gets a `Wait` too, and does not touch the others.
+    """
+    batch = _Batch(conn, actor, now, lease)
+    ordered = sorted({request.process_id: request for request in reversed(requests)}.values(), key=_by_id)
+    if not ordered:
+        return []
+    try:
+        with conn.begin_nested():
+            found = batch.run(ordered)
+    except IntegrityError:
+        found = [batch.alone(request) for request in ordered]
+    return _in_order(requests, {each.process_id: each for each in found})
+
+
+def _by_id(request: DecideRequest) -> str:
+    return request.process_id
+
+
+def _in_order(requests: Sequence[DecideRequest], found: dict[str, Decided]) -> list[Decided]:
+    answers: list[Decided] = []
+    given: set[str] = set()
+    for request in requests:
+        process_id = request.process_id
+        twice = Decided(process_id, Wait("twice_in_batch", TWICE, request.next_look_at), None, None)
+        answers.append(twice if process_id in given else found[process_id])
+        given.add(process_id)
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    conn: Connection
+    actor: Actor
+    now: datetime
+    lease: timedelta
+
+    def run(self, requests: Sequence[DecideRequest]) -> list[Decided]:
+        loaded = lock_and_load(self.conn, requests)
+        gate = Gate.read(self.conn, {request.store for request in requests})
+        drafts = []
+        for request in requests:
+            record = replace(loaded[request.process_id].record, store=request.store)
+            decision = request.decide(record)
+            drafts.append(Draft(request, loaded[request.process_id], record, self.actor, self.now, decision))
+        for draft in drafts:
+            self._guarded(draft, lambda draft: self._propose(draft, gate))
+        guard = self._lock_guard(drafts, gate)
+        for draft in drafts:
+            self._guarded(draft, lambda draft: self._carry_out(draft, guard))
+        write(self.conn, drafts)
+        counters.add(self.conn, guard.spent, guard.refunds)
+        return [Decided(d.request.process_id, d.decision, d.claim, d.hold, d.new_hold) for d in drafts]
+
+    def alone(self, request: DecideRequest) -> Decided:
+        """Decide about one return, so that a loser sinks only itself."""
+        try:
+            with self.conn.begin_nested():
+                return self.run([request])[0]
+        except IntegrityError:
+            lost = Wait("lost_claim", LOST, request.next_look_at)
+            return self.run([replace(request, decide=lambda _: lost)])[0]
+
+    def _guarded(self, draft: Draft, step: Callable[[Draft], None]) -> None:
+        try:
+            step(draft)
+        except LostClaim:
+            draft.decision = Wait("lost_claim", LOST, draft.request.next_look_at)
+
+    def _propose(self, draft: Draft, gate: Gate) -> None:
+        """Turn a decision that cannot be begun into a wait, and close at once what comes to nothing after costs."""
+        while isinstance(draft.decision, Compensate | Adopt | MakeLabel):
+            wait = self._must_wait(draft, gate)
+            if wait is not None:
+                draft.decision = wait
+                return
+            due = draft.decision
+            if not isinstance(due, Compensate) or not due.refunds or due.refunds[0].amount:
+                return
+            draft.close_without_call(due.refunds[0], due.costs, due.rule, due.why)
+            draft.decision = draft.request.decide(draft.record)
+
+    def _must_wait(self, draft: Draft, gate: Gate) -> Wait | None:
+        until = draft.request.next_look_at
+        before = draft.open_intent(money=not isinstance(draft.decision, MakeLabel))
+        if before is not None:
+            why = f"the outcome of its {before.kind} is still to come ({before.state})"
+            return Wait("open_intent", why, before.look_at or until)
+        if isinstance(draft.decision, Adopt):
+            return None
+        verdict = gate.verdict(draft.request.store, self.now)
+        if verdict.sending is Sending.SENT:
+            return None
+        return Wait(f"store_{verdict.sending}", verdict.why, verdict.until or until)
+
+    def _lock_guard(self, drafts: Sequence[Draft], gate: Gate) -> Guard:
+        asked = [
+            (d, d.decision.refunds[0]) for d in drafts if isinstance(d.decision, Compensate) and d.decision.refunds
+        ]
+        return Guard.lock(self.conn, asked, now=self.now, key=gate.ledger.shopper_key)
+
+    def _carry_out(self, draft: Draft, guard: Guard) -> None:
+        match draft.decision:
+            case Compensate():
+                self._compensate(draft, draft.decision, guard)
+            case Adopt(rule=rule, why=why, costs=costs, refunds=refunds):
+                for refund in refunds:
+                    draft.adopt(refund, costs, rule, why)
+            case MakeLabel():
+                draft.claim_label(draft.decision, self.lease)
+            case Hold():
+                draft.stop(draft.decision)
+
+    def _compensate(self, draft: Draft, due: Compensate, guard: Guard) -> None:
+        if due.refunds:
+            refund = due.refunds[0]
+            tripped = guard.judge(draft, refund)
+            if tripped is not None:
+                draft.stop(tripped, refund)
+                return
+            intent_id = draft.claim_refund(refund, due.costs, due.rule, due.why, self.lease)
+            guard.count(draft, refund, intent_id)
+        elif due.exchange is not None:
+            draft.claim_exchange(due.exchange, due.rule, due.why, self.lease)

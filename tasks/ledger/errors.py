@@ -9,7 +9,7 @@ class AnswerError(LedgerError):
     """An answer to a hold that cannot be carried out: no such hold, or something that it needs is missing."""
 
 
-class OutdatedAnswer(AnswerError):
+class OutdatedAnswer(AnswerError):  # noqa: N818 - it is the answer's fault, and says so
     """An answer to a hold that has changed or been answered since it was listed. Nothing was done.
 
     `state` is the hold's present state (`open`, `answered` or `closed`) and `version` its present version.

@@ -2,24 +2,119 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, Select, exists, select
 
-from tasks.ledger.types import History, IntentRow, Unfinished
+from tasks.ledger.holds import HOLDS, hold_row
+from tasks.ledger.rows import intent_of
+from tasks.ledger.schema import audit, holds, intents, records
+from tasks.ledger.types import AuditRow, History, IntentRow, PastHold, RecordRow, Unfinished
+from tasks.policy.record import OPEN_STATES, IntentState
 
 
 def history(conn: Connection, process_id: str) -> History | None:
-    """All that is known of one return; None for one never seen."""
-    raise NotImplementedError
+    """All that is known of one return, each part oldest first; None for one never seen."""
+    row = conn.execute(select(records).where(records.c.process_id == process_id)).first()
+    if row is None:
+        return None
+    made = select(intents).where(intents.c.process_id == process_id).order_by(intents.c.seq)
+    steps = select(audit).where(audit.c.process_id == process_id).order_by(audit.c.id)
+    held = HOLDS.where(holds.c.process_id == process_id)
+    return History(
+        record=_record(row),
+        intents=tuple(_intent(each) for each in conn.execute(made)),
+        holds=tuple(_hold(each) for each in conn.execute(held)),
+        audit=tuple(_step(each) for each in conn.execute(steps)),
+    )
 
 
 def unfinished(conn: Connection, stores: Collection[str] | None = None) -> list[Unfinished]:
     """Returns not at their end and without an open intent, with the time at which each is looked at next."""
-    raise NotImplementedError
+    going_on = exists().where(intents.c.process_id == records.c.process_id, intents.c.state.in_(sorted(OPEN_STATES)))
+    held = exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open")
+    query: Select[Any] = (
+        select(records, held.label("held"))
+        .where(~records.c.final, ~going_on)
+        .order_by(records.c.next_look_at, records.c.process_id)
+    )
+    if stores is not None:
+        query = query.where(records.c.store.in_(sorted(stores)))
+    return [
+        Unfinished(row.process_id, row.store, row.decision, row.rule, row.why, row.next_look_at, bool(row.held))
+        for row in conn.execute(query)
+    ]
 
 
 def done_between(
     conn: Connection, since: datetime, until: datetime, stores: Collection[str] | None = None
 ) -> list[IntentRow]:
-    """Intents that ended as done or done by hand in `since <= t < until`, for reconciling."""
-    raise NotImplementedError
+    """Intents that ended as done or done by hand in `since <= t < until`, for reconciling. Oldest first."""
+    query = (
+        select(intents)
+        .where(
+            intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
+            intents.c.closed_at >= since,
+            intents.c.closed_at < until,
+        )
+        .order_by(intents.c.closed_at, intents.c.seq)
+    )
+    if stores is not None:
+        query = query.where(intents.c.store.in_(sorted(stores)))
+    return [_intent(row) for row in conn.execute(query)]
+
+
+def _record(row: Row[Any]) -> RecordRow:
+    return RecordRow(
+        process_id=row.process_id,
+        store=row.store,
+        order_name=row.order_name,
+        decision=row.decision,
+        rule=row.rule,
+        why=row.why,
+        looked_at=row.looked_at,
+        next_look_at=row.next_look_at,
+        final=row.final,
+    )
+
+
+def _intent(row: Row[Any]) -> IntentRow:
+    return IntentRow(
+        intent=intent_of(row),
+        process_id=row.process_id,
+        store=row.store,
+        rule=row.rule,
+        why=row.why,
+        evidence=row.evidence,
+        attempt=row.attempt,
+        closed_at=row.closed_at,
+        day=row.day,
+    )
+
+
+def _hold(row: Row[Any]) -> PastHold:
+    return PastHold(
+        hold=hold_row(row),
+        state=row.state,
+        answer=row.answer,
+        answered_by=row.answered_by,
+        answered_at=row.answered_at,
+        closed_why=row.closed_why,
+    )
+
+
+def _step(row: Row[Any]) -> AuditRow:
+    return AuditRow(
+        id=row.id,
+        process_id=row.process_id,
+        at=row.at,
+        actor=row.actor,
+        event=row.event,
+        rule=row.rule,
+        evidence=row.evidence,
+        amount=None if row.amount is None else format(row.amount, "f"),
+        currency=row.currency,
+        intent_id=row.intent_id,
+        hold_id=row.hold_id,
+        flow_run_id=row.flow_run_id,
+    )

@@ -1,12 +1,55 @@
-"""The step from `intended` to `sent`, and the ways back."""
+"""The step from `intended` to `sent`, and the ways back. Safety rests on the token alone, never on a clock."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
 
-from tasks.ledger.types import Actor, Claim, Recorded, SendVerdict, Sent
+from tasks.ledger.gate import TRIAL, Gate
+from tasks.ledger.pausing import end_trial
+from tasks.ledger.schema import intents
+from tasks.ledger.trail import append
+from tasks.ledger.transitions import MINE, certainly_mine, change, close_hold, free, intent_trail, take, tell
+from tasks.ledger.types import Actor, Claim, Recorded, Sending, SendVerdict, Sent
+from tasks.policy.record import Intent, IntentKind, IntentState
+
+_SEND = change(
+    IntentState.SENT,
+    MINE,
+    intents.c.state == IntentState.INTENDED,
+    sent_by=intents.c.token,
+    attempt=intents.c.attempt + 1,
+    snapshot=bindparam("seen", type_=intents.c.snapshot.type),
+    sent_at=bindparam("at", type_=intents.c.sent_at.type),
+    deadline=bindparam("until", type_=intents.c.deadline.type),
+    look_at=bindparam("until", type_=intents.c.deadline.type),
+    settle_at=bindparam("settle", type_=intents.c.settle_at.type),
+)
+_PUT_BACK = change(
+    IntentState.INTENDED, certainly_mine(), sent_at=None, deadline=None, settle_at=None, look_at=intents.c.lease_until
+)
+_WITHDRAW = change(
+    IntentState.WITHDRAWN,
+    certainly_mine(intended=True),
+    look_at=None,
+    closed_at=bindparam("at", type_=intents.c.closed_at.type),
+    evidence=bindparam("said", type_=intents.c.evidence.type),
+)
+_RELEASE = change(
+    IntentState.INTENDED,
+    MINE,
+    intents.c.state == IntentState.INTENDED,
+    lease_until=bindparam("at", type_=intents.c.lease_until.type),
+    look_at=bindparam("at", type_=intents.c.look_at.type),
+)
+_KNOWN = select(
+    intents.c.process_id, intents.c.kind, intents.c.method, intents.c.amount, intents.c.currency, intents.c.generation
+).where(
+    intents.c.process_id.in_(bindparam("ids", expanding=True)),
+    intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
+)
+LOST = SendVerdict(Sending.LOST, "somebody else took it over, or it has ended")
 
 
 def mark_sent(
@@ -19,25 +62,85 @@ def mark_sent(
     now: datetime,
     actor: Actor,
 ) -> SendVerdict:
-    """The compare-and-set `intended -> sent`: my token, the switch on, the store not paused. Never looks at the lease."""
-    raise NotImplementedError
+    """The compare-and-set `intended -> sent`: my token, the switch on, the store not paused. Never looks at the lease.
+
+    It raises the attempt's number and stores the snapshot, with `ledger_knew` (see `mark_sent_many`). Only after its
+    commit, and only on SENT, may the call go out, once.
+    """
+    return mark_sent_many(conn, [Sent(claim, snapshot, deadline, settle_at)], now=now, actor=actor)[0]
 
 
 def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, actor: Actor) -> list[SendVerdict]:
-    """Like `mark_sent` for several claims in one commit; each call starts after it."""
-    raise NotImplementedError
+    """Like `mark_sent` for several claims in one commit; each call starts after it.
+
+    `ledger_knew` is how many like effects of the return the ledger knows as done: refunds of the same method, amount
+    and currency; exchanges; labels of this generation or a later one (an earlier label was cancelled at REVER).
+    """
+    gate = Gate.read(conn, {sent.claim.store for sent in sents})
+    known = conn.execute(_KNOWN, {"ids": sorted({sent.claim.process_id for sent in sents})}).all()
+    verdicts: list[SendVerdict] = []
+    trail: list[dict[str, Any]] = []
+    for sent in sents:
+        claim = sent.claim
+        verdict = gate.verdict(claim.store, now)
+        if verdict.sending is Sending.SENT and not gate.takes_trial(conn, claim.store, claim.intent.id, now):
+            verdict = SendVerdict(Sending.PAUSED, "one effect tries whether the store answers again", now + TRIAL)
+        if verdict.sending is Sending.SENT:
+            knew = sum(row.process_id == claim.process_id and _like(claim.intent, row) for row in known)
+            verdict = _send(conn, sent, knew, now, actor, trail)
+        verdicts.append(verdict)
+    append(conn, trail)
+    return verdicts
+
+
+def _send(
+    conn: Connection, sent: Sent, knew: int, now: datetime, actor: Actor, trail: list[dict[str, Any]]
+) -> SendVerdict:
+    seen = {**sent.snapshot, "ledger_knew": knew}
+    row = take(conn, _SEND, sent.claim, seen=seen, at=now, until=sent.deadline, settle=sent.settle_at)
+    if row is None:
+        end_trial(conn, [sent.claim.intent.id])
+        return LOST
+    trail.append(intent_trail(row, "sent", {"attempt": row.attempt, "snapshot": seen}, now, actor))
+    return SendVerdict(Sending.SENT, attempt=row.attempt)
+
+
+def _like(intent: Intent, row: Any) -> bool:
+    if row.kind != intent.kind:
+        return False
+    if intent.kind is IntentKind.REFUND:
+        return (row.method, row.amount, row.currency) == (intent.method, intent.amount, intent.currency)
+    return intent.kind is IntentKind.EXCHANGE or row.generation >= intent.generation
 
 
 def put_back(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor) -> Recorded:
-    """`sent -> intended` with the same token: it certainly did nothing (never left, or 429)."""
-    raise NotImplementedError
+    """`sent -> intended` with the same token: it certainly did nothing (never left, or 429).
+
+    Also from `unknown`, where somebody else saw only that it ran past its deadline: who sent it knows better.
+    """
+    row = take(conn, _PUT_BACK, claim)
+    if row is None:
+        return Recorded.NOT_MINE
+    end_trial(conn, [row.id])
+    close_hold(conn, row, f"it certainly did nothing: {why}", now, actor)
+    tell(conn, row, "put_back", {"why": why, "attempt": row.attempt}, now, actor)
+    return Recorded.TAKEN
 
 
 def withdraw(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor) -> Recorded:
-    """`intended -> withdrawn`, or from `sent` where it certainly did nothing. Its units are free, its counters given back."""
-    raise NotImplementedError
+    """`intended -> withdrawn`, or from `sent` where it certainly did nothing.
+
+    Its units are free for the next claim, its counters and waivers given back.
+    """
+    row = take(conn, _WITHDRAW, claim, at=now, said={"why": why})
+    if row is None:
+        return Recorded.NOT_MINE
+    free(conn, [row])
+    close_hold(conn, row, f"it certainly did nothing: {why}", now, actor)
+    tell(conn, row, "withdrawn", {"why": why}, now, actor)
+    return Recorded.TAKEN
 
 
 def release(conn: Connection, claim: Claim, *, now: datetime) -> Recorded:
     """End the lease now: the next run may withdraw it and decide again."""
-    raise NotImplementedError
+    return Recorded.NOT_MINE if take(conn, _RELEASE, claim, at=now) is None else Recorded.TAKEN

@@ -4,37 +4,163 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
+from tasks.ledger import pausing
+from tasks.ledger.opening import hold_intent
+from tasks.ledger.records import chunks
+from tasks.ledger.rows import intent_of, new_token
+from tasks.ledger.schema import holds, intents
+from tasks.ledger.trail import append
+from tasks.ledger.transitions import (
+    UNKNOWN_OUTCOME,
+    change,
+    close_hold,
+    free,
+    intent_trail,
+    lock_intent,
+    tell,
+)
 from tasks.ledger.types import Actor, Expired, OpenIntent, Recorded
+from tasks.ledger.writing import lock_rows
+from tasks.policy.record import OPEN_STATES, HoldKind, IntentState
+
+_asked = and_(holds.c.intent_id == intents.c.id, holds.c.state == "open", holds.c.rule == UNKNOWN_OUTCOME)
+_OPEN = (
+    select(intents, holds.c.id.label("hold_id"))
+    .select_from(intents.outerjoin(holds, _asked))
+    .where(intents.c.state.in_(sorted(OPEN_STATES)))
+    .order_by(intents.c.seq)
+)
+_SETTLE = change(
+    IntentState.DONE,
+    or_(
+        intents.c.state.in_((IntentState.UNKNOWN, IntentState.SENT)),
+        # A person's retry that has not been sent: the first attempt is found done.
+        and_(intents.c.state == IntentState.INTENDED, intents.c.sent_by != ""),
+    ),
+    evidence=bindparam("said", type_=intents.c.evidence.type),
+    closed_at=bindparam("at", type_=intents.c.closed_at.type),
+    look_at=None,
+)
+_PROCESS = select(intents.c.process_id).where(intents.c.id == bindparam("intent"))
+_TOUCH = (
+    update(intents)
+    .where(intents.c.id == bindparam("intent"), intents.c.state.in_(sorted(OPEN_STATES)))
+    .values(look_at=bindparam("at"))
+)
 
 
 def open_intents(
     conn: Connection, *, stores: Collection[str] | None = None, process_ids: Collection[str] | None = None
 ) -> list[OpenIntent]:
     """All intents whose outcome is to come, of these stores and returns (None: of all), oldest first."""
-    raise NotImplementedError
+    query = _OPEN if stores is None else _OPEN.where(intents.c.store.in_(sorted(stores)))
+    if process_ids is None:
+        return [_open(row) for row in conn.execute(query)]
+    pieces = chunks(process_ids)
+    rows = [row for ids in pieces for row in conn.execute(query.where(intents.c.process_id.in_(ids)))]
+    return [_open(row) for row in sorted(rows, key=lambda row: row.seq)]
+
+
+def _open(row: Row[Any]) -> OpenIntent:
+    return OpenIntent(
+        intent=intent_of(row),
+        process_id=row.process_id,
+        store=row.store,
+        snapshot=row.snapshot,
+        token=row.token,
+        sent_at=row.sent_at,
+        deadline=row.deadline,
+        settle_at=row.settle_at or row.lease_until,
+        lease_until=row.lease_until,
+        hold_id=row.hold_id or "",
+    )
 
 
 def expire(conn: Connection, *, now: datetime, actor: Actor, stores: Collection[str] | None = None) -> Expired:
-    """`sent` past its deadline becomes `unknown`, whoever owns it; `intended` past its lease is withdrawn, its token void."""
-    raise NotImplementedError
+    """`sent` past its deadline becomes `unknown`, whoever owns it; `intended` past its lease is withdrawn.
+
+    The withdrawn one gets a new token, so that its former owner cannot send it any more. Neither counts towards a
+    pause: that nobody recorded an answer is no sign that REVER gave none.
+    """
+    here = [] if stores is None else [intents.c.store.in_(sorted(stores))]
+    late = (intents.c.state == IntentState.SENT, intents.c.deadline < now, *here)
+    over = (intents.c.state == IntentState.INTENDED, intents.c.lease_until < now, *here)
+    _lock_in_order(conn, or_(and_(*late), and_(*over)))
+    why = {"why": "no outcome was recorded before its deadline"}
+    unknown = conn.execute(
+        update(intents)
+        .where(*late)
+        .values(state=IntentState.UNKNOWN, look_at=intents.c.settle_at, evidence=why)
+        .returning(intents)
+    ).all()
+    gone = {"why": "its lease was over before it was sent"}
+    withdrawn = conn.execute(
+        update(intents)
+        .where(*over)
+        .values(state=IntentState.WITHDRAWN, token=new_token(), look_at=None, closed_at=now, evidence=gone)
+        .returning(intents)
+    ).all()
+    if unknown:
+        pausing.end_trial(conn, [row.id for row in unknown])
+    if withdrawn:
+        free(conn, withdrawn)
+    append(
+        conn,
+        [intent_trail(row, "unknown", why, now, actor) for row in unknown]
+        + [intent_trail(row, "withdrawn", gone, now, actor) for row in withdrawn],
+    )
+    return Expired(tuple(row.id for row in unknown), tuple(row.id for row in withdrawn))
+
+
+def _lock_in_order(conn: Connection, where: Any) -> None:
+    """Two runs that expire the same rows wait for each other instead of deadlocking (PostgreSQL)."""
+    conn.execute(select(intents.c.id).where(where).order_by(intents.c.seq).with_for_update()).all()
 
 
 def settle_done(
     conn: Connection, intent_id: str, *, evidence: Mapping[str, Any], now: datetime, actor: Actor
 ) -> Recorded:
-    """Seen at REVER: `unknown` or `sent` becomes `done` by evidence, and its hold closes."""
-    raise NotImplementedError
+    """Seen at REVER: `unknown` or `sent` becomes `done` by evidence, and its hold closes.
+
+    Also a person's retry that has not been sent. KNOWN where it was done already.
+    """
+    said = {**evidence, "by": "evidence at REVER"}
+    row = conn.execute(_SETTLE, {"intent": intent_id, "at": now, "said": said}).first()
+    if row is None:
+        now_is = lock_intent(conn, intent_id)
+        done = now_is is not None and now_is.state == IntentState.DONE
+        return Recorded.KNOWN if done else Recorded.NOT_MINE
+    pausing.end_trial(conn, [row.id])
+    close_hold(conn, row, "it was seen at REVER", now, actor)
+    tell(conn, row, "done", said, now, actor)
+    return Recorded.TAKEN
 
 
 def settle_hold(
     conn: Connection, intent_id: str, *, why: str, evidence: Mapping[str, Any], now: datetime, actor: Actor
 ) -> str:
-    """Ask a person about an unknown outcome; it stays unknown. Answers the hold's id, empty where nothing is unknown."""
-    raise NotImplementedError
+    """Ask a person about an unknown outcome; it stays unknown. Answers the hold's id, empty where none is unknown."""
+    process_id = conn.execute(_PROCESS, {"intent": intent_id}).scalar()
+    if process_id is None:
+        return ""
+    lock_rows(conn, [process_id])
+    found = lock_intent(conn, intent_id)
+    if found is None or found.state != IntentState.UNKNOWN:
+        return ""
+    return hold_intent(
+        conn,
+        found,
+        kind=HoldKind.UNKNOWN_OUTCOME,
+        rule=UNKNOWN_OUTCOME,
+        why=why,
+        evidence=evidence,
+        now=now,
+        actor=actor,
+    )
 
 
 def touch(conn: Connection, intent_id: str, look_at: datetime) -> None:
     """When an open intent is looked at next."""
-    raise NotImplementedError
+    conn.execute(_TOUCH, {"intent": intent_id, "at": look_at})

@@ -1,0 +1,66 @@
+"""A database's errors in one sentence: which ledger, what is wrong, how to mend it. Never a password, never values."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.where import Where
+
+_SQLITE = (
+    ("unable to open database file", "its file cannot be opened; check that the folder exists and may be written"),
+    ("readonly database", "its file may not be written; check the permissions of the file and its folder"),
+    ("database is locked", "another program has locked it for more than 30 s; end that program, then run again"),
+    ("disk is full", "the disk is full; make room, then run again"),
+    ("disk i/o error", "its disk reports an error; check the disk, then run again"),
+    ("not a database", "the file is not a SQLite database; point REVER_LEDGER_URL to the ledger or to a new file"),
+    ("malformed", "the file is damaged; restore it from a backup before anything is sent"),
+)
+_POSTGRES = (
+    ("password authentication failed", "the server refuses the user or password; correct them in REVER_LEDGER_URL"),
+    ("no password supplied", "the server asks for a password; state it in REVER_LEDGER_URL"),
+    ("does not exist", "the server has no such database, user or table; create it, or correct REVER_LEDGER_URL"),
+    ("permission denied", "its user may not do this; grant it the rights to create and change tables"),
+    ("read-only transaction", "the server takes no writes; point REVER_LEDGER_URL to the primary server"),
+    ("lock timeout", "somebody has locked a row of it for more than 30 s; end that program, then run again"),
+    ("no space left", "the server's disk is full; make room, then run again"),
+    ("too many", "the server has no connection free; raise its limit or run fewer workers"),
+)
+_UNREACHABLE = "the server cannot be reached; check that it runs and that REVER_LEDGER_URL names its host and port"
+_TRY_AGAIN = ("database is locked", "deadlock detected", "could not serialize", "lock timeout")
+
+
+def sentence(error: Exception, where: Where) -> LedgerError:
+    """The error that a caller gets to see."""
+    if isinstance(error, PoolTimeout):
+        return LedgerError(f"the ledger {where} cannot be used: all connections to it are busy")
+    said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+    for words, mend in _SQLITE if where.path is not None else _POSTGRES:
+        if words in said.lower():
+            return LedgerError(f"the ledger {where} cannot be used: {mend}")
+    if where.path is None and isinstance(error, DBAPIError) and _lost(said, error):
+        return LedgerError(f"the ledger {where} cannot be used: {_UNREACHABLE}")
+    # Only the first line: PostgreSQL puts values of the row into the next ones.
+    return LedgerError(f"the ledger {where} failed: {said.splitlines()[0] if said else type(error).__name__}")
+
+
+def _lost(said: str, error: DBAPIError) -> bool:
+    return error.connection_invalidated or "connection" in said.lower() or "resolve" in said.lower()
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is simply done again: nothing of it has happened."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return any(words in str(error.orig).lower() for words in _TRY_AGAIN)
+
+
+@contextmanager
+def told(where: Where) -> Iterator[None]:
+    """Turn what SQLAlchemy and its drivers raise into `LedgerError`."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise sentence(error, where) from None

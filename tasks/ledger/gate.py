@@ -1,0 +1,62 @@
+"""What may stop all effects, or those of one store: the stop switch, and the pause after unknown outcomes in a row."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from tasks.ledger.schema import ledger, pauses
+from tasks.ledger.types import Sending, SendVerdict
+
+_SWITCH = select(ledger).with_for_update(read=True)
+_PAUSES = select(pauses).where(pauses.c.store.in_(bindparam("stores", expanding=True)))
+_TRY = (
+    update(pauses)
+    .where(pauses.c.store == bindparam("s"), pauses.c.trial_intent == "", pauses.c.paused_until <= bindparam("t"))
+    .values(trial_intent=bindparam("trial"))
+    .returning(pauses.c.store)
+)
+
+TRIAL = timedelta(minutes=1)
+"""For how long others are told to wait while one effect tries whether a store answers again."""
+
+GO = SendVerdict(Sending.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How switch and pauses stand, read in the transaction that acts on it. On PostgreSQL a switch waits for it."""
+
+    ledger: Row[Any]
+    pauses: Mapping[str, Row[Any]]
+
+    @classmethod
+    def read(cls, conn: Connection, stores: Collection[str]) -> "Gate":
+        """Read them for these stores, and lock the switch against being thrown meanwhile."""
+        switch = conn.execute(_SWITCH).one()
+        return cls(switch, {row.store: row for row in conn.execute(_PAUSES, {"stores": sorted(set(stores))})})
+
+    def verdict(self, store: str, now: datetime) -> SendVerdict:
+        """Whether an effect at this store may be sent; SENT says yes, for a trial too."""
+        if self.ledger.stopped:
+            return SendVerdict(
+                Sending.STOPPED, f"all effects are stopped by {self.ledger.stopped_by}: {self.ledger.stopped_why}"
+            )
+        pause = self.pauses.get(store)
+        if pause is None or pause.paused_until is None:
+            return GO
+        many = f"{pause.unknown_in_a_row} effects in a row had an unknown outcome"
+        if now < pause.paused_until:
+            return SendVerdict(Sending.PAUSED, f"the store is paused: {many}", pause.paused_until)
+        if pause.trial_intent:
+            return SendVerdict(Sending.PAUSED, f"one effect tries whether the store answers again: {many}", now + TRIAL)
+        return GO
+
+    def takes_trial(self, conn: Connection, store: str, intent_id: str, now: datetime) -> bool:
+        """Whether this effect may go: true where there is no pause, or where it becomes the one trial after it."""
+        pause = self.pauses.get(store)
+        if pause is None or pause.paused_until is None:
+            return True
+        return conn.execute(_TRY, {"s": store, "t": now, "trial": intent_id}).first() is not None

@@ -1,0 +1,69 @@
+"""Bring a ledger to the newest revision, once, however many processes open it at the same time."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.schema import REVISION, VERSION_TABLE
+from tasks.ledger.where import Where
+
+_ONE_AT_A_TIME = 7_203_665_001
+"""The key of PostgreSQL's advisory lock around a migration; any number that nobody else uses."""
+
+
+def revision(conn: Connection) -> str:
+    """The revision of the ledger, empty where there is none yet."""
+    if not inspect(conn).has_table(VERSION_TABLE):
+        return ""
+    return str(conn.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() or "")  # noqa: S608 - our own name
+
+
+def migrate(conn: Connection, where: Where) -> None:
+    """Migrate in the caller's write transaction. Raises `LedgerError` for a ledger newer than this program.
+
+    On SQLite that transaction is `BEGIN IMMEDIATE` and so the only one; on PostgreSQL an advisory lock makes it so.
+    """
+    if revision(conn) == REVISION:
+        return
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+    found = revision(conn)
+    if found != REVISION:
+        _upgrade(conn, where, found)
+
+
+def check_revision(conn: Connection, where: Where) -> bool:
+    """For reading alone: whether there is a ledger at all. Raises `LedgerError` for an older or newer one."""
+    found = revision(conn)
+    if found and found != REVISION:
+        if found > REVISION:
+            raise _newer(where, found)
+        raise LedgerError(
+            f"the ledger {where} is of an older version ({found}); a run with mode=act brings it up to {REVISION}"
+        )
+    if not found and inspect(conn).get_table_names() and where.path is not None:
+        raise LedgerError(f"the file of {where} holds something else, not a ledger; point REVER_LEDGER_URL elsewhere")
+    return bool(found)
+
+
+def _upgrade(conn: Connection, where: Where, found: str) -> None:
+    # Alembic takes a tenth of a second to import, and nearly every start finds nothing to do.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise _newer(where, found)
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
+
+
+def _newer(where: Where, found: str) -> LedgerError:
+    return LedgerError(
+        f"the ledger {where} was made by a newer version of rever-returns (its revision is {found}, this one knows"
+        f" {REVISION}); upgrade rever-returns"
+    )

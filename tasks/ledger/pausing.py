@@ -1,0 +1,56 @@
+"""The pause of a store: five unknown outcomes in a row, one minute, doubling to thirty, then one trial."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from tasks.ledger.schema import pauses
+
+IN_A_ROW = 5
+FIRST_MINUTES = 1
+MOST_MINUTES = 30
+
+_PAUSE = select(pauses).where(pauses.c.store == bindparam("s")).with_for_update()
+_SET = (
+    update(pauses)
+    .where(pauses.c.store == bindparam("s"))
+    .values(
+        unknown_in_a_row=bindparam("many"),
+        paused_until=bindparam("until"),
+        pause_minutes=bindparam("minutes"),
+        trial_intent=bindparam("trial"),
+    )
+)
+_RESET = (
+    update(pauses)
+    .where(pauses.c.store == bindparam("s"), or_(pauses.c.unknown_in_a_row > 0, pauses.c.paused_until.is_not(None)))
+    .values(unknown_in_a_row=0, paused_until=None, pause_minutes=0, trial_intent="")
+)
+_END_TRIAL = update(pauses).where(pauses.c.trial_intent.in_(bindparam("ids", expanding=True))).values(trial_intent="")
+
+
+def answered(conn: Connection, store: str) -> None:
+    """The store answered: nothing is in a row any more, and a pause is over."""
+    conn.execute(_RESET, {"s": store})
+
+
+def end_trial(conn: Connection, intent_ids: list[str]) -> None:
+    """These effects tell nothing about the store any more; where one was the trial, the next effect is."""
+    conn.execute(_END_TRIAL, {"ids": intent_ids})
+
+
+def not_answered(conn: Connection, store: str, intent_id: str, now: datetime) -> None:
+    """An outcome is unknown. Those in the air when a pause began do not lengthen it; a failed trial doubles it."""
+    build = pg_insert(pauses) if conn.dialect.name == "postgresql" else sqlite_insert(pauses)
+    conn.execute(build.values(store=store).on_conflict_do_nothing())
+    row = conn.execute(_PAUSE, {"s": store}).one()
+    many, until, minutes, trial = row.unknown_in_a_row + 1, row.paused_until, row.pause_minutes, row.trial_intent
+    if trial == intent_id:
+        minutes, trial = min(2 * minutes, MOST_MINUTES), ""
+        until = now + timedelta(minutes=minutes)
+    elif until is None and many >= IN_A_ROW:
+        minutes = FIRST_MINUTES
+        until = now + timedelta(minutes=minutes)
+    conn.execute(_SET, {"s": store, "many": many, "until": until, "minutes": minutes, "trial": trial})

@@ -1,0 +1,93 @@
+"""Two ways to read: beside the writer of an open ledger, or only looking, without leaving a trace."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from tasks.ledger.engines import looking_engine, reading_engine
+from tasks.ledger.migrate import check_revision
+from tasks.ledger.schema import metadata
+from tasks.ledger.where import Where
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Runs reading operations, each on one consistent view."""
+
+    def run(self, op: Callable[[Connection], T]) -> T:
+        """Run one."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class Reading:
+    """Reads beside the writer, and waits for nobody."""
+
+    def __init__(self, where: Where) -> None:
+        self._engine = reading_engine(where)
+
+    def run(self, op: Callable[[Connection], T]) -> T:
+        """Run one operation on one consistent view."""
+        with self._engine.begin() as conn:
+            return op(conn)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._engine.dispose()
+
+
+class Looking:
+    """Reads what is there and makes nothing: a ledger that does not exist (yet) reads as an empty one."""
+
+    def __init__(self, where: Where) -> None:
+        self._where = where
+        self._engine = looking_engine(where)
+        self._nothing: Engine | None = None
+
+    def run(self, op: Callable[[Connection], T]) -> T:
+        """Run one operation; again, where somebody began to write while it looked at a ledger at rest."""
+        if not self._has_file():
+            return self._on_nothing(op)
+        at_rest = not self._in_use()
+        try:
+            answer = self._once(op)
+        except DBAPIError:
+            if not (at_rest and self._in_use()):
+                raise
+            return self._once(op)
+        return self._once(op) if at_rest and self._in_use() else answer
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._engine.dispose()
+        if self._nothing is not None:
+            self._nothing.dispose()
+
+    def _once(self, op: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as conn:
+            if check_revision(conn, self._where):
+                return op(conn)
+        return self._on_nothing(op)
+
+    def _has_file(self) -> bool:
+        path = self._where.path
+        return path is None or (path.exists() and path.stat().st_size > 0)
+
+    def _in_use(self) -> bool:
+        path = self._where.path
+        return path is not None and path.with_name(path.name + "-wal").exists()
+
+    def _on_nothing(self, op: Callable[[Connection], T]) -> T:
+        if self._nothing is None:
+            # Readers' threads share the one connection, so that all see the same (empty) tables.
+            self._nothing = create_engine(
+                "sqlite+pysqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+            )
+            metadata.create_all(self._nothing)
+        with self._nothing.connect() as conn:
+            return op(conn)

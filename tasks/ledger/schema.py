@@ -1,0 +1,229 @@
+"""The ledger's tables. `migrations/` makes them; a test holds the two together."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from tasks.ledger.columns import Money, UtcTime
+
+REVISION = "0001"
+"""The newest revision under `migrations/versions`."""
+
+VERSION_TABLE = "ledger_version"
+"""Where alembic keeps the revision; a name of our own, since other tools keep theirs in `alembic_version`."""
+
+metadata = MetaData()
+
+_TEXT: dict[str, Any] = {"nullable": False, "server_default": ""}
+_COUNT: dict[str, Any] = {"nullable": False, "server_default": "0"}
+_NO: dict[str, Any] = {"nullable": False, "server_default": text("false")}
+_serial = BigInteger().with_variant(Integer, "sqlite")
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("shopper_key", LargeBinary, nullable=False),
+    Column("stopped", Boolean, **_NO),
+    Column("stopped_since", UtcTime),
+    Column("stopped_by", Text, **_TEXT),
+    Column("stopped_why", Text, **_TEXT),
+    CheckConstraint("id = 1", name="ledger_has_one_row"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("process_id", Text, primary_key=True),
+    Column("store", Text, nullable=False),
+    Column("order_name", Text, **_TEXT),
+    Column("decision", Text, **_TEXT),
+    Column("rule", Text, **_TEXT),
+    Column("why", Text, **_TEXT),
+    Column("looked_at", UtcTime),
+    Column("next_look_at", UtcTime),
+    Column("final", Boolean, **_NO),
+    Column("costs", Money),
+    Index("records_unfinished", "store", sqlite_where=text("NOT final"), postgresql_where=text("NOT final")),
+)
+
+lines = Table(
+    "lines",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("line_id", Text, nullable=False),
+    Column("total", Money, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("currency", Text, nullable=False),
+    PrimaryKeyConstraint("process_id", "line_id"),
+)
+
+_OPEN = "state IN ('intended', 'sent', 'unknown')"
+_OPEN_MONEY = text(f"kind <> 'label' AND {_OPEN}")
+_OPEN_LABEL = text(f"kind = 'label' AND {_OPEN}")
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("seq", _serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("process_id", Text, ForeignKey("records.process_id"), nullable=False),
+    Column("store", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("method", Text, **_TEXT),
+    Column("currency", Text, **_TEXT),
+    Column("amount", Money, nullable=False),
+    Column("gross", Money, nullable=False),
+    Column("generation", Integer, **_COUNT),
+    Column("items", JSON, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("sent_by", Text, **_TEXT),
+    Column("lease_until", UtcTime, nullable=False),
+    Column("attempt", Integer, **_COUNT),
+    Column("snapshot", JSON, nullable=False),
+    Column("sent_at", UtcTime),
+    Column("deadline", UtcTime),
+    Column("settle_at", UtcTime),
+    Column("look_at", UtcTime),
+    Column("rule", Text, **_TEXT),
+    Column("why", Text, **_TEXT),
+    Column("evidence", JSON, nullable=False),
+    Column("error_code", Text, **_TEXT),
+    Column("adopted", Boolean, **_NO),
+    Column("nothing_sent", Boolean, **_NO),
+    Column("counted", Boolean, **_NO),
+    Column("day", Date, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    Index("intents_of_process", "process_id"),
+    Index("intents_closed", "closed_at"),
+    Index("intents_one_open_money", "process_id", unique=True, sqlite_where=_OPEN_MONEY, postgresql_where=_OPEN_MONEY),
+    Index("intents_one_open_label", "process_id", unique=True, sqlite_where=_OPEN_LABEL, postgresql_where=_OPEN_LABEL),
+    Index("intents_open", "state", "store", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("space", Text, nullable=False),
+    Column("line_id", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("intent_id", Text, nullable=False),
+    PrimaryKeyConstraint("process_id", "space", "line_id", "n"),
+    CheckConstraint("n >= 1", name="units_are_counted_from_one"),
+)
+
+_HELD = text("state = 'open'")
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("seq", _serial, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("process_id", Text, ForeignKey("records.process_id"), nullable=False),
+    Column("store", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("amount", Money),
+    Column("currency", Text, **_TEXT),
+    Column("items", JSON, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("label", Boolean, **_NO),
+    Column("intent_id", Text, **_TEXT),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("since", UtcTime, nullable=False),
+    Column("answer", Text, **_TEXT),
+    Column("answered_by", Text, **_TEXT),
+    Column("answered_at", UtcTime),
+    Column("closed_why", Text, **_TEXT),
+    Index("holds_of_process", "process_id"),
+    Index("holds_one_open", "process_id", "rule", "label", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
+)
+
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("seq", _serial, primary_key=True, autoincrement=True),
+    Column("process_id", Text, ForeignKey("records.process_id"), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("amount", Money),
+    Column("currency", Text, **_TEXT),
+    Column("items", JSON, nullable=False),
+    Column("label", Boolean, **_NO),
+    Column("hold_id", Text, nullable=False),
+    Column("used_by", Text, **_TEXT),
+    Index("waivers_of_process", "process_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _serial, primary_key=True, autoincrement=True),
+    Column("process_id", Text, **_TEXT),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("rule", Text, **_TEXT),
+    Column("evidence", JSON, nullable=False),
+    Column("amount", Money),
+    Column("currency", Text, **_TEXT),
+    Column("intent_id", Text, **_TEXT),
+    Column("hold_id", Text, **_TEXT),
+    Column("flow_run_id", Text, **_TEXT),
+    Index("audit_of_process", "process_id"),
+)
+
+store_days = Table(
+    "store_days",
+    metadata,
+    Column("store", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount_e4", BigInteger, **_COUNT),
+    PrimaryKeyConstraint("store", "day", "currency"),
+)
+
+shoppers = Table("shoppers", metadata, Column("hash", Text, primary_key=True), Column("locks", BigInteger, **_COUNT))
+
+shopper_refunds = Table(
+    "shopper_refunds",
+    metadata,
+    Column("intent_id", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("shopper_refunds_in_window", "hash", "at"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("unknown_in_a_row", Integer, **_COUNT),
+    Column("paused_until", UtcTime),
+    Column("pause_minutes", Integer, **_COUNT),
+    Column("trial_intent", Text, **_TEXT),
+)
