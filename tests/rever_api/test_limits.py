@@ -105,7 +105,7 @@ async def test_a_cancelled_wait_loses_no_place() -> None:
             waiting[0].cancel()
             waiting[1].cancel()
         waiting[2].cancel()  # may have been given its place just now
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.wait(waiting, timeout=1)
     async with asyncio.timeout(1):
         await wait()
 

@@ -120,12 +120,12 @@ def test_every_entry_that_stays_comes_exactly_once(
 def test_a_page_that_hides_an_entry_is_noticed_by_the_number_of_matches() -> None:
     walk, found, first = Walk(SearchQuery(limit=3)), [], True
     while (query := walk.query) is not None:
-        page = served([1, 2, 3, 4], query, told=True)
+        page = served([1, 2, 3, 4, 5], query, told=True)
         if first:
-            page = page.model_copy(update={"processes": (page.processes[0], page.processes[2])})
+            page = page.model_copy(update={"processes": (entry(1), entry(3), entry(4))})
         first = False
         found += [new.rever_process_id for new in walk.take(page) if isinstance(new, ReturnProcess)]
-    assert sorted(found) == ["1", "2", "3", "4"]
+    assert sorted(found) == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.parametrize("rowcount", [500, None])

@@ -42,6 +42,7 @@ def test_the_key_is_in_no_error(call: Caller, told: ToldServer, play: Any, caplo
     told.tell(play)
     with pytest.raises(ReverError) as raised:
         call("issue_refund", PROCESS_ID, REFUND)
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
     assert KEY.lower() not in everything(raised.value).lower()
     assert KEY.lower() not in caplog.text.lower() or "301" in str(
         raised.value
