@@ -1,0 +1,187 @@
+"""When a label is due, by which carrier, and what stops it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from rever_api.models import Carrier, Warehouse
+from tasks.policy.decide import decide
+from tasks.policy.decision import Compensate, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.label import decide_label, incomplete_label, warehouse_for
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
+from tests.tasks.policy.factories import NOW, approved, hold, intent, line, process, record, refund, rules, terms
+
+LABEL = IntentKind.LABEL
+FRESH: dict[str, Any] = {"return_status": "STARTED", "logistics": ()}
+
+
+@pytest.mark.parametrize("method", ["HOME_PICK_UP", "DROP_OFF_POINT", "DELIVERY_PICKUP"])
+@pytest.mark.parametrize("return_status", ["STARTED", ""])
+def test_a_label_is_due(method: str, return_status: str) -> None:
+    it = process(method=method, **{**FRESH, "return_status": return_status})
+    decision = decide_label(it, rules(), record(), NOW)
+    assert isinstance(decision, MakeLabel)
+    assert (decision.generation, decision.provider, decision.carrier) == (1, "SENDCLOUD", "DHL")
+    assert decision.return_method == method
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"method": "IN_STORE"},
+        {"method": "NO_RETURN_METHOD"},
+        {"method": ""},
+        {"return_status": "COLLECTED"},
+        {"return_status": "SOMETHING_NEW"},
+        {"status": "CANCELED"},
+        {"status": "COMPLETED"},
+        {"return_line_items": (line(reason="NOT_RECEIVED"),)},
+        {"reviews": approved()},
+        {"logistics": ["CREATED"]},
+        {"logistics": ["CANCELED", "CREATED"]},
+        {"logistics": ["A_NEW_STATUS"]},
+    ],
+)
+def test_no_label_is_due(changed: dict[str, Any]) -> None:
+    assert isinstance(decide_label(process(**{**FRESH, **changed}), rules(), record(), NOW), Nothing)
+
+
+def test_one_line_that_was_received_needs_a_label() -> None:
+    it = process(line(reason="NOT_RECEIVED"), line("retl_2"), **FRESH)
+    assert isinstance(decide_label(it, rules(), record(), NOW), MakeLabel)
+
+
+@pytest.mark.parametrize("status", ["NO_SHIPPING_STATUS", ""])
+def test_a_label_that_rever_is_making_is_waited_for(status: str) -> None:
+    decision = decide_label(process(**{**FRESH, "logistics": [status]}), rules(), record(), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.rule == "label_pending"
+
+
+def test_a_cancelled_label_is_followed_by_the_next() -> None:
+    done = record(intent(LABEL, generation=1))
+    decision = decide_label(process(**{**FRESH, "logistics": ["CANCELED"]}), rules(), done, NOW)
+    assert isinstance(decision, MakeLabel)
+    assert decision.generation == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({"logistics": ["ERROR"]}, "label_error"),
+        ({"logistics": None}, "incomplete_read"),
+        ({"method": "BY_PIGEON"}, "unknown_return_method"),
+    ],
+)
+def test_what_holds_a_label(changed: dict[str, Any], rule: str) -> None:
+    decision = decide_label(process(**{**FRESH, **changed}), rules(), record(), NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.kind, decision.label) == (rule, HoldKind.LABEL, True)
+
+
+def test_parcels_not_told_are_none_where_an_account_leaves_them_out() -> None:
+    it = process(**{**FRESH, "logistics": None})
+    assert incomplete_label(it, rules()) == ("logistics",)
+    assert incomplete_label(it, rules(omits=True)) == ()
+    assert isinstance(decide_label(it, rules(omits=True), record(), NOW), MakeLabel)
+
+
+@pytest.mark.parametrize("state", [IntentState.INTENDED, IntentState.SENT, IntentState.UNKNOWN])
+def test_an_open_label_is_not_asked_for_again(state: IntentState) -> None:
+    decision = decide_label(process(**FRESH), rules(), record(intent(LABEL, state, generation=1)), NOW)
+    assert isinstance(decision, Wait)
+    assert (decision.rule, decision.until) == ("label_open", NOW + timedelta(minutes=5))
+
+
+def test_a_label_we_made_and_rever_does_not_show() -> None:
+    made = record(intent(LABEL, generation=1, sent_at=NOW))
+    first = decide_label(process(**FRESH), rules(), made, NOW)
+    assert isinstance(first, Wait)
+    assert first.until == NOW + timedelta(minutes=15)
+    assert decide_label(process(**FRESH), rules(), made, NOW + timedelta(minutes=15)).rule == "label_not_shown"
+    by_hand = record(intent(LABEL, IntentState.DONE_BY_HAND, generation=1))
+    assert isinstance(decide_label(process(**FRESH), rules(), by_hand, NOW), Nothing)
+
+
+def test_a_refused_label_is_made_by_a_person() -> None:
+    ops = record(intent(LABEL, IntentState.REFUSED, generation=1, error_code="12"))
+    decision = decide_label(process(**FRESH), rules(), ops, NOW)
+    assert isinstance(decision, Hold)
+    assert decision.rule == "label_refused"
+    assert "by hand" in decision.why
+    waived = record(*ops.intents, waivers=(Waiver("label_refused"),))
+    assert isinstance(decide_label(process(**FRESH), rules(), waived, NOW), MakeLabel)
+
+
+def test_an_unanswered_hold_of_the_label_stays() -> None:
+    decision = decide_label(process(**FRESH), rules(), record(holds=(hold("no_carrier", label=True),)), NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.label) == ("no_carrier", True)
+
+
+@pytest.mark.parametrize(
+    ("country", "method", "preferred", "chosen"),
+    [
+        ("ES", "DROP_OFF_POINT", (), "Correos"),
+        ("es", "DROP_OFF_POINT", (), "Correos"),
+        ("ES", "DROP_OFF_POINT", ("X/UPS", "X/DHL"), "UPS"),
+        ("ES", "DROP_OFF_POINT", ("X/Seur",), "Correos"),
+        ("ES", "HOME_PICK_UP", (), "UPS"),
+        ("FR", "DROP_OFF_POINT", (), "UPS"),
+        ("FR", "DELIVERY_PICKUP", (), None),
+        ("", "HOME_PICK_UP", (), "UPS"),
+    ],
+)
+def test_the_carrier_fits_country_and_method(
+    country: str, method: str, preferred: tuple[str, ...], chosen: str | None
+) -> None:
+    store = rules(
+        label_carriers=preferred,
+        carriers=(
+            Carrier(provider="", carrier="Nobody"),
+            Carrier(provider="X", carrier="Correos", countries=("ES",), return_methods=("DROP_OFF_POINT",)),
+            Carrier(provider="X", carrier="UPS", return_methods=("DROP_OFF_POINT", "HOME_PICK_UP")),
+        ),
+    )
+    decision = decide_label(process(country=country, method=method, **FRESH), store, record(), NOW)
+    if chosen is None:
+        assert isinstance(decision, Hold)
+        assert decision.rule == "no_carrier"
+        assert "DELIVERY_PICKUP in FR" in decision.why
+    else:
+        assert isinstance(decision, MakeLabel)
+        assert decision.carrier == chosen
+
+
+def test_money_comes_first_and_then_the_label() -> None:
+    assert isinstance(decide(process(**FRESH), rules(), record(), NOW), MakeLabel)
+    due = process(line(reason="NOT_RECEIVED"), line("retl_2"), **FRESH)
+    assert isinstance(decide(due, rules(), record(), NOW), Compensate)
+    paid = process(line(), refunds=[refund()], **FRESH)
+    first = record(intent(), lines={"retl_1": terms()})
+    assert isinstance(decide(paid, rules(timing="ON_START"), first, NOW), MakeLabel), "paid before the goods are sent"
+
+
+def test_a_label_that_cannot_be_made_holds_a_return_that_waits_for_it() -> None:
+    decision = decide(process(**FRESH), rules(carriers=()), record(), NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.label) == ("no_carrier", True)
+    held_money = decide(process(**FRESH), rules(carriers=()), record(holds=(hold(),)), NOW)
+    assert held_money.rule == "foreign_refund"
+
+
+@pytest.mark.parametrize(
+    ("houses", "chosen"),
+    [
+        ([("a", False, ["FR"]), ("b", True, []), ("c", False, ["es"])], "c"),
+        ([("a", False, ["FR"]), ("b", True, [])], "b"),
+        ([("a", False, ["FR"])], "a"),
+        ([("a", False, ["FR"]), ("b", False, [])], None),
+        ([], None),
+    ],
+)
+def test_the_warehouse(houses: list[tuple[str, bool, list[str]]], chosen: str | None) -> None:
+    known = [Warehouse(id=name, is_default=default, countries=tuple(serves)) for name, default, serves in houses]
+    found = warehouse_for(known, "ES")
+    assert (found.id if found else None) == chosen

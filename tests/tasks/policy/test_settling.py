@@ -1,0 +1,119 @@
+"""Whether what was sent is to be seen at REVER."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from rever_api.models import ReturnProcess
+from tasks.policy.decision import ExchangeDueItem
+from tasks.policy.record import Intent, IntentKind, IntentState
+from tasks.policy.settling import Held, NotYet, Seen, Verdict, judge, snapshot
+from tests.tasks.policy.factories import EXCHANGE, GIFT, NOW, ORIGINAL, intent, line, order, process, refund
+
+SETTLE_AT = NOW + timedelta(minutes=15)
+SENT = intent(state=IntentState.UNKNOWN, sent_at=NOW)
+
+
+def settle(
+    before: ReturnProcess, after: ReturnProcess, sent: Intent = SENT, late: bool = False, knew: int = 0, **more: Any
+) -> Verdict:
+    seen = snapshot(sent.kind, sent.method, sent.amount, sent.currency, before, **more)
+    kept = json.loads(json.dumps({**seen, "ledger_knew": knew}))
+    return judge(sent, kept, after, now=SETTLE_AT if late else NOW, settle_at=SETTLE_AT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "knew", "verdict"),
+    [
+        ([], [refund()], 0, Seen),
+        ([refund()], [refund(), refund()], 0, Seen),
+        ([refund()], [refund(), refund()], 1, Seen),
+        ([], [refund()], 1, NotYet),  # REVER shows late what the ledger knew already
+        ([refund()], [refund()], 0, NotYet),
+        ([], [], 0, NotYet),
+        ([], [refund(), refund()], 0, Held),
+        ([], [refund("9.00")], 0, Held),
+        ([], [refund(method=GIFT)], 0, Held),
+        ([], [refund(currency="SEK")], 0, Held),
+        ([], [refund(), refund("9.00")], 0, Held),
+        ([refund("9.00")], [refund("9.00"), refund()], 0, Seen),
+    ],
+)
+def test_a_refund(before: list[Any], after: list[Any], knew: int, verdict: type) -> None:
+    assert isinstance(settle(process(refunds=before), process(refunds=after), knew=knew), verdict)
+
+
+def test_what_is_not_seen_is_held_only_when_the_time_is_over() -> None:
+    early = settle(process(), process())
+    assert isinstance(early, NotYet)
+    assert early.look_at == SETTLE_AT
+    late = settle(process(), process(), late=True)
+    assert isinstance(late, Held)
+    assert "10.00 EUR" in late.why
+    assert "15 minutes" in late.why
+    assert isinstance(settle(process(), process(refunds=[refund()]), late=True), Seen)
+
+
+@pytest.mark.parametrize("left_out", [{"compensation": None}, {"compensation": {"exchange_order": None}}])
+def test_a_read_that_does_not_tell_is_not_held_early(left_out: dict[str, Any]) -> None:
+    assert isinstance(settle(process(), process(**left_out)), NotYet)
+    assert isinstance(settle(process(), process(**left_out), late=True), Held)
+
+
+SWAP = line(method=EXCHANGE, variant="v")
+SWAPPED = intent(IntentKind.EXCHANGE, IntentState.UNKNOWN, sent_at=NOW)
+WANTED = (ExchangeDueItem("retl_1", "v", "p-v", (1,)),)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "knew", "verdict"),
+    [
+        (None, order("v"), 0, Seen),
+        (None, None, 0, NotYet),
+        (None, order("w"), 0, Held),
+        (None, order("v", "w"), 0, Held),
+        (None, order("v", "v"), 0, Held),
+        (None, order(), 0, NotYet),
+        (order("v"), order("v"), 0, NotYet),
+        (None, order("v"), 1, NotYet),
+    ],
+)
+def test_an_exchange(before: Any, after: Any, knew: int, verdict: type) -> None:
+    first, then = process(SWAP, exchange=before), process(SWAP, exchange=after)
+    assert isinstance(settle(first, then, SWAPPED, knew=knew, exchange_items=WANTED), verdict)
+    assert isinstance(settle(first, then, SWAPPED, knew=knew), verdict), "the lines say what was wanted, too"
+
+
+def test_what_was_ordered_counts_not_what_the_shopper_wants_since() -> None:
+    since = process(line(method=EXCHANGE, variant="w"), exchange=order("v"))
+    assert isinstance(settle(process(SWAP), since, SWAPPED, exchange_items=WANTED), Seen)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "knew", "verdict"),
+    [
+        ([], ["CREATED"], 0, Seen),
+        ([], ["NO_SHIPPING_STATUS"], 0, Seen),
+        (["CANCELED"], ["CANCELED", "CREATED"], 1, Seen),
+        ([], [], 0, NotYet),
+        ([], ["CREATED"], 1, NotYet),
+        ([], ["CREATED", "CREATED"], 0, Held),
+        ([], None, 0, NotYet),
+    ],
+)
+def test_a_label(before: list[str], after: list[str] | None, knew: int, verdict: type) -> None:
+    sent = intent(IntentKind.LABEL, IntentState.UNKNOWN, generation=1 + len(before))
+    assert isinstance(settle(process(logistics=before), process(logistics=after), sent, knew=knew), verdict)
+
+
+def test_a_snapshot_holds_counts_and_variants_only() -> None:
+    it = process(SWAP, refunds=[refund(), refund("9.00")], logistics=["CREATED"])
+    assert snapshot(IntentKind.REFUND, ORIGINAL, Decimal("10.0"), "EUR", it) == {"same": 1, "refunds": 2}
+    assert snapshot(IntentKind.EXCHANGE, "", Decimal(0), "EUR", it, WANTED) == {
+        "exchange_order": False,
+        "variants": ["v"],
+    }
+    assert snapshot(IntentKind.LABEL, "", Decimal(0), "", it) == {"logistics": 1}
