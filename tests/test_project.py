@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from flows.catalog import FLOWS
 from tasks.settings.load import variables
 
@@ -79,6 +81,13 @@ def test_a_python_that_is_too_old_is_told_so(tmp_path: Path) -> None:
         assert done.returncode != 0
         assert said in done.stderr
         assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.prefect
+def test_all_tests_marked_prefect_go_to_one_worker(request: pytest.FixtureRequest) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@prefect")
+    assert request.node.get_closest_marker("xdist_group").args == ("prefect",)
 
 
 def test_the_command_is_installed() -> None:
