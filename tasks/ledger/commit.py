@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from tasks.ledger.errors import LedgerError
-from tasks.ledger.failures import passes, sentence
+from tasks.ledger.failures import FAILURES, passes, sentence
 from tasks.ledger.where import Where
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ class GroupCommit:
                 answer = self._together([waiting])[0]
             except _CommitFailed as error:
                 waiting.answer.set_exception(error.told)
-            except SQLAlchemyError as error:
+            except FAILURES as error:
                 if not last and (passes(error) or _lost(error)):
                     continue
                 waiting.answer.set_exception(sentence(error, self._where))
@@ -121,7 +121,7 @@ class GroupCommit:
             answers = [waiting.work(conn) for waiting in batch]
             try:
                 conn.commit()
-            except SQLAlchemyError as error:
+            except FAILURES as error:
                 if passes(error):
                     raise
                 raise _CommitFailed(sentence(error, self._where)) from None
@@ -136,6 +136,6 @@ class _CommitFailed(Exception):  # noqa: N818 - an event, and never seen outside
         self.told = told
 
 
-def _lost(error: SQLAlchemyError) -> bool:
+def _lost(error: Exception) -> bool:
     """Whether a connection that had been idle was dead: the next try gets a fresh one."""
     return isinstance(error, DBAPIError) and error.connection_invalidated

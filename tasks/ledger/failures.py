@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tasks.ledger.errors import LedgerError
@@ -30,6 +30,10 @@ _POSTGRES = (
 )
 _UNREACHABLE = "the server cannot be reached; check that it runs and that REVER_LEDGER_URL names its host and port"
 _TRY_AGAIN = ("database is locked", "deadlock detected", "could not serialize", "lock timeout")
+
+
+FAILURES = (DBAPIError, PoolTimeout)
+"""What a database, or the way to it, can raise."""
 
 
 def sentence(error: Exception, where: Where) -> LedgerError:
@@ -59,8 +63,8 @@ def passes(error: BaseException) -> bool:
 
 @contextmanager
 def told(where: Where) -> Iterator[None]:
-    """Turn what SQLAlchemy and its drivers raise into `LedgerError`."""
+    """Turn what a database raises into `LedgerError`. A wrong statement of our own stays what it is."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except FAILURES as error:
         raise sentence(error, where) from None

@@ -23,7 +23,7 @@ _ROW = select(intents).where(intents.c.id == bindparam("intent")).with_for_updat
 _HOLDS_OF = (
     update(holds)
     .where(holds.c.intent_id == bindparam("intent"), holds.c.state == "open", holds.c.rule == UNKNOWN_OUTCOME)
-    .values(state="closed", closed_why=bindparam("why"), answered_at=bindparam("at"), version=holds.c.version + 1)
+    .values(state="closed", closed_why=bindparam("because"), answered_at=bindparam("at"), version=holds.c.version + 1)
     .returning(holds.c.id)
 )
 
@@ -87,7 +87,7 @@ def intent_trail(
 
 def close_hold(conn: Connection, row: Row[Any], why: str, now: datetime, actor: Actor) -> None:
     """Close the question about an unknown outcome: it has answered itself."""
-    for (hold_id,) in conn.execute(_HOLDS_OF, {"intent": row.id, "why": why, "at": now}).all():
+    for (hold_id,) in conn.execute(_HOLDS_OF, {"intent": row.id, "because": why, "at": now}).all():
         tell(conn, row, "hold_closed", {"why": why}, now, actor, hold_id)
 
 
