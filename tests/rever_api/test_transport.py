@@ -65,7 +65,7 @@ def test_an_effect_without_a_whole_answer_is_unknown_and_sent_once(
 ) -> None:
     told.tell(play)
     with pytest.raises(OutcomeUnknown):
-        call(method, *arguments, timeout=0.1)
+        call(method, *arguments, timeout=0.25)
     assert len(told.heard) == 1
 
 
