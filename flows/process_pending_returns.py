@@ -24,6 +24,8 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
     report = Report(NAME, desk.mode, stores)
+    for store in stores:
+        await desk.rules(store)  # a store that REVER does not know stops the run before anything is done
     await settle(desk, stage, report, stores, parameters.process_ids or None)
     if parameters.process_ids:
         unknown = await _named(desk, parameters, stage, report)
@@ -37,7 +39,6 @@ async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Re
     unknown: list[Carried] = []
     left = parameters.max_returns
     for store in report.stores:
-        await desk.rules(store)
         pending = PendingReturns(desk, store, started_since=parameters.started_since, at_most=left)
         before = report.seen
         unknown += await batches_through(desk, stage, report, pending)
