@@ -1,0 +1,1 @@
+"""Tests of the flows against a sandbox over real HTTP."""

@@ -1,0 +1,89 @@
+"""A desk in front of a sandbox: its settings in the environment, its ledger in a folder of the test's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from flows.run import run_flow
+from rever_api.sandbox import RunningSandbox
+from tasks.desk import utc_now
+from tasks.ledger import Ledger, open_holds, open_intents, unfinished
+from tasks.report import Report
+
+
+@dataclass
+class Bench:
+    """A sandbox and a desk that works on it. `environment` is what a child process needs to do the same."""
+
+    sandbox: RunningSandbox
+    environment: dict[str, str]
+    ledger_file: Path
+
+    def run(self, flow: str, **values: str) -> Report:
+        """Run a flow in this process, without Prefect."""
+        return run_flow(flow, values, prefect=False)
+
+    def act(self, **values: str) -> Report:
+        """Run process-pending-returns for real."""
+        return self.run("process-pending-returns", mode="act", **values)
+
+    def ledger(self) -> Ledger:
+        """The desk's ledger, to look at."""
+        return Ledger.open(
+            self.environment["REVER_LEDGER_URL"],
+            account=self.environment["REVER_BASE_URL"],
+            clock=utc_now,
+            read_only=True,
+        )
+
+    def explained(self) -> set[str]:
+        """The returns that wait for a person, for an outcome, or for their next look."""
+        ledger = self.ledger()
+        try:
+            held = {hold.process_id for hold in ledger.read(open_holds)}
+            opened = {item.process_id for item in ledger.read(open_intents)}
+            waiting = {item.process_id for item in ledger.read(unfinished) if item.next_look_at}
+        finally:
+            ledger.close()
+        return held | opened | waiting
+
+    def paid(self) -> dict[str, Decimal]:
+        """What the sandbox's books say was paid through the API."""
+        return {currency: amount for currency, amount in self.sandbox.books.paid().items() if amount}
+
+
+Start = Callable[..., Bench]
+
+
+@pytest.fixture
+def start_bench(start_sandbox: Callable[..., RunningSandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Start a sandbox with these arguments of `running_sandbox`, and settings (`REVER_...`) beside the usual ones."""
+    monkeypatch.chdir(tmp_path)
+
+    def start(settings: dict[str, str] | None = None, **how: object) -> Bench:
+        sandbox = start_sandbox(**how)
+        ledger_file = tmp_path / "ledger.sqlite"
+        environment = {
+            "REVER_BASE_URL": sandbox.base_url,
+            "REVER_API_KEY": sandbox.api_key,
+            "REVER_STORES": ",".join(sandbox.stores),
+            "REVER_LEDGER_URL": f"sqlite:///{ledger_file}",
+            "REVER_TIMEOUT": "1",
+            "REVER_SETTLE_AFTER": "3",
+            "REVER_LEASE": "1",
+            **(settings or {}),
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return Bench(sandbox, environment, ledger_file)
+
+    return start
+
+
+@pytest.fixture
+def bench(start_bench: Start) -> Bench:
+    """A desk in front of the default sandbox: two shops, 60 returns, no faults."""
+    return start_bench()
