@@ -103,6 +103,14 @@ def test_what_a_person_paid_by_hand_does_not_hide_a_refund_of_more() -> None:
     assert decide(it, rules(), by_hand, NOW).rule == "foreign_refund"
 
 
+def test_a_refund_paid_by_hand_is_not_taken_for_the_next_unit() -> None:
+    it = process(line(quantity=2, total="20.00"), reviews=approved(units=2), refunds=[refund("10.00")])
+    by_hand = record(intent(state=IntentState.DONE_BY_HAND), lines={"retl_1": terms("20.00", 2)})
+    decision = decide(it, rules(), by_hand, NOW)
+    assert isinstance(decision, Compensate)
+    assert decision.refunds[0].items[0].units == (2,)
+
+
 def test_unstated_waits_and_names_the_setting() -> None:
     decision = decide(process(reviews=approved()), rules(RefundsBy.UNSTATED), record(), NOW)
     assert isinstance(decision, Wait)

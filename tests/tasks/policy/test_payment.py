@@ -141,6 +141,12 @@ def test_an_exchange_bears_no_costs() -> None:
     assert paid(decide(it, rules(), record(), NOW)) == [(ORIGINAL, "6.00")]
 
 
+def test_costs_are_still_to_be_taken_after_an_exchange() -> None:
+    it = process(SWAP, line("retl_2"), costs="4.00", reviews=[*approved(), *approved("retl_2")], exchange=order("v"))
+    swapped = record(intent(IntentKind.EXCHANGE), lines={"retl_1": terms()})
+    assert paid(decide(it, rules(), swapped, NOW)) == [(ORIGINAL, "6.00")]
+
+
 @pytest.mark.parametrize("wanted", [None, ""])
 def test_an_exchange_for_nothing_is_held(wanted: str | None) -> None:
     decision = decide(process(line(method=EXCHANGE, variant=wanted), reviews=approved()), rules(), record(), NOW)
