@@ -3,6 +3,31 @@
 It is made to develop and test against. It dedupes nothing by itself, as REVER is not known to.
 """
 
-from rever_api.sandbox.running import RunningSandbox, running_sandbox, serve
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault, parse_faults
+from rever_api.sandbox.running import (
+    DEFAULT_PORT,
+    DEFAULT_RETURNS,
+    DEFAULT_SEED,
+    RunningSandbox,
+    running_sandbox,
+    serve,
+)
+from rever_api.sandbox.state import Options
+from rever_api.sandbox.verdict import Audit, Due, Violation
 
-__all__ = ["RunningSandbox", "running_sandbox", "serve"]
+__all__ = [
+    "DEFAULT_PORT",
+    "DEFAULT_RETURNS",
+    "DEFAULT_SEED",
+    "Audit",
+    "Due",
+    "Fault",
+    "FaultPlan",
+    "NamedFault",
+    "Options",
+    "RunningSandbox",
+    "Violation",
+    "parse_faults",
+    "running_sandbox",
+    "serve",
+]

@@ -41,6 +41,11 @@ def test_sixty_returns_cover_every_scenario_and_return_method() -> None:
     assert {s.process.return_method for s in stored} == set(ReturnMethod)
 
 
+def test_each_return_has_its_scenarios_status() -> None:
+    for stored in seeded(7, 100).processes.values():
+        assert stored.process.rever_process_status == SCENARIOS[stored.scenario].status, stored.scenario
+
+
 def test_a_hundred_returns_cover_every_scenario_in_both_shops() -> None:
     stored = seeded(7, 100).processes.values()
     assert {(s.scenario, s.process.ecommerce_id) for s in stored} >= {
