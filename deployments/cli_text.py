@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tasks.ledger.types import History, HoldRow, IntentRow, PastHold
-from tasks.policy.record import IntentState
+from tasks.policy.record import IntentKind, IntentState
 
 _WORDS = {
     IntentState.INTENDED: "meant, not sent yet",
@@ -24,11 +24,12 @@ def told(known: History) -> list[str]:
     """A return's history in a few lines: decided, done, held, and what comes next."""
     record = known.record
     head = " ".join(filter(None, [record.process_id, record.order_name and f"order {record.order_name}", record.store]))
+    held = {past.hold.why for past in known.holds if past.state == "open"}
     looked = f", looked at {_time(record.looked_at)}" if record.looked_at else ""
     return [
         head,
         f"  decided: {record.decision or 'nothing yet'}{_rule(record.rule)}{looked}",
-        *([f"           {record.why}"] if record.why else []),
+        *([f"           {record.why}"] if record.why and record.why not in held else []),
         *(line for intent in known.intents for line in _intent(intent)),
         *(line for past in known.holds for line in _hold(past)),
         f"  next:    {_next(known)}",
@@ -77,7 +78,8 @@ def _intent(row: IntentRow) -> Iterator[str]:
     state = (
         "no call needed" if intent.nothing_sent else "found done at REVER" if intent.adopted else _WORDS[intent.state]
     )
-    what = " ".join(filter(None, [intent.kind.value, _money(intent.amount, intent.currency), intent.method.lower()]))
+    money = _money(intent.amount, intent.currency) if intent.kind is IntentKind.REFUND else ""
+    what = " ".join(filter(None, [intent.kind.value, money, intent.method.lower()]))
     attempts = f", attempt {row.attempt}" if row.attempt > 1 else ""
     yield f"  {what}: {state}{closed}{attempts}{_rule(row.rule)}"
     if intent.items:
