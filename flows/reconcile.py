@@ -21,7 +21,10 @@ class Parameters(StoresParameters):
     """Reconcile: settle unknown outcomes and compare our ledger with REVER."""
 
     hours: int = Field(
-        48, ge=1, le=24 * 366, description="Compare the returns on which something was done in the last hours."
+        24 * 14,
+        ge=1,
+        le=24 * 366,
+        description="Compare the returns that changed at REVER, or on which something was done, in the last hours.",
     )
 
 
@@ -33,7 +36,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     stores = desk.chosen(parameters.stores)
     report = Report(NAME, desk.mode, stores)
     await settle(desk, stage, report, stores)
-    ids = await to_compare(desk, stores, timedelta(hours=parameters.hours))
+    ids, report.failures = await to_compare(desk, stores, timedelta(hours=parameters.hours))
     compared = await stage("compare-with-rever", lambda: compare_returns(desk, ids), f"{len(ids)} returns")
     count_compared(report, compared)
     return report

@@ -11,7 +11,8 @@ from tasks.check_inspection import check_inspections
 from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import fetch_returns
-from tasks.ledger import done_between, load_records, unfinished
+from tasks.fetch_updated_returns import fetch_updated
+from tasks.ledger import done_between, final_returns, load_records, unfinished
 from tasks.policy.reading import refunds_shown
 from tasks.policy.record import IntentKind, IntentState, Record
 from tasks.report import Failure
@@ -30,12 +31,23 @@ class Compared:
     differing: list[str] = field(default_factory=list)
 
 
-async def to_compare(desk: Desk, stores: Sequence[str], window: timedelta) -> list[str]:
-    """The returns to read: all that are not at their end, and those on which something was done in the window."""
+async def to_compare(desk: Desk, stores: Sequence[str], window: timedelta) -> tuple[list[str], list[Failure]]:
+    """The returns to read, and the entries of REVER's list that could not be read.
+
+    All that are not at their end; those on which something was done in the window; and all that changed at REVER in
+    it and are not at their end in the ledger, which is how a return is found that no search for running ones shows.
+    """
     now = desk.clock()
     waiting = await desk.ledger.aread(unfinished, stores)
     done = await desk.ledger.aread(done_between, now - window, now + timedelta(seconds=1), stores)
-    return sorted({item.process_id for item in waiting} | {item.process_id for item in done})
+    changed: set[str] = set()
+    failures: list[Failure] = []
+    for store in stores:
+        found, unread = await fetch_updated(desk, store, now - window)
+        changed |= {pending.process_id for pending in found}
+        failures += unread
+    changed -= await desk.ledger.aread(final_returns, changed)
+    return sorted({item.process_id for item in (*waiting, *done)} | changed), failures
 
 
 async def compare_returns(desk: Desk, process_ids: Sequence[str]) -> Compared:

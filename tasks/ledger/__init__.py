@@ -10,7 +10,7 @@ from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
 from tasks.ledger.holds import open_holds
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
-from tasks.ledger.reading import done_between, history, unfinished
+from tasks.ledger.reading import done_between, final_returns, history, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
 from tasks.ledger.settling import expire, open_intents, settle_done, settle_hold, touch
@@ -67,6 +67,7 @@ __all__ = [
     "decide",
     "done_between",
     "expire",
+    "final_returns",
     "history",
     "load_records",
     "mark_sent",

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, select
 
 from tasks.ledger.holds import HOLDS, hold_row
+from tasks.ledger.records import chunks
 from tasks.ledger.rows import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, PastHold, RecordRow, Unfinished
@@ -44,6 +45,13 @@ def unfinished(conn: Connection, stores: Collection[str] | None = None) -> list[
         Unfinished(row.process_id, row.store, row.decision, row.rule, row.why, row.next_look_at, bool(row.held))
         for row in conn.execute(query)
     ]
+
+
+def final_returns(conn: Connection, process_ids: Collection[str]) -> set[str]:
+    """Those of these returns that are at their end: every unit has its outcome, and REVER showed the same."""
+    query = select(records.c.process_id).where(records.c.process_id.in_(bindparam("ids", expanding=True)))
+    ended = query.where(records.c.final)
+    return {row.process_id for ids in chunks(process_ids) for row in conn.execute(ended, {"ids": ids})}
 
 
 def done_between(

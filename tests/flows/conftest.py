@@ -10,7 +10,7 @@ import pytest
 from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now
-from tasks.ledger import Ledger, open_holds, open_intents, unfinished
+from tasks.ledger import HoldRow, Ledger, open_holds, open_intents, unfinished
 from tasks.report import Report
 
 
@@ -38,6 +38,14 @@ class Bench:
             clock=utc_now,
             read_only=True,
         )
+
+    def holds(self) -> list[HoldRow]:
+        """The open holds."""
+        ledger = self.ledger()
+        try:
+            return ledger.read(open_holds)
+        finally:
+            ledger.close()
 
     def explained(self) -> set[str]:
         """The returns that wait for a person, for an outcome, or for their next look."""
