@@ -1,6 +1,9 @@
 """One empty ledger per test, on SQLite and on PostgreSQL."""
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,10 +24,21 @@ BOTH = [
 ]
 
 
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a ledger's tables, made once, not bound to an account."""
+    path = tmp_path_factory.mktemp("ledger") / "empty.sqlite"
+    Ledger.open(f"sqlite:///{path}", account=ACCOUNT, clock=Clock()).close()
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("DELETE FROM ledger")
+    return path
+
+
 @pytest.fixture(params=BOTH)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty ledger that nobody has opened yet."""
     if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("sqlite_file"), tmp_path / "ledger.sqlite")
         return f"sqlite:///{tmp_path}/ledger.sqlite"
     return str(request.getfixturevalue("postgres_ledger_url"))
 

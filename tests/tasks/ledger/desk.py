@@ -44,6 +44,7 @@ from tasks.policy.record import HoldKind, Intent, IntentState, LineTerms, LineUn
 from tasks.policy.rules import Guards
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TODAY = NOON.date()
 LEASE = timedelta(seconds=60)
 FLOW = Actor("process-pending-returns", "run-1")
 CARD = "ORIGINAL_PAYMENT_METHOD"
@@ -124,7 +125,7 @@ def request(
     store: str = STORE,
     guards: Guards | None = None,
     email: str = "ann@example.test",
-    day: date = NOON.date(),
+    day: date = TODAY,
     now: datetime = NOON,
     lines: Mapping[str, LineTerms] = LINES,
 ) -> DecideRequest:
