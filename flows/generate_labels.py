@@ -6,6 +6,7 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
 from flows.stages import act, settle, settle_own
 from tasks.carry_out import Carried
+from tasks.check_inspection import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import PendingReturns, fetch_returns
@@ -51,8 +52,10 @@ async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Re
 
 
 async def _label(desk: Desk, stage: Stage, report: Report, batch: list[PendingReturn], label: str) -> list[Carried]:
-    decided, failed = await stage("decide-returns", lambda: decide_labels(desk, batch), label)
-    report.failures += failed
+    inspected, unread = await stage("check-inspections", lambda: check_inspections(desk, batch), label)
+    pending = [item.pending for item in inspected]
+    decided, failed = await stage("decide-returns", lambda: decide_labels(desk, pending), label)
+    report.failures += unread + failed
     count_decisions(report, decided)
     return [] if desk.mode is Mode.PLAN else await act(desk, stage, report, decided, label)
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters
 from flows.stages import settle, settle_own, take_through
-from tasks.desk import Desk
+from tasks.desk import Desk, DeskError
 from tasks.fetch_pending_returns import fetch_returns
 from tasks.report import Report
 from tasks.steps import Stage
@@ -21,12 +21,16 @@ class Parameters(FlowParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
-    """Settle what is open for this return, read it, and take it as far as it can go now."""
+    """Settle what is open for this return, read it, and take it as far as it can go now.
+
+    Raises `DeskError` where it cannot be read: this run is about nothing else.
+    """
     process_id = parameters.process_id
     report = Report(NAME, desk.mode, desk.stores)
     await settle(desk, stage, report, desk.stores, [process_id])
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, [process_id]), process_id)
-    report.failures += failures
+    if failures:
+        raise DeskError(f"{process_id}: {failures[0].why}")
     unknown = await take_through(desk, stage, report, found, process_id)
     await settle_own(desk, stage, report, desk.stores, unknown)
     return report

@@ -6,6 +6,7 @@ from rever_api.errors import ReverError, WrongSetup
 from tasks.desk import Desk
 from tasks.policy.decide import incomplete
 from tasks.policy.inspection import inspect
+from tasks.policy.label import incomplete_label
 from tasks.report import Failure
 from tasks.returns import InspectedReturn, PendingReturn
 from tasks.steps import each
@@ -14,11 +15,11 @@ from tasks.steps import each
 async def check_inspection(desk: Desk, pending: PendingReturn) -> InspectedReturn | Failure:
     """Read the reviews of one return.
 
-    A search page that left out what no payment can do without is no ground to pay, so the return is then read again
-    by id; what that read leaves out too, the rules hold.
+    A search page that left out what no payment, or no label, can do without is no ground to act, so the return is
+    then read again by id; what that read leaves out too, the rules hold.
     """
     rules = await desk.rules(pending.store)
-    if incomplete(pending.process, rules):
+    if incomplete(pending.process, rules) or incomplete_label(pending.process, rules):
         try:
             process = await desk.client.get_return_process(pending.process_id)
         except WrongSetup:

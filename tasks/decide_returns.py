@@ -1,7 +1,7 @@
 """Decide what is to be done about returns, and in `act` claim it: one transaction of the ledger for a whole batch."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
@@ -12,7 +12,7 @@ from tasks.ledger import Decided, DecideRequest, decide, load_records
 from tasks.policy import decide as money
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.label import decide_label
-from tasks.policy.record import LineTerms, Record
+from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
 from tasks.policy.rules import StoreRules
 from tasks.report import Failure, Mode
 from tasks.returns import PendingReturn
@@ -138,10 +138,35 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
     planned = []
     for pending in batch:
         rules = await desk.rules(pending.store)
-        decision = rule(pending.process, rules, records[pending.process_id], now)
+        decision = _planned(pending.process, rules, records[pending.process_id], now, rule)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     return planned
+
+
+def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, rule: Decide) -> Decision:
+    """The decision once refunds that come to nothing after costs are closed, as the ledger does it in `act`."""
+    decision = rule(process, rules, record, now)
+    while isinstance(decision, Compensate) and decision.refunds and not decision.refunds[0].amount:
+        record = _with_nothing_sent(record, decision, _terms(process))
+        decision = rule(process, rules, record, now)
+    return decision
+
+
+def _with_nothing_sent(record: Record, due: Compensate, terms: Mapping[str, LineTerms]) -> Record:
+    refund = due.refunds[0]
+    closed = Intent(
+        id=f"plan {len(record.intents)}",
+        kind=IntentKind.REFUND,
+        state=IntentState.DONE,
+        items=refund.items,
+        method=refund.method,
+        currency=refund.currency,
+        gross=refund.gross,
+        nothing_sent=True,
+    )
+    fixed = {item.line_id: terms[item.line_id] for item in refund.items if item.line_id not in record.lines}
+    return replace(record, intents=(*record.intents, closed), lines={**record.lines, **fixed}, costs=due.costs)
 
 
 async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: datetime) -> DecideRequest:
