@@ -1,0 +1,138 @@
+"""The guards: caps judged inside the claim, given back on refused and withdrawn, waived once by a person."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tasks.ledger import Answer, expire
+from tasks.ledger.schema import shopper_refunds, shoppers, store_days
+from tasks.policy.decision import Hold
+from tasks.policy.record import HoldKind, IntentState
+from tasks.policy.rules import Guards
+from tests.tasks.ledger.desk import FLOW, TODAY, LedgerDesk, pay, refund, request, units
+
+CAP_ONE = Guards(max_refund={"EUR": Decimal("9.99")})
+CAP_DAY = Guards(max_per_day={"EUR": Decimal("25.00")})
+CAP_SHOPPER = Guards(max_refunds_per_shopper=2, shopper_window_days=30)
+
+
+def rule_of(desk: LedgerDesk, process_id: str, **more: Any) -> str:
+    decided = desk.one(process_id, **more)
+    assert (decided.claim is None) == isinstance(decided.decision, Hold)
+    return decided.decision.rule
+
+
+def test_a_refund_above_the_cap_is_held_with_its_units(desk: LedgerDesk) -> None:
+    decided = desk.one(guards=CAP_ONE)
+    assert isinstance(decided.decision, Hold)
+    assert (decided.decision.kind, decided.decision.rule) == (HoldKind.GUARD, "guard:max_refund")
+    assert decided.new_hold
+    (hold,) = desk.holds()
+    assert (hold.amount, hold.currency, hold.evidence) == ("10.00", "EUR", {"cap": "9.99", "amount": "10.00"})
+    assert "unit (line l1: 1)" in hold.answers["drop"]
+    assert desk.record().intents == ()
+
+
+def test_a_cap_is_of_its_currency_only(desk: LedgerDesk) -> None:
+    assert desk.one(rule=pay(refund("10.00", currency="SEK")), guards=CAP_ONE).claim is not None
+
+
+def test_the_cap_of_a_day_counts_what_this_batch_claims(desk: LedgerDesk) -> None:
+    found = desk.decide(*(request(f"p{n}", guards=CAP_DAY) for n in range(4)))
+    assert [d.claim is not None for d in found] == [True, True, False, False]
+    assert rule_of(desk, "p9", guards=CAP_DAY) == "guard:max_per_day"
+    assert rule_of(desk, "p8", guards=CAP_DAY, store="other") == "refund_on_verified"
+    assert rule_of(desk, "p7", guards=CAP_DAY, day=TODAY + timedelta(days=1)) == "refund_on_verified"
+    assert desk.one("p6", pay(refund("5.00")), guards=CAP_DAY).claim is not None
+
+
+@pytest.mark.parametrize("end", ["refused", "withdraw", "expire"])
+def test_what_did_nothing_is_given_back(desk: LedgerDesk, end: str) -> None:
+    guards = CAP_DAY.model_copy(update={"max_refunds_per_shopper": 2})
+    first, second = desk.claim("p1", guards=guards), desk.claim("p2", guards=guards)
+    assert rule_of(desk, "p3", guards=guards) == "guard:max_per_day"
+    if end == "refused":
+        desk.send(first)
+        desk.refused(first)
+        desk.refused(first)
+    elif end == "withdraw":
+        desk.withdraw(first)
+        desk.withdraw(first)
+    else:
+        desk.send(second)
+        desk.clock.forward(seconds=61)
+        desk.ledger.write(expire, now=desk.clock(), actor=FLOW)
+    assert desk.one("p4", guards=guards).claim is not None
+    assert rule_of(desk, "p5", guards=guards) == "guard:max_per_day"
+
+
+def test_unknown_and_done_still_count(desk: LedgerDesk) -> None:
+    desk.unknown(desk.sent("p1", guards=CAP_DAY))
+    desk.done(desk.sent("p2", guards=CAP_DAY))
+    assert rule_of(desk, "p3", guards=CAP_DAY) == "guard:max_per_day"
+
+
+def test_a_shopper_is_counted_however_the_address_is_written(desk: LedgerDesk) -> None:
+    desk.claim("p1", guards=CAP_SHOPPER, email="Ann@Example.test ")
+    desk.claim("p2", guards=CAP_SHOPPER, email="ann@example.test", store="other")
+    assert rule_of(desk, "p3", guards=CAP_SHOPPER) == "guard:max_refunds_per_shopper"
+    assert desk.one("p4", guards=CAP_SHOPPER, email="bob@example.test").claim is not None
+    assert desk.one("p5", guards=CAP_SHOPPER, email="").claim is not None
+    desk.clock.forward(days=31)
+    assert desk.one("p6", guards=CAP_SHOPPER).claim is not None
+
+
+def test_no_address_is_kept(desk: LedgerDesk) -> None:
+    desk.claim("p1", guards=CAP_SHOPPER, email="ann@example.test")
+    hashes = desk.ledger.read(lambda conn: conn.execute(select(shoppers.c.hash)).scalars().all())
+    assert len(hashes) == 1
+    assert len(hashes[0]) == 64
+    everything = repr(desk.history()) + repr(request(email="ann@example.test"))
+    assert "ann@" not in everything
+
+
+def test_a_retry_waives_the_guard_for_this_amount_once(desk: LedgerDesk) -> None:
+    desk.one(guards=CAP_ONE)
+    desk.answer(Answer.RETRY)
+    claim = desk.claim(guards=CAP_ONE)
+    assert claim.intent.amount == Decimal("10.00")
+    assert desk.record().waivers[0].used_by == claim.intent.id
+    desk.send(claim)
+    desk.refused(claim)
+    assert rule_of(desk, "p1", guards=CAP_ONE) == "guard:max_refund"
+
+
+def test_a_waiver_does_not_cover_more(desk: LedgerDesk) -> None:
+    desk.one(guards=CAP_ONE)
+    desk.answer(Answer.RETRY)
+    assert rule_of(desk, "p1", guards=CAP_ONE, rule=pay(refund("10.01"))) == "guard:max_refund"
+    assert desk.record().waivers[0].used_by == ""
+
+
+def test_a_withdrawn_claim_gives_its_waiver_back(desk: LedgerDesk) -> None:
+    desk.one(guards=CAP_ONE)
+    desk.answer(Answer.RETRY)
+    desk.withdraw(desk.claim(guards=CAP_ONE))
+    assert desk.claim(guards=CAP_ONE).intent.state is IntentState.INTENDED
+
+
+def test_each_guard_is_waived_by_itself(desk: LedgerDesk) -> None:
+    both = Guards(max_refund={"EUR": Decimal(1)}, max_per_day={"EUR": Decimal(2)})
+    assert rule_of(desk, "p1", guards=both) == "guard:max_refund"
+    desk.answer(Answer.RETRY)
+    assert rule_of(desk, "p1", guards=both) == "guard:max_per_day"
+    desk.answer(Answer.RETRY)
+    claim = desk.claim("p1", guards=both)
+    assert {waiver.used_by for waiver in desk.record().waivers} == {claim.intent.id}
+
+
+def test_the_counters_are_exact(desk: LedgerDesk) -> None:
+    for number, amount in enumerate(("0.0001", "10.123", "7")):
+        desk.claim(f"p{number}", pay(refund(amount)))
+    desk.withdraw(desk.claim("p9", pay(refund("3.33", items=units(2)))))
+    found = desk.ledger.read(lambda conn: conn.execute(select(store_days.c.amount_e4)).scalar_one())
+    assert found == 171_231
+    assert desk.ledger.read(lambda conn: len(conn.execute(select(shopper_refunds)).all())) == 3

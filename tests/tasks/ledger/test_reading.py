@@ -1,0 +1,111 @@
+"""What people and reports read."""
+
+from datetime import timedelta
+
+from tasks.ledger import (
+    Answer,
+    done_between,
+    expire,
+    history,
+    open_holds,
+    open_intents,
+    stop_switch,
+    switch,
+    touch,
+    unfinished,
+)
+from tasks.policy.decision import Nothing
+from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always, pay, refund
+
+
+def test_nothing_is_known_of_a_return_never_seen(desk: LedgerDesk) -> None:
+    assert desk.ledger.read(history, "nobody") is None
+
+
+def test_the_history_tells_every_step(desk: LedgerDesk) -> None:
+    claim = desk.held()
+    desk.answer(Answer.DROP)
+    told = desk.history()
+    assert [row.event for row in told.audit] == ["decided", "intended", "sent", "unknown", "held", "answered"]
+    assert {row.flow_run_id for row in told.audit} == {"run-1", "run-2"}
+    assert all(row.at == NOON and row.intent_id in {"", claim.intent.id} for row in told.audit)
+    assert [row.amount for row in told.audit[1:]] == ["10.00"] * 5
+    (hold,) = told.holds
+    assert (hold.state, hold.answer, hold.answered_by) == ("answered", "drop", "olga")
+
+
+def test_unfinished_are_those_not_at_their_end_and_without_an_open_effect(desk: LedgerDesk) -> None:
+    desk.one("p1", always(Nothing("all_settled", "done", final=True)))
+    desk.claim("p2")
+    desk.one("p3", always(APPROVAL))
+    desk.one("p4", always(Nothing("not_yet", "nothing is due yet")), store="other")
+    found = desk.ledger.read(unfinished)
+    assert [(row.process_id, row.held) for row in found] == [("p3", True), ("p4", False)]
+    assert found[0].next_look_at == NOON + timedelta(minutes=10)
+    assert [row.process_id for row in desk.ledger.read(unfinished, ["other"])] == ["p4"]
+
+
+def test_open_intents_are_found_by_store_and_return(desk: LedgerDesk) -> None:
+    first = desk.sent("p1")
+    desk.claim("p2", store="other")
+    desk.done(desk.sent("p3"))
+    both = desk.ledger.read(open_intents)
+    assert [(row.process_id, row.store) for row in both] == [("p1", "acme"), ("p2", "other")]
+    assert both[0].token == first.token
+    assert first.token not in repr(both)
+    assert both[0].deadline == NOON + timedelta(seconds=15)
+    assert [row.process_id for row in desk.ledger.read(open_intents, stores=["other"])] == ["p2"]
+    assert [row.process_id for row in desk.ledger.read(open_intents, process_ids=["p1", "p3"])] == ["p1"]
+    assert desk.ledger.read(open_intents, stores=[]) == []
+
+
+def test_expiry_keeps_to_its_stores(desk: LedgerDesk) -> None:
+    desk.sent("p1")
+    other = desk.claim("p2", store="other")
+    desk.clock.forward(hours=1)
+    done = desk.ledger.write(expire, now=desk.clock(), actor=FLOW, stores=["other"])
+    assert (done.unknown, done.withdrawn) == ((), (other.intent.id,))
+    assert desk.state("p1") == "sent"
+
+
+def test_an_open_intent_says_when_it_is_looked_at_next(desk: LedgerDesk) -> None:
+    claim = desk.sent()
+    later = NOON + timedelta(hours=2)
+    desk.ledger.write(touch, claim.intent.id, later)
+    assert desk.intent().look_at == later
+    desk.done(claim)
+    desk.ledger.write(touch, claim.intent.id, later)
+    assert desk.intent().look_at is None
+
+
+def test_what_was_done_in_a_time_is_listed_for_reconciling(desk: LedgerDesk) -> None:
+    desk.done(desk.sent("p1"))
+    desk.refused(desk.sent("p2"))
+    desk.clock.forward(hours=1)
+    desk.held("p3", store="other")
+    desk.answer(Answer.DONE_BY_HAND)
+    day = timedelta(days=1)
+    both = desk.ledger.read(done_between, NOON, NOON + day)
+    assert [row.process_id for row in both] == ["p1", "p3"]
+    assert [row.process_id for row in desk.ledger.read(done_between, NOON, NOON + timedelta(hours=1))] == ["p1"]
+    assert [row.process_id for row in desk.ledger.read(done_between, NOON, NOON + day, ["other"])] == ["p3"]
+
+
+def test_holds_are_listed_by_store(desk: LedgerDesk) -> None:
+    desk.one("p1", always(APPROVAL))
+    desk.one("p2", always(APPROVAL), store="other")
+    assert [row.process_id for row in desk.ledger.read(open_holds)] == ["p1", "p2"]
+    assert [row.process_id for row in desk.ledger.read(open_holds, ["other"])] == ["p2"]
+
+
+def test_the_switch_says_who_threw_it(desk: LedgerDesk) -> None:
+    assert not desk.ledger.read(switch).stopped
+    desk.ledger.write(stop_switch, on=True, by="olga", why="prices", now=NOON)
+    found = desk.ledger.read(switch)
+    assert (found.stopped, found.by, found.why, found.since) == (True, "olga", "prices", NOON)
+
+
+def test_amounts_keep_their_digits(desk: LedgerDesk) -> None:
+    for number, amount in enumerate(("10.00", "0.10", "1000000000000.01", "7")):
+        desk.claim(f"p{number}", pay(refund(amount)))
+        assert str(desk.intent(f"p{number}").amount) == amount
