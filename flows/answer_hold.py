@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from prefect import flow
+from prefect import State, flow
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
@@ -83,7 +83,7 @@ async def _go_on(desk: Desk, parameters: Parameters, stage: Stage, report: Repor
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def answer_hold(parameters: Parameters) -> Report:
+async def answer_hold(parameters: Parameters) -> State[Report]:
     """Answer a held return: try again, say that it was done by hand, or drop it.
 
     With mode `plan` it tells what each answer would do.

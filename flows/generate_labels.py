@@ -1,6 +1,6 @@
 """generate-labels: labels and pickups for the returns that wait for one."""
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
@@ -61,7 +61,7 @@ async def _label(desk: Desk, stage: Stage, report: Report, batch: list[PendingRe
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def generate_labels(parameters: Parameters = Parameters()) -> Report:  # noqa: B008 - Prefect's form
+async def generate_labels(parameters: Parameters = Parameters()) -> State[Report]:  # noqa: B008 - Prefect's form
     """Order the label or pickup of every started return that has none.
 
     Labels are ordered only with mode `act`. Where no carrier fits, or a person must make it, the return is held.

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from prefect import get_client
+from prefect import State, get_client
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows.parameters import FlowParameters
 from flows.timed import P, RunFailedError, Work, timed
@@ -20,16 +21,17 @@ def run_name() -> str:
     return f"{flow_run.flow_name} {stores} {values.get('mode', 'plan')}"
 
 
-async def in_prefect(name: str, work: Work[P], parameters: P) -> Report:
+async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
     """Run a flow's work with Prefect's tasks around its steps, and leave name and artifacts behind.
 
+    The state says in a sentence what was done, and carries the report: who awaits the flow gets the report.
     Raises `RunFailedError` where too much failed of our own fault, and whatever error says that the set-up is wrong.
     """
     report = await timed(name, work, parameters, as_task, flow_run_id=flow_run.id or "")
     await _show(report)
     if report.failed:
         raise RunFailedError(report)
-    return report
+    return Completed(data=report, message=report.sentence())
 
 
 async def _show(report: Report) -> None:

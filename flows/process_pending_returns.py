@@ -1,6 +1,6 @@
 """process-pending-returns: search, decide, act, for all returns that can move."""
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
@@ -55,7 +55,7 @@ async def _named(desk: Desk, parameters: Parameters, stage: Stage, report: Repor
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def process_pending_returns(parameters: Parameters = Parameters()) -> Report:  # noqa: B008 - Prefect's form
+async def process_pending_returns(parameters: Parameters = Parameters()) -> State[Report]:  # noqa: B008 - Prefect's form
     """Refund, exchange or label every pending return that can move now.
 
     Money moves only with mode `act`. A return that a machine should not decide about is held for a person.

@@ -1,6 +1,6 @@
 """process-return: the same for one return, given its id; one task per step, so that a person sees the chain."""
 
-from prefect import flow
+from prefect import State, flow
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
@@ -37,7 +37,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def process_return(parameters: Parameters) -> Report:
+async def process_return(parameters: Parameters) -> State[Report]:
     """Take one return as far as it can go now: refund, exchange, label, or hold.
 
     Money moves only with mode `act`.

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from prefect import flow
+from prefect import State, flow
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
@@ -43,6 +43,6 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def reconcile(parameters: Parameters = Parameters()) -> Report:  # noqa: B008 - Prefect's form
+async def reconcile(parameters: Parameters = Parameters()) -> State[Report]:  # noqa: B008 - Prefect's form
     """Settle unknown outcomes and compare our ledger with REVER to the cent. Sends nothing; what differs is held."""
     return await in_prefect(NAME, work, parameters)

@@ -102,6 +102,12 @@ class Report:
             *(f"  note: {note}" for note in self.notes),
         ]
 
+    def sentence(self) -> str:
+        """The report in one line, for the state of a run."""
+        paid = f"paid {_amounts(self.paid)}" if self.mode is Mode.ACT else f"{_amounts(self.due)} due"
+        failed = f"; {len(self.failures)} not worked on" if self.failures else ""
+        return f"{self.seen} returns: {_counts(self.decisions)}; {paid}{failed}"
+
     def markdown(self) -> str:
         """The report as the markdown of an artifact."""
         head = "\n".join(f"{line.strip()}  " for line in self.lines())

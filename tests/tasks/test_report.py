@@ -35,3 +35,13 @@ def test_the_table_shows_what_moved_first_and_is_bounded() -> None:
     assert len(table) == 5
     assert table[0]["return"] == "moved"
     assert table[0]["amount"] == "5.00 EUR"
+
+
+def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
+    report = Report("x", Mode.ACT, seen=2)
+    report.decisions["refund"] += 2
+    report.pay("EUR", Decimal("3.50"))
+    report.owe("EUR", Decimal("3.50"))
+    assert report.sentence() == "2 returns: 2 refund; paid 3.50 EUR"
+    report.mode = Mode.PLAN
+    assert report.sentence() == "2 returns: 2 refund; 3.50 EUR due"
