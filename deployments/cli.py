@@ -83,6 +83,34 @@ def holds(*, as_json: Json = False, debug: Debug = False) -> None:
 
 
 @app.command()
+def stop(
+    *,
+    by: Annotated[str, typer.Option(help="Who stops: everybody will see it.")],
+    why: Annotated[str, typer.Option(help="Why: everybody will see it.")],
+    debug: Debug = False,
+) -> None:
+    """Stop all effects at once, also in runs that are under way: no refund, exchange or label starts. Reads go on."""
+    with said_plainly(debug=debug):
+        from deployments.cli_switch import throw_switch
+
+        print(throw_switch(on=True, by=by, why=why))
+
+
+@app.command()
+def start(
+    *,
+    by: Annotated[str, typer.Option(help="Who lets effects go again.")],
+    why: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
+    debug: Debug = False,
+) -> None:
+    """Let effects go again after `stop`."""
+    with said_plainly(debug=debug):
+        from deployments.cli_switch import throw_switch
+
+        print(throw_switch(on=False, by=by, why=why))
+
+
+@app.command()
 def sandbox(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,

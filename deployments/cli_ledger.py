@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from deployments.cli_switch import stopped_text
 from deployments.cli_text import hold_json, holds_table, told
-from tasks.ledger import Ledger, LedgerError, history, open_holds
+from tasks.ledger import Ledger, LedgerError, history, open_holds, switch
 from tasks.settings import Settings, load_settings, without_password
 
 T = TypeVar("T")
@@ -27,9 +28,12 @@ def why_lines(process_id: str) -> list[str]:
 
 
 def holds_text(*, as_json: bool) -> str:
-    """The open holds, oldest first: a JSON list, or a table."""
-    rows = sorted(_read(load_settings(), open_holds), key=lambda row: (row.since, row.hold_id))
-    return json.dumps([hold_json(row) for row in rows], ensure_ascii=False) if as_json else holds_table(rows)
+    """The open holds, oldest first: a JSON list, or a table, below a line that says so while effects are stopped."""
+    found, now = _read(load_settings(), lambda conn: (open_holds(conn), switch(conn)))
+    rows = sorted(found, key=lambda row: (row.since, row.hold_id))
+    if as_json:
+        return json.dumps([hold_json(row) for row in rows], ensure_ascii=False)
+    return "\n\n".join(filter(None, [stopped_text(now), holds_table(rows)]))
 
 
 def _read(settings: Settings, op: Callable[[Connection], T]) -> T:

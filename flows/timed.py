@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from flows.parameters import FlowParameters
 from tasks.desk import Desk, open_desk
-from tasks.ledger import Actor
+from tasks.ledger import Actor, switch
 from tasks.report import Report
 from tasks.settings import load_settings
 from tasks.steps import Stage
@@ -33,5 +33,14 @@ async def timed(name: str, work: Work[P], parameters: P, stage: Stage, flow_run_
     began = time.monotonic()
     async with open_desk(load_settings(), parameters.mode, Actor(name, flow_run_id)) as desk:
         report = await work(desk, parameters, stage)
+        report.notes += await _stopped(desk)
     report.duration_s = time.monotonic() - began
     return report
+
+
+async def _stopped(desk: Desk) -> list[str]:
+    """What a report says while the stop switch is on."""
+    now = await desk.ledger.aread(switch)
+    return (
+        [f"all effects are stopped by {now.by}: {now.why}; `rever-returns start` lets them go"] if now.stopped else []
+    )

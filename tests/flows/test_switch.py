@@ -1,0 +1,100 @@
+"""The stop switch, thrown from another process: no effect starts any more, reads go on, and every report says so."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from rever_api.sandbox.clock import SandboxClock
+from rever_api.sandbox.faults.kinds import Fault
+from rever_api.sandbox.faults.plan import FaultPlan
+from rever_api.sandbox.journal import Entry
+from rever_api.sandbox.operations.table import OPERATIONS
+from tests.flows.conftest import Bench, Start
+
+EFFECTS = {operation.id for operation in OPERATIONS if operation.effect}
+SLOW = FaultPlan(rate=1.0, weights={Fault.SLOW_BODY: 1}, effects_only=True, slow=0.3)
+COMMAND = (sys.executable, "-c", "from deployments.cli import main; main()")
+
+
+def cli(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call `rever-returns` in a process of its own."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=os.environ | bench.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def under_way(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+    """A run in a child process that is in the midst of its refunds."""
+    arguments = ("run", "process-pending-returns", "mode=act", "--no-prefect")
+    child = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=os.environ | bench.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until = time.monotonic() + 30
+        while len(sent(bench)) < 5:
+            assert time.monotonic() < until
+            assert child.poll() is None
+            time.sleep(0.01)
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def sent(bench: Bench) -> list[Entry]:
+    return [entry for entry in bench.sandbox.journal.entries if entry.operation in EFFECTS]
+
+
+@pytest.mark.crash
+def test_stop_reaches_a_run_under_way_within_a_second(start_bench: Start) -> None:
+    bench = start_bench(returns=100, faults=SLOW, settings={"REVER_RATE": "200"})
+    with under_way(bench) as child:
+        stopped = cli(bench, "stop", "--by", "olga", "--why", "a wrong price list")
+        at = SandboxClock()()
+        out, err = child.communicate(timeout=60)
+    assert stopped.returncode == 0, stopped.stderr
+    assert child.returncode == 0, err
+    assert [entry for entry in sent(bench) if entry.at > at + timedelta(seconds=1)] == []
+    assert any(entry.at > at and entry.operation not in EFFECTS for entry in bench.sandbox.journal.entries)
+    assert "stopped by olga: a wrong price list" in out
+    bench.sandbox.stop_faults()
+    left = bench.sandbox.audit()
+    assert left.violations == ()
+    assert left.due_total
+
+    before = len(sent(bench))
+    assert bench.act().paid == {}
+    assert len(sent(bench)) == before
+    assert "stopped" in cli(bench, "holds").stdout.splitlines()[0]
+    assert cli(bench, "start", "--by", "olga").returncode == 0
+    bench.act()
+    assert bench.sandbox.audit().due_total == {}
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_what_is_stopped_twice_or_started_twice_says_so(start_bench: Start) -> None:
+    bench = start_bench(returns=0)
+    assert "Nothing changed" in cli(bench, "start", "--by", "olga").stdout
+    assert "stopped" in cli(bench, "stop", "--by", "olga", "--why", "audit").stdout
+    again = cli(bench, "stop", "--by", "pau", "--why", "me too").stdout
+    assert "Nothing changed" in again
+    assert "olga: audit" in again
+    refused = cli(bench, "stop", "--by", "olga", "--why", " ")
+    assert refused.returncode == 2
+    assert "--why" in refused.stderr
