@@ -7,7 +7,7 @@ from deployments.demo_prefect import PrefectServer
 from deployments.demo_process import environment, started_worker
 from deployments.demo_promises import Promise, added, sums_agree
 from deployments.demo_scene import FLOWS, RETURNS, SEED, SHOPS, account_in, currencies, verdict
-from deployments.demo_text import Page, examples
+from deployments.demo_text import Page, examples, rest
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.books import Effect
 
@@ -27,6 +27,7 @@ def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Pro
             page.say(f"{report['flow']}: {report['seen']} returns looked at in {report['duration_s']:.1f} s")
         account = account_in(env)
         page.stores(totals(account, currencies(sandbox)))
+        page.say(rest(account, RETURNS))
         for head, found in examples(account):
             page.examples(head, found)
         sums = {"report": added(reports), "ledger": account.paid, "REVER's books": sandbox.books.paid()}

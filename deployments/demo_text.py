@@ -88,9 +88,13 @@ def columns(cells: Sequence[Sequence[str]], left: int) -> list[str]:
 
 def few(found: Iterable[T], differing_in: Callable[[T], Hashable], most: int = A_FEW) -> list[T]:
     """The first of each kind, at most so many; filled up with others where there are fewer kinds."""
-    everything = list(found)
-    first = list({differing_in(item): item for item in reversed(everything)}.values())[::-1]
-    others = [item for item in everything if item not in first]
+    kinds: set[Hashable] = set()
+    first: list[T] = []
+    others: list[T] = []
+    for item in found:
+        kind = differing_in(item)
+        (others if kind in kinds else first).append(item)
+        kinds.add(kind)
     return [*first, *others][:most]
 
 
@@ -111,6 +115,16 @@ def examples(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
         (f"{hold.process_id}  {hold.store}", hold.why) for hold in few(account.holds, lambda hold: shape(hold.why))
     ]
     return [*done, ("Waits", waits), ("Held for a person", holds)]
+
+
+def rest(account: Account, returns: int) -> str:
+    """What the table leaves open: how many of all returns wait, are held, or need nothing more now."""
+    waits, held = {item.process_id for item in account.waits}, {hold.process_id for hold in account.holds}
+    return (
+        f"Of the {returns} returns {len(waits)} wait and {len(held)} are held; for the other "
+        f"{returns - len(waits | held)} nothing is left to do. One can be in several columns: paid in part, or "
+        "labelled and waiting."
+    )
 
 
 def shape(why: str) -> str:

@@ -12,17 +12,14 @@ from deployments.demo_process import DemoError, Worker, environment, started_wor
 from deployments.demo_promises import Promise, same_effects, sums_agree
 from deployments.demo_scene import FLOWS, RETURNS, SEED, SHOPS, account_in, currencies, paid, refunds, verdict
 from deployments.demo_text import Page
+from deployments.demo_trail import settled_by_evidence, told, trail_of
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.books import Effect
-from tasks.ledger import AuditRow, History
 from tasks.policy.record import IntentState
 
 FAULT = "hang_after_acting"
 MOST_RUNS = 3
 """Runs after the kill in which everything must come to its end or be held."""
-
-TELLING = ("why", "attempt", "by", "refunds like this", "known before")
-"""The evidence that a reader of the trail is shown."""
 
 LOOK_EVERY_S = 0.01
 
@@ -41,8 +38,8 @@ def with_a_kill(page: Page, folder: Path, prefect: Mapping[str, str], unkilled: 
     page.title(f"2. The same {RETURNS} returns again, with a worker killed at refund {nth} of {len(refunds(unkilled))}")
     with running_sandbox(seed=SEED, returns=RETURNS, shops=SHOPS, faults=f"issueRefund:{nth}:{FAULT}") as sandbox:
         page.say(
-            f"A fresh REVER with the same seed, an empty ledger, the same flows in Prefect. REVER pays refund {nth} and "
-            "keeps its answer back; there the worker is killed ..."
+            f"A fresh REVER with the same seed, an empty ledger, the same flows in Prefect. REVER pays refund {nth} "
+            "and keeps its answer back; there the worker is killed ..."
         )
         killed = _kill_a_worker(sandbox, folder, prefect)
         env = environment(sandbox, folder, prefect)
@@ -136,24 +133,5 @@ def _show_the_evidence(page: Page, env: Mapping[str, str], killed: Killed) -> Pr
         raise DemoError(f"the ledger does not know the refund of {killed.effect.process_id}")
     page.say(f"What the ledger wrote about the refund of {killed.effect.process_id}:", "bold")
     for row in trail:
-        words = ", ".join(f"{name}: {said}" for name, said in row.evidence.items() if name in TELLING)
-        page.say(f"{row.at:%H:%M:%S}  {row.event:<8}  {words}", indent=4)
+        page.say(told(row), indent=4)
     return settled_by_evidence(trail)
-
-
-def trail_of(known: History, effect: Effect) -> list[AuditRow]:
-    """The audit rows of the intent that had this effect, in their order."""
-    wanted = (effect.type, effect.amount, effect.currency)
-    ids = {
-        row.intent.id for row in known.intents if (row.intent.method, row.intent.amount, row.intent.currency) == wanted
-    }
-    return [row for row in known.audit if row.intent_id in ids]
-
-
-def settled_by_evidence(trail: Sequence[AuditRow]) -> Promise:
-    """That an effect was sent once, became unknown, and was found done at REVER."""
-    events = [row.event for row in trail]
-    kept = events.count("sent") == 1 and "unknown" in events and events[-1] == "done"
-    kept = kept and "evidence" in str(trail[-1].evidence.get("by", ""))
-    words = "sent once, then found done at REVER" if kept else " -> ".join(events)
-    return Promise("the refund without an answer", words, kept)

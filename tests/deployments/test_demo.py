@@ -1,0 +1,74 @@
+"""`make demo` as a newcomer runs it: a process of its own in an empty folder, once, and what it then says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.prefect, pytest.mark.crash, pytest.mark.timeout(300)]
+
+_STORE = re.compile(r"^  (acme|nordic) +(EUR|SEK) +([\d,.]+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", re.MULTILINE)
+_SUM = re.compile(r"^    kept +sums in (EUR|SEK) +(.+)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedProcess[str]":
+    """The demo, in the presence of settings of a real desk, which it must not touch."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / ".env").write_text("REVER_BASE_URL=http://127.0.0.1:9\nREVER_API_KEY=a-real-key\nREVER_STORES=mine\n")
+    own = {"REVER_GROUP": "my-group", "PREFECT_API_URL": "http://127.0.0.1:9/api", "HOME": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.demo"],
+        env={**os.environ, **own},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def test_every_promise_is_kept(demo: "subprocess.CompletedProcess[str]") -> None:
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "BROKEN" not in demo.stdout
+    for name in ("double refunds", "over-paid", "forgotten", "anything else wrong", "due and not paid"):
+        assert len(re.findall(rf"^    kept +{name} +0$", demo.stdout, re.MULTILINE)) == 2, name
+
+
+def test_the_sums_are_those_of_the_table_in_every_book(demo: "subprocess.CompletedProcess[str]") -> None:
+    paid = {currency: amount for _, currency, amount, *_ in _STORE.findall(demo.stdout)}
+    assert set(paid) == {"EUR", "SEK"}
+    sums = _SUM.findall(demo.stdout)
+    assert len(sums) == 4
+    for currency, equation in sums:
+        assert re.findall(r"[\d,]+\.\d\d", equation) == [paid[currency]] * 3, equation
+
+
+def test_something_became_of_returns_in_every_way(demo: "subprocess.CompletedProcess[str]") -> None:
+    for _, _, _, *counts in _STORE.findall(demo.stdout):
+        assert all(int(count) > 0 for count in counts), counts
+    for head in ("Paid", "Exchanged", "Labelled", "Waits", "Held for a person"):
+        assert f"  {head}\n    retp_" in demo.stdout
+
+
+def test_the_killed_workers_refund_is_settled_by_evidence(demo: "subprocess.CompletedProcess[str]") -> None:
+    assert "was killed with SIGKILL" in demo.stdout
+    assert "that one is sent, without an answer" in demo.stdout
+    assert re.search(r"kept +unanswered refund +sent once, then found done at REVER", demo.stdout)
+    assert re.search(r"kept +return by return +(\d+) of \1 effects, the same ones", demo.stdout)
+
+
+def test_it_is_plain_and_quiet(demo: "subprocess.CompletedProcess[str]") -> None:
+    assert demo.stderr == ""
+    assert "\x1b" not in demo.stdout
+    assert "Traceback" not in demo.stdout
+    assert max(map(len, demo.stdout.splitlines())) <= 100
+
+
+def test_no_process_of_it_is_left(demo: "subprocess.CompletedProcess[str]") -> None:
+    found = re.search(r"Worker (\d+) was killed", demo.stdout)
+    assert found
+    assert not Path(f"/proc/{found[1]}").exists()
