@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from flows.catalog import FLOWS
 from flows.parameters import FlowParameters
 from flows.timed import RunFailedError, timed
+from tasks.desk import Clock, utc_now
 from tasks.report import Report
 from tasks.steps import plainly
 
@@ -36,8 +37,8 @@ def described(form: type[BaseModel]) -> str:
     return ", ".join(f"{key} ({field.description or ''})" for key, field in form.model_fields.items())
 
 
-def run_flow(name: str, values: dict[str, str], *, prefect: bool) -> Report:
-    """Run a flow to its end. Without Prefect the same plain functions run on the same ledger.
+def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock = utc_now) -> Report:
+    """Run a flow to its end. Without Prefect the same plain functions run on the same ledger, by the given clock.
 
     Raises `UsageError` for what was typed, `RunFailedError` or the errors of `tasks.desk.open_desk` otherwise.
     """
@@ -47,7 +48,7 @@ def run_flow(name: str, values: dict[str, str], *, prefect: bool) -> Report:
         flow = getattr(module, name.replace("-", "_"))
         finished: Report = asyncio.run(flow(parameters))
         return finished
-    report = asyncio.run(timed(name, module.work, parameters, plainly))
+    report = asyncio.run(timed(name, module.work, parameters, plainly, clock=clock))
     if report.failed:
         raise RunFailedError(report)
     return report

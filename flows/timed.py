@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from flows.parameters import FlowParameters
-from tasks.desk import Desk, open_desk
+from tasks.desk import Clock, Desk, open_desk, utc_now
 from tasks.ledger import Actor, switch
 from tasks.report import Report
 from tasks.settings import load_settings
@@ -25,13 +25,15 @@ class RunFailedError(Exception):
         self.report = report
 
 
-async def timed(name: str, work: Work[P], parameters: P, stage: Stage, flow_run_id: str = "") -> Report:
+async def timed(
+    name: str, work: Work[P], parameters: P, stage: Stage, flow_run_id: str = "", clock: Clock = utc_now
+) -> Report:
     """Open the desk from the settings, do the work, and note how long it took.
 
     Raises whatever error says that the set-up is wrong (`tasks.desk.open_desk`).
     """
     began = time.monotonic()
-    async with open_desk(load_settings(), parameters.mode, Actor(name, flow_run_id)) as desk:
+    async with open_desk(load_settings(), parameters.mode, Actor(name, flow_run_id), clock) as desk:
         report = await work(desk, parameters, stage)
         report.notes += await _stopped(desk)
     report.duration_s = time.monotonic() - began

@@ -9,7 +9,7 @@ import pytest
 
 from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
-from tasks.desk import utc_now
+from tasks.desk import Clock, utc_now
 from tasks.ledger import HoldRow, Ledger, open_holds, open_intents, unfinished
 from tasks.report import Report
 
@@ -21,10 +21,11 @@ class Bench:
     sandbox: RunningSandbox
     environment: dict[str, str]
     ledger_file: Path
+    clock: Clock = utc_now
 
     def run(self, flow: str, **values: str) -> Report:
         """Run a flow in this process, without Prefect."""
-        return run_flow(flow, values, prefect=False)
+        return run_flow(flow, values, prefect=False, clock=self.clock)
 
     def act(self, **values: str) -> Report:
         """Run process-pending-returns for real."""
