@@ -1,6 +1,7 @@
 """What each of several processes does in a race. Started as `python -m tests.tasks.ledger.racing URL GO`."""
 
 import json
+import os
 import sys
 import time
 from datetime import datetime
@@ -19,7 +20,7 @@ CAP = Decimal("170.00")
 
 def main(url: str, go: str) -> None:
     """Open the (empty) ledger together with the others, claim and send all returns, and print what was mine."""
-    Path(f"{go}.{time.time_ns()}").touch()
+    Path(f"{go}.{os.getpid()}").touch()
     while not Path(go).exists():
         time.sleep(0.001)
     desk = LedgerDesk(Ledger.open(url, account=ACCOUNT, clock=Clock()))

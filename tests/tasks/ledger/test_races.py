@@ -7,10 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from random import Random
 from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from sqlalchemy import select
@@ -66,13 +68,14 @@ def test_processes_that_start_on_an_empty_ledger_make_it_once_and_never_pass_the
     go = tmp_path / "go"
     command = [sys.executable, "-m", "tests.tasks.ledger.racing", empty_url, str(go)]
     root = Path(__file__).parents[3]
-    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(PROCESSES)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    racers = [subprocess.Popen(command, cwd=root, **pipes) for _ in range(PROCESSES)]
     while len(list(tmp_path.glob("go.*"))) < PROCESSES and all(racer.poll() is None for racer in racers):
         time.sleep(0.01)
     go.touch()
-    outputs = [racer.communicate(timeout=60)[0] for racer in racers]
-    assert [racer.returncode for racer in racers] == [0] * PROCESSES
-    sent = [tuple(each) for output in outputs for each in json.loads(output)]
+    outputs = [racer.communicate(timeout=60) for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * PROCESSES, [errors for _, errors in outputs]
+    sent = [tuple(each) for output, _ in outputs for each in json.loads(output)]
     assert {verdict for _, verdict in sent} == {"sent"}
     assert max(Counter(process_id for process_id, _ in sent).values()) == 1
     assert len(sent) == CAP // 10 < RETURNS
@@ -136,7 +139,7 @@ def test_the_clock_or_the_owner_never_both(desks: list[LedgerDesk]) -> None:
             partial(desks[0].send, claim),
             partial(desks[1].ledger.write, expire, now=desks[1].clock(), actor=FLOW),
         ]
-        verdict, expired = together(*steps)
+        verdict, expired = cast("list[Any]", together(*steps))
         assert (verdict.sending == "sent") != (expired.withdrawn == (claim.intent.id,)), (verdict, expired)
 
 
@@ -147,3 +150,28 @@ def test_of_many_after_a_pause_one_is_the_trial(desks: list[LedgerDesk]) -> None
     desks[0].clock.forward(minutes=1)
     verdicts: list[Any] = together(*(lambda d=d, c=c: d.send(c) for d, c in zip(desks, claims, strict=True)))
     assert sorted(each.sending for each in verdicts) == ["paused", "paused", "paused", "sent"]
+
+
+def test_workers_in_each_others_way_fail_at_nothing(desks: list[LedgerDesk]) -> None:
+    """Batches in any order, ends in any order, and the clock: whoever is undone by a deadlock is done again."""
+    ids = [f"p{n:02}" for n in range(16)]
+    guards = Guards(max_per_day={"EUR": Decimal(1000)}, max_refunds_per_shopper=1000)
+
+    def work(each: LedgerDesk, seed: int) -> int:
+        dice = Random(seed)
+        ended = 0
+        for _ in range(6):
+            batch = [request(process_id, guards=guards) for process_id in dice.sample(ids, 6)]
+            claims = [decided.claim for decided in each.decide(*batch) if decided.claim is not None]
+            dice.shuffle(claims)
+            ends = [partial(dice.choice((each.withdraw, each.refused)), claim) for claim in claims]
+            for claim in claims:
+                each.send(claim)
+            ended += len(together(*ends)) if ends else 0
+            each.ledger.write(expire, now=each.clock(), actor=FLOW)
+        return ended
+
+    found = together(*(lambda d=d, n=n: work(d, n) for n, d in enumerate(desks)))
+    assert all(isinstance(each, int) for each in found), found
+    left = desks[0].ledger.read(lambda conn: conn.execute(select(store_days.c.amount_e4)).scalars().all())
+    assert left == [0]
