@@ -33,7 +33,7 @@ docs: .venv/.plain  ## Write the generated pages anew
 venv: .venv/.dev  ## Only set up .venv
 
 clean:  ## Remove .venv, and what tests and tools left behind
-	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11, 3.12 or 3.13, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from textwrap import wrap
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -99,9 +99,9 @@ def few(found: Iterable[T], differing_in: Callable[[T], Hashable], most: int = A
 
 
 def examples(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
-    """A few returns of each outcome with the reason why: (head, [(which, why)])."""
+    """A few returns of each outcome with the reason why: (head, [(which, why)]). The same for the same account."""
     done = [
-        (head, [(effect_words(row), row.why) for row in few(account.sent(kind), lambda row: shape(row.why))])
+        (head, [(effect_words(row), row.why) for row in few(_by_id(account.sent(kind)), lambda row: shape(row.why))])
         for head, kind in (
             ("Paid", IntentKind.REFUND),
             ("Exchanged", IntentKind.EXCHANGE),
@@ -109,12 +109,26 @@ def examples(account: Account) -> list[tuple[str, list[tuple[str, str]]]]:
         )
     ]
     waits = [
-        (f"{item.process_id}  {item.store}", item.why) for item in few(account.waits, lambda item: shape(item.why))
+        (f"{item.process_id}  {item.store}", item.why)
+        for item in few(_by_id(account.waits), lambda item: shape(item.why))
     ]
     holds = [
-        (f"{hold.process_id}  {hold.store}", hold.why) for hold in few(account.holds, lambda hold: shape(hold.why))
+        (f"{hold.process_id}  {hold.store}", hold.why)
+        for hold in few(_by_id(account.holds), lambda hold: shape(hold.why))
     ]
     return [*done, ("Waits", waits), ("Held for a person", holds)]
+
+
+class _OfAReturn(Protocol):
+    @property
+    def process_id(self) -> str: ...
+
+
+R = TypeVar("R", bound=_OfAReturn)
+
+
+def _by_id(found: Iterable[R]) -> list[R]:
+    return sorted(found, key=lambda item: item.process_id)
 
 
 def rest(account: Account, returns: int) -> str:
