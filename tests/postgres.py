@@ -22,8 +22,8 @@ from tasks.ledger.schema import metadata
 ACCOUNT = "https://rever.test"
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[URL]:
+@contextmanager
+def running_postgres() -> Iterator[URL]:
     """A running server: its URL, with a database that may be connected to."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
@@ -45,22 +45,41 @@ def postgres_server() -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """The server that the tests of a session share."""
+    with running_postgres() as url:
+        yield url
+
+
+@contextmanager
+def ledger_database(server: URL) -> Iterator[str]:
+    """The plain URL of a database of its own with a ledger's tables."""
+    with _fresh_database(server) as url:
+        Ledger.open(url, account=ACCOUNT, clock=lambda: datetime.now(UTC)).close()
+        yield url
+
+
+@pytest.fixture(scope="session")
 def postgres_database(postgres_server: URL) -> Iterator[str]:
     """The plain URL of a database with a ledger's tables, made once."""
-    with _fresh_database(postgres_server) as url:
-        Ledger.open(url, account=ACCOUNT, clock=lambda: datetime.now(UTC)).close()
+    with ledger_database(postgres_server) as url:
         yield url
 
 
 @pytest.fixture
 def postgres_ledger_url(postgres_database: str) -> str:
     """The plain URL of an empty ledger on PostgreSQL, not bound to an account; one test at a time has it."""
+    empty(postgres_database)
+    return postgres_database
+
+
+def empty(database: str) -> None:
+    """Take everything out of a ledger's tables, as if nobody had opened it yet."""
     tables = ", ".join(table.name for table in metadata.sorted_tables)
-    with _connected(make_url(postgres_database)) as conn:
+    with _connected(make_url(database)) as conn:
         # The audit refuses to be emptied; as a replica its triggers are silent.
         conn.execute("SET session_replication_role = replica")
         conn.execute(f"TRUNCATE {tables} RESTART IDENTITY")
-    return postgres_database
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Bring a ledger to the newest revision, once, however many processes open it at the same time."""
 
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import Connection, inspect, text
 
@@ -10,6 +11,9 @@ from tasks.ledger.where import Where
 
 _ONE_AT_A_TIME = 7_203_665_001
 """The key of PostgreSQL's advisory lock around a migration; any number that nobody else uses."""
+
+_IN_THIS_PROCESS = Lock()
+"""Alembic keeps the migration under way in a global: two at once, even of two ledgers, write over each other."""
 
 
 def revision(conn: Connection) -> str:
@@ -59,7 +63,8 @@ def _upgrade(conn: Connection, where: Where, found: str) -> None:
     if found and found not in known:
         raise _newer(where, found)
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    with _IN_THIS_PROCESS:
+        command.upgrade(config, "head")
 
 
 def _newer(where: Where, found: str) -> LedgerError:

@@ -1,6 +1,7 @@
 """Opening a ledger: made once, bound to its account, durable, and read without leaving a trace."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def test_an_empty_database_is_made_a_ledger(postgres_empty_url: str) -> None:
     desk = LedgerDesk(opened(postgres_empty_url))
     assert desk.one().claim is not None
     desk.ledger.close()
+
+
+def test_threads_that_open_new_ledgers_at_once_make_each_of_them_whole(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{number}.sqlite" for number in range(6)]
+    with ThreadPoolExecutor(len(urls)) as threads:
+        ledgers = list(threads.map(opened, urls))
+    assert [ledger.read(open_holds) for ledger in ledgers] == [[] for _ in urls]
+    for ledger in ledgers:
+        ledger.close()
 
 
 def test_looking_at_a_ledger_that_is_not_there_makes_nothing(tmp_path: Path) -> None:
