@@ -74,7 +74,15 @@ async def each(name: str, items: Iterable[T], work: Callable[[T], Awaitable[R]])
             if errors:
                 return
 
-    await asyncio.gather(*(worker() for _ in range(STEPS[name].at_once)))
+    workers = [asyncio.ensure_future(worker()) for _ in range(STEPS[name].at_once)]
+    try:
+        await asyncio.gather(*workers)
+    except BaseException:
+        # SIGTERM is raised in whichever worker runs just then: the others must note what they sent before the run ends.
+        for each_worker in workers:
+            each_worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        raise
     if errors:
         raise errors[0]
     return results

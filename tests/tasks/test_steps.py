@@ -39,6 +39,29 @@ async def test_an_error_stops_the_taking_but_not_what_is_under_way() -> None:
     assert len(begun) < 50
 
 
+class Terminated(BaseException):
+    """What a signal raises in the middle of whatever runs."""
+
+
+async def test_a_signal_in_one_lets_the_others_note_what_they_did_before_the_run_ends() -> None:
+    noted = set()
+
+    async def work(item: int) -> None:
+        if item == 0:
+            await asyncio.sleep(0)
+            raise Terminated
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.sleep(0.01))
+            noted.add(item)
+            raise
+
+    with pytest.raises(Terminated):
+        await each("issue-refunds", range(5), work)
+    assert noted == {1, 2, 3, 4}
+
+
 async def test_a_step_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = STEPS["decide-returns"].__class__("decide-returns", 0, 0, 0.01, 1, effect=True)
     monkeypatch.setitem(STEPS, "decide-returns", quick)
