@@ -1,0 +1,161 @@
+"""What happens at the same time: each case lets the worker that is hit meet another actor."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tasks.crash_points import CrashPoint
+from tests.proof.crashes import Crash, answer_values, leave_held
+from tests.proof.job import Blow, Step, Strike
+from tests.proof.nursery import Worker
+from tests.proof.settings import TIMEOUT_S
+from tests.proof.world import World
+
+Meanwhile = Callable[[World], None]
+SEEN_BY_ALL_S = 45
+"""Longer than a stale read of the sandbox is stale: what happened before that, everybody can see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A same-time case: `play` starts the crash's worker and whoever meets it, and awaits both.
+
+    `scenarios` are the returns it is about, where not just any.
+    """
+
+    name: str
+    words: str
+    play: Callable[[World, Crash], None]
+    scenarios: tuple[str, ...] = ()
+
+
+def _begin(world: World, crash: Crash, meanwhile: Meanwhile | None = None, point: str = CrashPoint.AFTER_CLAIM) -> Worker:
+    """Start the crash's worker. `meanwhile` it is stopped at a point; where the column refuses connections, from then on."""
+    if meanwhile is None and not world.refuses:
+        return crash.start(world)
+    worker = crash.start(world, Strike(Blow.STOP, point))
+    stopped = worker.rest()
+    if meanwhile is not None:
+        meanwhile(world)
+    if world.refuses:
+        world.close()
+    if stopped:
+        worker.go_on()
+    return worker
+
+
+def _alone(world: World, crash: Crash) -> None:
+    crash.watch(world, _begin(world, crash))
+
+
+def _beside(start: Callable[[World], Worker]) -> Callable[[World, Crash], None]:
+    """Another worker starts just before the one that is hit."""
+
+    def play(world: World, crash: Crash) -> None:
+        other = start(world)
+        crash.watch(world, _begin(world, crash))
+        other.wait()
+
+    return play
+
+
+def _held_up(meanwhile: Meanwhile) -> Callable[[World, Crash], None]:
+    """Something happens while the one that is hit stands between its search and its second read."""
+    return lambda world, crash: crash.watch(world, _begin(world, crash, meanwhile))
+
+
+def _overlapping(world: World, crash: Crash) -> None:
+    others: list[Worker] = []
+
+    def meanwhile(world: World) -> None:
+        others.append(world.start())
+        time.sleep(world.random.uniform(0.0, 0.15))
+
+    crash.watch(world, _begin(world, crash, meanwhile))
+    others[0].wait()
+
+
+def _believed_dead(world: World, crash: Crash) -> None:
+    """It stands still past its lease and deadline, another takes over, then it wakes up: after the claim or `sent`."""
+    point = world.random.choice((CrashPoint.AFTER_CLAIM, CrashPoint.AFTER_SENT))
+
+    def meanwhile(world: World) -> None:
+        slept = time.monotonic()
+        world.pass_time(600)
+        world.run()
+        time.sleep(max(0.0, slept + TIMEOUT_S / 2 + 0.05 - time.monotonic()))
+
+    crash.watch(world, _begin(world, crash, meanwhile, point))
+
+
+def _operator(world: World) -> Worker:
+    ids = list(world.sandbox.process_ids())
+    world.random.shuffle(ids)
+    return world.start_all([Step("process-return", {"mode": "act", "process_id": process_id}) for process_id in ids])
+
+
+def _two_answers(world: World, crash: Crash) -> None:
+    """Two people answer the same hold, differently, while a schedule runs."""
+    leave_held(world)
+    said = [values for answer in ("retry", "drop") if (values := answer_values(world, answer))]
+    people = [world.start("answer-hold", values) for values in said]
+    crash.watch(world, _begin(world, crash))
+    for person in people:
+        person.wait()
+
+
+def _back_office(action: str) -> Meanwhile:
+    def meanwhile(world: World) -> None:
+        world.sandbox.act(action, world.random.choice(world.sandbox.process_ids()))
+        world.pass_time(SEEN_BY_ALL_S)
+
+    return meanwhile
+
+
+def _second_approval(world: World, crash: Crash) -> None:
+    """One unit more of each return is approved before, and between, two runs; the second one is hit."""
+    _approve_one_more(world)
+    world.run()
+    _approve_one_more(world)
+    world.pass_time(SEEN_BY_ALL_S)
+    crash.watch(world, _begin(world, crash))
+    _approve_one_more(world)
+
+
+def _approve_one_more(world: World) -> None:
+    with world.sandbox.sandbox.locked():
+        found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
+    for process in found:
+        done = [review.line_item_id for review in process.reviews or ()]
+        left = [line.id for line in process.return_line_items if done.count(line.id) < line.quantity]
+        if left:
+            world.sandbox.act("review_one", process.rever_process_id, line_item_id=left[0])
+
+
+def _fifty(world: World) -> Worker:
+    """Fifty times the same webhook's run, for two returns, from one receiver."""
+    ids = world.random.sample(world.sandbox.process_ids(), 2)
+    return world.start_all([Step("process-return", {"mode": "act", "process_id": each}, copies=25) for each in ids])
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("alone", "one worker", _alone),
+        Case("twice", "the same batch twice at once", _beside(lambda world: world.start())),
+        Case("overlapping", "overlapping schedules", _overlapping),
+        Case("doubled-hour", "two runs of one slot, an hour apart", _beside(lambda world: world.start(ahead=3600))),
+        Case("believed-dead", "a run believed dead wakes up", _believed_dead),
+        Case("operator", "an operator beside a schedule", _beside(_operator)),
+        Case("two-answers", "two people answer one hold beside a schedule", _two_answers),
+        Case("office-pays", "the back office pays between search and call", _held_up(_back_office("pay"))),
+        Case("office-cancels", "the back office cancels between search and call", _held_up(_back_office("cancel"))),
+        Case("office-holds", "REVER puts it on hold between search and call", _held_up(_back_office("hold"))),
+        Case(
+            "approval", "a second approval between two runs", _second_approval,
+            ("two_methods", "approved_two_of_three", "in_warehouse", "partially_reviewed", "costs_smaller"),
+        ),
+        Case("fifty", "the same webhook fifty times", _beside(_fifty)),
+    )
+}  # fmt: skip
+"""Name -> case. On PostgreSQL `twice` is two workers on a shared ledger."""

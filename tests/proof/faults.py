@@ -1,0 +1,28 @@
+"""The columns of the matrix: every fault by itself, all of them mixed, and none."""
+
+from rever_api.sandbox.faults import Fault, FaultPlan
+
+NONE, MIXED, REFUSED, CLOCK = "none", "mixed", "connection_refused", "clock_jumps"
+
+COLUMNS = (
+    NONE,
+    MIXED,
+    REFUSED,
+    *(fault.value for fault in Fault if fault is not Fault.HANG_AFTER_ACTING),
+    CLOCK,
+)
+"""`connection_refused` closes the server's port for real; `clock_jumps` is in the worker; the others are on the wire."""
+
+_RATES = {Fault.UNAUTHORIZED_401.value: 0.15}
+_RATE, _MIXED_RATE = 0.4, 0.3
+
+
+def fault_plan(column: str, seed: int) -> FaultPlan:
+    """The sandbox's part of a column: one kind of fault on four of ten calls that can have it, or a mix on three."""
+    quick = FaultPlan(seed=seed, later=60.0, slow=0.03, silent=0.02)
+    if column in {NONE, REFUSED, CLOCK}:
+        return quick
+    if column == MIXED:
+        return FaultPlan(_MIXED_RATE, seed, later=60.0, slow=0.03, silent=0.02)
+    rate = _RATES.get(column, _RATE)
+    return FaultPlan(rate, seed, {Fault(column): 1}, later=60.0, slow=0.03, silent=0.02)

@@ -1,0 +1,129 @@
+"""The verdict on a cell: broken promises, found in REVER's books first, and by holding our ledger against them."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import sha256
+
+from sqlalchemy import Connection, select
+
+from rever_api.sandbox.books import Actor, Effect
+from tasks.ledger import Answer, History, history, open_holds, open_intents, unfinished
+from tasks.ledger.schema import metadata
+from tasks.policy.record import IntentKind, IntentState
+from tests.proof.world import World
+
+KINDS = {
+    "issueRefund": IntentKind.REFUND,
+    "issueExchange": IntentKind.EXCHANGE,
+    "createOrderV2": IntentKind.LABEL,
+}
+STEPS = ("intended", "sent", "done")
+DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, TRAIL, PLAN, NO_LOOK = (
+    "double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ", "no audit row",
+    "plan wrote", "open without a next look",
+)  # fmt: skip
+_INVARIANTS = {1: OVER, 2: DOUBLE, 3: ELSEWHERE, 4: DOUBLE}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found: kind -> how often; `words` say where."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    words: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, words: str) -> None:
+        """Note a broken promise."""
+        self.found[kind] += 1
+        self.words.append(f"{kind}: {words}")
+
+    @property
+    def clean(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.found
+
+
+def judge(world: World) -> Verdict:
+    """Judge a world in which faults have stopped and three runs have followed."""
+    verdict = Verdict()
+    audit = world.sandbox.audit()
+    for broken in audit.violations:
+        verdict.add(_INVARIANTS[broken.invariant], f"{broken.process_id} {broken.kind}: {broken.why}")
+    with world.ledger() as ledger:
+        held = {hold.process_id for hold in ledger.read(open_holds)}
+        past = {process_id: ledger.read(history, process_id) for process_id in world.sandbox.process_ids()}
+        by_hand = {process_id for process_id, known in past.items() if known and _closed_by_hand(known)}
+        for process_id in audit.forgotten(held | by_hand):
+            verdict.add(FORGOTTEN, f"{process_id} {_seen(past[process_id])}")
+        for waiting in ledger.read(unfinished):
+            if waiting.next_look_at is None and not waiting.held:
+                verdict.add(NO_LOOK, waiting.process_id)
+        for still in ledger.read(open_intents):
+            if still.process_id not in held:
+                verdict.add(NO_LOOK, f"{still.process_id}: its {still.intent.kind} is still {still.intent.state}")
+    for process_id, known in past.items():
+        ours = [effect for effect in world.sandbox.books.of(process_id) if effect.by is Actor.API]
+        if process_id not in by_hand:
+            _compare(verdict, process_id, known, ours)
+        _trail(verdict, process_id, known, ours)
+    return verdict
+
+
+def _closed_by_hand(known: History) -> bool:
+    return any(past.answer in {Answer.DONE_BY_HAND, Answer.DROP} for past in known.holds)
+
+
+def _seen(known: History | None) -> str:
+    if known is None:
+        return "never seen"
+    return f"{known.record.decision} by {known.record.rule}: {known.record.why}"
+
+
+def _compare(verdict: Verdict, process_id: str, known: History | None, effects: list[Effect]) -> None:
+    """Our ledger's done refunds, exchanges and labels of a return, and those in REVER's books: the same to the cent."""
+    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    for effect in effects:
+        theirs[effect.operation] += 1
+        if effect.amount is not None:
+            theirs[effect.currency] += effect.amount
+    ours: dict[str, Decimal] = defaultdict(Decimal)
+    operations = {kind: operation for operation, kind in KINDS.items()}
+    for row in known.intents if known else ():
+        intent = row.intent
+        if intent.state is IntentState.DONE and not intent.adopted and not intent.nothing_sent:
+            ours[operations[intent.kind]] += 1
+            if intent.kind is IntentKind.REFUND:
+                ours[intent.currency] += intent.amount
+    if ours != theirs:
+        verdict.add(BOOKS, f"{process_id}: ledger {_plain(ours)}, REVER {_plain(theirs)}")
+
+
+def _plain(amounts: dict[str, Decimal]) -> dict[str, str]:
+    return {name: str(amount) for name, amount in amounts.items()}
+
+
+def _trail(verdict: Verdict, process_id: str, known: History | None, effects: list[Effect]) -> None:
+    """Every effect has its rows: meant by a rule, sent with evidence, and how it ended, each by somebody at a time."""
+    kinds = {row.intent.id: row.intent.kind for row in known.intents} if known else {}
+    steps: dict[IntentKind, Counter[str]] = defaultdict(Counter)
+    for row in known.audit if known else ():
+        if row.intent_id and row.actor and row.evidence and (row.rule or row.event != "intended"):
+            steps[kinds[row.intent_id]][row.event] += 1
+    wanted = Counter(KINDS[effect.operation] for effect in effects if effect.operation in KINDS)
+    by_hand = bool(known and _closed_by_hand(known))
+    for kind, times in wanted.items():
+        for step in STEPS[: 2 if by_hand else 3]:
+            if steps[kind][step] < times:
+                verdict.add(TRAIL, f"{process_id}: {times} of {kind}, {steps[kind][step]} rows {step!r}")
+
+
+def fingerprint(world: World) -> str:
+    """What the ledger holds and how long REVER's books are, as one hash: `plan` must not change it."""
+
+    def everything(conn: Connection) -> str:
+        rows = [str(sorted(map(tuple, conn.execute(select(table))), key=str)) for table in metadata.sorted_tables]
+        return sha256("\n".join(rows).encode()).hexdigest()
+
+    with world.ledger() as ledger:
+        return f"{ledger.read(everything)}/{len(world.sandbox.books)}"

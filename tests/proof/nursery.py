@@ -1,0 +1,139 @@
+"""Starts workers through a zygote, from any thread, and waits for what becomes of them."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests.proof.job import Answer, Job
+
+PATIENCE_S = 90.0
+"""A worker that takes longer than this has hung, and the cell is broken."""
+
+
+class Worker:
+    """A worker process."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.pid = 0
+        self.ended: int | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether it died by SIGKILL."""
+        return self.ended == -signal.SIGKILL
+
+    def rest(self) -> bool:
+        """Wait until it has ended or stopped; answers whether it stopped. TimeoutError where it hangs."""
+        while self.ended is None:
+            try:
+                said = self.events.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                self.kill()
+                raise TimeoutError(f"a worker hangs: {self.job.steps}") from None
+            self.pid = said.get("pid", self.pid)
+            self.ended = said.get("ended")
+            if said.get("stopped"):
+                return True
+        return False
+
+    def wait(self) -> "Worker":
+        """Wait for its end, letting it go on where it stopped."""
+        while self.rest():
+            self.go_on()
+        return self
+
+    def poll(self) -> bool:
+        """Whether it still runs, without waiting."""
+        with suppress(queue.Empty):
+            while True:
+                said = self.events.get_nowait()
+                self.pid = said.get("pid", self.pid)
+                self.ended = said.get("ended", self.ended)
+        return self.ended is None
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.poll()
+        if self.ended is None and self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def answers(self) -> list[Answer]:
+        """What each of its flows came to; those under way when it died are missing."""
+        path = Path(self.job.answers)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [Answer(**json.loads(line)) for line in lines]
+
+
+class Nursery:
+    """The zygote, and the thread that hears what it says."""
+
+    def __init__(self, zygote: "subprocess.Popen[str]", folder: Path, log: Path) -> None:
+        self._zygote, self._folder, self.log = zygote, folder, log
+        self._workers: dict[int, Worker] = {}
+        self._numbers = count(1)
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, daemon=True, name="nursery").start()
+
+    def start(self, **job: Any) -> Worker:
+        """Start a worker; the arguments are those of `Job`."""
+        with self._lock:
+            number = next(self._numbers)
+            worker = Worker(Job(answers=str(self._folder / f"{number}.jsonl"), **job))
+            self._workers[number] = worker
+            assert self._zygote.stdin is not None
+            self._zygote.stdin.write(f"{number} {worker.job.as_json()}\n")
+            self._zygote.stdin.flush()
+        return worker
+
+    def _listen(self) -> None:
+        assert self._zygote.stdout is not None
+        for line in self._zygote.stdout:
+            said = json.loads(line)
+            self._workers[said["job"]].events.put(said)
+            if "ended" in said:
+                del self._workers[said["job"]]
+
+
+@contextmanager
+def nursery() -> Iterator[Nursery]:
+    """A zygote, ready; at the end of the block it and its workers are gone."""
+    with tempfile.TemporaryDirectory(prefix="proof-") as name:
+        log = Path(name) / "workers.log"
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("REVER_", "PREFECT_"))}
+        with log.open("w") as stderr:
+            zygote = subprocess.Popen(
+                [sys.executable, "-m", "tests.proof.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=stderr, text=True, cwd=Path(__file__).parents[2],
+                env=kept | {"PREFECT_HOME": f"{name}/prefect", "DO_NOT_TRACK": "1"},
+            )  # fmt: skip
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        try:
+            if not zygote.stdout.readline():
+                raise RuntimeError(f"the zygote did not start: {log.read_text()}")
+            yield Nursery(zygote, Path(name), log)
+        finally:
+            zygote.stdin.close()
+            try:
+                zygote.wait(10)
+            except subprocess.TimeoutExpired:
+                zygote.kill()
+                zygote.wait()
+            zygote.stdout.close()

@@ -1,0 +1,130 @@
+"""A worker's life in a forked process: the real flows over real HTTP, with a clock of its own and a blow on its way."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from prefect.exceptions import TerminationSignal
+from sqlalchemy import Engine, event
+from tenacity import wait_fixed
+
+from flows.catalog import FLOWS
+from flows.run import parameters_for
+from flows.timed import timed
+from rever_api import ClientConfig, retrying
+from tasks import crash_points, desk, effects
+from tasks.crash_points import CrashPoint
+from tasks.desk import Clock
+from tasks.report import Report
+from tasks.steps import plainly
+from tests.proof.job import BEFORE_COMMIT, Blow, Job, Step, Strike
+
+WRONG_AT_MOST_S = 7200
+"""How far a clock that jumps is wrong, ahead or behind."""
+
+SETTLED_S = 0.03
+"""Long enough for the ledger's thread to end what it has begun, so that a stopped worker holds no lock."""
+
+
+def clock_of(job: Job) -> Clock:
+    """The worker's clock: ahead of this machine's, and where asked jumping to and fro by up to two hours."""
+    ahead = timedelta(seconds=job.later)
+    if job.jumps is None:
+        return lambda: datetime.now(UTC) + ahead
+    draw = random.Random(job.jumps)
+    return lambda: datetime.now(UTC) + ahead + timedelta(seconds=draw.choice((0, 0, 0, -WRONG_AT_MOST_S, -300, 120, 1200, WRONG_AT_MOST_S)))
+
+
+class Fate:
+    """Brings the blows: counts how often each point is reached, and strikes when it is time."""
+
+    def __init__(self, strikes: tuple[Strike, ...]) -> None:
+        self._strikes = strikes
+        self._reached: Counter[str] = Counter()
+        self.run: asyncio.Task[Any] | None = None
+
+    def arm(self) -> None:
+        """From now on every point is watched."""
+        if not self._strikes:
+            return
+        crash_points.arm(lambda point, _: self.reached(point))
+        if any(strike.point == BEFORE_COMMIT for strike in self._strikes):
+            event.listen(Engine, "commit", lambda _: self._committing())
+        signal.signal(signal.SIGTERM, _terminated)
+
+    def _committing(self) -> None:
+        if self._reached[CrashPoint.AFTER_ANSWER]:
+            self.reached(BEFORE_COMMIT)
+
+    def reached(self, point: str) -> None:
+        """Count it, and strike."""
+        self._reached[point] += 1
+        for strike in self._strikes:
+            if strike.point == point and strike.nth == self._reached[point]:
+                self._strike(strike.blow)
+
+    def _strike(self, blow: Blow) -> None:
+        match blow:
+            case Blow.KILL:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case Blow.STOP:
+                time.sleep(SETTLED_S)
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case Blow.TERMINATE:
+                os.kill(os.getpid(), signal.SIGTERM)
+            case Blow.CANCEL:
+                assert self.run is not None
+                self.run.cancel()
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise TerminationSignal(signal=number)
+
+
+def live(job: Job) -> int:
+    """Run the job's flows one after another; answers the exit code. Each one's report or error is a line of a file."""
+    os.environ.update(job.environment)
+    _hurry()
+    clock, fate = clock_of(job), Fate(job.strikes)
+    fate.arm()
+    with open(job.answers, "a", encoding="utf-8") as answers:  # noqa: PTH123 - a path as it came over the wire
+        for step in job.steps:
+            for told in asyncio.run(_run(step, clock, fate)):
+                print(json.dumps({"flow": step.flow} | told), file=answers, flush=True)
+    return 0
+
+
+def _hurry() -> None:
+    """Shorten what is only waiting: between attempts, and for a server that says it is busy."""
+    setattr(desk, "ClientConfig", partial(ClientConfig, retry_after_cap=0.03, read_patience=3.0))  # noqa: B010
+    setattr(retrying, "_FIRST_WAIT", 0.01)  # noqa: B010
+    setattr(retrying, "_LONGEST_WAIT", 0.05)  # noqa: B010
+    setattr(effects, "wait_exponential_jitter", lambda **_: wait_fixed(0.01))  # noqa: B010
+
+
+async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:
+    runs = [asyncio.create_task(_one(step, clock)) for _ in range(step.copies)]
+    fate.run = runs[0]
+    ends = await asyncio.gather(*runs, return_exceptions=True)
+    return [_told(end) for end in ends]
+
+
+async def _one(step: Step, clock: Clock) -> Report:
+    module = sys.modules[FLOWS[step.flow]]
+    parameters = parameters_for(step.flow, step.values)
+    return await timed(step.flow, module.work, parameters, plainly, clock=clock)
+
+
+def _told(end: Report | BaseException) -> dict[str, Any]:
+    if isinstance(end, BaseException):
+        return {"report": None, "error": f"{type(end).__name__}: {end}"}
+    return {"report": end.as_json() | {"rows": len(end.rows)}, "error": ""}

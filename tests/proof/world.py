@@ -1,0 +1,176 @@
+"""The world of one cell: a small REVER with chosen returns, an empty ledger, workers, and an hour that passes at will.
+
+Time is told to both sides: workers get a clock that is ahead by `hour` seconds, and the sandbox's is moved along. So
+the settings are those of a real desk (15 minutes to settle, a lease of one), and a cell takes about a second.
+"""
+
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rever_api.sandbox import RunningSandbox, running_sandbox
+from rever_api.sandbox.faults import FaultPlan, NamedFault
+from rever_api.sandbox.scenarios import SCENARIOS
+from tasks.ledger import HoldRow, Ledger, open_holds
+from tests.proof.faults import CLOCK, REFUSED, fault_plan
+from tests.proof.job import Step, Strike
+from tests.proof.nursery import Nursery, Worker
+from tests.proof.settings import ACCOUNT, STORE, empty_sqlite, environment_of
+
+RUN = "process-pending-returns"
+ALWAYS = ("two_methods",)
+SOMETIMES = (
+    "approved_thirds", "exchange_reviewed", "label_needed_pickup", "costs_smaller", "refund_and_exchange",
+    "partially_reviewed", "costs_larger", "foreign_exact", "mixed_review", "not_received",
+)  # fmt: skip
+A_FEW = 3
+
+
+@dataclass
+class World:
+    """What a cell plays in. `fault` is the column, `seed` decides all that is left open."""
+
+    sandbox: RunningSandbox
+    ledger_url: str
+    nursery: Nursery
+    fault: str
+    seed: int
+    hour: float = 0.0
+    workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a desk in this world."""
+        return environment_of(self.sandbox, self.ledger_url)
+
+    def start(
+        self,
+        flow: str = RUN,
+        values: dict[str, str] | None = None,
+        *,
+        strikes: Sequence[Strike] = (),
+        copies: int = 1,
+        ahead: float = 0.0,
+        settings: dict[str, str] | None = None,
+    ) -> Worker:
+        """Start a worker that runs one flow at this hour, or `ahead` seconds after it."""
+        return self.start_all(
+            [Step(flow, {"mode": "act"} | (values or {}), copies)], strikes=strikes, ahead=ahead, settings=settings
+        )
+
+    def start_all(
+        self,
+        steps: Sequence[Step],
+        *,
+        strikes: Sequence[Strike] = (),
+        ahead: float = 0.0,
+        settings: dict[str, str] | None = None,
+    ) -> Worker:
+        """Start a worker that runs several flows, one after another."""
+        worker = self.nursery.start(
+            steps=tuple(steps),
+            environment=self.environment() | (settings or {}),
+            later=self.hour + ahead,
+            jumps=self.random.randrange(1 << 30) if self.fault == CLOCK and self.broken else None,
+            strikes=tuple(strikes),
+        )
+        self.workers.append(worker)
+        return worker
+
+    def run(self, flow: str = RUN, **values: str) -> Worker:
+        """Run one flow to its end."""
+        return self.start(flow, values).wait()
+
+    broken = False
+    """Whether the column's fault is in force."""
+
+    def break_it(self, *named: NamedFault, silent: float = 0.0) -> None:
+        """Let the column's fault begin; `named` ones come first."""
+        self.broken = True
+        plan = fault_plan(self.fault, self.seed)
+        self.sandbox.set_faults(replace(plan, named=named, silent=silent or plan.silent))
+
+    def mend_it(self) -> None:
+        """All faults end, and what was put off is carried out."""
+        self.broken = False
+        self.sandbox.stop_faults()
+        self.sandbox.set_faults(FaultPlan())
+
+    def pass_time(self, seconds: float) -> None:
+        """Let it become later for everybody who starts from now on."""
+        self.hour += seconds
+        self.sandbox.advance(seconds)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether this column's REVER refuses connections at some time."""
+        return self.fault == REFUSED
+
+    closed = False
+    """Whether REVER refuses connections now."""
+
+    def close(self) -> None:
+        """REVER refuses connections from now on."""
+        if not self.closed:
+            self.closed = True
+            self.sandbox.stop()
+
+    def open(self) -> None:
+        """REVER answers again."""
+        if self.closed:
+            self.closed = False
+            self.sandbox.start()
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger, to look at."""
+        clock = lambda: datetime.now(UTC) + timedelta(seconds=self.hour)  # noqa: E731
+        ledger = Ledger.open(self.ledger_url, account=ACCOUNT, clock=clock, read_only=True)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    def holds(self) -> list[HoldRow]:
+        """The open holds."""
+        with self.ledger() as ledger:
+            return list(ledger.read(open_holds))
+
+
+@contextmanager
+def world(
+    nursery: Nursery, *, seed: int, fault: str = "none", ledger_url: str = "", scenarios: Sequence[str] = ()
+) -> Iterator[World]:
+    """A world of its own; its ledger is a new SQLite file, or the empty one that `ledger_url` names."""
+    chosen = tuple(scenarios) or (*ALWAYS, *random.Random(seed).sample(SOMETIMES, A_FEW))
+    with (
+        tempfile.TemporaryDirectory(prefix="proof-", ignore_cleanup_errors=True) as folder,
+        running_sandbox(seed=seed % 1000, returns=len(SCENARIOS), shops=(STORE,)) as sandbox,
+    ):
+        keep_only(sandbox, chosen)
+        made = World(sandbox, ledger_url or empty_sqlite(Path(folder)), nursery, fault, seed)
+        try:
+            yield made
+        finally:
+            for worker in made.workers:
+                worker.kill()
+
+
+def keep_only(sandbox: RunningSandbox, scenarios: Sequence[str]) -> None:
+    """Take all other returns away."""
+    with sandbox.sandbox.locked():
+        for process_id, stored in list(sandbox.sandbox.processes.items()):
+            if stored.scenario not in scenarios:
+                del sandbox.sandbox.processes[process_id]
+
+
+def told(worker: Worker) -> list[Any]:
+    """What a worker's flows came to, for a person who looks for a cause."""
+    return [(answer.flow, answer.error or answer.report) for answer in worker.answers()]
