@@ -1,91 +1,143 @@
-"""answer-hold: a person's answer to a held return."""
+"""answer-hold: a person's answer to a held return, or to many that are held for one cause."""
 
-from datetime import date
+from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 from prefect import State, flow
-from pydantic import Field
 
+from flows.answer_form import Parameters
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import FlowParameters
 from flows.stages import settle_own, take_through
-from tasks.answer_hold import AnsweredHold, HoldAnswer, answer, find_hold
+from tasks.answer_hold import AnsweredHold, HoldAnswer, answer
 from tasks.carry_out import Carried
-from tasks.desk import Desk
+from tasks.choose_holds import hold_by_id, holds_by_cause, holds_by_list, list_mark
+from tasks.decide_returns import note_returns
+from tasks.desk import Desk, DeskError
 from tasks.effects import Result
 from tasks.fetch_pending_returns import fetch_returns
-from tasks.ledger import Answer
-from tasks.report import Mode, Report
+from tasks.ledger import Answer, AnswerError, HoldRow
+from tasks.report import Failure, Mode, Report, Row
 from tasks.steps import Stage
-from tasks.tally import count_outcome, count_settled
+from tasks.tally import count_decisions, count_outcome, count_settled
+
+__all__ = ["NAME", "Parameters", "answer_hold", "work"]
 
 NAME = "answer-hold"
-
-
-class Parameters(FlowParameters):
-    """Answer a held return."""
-
-    hold_id: str = Field(description="The hold's id, as `rever-returns holds` lists it.", min_length=1)
-    version: int = Field(ge=1, description="The hold's version, as listed: an outdated answer is refused.")
-    answer: Answer = Field(
-        description="retry: go on, waiving just what held, once. done_by_hand: it was done outside of this desk. "
-        "drop: it is not to be done."
-    )
-    by: str = Field(min_length=1, description="Who answers. Recorded, not checked.")
-    reason: str = Field("", description="Why; required for drop. No names or addresses of shoppers.")
-    reference: str = Field("", description="For done_by_hand: where the payment or order can be found.")
-    amount: Decimal | None = Field(None, ge=0, description="For done_by_hand: the amount that was paid.")
-    on: date | None = Field(None, description="For done_by_hand: the day on which it was done.")
+AT_ONCE = 25
+"""Answers in one task run."""
 
 
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
-    """Give the answer; after a `retry`, take the return on from there."""
-    report = Report(NAME, desk.mode, desk.stores)
-    hold = await find_hold(desk, parameters.hold_id)
-    report.stores = (hold.store,)
+    """List the holds that are meant; with `act` give the answer to each, and take the returns on from there."""
+    report = Report(NAME, desk.mode, desk.chosen(parameters.stores))
+    chosen = await _chosen(desk, parameters, report.stores)
+    report.stores = tuple(dict.fromkeys(hold.store for hold in chosen))
     if desk.mode is Mode.PLAN:
-        report.notes.append(f"{hold.process_id} is held: {hold.why}")
-        report.notes += [f"{name} would: {words}" for name, words in hold.answers.items()]
+        _list(report, parameters, chosen)
         return report
-    done = await stage("answer-hold", lambda: answer(desk, said(parameters)), parameters.hold_id)
-    await _go_on(desk, parameters, stage, report, done)
+    said = parameters.said(desk.clock().date())
+    done: list[AnsweredHold] = []
+    for start in range(0, len(chosen), AT_ONCE):
+        some = chosen[start : start + AT_ONCE]
+        label = f"{start + 1} to {start + len(some)} of {len(chosen)}"
+        give = partial(_answer, desk, report, some, said, alone=len(chosen) == 1)
+        done += await stage("answer-hold", give, label)
+    await _go_on(desk, stage, report, said.answer, done)
     return report
 
 
-def said(parameters: Parameters) -> HoldAnswer:
-    """The form as the answer it means."""
-    return HoldAnswer(
-        hold_id=parameters.hold_id,
-        version=parameters.version,
-        answer=parameters.answer,
-        by=parameters.by,
-        reason=parameters.reason,
-        reference=parameters.reference,
-        amount=parameters.amount,
-        on=parameters.on,
-    )
+async def _chosen(desk: Desk, parameters: Parameters, stores: Sequence[str]) -> list[HoldRow]:
+    if parameters.hold_id:
+        return [await hold_by_id(desk, parameters.hold_id, parameters.version)]
+    if parameters.holds:
+        return await holds_by_list(desk, parameters.holds)
+    return await holds_by_cause(desk, parameters.cause, stores, parameters.listed if desk.mode is Mode.ACT else "")
 
 
-async def _go_on(desk: Desk, parameters: Parameters, stage: Stage, report: Report, done: AnsweredHold) -> None:
-    process_id = done.hold.process_id
-    unknown: list[Carried] = []
-    if done.settled:
-        count_settled(report, [done.settled])
-        report.notes.append(f"{process_id}: REVER already shows it; nothing was sent again")
-    if done.outcome:
-        count_outcome(report, done.outcome)
-    if parameters.answer is Answer.RETRY and not (done.outcome and done.outcome.result is Result.UNKNOWN):
-        found, report.failures = await stage(
-            "fetch-pending-returns", lambda: fetch_returns(desk, [process_id]), process_id
+def _list(report: Report, parameters: Parameters, chosen: Sequence[HoldRow]) -> None:
+    """What would be answered: one by one, and, for many, their number, money and mark."""
+    for hold in chosen:
+        report.seen += 1
+        report.decisions["hold"] += 1
+        amount = None if hold.amount is None else Decimal(hold.amount)
+        about = f"{hold.hold_id}:{hold.version}"
+        report.rows[about] = Row(
+            hold.process_id, hold.order_name, hold.store, "hold", hold.why, amount, hold.currency, about
         )
-        unknown = await take_through(desk, stage, report, found, process_id)
-    await settle_own(desk, stage, report, (done.hold.store,), unknown)
+    if parameters.hold_id:
+        hold = chosen[0]
+        report.notes.append(f"{hold.process_id} is held since {hold.since:%F %H:%M} UTC ({hold.rule}): {hold.why}")
+        report.notes += [f"seen: {name}: {value}" for name, value in hold.evidence.items()]
+        report.notes += [f"{name} {words}" for name, words in hold.answers.items()]
+        return
+    report.notes += [f"{hold.hold_id}:{hold.version} {hold.process_id}: {hold.why}" for hold in chosen]
+    report.notes.append(f"{len(chosen)} holds, {_total(chosen)}")
+    if parameters.cause:
+        stores = f" stores={','.join(parameters.stores)}" if parameters.stores else ""
+        mark = list_mark(chosen)
+        report.notes.append(
+            f"to answer just these: cause={parameters.cause}{stores} listed={mark} answer=... by=... mode=act"
+        )
+
+
+def _total(chosen: Sequence[HoldRow]) -> str:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for hold in chosen:
+        if hold.amount is not None:
+            sums[hold.currency] += Decimal(hold.amount)
+    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items())) or "no money named"
+
+
+async def _answer(
+    desk: Desk, report: Report, chosen: Sequence[HoldRow], said: HoldAnswer, *, alone: bool
+) -> list[AnsweredHold]:
+    """Answer one after the other. Of many, one that cannot be answered does not stop the others."""
+    done: list[AnsweredHold] = []
+    for hold in chosen:
+        try:
+            done.append(await answer(desk, hold, said))
+        except (AnswerError, DeskError) as error:
+            if alone:
+                raise
+            report.failures.append(Failure(hold.process_id, str(error)))
+    return done
+
+
+async def _go_on(desk: Desk, stage: Stage, report: Report, said: Answer, done: Sequence[AnsweredHold]) -> None:
+    """Count what came of the answers; after a `retry` act on the returns, after another answer just note them."""
+    for item in done:
+        if item.settled:
+            count_settled(report, [item.settled])
+            report.notes.append(_already(item, said))
+        if item.outcome:
+            count_outcome(report, item.outcome)
+    open_now = {item.hold.process_id for item in done if item.outcome and item.outcome.result is Result.UNKNOWN}
+    ids = [item.hold.process_id for item in done if item.hold.process_id not in open_now]
+    found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
+    report.failures += failures
+    label, unknown = f"{len(found)} answered", list[Carried]()
+    if said is Answer.RETRY:
+        unknown = await take_through(desk, stage, report, found, label)
+    else:
+        decided, failed = await stage("decide-returns", lambda: note_returns(desk, found), label)
+        report.failures += failed
+        count_decisions(report, decided)
+    await settle_own(desk, stage, report, report.stores, unknown)
+
+
+def _already(item: AnsweredHold, said: Answer) -> str:
+    shown = f"{item.hold.process_id}: REVER shows by now what was sent, so it is done; nothing was sent again"
+    if said is Answer.DONE_BY_HAND:
+        shown += "; a payment by hand that is another than this one has been made on top of it"
+    return shown
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
 async def answer_hold(parameters: Parameters) -> State[Report]:
-    """Answer a held return: try again, say that it was done by hand, or drop it.
+    """Answer a held return, or many: try again, say that it was done by hand, or drop it.
 
-    With mode `plan` it tells what each answer would do.
+    With mode `plan` it lists what is meant, and tells what each answer would do.
     """
     return await in_prefect(NAME, work, parameters)

@@ -1,19 +1,31 @@
-"""A person's answer to a hold: what it would do, and doing it once."""
+"""A person's answer to a hold: looked at beside REVER, given once, and carried out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from rever_api.errors import ReverError, WrongSetup
+from rever_api.errors import NotFound, ReverError, WrongSetup
+from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError
 from tasks.effects import Outcome, Send, perform
 from tasks.generate_label import send_label
 from tasks.issue_exchange import send_exchange
 from tasks.issue_refund import send_refund
-from tasks.ledger import Answer, Answered, HoldRow, OpenIntent, answer_hold, open_holds, open_intents
-from tasks.policy.record import IntentKind, LineUnits
+from tasks.ledger import (
+    Answer,
+    Answered,
+    HoldRow,
+    OpenIntent,
+    answer_hold,
+    load_records,
+    open_intents,
+    switch,
+)
+from tasks.policy.comparison import compare
+from tasks.policy.money import shown
+from tasks.policy.record import IntentKind, IntentState, LineUnits
 from tasks.settle_outcome import Settled, Settlement, settle_outcome
 
 SENDS: dict[IntentKind, Send] = {
@@ -25,10 +37,8 @@ SENDS: dict[IntentKind, Send] = {
 
 @dataclass(frozen=True, slots=True)
 class HoldAnswer:
-    """What a person says to one hold. `by` is their name as they give it; open-source Prefect has no users."""
+    """What a person says to a hold. `by` is their name as they give it; open-source Prefect has no users."""
 
-    hold_id: str
-    version: int
     answer: Answer
     by: str
     reason: str
@@ -47,28 +57,26 @@ class AnsweredHold:
     outcome: Outcome | None = None
 
 
-async def find_hold(desk: Desk, hold_id: str) -> HoldRow:
-    """The open hold of this id. Raises `DeskError` where there is none."""
-    for hold in await desk.ledger.aread(open_holds, desk.stores):
-        if hold.hold_id == hold_id:
-            return hold
-    raise DeskError(f"there is no open hold {hold_id!r}; `rever-returns holds` lists those that are open")
-
-
-async def answer(desk: Desk, said: HoldAnswer) -> AnsweredHold:
+async def answer(desk: Desk, hold: HoldRow, said: HoldAnswer) -> AnsweredHold:
     """Carry out one answer. An outdated one, or one that came second, is refused by the ledger.
 
-    `retry` of an unknown outcome reads REVER first: seen there, it is done and nothing is sent.
+    REVER is read first. An effect of unknown outcome that it shows by now is done, whatever was answered, and nothing
+    is sent; what is said to have been done by hand is held against what REVER shows.
+    Raises `DeskError` where REVER cannot be read, or contradicts what was said; `AnswerError` of the ledger.
     """
-    hold = await find_hold(desk, said.hold_id)
-    if said.answer is Answer.RETRY and hold.intent_id:
-        settled = await _seen_meanwhile(desk, hold)
-        if settled is not None:
+    unknown = await _unknown(desk, hold)
+    at_rever = ""
+    if unknown is not None:
+        await _check_switch(desk, said)
+        settled = await _settle(desk, unknown)
+        if settled.settlement is Settlement.DONE:
             return AnsweredHold(hold, settled=settled)
+    elif said.answer is not Answer.RETRY and not hold.label:
+        at_rever = await _check_at_rever(desk, hold, said)
     answered = await desk.ledger.awrite(
         answer_hold,
-        hold_id=said.hold_id,
-        version=said.version,
+        hold_id=hold.hold_id,
+        version=hold.version,
         answer=said.answer,
         by=said.by,
         why=said.reason,
@@ -79,29 +87,63 @@ async def answer(desk: Desk, said: HoldAnswer) -> AnsweredHold:
         amount=said.amount,
         on=said.on,
         items=said.items,
+        at_rever=at_rever,
     )
     return AnsweredHold(hold, outcome=await _send_again(desk, answered))
 
 
-async def _seen_meanwhile(desk: Desk, hold: HoldRow) -> Settled | None:
-    intents = await desk.ledger.aread(open_intents, process_ids=[hold.process_id])
-    unknown = next((item for item in intents if item.intent.id == hold.intent_id), None)
-    if unknown is None:
+async def _unknown(desk: Desk, hold: HoldRow) -> OpenIntent | None:
+    """The effect of unknown outcome that this hold asks about, if it does."""
+    if not hold.intent_id:
         return None
-    settled = await _settle(desk, unknown)
-    return settled if settled.settlement is Settlement.DONE else None
+    intents = await desk.ledger.aread(open_intents, process_ids=[hold.process_id])
+    mine = (item for item in intents if item.intent.id == hold.intent_id)
+    return next((item for item in mine if item.intent.state is IntentState.UNKNOWN), None)
+
+
+async def _check_switch(desk: Desk, said: HoldAnswer) -> None:
+    now = await desk.ledger.aread(switch)
+    if said.answer is Answer.RETRY and now.stopped:
+        raise DeskError(f"nothing was done: all effects are stopped by {now.by}: {now.why}; answer after the start")
 
 
 async def _settle(desk: Desk, unknown: OpenIntent) -> Settled:
+    settled = await settle_outcome(desk, unknown)
+    if settled.settlement is Settlement.OPEN and settled.why.startswith("the return could not be read"):
+        raise DeskError(f"nothing was done, since {settled.why}; answer again when REVER can be read")
+    return settled
+
+
+async def _check_at_rever(desk: Desk, hold: HoldRow, said: HoldAnswer) -> str:
+    """What REVER shows that this desk did not do, in words. What was paid by hand must be it, or a reason says why not.
+
+    A return that REVER no longer knows can still be closed.
+    """
     try:
-        settled = await settle_outcome(desk, unknown)
+        process = await desk.client.get_return_process(hold.process_id)
     except WrongSetup:
         raise
+    except NotFound:
+        return "REVER no longer knows this return"
     except ReverError as error:
-        raise DeskError(f"REVER could not be read before trying again: {error}") from None
-    if settled.settlement is Settlement.OPEN and settled.why.startswith("the return could not be read"):
-        raise DeskError(f"not tried again, since {settled.why}; answer again when REVER can be read")
-    return settled
+        raise DeskError(
+            f"nothing was done, since the return could not be read: {error}; answer again when it can"
+        ) from None
+    foreign = await _foreign(desk, process)
+    words = ", ".join(f"{shown(amount, currency)} by {method}" for (method, currency), amount in foreign.items())
+    paid = said.amount if said.amount is not None else Decimal(hold.amount or 0)
+    fits = {*foreign.values(), sum(foreign.values(), Decimal(0))}
+    if said.answer is Answer.DONE_BY_HAND and foreign and paid not in fits and not said.reason:
+        raise DeskError(
+            f"nothing was done: REVER shows refunds that were not made here, {words}, and the answer says {paid}; "
+            "state that amount, or say in the reason why it is another"
+        )
+    return words or "no refund that was not made here"
+
+
+async def _foreign(desk: Desk, process: ReturnProcess) -> dict[tuple[str, str], Decimal]:
+    records = await desk.ledger.aread(load_records, [process.rever_process_id])
+    return compare(process, records[process.rever_process_id]).foreign
 
 
 async def _send_again(desk: Desk, answered: Answered) -> Outcome | None:

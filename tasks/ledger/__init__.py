@@ -7,7 +7,7 @@ and never silently lost. `Ledger` opens it and runs the operations, plain functi
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.deciding import decide
 from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
-from tasks.ledger.holds import open_holds
+from tasks.ledger.holds import find_hold, open_holds
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
 from tasks.ledger.reading import done_between, final_returns, history, unfinished
@@ -68,6 +68,7 @@ __all__ = [
     "done_between",
     "expire",
     "final_returns",
+    "find_hold",
     "history",
     "load_records",
     "mark_sent",

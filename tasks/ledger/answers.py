@@ -17,6 +17,7 @@ from tasks.ledger.trail import append, audit_row
 from tasks.ledger.transitions import change
 from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import lock_rows
+from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.record import IntentKind, IntentState, LineUnits
 
 _HOLD = select(holds).where(holds.c.id == bindparam("hold"))
@@ -51,6 +52,7 @@ class Said:
     amount: Decimal | None
     on: date | None
     items: tuple[LineUnits, ...]
+    at_rever: str = ""
 
     def evidence(self) -> dict[str, Any]:
         """For the audit: only what was said."""
@@ -62,6 +64,8 @@ class Said:
                 "on": day,
                 "amount": None if self.amount is None else str(self.amount),
             }
+        if self.at_rever:
+            said["at_rever"] = self.at_rever
         if self.items:
             said["units"] = items_json(self.items)
         return said
@@ -82,22 +86,24 @@ def answer_hold(
     amount: Decimal | None = None,
     on: date | None = None,
     items: Sequence[LineUnits] = (),
+    at_rever: str = "",
 ) -> Answered:
     """Carry out an answer, once. Raises `OutdatedAnswer` where the hold has changed, `AnswerError` where it cannot be.
 
     `retry` of an unknown outcome gives a `Claim` with a fresh token, for who read REVER and did not see the effect
     there; of any other hold it waives just that rule, once, up to the hold's amount. `done_by_hand` (`amount`, `on`,
     `reference`) and `drop` close the unknown intent, or else the hold's units or those of them that `items` name, so
-    that they are never paid again. A hold about an intent that has ended is just closed.
+    that they are never paid again. A hold about an intent that has ended is just closed; so is one without units that a
+    person can let pass, which is not asked again. `at_rever` is what REVER showed then, for the audit.
     """
-    said = Said(answer, by, why, reference, amount, on, tuple(items))
+    said = Said(answer, by, why, reference, amount, on, tuple(items), at_rever)
     hold = _open_hold(conn, hold_id, version)
     row = _intent(conn, hold)
     claim: Claim | None = None
     intent_id = hold.intent_id
     if row is not None and row.state == IntentState.UNKNOWN:
         claim = _about_unknown(conn, row, said, now, lease)
-    elif answer is Answer.RETRY:
+    elif answer is Answer.RETRY or (row is None and _closes_no_unit(hold, said)):
         _waive(conn, hold)
     elif row is None:
         intent_id = close_by_hand(conn, hold, said.evidence(), answer, amount, said.items, now)
@@ -153,6 +159,11 @@ def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, l
         )
     )
     return None
+
+
+def _closes_no_unit(hold: Row[Any], said: Said) -> bool:
+    """Whether the hold is about what REVER shows, and not about units that could be paid."""
+    return not (hold.items or said.items or hold.label or hold.rule in NOT_WAIVED)
 
 
 def _waive(conn: Connection, hold: Row[Any]) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from tasks.ledger.schema import holds, intents, records
-from tasks.ledger.types import Answer, HoldRow
+from tasks.ledger.types import Answer, HoldRow, PastHold
+from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.record import IntentState
 
 HOLDS = (
@@ -27,6 +28,24 @@ def open_holds(conn: Connection, stores: Collection[str] | None = None) -> list[
     if stores is not None:
         query = query.where(holds.c.store.in_(sorted(stores)))
     return [hold_row(row) for row in conn.execute(query)]
+
+
+def find_hold(conn: Connection, hold_id: str) -> PastHold | None:
+    """A hold by its id, open or not; None where there is none."""
+    row = conn.execute(HOLDS.where(holds.c.id == hold_id)).first()
+    return None if row is None else past_hold(row)
+
+
+def past_hold(row: Row[Any]) -> PastHold:
+    """A hold of a row of `HOLDS`, with its end."""
+    return PastHold(
+        hold=hold_row(row),
+        state=row.state,
+        answer=row.answer,
+        answered_by=row.answered_by,
+        answered_at=row.answered_at,
+        closed_why=row.closed_why,
+    )
 
 
 def hold_row(row: Row[Any]) -> HoldRow:
@@ -60,12 +79,24 @@ def _answers(row: Row[Any]) -> Mapping[str, str]:
             Answer.DONE_BY_HAND: "closes the question as put right by hand; state amount, date and reference",
             Answer.DROP: "closes the question; nothing is put right",
         }
-    units = _units(row)
+    if row.items or row.label or row.rule in NOT_WAIVED:
+        units = _units(row)
+        return {
+            Answer.RETRY: _retry(row.rule, money),
+            Answer.DONE_BY_HAND: f"closes {units} as done outside of this desk; state amount, date and reference",
+            Answer.DROP: f"closes {units} for good; this desk never pays, exchanges or labels it again",
+        }
     return {
-        Answer.RETRY: f"lets `{row.rule}` pass once" + (f" for up to {money}" if money else "") + ", and goes on",
-        Answer.DONE_BY_HAND: f"closes {units} as done outside of this desk; state amount, date and reference",
-        Answer.DROP: f"closes {units} for good; this desk never pays, exchanges or labels it again",
+        Answer.RETRY: _retry(row.rule, money),
+        Answer.DONE_BY_HAND: "takes it as put right outside of this desk; state amount, date and reference",
+        Answer.DROP: "takes it as REVER shows it, and does not ask this again; no unit is closed",
     }
+
+
+def _retry(rule: str, money: str) -> str:
+    if rule in NOT_WAIVED:
+        return "looks again, and holds again as long as REVER shows the same"
+    return f"lets `{rule}` pass once" + (f" for up to {money}" if money else "") + ", and goes on"
 
 
 def _unknown(kind: str, money: str) -> Mapping[str, str]:

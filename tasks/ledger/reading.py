@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, select
 
-from tasks.ledger.holds import HOLDS, hold_row
+from tasks.ledger.holds import HOLDS, past_hold
 from tasks.ledger.records import chunks
 from tasks.ledger.rows import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
-from tasks.ledger.types import AuditRow, History, IntentRow, PastHold, RecordRow, Unfinished
+from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.policy.record import OPEN_STATES, IntentState
 
 
@@ -25,7 +25,7 @@ def history(conn: Connection, process_id: str) -> History | None:
     return History(
         record=_record(row),
         intents=tuple(_intent(each) for each in conn.execute(made)),
-        holds=tuple(_hold(each) for each in conn.execute(held)),
+        holds=tuple(past_hold(each) for each in conn.execute(held)),
         audit=tuple(_step(each) for each in conn.execute(steps)),
     )
 
@@ -97,17 +97,6 @@ def _intent(row: Row[Any]) -> IntentRow:
         attempt=row.attempt,
         closed_at=row.closed_at,
         day=row.day,
-    )
-
-
-def _hold(row: Row[Any]) -> PastHold:
-    return PastHold(
-        hold=hold_row(row),
-        state=row.state,
-        answer=row.answer,
-        answered_by=row.answered_by,
-        answered_at=row.answered_at,
-        closed_why=row.closed_why,
     )
 
 

@@ -108,3 +108,19 @@ class Nothing:
 
 
 Decision = Compensate | Adopt | MakeLabel | Wait | Hold | Nothing
+
+NOT_WAIVED = frozenset(
+    {
+        "completed_unpaid",
+        "contradictory",
+        "incomplete_read",
+        "no_variant",
+        "unknown_method",
+        "unknown_return_method",
+        "unknown_review_status",
+        "unknown_status",
+        "unknown_timing",
+    }
+)
+"""Rules that hold as long as REVER shows the same: without what they miss nothing can be worked out, so a person's
+`retry` just looks again."""

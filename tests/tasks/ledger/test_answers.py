@@ -164,11 +164,19 @@ def test_an_answer_that_cannot_be_carried_out_changes_nothing(
 
 
 def test_a_hold_without_units_asks_for_them(desk: LedgerDesk) -> None:
-    desk.one(rule=always(replace(APPROVAL, items=(), amount=None)))
+    desk.one(rule=always(replace(APPROVAL, rule="unknown_status", items=(), amount=None)))
     with pytest.raises(AnswerError, match="names no units"):
         desk.answer(Answer.DROP)
     desk.answer(Answer.DONE_BY_HAND, items=units(1, 2), amount=Decimal("20.00"))
     assert desk.intent().gross == Decimal("20.00")
+
+
+def test_a_hold_about_what_rever_shows_is_taken_as_it_is(desk: LedgerDesk) -> None:
+    """Where no unit could be paid, an answer closes the question and nothing else, and it is not asked again."""
+    desk.one(rule=always(replace(APPROVAL, rule="foreign_refund", items=(), amount=None)))
+    desk.answer(Answer.DROP, why="a goodwill payment")
+    assert desk.record().intents == ()
+    assert desk.record().waived("foreign_refund")
 
 
 def test_units_of_a_live_intent_cannot_be_closed_by_hand(desk: LedgerDesk) -> None:

@@ -1,0 +1,440 @@
+"""answer-hold: what becomes of a return after each answer to each kind of hold, by books, ledger and report."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from flows.run import UsageError
+from rever_api.sandbox.books import Actor
+from rever_api.sandbox.faults.kinds import Fault
+from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
+from tasks.desk import DeskError
+from tasks.ledger import HoldRow, LedgerError, history
+from tasks.ledger.types import History
+from tasks.report import Report
+from tests.flows.conftest import Bench, Start
+
+SOON = timedelta(minutes=5)
+HOURS_LATER = FaultPlan(named=(NamedFault("issueRefund", 1, Fault.ACTS_LATER),), later=3600.0)
+"""REVER acts on the first refund long after it was held; `stop_faults` lets it land."""
+
+
+def say(bench: Bench, hold: HoldRow, answer: str, **more: str) -> Report:
+    """Give an answer as a person would."""
+    said = {"by": "olga", "reason": "looked at it"} | more
+    return bench.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), answer=answer, **said)
+
+
+def later(bench: Bench, by: timedelta = SOON) -> None:
+    """Let time pass for the desk."""
+    before = bench.clock
+    bench.clock = lambda: before() + by
+
+
+def the_hold(bench: Bench, process_id: str) -> HoldRow:
+    [hold] = [hold for hold in bench.holds() if hold.process_id == process_id]
+    return hold
+
+
+def known(bench: Bench, process_id: str) -> History:
+    ledger = bench.ledger()
+    try:
+        found = ledger.read(history, process_id)
+    finally:
+        ledger.close()
+    assert found is not None
+    return found
+
+
+def through_api(bench: Bench, process_id: str, operation: str = "issueRefund") -> list[Decimal | None]:
+    """What this desk's calls did for a return, by the books."""
+    effects = [effect for effect in bench.sandbox.books.effects if effect.process_id == process_id]
+    return [effect.amount for effect in effects if effect.by is Actor.API and effect.operation == operation]
+
+
+def states(bench: Bench, process_id: str) -> list[str]:
+    return [row.intent.state.value for row in known(bench, process_id).intents]
+
+
+def held_by(bench: Bench, scenario: str, rule: str, flow: str = "process-pending-returns") -> HoldRow:
+    """Run until a return of this scenario is held by this rule."""
+    process_id = bench.sandbox.process_ids(scenario)[0]
+    bench.run(flow, mode="act", process_ids=process_id)
+    hold = the_hold(bench, process_id)
+    assert hold.rule == rule
+    assert hold.why
+    assert set(hold.answers) == {"retry", "done_by_hand", "drop"}
+    return hold
+
+
+def unknown_hold(bench: Bench) -> HoldRow:
+    """A refund that was sent, was not done, and nobody knows."""
+    process_id = bench.sandbox.process_ids("approved_one")[0]
+    bench.act(process_ids=process_id)
+    assert bench.holds() == []
+    later(bench)
+    bench.run("reconcile", mode="act")
+    hold = the_hold(bench, process_id)
+    assert hold.rule == "unknown_outcome"
+    return hold
+
+
+@pytest.fixture
+def lost(start_bench: Start) -> Bench:
+    """A sandbox whose first refund fails so that nobody knows whether it was done; it was not."""
+    return start_bench(faults="issueRefund:1:error_500_before", settings={"REVER_STORES": "acme"})
+
+
+class TestUnknownOutcome:
+    """A refund was sent and nobody knows what came of it."""
+
+    def test_retry_sends_it_once_more(self, lost: Bench) -> None:
+        hold = unknown_hold(lost)
+        report = say(lost, hold, "retry")
+        assert through_api(lost, hold.process_id) == [Decimal(hold.amount or "")]
+        assert report.paid == {"EUR": Decimal(hold.amount or "")}
+        assert states(lost, hold.process_id) == ["done"]
+        assert known(lost, hold.process_id).intents[0].attempt == 2
+        assert lost.act(process_ids=hold.process_id).paid == {}
+
+    def test_what_rever_shows_by_then_is_not_sent_again(self, start_bench: Start) -> None:
+        bench = start_bench(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
+        hold = unknown_hold(bench)
+        bench.sandbox.stop_faults()
+        report = say(bench, hold, "retry")
+        assert len(through_api(bench, hold.process_id)) == 1
+        assert report.paid == {"EUR": Decimal(hold.amount or "")}
+        assert "nothing was sent again" in " ".join(report.notes)
+        assert states(bench, hold.process_id) == ["done"]
+
+    @pytest.mark.parametrize(("answer", "state"), [("done_by_hand", "done_by_hand"), ("drop", "dropped")])
+    def test_what_a_person_closed_is_never_sent_again(self, lost: Bench, answer: str, state: str) -> None:
+        hold = unknown_hold(lost)
+        report = say(lost, hold, answer, reference="bank 7")
+        assert states(lost, hold.process_id) == [state]
+        assert report.paid == {}
+        lost.act()
+        lost.run("reconcile", mode="act")
+        assert through_api(lost, hold.process_id) == []
+        assert hold.process_id not in {each.process_id for each in lost.holds()}
+
+    def test_both_attempts_landing_is_reported_and_held(self, start_bench: Start) -> None:
+        """The excess: a first attempt that lands after the second one was sent and confirmed."""
+        bench = start_bench(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
+        hold = unknown_hold(bench)
+        say(bench, hold, "retry")
+        assert len(through_api(bench, hold.process_id)) == 1
+        bench.sandbox.stop_faults()
+        assert len(through_api(bench, hold.process_id)) == 2
+        bench.run("reconcile", mode="act")
+        excess = the_hold(bench, hold.process_id)
+        assert excess.kind == "foreign_refund"
+        assert hold.amount in excess.why
+        say(bench, excess, "drop", reason="the shopper may keep it")
+        bench.act()
+        bench.run("reconcile", mode="act")
+        assert len([hold for hold in bench.holds() if hold.process_id == excess.process_id]) == 0
+        assert len(through_api(bench, hold.process_id)) == 2
+
+    def test_a_retry_while_effects_are_stopped_is_not_taken(self, lost: Bench) -> None:
+        hold = unknown_hold(lost)
+        cli(lost, "stop", "--by", "pau", "--why", "prices")
+        with pytest.raises(DeskError, match="stopped by pau"):
+            say(lost, hold, "retry")
+        assert the_hold(lost, hold.process_id) == hold
+        cli(lost, "start", "--by", "pau")
+        say(lost, hold, "retry")
+        assert len(through_api(lost, hold.process_id)) == 1
+
+
+def cli(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = (sys.executable, "-c", "from deployments.cli import main; main()", *arguments)
+    return subprocess.run(
+        command, env=os.environ | bench.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class TestRefused:
+    """REVER said no."""
+
+    @pytest.fixture
+    def refusing(self, start_bench: Start) -> Bench:
+        return start_bench(faults="issueRefund:1:conflict_409")
+
+    def test_retry_pays(self, refusing: Bench) -> None:
+        hold = held_by(refusing, "approved_one", "refused_by_rever")
+        assert through_api(refusing, hold.process_id) == []
+        report = say(refusing, hold, "retry")
+        assert through_api(refusing, hold.process_id) == [Decimal(hold.amount or "")]
+        assert list(report.paid.values()) == [Decimal(hold.amount or "")]
+        assert states(refusing, hold.process_id) == ["refused", "done"]
+
+    def test_done_by_hand_closes(self, refusing: Bench) -> None:
+        hold = held_by(refusing, "approved_one", "refused_by_rever")
+        say(refusing, hold, "done_by_hand", reference="bank 8", on="2026-11-20")
+        assert states(refusing, hold.process_id) == ["refused", "done_by_hand"]
+        audit = [row for row in known(refusing, hold.process_id).audit if row.event == "answered"]
+        assert audit[0].evidence["reference"] == "bank 8"
+        assert audit[0].evidence["on"] == "2026-11-20"
+        assert audit[0].actor == "olga"
+        refusing.act()
+        assert through_api(refusing, hold.process_id) == []
+
+
+class TestApproval:
+    """A store wants a person to approve what never reached the shopper."""
+
+    @pytest.fixture
+    def careful(self, start_bench: Start, tmp_path: Path) -> Bench:
+        policy = tmp_path / "policy.toml"
+        policy.write_text('[default]\nnot_received = "hold"\n')
+        return start_bench({"REVER_POLICY": str(policy)})
+
+    def test_retry_approves_it(self, careful: Bench) -> None:
+        hold = held_by(careful, "not_received", "not_received")
+        say(careful, hold, "retry")
+        assert sum(amount or 0 for amount in through_api(careful, hold.process_id)) == Decimal(hold.amount or "")
+        assert careful.sandbox.audit().violations == ()
+
+    def test_one_unit_dropped_and_the_other_paid(self, careful: Bench) -> None:
+        """An answer may name units: what is left is asked about again, with what is left of the amount."""
+        hold = held_by(careful, "not_received", "not_received")
+        line = known(careful, hold.process_id).holds[0]
+        [line_id] = _lines(careful, hold.process_id)
+        say(careful, hold, "drop", units=f"{line_id}:1")
+        rest = the_hold(careful, hold.process_id)
+        assert line.hold.hold_id != rest.hold_id
+        assert rest.amount
+        assert hold.amount
+        assert Decimal(rest.amount) < Decimal(hold.amount)
+        say(careful, rest, "retry")
+        assert through_api(careful, hold.process_id) == [Decimal(rest.amount)]
+        assert careful.sandbox.audit().violations == ()
+
+    def test_units_that_do_not_exist_are_refused(self, careful: Bench) -> None:
+        hold = held_by(careful, "not_received", "not_received")
+        [line_id] = _lines(careful, hold.process_id)
+        with pytest.raises(LedgerError, match="units 1 to 2"):
+            say(careful, hold, "drop", units=f"{line_id}:3")
+        assert the_hold(careful, hold.process_id) == hold
+
+
+def _lines(bench: Bench, process_id: str) -> list[str]:
+    with bench.sandbox.sandbox.locked():
+        return [line.id for line in bench.sandbox.sandbox.processes[process_id].process.return_line_items]
+
+
+class TestForeignRefund:
+    """REVER shows a refund of another amount than is due."""
+
+    def test_done_by_hand_must_be_what_rever_shows(self, bench: Bench) -> None:
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        [shown] = [e.amount for e in bench.sandbox.books.effects if e.process_id == hold.process_id and e.amount]
+        with pytest.raises(DeskError, match=f"REVER shows refunds .* {shown}"):
+            say(bench, hold, "done_by_hand", reference="back office", reason="")
+        assert the_hold(bench, hold.process_id) == hold
+        say(bench, hold, "done_by_hand", reference="back office", amount=str(shown), reason="")
+        assert states(bench, hold.process_id) == ["done_by_hand"]
+        bench.act()
+        bench.run("reconcile", mode="act")
+        assert through_api(bench, hold.process_id) == []
+        assert known(bench, hold.process_id).record.final
+
+    def test_another_amount_needs_a_reason_and_the_audit_has_both(self, bench: Bench) -> None:
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        say(bench, hold, "done_by_hand", reference="bank 9", amount="1.00", reason="paid beside it")
+        [answered] = [row for row in known(bench, hold.process_id).audit if row.event == "answered"]
+        assert answered.evidence["why"] == "paid beside it"
+        assert "EUR" in answered.evidence["at_rever"] or "SEK" in answered.evidence["at_rever"]
+
+    def test_an_exact_one_is_adopted_without_asking(self, bench: Bench) -> None:
+        process_id = bench.sandbox.process_ids("foreign_exact")[0]
+        bench.act(process_ids=process_id)
+        assert states(bench, process_id) == ["done"]
+        assert known(bench, process_id).intents[0].intent.adopted
+        assert through_api(bench, process_id) == []
+
+    def test_retry_pays_just_the_amount_that_was_seen(self, bench: Bench) -> None:
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        say(bench, hold, "retry")
+        assert through_api(bench, hold.process_id) == [Decimal(hold.amount or "")]
+        bench.act()
+        assert through_api(bench, hold.process_id) == [Decimal(hold.amount or "")]
+
+
+def test_not_paid_by_rever_goes_on_waiting_after_a_retry(start_bench: Start) -> None:
+    bench = start_bench(
+        settings={"REVER_REFUNDS_BY": "rever", "REVER_STORES": "autopay"}, shops=("autopay",), pays_itself_after=9e9
+    )
+    process_id = bench.sandbox.process_ids("approved_one")[0]
+    later(bench, timedelta(days=4))
+    bench.act(process_ids=process_id)
+    hold = the_hold(bench, process_id)
+    assert hold.kind == "not_paid_by_rever"
+    report = say(bench, hold, "retry")
+    assert report.decisions["wait"] == 1
+    assert bench.holds() == []
+    assert through_api(bench, process_id) == []
+
+
+class TestOutOfStock:
+    """REVER refused an exchange, since a variant is out of stock."""
+
+    def test_retry_orders_it_once_there_is_stock(self, bench: Bench) -> None:
+        hold = held_by(bench, "exchange_out_of_stock", "out_of_stock")
+        say(bench, hold, "retry")
+        again = the_hold(bench, hold.process_id)
+        assert again.hold_id != hold.hold_id
+        with bench.sandbox.sandbox.locked():
+            for variant in bench.sandbox.sandbox.stock:
+                bench.sandbox.sandbox.stock[variant] = 9
+        say(bench, again, "retry")
+        assert len(through_api(bench, hold.process_id, "issueExchange")) == 1
+        assert states(bench, hold.process_id)[-1] == "done"
+        assert bench.sandbox.audit().violations == ()
+
+    def test_drop_closes_the_units(self, bench: Bench) -> None:
+        hold = held_by(bench, "exchange_out_of_stock", "out_of_stock")
+        say(bench, hold, "drop")
+        bench.act()
+        assert through_api(bench, hold.process_id, "issueExchange") == []
+        assert known(bench, hold.process_id).record.decision == "nothing"
+
+
+class TestLabel:
+    """No carrier fits."""
+
+    @pytest.mark.parametrize("answer", ["done_by_hand", "drop"])
+    def test_a_label_that_a_person_took_care_of_is_not_asked_for_again(self, bench: Bench, answer: str) -> None:
+        process_id = bench.sandbox.process_ids("country_unserved")[0]
+        bench.run("generate-labels", mode="act", process_ids=process_id)
+        hold = the_hold(bench, process_id)
+        assert hold.label
+        say(bench, hold, answer, reference="label 12")
+        bench.run("generate-labels", mode="act", process_ids=process_id)
+        assert bench.holds() == []
+        assert through_api(bench, process_id, "createOrderV2") == []
+
+    def test_retry_asks_again_while_nothing_has_changed(self, bench: Bench) -> None:
+        process_id = bench.sandbox.process_ids("country_unserved")[0]
+        bench.run("generate-labels", mode="act", process_ids=process_id)
+        say(bench, the_hold(bench, process_id), "retry")
+        assert through_api(bench, process_id, "createOrderV2") == []
+        assert process_id in bench.explained()
+
+
+class TestUnknownValue:
+    """REVER says something that this desk does not know."""
+
+    def test_retry_holds_again_and_says_so_before(self, bench: Bench) -> None:
+        hold = held_by(bench, "unknown_method", "unknown_method")
+        assert "holds again" in hold.answers["retry"]
+        say(bench, hold, "retry")
+        assert the_hold(bench, hold.process_id).rule == "unknown_method"
+        assert through_api(bench, hold.process_id) == []
+
+    def test_a_status_not_known_is_closed_by_naming_units(self, bench: Bench) -> None:
+        process_id = bench.sandbox.process_ids("unknown_status")[0]
+        bench.run("reconcile", mode="act")
+        hold = the_hold(bench, process_id)
+        with pytest.raises(LedgerError, match="names no units"):
+            say(bench, hold, "drop")
+        [line_id] = _lines(bench, process_id)
+        say(bench, hold, "done_by_hand", reference="bank 3", amount="12.50", units=f"{line_id}:1+2")
+        assert states(bench, process_id) == ["done_by_hand"]
+        bench.sandbox.act("release", process_id)
+        bench.act()
+        assert through_api(bench, process_id) == []
+
+
+class TestTogether:
+    """Many holds of one cause."""
+
+    def test_all_of_a_cause_after_plan_has_listed_them(self, bench: Bench) -> None:
+        bench.act()
+        chosen = [hold for hold in bench.holds() if hold.rule == "foreign_refund"]
+        others = {hold.hold_id for hold in bench.holds()} - {hold.hold_id for hold in chosen}
+        assert len(chosen) > 1
+        plan = bench.run("answer-hold", cause="foreign_refund")
+        assert plan.seen == len(chosen)
+        mark = plan.notes[-1].split("listed=")[1].split()[0]
+        told = {"mode": "act", "cause": "foreign_refund", "answer": "drop", "by": "olga", "reason": "goodwill"}
+        with pytest.raises(UsageError, match="listed"):
+            bench.run("answer-hold", **told)
+        bench.run("answer-hold", listed=mark, **told)
+        assert {hold.hold_id for hold in bench.holds()} == others
+        assert {states(bench, hold.process_id)[-1] for hold in chosen} == {"dropped"}
+        with pytest.raises(DeskError, match="nothing is held by"):
+            bench.run("answer-hold", listed=mark, **told)
+
+    def test_a_list_that_has_changed_is_refused_whole(self, bench: Bench) -> None:
+        bench.act()
+        chosen = [hold for hold in bench.holds() if hold.rule == "foreign_refund"]
+        plan = bench.run("answer-hold", cause="foreign_refund")
+        mark = plan.notes[-1].split("listed=")[1].split()[0]
+        say(bench, chosen[0], "drop")
+        told = {"mode": "act", "answer": "drop", "by": "olga", "reason": "goodwill"}
+        with pytest.raises(DeskError, match="have changed since they were listed"):
+            bench.run("answer-hold", cause="foreign_refund", listed=mark, **told)
+        both = ",".join(f"{hold.hold_id}:{hold.version}" for hold in chosen)
+        with pytest.raises(DeskError, match="was answered with 'drop' by olga"):
+            bench.run("answer-hold", holds=both, **told)
+        assert {hold.hold_id for hold in bench.holds()} >= {hold.hold_id for hold in chosen[1:]}
+        rest = ",".join(f"{hold.hold_id}:{hold.version}" for hold in chosen[1:])
+        bench.run("answer-hold", holds=rest, **told)
+        assert [hold for hold in bench.holds() if hold.rule == "foreign_refund"] == []
+
+
+def test_plan_tells_what_each_answer_would_do_and_changes_nothing(bench: Bench) -> None:
+    hold = held_by(bench, "foreign_different", "foreign_refund")
+    plan = bench.run("answer-hold", hold_id=hold.hold_id, version=str(hold.version))
+    notes = "\n".join(plan.notes)
+    assert hold.why in notes
+    assert all(words in notes for words in hold.answers.values())
+    assert the_hold(bench, hold.process_id) == hold
+
+
+@pytest.mark.crash
+def test_two_people_at_once_are_one_answer(lost: Bench) -> None:
+    hold = unknown_hold(lost)
+    command = (sys.executable, "-c", "from deployments.cli import main; main()", "run", "answer-hold", "--no-prefect")
+    said = (f"hold_id={hold.hold_id}", f"version={hold.version}", "answer=retry", "mode=act")
+    people = [
+        subprocess.Popen(
+            (*command, *said, f"by={name}"),
+            env=os.environ | lost.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("olga", "pau", "ada")
+    ]
+    ended = [(person.communicate(timeout=60), person.returncode) for person in people]
+    assert sorted(code for _, code in ended) == [0, 1, 1], ended
+    assert all("nothing was done" in err for (_, err), code in ended if code)
+    assert len(through_api(lost, hold.process_id)) == 1
+    assert [row.answer for row in known(lost, hold.process_id).holds] == ["retry"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "one of the three"),
+        ({"hold_id": "h"}, "version"),
+        ({"hold_id": "h", "version": "1", "cause": "x"}, "one of the three"),
+        ({"hold_id": "h", "version": "1", "mode": "act"}, "say the answer"),
+        ({"hold_id": "h", "version": "1", "mode": "act", "answer": "drop", "by": "olga"}, "needs a reason"),
+        ({"hold_id": "h", "version": "1", "mode": "act", "answer": "done_by_hand", "by": "o"}, "needs a reference"),
+        ({"holds": "h:1", "amount": "3"}, "one hold only"),
+        ({"holds": "h"}, "HOLD:VERSION"),
+        ({"hold_id": "h", "version": "1", "units": "line"}, "LINE:1"),
+    ],
+)
+def test_a_form_that_is_not_clear_is_refused(bench: Bench, values: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        bench.run("answer-hold", **values)
