@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.ledger.columns import Money, UtcTime
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -46,6 +46,9 @@ ledger = Table(
     Column("stopped_since", UtcTime),
     Column("stopped_by", Text, **_TEXT),
     Column("stopped_why", Text, **_TEXT),
+    Column("restored_at", UtcTime),
+    Column("restored_from", UtcTime),
+    Column("restored_why", Text, **_TEXT),
     CheckConstraint("id = 1", name="ledger_has_one_row"),
 )
 
@@ -194,8 +197,19 @@ audit = Table(
     Column("intent_id", Text, **_TEXT),
     Column("hold_id", Text, **_TEXT),
     Column("flow_run_id", Text, **_TEXT),
+    Column("hash", Text, **_TEXT),
     Index("audit_of_process", "process_id"),
 )
+
+chains = Table(
+    "chains",
+    metadata,
+    Column("process_id", Text, primary_key=True),
+    Column("steps", Integer, **_COUNT),
+    Column("head", Text, **_TEXT),
+)
+
+caught_up = Table("caught_up", metadata, Column("store", Text, primary_key=True), Column("at", UtcTime, nullable=False))
 
 store_days = Table(
     "store_days",

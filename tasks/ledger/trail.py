@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from tasks.ledger.chain import chained
 from tasks.ledger.schema import audit
 from tasks.ledger.types import Actor
 
@@ -43,6 +44,6 @@ def audit_row(
 
 
 def append(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows, in the transaction of what they tell about."""
+    """Append rows to their returns' chains, in the transaction of what they tell about."""
     if rows:
-        conn.execute(_INSERT, rows)
+        conn.execute(_INSERT, chained(conn, rows))

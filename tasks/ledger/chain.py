@@ -1,0 +1,74 @@
+"""The audit's chain: each row of a return carries a hash over itself and the hash before it.
+
+A row that is changed, put in or taken out behind the triggers' back breaks its return's chain; one that is missing at
+the end shows in `chains`, which counts each return's rows and keeps its last hash. The hash is no secret: who can write
+the file can also forge a whole chain, so an export of `chains` kept elsewhere is what tells such a forgery.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from tasks.ledger.schema import chains
+
+_NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
+
+_SAME = {"steps": chains.c.steps}
+_PG_LOCK = pg_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
+_LITE_LOCK = sqlite_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
+_MOVE = (
+    update(chains).where(chains.c.process_id == bindparam("p")).values(steps=bindparam("many"), head=bindparam("last"))
+)
+
+
+@dataclass(slots=True)
+class Head:
+    """Where a return's chain ends: how many rows it has, and the hash of the last one, empty before the first."""
+
+    steps: int = 0
+    hash: str = ""
+
+    def link(self, row: Mapping[str, Any]) -> str:
+        """Append a row of the audit; answers its hash."""
+        self.steps += 1
+        self.hash = link(self.hash, row)
+        return self.hash
+
+
+def link(before: str, row: Mapping[str, Any]) -> str:
+    """The hash of a row that follows the one with the hash `before`: SHA-256, in hex.
+
+    What stands in ledgers rests on this: it never changes.
+    """
+    at: datetime = row["at"]
+    told = [
+        before,
+        at.astimezone(UTC).isoformat(),
+        None if row["amount"] is None else format(row["amount"], "f"),
+        # As it will be read again: keys are text then, whatever they were.
+        json.loads(json.dumps(row["evidence"], default=str)),
+        *(row[name] for name in _NAMES),
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head]:
+    """The chains' ends of these returns, locked until the commit, in one order for everybody."""
+    query = _PG_LOCK if conn.dialect.name == "postgresql" else _LITE_LOCK
+    asked = [{"process_id": each, "steps": 0, "head": ""} for each in sorted(process_ids)]
+    return {row.process_id: Head(row.steps, row.head) for row in conn.execute(query, asked)}
+
+
+def chained(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """These rows with their hashes, and the chains' ends moved to the last of them."""
+    heads = lock_heads(conn, {row["process_id"] for row in rows})
+    linked = [{**row, "hash": heads[row["process_id"]].link(row)} for row in rows]
+    conn.execute(_MOVE, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
+    return linked
