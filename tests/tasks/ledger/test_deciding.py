@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import insert, select
 
 from tasks.ledger import load_records, stop_switch
 from tasks.ledger.schema import shopper_refunds
 from tasks.ledger.schema import units as unit_table
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
-from tasks.policy.record import IntentKind, IntentState, LineTerms, Record
+from tasks.policy.record import IntentKind, IntentState, LineTerms, LineUnits, Record
 from tests.tasks.ledger.desk import (
     APPROVAL,
     EXCHANGE,
@@ -72,6 +73,14 @@ def test_what_comes_to_nothing_is_closed_at_once_and_the_next_is_claimed(desk: L
     assert decided.claim.intent.method == "GIFT_CARD"
     closed = desk.record().intents[0]
     assert (closed.state, closed.nothing_sent, closed.amount) == (IntentState.DONE, True, Decimal(0))
+
+
+@pytest.mark.parametrize("items", [(), units(1, 1)])
+def test_what_names_no_units_or_one_twice_is_not_claimed(desk: LedgerDesk, items: tuple[LineUnits, ...]) -> None:
+    for amount in ("0", "10.00"):
+        due = Compensate("r", "w", Decimal(0), (refund(amount, items=items),))
+        assert desk.one(rule=always(due)).decision.rule == "lost_claim"
+    assert desk.record().intents == ()
 
 
 def test_an_exchange_carries_its_variants(desk: LedgerDesk) -> None:

@@ -190,12 +190,23 @@ def test_a_trial_whose_process_died_makes_room_for_the_next(desk: LedgerDesk) ->
     assert desk.send(desk.claim("p9")).sending is Sending.SENT
 
 
+def test_nothing_more_is_claimed_while_a_trial_is_out(desk: LedgerDesk) -> None:
+    trial = desk.claim("p8")
+    fail(desk, 1, 2, 3, 4, 5)
+    desk.clock.forward(minutes=1)
+    desk.send(trial)
+    decided = desk.one("p9")
+    assert decided.claim is None
+    assert decided.decision.rule == "store_paused"
+
+
 def test_those_in_the_air_when_a_pause_begins_do_not_lengthen_it(desk: LedgerDesk) -> None:
     air = [desk.sent(f"p{n}") for n in range(8)]
     for claim in air:
         desk.unknown(claim)
+        desk.clock.forward(seconds=10)
     assert desk.one("p9").decision.rule == "store_paused"
-    desk.clock.forward(minutes=1)
+    desk.clock.forward(seconds=20)
     assert desk.one("p9").claim is not None
 
 
