@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -31,7 +31,7 @@ def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str)
     routes = [_route(operation, sandbox, faults, journal, api_key) for operation in OPERATIONS]
     app = Starlette(
         routes=[*routes, *control_routes(sandbox, faults, journal)],
-        exception_handlers={HTTPException: _no_such_route},
+        exception_handlers={HTTPException: _no_such_route, ClientDisconnect: _gone},
     )
     app.router.redirect_slashes = False
     return app
@@ -72,6 +72,11 @@ async def _body(request: Request) -> Any:
         return json.loads(raw, parse_float=Decimal) if raw else None
     except ValueError:
         return _UNREADABLE
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Answer a caller that died while it was still sending; nothing was done, and nobody reads this."""
+    return NoAnswer()
 
 
 async def _no_such_route(_: Request, problem: Exception) -> Response:

@@ -1,0 +1,100 @@
+"""A worker dies by SIGKILL at any moment of a run; the runs after it pay what is left, once, and forget nothing.
+
+`TEST_WHOLE=1` kills twenty workers at random moments; without it five die.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.crash.workers import start
+from tests.flows.accounts import Account, Amounts, account, added, assert_promises_kept, shown, wait_until_settled
+from tests.flows.conftest import Bench, Start
+
+pytestmark = pytest.mark.crash
+
+RETURNS = 40
+QUICK = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1.5", "REVER_LEASE": "0.5"}
+RUN = [("process-pending-returns", {"mode": "act"})]
+KILLS = range(1, 21) if os.environ.get("TEST_WHOLE") == "1" else range(1, 6)
+
+
+@pytest.mark.parametrize("seed", KILLS)
+def test_a_worker_killed_at_a_random_moment(start_bench: Start, tmp_path: Path, seed: int) -> None:
+    elsewhere = {"REVER_LEDGER_URL": f"sqlite:///{tmp_path}/unkilled.sqlite"}
+    unkilled = start_bench(settings=QUICK | elsewhere, returns=RETURNS, seed=seed)
+    unkilled.act()
+    bench = start_bench(settings=QUICK, returns=RETURNS, seed=seed)
+    moment = _killed(bench, seed, len(unkilled.sandbox.journal.entries))
+    bench.act()
+    assert bench.sandbox.audit().violations == ()
+    wait_until_settled(bench)
+    bench.act()
+    bench.run("reconcile", mode="act")
+    end = assert_promises_kept(bench, f"seed {seed}: {moment}")
+    _assert_total_is_an_unkilled_runs(bench, unkilled.paid(), end)
+
+
+def _killed(bench: Bench, seed: int, calls: int) -> str:
+    """Start a worker and kill it after so many of its calls, and some milliseconds, as the seed has it."""
+    random = Random(seed)
+    after, pause = random.randint(1, calls), random.uniform(0, 0.01)
+    entries = bench.sandbox.journal.entries
+    worker, until = start(bench, RUN), time.monotonic() + 60
+    worker.begun()
+    while len(entries) < after and time.monotonic() < until:
+        time.sleep(0.0005)
+    time.sleep(pause)
+    worker.kill()
+    states = [str(item.intent.state) for item in account(bench).open]
+    done = sum(bench.sandbox.books.counts().values())
+    return f"killed at call {after} of {calls}, {done} effects done, open then: {', '.join(states) or 'none'}"
+
+
+def _assert_total_is_an_unkilled_runs(bench: Bench, unkilled: Amounts, end: Account) -> None:
+    """All that is not paid belongs to returns of which a person is asked about a call that never reached REVER."""
+    audit, asked_about = bench.sandbox.audit(), {item.process_id for item in end.open}
+    print(f"  paid {shown(bench.paid())}; left {shown(audit.due_total)}; an unkilled run pays {shown(unkilled)}")
+    assert added(bench.paid(), audit.due_total) == unkilled
+    assert {due.process_id for due in audit.due if due.amount and not due.blocked} <= asked_about
+    assert all(item.hold_id for item in end.open)
+
+
+def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_bench: Start) -> None:
+    bench = start_bench(
+        settings=QUICK | {"REVER_MAX_IN_FLIGHT": "1"}, returns=20, faults="issueRefund:3:hang_after_acting"
+    )
+    due = bench.sandbox.audit().due_total
+    command = [str(Path(sys.executable).with_name("rever-returns")), "run", RUN[0][0], "mode=act", "--json"]
+    environment = {**os.environ, **bench.environment}
+    with subprocess.Popen(
+        [*command, "--no-prefect"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        _wait_for_the_held_answer(bench, running)
+        running.kill()
+        out, _ = running.communicate(timeout=30)
+    assert running.returncode == -signal.SIGKILL
+    assert out == b""
+    bench.sandbox.stop_faults()
+    bench.act()
+    wait_until_settled(bench)
+    ended = subprocess.run([*command, "--no-prefect"], env=environment, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    bench.run("reconcile", mode="act")
+    assert_promises_kept(bench, "the command, killed")
+    assert bench.paid() == due
+
+
+def _wait_for_the_held_answer(bench: Bench, running: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and running.poll() is None:
+        if any(entry.fault == "hang_after_acting" and entry.acted for entry in tuple(bench.sandbox.journal.entries)):
+            return
+        time.sleep(0.002)
+    pytest.fail("the refund whose answer is held back never came")
