@@ -39,6 +39,8 @@ async def _show(report: Report) -> None:
     await acreate_markdown_artifact(report.markdown(), key=f"{key}-report", description=f"{key}: what was done")
     rows: list[dict[str, Any]] = [dict(row) for row in report.table()]
     await acreate_table_artifact(rows, key=f"{key}-returns", description=f"{key}: return by return")
+    for name, cells in report.tables.items():
+        await acreate_table_artifact([dict(row) for row in cells], key=f"{key}-{name}", description=f"{key}: {name}")
     if flow_run.id:
         name = f"{key} {'+'.join(report.stores)} {report.mode} {report.seen} returns"
         async with get_client() as client:

@@ -1,6 +1,7 @@
 """reconcile: settle what is unknown, then compare our ledger with REVER, return by return, to the cent."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from prefect import State, flow
 from pydantic import Field
@@ -8,13 +9,17 @@ from pydantic import Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
 from flows.stages import settle
-from tasks.compare_with_rever import compare_returns, to_compare
+from tasks.after_restore import since_backup
+from tasks.compare_with_rever import compare_stores
+from tasks.comparison_table import check_target, comparison_rows, write_csv
 from tasks.desk import Desk
 from tasks.report import Report
 from tasks.steps import Stage
 from tasks.tally import count_compared
 
 NAME = "reconcile"
+MOST_ROWS = 500
+"""Rows of the table artifact; the file has all."""
 
 
 class Parameters(StoresParameters):
@@ -26,19 +31,31 @@ class Parameters(StoresParameters):
         le=24 * 366,
         description="Compare the returns that changed at REVER, or on which something was done, in the last hours.",
     )
+    csv: str = Field("", description="A file to write the comparison to, as CSV. Empty: none.")
 
 
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
-    """Settle every open outcome, then read each return that is not at its end, or was acted on lately, and compare.
+    """Settle every open outcome, then compare each return that changed lately, or is not at its end, with the ledger.
 
-    What differs becomes a hold, never a correction; nothing is sent.
+    What differs becomes a hold, never a correction; nothing is sent. After a restore this goes back to the backup, and
+    once it has seen all of it, effects may be sent again.
     """
+    if parameters.csv:
+        check_target(Path(parameters.csv))
+    began = desk.clock()
     stores = desk.chosen(parameters.stores)
     report = Report(NAME, desk.mode, stores)
+    window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
     await settle(desk, stage, report, stores)
-    ids, report.failures = await to_compare(desk, stores, timedelta(hours=parameters.hours))
-    compared = await stage("compare-with-rever", lambda: compare_returns(desk, ids), f"{len(ids)} returns")
+    window = timedelta(hours=parameters.hours)
+    label = f"{', '.join(stores)} {parameters.hours} h"
+    compared = await stage("compare-with-rever", lambda: compare_stores(desk, stores, window), label)
     count_compared(report, compared)
+    rows = comparison_rows(compared)
+    report.tables["comparison"] = rows[:MOST_ROWS]
+    if parameters.csv:
+        write_csv(Path(parameters.csv), rows)
+        report.notes.append(f"the comparison is in {parameters.csv}, {len(rows)} rows")
     return report
 
 

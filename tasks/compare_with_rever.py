@@ -1,92 +1,103 @@
 """Compare what our ledger says was paid with what REVER shows, return by return. Sends nothing, corrects nothing."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 
 from rever_api.models import ReturnProcess
+from tasks.beside_rever import RULE, Beside, beside, differs
 from tasks.check_inspection import check_inspections
 from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
-from tasks.fetch_pending_returns import fetch_returns
-from tasks.fetch_updated_returns import fetch_updated
+from tasks.fetch_pending_returns import BATCH, fetch_returns
+from tasks.fetch_updated_returns import UpdatedReturns
 from tasks.ledger import done_between, final_returns, load_records, unfinished
-from tasks.policy.reading import refunds_shown
-from tasks.policy.record import IntentKind, IntentState, Record
+from tasks.policy.decision import Decision, Hold, Nothing
+from tasks.policy.record import HoldKind, Record
+from tasks.policy.rules import StoreRules
 from tasks.report import Failure
-
-Amounts = dict[str, Decimal]
+from tasks.returns import PendingReturn
 
 
 @dataclass(slots=True)
 class Compared:
-    """The returns that were compared. `ours` and `theirs` are the refunds of these returns, per currency."""
+    """The returns that were compared: both sides of each, as they were before anything was noted.
 
-    decided: list[DecidedReturn] = field(default_factory=list)
+    `differing` are the ids of those whose refunds differ, in the words of how.
+    """
+
+    beside: dict[str, list[Beside]] = field(default_factory=dict)
+    differing: dict[str, str] = field(default_factory=dict)
+    decided: dict[str, DecidedReturn] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    ours: Amounts = field(default_factory=lambda: defaultdict(Decimal))
-    theirs: Amounts = field(default_factory=lambda: defaultdict(Decimal))
-    differing: list[str] = field(default_factory=list)
 
 
-async def to_compare(desk: Desk, stores: Sequence[str], window: timedelta) -> tuple[list[str], list[Failure]]:
-    """The returns to read, and the entries of REVER's list that could not be read.
+async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta) -> Compared:
+    """Compare every return that changed at REVER in the window, that we acted on in it, or that is not at its end.
 
-    All that are not at their end; those on which something was done in the window; and all that changed at REVER in
-    it and are not at their end in the ledger, which is how a return is found that no search for running ones shows.
+    The first are found by REVER's list, whatever their status, so that none is missed of which only REVER knows; the
+    others, where the list has not shown them, are read by id.
     """
     now = desk.clock()
-    waiting = await desk.ledger.aread(unfinished, stores)
-    done = await desk.ledger.aread(done_between, now - window, now + timedelta(seconds=1), stores)
-    changed: set[str] = set()
-    failures: list[Failure] = []
-    for store in stores:
-        found, unread = await fetch_updated(desk, store, now - window)
-        changed |= {pending.process_id for pending in found}
-        failures += unread
-    changed -= await desk.ledger.aread(final_returns, changed)
-    return sorted({item.process_id for item in (*waiting, *done)} | changed), failures
-
-
-async def compare_returns(desk: Desk, process_ids: Sequence[str]) -> Compared:
-    """Read these returns at REVER and compare each with the ledger.
-
-    A return of which both show the same and every unit has its outcome is closed in the ledger; one that differs is
-    held by the rules, or waits while REVER's view may be stale.
-    """
     result = Compared()
-    found, result.failures = await fetch_returns(desk, process_ids)
-    inspected, unread = await check_inspections(desk, found)
-    pending = [item.pending for item in inspected]
-    result.failures += unread
-    records = await desk.ledger.aread(load_records, [item.process_id for item in pending])
-    for item in pending:
-        _compare(result, item.process, records[item.process_id])
-    result.decided, failed = await note_returns(desk, pending)
-    result.failures += failed
+    for store in stores:
+        changed = UpdatedReturns(desk, store, now - window)
+        async for batch in changed.batches():
+            await _compare(desk, batch, result)
+        result.failures += changed.failures
+    ids = sorted(await _ours(desk, stores, now - window, now) - result.beside.keys())
+    for start in range(0, len(ids), BATCH):
+        found, failures = await fetch_returns(desk, ids[start : start + BATCH])
+        result.failures += failures
+        await _compare(desk, found, result)
     return result
 
 
-def paid_by_us(record: Record) -> Amounts:
-    """The refunds that our ledger holds for done at REVER, per currency; those made by hand are not REVER's."""
-    amounts: Amounts = defaultdict(Decimal)
-    for intent in record.intents:
-        if intent.kind is IntentKind.REFUND and intent.state is IntentState.DONE and not intent.nothing_sent:
-            amounts[intent.currency] += intent.amount
-    return amounts
+async def _ours(desk: Desk, stores: Sequence[str], since: datetime, now: datetime) -> set[str]:
+    """The returns of which our ledger has something to tell."""
+    waiting = await desk.ledger.aread(unfinished, stores)
+    done = await desk.ledger.aread(done_between, since, now + timedelta(seconds=1), stores)
+    return {item.process_id for item in waiting} | {item.process_id for item in done}
 
 
-def _compare(result: Compared, process: ReturnProcess, record: Record) -> None:
-    theirs: Amounts = defaultdict(Decimal)
-    for refund in refunds_shown(process):
-        theirs[refund.currency] += refund.amount
-    ours = paid_by_us(record)
-    if {key: amount for key, amount in ours.items() if amount} != {
-        key: amount for key, amount in theirs.items() if amount
-    }:
-        result.differing.append(process.rever_process_id)
-    for total, amounts in ((result.ours, ours), (result.theirs, theirs)):
-        for currency, amount in amounts.items():
-            total[currency] += amount
+async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared) -> None:
+    """Compare a batch, and write down what follows for those that differ or are not at their end.
+
+    A list may be older than a read by id, so a return is read again before its difference counts.
+    """
+    inspected, unread = await check_inspections(desk, batch)
+    result.failures += unread
+    batch = [item.pending for item in inspected]
+    ids = [pending.process_id for pending in batch]
+    records = await desk.ledger.aread(load_records, ids)
+    suspects = [each.process_id for each in batch if differs(each.process, records[each.process_id])]
+    again, failures = await fetch_returns(desk, suspects)
+    result.failures += failures
+    fresh = {pending.process_id: pending for pending in again}
+    final = await desk.ledger.aread(final_returns, ids)
+    to_note: list[PendingReturn] = []
+    for old in batch:
+        pending, record = fresh.get(old.process_id, old), records[old.process_id]
+        result.beside[pending.process_id] = beside(pending.process, record, pending.store)
+        result.differing.pop(pending.process_id, None)
+        how = differs(pending.process, record)
+        if how:
+            result.differing[pending.process_id] = how
+        if how or pending.process_id not in final:
+            to_note.append(pending)
+    decided, failed = await note_returns(desk, to_note, hold_differences)
+    result.decided |= {item.process_id: item for item in decided}
+    result.failures += failed
+
+
+def hold_differences(process: ReturnProcess, rules: StoreRules, record: Record, decision: Decision) -> Decision:
+    """Hold a return that the rules would leave alone though its refunds differ: what differs is never just told.
+
+    Where the rules wait (an older view, REVER still paying) or hold already, their answer stands.
+    """
+    how = differs(process, record) if isinstance(decision, Nothing) else ""
+    if not how:
+        return decision
+    why = f"our ledger and REVER differ about this return: {how}"
+    evidence = {"status": str(process.rever_process_status)[:40], "rules": decision.why, "store": rules.store}
+    return Hold(RULE, why, HoldKind.CONTRADICTION, evidence)

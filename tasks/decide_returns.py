@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
@@ -18,6 +19,7 @@ from tasks.report import Failure, Mode
 from tasks.returns import PendingReturn
 
 Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]
+Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,23 @@ async def decide_labels(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[lis
     return await _or_one_by_one(desk, batch, _by_label_rules)
 
 
-async def note_returns(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
+def as_decided(process: ReturnProcess, rules: StoreRules, record: Record, decision: Decision) -> Decision:  # noqa: ARG001 - the shape of a review
+    """Leave a decision as it is."""
+    return decision
+
+
+async def note_returns(
+    desk: Desk, batch: Sequence[PendingReturn], review: Review = as_decided
+) -> tuple[list[DecidedReturn], list[Failure]]:
     """Decide about a batch and write down what needs no effect: ends, waits, holds, what REVER paid itself.
 
-    An effect that is due is left to the next run that acts.
+    An effect that is due is left to the next run that acts. `review` has the last word on each decision.
     """
-    return await _or_one_by_one(desk, batch, _without_effects)
+
+    def rule(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+        return review(process, rules, record, _left_to_the_next_run(process, rules, record, now))
+
+    return await _or_one_by_one(desk, batch, partial(_without_effects, rule=rule))
 
 
 async def _or_one_by_one(
@@ -91,10 +104,10 @@ async def _by_whole_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[De
     return await _decide(desk, batch, money.decide)
 
 
-async def _without_effects(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
+async def _without_effects(desk: Desk, batch: Sequence[PendingReturn], *, rule: Decide) -> list[DecidedReturn]:
     decided: list[DecidedReturn] = []
     for start in range(0, len(batch), MOST):
-        decided += await _decide(desk, batch[start : start + MOST], _left_to_the_next_run)
+        decided += await _decide(desk, batch[start : start + MOST], rule)
     return decided
 
 

@@ -4,47 +4,67 @@ REVER's `updated_since` is only assumed, so the list is asked newest change firs
 at here too, and the walk ends once a whole page of entries is older than asked for.
 """
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import BATCH
 from tasks.report import Failure
-from tasks.returns import PendingReturn
+from tasks.returns import Entry, PendingReturn
 
 
-async def fetch_updated(desk: Desk, store: str, since: datetime) -> tuple[list[PendingReturn], list[Failure]]:
-    """The store's returns that changed at `since` or later, by id, and the entries that could not be read.
+class UpdatedReturns:
+    """A store's returns that changed at `since` or later, batch by batch as the pages come in; never all in memory.
 
     A return that changes during the walk moves to the front of the list, where the walk has been; so what changed
-    since the walk began is asked for once more.
+    since the walk began is asked for once more, and may come twice. `failures` are entries that could not be read.
     """
-    began = desk.clock()
-    found: dict[str, PendingReturn] = {}
-    failures: dict[str, Failure] = {}
-    for bound in (since, began):
-        await _walk(desk, store, max(since, bound), found, failures)
-    return sorted(found.values(), key=lambda pending: pending.process_id), list(failures.values())
 
+    def __init__(self, desk: Desk, store: str, since: datetime) -> None:
+        self.store = store
+        self.failures: list[Failure] = []
+        self._desk = desk
+        self._since = since
 
-async def _walk(
-    desk: Desk, store: str, since: datetime, found: dict[str, PendingReturn], failures: dict[str, Failure]
-) -> None:
-    query = SearchQuery(ecommerce_id=store, updated_since=since, sortby="updated_at", order="desc", limit=BATCH)
-    older = 0
-    async for entry in desk.client.walk_return_processes(query):
-        if isinstance(entry, UnreadableProcess):
-            failures[entry.process_id] = Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}")
-        elif not _changed_since(entry, since):
-            older += 1
-        elif entry.ecommerce_id and entry.ecommerce_id != store:
-            why = f"it belongs to store {entry.ecommerce_id!r}, though {store!r} was asked for"
-            failures[entry.rever_process_id] = Failure(entry.rever_process_id, why)
-        else:
+    async def batches(self) -> AsyncIterator[list[PendingReturn]]:
+        """The returns, at most a page at a time."""
+        began = self._desk.clock()
+        for since in (self._since, max(began, self._since)):
+            batch: list[PendingReturn] = []
+            async for pending in self._walk(since):
+                batch.append(pending)
+                if len(batch) == BATCH:
+                    yield batch
+                    batch = []
+            if batch:
+                yield batch
+
+    async def _walk(self, since: datetime) -> AsyncIterator[PendingReturn]:
+        older = 0
+        query = SearchQuery(
+            ecommerce_id=self.store, updated_since=since, sortby="updated_at", order="desc", limit=BATCH
+        )
+        async for entry in self._desk.client.walk_return_processes(query):
+            if isinstance(entry, ReturnProcess) and not _changed_since(entry, since):
+                older += 1
+                if older >= BATCH:
+                    return
+                continue
             older = 0
-            found[entry.rever_process_id] = PendingReturn(store, entry)
-        if older >= BATCH:
-            return
+            pending = self._accept(entry)
+            if pending is not None:
+                yield pending
+
+    def _accept(self, entry: Entry) -> PendingReturn | None:
+        if isinstance(entry, UnreadableProcess):
+            self.failures.append(Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}"))
+            return None
+        if entry.ecommerce_id and entry.ecommerce_id != self.store:
+            why = f"it belongs to store {entry.ecommerce_id!r}, though {self.store!r} was asked for"
+            self.failures.append(Failure(entry.rever_process_id, why))
+            return None
+        return PendingReturn(self.store, entry)
 
 
 def _changed_since(process: ReturnProcess, since: datetime) -> bool:

@@ -44,7 +44,10 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """The account of one run. `paid` counts refunds done in this run, those settled by it included."""
+    """The account of one run. `paid` counts refunds done in this run, those settled by it included.
+
+    `tables` are further tables of a flow, by name, beside the one of its returns.
+    """
 
     flow: str
     mode: Mode
@@ -57,6 +60,7 @@ class Report:
     rows: dict[str, Row] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     duration_s: float = 0.0
 
     def pay(self, currency: str, amount: Decimal) -> None:

@@ -1,9 +1,11 @@
 """Count decisions, outcomes and settlements into a run's report."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+from tasks.beside_rever import Seen
 from tasks.carry_out import Carried
 from tasks.compare_with_rever import Compared
 from tasks.decide_returns import DecidedReturn
@@ -68,14 +70,20 @@ def count_settled(report: Report, settled: Iterable[Settled]) -> None:
 
 
 def count_compared(report: Report, compared: Compared) -> None:
-    """Enter a comparison with REVER: the decisions, and the totals of both sides per currency."""
+    """Enter a comparison with REVER: the decisions, the totals of both sides per currency, and what differs."""
     report.failures += compared.failures
-    count_decisions(report, compared.decided)
+    count_decisions(report, compared.decided.values())
     report.due.clear()
-    for currency in sorted(set(compared.ours) | set(compared.theirs)):
-        ours, theirs = compared.ours.get(currency, Decimal(0)), compared.theirs.get(currency, Decimal(0))
+    report.seen = len(compared.beside)
+    rows = [row for rows in compared.beside.values() for row in rows]
+    for currency in sorted({row.currency for row in rows if row.ours or row.theirs}):
+        ours = sum((row.ours for row in rows if row.currency == currency), Decimal(0))
+        theirs = sum((row.theirs for row in rows if row.currency == currency), Decimal(0))
         report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}")
-    report.notes.append(f"{len(compared.differing)} returns differ" + "".join(f" {key}" for key in compared.differing))
+    kinds = Counter(str(row.seen) for row in rows)
+    report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen))
+    report.notes.append(f"{len(compared.differing)} returns differ")
+    report.notes += [f"{process_id}: {how}" for process_id, how in compared.differing.items()]
 
 
 def forget_unknown(report: Report, settled: Iterable[Settled], own: set[str]) -> None:

@@ -1,0 +1,111 @@
+"""One return in our ledger beside the same return at REVER: the refunds of both, per currency, to the cent. Pure."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from rever_api.models import ReturnProcess
+from tasks.policy.claims import BY_A_PERSON, closed_by_person
+from tasks.policy.comparison import compare
+from tasks.policy.reading import refunds_shown
+from tasks.policy.record import IntentKind, IntentState, Record
+
+RULE = "differs_from_rever"
+"""The rule of the hold that asks about a difference which no other rule asks about."""
+
+
+class Seen(StrEnum):
+    """How the two sides of a return and currency compare."""
+
+    NEITHER = "neither"
+    SAME = "same"
+    ONLY_OURS = "only ours"
+    ONLY_THEIRS = "only theirs"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A return's refunds in one currency. `by_hand` is what people said was paid, which REVER may show or not."""
+
+    process_id: str
+    order_name: str
+    store: str
+    currency: str
+    ours: Decimal
+    theirs: Decimal
+    by_hand: Decimal
+    seen: Seen
+    status: str
+
+    @property
+    def difference(self) -> Decimal:
+        """What REVER shows more than our ledger."""
+        return self.theirs - self.ours
+
+
+def beside(process: ReturnProcess, record: Record, store: str) -> list[Beside]:
+    """Both sides of a return, a row for each currency; one row without money where nobody refunded anything.
+
+    Ours are the refunds that the ledger has for done at REVER, adopted ones too.
+    """
+    ours: dict[str, Decimal] = defaultdict(Decimal)
+    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    by_hand: dict[str, Decimal] = defaultdict(Decimal)
+    for intent in record.intents:
+        if intent.kind is IntentKind.REFUND and intent.amount:
+            if intent.state is IntentState.DONE and not intent.nothing_sent:
+                ours[intent.currency] += intent.amount
+            elif intent.state in BY_A_PERSON:
+                by_hand[intent.currency] += intent.amount
+    for refund in refunds_shown(process):
+        theirs[refund.currency] += refund.amount
+    money = sorted({*ours, *theirs, *by_hand}) or [_currency(process)]
+    return [
+        Beside(
+            process_id=process.rever_process_id,
+            order_name=process.order_name,
+            store=store,
+            currency=currency,
+            ours=ours[currency],
+            theirs=theirs[currency],
+            by_hand=by_hand[currency],
+            seen=_seen(ours[currency], theirs[currency]),
+            status=str(process.rever_process_status),
+        )
+        for currency in money
+    ]
+
+
+def differs(process: ReturnProcess, record: Record) -> str:
+    """In which way REVER shows other refunds than our ledger, matched one by one; empty where it does not.
+
+    What a person said was paid by hand, or has let pass, is no difference.
+    """
+    found = compare(process, record)
+    words = [
+        f"REVER does not show {amount} {currency} by {method}" for (method, currency), amount in found.missing.items()
+    ]
+    if not (closed_by_person(record) or _let_pass(record)):
+        words += [
+            f"REVER shows {amount} {currency} by {method or 'no method'} that our ledger does not have"
+            for (method, currency), amount in found.foreign.items()
+        ]
+    return "; ".join(words)
+
+
+def _let_pass(record: Record) -> bool:
+    return any(waiver.rule in {RULE, "foreign_refund"} for waiver in record.waivers)
+
+
+def _seen(ours: Decimal, theirs: Decimal) -> Seen:
+    if ours == theirs:
+        return Seen.SAME if ours else Seen.NEITHER
+    if not ours:
+        return Seen.ONLY_THEIRS
+    return Seen.DIFFERENT if theirs else Seen.ONLY_OURS
+
+
+def _currency(process: ReturnProcess) -> str:
+    return next((line.currency for line in process.return_line_items), "")
