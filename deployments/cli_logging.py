@@ -14,6 +14,8 @@ _PREFECT = {
     # Prefect's own start takes 9 to 17 s here; its default of 20 s would now and then give up on it.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The temporary server is a process of its own, and now and then it logs the traceback of its own end.
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
 }
 
 

@@ -5,7 +5,7 @@ from tasks.policy.case import Case, told_terms
 from tasks.policy.claims import money_intents, taken_by_desk
 from tasks.policy.decision import Decision, Hold
 from tasks.policy.money import shown
-from tasks.policy.reading import costs_told, quoted
+from tasks.policy.reading import costs_told, counted, quoted
 from tasks.policy.record import HoldKind
 from tasks.policy.rules import REFUND_METHODS
 
@@ -94,6 +94,6 @@ def unknown_method(case: Case) -> Decision | None:
         return None
     names = ", ".join(sorted({quoted(part.method) if part.method else "empty" for part in unknown})[:5])
     units = sum(len(part.units) for part in unknown)
-    why = f"{units} approved units are to be compensated by a method that is not known here: {names}"
+    why = f"{counted(units, 'approved unit')} to be compensated by a method that is not known here: {names}"
     evidence = {"compensation_method": names, "lines": ", ".join(quoted(part.line.id) for part in unknown[:20])}
     return Hold("unknown_method", why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from rever_api.models import ReturnLineItem, ReturnProcess
 from tasks.policy.money import LARGEST, minor_unit, payable
-from tasks.policy.reading import quoted, refunds_shown
+from tasks.policy.reading import counted, quoted, refunds_shown
 from tasks.policy.rules import is_currency
 
 MOST_UNITS = 10_000
@@ -60,7 +60,7 @@ def _of_reviews(process: ReturnProcess) -> Iterator[str]:
         if line_id not in quantities:
             yield f"{reviews} reviews are of line {quoted(line_id)}, which the return does not have"
         elif reviews > quantities[line_id]:
-            yield f"line {quoted(line_id)} has {reviews} reviews of {quantities[line_id]} units"
+            yield f"line {quoted(line_id)} has {reviews} reviews of {counted(quantities[line_id])}"
 
 
 def _of_amounts(process: ReturnProcess) -> Iterator[str]:

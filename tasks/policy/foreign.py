@@ -7,7 +7,7 @@ from rever_api.models import CompensationMethod, RefundTiming, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Adopt, Decision
 from tasks.policy.money import shown
-from tasks.policy.reading import exchange_shown, later
+from tasks.policy.reading import counted, exchange_shown, later
 from tasks.policy.record import HoldKind
 from tasks.policy.rules import RefundsBy
 
@@ -94,7 +94,7 @@ def _owed(case: Case) -> str:
     """What is due, in words."""
     exchanged = sum(item.quantity for item in case.due.exchanged)
     parts = [_listed(_due(case))] if case.due.amount else []
-    parts += [f"the exchange of {exchanged} units"] if exchanged else []
+    parts += [f"the exchange of {counted(exchanged)}"] if exchanged else []
     return " and ".join(parts) or "a refund that costs use up"
 
 

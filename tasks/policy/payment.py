@@ -5,7 +5,7 @@ from tasks.policy.case import Case
 from tasks.policy.claims import refusal, units_of
 from tasks.policy.decision import Compensate, Decision, Hold, RefundDue
 from tasks.policy.money import ZERO, shown
-from tasks.policy.reading import quoted
+from tasks.policy.reading import counted, quoted
 from tasks.policy.record import HoldKind, IntentKind, LineUnits
 from tasks.policy.rules import NotReceived
 
@@ -16,7 +16,7 @@ def completed_unpaid(case: Case) -> Decision | None:
         return None
     units = sum(len(part.units) for part in case.free)
     amount = case.due.amount or None
-    why = f"the return is COMPLETED at REVER, and {units} approved units were not compensated"
+    why = f"the return is COMPLETED at REVER, with {counted(units, 'approved unit')} not compensated"
     why += f" ({shown(amount, case.currency)} to refund)" if amount else ""
     items = tuple(LineUnits(part.line.id, part.units) for part in case.free)
     evidence = {"units": str(units), "due": shown(case.due.amount, case.currency)}
@@ -35,7 +35,7 @@ def not_received(case: Case) -> Decision | None:
     return case.hold(
         "not_received",
         HoldKind.APPROVAL,
-        f"{units} units never reached the shopper: with nothing to inspect, a person approves them at this store",
+        f"{counted(units)} never reached the shopper: with nothing to inspect, a person approves them at this store",
         {"lines": ", ".join(quoted(part.line.id) for part in parts[:20])},
         items=tuple(LineUnits(part.line.id, part.units) for part in parts),
     )
@@ -72,8 +72,8 @@ def compensate(case: Case) -> Decision | None:
     if not case.due:
         return None
     words = [_refund_words(refund) for refund in case.due.refunds]
-    words += [f"exchanges {sum(item.quantity for item in case.due.exchanged)} units"] if case.due.exchange else []
-    why = f"{case.due.units} units are approved and not compensated yet: {', '.join(words)}"
+    words += [f"exchanges {counted(sum(item.quantity for item in case.due.exchanged))}"] if case.due.exchange else []
+    why = f"{counted(case.due.units)} approved and not compensated yet: {', '.join(words)}"
     return Compensate(str(case.timing).lower(), why, case.costs, case.due.refunds, case.due.exchange)
 
 
@@ -105,6 +105,6 @@ def _assumed(case: Case, line_id: str) -> bool:
 def _refund_words(refund: RefundDue) -> str:
     """One refund, as a person reads it."""
     units = sum(item.quantity for item in refund.items)
-    paid = f"refunds {shown(refund.amount, refund.currency)} by {refund.method} for {units} units"
+    paid = f"refunds {shown(refund.amount, refund.currency)} by {refund.method} for {counted(units)}"
     costs = refund.gross - refund.amount
     return f"{paid} (costs of {shown(costs, refund.currency)} taken off)" if costs > ZERO else paid

@@ -76,6 +76,11 @@ def later(at: datetime, by: timedelta) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
+def counted(number: int, noun: str = "unit") -> str:
+    """A number of things in words: `1 unit`, `2 units`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def quoted(text: str) -> str:
     """A value of REVER's in quotes, cut to a length that a sentence can bear."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

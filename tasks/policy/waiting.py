@@ -5,7 +5,7 @@ from tasks.policy.case import Case
 from tasks.policy.claims import taken_by_desk
 from tasks.policy.decision import Decision, Nothing
 from tasks.policy.inspection import LineInspection
-from tasks.policy.reading import goods_sent
+from tasks.policy.reading import counted, goods_sent
 
 _BY_PARCEL = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP}
 _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
@@ -19,7 +19,7 @@ def ended(case: Case) -> Decision | None:
         return None
     units = sum(len(part.units) for part in case.free)
     why = f"the return is {status} at REVER, so nothing is paid"
-    why += f"; {units} approved units stay without compensation" if units else ""
+    why += f"; {counted(units, 'approved unit')} left without compensation" if units else ""
     return Nothing("not_running", why, final=not units and _same_at_rever(case))
 
 
@@ -29,7 +29,7 @@ def completed(case: Case) -> Decision | None:
         return None
     open_units = sum(_without_outcome(line) for line in case.inspection.lines)
     why = f"the return is COMPLETED at REVER{_declined_since(case)}"
-    why += f"; {open_units} units were never inspected" if open_units else "; every unit has its outcome"
+    why += f"; {counted(open_units)} never inspected" if open_units else "; every unit has its outcome"
     return Nothing("completed", why, final=not open_units and _same_at_rever(case))
 
 
@@ -47,12 +47,11 @@ def all_settled(case: Case) -> Decision | None:
 def waits(case: Case) -> Decision:
     """Wait, with the precise reason."""
     uninspected = case.inspection.uninspected
-    told = f"{uninspected} units are not inspected yet"
+    told = f"{counted(uninspected)} not inspected yet"
     since = _declined_since(case)
     if case.due.exchange_waits:
-        why = (
-            f"{case.due.exchange_waits} approved units are to be exchanged once the whole exchange is inspected; {told}"
-        )
+        waiting = counted(case.due.exchange_waits, "approved unit")
+        why = f"{waiting} to be exchanged once the whole exchange is inspected; {told}"
         return case.wait("wait_exchange_inspection", why + since)
     if _arrived(case):
         return case.wait("wait_inspection", f"waiting for the inspection: {told}{since}")
@@ -105,5 +104,5 @@ def _declined_since(case: Case) -> str:
         line = case.inspection.line(line_id)
         units += max(0, len(numbers) - line.counted) if line else 0
     return (
-        f"; {units} units paid before their inspection were not approved in it, which is not reclaimed" if units else ""
+        f"; {counted(units)} paid before the inspection and not approved in it, which is not reclaimed" if units else ""
     )

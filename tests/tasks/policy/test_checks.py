@@ -57,7 +57,7 @@ def test_a_unit_paid_before_its_review_and_then_declined_is_told_not_held() -> N
     it = process(line(), reviews=reviews("retl_1", "DECLINED"), refunds=[refund()])
     decision = decide(it, rules(timing="ON_START"), record(intent(), lines={"retl_1": terms()}), NOW)
     assert decision.rule == "all_settled"
-    assert "1 units paid before their inspection were not approved in it" in decision.why
+    assert "1 unit paid before the inspection and not approved in it" in decision.why
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_contradiction_holds_with_its_evidence() -> None:
     decision = decide(process(reviews=approved(units=2)), rules(), record(), NOW)
     assert isinstance(decision, Hold)
     assert (decision.rule, decision.kind) == ("contradictory", HoldKind.CONTRADICTION)
-    assert "2 reviews of 1 units" in decision.evidence["1"]
+    assert "2 reviews of 1 unit" in decision.evidence["1"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_return_that_is_over_is_not_paid(status: str) -> None:
     unpaid = decide(process(reviews=approved(), status=status), rules(), record(), NOW)
     assert isinstance(unpaid, Nothing)
     assert not unpaid.final
-    assert "1 approved units stay without compensation" in unpaid.why
+    assert "1 approved unit left without compensation" in unpaid.why
     nothing_approved = decide(process(status=status), rules(), record(), NOW)
     assert isinstance(nothing_approved, Nothing)
     assert nothing_approved.final

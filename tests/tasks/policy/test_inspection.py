@@ -63,7 +63,7 @@ def test_what_was_never_received_counts_but_for_what_a_review_says() -> None:
         ({"return_line_items": (line(currency=""),)}, "no currency"),
         ({"return_line_items": (line(currency="EURO"),)}, "not three capital letters"),
         ({"return_line_items": (line(), line("retl_2", currency="SEK"))}, "more than one currency"),
-        ({"reviews": tuple(approved(units=2))}, "2 reviews of 1 units"),
+        ({"reviews": tuple(approved(units=2))}, "2 reviews of 1 unit"),
         ({"reviews": tuple(approved("retl_9"))}, "does not have"),
         ({"return_costs": Decimal(-1)}, "costs are negative"),
         ({"return_costs": Decimal("0.001")}, "costs are 0.001"),
