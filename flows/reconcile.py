@@ -9,7 +9,7 @@ from pydantic import Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
 from flows.stages import settle
-from tasks.after_restore import since_backup
+from tasks.after_restore import after_restore, since_backup
 from tasks.compare_with_rever import compare_stores
 from tasks.comparison_table import check_target, comparison_rows, write_csv
 from tasks.desk import Desk
@@ -47,10 +47,10 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     report = Report(NAME, desk.mode, stores)
     window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
     await settle(desk, stage, report, stores)
-    window = timedelta(hours=parameters.hours)
-    label = f"{', '.join(stores)} {parameters.hours} h"
+    label = f"{', '.join(stores)} {window.total_seconds() / 3600:.0f} h"
     compared = await stage("compare-with-rever", lambda: compare_stores(desk, stores, window), label)
     count_compared(report, compared)
+    report.notes += await after_restore(desk, stores, began, failures=len(compared.failures))
     rows = comparison_rows(compared)
     report.tables["comparison"] = rows[:MOST_ROWS]
     if parameters.csv:
