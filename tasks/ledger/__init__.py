@@ -5,13 +5,18 @@ and never silently lost. `Ledger` opens it and runs the operations, plain functi
 """
 
 from tasks.ledger.answers import answer_hold
+from tasks.ledger.backup import back_up, restore
+from tasks.ledger.checking import Checked, Finding, check
 from tasks.ledger.deciding import decide
 from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
+from tasks.ledger.export import Format, export
+from tasks.ledger.forgetting import forget_email, forget_return
 from tasks.ledger.holds import find_hold, open_holds
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
 from tasks.ledger.reading import done_between, final_returns, history, unfinished
 from tasks.ledger.records import load_records
+from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
 from tasks.ledger.settling import expire, open_intents, settle_done, settle_hold, touch
 from tasks.ledger.switch import stop_switch, switch
@@ -44,10 +49,13 @@ __all__ = [
     "AnswerError",
     "Answered",
     "AuditRow",
+    "Checked",
     "Claim",
     "DecideRequest",
     "Decided",
     "Expired",
+    "Finding",
+    "Format",
     "History",
     "HoldRow",
     "IntentRow",
@@ -58,19 +66,27 @@ __all__ = [
     "PastHold",
     "RecordRow",
     "Recorded",
+    "Restored",
     "SendVerdict",
     "Sending",
     "Sent",
     "Switch",
     "Unfinished",
     "answer_hold",
+    "back_up",
+    "catch_up",
+    "check",
     "decide",
     "done_between",
     "expire",
+    "export",
     "final_returns",
     "find_hold",
+    "forget_email",
+    "forget_return",
     "history",
     "load_records",
+    "mark_restored",
     "mark_sent",
     "mark_sent_many",
     "open_holds",
@@ -80,6 +96,8 @@ __all__ = [
     "record_refused",
     "record_unknown",
     "release",
+    "restore",
+    "restored",
     "settle_done",
     "settle_hold",
     "stop_switch",

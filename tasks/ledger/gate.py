@@ -1,4 +1,8 @@
-"""What may stop all effects, or those of one store: the stop switch, and the pause after unknown outcomes in a row."""
+"""What may stop all effects, or those of one store.
+
+The stop switch, a restore from a backup that reconcile has not caught up with, and the pause after unknown outcomes in
+a row.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
+from tasks.ledger.restored import up_to_date
 from tasks.ledger.schema import ledger, pauses
 from tasks.ledger.types import Sending, SendVerdict
 
@@ -31,12 +36,14 @@ class Gate:
 
     ledger: Row[Any]
     pauses: Mapping[str, Row[Any]]
+    caught_up: Collection[str] = ()
 
     @classmethod
     def read(cls, conn: Connection, stores: Collection[str]) -> "Gate":
         """Read them for these stores, and lock the switch against being thrown meanwhile."""
         switch = conn.execute(_SWITCH).one()
-        return cls(switch, {row.store: row for row in conn.execute(_PAUSES, {"stores": sorted(set(stores))})})
+        found = {row.store: row for row in conn.execute(_PAUSES, {"stores": sorted(set(stores))})}
+        return cls(switch, found, up_to_date(conn, switch.restored_at) if switch.restored_at else ())
 
     def verdict(self, store: str, now: datetime) -> SendVerdict:
         """Whether an effect at this store may be sent; SENT says yes, for a trial too."""
@@ -44,6 +51,8 @@ class Gate:
             return SendVerdict(
                 Sending.STOPPED, f"all effects are stopped by {self.ledger.stopped_by}: {self.ledger.stopped_why}"
             )
+        if self.ledger.restored_at and store not in self.caught_up:
+            return SendVerdict(Sending.STOPPED, self._behind(store))
         pause = self.pauses.get(store)
         if pause is None or pause.paused_until is None:
             return GO
@@ -53,6 +62,13 @@ class Gate:
         if pause.trial_intent:
             return SendVerdict(Sending.PAUSED, f"one effect tries whether the store answers again: {many}", now + TRIAL)
         return GO
+
+    def _behind(self, store: str) -> str:
+        return (
+            f"the ledger was restored at {self.ledger.restored_at:%F %H:%M:%S} UTC and knows nothing of what was done"
+            f" after {self.ledger.restored_from:%F %H:%M:%S} UTC; nothing is sent to {store} until reconcile has gone"
+            " over it: rever-returns run reconcile mode=act"
+        )
 
     def takes_trial(self, conn: Connection, store: str, intent_id: str, now: datetime) -> bool:
         """Whether this effect may go: true where there is no pause, or where it becomes the one trial after it."""

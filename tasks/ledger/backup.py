@@ -1,0 +1,133 @@
+"""Backup and restore of a ledger on SQLite, by SQLite's own online backup: whole, though others write meanwhile.
+
+PostgreSQL has its own tools (`pg_dump`, point-in-time recovery), and they are better; after one of those was used,
+`mark_restored` says so to the ledger.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks.ledger.checking import Checked, check
+from tasks.ledger.engines import PATIENCE_S
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.restored import mark_restored
+from tasks.ledger.types import Actor
+from tasks.ledger.where import Where
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Seen from there nothing is late: what was open when the backup was made is no fault of the backup."""
+
+WHY = "it was restored from a backup"
+
+
+def back_up(url: str, target: Path) -> int:
+    """Copy the ledger as it is now to a new file, readable by its owner only; answers its size in bytes.
+
+    The copy is checked before it gets its name. Raises `LedgerError` where there is no ledger, the target is there
+    already, or it cannot be written.
+    """
+    source = _file_of(url, "is backed up with pg_dump")
+    if not source.is_file():
+        raise LedgerError(f"there is no ledger {source} to back up")
+    if target.exists():
+        raise LedgerError(f"{target} is there already, and a backup overwrites nothing; name a new file")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        _copy(source, part)
+        part.replace(target)
+        _sync(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def restore(
+    url: str, source: Path, *, account: str, clock: Callable[[], datetime], actor: Actor
+) -> tuple[Path, datetime]:
+    """Put a backup in the ledger's place; answers where the former ledger is kept, and until when the backup knows.
+
+    The backup is copied beside the ledger, checked, migrated and marked there; only then does it take the ledger's
+    place, in one transaction of SQLite. So whoever opens the ledger sees the old one, or the marked new one. Raises
+    `LedgerError` for a backup that is damaged, breaks a rule, or belongs to another account: nothing has changed then.
+    """
+    target = _file_of(url, "is restored with pg_restore; say `rever-returns ledger mark-restored` after it")
+    if not source.is_file():
+        raise LedgerError(f"there is no backup {source}")
+    now = clock()
+    part = target.with_name(f"{target.name}.restoring")
+    kept = target.with_name(f"{target.name}.before-{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}")
+    try:
+        _copy(source, part)
+        until = _marked(part, account, clock, actor)
+        if target.exists():
+            _keep(target, kept)
+        _copy(part, target, fresh=False)
+    finally:
+        for name in (part.name, f"{part.name}-wal", f"{part.name}-shm"):
+            part.with_name(name).unlink(missing_ok=True)
+    return kept, until
+
+
+def _marked(part: Path, account: str, clock: Callable[[], datetime], actor: Actor) -> datetime:
+    ledger = Ledger.open(f"sqlite:///{part.resolve()}", account=account, clock=clock)
+    try:
+        found: Checked = ledger.read(check, now=LONG_AGO)
+        if found.findings:
+            raise LedgerError(f"nothing was restored: the backup is not sound. {found.findings[0]}")
+        return ledger.write(mark_restored, why=WHY, now=clock(), actor=actor)
+    finally:
+        ledger.close()
+
+
+def _keep(target: Path, kept: Path) -> None:
+    """Keep what is in the ledger's place: as a sound copy where it can be read, else the files as they are."""
+    try:
+        _copy(target, kept)
+    except LedgerError:
+        for end in ("-wal", "-shm", ""):
+            if (found := target.with_name(target.name + end)).exists():
+                found.replace(kept.with_name(kept.name + end))
+
+
+def _copy(source: Path, target: Path, *, fresh: bool = True) -> None:
+    """Copy a database as one consistent view, check the copy, and bring it to the disk."""
+    try:
+        if fresh:
+            target.unlink(missing_ok=True)
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+        uri = f"{source.resolve().as_uri()}?mode=ro"
+        with (
+            closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE_S)) as before,
+            closing(sqlite3.connect(target, timeout=PATIENCE_S)) as after,
+        ):
+            before.backup(after)
+            if fresh:
+                after.execute("PRAGMA journal_mode=DELETE")
+            said = after.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if said != "ok":
+                raise LedgerError(f"the copy of {source} is damaged: {said}")
+        _sync(target)
+    except (sqlite3.Error, OSError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise LedgerError(f"{source} cannot be copied to {target}: {words}") from None
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or a folder's list of names, to the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _file_of(url: str, how: str) -> Path:
+    where = Where.of(url)
+    if where.path is None:
+        raise LedgerError(f"the ledger {where} is on PostgreSQL, which {how}")
+    return where.path

@@ -1,0 +1,93 @@
+"""The ledger as files for finance and for the archive: CSV or JSON Lines, money as decimal text, times in UTC.
+
+No shopper's data is in the ledger but the keyed hashes, which are left out, as are the tokens of claims.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.schema import audit, chains, holds, intents, lines, records, units, waivers
+
+TABLES = (records, lines, intents, units, holds, waivers, audit, chains)
+SECRET = frozenset({"token", "sent_by"})
+"""Columns that let somebody act on a claim."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+class Format(StrEnum):
+    """How the files are written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def export(conn: Connection, folder: Path, form: Format) -> dict[str, int]:
+    """Write one file per table, of one consistent view; answers rows per file.
+
+    Raises `LedgerError` where the folder holds something already or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise LedgerError(f"{folder} is not empty, and an export overwrites nothing; name a new folder")
+        return {f"{table.name}.{form}": _write(conn, table, folder / f"{table.name}.{form}", form) for table in TABLES}
+    except OSError as error:
+        raise LedgerError(f"the export cannot be written to {folder}: {error.strerror}") from None
+
+
+def _write(conn: Connection, table: Table, path: Path, form: Format) -> int:
+    columns = [column for column in table.columns if column.name not in SECRET]
+    rows = conn.execute(select(*columns).order_by(*(table.primary_key.columns))).yield_per(1000)
+    names = [column.name for column in columns]
+    with path.open("x", encoding="utf-8", newline="") as file:
+        if form is Format.JSONL:
+            return _count(file.write(_line(names, row)) for row in rows)
+        writer = csv.writer(file)
+        writer.writerow(names)
+        return _count(writer.writerow([_cell(value) for value in row]) for row in rows)
+
+
+def _count(written: Iterator[Any]) -> int:
+    return sum(1 for _ in written)
+
+
+def _line(names: Sequence[str], row: Sequence[Any]) -> str:
+    told = {
+        name: value if isinstance(value, int | dict | list) else _text(value)
+        for name, value in zip(names, row, strict=True)
+    }
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    text = _text(value) or ""
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _text(value: Any) -> str | None:
+    match value:
+        case None:
+            return None
+        case Decimal():
+            return format(value, "f")
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)

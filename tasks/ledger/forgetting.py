@@ -1,0 +1,39 @@
+"""An erasure request: what the ledger holds about a shopper goes; what the books need stays, and says nothing of them.
+
+The ledger never held a name, address or e-mail. What can be led back to a shopper is the keyed hash of the e-mail, kept
+for the cap on refunds per shopper; it is removed. Amounts, ids and the audit stay: they explain where money went, which
+the law asks to be kept (GDPR, article 17, paragraph 3, points b and e).
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from tasks.ledger.counters import shopper_hash
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.schema import intents, ledger, records, shopper_refunds, shoppers
+from tasks.ledger.trail import append, audit_row
+from tasks.ledger.types import Actor
+
+
+def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -> int:
+    """Remove all that is kept under this e-mail's hash; answers how many refunds were counted under it."""
+    key = conn.execute(select(ledger.c.shopper_key)).scalar_one()
+    return _forget(conn, {shopper_hash(key, email)} - {""}, "", now, actor)
+
+
+def forget_return(conn: Connection, process_id: str, *, now: datetime, actor: Actor) -> int:
+    """The same for the shopper of this return. Raises `LedgerError` for a return that is not known."""
+    if conn.execute(select(records.c.process_id).where(records.c.process_id == process_id)).first() is None:
+        raise LedgerError(f"{process_id} is not in the ledger, so nothing of its shopper is")
+    of_it = select(intents.c.id).where(intents.c.process_id == process_id)
+    hashes = select(shopper_refunds.c.hash).where(shopper_refunds.c.intent_id.in_(of_it))
+    return _forget(conn, {row.hash for row in conn.execute(hashes)}, process_id, now, actor)
+
+
+def _forget(conn: Connection, hashes: Collection[str], process_id: str, now: datetime, actor: Actor) -> int:
+    many = conn.execute(delete(shopper_refunds).where(shopper_refunds.c.hash.in_(hashes))).rowcount
+    conn.execute(delete(shoppers).where(shoppers.c.hash.in_(hashes)))
+    append(conn, [audit_row(actor, now, "forgotten", process_id, evidence={"refunds": many})])
+    return many

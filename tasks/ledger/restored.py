@@ -1,0 +1,76 @@
+"""A ledger that came from a backup: nothing is sent to a store until reconcile has gone over all that it shows.
+
+Such a ledger does not know what was done since the backup. The mark is one row, set before the restored file is put in
+place and read in every step to `sent`; each store takes it off for itself.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from tasks.ledger.schema import audit, caught_up, ledger
+from tasks.ledger.trail import append, audit_row
+from tasks.ledger.types import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore that some stores have not caught up with. `since` is the last thing that the backup knew of."""
+
+    at: datetime
+    since: datetime
+    stores: tuple[str, ...]
+
+
+def mark_restored(conn: Connection, *, why: str, now: datetime, actor: Actor) -> datetime:
+    """Note that this ledger came from a backup; answers the time of the last thing that it knows of."""
+    made = conn.execute(select(ledger.c.created_at)).scalar_one()
+    last: datetime = conn.execute(select(func.max(audit.c.at))).scalar() or made
+    conn.execute(update(ledger).values(restored_at=now, restored_from=last, restored_why=why))
+    append(conn, [audit_row(actor, now, "restored", "", evidence={"why": why, "knows_until": last.isoformat()})])
+    return last
+
+
+def restored(conn: Connection, stores: Collection[str]) -> Restored | None:
+    """The restore that these stores have still to catch up with, if any."""
+    row = conn.execute(select(ledger.c.restored_at, ledger.c.restored_from)).first()
+    if row is None or row.restored_at is None:
+        return None
+    behind = sorted(set(stores) - up_to_date(conn, row.restored_at))
+    return Restored(row.restored_at, row.restored_from, tuple(behind)) if behind else None
+
+
+def up_to_date(conn: Connection, restored_at: datetime) -> set[str]:
+    """The stores that have caught up with the restore of this time."""
+    query = select(caught_up.c.store).where(caught_up.c.at >= restored_at)
+    return {row.store for row in conn.execute(query)}
+
+
+def catch_up(
+    conn: Connection,
+    stores: Collection[str],
+    *,
+    read_since: datetime,
+    settle_after: timedelta,
+    now: datetime,
+    actor: Actor,
+    why: str = "reconcile has gone over all that changed at REVER since the backup",
+) -> tuple[str, ...]:
+    """Let effects at these stores go again; answers those that may, for the first time since the restore.
+
+    Only where REVER was read from `settle_after` after the restore on: until then what was sent just before it may
+    still come to be seen.
+    """
+    mark = restored(conn, stores)
+    if mark is None or read_since < mark.at + settle_after:
+        return ()
+    build = pg_insert(caught_up) if conn.dialect.name == "postgresql" else sqlite_insert(caught_up)
+    build = build.values([{"store": store, "at": now} for store in mark.stores])
+    conn.execute(build.on_conflict_do_update(index_elements=["store"], set_={"at": now}))
+    said = {"why": why, "stores": ", ".join(mark.stores)}
+    append(conn, [audit_row(actor, now, "caught_up", "", evidence=said)])
+    return mark.stores
