@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.cli_care import care
 from deployments.cli_errors import said_plainly
 from flows.catalog import FLOWS
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     help="The returns desk: decides what is due for a return at REVER, does it once, and says why.",
     epilog="Settings: environment or .env, see docs/settings.md. Exit: 0 done, 1 failed, 2 wrong usage or settings.",
 )
+
+app.add_typer(care, name="ledger")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]

@@ -1,0 +1,120 @@
+"""What `rever-returns ledger ...` does, with the settings in force; each answers what to print."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from deployments.cli_errors import UsageError
+from tasks.desk import utc_now
+from tasks.ledger import (
+    Actor,
+    Format,
+    Ledger,
+    LedgerError,
+    back_up,
+    catch_up,
+    check,
+    export,
+    forget_email,
+    forget_return,
+    mark_restored,
+    restore,
+)
+from tasks.ledger.where import Where
+from tasks.settings import Settings, load_settings, without_password
+
+UNTIL_RECONCILE = (
+    "nothing is sent until reconcile has gone over what REVER shows since then: rever-returns run reconcile mode=act"
+)
+
+
+def checked() -> tuple[list[str], bool]:
+    """What the check says, and whether the ledger is sound."""
+    settings = load_settings()
+    with _opened(settings, read_only=True) as ledger:
+        found = ledger.read(check, now=utc_now())
+    seen = f"{found.returns} returns, {found.intents} effects, {found.steps} steps of the audit"
+    if not found.findings:
+        return [f"{_name(settings)} is sound: {seen}."], True
+    many = f"{len(found.findings)} finding{'s' if len(found.findings) > 1 else ''}"
+    return [*map(str, found.findings), f"{_name(settings)}: {many} in {seen}."], False
+
+
+def backed_up(file: Path) -> str:
+    """Back the ledger up."""
+    size = back_up(load_settings().ledger_url.get_secret_value(), file)
+    return f"{file} holds the ledger as it is now, {size / 1024:.0f} KiB. Keep it as safe as the ledger."
+
+
+def restored_from(file: Path, by: str) -> str:
+    """Restore the ledger from a backup."""
+    settings = load_settings()
+    url = settings.ledger_url.get_secret_value()
+    kept, until = restore(url, file, account=settings.account, clock=utc_now, actor=Actor(by))
+    former = f" The former one is kept as {kept}." if kept.exists() else ""
+    return f"{_name(settings)} is as it was at {until:%F %H:%M:%S} UTC; {UNTIL_RECONCILE}.{former}"
+
+
+def marked_restored(by: str) -> str:
+    """Mark the ledger as restored by other means."""
+    settings = load_settings()
+    with _opened(settings) as ledger:
+        until = ledger.write(mark_restored, why="it was put back by other means", now=utc_now(), actor=Actor(by))
+    return f"{_name(settings)} knows what was done until {until:%F %H:%M:%S} UTC; {UNTIL_RECONCILE}."
+
+
+def let_go_again(stores: Sequence[str], by: str, why: str) -> str:
+    """Let effects at these stores go again by a person's say."""
+    settings, now = load_settings(), utc_now()
+    with _opened(settings) as ledger:
+        gone = ledger.write(
+            catch_up, stores, read_since=now, settle_after=timedelta(0), now=now, actor=Actor(by), why=why
+        )
+    return f"effects may be sent again at: {', '.join(gone)}." if gone else "no restore was waiting for these stores."
+
+
+def exported(folder: Path, form: str) -> list[str]:
+    """Export the ledger; one line per file. Raises `UsageError` for a format that is none."""
+    if form not in set(Format):
+        raise UsageError(f"--format is csv or jsonl, not {form!r}")
+    with _opened(load_settings(), read_only=True) as ledger:
+        written = ledger.read(export, folder, Format(form))
+    return [f"{folder / name}: {many} rows" for name, many in written.items()]
+
+
+def forgotten(process_id: str, email: str, by: str) -> str:
+    """Serve an erasure request. Raises `UsageError` unless exactly one of return and e-mail is given."""
+    if bool(process_id) == bool(email):
+        raise UsageError("say either a return's id or --email, to name the shopper")
+    address = sys.stdin.readline().strip() if email == "-" else email
+    if not process_id and "@" not in address:
+        raise UsageError("--email takes an e-mail address")
+    with _opened(load_settings()) as ledger:
+        now, actor = utc_now(), Actor(by)
+        if process_id:
+            many = ledger.write(forget_return, process_id, now=now, actor=actor)
+        else:
+            many = ledger.write(forget_email, address, now=now, actor=actor)
+    return (
+        f"removed: what led back to the shopper, the keyed hash under which {many} refunds were counted. Kept: amounts,"
+        " ids and the audit, which explain where money went and name nobody. Backups made before still hold the hash."
+    )
+
+
+@contextmanager
+def _opened(settings: Settings, *, read_only: bool = False) -> Iterator[Ledger]:
+    url = settings.ledger_url.get_secret_value()
+    path = Where.of(url).path
+    if path is not None and not path.is_file():
+        raise LedgerError(f"there is no ledger {_name(settings)} yet: a run with mode=act makes it")
+    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=read_only)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _name(settings: Settings) -> str:
+    return f"the ledger {without_password(settings.ledger_url.get_secret_value())}"

@@ -1,0 +1,106 @@
+"""`rever-returns ledger ...`: check, backup, restore, export, forget. What is heavy is imported by who needs it.
+
+Exit codes as everywhere: 0 done and sound, 1 something is wrong with the ledger or could not be done, 2 wrong usage.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployments.cli_errors import FAILED, said_plainly
+
+care = typer.Typer(no_args_is_help=True, help="Care for the ledger: check, back up, restore, export, forget.")
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
+
+
+@care.command()
+def check(*, debug: Debug = False) -> None:
+    """Check that what the ledger says can be true: units, sums, claims, counters, audit. Exit 1 where it cannot."""
+    with said_plainly(debug=debug):
+        from deployments.care import checked
+
+        lines, sound = checked()
+        print("\n".join(lines))
+        if not sound:
+            raise typer.Exit(FAILED)
+
+
+@care.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the copy.")], *, debug: Debug = False
+) -> None:
+    """Copy the ledger as it is now, while runs go on. PostgreSQL: use pg_dump."""
+    with said_plainly(debug=debug):
+        from deployments.care import backed_up
+
+        print(backed_up(file))
+
+
+@care.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy made by `ledger backup`.")],
+    *,
+    by: By,
+    debug: Debug = False,
+) -> None:
+    """Put a backup in the ledger's place. Nothing is sent then until reconcile has gone over what REVER shows."""
+    with said_plainly(debug=debug):
+        from deployments.care import restored_from
+
+        print(restored_from(file, by))
+
+
+@care.command("mark-restored")
+def mark_restored(*, by: By, debug: Debug = False) -> None:
+    """Say that the ledger was put back by other means (pg_restore, a copied file, a machine's snapshot)."""
+    with said_plainly(debug=debug):
+        from deployments.care import marked_restored
+
+        print(marked_restored(by))
+
+
+@care.command("caught-up")
+def caught_up(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE", help="The stores whose effects may go again.")],
+    *,
+    by: By,
+    why: Annotated[str, typer.Option(help="What was looked at instead.")],
+    debug: Debug = False,
+) -> None:
+    """Let effects go again after a restore by a person's say, where reconcile cannot read every return."""
+    with said_plainly(debug=debug):
+        from deployments.care import let_go_again
+
+        print(let_go_again(stores, by, why))
+
+
+@care.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    *,
+    form: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    debug: Debug = False,
+) -> None:
+    """Write intents, units, holds, audit and the rest as files, without personal data."""
+    with said_plainly(debug=debug):
+        from deployments.care import exported
+
+        print("\n".join(exported(folder, form)))
+
+
+@care.command()
+def forget(
+    process_id: Annotated[str, typer.Argument(metavar="[PROCESS_ID]", help="A return of the shopper.")] = "",
+    *,
+    email: Annotated[str, typer.Option(help="The shopper's e-mail; - reads it from stdin, unlogged.")] = "",
+    by: By,
+    debug: Debug = False,
+) -> None:
+    """Serve an erasure request: remove what leads back to a shopper. Amounts, ids and the audit stay."""
+    with said_plainly(debug=debug):
+        from deployments.care import forgotten
+
+        print(forgotten(process_id, email, by))
