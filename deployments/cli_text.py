@@ -64,7 +64,9 @@ def holds_table(rows: Sequence[HoldRow]) -> str:
     for line, row in zip(lines[1:], rows, strict=True):
         below += [line, f"    {row.why}", f"    answers: {', '.join(map(str, row.answers))}"]
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
-    return "\n".join([*below, "", f"Answer one:  {how}"])
+    many = "rever-returns run answer-hold cause=KIND"
+    ways = ["", f"Answer one:   {how}", f"List one cause, to answer it together:   {many}", "More:   docs/holds.md"]
+    return "\n".join([*below, *ways])
 
 
 def _cells(row: HoldRow) -> tuple[str, ...]:
