@@ -1,0 +1,61 @@
+"""Liveness: when faults stop, every return that can move comes to its end or to a hold within three runs."""
+
+import sys
+
+from tests.model.agreement import Told, tell
+from tests.model.counts import COUNTS
+from tests.model.machine import Desk
+
+PEACE_S = 1900
+"""Seconds between two runs of a flow: longer than a lease, what settling waits, and the longest pause of a store."""
+
+
+class Liveness(Desk):
+    """The same load; at its end the faults stop, all sleepers wake, and whoever can must come to an end."""
+
+    def teardown(self) -> None:
+        try:
+            if self.world is not None and sys.exception() is None:
+                self.peace()
+        finally:
+            super().teardown()
+
+    def peace(self) -> None:
+        assert self.world is not None
+        world = self.world
+        world.running.stop_faults()
+        while world.sleepers:
+            self.ended(world.wake(0))
+        for flow in ("reconcile", *("process-pending-returns", "generate-labels") * 3):
+            world.advance(PEACE_S / 2)
+            worker = self.run(flow)
+            assert worker.error is None, f"{flow} in peace: {worker.error!r}"
+            self.nothing_is_broken()
+        self.none_is_forgotten(tell(world.ledger))
+
+    def none_is_forgotten(self, told: Told) -> None:
+        assert self.world is not None
+        explained = set(told.held) | self.notes.closed
+        left = [due for due in self.world.running.audit().due if due.anything and due.process_id not in explained]
+        COUNTS.forgotten += len(left)
+        words = [(due, told.said.get(due.process_id), self.asked(due.process_id)) for due in left]
+        assert not left, f"forgotten: {words}"
+        still = [row for row in told.open_intents if row.process_id not in told.held]
+        assert not still, f"open in peace and nobody is asked: {[(r.kind, r.state, r.process_id) for r in still]}"
+        self.sums_agree(told)
+
+    def sums_agree(self, told: Told) -> None:
+        """To the cent, return by return: where nobody is asked and nobody has answered, both books show the same."""
+        assert self.world is not None
+        theirs: dict[str, object] = {}
+        for process_id, stored in self.world.sandbox.processes.items():
+            refunds = stored.process.compensation.refunds if stored.process.compensation else ()
+            theirs[process_id] = sum(refund.amount for refund in refunds or ())
+        said = {say.process_id for say in self.notes.says.values()} | self.notes.closed | set(told.held)
+        for (process_id, currency), amount in told.done().items():
+            same = process_id in said or amount == theirs[process_id]
+            assert same, f"{process_id}: the ledger says {amount} {currency}, REVER {theirs[process_id]}"
+
+    def asked(self, process_id: str) -> list[str]:
+        """The rules that a person let pass."""
+        return [say.rule for say in self.notes.says.values() if say.process_id == process_id]

@@ -1,0 +1,137 @@
+"""What a worker works with, watched: its ledger, its client, and a sandbox that remembers what each read showed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from rever_api import AsyncReverClient
+from rever_api.limits import AsyncSlot, Limits
+from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
+from rever_api.sandbox.clock import SandboxClock
+from rever_api.sandbox.state import Sandbox, StoredProcess
+from tasks.desk import Desk
+from tasks.ledger import Ledger
+from tests.model.life import WRITES, Worker
+
+Items = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a read showed: the process, and how many effects were in the books when it was so."""
+
+    process: ReturnProcess
+    effects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A call that moves money or goods, and what the read before it had shown."""
+
+    process_id: str
+    operation: str
+    amount: Decimal | None
+    type: str
+    items: Items
+    view: View | None
+
+
+class StillClock(SandboxClock):
+    """Time that passes only when it is told to, so that an example is the same when it is run again."""
+
+    def __call__(self) -> datetime:
+        return datetime(2026, 3, 2, 9, tzinfo=UTC) + self._ahead
+
+
+class WatchedSandbox(Sandbox):
+    """A sandbox that remembers, for each read of one return, which state of it was shown."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.clock = StillClock()
+        self.shown: dict[str, View] = {}
+        self.sent: list[Sent] = []
+        self._versions: dict[int, View] = {}
+        self.subscribers.append(self._keep)
+
+    def _keep(self, process: ReturnProcess) -> None:
+        self._versions[id(process)] = View(process, len(self.books))
+
+    def seen(self, stored: StoredProcess, *, stale: bool) -> ReturnProcess:
+        """As the sandbox does it, and remembered."""
+        process = super().seen(stored, stale=stale)
+        self.shown[process.rever_process_id] = self._versions[id(process)]
+        return process
+
+
+class WatchedLedger:
+    """A ledger whose worker can die before and after each write; dead, it writes nothing."""
+
+    def __init__(self, ledger: Ledger, worker: Worker) -> None:
+        self._ledger = ledger
+        self._worker = worker
+
+    async def awrite(self, op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        name = op.__name__
+        self._pass("before", name)
+        answer = await self._ledger.awrite(op, *args, **kwargs)
+        self._pass("after", name)
+        return answer
+
+    async def aread(self, op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._worker.alive()
+        return await self._ledger.aread(op, *args, **kwargs)
+
+    def _pass(self, when: str, name: str) -> None:
+        self._worker.alive()
+        if name in WRITES:
+            self._worker.passes(f"{when} {name}")
+
+
+class WatchedClient:
+    """A client whose sent effects are kept beside what the read before had shown; dead, it calls nobody."""
+
+    def __init__(self, client: AsyncReverClient, worker: Worker, sandbox: WatchedSandbox) -> None:
+        self._client = client
+        self._worker = worker
+        self._sandbox = sandbox
+        self._views: dict[str, View] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        self._worker.alive()
+        return getattr(self._client, name)
+
+    async def get_return_process(self, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:
+        self._worker.alive()
+        process = await self._client.get_return_process(process_id, slot=slot)
+        self._views[process_id] = self._sandbox.shown[process_id]
+        return process
+
+    async def issue_refund(self, process_id: str, refund: RefundInput, *, slot: AsyncSlot | None = None) -> Any:
+        items = tuple((item.line_item_id, item.quantity) for item in refund.items)
+        self._note(process_id, "issueRefund", items, refund.amount, str(refund.type))
+        return await self._client.issue_refund(process_id, refund, slot=slot)
+
+    async def issue_exchange(
+        self, process_id: str, items: tuple[ExchangeItem, ...], *, slot: AsyncSlot | None = None
+    ) -> Any:
+        self._note(process_id, "issueExchange", tuple((item.line_item_id, item.quantity) for item in items))
+        return await self._client.issue_exchange(process_id, items, slot=slot)
+
+    def _note(
+        self, process_id: str, operation: str, items: Items, amount: Decimal | None = None, type_: str = ""
+    ) -> None:
+        self._worker.alive()
+        view = self._views.get(process_id)
+        self._sandbox.sent.append(Sent(process_id, operation, amount, type_, items, view))
+
+
+def watch(desk: Desk, worker: Worker, sandbox: WatchedSandbox) -> None:
+    """Put this worker's watched ledger and client, and limits that go by its time, into its desk."""
+    client = desk.client
+    client._limits = Limits(client.config.rate, client.config.max_in_flight, worker.now)
+    client._transport._clock = desk.clock
+    desk.client = cast("AsyncReverClient", WatchedClient(client, worker, sandbox))
+    desk.ledger = cast("Ledger", WatchedLedger(desk.ledger, worker))

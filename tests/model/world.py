@@ -1,0 +1,116 @@
+"""One REVER, one ledger, one clock and any number of workers, for one example of the model."""
+
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from flows.catalog import FLOWS
+from flows.run import parameters_for
+from rever_api.sandbox import RunningSandbox
+from rever_api.sandbox.faults.plan import FaultPlan, Faults
+from rever_api.sandbox.running import API_KEY
+from rever_api.sandbox.seed import seed as add_returns
+from rever_api.sandbox.shops import catalogue
+from rever_api.sandbox.state import Options
+from tasks.desk import open_desk, utc_now
+from tasks.ledger import Actor, Ledger
+from tasks.report import Report
+from tasks.settings import Settings
+from tasks.steps import plainly
+from tests.model.life import Fate, Worker
+from tests.model.watching import WatchedSandbox, watch
+
+ACCOUNT = "model"
+SHOPS = ("acme", "nordic", "autopay")
+PAYERS = "acme=us,nordic=us,autopay=rever"
+
+
+@cache
+def _empty_ledger() -> Path:
+    """A ledger that was only just made, to be copied: making one takes as long as ten steps."""
+    file = Path(tempfile.mkdtemp(prefix="rever-returns-model-")) / "empty.sqlite"
+    Ledger.open(f"sqlite:///{file}", account=ACCOUNT, clock=utc_now).close()
+    return file
+
+
+class World:
+    """A sandbox that listens, a ledger in a folder of its own, and the runs on them."""
+
+    def __init__(self, timings: Mapping[str, str], options: Options) -> None:
+        sys.setswitchinterval(0.0002)  # two threads talk over HTTP: a turn of 5 ms would be most of a step
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        self.sandbox = WatchedSandbox(catalogue(SHOPS, 2.0, dict(timings)), 7, options)
+        add_returns(self.sandbox, 0)
+        self.running = RunningSandbox(self.sandbox, Faults(FaultPlan()), 0, API_KEY)
+        self.running.start()
+        self._folder = Path(tempfile.mkdtemp(prefix="rever-returns-model-"))
+        self.ledger_file = self._folder / "ledger.sqlite"
+        shutil.copy(_empty_ledger(), self.ledger_file)
+        self.settings = Settings(
+            base_url=self.running.base_url,
+            api_key=API_KEY,
+            stores=SHOPS,
+            payers=PAYERS,
+            ledger_url=f"sqlite:///{self.ledger_file}",
+            account=ACCOUNT,
+        )
+        self.skew = timedelta(0)
+        self.passed = 0.0
+        self.sleepers: list[tuple[Worker, float]] = []
+        self.ledger = Ledger.open(self.settings.ledger_url.get_secret_value(), account=ACCOUNT, clock=self.clock)
+
+    def clock(self) -> datetime:
+        """The desk's clock: REVER's, and what it is ahead or behind."""
+        return self.sandbox.clock() + self.skew
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for everybody."""
+        self.running.advance(seconds)
+        self.passed += seconds
+
+    def run(self, flow: str, fate: Fate | None = None, **values: str) -> Worker:
+        """Start a run of a flow, and wait until it ends or stops."""
+        parameters = parameters_for(flow, values)
+        work = import_module(FLOWS[flow]).work
+        worker = Worker(flow, fate)
+
+        async def whole() -> Report:
+            async with open_desk(self.settings, parameters.mode, Actor(flow), self.clock) as desk:
+                watch(desk, worker, self.sandbox)
+                report: Report = await work(desk, parameters, plainly)
+                return report
+
+        worker.start(whole)
+        if not worker.ended:
+            self.sleepers.append((worker, self.passed))
+        return worker
+
+    def wake(self, place: int) -> Worker:
+        """Let one of the stopped workers go on."""
+        worker, since = self.sleepers.pop(place % len(self.sleepers))
+        worker.wake(max(0.0, self.passed - since))
+        return worker
+
+    def act(self, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
+        """Do what others do to a return."""
+        return self.running.act(action, process_id, **parameters)
+
+    def ids(self) -> Collection[str]:
+        """All returns, in the order in which they were opened."""
+        return tuple(self.sandbox.processes)
+
+    def close(self) -> None:
+        """End everything and leave nothing behind."""
+        for worker, _ in self.sleepers:
+            worker.dead = True
+            worker.wake(0)
+        self.ledger.close()
+        self.running.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
