@@ -20,11 +20,17 @@ from tasks.ledger.where import Where
 PATIENCE_S = 30
 """How long a connection waits for a lock before it gives up."""
 
+STANDSTILL_S = 20
+"""How long a worker may stand still in the middle of a transaction before PostgreSQL undoes it. Less than `PATIENCE_S`:
+those who wait for its locks then go on. (SQLite has no such thing: there the worker must be ended.)
+"""
+
 _JSON = partial(json.dumps, default=str, ensure_ascii=False)
 _PRAGMAS = (f"busy_timeout={PATIENCE_S * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _SETTINGS = (
     "SET synchronous_commit = on",
     f"SET lock_timeout = '{PATIENCE_S}s'",
+    f"SET idle_in_transaction_session_timeout = '{STANDSTILL_S}s'",
     "SET default_transaction_isolation = 'read committed'",
     "SET TIME ZONE 'UTC'",
 )

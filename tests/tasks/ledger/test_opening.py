@@ -41,6 +41,17 @@ def test_sqlite_commits_reach_the_disk(desk: LedgerDesk, url: str) -> None:
         assert found == "on"
 
 
+@pytest.mark.postgres
+@pytest.mark.xdist_group("postgres")
+def test_a_worker_that_stands_still_in_a_transaction_lets_go_before_others_give_up(postgres_ledger_url: str) -> None:
+    ledger = opened(postgres_ledger_url)
+    names = ("idle_in_transaction_session_timeout", "lock_timeout")
+    asked = "SELECT setting::int FROM pg_settings WHERE name = :name"
+    found = ledger.write(lambda conn: [conn.execute(text(asked), {"name": name}).scalar_one() for name in names])
+    ledger.close()
+    assert 0 < found[0] < found[1]
+
+
 def test_a_writer_holds_the_lock_from_its_first_statement(tmp_path: Path) -> None:
     ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite")
 
