@@ -17,7 +17,7 @@ from tasks.policy.record import MONEY_KINDS, Intent, IntentKind, LineTerms
 
 def check(conn: Connection) -> Iterator[Finding]:
     """Yield refunds that are not worth their units, and returns whose refunds are more than is due."""
-    costs = dict(conn.execute(select(records.c.process_id, records.c.costs)).tuples())
+    costs = {row.process_id: row.costs for row in conn.execute(select(records.c.process_id, records.c.costs))}
     terms: dict[str, dict[str, LineTerms]] = {}
     for row in conn.execute(select(lines)):
         terms.setdefault(row.process_id, {})[row.line_id] = LineTerms(row.total, row.quantity, row.currency)

@@ -1,0 +1,115 @@
+"""A ledger of the first version, with data in it, is brought up to this one and loses nothing."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, select
+
+import tasks.ledger
+from tasks.ledger import Answer, Ledger, LedgerError, check
+from tasks.ledger.engines import writing_engine
+from tasks.ledger.migrate import revision
+from tasks.ledger.schema import REVISION, chains, metadata
+from tasks.ledger.where import Where
+from tests.postgres import ACCOUNT
+from tests.tasks.ledger.desk import NOON, Clock, LedgerDesk
+
+FIRST = Path(__file__).with_name("first_version.sql")
+"""Written by the first version itself: eight returns, each in another state."""
+TABLES = ("records", "lines", "intents", "units", "holds", "waivers", "audit", "store_days", "shopper_refunds")
+ALL = ("ledger", *TABLES)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    path = tmp_path / "first.sqlite"
+    with closing(sqlite3.connect(path)) as conn:
+        conn.executescript(FIRST.read_text())
+    return path
+
+
+def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows, without the columns that came later."""
+    with closing(sqlite3.connect(path)) as conn:
+        names = {table: [row[1] for row in conn.execute(f"PRAGMA table_info({table})")] for table in TABLES}
+        old = {table: ", ".join(f'"{name}"' for name in names[table] if name != "hash") for table in TABLES}
+        return {table: conn.execute(f"SELECT {old[table]} FROM {table} ORDER BY 1, 2").fetchall() for table in TABLES}
+
+
+def test_nothing_is_lost_and_the_audit_is_chained(first: Path) -> None:
+    before = rows(first)
+    desk = LedgerDesk(Ledger.open(f"sqlite:///{first}", account=ACCOUNT, clock=Clock()))
+    found = desk.ledger.read(check, now=NOON)
+    assert (found.findings, found.returns, found.steps) == ((), 8, len(before["audit"]))
+    assert len(before["audit"]) > 20
+    ends = desk.ledger.read(lambda conn: conn.execute(select(chains)).all())
+    assert sum(end.steps for end in ends) == found.steps
+    assert rows(first) == before
+    desk.answer(Answer.DROP, next(hold for hold in desk.holds() if hold.process_id == "unknown"))
+    assert desk.state("unknown") == "dropped"
+    assert desk.ledger.read(check, now=NOON).findings == ()
+    with pytest.raises(LedgerError, match="append-only"):
+        desk.ledger.write(lambda conn: conn.exec_driver_sql("UPDATE audit SET actor = 'nobody'") and None)
+    desk.ledger.close()
+
+
+def test_looking_at_the_first_version_changes_nothing_and_says_what_to_do(first: Path) -> None:
+    before = first.read_bytes()
+    with pytest.raises(LedgerError, match=r"older version \(0001\); a run with mode=act brings it up"):
+        Ledger.open(f"sqlite:///{first}", account=ACCOUNT, clock=Clock(), read_only=True)
+    assert first.read_bytes() == before
+
+
+def test_a_migration_that_is_cut_off_leaves_the_first_version(first: Path) -> None:
+    with closing(sqlite3.connect(first)) as conn:
+        conn.execute("CREATE TABLE caught_up (mine TEXT)")
+        conn.commit()
+    before = rows(first)
+    with pytest.raises(LedgerError, match="caught_up"):
+        Ledger.open(f"sqlite:///{first}", account=ACCOUNT, clock=Clock())
+    assert rows(first) == before
+    with closing(sqlite3.connect(first)) as conn:
+        assert conn.execute("SELECT version_num FROM ledger_version").fetchall() == [("0001",)]
+
+
+@pytest.mark.postgres
+@pytest.mark.xdist_group("postgres")
+def test_the_same_on_postgresql(postgres_empty_url: str, first: Path) -> None:
+    where = Where.of(postgres_empty_url)
+    engine = writing_engine(where)
+    with engine.begin() as conn:
+        upgrade(conn, "0001")
+        copy(first, conn)
+    engine.dispose()
+    desk = LedgerDesk(Ledger.open(postgres_empty_url, account=ACCOUNT, clock=Clock()))
+    found = desk.ledger.read(check, now=NOON)
+    assert (found.findings, found.returns) == ((), 8)
+    assert desk.ledger.read(revision) == REVISION
+    with pytest.raises(LedgerError, match="append-only"):
+        desk.ledger.write(lambda conn: conn.exec_driver_sql("UPDATE audit SET actor = 'nobody'") and None)
+    desk.ledger.close()
+
+
+def upgrade(conn: Connection, to: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(tasks.ledger.__file__).parent / "migrations"))
+    config.attributes["connection"] = conn
+    command.upgrade(config, to)
+
+
+def copy(source: Path, conn: Connection) -> None:
+    """Row by row, with the columns that the first version has."""
+    here = create_engine(f"sqlite:///{source}")
+    with here.connect() as old:
+        for table in metadata.sorted_tables:
+            known = {column["name"] for column in inspect(old).get_columns(table.name)} if table.name in ALL else ()
+            columns = [column for column in table.columns if column.name in known]
+            found = old.execute(select(*columns)).mappings().all() if columns else ()
+            if found:
+                keep = Table(table.name, MetaData(), *(Column(column.name, column.type) for column in columns))
+                conn.execute(keep.insert(), [dict(row) for row in found])
+    here.dispose()
