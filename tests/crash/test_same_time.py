@@ -1,0 +1,67 @@
+"""Two workers at the same time, in two processes on one SQLite ledger: whoever loses a claim does nothing."""
+
+from typing import Any
+
+import pytest
+
+from tests.crash.workers import Worker, start
+from tests.flows.accounts import account, added, assert_promises_kept
+from tests.flows.conftest import Bench, Start
+
+pytestmark = pytest.mark.crash
+
+UNHURRIED = {"REVER_LEASE": "30"}
+"""Claims outlive a slow machine: with a short lease one worker withdraws what the other still means to do."""
+
+ALL = ("process-pending-returns", {"mode": "act"})
+
+
+def together(*workers: Worker) -> list[list[dict[str, Any]]]:
+    """Let workers run to their end, and answer what each reported of its runs."""
+    for worker in workers:
+        worker.begun()
+    told = [worker.reports() for worker in workers]
+    assert all(isinstance(report, dict) for reports in told for report in reports), told
+    return told
+
+
+def assert_paid_once(bench: Bench, due: dict[str, Any], about: str) -> None:
+    bench.run("reconcile", mode="act")
+    dues = bench.sandbox.audit().due
+    left = bench.sandbox.audit().forgotten(account(bench).waits_for_somebody)
+    assert set(left) <= bench.explained()
+    bench.act()  # does what one left to the other, and the other to the next run
+    end = assert_promises_kept(bench, about)
+    assert bench.paid() == due
+    assert end.open == []
+    print(f"  left to the next run: {[item for item in dues if item.process_id in left]}")
+
+
+def test_the_same_batch_twice_at_once(start_bench: Start) -> None:
+    bench = start_bench(settings=UNHURRIED, returns=60)
+    due = bench.sandbox.audit().due_total
+    first, second = together(start(bench, [ALL]), start(bench, [ALL]))
+    assert len(first) == len(second) == 1
+    assert first[0]["effects"]["unknown"] == second[0]["effects"]["unknown"] == 0
+    reported = added(*({key: type(due[key])(text) for key, text in run[0]["paid"].items()} for run in (first, second)))
+    assert reported == due
+    assert_paid_once(bench, due, f"the same batch twice: {first[0]['effects']} and {second[0]['effects']}")
+
+
+def test_one_return_by_hand_beside_the_schedule(start_bench: Start) -> None:
+    bench = start_bench(settings=UNHURRIED, returns=60)
+    due = bench.sandbox.audit().due_total
+    payable = [item.process_id for item in bench.sandbox.audit().due if item.amount and not item.blocked]
+    by_hand = [("process-return", {"mode": "act", "process_id": process_id}) for process_id in payable]
+    schedule, hand = together(start(bench, [ALL]), start(bench, by_hand))
+    assert len(hand) == len(payable)
+    assert_paid_once(bench, due, f"{len(hand)} by hand beside {schedule[0]['effects']}")
+    assert account(bench).open == []
+
+
+def test_four_workers_find_an_empty_folder(start_bench: Start) -> None:
+    """All four start on a ledger that is not there yet; one migrates it, and each return is still worked on once."""
+    bench = start_bench(settings=UNHURRIED, returns=20)
+    due = bench.sandbox.audit().due_total
+    together(*(start(bench, [ALL]) for _ in range(4)))
+    assert_paid_once(bench, due, "four workers at once")
