@@ -114,6 +114,8 @@ NOT_WAIVED = frozenset(
         "completed_unpaid",
         "contradictory",
         "incomplete_read",
+        "label_not_shown",
+        "no_carrier",
         "no_variant",
         "unknown_method",
         "unknown_return_method",

@@ -167,8 +167,7 @@ class _Label:
         where = self.country or "an unknown country"
         if carrier is None:
             why = f"no carrier of the store serves {method} in {where}"
-            held = self._hold("no_carrier", why, {"return_method": method, "country": where})
-            return held or self._wait("no_carrier", why)
+            return Hold("no_carrier", why, HoldKind.LABEL, {"return_method": method, "country": where}, label=True)
         why = f"the return waits for a label: {method} in {where} goes by {carrier.provider}/{carrier.carrier}"
         return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method)
 
@@ -197,7 +196,7 @@ class _Label:
         if self.now < until:
             return self._wait("label_made", "the label was made; REVER does not show it yet", until)
         why = "the label was made long enough ago, and REVER does not show it"
-        return self._hold("label_not_shown", why, {"intent": intent.id}) or self._wait("label_made", why)
+        return Hold("label_not_shown", why, HoldKind.LABEL, {"intent": intent.id}, label=True)
 
     def _wait(self, rule: str, why: str, until: datetime | None = None) -> Wait:
         return Wait(rule, why, until or later(self.now, self.rules.look_again))

@@ -120,6 +120,16 @@ def test_an_unanswered_hold_of_the_label_stays() -> None:
     assert (decision.rule, decision.label) == ("no_carrier", True)
 
 
+def test_a_retry_that_still_finds_no_way_asks_again_and_does_not_wait_for_ever() -> None:
+    nobody = decide_label(process(**FRESH), rules(carriers=()), record(waivers=(Waiver("no_carrier"),)), NOW)
+    assert isinstance(nobody, Hold)
+    assert nobody.rule == "no_carrier"
+    made = record(intent(LABEL, generation=1, sent_at=NOW), waivers=(Waiver("label_not_shown"),))
+    not_shown = decide_label(process(**FRESH), rules(), made, NOW + timedelta(minutes=15))
+    assert isinstance(not_shown, Hold)
+    assert not_shown.rule == "label_not_shown"
+
+
 @pytest.mark.parametrize(
     ("country", "method", "preferred", "chosen"),
     [
