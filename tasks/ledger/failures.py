@@ -32,6 +32,8 @@ _UNREACHABLE = "the server cannot be reached; check that it runs and that REVER_
 _TRY_AGAIN = ("database is locked", "deadlock detected", "could not serialize", "lock timeout")
 
 
+_SAVEPOINT_GONE = "no such savepoint"
+
 FAILURES = (DBAPIError, PoolTimeout)
 """What a database, or the way to it, can raise."""
 
@@ -40,6 +42,7 @@ def sentence(error: Exception, where: Where) -> LedgerError:
     """The error that a caller gets to see."""
     if isinstance(error, PoolTimeout):
         return LedgerError(f"the ledger {where} cannot be used: all connections to it are busy")
+    error = _before_rollback(error)
     said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
     for words, mend in _SQLITE if where.path is not None else _POSTGRES:
         if words in said.lower():
@@ -48,6 +51,14 @@ def sentence(error: Exception, where: Where) -> LedgerError:
         return LedgerError(f"the ledger {where} cannot be used: {_UNREACHABLE}")
     # Only the first line: PostgreSQL puts values of the row into the next ones.
     return LedgerError(f"the ledger {where} failed: {said.splitlines()[0] if said else type(error).__name__}")
+
+
+def _before_rollback(error: Exception) -> Exception:
+    """What went wrong first: on a full or failing disk SQLite rolls back by itself, and a savepoint is gone then."""
+    found: BaseException | None = error
+    while found is not None and (not isinstance(found, DBAPIError) or _SAVEPOINT_GONE in str(found.orig)):
+        found = found.__context__
+    return found if isinstance(found, DBAPIError) else error
 
 
 def _lost(said: str, error: DBAPIError) -> bool:

@@ -1,7 +1,5 @@
 """Change a ledger behind its back, as a person with the file or the password could."""
 
-from typing import Any
-
 from sqlalchemy import Connection
 
 from tests.tasks.ledger.desk import LedgerDesk
@@ -17,7 +15,7 @@ def tamper(desk: LedgerDesk, *statements: str) -> None:
                 conn.exec_driver_sql(statement)
             return
         conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        kept: list[Any] = conn.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+        kept = conn.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
         for name, _ in kept:
             conn.exec_driver_sql(f"DROP TRIGGER {name}")
         for statement in statements:

@@ -5,6 +5,7 @@ import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,8 +115,12 @@ def test_nothing_is_claimed_or_sent_until_each_store_has_caught_up(desk: LedgerD
 
     def caught(*stores: str, after: float) -> tuple[str, ...]:
         since = mark.at + timedelta(minutes=after)
-        how = {"read_since": since, "settle_after": timedelta(minutes=15), "now": desk.clock(), "actor": FLOW}
-        return desk.ledger.write(catch_up, stores, **how)
+        how: dict[str, Any] = {
+            "settle_after": timedelta(minutes=15),
+            "now": desk.clock(),
+            "actor": FLOW,
+        }
+        return desk.ledger.write(catch_up, stores, read_since=since, **how)
 
     assert caught("acme", after=14.9) == ()
     assert desk.send(claim).sending == "stopped"

@@ -1,0 +1,91 @@
+"""Run, back up, run more, restore: nothing is sent until reconcile has gone over what REVER shows since."""
+
+import time
+from pathlib import Path
+
+from tasks.desk import utc_now
+from tasks.ledger import Actor, Ledger, back_up, check, mark_restored, restore
+from tests.flows.conftest import Bench, Start
+
+SETTLE = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
+
+
+def put_back(bench: Bench, file: Path) -> None:
+    account = bench.environment["REVER_BASE_URL"]
+    restore(bench.environment["REVER_LEDGER_URL"], file, account=account, clock=utc_now, actor=Actor("olga"))
+
+
+def sound(bench: Bench) -> bool:
+    ledger = bench.ledger()
+    try:
+        return ledger.read(check, now=utc_now()).findings == ()
+    finally:
+        ledger.close()
+
+
+def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
+    start_bench: Start, tmp_path: Path
+) -> None:
+    bench = start_bench(SETTLE)
+    bench.act(stores="acme", max_returns="12")
+    back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
+    bench.act(max_returns="35")
+    effects = bench.sandbox.books.effects
+    assert bench.paid().keys() == {"EUR", "SEK"}
+    put_back(bench, tmp_path / "copy")
+    time.sleep(1.1)
+
+    blocked = bench.act()
+    assert bench.sandbox.books.effects == effects
+    assert blocked.paid == {}
+    assert any("until reconcile has gone over it" in row.why for row in blocked.rows.values())
+
+    told = bench.run("reconcile", mode="act")
+    assert bench.sandbox.books.effects == effects
+    assert [note for note in told.notes if "may be sent again" in note]
+    assert bench.act().paid
+    bench.run("reconcile", mode="act")
+    audit = bench.sandbox.audit()
+    assert audit.violations == ()
+    assert audit.forgotten(bench.explained()) == ()
+    assert sound(bench)
+
+
+def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_else_go(start_bench: Start) -> None:
+    bench = start_bench(SETTLE)
+    bench.act(max_returns="1")
+    ledger = Ledger.open(
+        bench.environment["REVER_LEDGER_URL"], account=bench.environment["REVER_BASE_URL"], clock=utc_now
+    )
+    ledger.write(mark_restored, why="a try", now=utc_now(), actor=Actor("olga"))
+    ledger.close()
+    before = bench.sandbox.books.effects
+
+    def notes(mode: str) -> str:
+        return " ".join(bench.run("reconcile", mode=mode, stores="acme").notes)
+
+    assert "a reconcile that begins at" in notes("act")
+    time.sleep(1.1)
+    assert "until reconcile has run with mode=act" in notes("plan")
+    bench.act()
+    assert bench.sandbox.books.effects == before
+    assert "effects at acme may be sent again" in notes("act")
+    assert set(bench.act().paid) == {"EUR"}
+    assert {effect.store for effect in bench.sandbox.books.effects[len(before) :]} == {"acme"}
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_the_same_under_faults(start_bench: Start, tmp_path: Path) -> None:
+    bench = start_bench(SETTLE, faults="mixed:0.3", seed=3)
+    bench.act(max_returns="10")
+    back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
+    bench.act()
+    put_back(bench, tmp_path / "copy")
+    time.sleep(1.1)
+    for _ in range(3):
+        bench.run("reconcile", mode="act")
+        bench.act()
+        time.sleep(0.5)
+    audit = bench.sandbox.audit()
+    assert audit.violations == ()
+    assert sound(bench)
