@@ -6,15 +6,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from rever_api.sandbox.clock import SandboxClock
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import FaultPlan
 from rever_api.sandbox.journal import Entry
 from rever_api.sandbox.operations.table import OPERATIONS
+from tasks.ledger import switch
 from tests.flows.conftest import Bench, Start
 
 EFFECTS = {operation.id for operation in OPERATIONS if operation.effect}
@@ -57,6 +57,17 @@ def under_way(bench: Bench) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
+def since(bench: Bench) -> datetime:
+    """When the switch was thrown, by the ledger."""
+    ledger = bench.ledger()
+    try:
+        at = ledger.read(switch).since
+    finally:
+        ledger.close()
+    assert at is not None
+    return at
+
+
 def sent(bench: Bench) -> list[Entry]:
     return [entry for entry in bench.sandbox.journal.entries if entry.operation in EFFECTS]
 
@@ -66,10 +77,10 @@ def test_stop_reaches_a_run_under_way_within_a_second(start_bench: Start) -> Non
     bench = start_bench(returns=100, faults=SLOW, settings={"REVER_RATE": "200"})
     with under_way(bench) as child:
         stopped = cli(bench, "stop", "--by", "olga", "--why", "a wrong price list")
-        at = SandboxClock()()
         out, err = child.communicate(timeout=60)
     assert stopped.returncode == 0, stopped.stderr
     assert child.returncode == 0, err
+    at = since(bench)
     assert [entry for entry in sent(bench) if entry.at > at + timedelta(seconds=1)] == []
     assert any(entry.at > at and entry.operation not in EFFECTS for entry in bench.sandbox.journal.entries)
     assert "stopped by olga: a wrong price list" in out
