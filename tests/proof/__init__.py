@@ -1,1 +1,1 @@
-"""The promise, proven by breaking it: workers killed at named points, under every fault, judged by REVER's own books."""
+"""The promise, proven by breaking it: workers killed at named points, under every fault, judged by REVER's books."""

@@ -29,8 +29,10 @@ class Case:
     scenarios: tuple[str, ...] = ()
 
 
-def _begin(world: World, crash: Crash, meanwhile: Meanwhile | None = None, point: str = CrashPoint.AFTER_CLAIM) -> Worker:
-    """Start the crash's worker. `meanwhile` it is stopped at a point; where the column refuses connections, from then on."""
+def _begin(
+    world: World, crash: Crash, meanwhile: Meanwhile | None = None, point: str = CrashPoint.AFTER_CLAIM
+) -> Worker:
+    """Start the crash's worker. It is stopped at a point for `meanwhile`, and for REVER to refuse connections."""
     if meanwhile is None and not world.refuses:
         return crash.start(world)
     worker = crash.start(world, Strike(Blow.STOP, point))

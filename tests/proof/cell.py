@@ -11,7 +11,7 @@ from tests.proof.faults import CLOCK, COLUMNS
 from tests.proof.judge import PLAN, Verdict, fingerprint, judge
 from tests.proof.nursery import Nursery
 from tests.proof.worker import WRONG_AT_MOST_S
-from tests.proof.world import World, world
+from tests.proof.world import World, told, world
 
 DATABASES = ("sqlite", "postgres")
 ALONE = "alone"
@@ -47,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of a cell. `kills` counts the workers that died by SIGKILL, `blows` all that were hit or stopped."""
+    """What came of a cell. `kills` counts the workers that died by SIGKILL, `told` is how each worker ended."""
 
     cell: Cell
     verdict: Verdict
@@ -56,7 +56,9 @@ class Played:
     injected: Counter[str] = field(default_factory=Counter)
     effects: int = 0
     held: int = 0
+    returns: int = 0
     seconds: float = 0.0
+    told: tuple[str, ...] = ()
 
 
 def play(nursery: Nursery, cell: Cell, ledger_url: str = "") -> Played:
@@ -80,7 +82,9 @@ def play(nursery: Nursery, cell: Cell, ledger_url: str = "") -> Played:
             injected=injected,
             effects=sum(not effect.foreign for effect in here.sandbox.books),
             held=len({hold.process_id for hold in here.holds()}),
+            returns=len(here.sandbox.process_ids()),
             seconds=time.monotonic() - began,
+            told=tuple(line for worker in here.workers for line in told(worker)),
         )  # fmt: skip
 
 

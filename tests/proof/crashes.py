@@ -17,7 +17,7 @@ EFFECTS = ("issueRefund", "issueExchange", "createOrderV2")
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A row. `before` leads up to it, `start` starts the worker that is hit, `watch` brings the blow and awaits its end.
+    """A row. `before` leads up to it, `start` starts the worker that is hit, `watch` brings the blow and awaits it.
 
     `start` takes further strikes, which come before the row's own.
     """
@@ -26,7 +26,7 @@ class Crash:
     words: str
     start: Callable[..., Worker]
     before: Callable[[World], None] = lambda world: world.break_it()
-    watch: Callable[[World, Worker], None] = lambda _, worker: worker.wait() and None
+    watch: Callable[[World, Worker], object] = lambda _, worker: worker.wait()
 
 
 def _at(point: str, most: int = 3, *blows: Blow) -> Callable[..., Worker]:

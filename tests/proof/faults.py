@@ -11,7 +11,7 @@ COLUMNS = (
     *(fault.value for fault in Fault if fault is not Fault.HANG_AFTER_ACTING),
     CLOCK,
 )
-"""`connection_refused` closes the server's port for real; `clock_jumps` is in the worker; the others are on the wire."""
+"""`connection_refused` closes the server's port for real, `clock_jumps` is in the worker, the others on the wire."""
 
 _RATES = {Fault.UNAUTHORIZED_401.value: 0.15}
 _RATE, _MIXED_RATE = 0.4, 0.3

@@ -74,7 +74,7 @@ def play_all(
     lanes: int,
     tell: Callable[[Played], None] = lambda _: None,
 ) -> list[Played]:
-    """Play cells, `lanes` at a time; `tell` hears of each, one at a time. A cell that breaks is a broken promise too."""
+    """Play cells, `lanes` at a time; `tell` hears of each, one at a time. A cell that fails is a broken promise."""
     telling = threading.Lock()
 
     def one(cell: Cell) -> Played:

@@ -10,11 +10,12 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from threading import Lock
 from types import FrameType
 from typing import Any
 
 from prefect.exceptions import TerminationSignal
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Pool, event
 from tenacity import wait_fixed
 
 from flows.catalog import FLOWS
@@ -31,8 +32,8 @@ from tests.proof.job import BEFORE_COMMIT, Blow, Job, Step, Strike
 WRONG_AT_MOST_S = 7200
 """How far a clock that jumps is wrong, ahead or behind."""
 
-SETTLED_S = 0.03
-"""Long enough for the ledger's thread to end what it has begun, so that a stopped worker holds no lock."""
+SETTLED_S, AT_MOST_S = 0.01, 5.0
+"""A worker is stopped only once none of its threads has been in the ledger for so long, so that it holds no lock."""
 
 
 def clock_of(job: Job) -> Clock:
@@ -41,7 +42,11 @@ def clock_of(job: Job) -> Clock:
     if job.jumps is None:
         return lambda: datetime.now(UTC) + ahead
     draw = random.Random(job.jumps)
-    return lambda: datetime.now(UTC) + ahead + timedelta(seconds=draw.choice((0, 0, 0, -WRONG_AT_MOST_S, -300, 120, 1200, WRONG_AT_MOST_S)))
+    return lambda: (
+        datetime.now(UTC)
+        + ahead
+        + timedelta(seconds=draw.choice((0, 0, 0, -WRONG_AT_MOST_S, -300, 120, 1200, WRONG_AT_MOST_S)))
+    )
 
 
 class Fate:
@@ -50,6 +55,7 @@ class Fate:
     def __init__(self, strikes: tuple[Strike, ...]) -> None:
         self._strikes = strikes
         self._reached: Counter[str] = Counter()
+        self._in_ledger, self._counting = 0, Lock()
         self.run: asyncio.Task[Any] | None = None
 
     def arm(self) -> None:
@@ -59,7 +65,20 @@ class Fate:
         crash_points.arm(lambda point, _: self.reached(point))
         if any(strike.point == BEFORE_COMMIT for strike in self._strikes):
             event.listen(Engine, "commit", lambda _: self._committing())
+        if any(strike.blow is Blow.STOP for strike in self._strikes):
+            event.listen(Pool, "checkout", lambda *_: self._enters(1))
+            event.listen(Pool, "checkin", lambda *_: self._enters(-1))
         signal.signal(signal.SIGTERM, _terminated)
+
+    def _enters(self, by: int) -> None:
+        with self._counting:
+            self._in_ledger += by
+
+    def _let_it_settle(self) -> None:
+        until, quiet = time.monotonic() + AT_MOST_S, 0
+        while quiet < 3 and time.monotonic() < until:
+            time.sleep(SETTLED_S)
+            quiet = 0 if self._in_ledger else quiet + 1
 
     def _committing(self) -> None:
         if self._reached[CrashPoint.AFTER_ANSWER]:
@@ -77,7 +96,7 @@ class Fate:
             case Blow.KILL:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Blow.STOP:
-                time.sleep(SETTLED_S)
+                self._let_it_settle()
                 os.kill(os.getpid(), signal.SIGSTOP)
             case Blow.TERMINATE:
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
@@ -171,6 +170,8 @@ def keep_only(sandbox: RunningSandbox, scenarios: Sequence[str]) -> None:
                 del sandbox.sandbox.processes[process_id]
 
 
-def told(worker: Worker) -> list[Any]:
-    """What a worker's flows came to, for a person who looks for a cause."""
-    return [(answer.flow, answer.error or answer.report) for answer in worker.answers()]
+def told(worker: Worker) -> list[str]:
+    """What a worker was to do and how it ended, for a person who looks for a cause."""
+    hit = ", ".join(f"{strike.blow} at {strike.nth}. {strike.point!r}" for strike in worker.job.strikes)
+    head = f"worker {worker.pid}, {worker.job.later:+.0f} s{', ' + hit if hit else ''}: exit {worker.ended}"
+    return [head, *(f"  {answer.flow}: {answer.error or answer.report}" for answer in worker.answers())]

@@ -1,8 +1,8 @@
 """A process that has everything imported and warm, and only forks a worker per job, so that a worker costs no start.
 
-It has no thread and no connection when it forks, or a fork of it would be no fair copy. One job per line on stdin; one JSON line on
-stdout per thing that happens to a worker: `pid`, `stopped`, `ended` (minus the signal's number, or the exit code).
-`python -m tests.proof.zygote`.
+It has no thread and no connection when it forks, or a fork of it would be no fair copy. One job per line on stdin; one
+JSON line on stdout per thing that happens to a worker: `pid`, `stopped`, `ended` (minus the signal's number, or the
+exit code). `python -m tests.proof.zygote`.
 """
 
 import contextlib

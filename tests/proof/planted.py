@@ -1,0 +1,147 @@
+"""Bugs of the kinds that cost money, each as a small change of the source, and the test that must catch it.
+
+They are planted in a copy; the repository never holds one.
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "pyproject.toml", "README.md")
+HERE = "tests/proof/test_promises.py::"
+PASSED, FAILED = 0, 1
+"""pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A planted bug: what is changed (file, old text, new text), and the test that fails then."""
+
+    words: str
+    test: str
+    edits: tuple[tuple[str, str, str], ...]
+
+
+class Outdated(Exception):  # noqa: N818 - says what happened
+    """The source has changed, so that the bug cannot be planted as it is written down here."""
+
+
+def plant(bug: Bug, folder: Path) -> Path:
+    """Copy the sources into a folder with the bug in them. Raises `Outdated`."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*"))
+        else:
+            shutil.copy(source, folder / name)
+    for name, old, new in bug.edits:
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise Outdated(f"{name} holds {old!r} {text.count(old)} times, not once")
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+def run_test(folder: Path, test: str) -> "subprocess.CompletedProcess[str]":
+    """Run one test in a planted copy, which comes before the repository on the path."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", test]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
+
+
+BUGS = {
+    "claim": Bug(
+        "the claim removed: what somebody else has claimed is not seen, and nothing is unique",
+        f"{HERE}test_a_second_run_while_the_first_is_sending_pays_nothing_twice",
+        (
+            (
+                "tasks/ledger/records.py",
+                "    made = tuple(intent_of(each) for each in intent_rows)\n",
+                "    made = tuple(found for each in intent_rows if not (found := intent_of(each)).open)\n",
+            ),
+            (
+                "tasks/ledger/rows.py",
+                '    shared = {"process_id": process_id, "intent_id": intent.id}\n',
+                "    return []\n",
+            ),
+            ("tasks/ledger/draft.py", '    wanted = unit_rows("", intent)\n    if not', "    return\n    if not"),
+            (
+                "tasks/ledger/migrations/versions/0001_first_tables.py",
+                '"intents_one_open_money",\n        "intents",\n        ["process_id"],\n        unique=True,\n',
+                '"intents_one_open_money",\n        "intents",\n        ["process_id"],\n',
+            ),
+        ),
+    ),
+    "second read": Bug(
+        "the second read removed: the call goes out on what the search showed",
+        f"{HERE}test_what_the_back_office_pays_after_the_search_is_not_paid_again",
+        (
+            (
+                "tasks/effects.py",
+                "        changed = await _no_longer_due(desk, claim, process)\n",
+                '        changed = ""\n',
+            ),
+        ),
+    ),
+    "unknown retried": Bug(
+        "an unknown outcome tried again like a call that was never sent",
+        f"{HERE}test_a_refund_whose_answer_is_lost_is_not_sent_again",
+        (
+            (
+                "tasks/effects.py",
+                "        return Outcome(claim, Result.UNKNOWN, str(error), process)\n",
+                "        return await _back(desk, claim, str(error), process)\n",
+            ),
+        ),
+    ),
+    "snapshot": Bug(
+        "the snapshot ignored: an earlier refund of the same amount is taken for the one that was lost",
+        f"{HERE}test_an_earlier_refund_of_the_same_amount_is_not_taken_for_the_lost_one",
+        (
+            (
+                "tasks/policy/settling.py",
+                '    known = max(_count(before, "same"), _count(before, "ledger_knew"))\n    others',
+                "    known = max(0, same - 1)\n    others",
+            ),
+        ),
+    ),
+    "costs": Bug(
+        "the costs claimed once per method instead of once per return",
+        f"{HERE}test_costs_come_off_a_return_once_however_many_methods_it_has",
+        (
+            ("tasks/policy/case.py", "due_of(self.free, self.gross_before,", "due_of(self.free, ZERO,"),
+            ("tasks/policy/due.py", "        before += worth\n", "        del worth\n"),
+        ),
+    ),
+    "limiter": Bug(
+        "the limiter after `sent`: the call waits for its turn once it is marked",
+        f"{HERE}test_nothing_is_waited_for_between_sent_and_the_call",
+        (("tasks/effects.py", "desk.client.slot(calls=2)", "desk.client.slot(calls=1)"),),
+    ),
+    "synchronous": Bug(
+        "`synchronous=NORMAL`: a commit may be lost with the power",
+        "tests/tasks/ledger/test_opening.py::test_sqlite_commits_reach_the_disk[sqlite]",
+        (
+            ("tasks/ledger/engines.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
+            ("tasks/ledger/engines.py", "or 0) >= 2", "or 0) >= 1"),
+        ),
+    ),
+    "guard": Bug(
+        "the guard outside the claim's transaction: it judges by what the day had come to before",
+        f"{HERE}test_a_cap_per_day_counts_what_was_claimed_a_moment_ago",
+        (
+            (
+                "tasks/ledger/guards.py",
+                "        days = counters.lock_days(conn, (_day(draft, refund) for draft, refund in asked))\n",
+                "        read = counters.lock_days(conn, (_day(draft, refund) for draft, refund in asked))\n"
+                '        before = cls.__dict__.get("_read_before") or {}\n'
+                "        cls._read_before = {**read, **before}  # type: ignore[attr-defined]\n"
+                "        days = {day: cls._read_before[day] for day in read}  # type: ignore[attr-defined]\n",
+            ),
+        ),
+    ),
+}
+"""Name -> bug."""

@@ -1,0 +1,166 @@
+"""The promises that the planted bugs break, each by itself: one run after another in one process, without chance."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rever_api import limits
+from rever_api.sandbox import RunningSandbox
+from tasks import crash_points
+from tasks.crash_points import CrashPoint
+from tests.flows.conftest import Bench, Start
+from tests.proof.world import keep_only
+
+Fire = Callable[[CrashPoint, str], None]
+PATIENT = {"REVER_TIMEOUT": "20", "REVER_SETTLE_AFTER": "60", "REVER_LEASE": "60"}
+
+
+@pytest.fixture
+def at_points() -> Iterator[list[Fire]]:
+    """Called at every crash point of this process; off again after the test."""
+    armed: list[Fire] = []
+
+    def fire_all(point: CrashPoint, process_id: str) -> None:
+        for fire in tuple(armed):
+            fire(point, process_id)
+
+    crash_points.arm(fire_all)
+    yield armed
+    crash_points._armed.clear()
+
+
+def shop(start_bench: Start, *scenarios: str, settings: dict[str, str] | None = None) -> Bench:
+    """A desk before a shop with a return of each of these scenarios."""
+    bench = start_bench(settings=PATIENT | (settings or {}), shops=("acme",), returns=34)
+    keep_only(bench.sandbox, scenarios)
+    return bench
+
+
+def refunds(sandbox: RunningSandbox) -> list[Decimal | None]:
+    return [effect.amount for effect in sandbox.books if effect.operation == "issueRefund" and not effect.foreign]
+
+
+def test_a_second_run_while_the_first_is_sending_pays_nothing_twice(start_bench: Start, at_points: list[Fire]) -> None:
+    bench = shop(start_bench, "approved_one", "two_methods", "exchange_reviewed")
+
+    def run_another(point: CrashPoint, _: str) -> None:
+        if point is CrashPoint.AFTER_SENT and at_points:
+            at_points.clear()
+            other = threading.Thread(target=bench.act)
+            other.start()
+            other.join()
+
+    at_points.append(run_another)
+    bench.act()
+    bench.act()
+    assert bench.sandbox.audit().violations == ()
+    assert bench.sandbox.audit().due == ()
+
+
+def test_what_the_back_office_pays_after_the_search_is_not_paid_again(
+    start_bench: Start, at_points: list[Fire]
+) -> None:
+    bench = shop(start_bench, "approved_one")
+
+    def pay_first(point: CrashPoint, process_id: str) -> None:
+        if point is CrashPoint.AFTER_CLAIM:
+            bench.sandbox.act("pay", process_id)
+
+    at_points.append(pay_first)
+    bench.act()
+    assert refunds(bench.sandbox) == []
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_a_refund_whose_answer_is_lost_is_not_sent_again(start_bench: Start) -> None:
+    bench = shop(start_bench, "approved_one")
+    bench.sandbox.set_faults("issueRefund:1:acts_later")
+    bench.act()
+    bench.sandbox.stop_faults()  # now REVER carries out what it had answered 504 to
+    bench.act()
+    assert len(refunds(bench.sandbox)) == 1
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_an_earlier_refund_of_the_same_amount_is_not_taken_for_the_lost_one(start_bench: Start) -> None:
+    bench = shop(start_bench, "in_warehouse")
+    (process_id,) = bench.sandbox.process_ids()
+    line = _even_line(bench.sandbox, process_id)
+    bench.sandbox.act("review_one", process_id, line_item_id=line)
+    bench.act()
+    (first,) = refunds(bench.sandbox)
+    bench.sandbox.act("review_one", process_id, line_item_id=line)
+    bench.sandbox.set_faults("issueRefund:1:no_answer_before_acting")
+    report = bench.act()
+    assert report.effects["unknown"] == 1
+    assert report.paid == {}
+    assert refunds(bench.sandbox) == [first]
+
+
+def _even_line(sandbox: RunningSandbox, process_id: str) -> str:
+    """A line of two units, made to cost an even number of cents, so that both units are worth the same."""
+    with sandbox.sandbox.locked():
+        stored = sandbox.sandbox.find(process_id)
+        line = next(line for line in stored.process.return_line_items if line.quantity == 2)
+        even = line.model_copy(update={"total_price": Decimal("40.00")})
+        lines = tuple(even if each.id == line.id else each for each in stored.process.return_line_items)
+        sandbox.sandbox.change(stored, return_line_items=lines, return_costs=Decimal(0))
+    return line.id
+
+
+def test_costs_come_off_a_return_once_however_many_methods_it_has(start_bench: Start) -> None:
+    bench = shop(start_bench, "costs_smaller")
+    with bench.sandbox.sandbox.locked():
+        (stored,) = bench.sandbox.sandbox.processes.values()
+    lines, costs = stored.process.return_line_items, stored.process.return_costs
+    assert costs
+    assert len({line.compensation_method for line in lines}) == 2
+    bench.act()
+    bench.act()
+    worth = sum((line.total_price or Decimal(0) for line in lines), Decimal(0))
+    assert sum(amount for amount in refunds(bench.sandbox) if amount) == worth - costs
+
+
+def test_nothing_is_waited_for_between_sent_and_the_call(
+    start_bench: Start,
+    at_points: list[Fire],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = shop(start_bench, "approved_one", "approved_thirds", "exchange_reviewed", settings={"REVER_RATE": "200"})
+    marked: set[object] = set()
+    waited: list[str] = []
+    prepay = limits.AsyncSlot.prepay
+
+    async def watched(slot: limits.AsyncSlot, calls: int) -> None:
+        if asyncio.current_task() in marked:
+            waited.append("a token was taken after `sent`")
+        await prepay(slot, calls)
+
+    def mark(point: CrashPoint, _: str) -> None:
+        if point is CrashPoint.AFTER_SENT:
+            marked.add(asyncio.current_task())
+        elif point is CrashPoint.AFTER_ANSWER:
+            marked.discard(asyncio.current_task())
+
+    monkeypatch.setattr(limits.AsyncSlot, "prepay", watched)
+    at_points.append(mark)
+    report = bench.act()
+    assert report.effects["done"] >= 3
+    assert waited == []
+
+
+def test_a_cap_per_day_counts_what_was_claimed_a_moment_ago(start_bench: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    bench = shop(start_bench, "two_methods", settings={"REVER_POLICY": str(policy)})
+    with bench.sandbox.sandbox.locked():
+        (stored,) = bench.sandbox.sandbox.processes.values()
+    totals = [line.total_price or Decimal(0) for line in stored.process.return_line_items]
+    policy.write_text(f'[default.guards]\nmax_per_day = {{ EUR = "{sum(totals) - Decimal("0.01")}" }}\n')
+    bench.act()
+    bench.act()
+    assert refunds(bench.sandbox) == totals[:1]
+    assert [hold.rule for hold in bench.holds()] == ["guard:max_per_day"]
