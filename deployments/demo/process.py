@@ -95,7 +95,7 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
     log = folder / f"{name}.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and names of our own
-            [sys.executable, "-m", "deployments.demo_worker", *flows],
+            [sys.executable, "-m", "deployments.demo.worker", *flows],
             env=dict(env),
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deployments.cli_errors import UsageError
+from deployments.cli.errors import UsageError
 
 
 def split_pairs(pairs: Sequence[str]) -> dict[str, str]:

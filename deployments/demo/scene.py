@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from deployments.demo_account import Account, read_account
-from deployments.demo_promises import Promise, audited
+from deployments.demo.account import Account, read_account
+from deployments.demo.promises import Promise, audited
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.books import Actor, Effect
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rever_api.sandbox import RunningSandbox
-from tests.deployments.conftest import Call
+from tests.deployments.cli.conftest import Call
 
 RUN = ("run", "process-pending-returns", "--no-prefect", "mode=act")
 

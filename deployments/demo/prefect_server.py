@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from deployments.demo_process import DemoError, without_own_settings
+from deployments.demo.process import DemoError, without_own_settings
 
 PATIENCE_S = 120.0
 LOOK_EVERY_S = 0.2

@@ -17,7 +17,7 @@ from flows.catalog import FLOWS
 from flows.timed import RunFailedError
 from rever_api.errors import Unauthorized
 from tasks.report import Failure, Mode, Report
-from tests.deployments.conftest import KEY, Call
+from tests.deployments.cli.conftest import KEY, Call
 
 
 def report(*, ours: bool = False) -> Report:
@@ -141,7 +141,7 @@ def test_an_unforeseen_error_shows_its_place_but_not_its_text(call: Call, monkey
     monkeypatch.setattr(flows.run, "run_flow", broken)
     ended = call("run", "reconcile")
     assert ended.code == 1
-    assert re.search(r"a fault of this software: KeyError at test_cli.py:\d+", ended.err)
+    assert re.search(r"a fault of this software: KeyError at test_app.py:\d+", ended.err)
     assert "jane" not in ended.err
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from deployments.cli_secrets import redacted
+from deployments.cli.redacting import redacted
 
 _PREFECT = {
     "DO_NOT_TRACK": "1",

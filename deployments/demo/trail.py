@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deployments.demo_promises import Promise
+from deployments.demo.promises import Promise
 from rever_api.sandbox.books import Effect
 from tasks.ledger import AuditRow, History
 

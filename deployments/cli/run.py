@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from deployments.cli_logging import log_to_stderr
-from deployments.cli_parameters import split_pairs
+from deployments.cli.logs import log_to_stderr
+from deployments.cli.parameters import split_pairs
 
 
 def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, debug: bool = False) -> int:

@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from deployments.demo_account import Account, StoreTotals
-from deployments.demo_promises import Promise
+from deployments.demo.account import Account, StoreTotals
+from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
 from tasks.policy.record import IntentKind
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from deployments.cli_errors import UsageError
+from deployments.cli.errors import UsageError
 from tasks.ledger import Ledger, Switch, stop_switch, switch
 from tasks.settings import load_settings
 

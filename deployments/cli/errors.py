@@ -62,6 +62,6 @@ def _say(words: str) -> None:
 
 
 def _write(text: str) -> None:
-    from deployments.cli_secrets import redacted
+    from deployments.cli.redacting import redacted
 
     sys.stderr.write(redacted(text))

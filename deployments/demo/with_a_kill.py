@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deployments.demo_account import Account, read_history
-from deployments.demo_process import DemoError, Worker, environment, started_worker
-from deployments.demo_promises import Promise, same_effects, sums_agree
-from deployments.demo_scene import FLOWS, RETURNS, SEED, SHOPS, account_in, currencies, paid, refunds, verdict
-from deployments.demo_text import Page
-from deployments.demo_trail import settled_by_evidence, told, trail_of
+from deployments.demo.account import Account, read_history
+from deployments.demo.process import DemoError, Worker, environment, started_worker
+from deployments.demo.promises import Promise, same_effects, sums_agree
+from deployments.demo.scene import FLOWS, RETURNS, SEED, SHOPS, account_in, currencies, paid, refunds, verdict
+from deployments.demo.text import Page
+from deployments.demo.trail import settled_by_evidence, told, trail_of
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.books import Effect
 from tasks.policy.record import IntentState

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from deployments.demo import conclusion, fresh_folder
-from deployments.demo_account import Account, StoreTotals, totals
-from deployments.demo_process import DemoError, without_own_settings
-from deployments.demo_promises import Promise, added, audited, same_effects, sums_agree
-from deployments.demo_text import Page, columns, few, rest, shape
-from deployments.demo_trail import settled_by_evidence
+from deployments.demo.account import Account, StoreTotals, totals
+from deployments.demo.play import conclusion, fresh_folder
+from deployments.demo.process import DemoError, without_own_settings
+from deployments.demo.promises import Promise, added, audited, same_effects, sums_agree
+from deployments.demo.text import Page, columns, few, rest, shape
+from deployments.demo.trail import settled_by_evidence
 from rever_api.sandbox.books import Actor
 from rever_api.sandbox.verdict import Audit, Due, Violation
 from tasks.policy.record import IntentKind
-from tests.deployments.demo_samples import done, effect, hold, step, waits
+from tests.deployments.demo.samples import done, effect, hold, step, waits
 
 EUR = {"acme": "EUR", "nordic": "SEK"}
 

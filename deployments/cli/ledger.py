@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from deployments.cli_switch import stopped_text
-from deployments.cli_text import hold_json, holds_table, told
+from deployments.cli.switch import stopped_text
+from deployments.cli.text import hold_json, holds_table, told
 from tasks.ledger import Ledger, LedgerError, history, open_holds, switch
 from tasks.settings import Settings, load_settings, without_password
 

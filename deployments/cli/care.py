@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli_errors import FAILED, said_plainly
+from deployments.cli.errors import FAILED, said_plainly
 
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: check, back up, restore, export, forget.")
 
@@ -20,7 +20,7 @@ By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
 def check(*, debug: Debug = False) -> None:
     """Check that what the ledger says can be true: units, sums, claims, counters, audit. Exit 1 where it cannot."""
     with said_plainly(debug=debug):
-        from deployments.care import checked
+        from deployments.cli.ledger_care import checked
 
         lines, sound = checked()
         print("\n".join(lines))
@@ -34,7 +34,7 @@ def backup(
 ) -> None:
     """Copy the ledger as it is now, while runs go on. PostgreSQL: use pg_dump."""
     with said_plainly(debug=debug):
-        from deployments.care import backed_up
+        from deployments.cli.ledger_care import backed_up
 
         print(backed_up(file))
 
@@ -48,7 +48,7 @@ def restore(
 ) -> None:
     """Put a backup in the ledger's place. Nothing is sent then until reconcile has gone over what REVER shows."""
     with said_plainly(debug=debug):
-        from deployments.care import restored_from
+        from deployments.cli.ledger_care import restored_from
 
         print(restored_from(file, by))
 
@@ -57,7 +57,7 @@ def restore(
 def mark_restored(*, by: By, debug: Debug = False) -> None:
     """Say that the ledger was put back by other means (pg_restore, a copied file, a machine's snapshot)."""
     with said_plainly(debug=debug):
-        from deployments.care import marked_restored
+        from deployments.cli.ledger_care import marked_restored
 
         print(marked_restored(by))
 
@@ -72,7 +72,7 @@ def caught_up(
 ) -> None:
     """Let effects go again after a restore by a person's say, where reconcile cannot read every return."""
     with said_plainly(debug=debug):
-        from deployments.care import let_go_again
+        from deployments.cli.ledger_care import let_go_again
 
         print(let_go_again(stores, by, why))
 
@@ -86,7 +86,7 @@ def export(
 ) -> None:
     """Write intents, units, holds, audit and the rest as files, without personal data."""
     with said_plainly(debug=debug):
-        from deployments.care import exported
+        from deployments.cli.ledger_care import exported
 
         print("\n".join(exported(folder, form)))
 
@@ -101,6 +101,6 @@ def forget(
 ) -> None:
     """Serve an erasure request: remove what leads back to a shopper. Amounts, ids and the audit stay."""
     with said_plainly(debug=debug):
-        from deployments.care import forgotten
+        from deployments.cli.ledger_care import forgotten
 
         print(forgotten(process_id, email, by))

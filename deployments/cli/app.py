@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli_care import care
-from deployments.cli_errors import said_plainly
+from deployments.cli.care import care
+from deployments.cli.errors import said_plainly
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def run(
 ) -> None:
     """Run one flow in this process, against what the settings say."""
     with said_plainly(debug=debug):
-        from deployments.cli_run import run_one
+        from deployments.cli.run import run_one
 
         raise typer.Exit(run_one(flow, values or [], as_json=as_json, prefect=not no_prefect, debug=debug))
 
@@ -71,7 +71,7 @@ def why(
 ) -> None:
     """Say what was decided and done about a return, why, what it waits for and when it is looked at next."""
     with said_plainly(debug=debug):
-        from deployments.cli_ledger import why_lines
+        from deployments.cli.ledger import why_lines
 
         print("\n".join(why_lines(process_id)))
 
@@ -80,7 +80,7 @@ def why(
 def holds(*, as_json: Json = False, debug: Debug = False) -> None:
     """List what waits for a person, with the answers that can be given."""
     with said_plainly(debug=debug):
-        from deployments.cli_ledger import holds_text
+        from deployments.cli.ledger import holds_text
 
         print(holds_text(as_json=as_json))
 
@@ -94,7 +94,7 @@ def stop(
 ) -> None:
     """Stop all effects at once, also in runs that are under way: no refund, exchange or label starts. Reads go on."""
     with said_plainly(debug=debug):
-        from deployments.cli_switch import throw_switch
+        from deployments.cli.switch import throw_switch
 
         print(throw_switch(on=True, by=by, why=why))
 
@@ -108,7 +108,7 @@ def start(
 ) -> None:
     """Let effects go again after `stop`."""
     with said_plainly(debug=debug):
-        from deployments.cli_switch import throw_switch
+        from deployments.cli.switch import throw_switch
 
         print(throw_switch(on=False, by=by, why=why))
 
@@ -127,7 +127,7 @@ def sandbox(
 ) -> None:
     """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
     with said_plainly(debug=debug):
-        from deployments.cli_sandbox import serve_sandbox
+        from deployments.cli.sandbox import serve_sandbox
 
         serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from deployments.cli_errors import UsageError
+from deployments.cli.errors import UsageError
 from tasks.desk import utc_now
 from tasks.ledger import (
     Actor,

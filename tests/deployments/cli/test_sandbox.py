@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 
-from tests.deployments.conftest import Call
+from tests.deployments.cli.conftest import Call
 
 
 def free_port() -> int:

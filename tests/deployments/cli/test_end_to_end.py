@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from rever_api.sandbox import RunningSandbox
-from tests.deployments.conftest import KEY, Call
+from tests.deployments.cli.conftest import KEY, Call
 
 KEYS = ["flow", "mode", "stores", "seen", "decisions", "effects", "paid", "duration_s"]
 HOLD_KEYS = ["hold_id", "version", "process_id", "store", "kind", "why", "since", "amount", "currency", "answers"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from rever_api.sandbox import RunningSandbox
-from tests.deployments.conftest import KEY
-from tests.deployments.test_cli_end_to_end import web_page
+from tests.deployments.cli.conftest import KEY
+from tests.deployments.cli.test_end_to_end import web_page
 
 ACT = ("process-pending-returns", "mode=act")
 TOML = {

@@ -1,6 +1,6 @@
 """The demo's worker, a process of its own: runs flows one after another for real, in Prefect, and prints their reports.
 
-`python -m deployments.demo_worker FLOW...`, with `REVER_*` in the environment. One JSON object per flow and line on
+`python -m deployments.demo.worker FLOW...`, with `REVER_*` in the environment. One JSON object per flow and line on
 stdout, as `rever-returns run FLOW mode=act --json` prints it; logs go to stderr. Exit codes are the command line's.
 """
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import typer
 
-from deployments.cli_errors import said_plainly
-from deployments.cli_run import run_one
+from deployments.cli.errors import said_plainly
+from deployments.cli.run import run_one
 
 
 def main(flows: Sequence[str]) -> int:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from deployments.demo_in_peace import in_peace
-from deployments.demo_prefect import prefect_server
-from deployments.demo_process import DemoError
-from deployments.demo_promises import Promise
-from deployments.demo_text import Page
-from deployments.demo_with_a_kill import with_a_kill
+from deployments.demo.in_peace import in_peace
+from deployments.demo.prefect_server import prefect_server
+from deployments.demo.process import DemoError
+from deployments.demo.promises import Promise
+from deployments.demo.text import Page
+from deployments.demo.with_a_kill import with_a_kill
 from tasks.ledger import LedgerError
 
 FAILED, STOPPED = 1, 130
@@ -83,7 +83,3 @@ def _made(folder: Path) -> Path:
 def _stop(_number: int, _frame: FrameType | None) -> None:
     """Leave by way of every `finally`, so that no worker stays behind."""
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
