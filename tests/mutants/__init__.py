@@ -1,0 +1,1 @@
+"""The mutation test: change the money's code in small ways, and see whether a test notices."""

@@ -1,0 +1,132 @@
+"""Run mutmut over one part, in a copy of the tree, and print the score: `python -m tests.mutants [PART ...]`.
+
+Each part names the functions that are changed and the tests that must notice; running them together would make every
+change wait for tests that have nothing to do with it. Words told to people are left alone: a sentence that reads
+otherwise is no fault of money. Survivors are explained in `docs/mutants.md`.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+MUTMUT = str(Path(sys.executable).with_name("mutmut"))
+COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "README.md", "pyproject.toml")
+WORDS = (
+    r"^\s*(why|words|said|paid|told|waited|names|evidence|f?\")",
+    r"^\s*\w+ \+?= f?\"",
+    r"raise |\b(NotYet|Held)\(|evidence = |return f?\"",
+)
+"""Lines that only make sentences, or the evidence shown beside them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files of `tasks` to change, patterns of functions within them (empty: all), and the tests that must notice."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    functions: tuple[str, ...] = ()
+
+
+_MONEY = ("money", "claims", "due", "covering", "comparison", "settling", "payment")
+_RULES = ("case", "checks", "contradictions", "decide", "foreign", "gates", "inspection", "label", "reading", "waiting")
+_LEDGER = ("deciding", "sending", "outcomes", "settling", "answers", "guards", "counters", "chain")
+
+PARTS = {
+    "money": Part(tuple(f"tasks/policy/{name}.py" for name in _MONEY), ("tests/tasks/policy",)),
+    "rules": Part(tuple(f"tasks/policy/{name}.py" for name in (*_RULES, "rules", "record")), ("tests/tasks/policy",)),
+    "ledger": Part(
+        tuple(f"tasks/ledger/{name}.py" for name in _LEDGER),
+        tuple(
+            f"tests/tasks/ledger/test_{name}.py"
+            for name in ("deciding", "sending", "outcomes", "answers", "guards", "reading", "checking")
+        ),
+        (
+            "tasks.ledger.deciding.*",
+            "tasks.ledger.sending.x_mark_sent*",
+            "tasks.ledger.sending.x__send*",
+            "tasks.ledger.sending.x__like*",
+            "tasks.ledger.sending.x_put_back*",
+            "tasks.ledger.sending.x_withdraw*",
+            "tasks.ledger.outcomes.*",
+            "tasks.ledger.settling.x_settle*",
+            "tasks.ledger.settling.x_expire*",
+            "tasks.ledger.answers.*",
+            "tasks.ledger.guards.*",
+            "tasks.ledger.counters.*",
+            "tasks.ledger.chain.*",
+        ),
+    ),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run these parts, or all; answers 1 where a change was not noticed."""
+    left = 0
+    for name in names or list(PARTS):
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            left += _run(name, PARTS[name], Path(folder))
+    return 1 if left else 0
+
+
+def _run(name: str, part: Part, folder: Path) -> int:
+    for each in COPIED:
+        copy = shutil.copytree if (ROOT / each).is_dir() else shutil.copy
+        copy(ROOT / each, folder / each)
+    with (folder / "pyproject.toml").open("a") as project:
+        project.write(_settings(part))
+    command = [MUTMUT, "run", "--max-children", os.environ.get("WORKERS", "2"), *part.functions]
+    seconds = float(os.environ.get("SECONDS_AT_MOST", "0")) or None
+    done = ""
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True) as running:
+        try:
+            running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGTERM)
+            done = f" (cut off after {seconds} s)"
+    return _told(name, _results(folder), done)
+
+
+def _settings(part: Part) -> str:
+    settings = {
+        "source_paths": ["tasks"],
+        "only_mutate": list(part.files),
+        "do_not_mutate_patterns": list(WORDS),
+        "also_copy": ["rever_api", "flows", "deployments", "README.md"],
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not postgres and not prefect", "--hypothesis-seed=0"],
+        "pytest_add_cli_args_test_selection": list(part.tests),
+    }
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    return "\n".join(
+        ["", "[tool.mutmut]", *lines, "use_git_change_detection = false", "track_dependencies = false", ""]
+    )
+
+
+def _results(folder: Path) -> dict[str, str]:
+    """What became of each change: its name -> killed, survived, timeout, no tests ..."""
+    told = subprocess.run(
+        [MUTMUT, "results", "--all", "true"], cwd=folder, capture_output=True, text=True, check=False
+    ).stdout
+    pairs = (line.strip().rpartition(": ") for line in told.splitlines() if ": " in line)
+    return {name: state for name, _, state in pairs if state != "not checked"}
+
+
+def _told(name: str, results: dict[str, str], done: str) -> int:
+    noticed = [each for each, state in results.items() if state in {"killed", "timeout", "caught by type check"}]
+    left = sorted(set(results) - set(noticed))
+    score = 100 * len(noticed) / max(len(results), 1)
+    print(f"{name}: {len(noticed)} of {len(results)} changes noticed, {score:.1f} %{done}", flush=True)
+    for each in left:
+        print(f"  {results[each]}: {each}", flush=True)
+    return len(left)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
