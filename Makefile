@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants lint docs venv clean
+.PHONY: help demo test prove mutants lint docs venv clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -20,6 +20,9 @@ demo: .venv/.plain  ## The main job from end to end against a local REVER, and w
 
 test: .venv/.dev  ## The whole suite; ARGS='-k ledger' for a part, WORKERS=4 for more cores
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+prove: .venv/.dev  ## Kill workers at every point under every fault, and write docs/proof.md; half an hour on two cores
+	@$(BIN)/python -m tests.proof $(ARGS)
 
 mutants: .venv/.dev  ## Change the money's code in small ways and see what no test notices; ARGS=money for a part
 	@$(BIN)/python -m tests.mutants $(ARGS)

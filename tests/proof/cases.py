@@ -63,7 +63,11 @@ def _beside(start: Callable[[World], Worker]) -> Callable[[World, Crash], None]:
 
 def _held_up(meanwhile: Meanwhile) -> Callable[[World, Crash], None]:
     """Something happens while the one that is hit stands between its search and its second read."""
-    return lambda world, crash: crash.watch(world, _begin(world, crash, meanwhile))
+
+    def play(world: World, crash: Crash) -> None:
+        crash.watch(world, _begin(world, crash, meanwhile))
+
+    return play
 
 
 def _overlapping(world: World, crash: Crash) -> None:

@@ -19,9 +19,9 @@ KINDS = {
     "createOrderV2": IntentKind.LABEL,
 }
 STEPS = ("intended", "sent", "done")
-DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, TRAIL, PLAN, NO_LOOK = (
-    "double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ", "no audit row",
-    "plan wrote", "open without a next look",
+DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, REPORT, TRAIL, PLAN, NO_LOOK = (
+    "double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ", "report differs",
+    "no audit row", "plan wrote", "open without a next look",
 )  # fmt: skip
 _INVARIANTS = {1: OVER, 2: DOUBLE, 3: ELSEWHERE, 4: DOUBLE}
 
@@ -37,6 +37,11 @@ class Verdict:
         """Note a broken promise."""
         self.found[kind] += 1
         self.words.append(f"{kind}: {words}")
+
+    def __iadd__(self, other: "Verdict") -> "Verdict":
+        self.found.update(other.found)
+        self.words += other.words
+        return self
 
     @property
     def clean(self) -> bool:
@@ -116,6 +121,23 @@ def _trail(verdict: Verdict, process_id: str, known: History | None, effects: li
         for step in STEPS[: 2 if by_hand else 3]:
             if steps[kind][step] < times:
                 verdict.add(TRAIL, f"{process_id}: {times} of {kind}, {steps[kind][step]} rows {step!r}")
+
+
+def reports(world: World) -> Verdict:
+    """Where every run came to its end, alone: what the reports say was paid is what REVER's books say."""
+    verdict = Verdict()
+    answers = [answer for worker in world.workers for answer in worker.answers()]
+    if any(worker.ended for worker in world.workers) or any(answer.report is None for answer in answers):
+        return verdict
+    told: dict[str, Decimal] = defaultdict(Decimal)
+    for answer in answers:
+        if answer.report and answer.report["mode"] == "act":
+            for currency, amount in answer.report["paid"].items():
+                told[currency] += Decimal(amount)
+    paid = {currency: amount for currency, amount in world.sandbox.books.paid().items() if amount}
+    if {currency: amount for currency, amount in told.items() if amount} != paid:
+        verdict.add(REPORT, f"reports {_plain(told)}, REVER {_plain(paid)}")
+    return verdict
 
 
 def fingerprint(world: World) -> str:

@@ -1,4 +1,4 @@
-"""The bounded part of the matrix: each crash, each fault and each same-time case at least once, always the same cells."""
+"""The bounded part of the matrix: each crash, fault and same-time case at least once, always the same cells."""
 
 from collections.abc import Sequence
 

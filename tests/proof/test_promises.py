@@ -10,6 +10,7 @@ import pytest
 
 from rever_api import limits
 from rever_api.sandbox import RunningSandbox
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tests.flows.conftest import Bench, Start
@@ -78,7 +79,7 @@ def test_what_the_back_office_pays_after_the_search_is_not_paid_again(
 
 def test_a_refund_whose_answer_is_lost_is_not_sent_again(start_bench: Start) -> None:
     bench = shop(start_bench, "approved_one")
-    bench.sandbox.set_faults("issueRefund:1:acts_later")
+    bench.sandbox.set_faults(FaultPlan(named=(NamedFault("issueRefund", 1, Fault.ACTS_LATER),), later=600))
     bench.act()
     bench.sandbox.stop_faults()  # now REVER carries out what it had answered 504 to
     bench.act()
