@@ -112,9 +112,20 @@ async def open_desk(settings: Settings, mode: Mode, actor: Actor, clock: Clock =
     try:
         async with AsyncReverClient(config) as client:
             stores = await _stores(settings, client)
+            _check_policies(policies, stores)
             yield Desk(settings, client, ledger, policies, mode, actor, stores, clock)
     finally:
         ledger.close()
+
+
+def _check_policies(policies: PolicyFile, stores: tuple[str, ...]) -> None:
+    """Refuse a policy for a store that is not ours: a misspelt id would leave the real store without its caps."""
+    strange = sorted(set(policies.stores) - set(stores))
+    if strange:
+        raise DeskError(
+            f"the policy file has rules for {', '.join(map(repr, strange))}, and this desk's stores are "
+            f"{', '.join(stores)}; correct the name (REVER_POLICY)"
+        )
 
 
 async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """process-pending-returns from end to end, against the sandbox's own books."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,12 @@ def test_a_shop_whose_rever_pays_by_itself_is_never_paid_by_us(start_bench: Star
     ours = [effect for effect in bench.sandbox.books.effects if effect.store == "autopay" and effect.by == "api"]
     assert [effect for effect in ours if effect.operation == "issueRefund"] == []
     assert bench.sandbox.audit().violations == ()
+
+
+def test_a_policy_for_a_store_that_is_not_ours_stops_the_start(start_bench: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[stores."acne".guards]\nmax_refund = { EUR = 1 }\n', encoding="utf-8")
+    bench = start_bench(settings={"REVER_POLICY": str(policy)})
+    with pytest.raises(DeskError, match="'acne'"):
+        bench.act()
+    assert bench.paid() == {}
