@@ -47,7 +47,7 @@ def test_any_change_of_a_refund_uncovers_it(changed: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("decision", [Nothing("r", "w"), Adopt("r", "w", Decimal(0), (DUE,))])
 def test_only_a_payment_covers_a_payment(decision: Decision) -> None:
-    assert not covers(decision, REFUND)
+    assert covers(decision, REFUND) is False
 
 
 ITEM = ExchangeDueItem("retl_1", "v", "p", (1, 2))

@@ -110,6 +110,30 @@ def test_a_refusal_of_another_method_does_not_hold() -> None:
     assert paid(decide(process(reviews=approved()), rules(), record(before), NOW)) == [(ORIGINAL, "10.00")]
 
 
+def test_a_refusal_of_other_units_does_not_hold() -> None:
+    before = intent(state=IntentState.REFUSED, line_id="retl_2")
+    assert paid(decide(process(reviews=approved()), rules(), record(before), NOW)) == [(ORIGINAL, "10.00")]
+
+
+def test_only_goods_never_received_are_held_for_a_person() -> None:
+    """Unreviewed goods count as approved with this timing, and a reviewed line has nothing assumed."""
+    early = process(line(), line("retl_2", reason="NOT_RECEIVED"), return_status="STARTED", logistics=())
+    held = decide(early, rules(timing="ON_START", not_received="hold"), record(), NOW)
+    assert isinstance(held, Hold)
+    assert held.items == (LineUnits("retl_2", (1,)),)
+    told = process(line(reason="NOT_RECEIVED"), reviews=approved())
+    assert paid(decide(told, rules(not_received="hold"), record(), NOW)) == [(ORIGINAL, "10.00")]
+
+
+def test_an_exchange_names_product_variant_and_worth() -> None:
+    decision = decide(process(SWAP, reviews=approved()), rules(), record(), NOW)
+    assert isinstance(decision, Compensate)
+    assert decision.exchange is not None
+    assert (decision.exchange.gross, decision.exchange.currency) == (Decimal(10), "EUR")
+    (item,) = decision.exchange.items
+    assert (item.line_id, item.variant_id, item.product_id, item.units) == ("retl_1", "v", "p-v", (1,))
+
+
 def test_goods_never_received_are_approved_or_held_by_the_policy() -> None:
     it = process(line(quantity=2, reason="NOT_RECEIVED"), line("retl_2"), return_status="STARTED", logistics=())
     assert paid(decide(it, rules(), record(), NOW)) == [(ORIGINAL, "10.00")]

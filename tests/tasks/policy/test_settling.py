@@ -40,6 +40,7 @@ def settle(
         ([], [refund(currency="SEK")], 0, Held),
         ([], [refund(), refund("9.00")], 0, Held),
         ([refund("9.00")], [refund("9.00"), refund()], 0, Seen),
+        ([refund()], [refund(), refund("9.00")], 0, Held),
     ],
 )
 def test_a_refund(before: list[Any], after: list[Any], knew: int, verdict: type) -> None:
@@ -98,6 +99,7 @@ def test_what_was_ordered_counts_not_what_the_shopper_wants_since() -> None:
         ([], ["CREATED"], 0, Seen),
         ([], ["NO_SHIPPING_STATUS"], 0, Seen),
         (["CANCELED"], ["CANCELED", "CREATED"], 1, Seen),
+        (["CREATED"], ["CREATED"], 0, NotYet),
         ([], [], 0, NotYet),
         ([], ["CREATED"], 1, NotYet),
         ([], ["CREATED", "CREATED"], 0, Held),
@@ -117,3 +119,28 @@ def test_a_snapshot_holds_counts_and_variants_only() -> None:
         "variants": ["v"],
     }
     assert snapshot(IntentKind.LABEL, "", Decimal(0), "", it) == {"logistics": 1}
+
+
+def test_what_is_seen_says_by_what() -> None:
+    assert settle(process(), process(refunds=[refund()])) == Seen(
+        {"refunds like this": "1", "known before": "0", "all refunds": "1"}
+    )
+    swapped = settle(process(SWAP), process(SWAP, exchange=order("v")), SWAPPED, exchange_items=WANTED)
+    assert swapped == Seen({"ordered": "v", "wanted": "v"})
+    label = intent(IntentKind.LABEL, IntentState.UNKNOWN, generation=1)
+    made = settle(process(logistics=[]), process(logistics=["CREATED"]), label)
+    assert made == Seen({"parcels": "1", "known before": "0"})
+
+
+@pytest.mark.parametrize("kept", [{}, {"logistics": None, "ledger_knew": "x"}])
+def test_what_a_snapshot_does_not_count_was_not_there(kept: dict[str, Any]) -> None:
+    label = intent(IntentKind.LABEL, IntentState.UNKNOWN, generation=1)
+    it = process(logistics=["CREATED"])
+    assert isinstance(judge(label, kept, it, now=NOW, settle_at=SETTLE_AT), Seen)
+
+
+def test_how_long_was_waited_is_told_in_minutes() -> None:
+    hour = NOW + timedelta(hours=1)
+    held = judge(SENT, {}, process(), now=hour, settle_at=hour)
+    assert isinstance(held, Held)
+    assert "60 minutes were waited" in held.why
