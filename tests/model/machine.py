@@ -13,6 +13,7 @@ from rever_api.models import RefundTiming
 from rever_api.sandbox.faults import Fault, FaultPlan
 from rever_api.sandbox.faults.kinds import AMBIGUOUS, WEIGHTS
 from rever_api.sandbox.state import Options
+from tasks.crash_points import CrashPoint
 from tasks.desk import DeskError
 from tasks.ledger import Answer, AnswerError, HoldRow, open_holds
 from tests.model import load
@@ -29,6 +30,14 @@ TIMINGS = st.sampled_from(
 FATES = st.builds(
     Fate, st.sampled_from(Blow), st.sampled_from(("", "", *POINTS)), st.sampled_from((1, 1, 1, 2, 3, 5, 8, 13))
 )
+OVERTAKEN_AT = (
+    str(CrashPoint.BEFORE_INTENT),
+    str(CrashPoint.AFTER_CLAIM),
+    "after decide",
+    str(CrashPoint.BETWEEN_REFUNDS),
+    str(CrashPoint.AFTER_SENT),
+)
+"""Where others are faster than a worker that then goes on."""
 MAYBE = st.one_of(st.none(), FATES)
 MIXES: dict[str, dict[Fault, int]] = {
     "all": WEIGHTS,
@@ -85,13 +94,16 @@ class Desk(RuleBasedStateMachine):
         COUNTS.examples += 1
 
     @initialize(
+        shops=st.sampled_from((("acme",), ("acme", "nordic"), ("acme", "autopay"))),
         acme=TIMINGS,
         delay=st.sampled_from((0.0, 0.0, 60.0)),
         first=st.lists(load.RETURNS, min_size=2, max_size=5),
         weather=WEATHER,
     )
-    def open_for_business(self, acme: str, delay: float, first: list[load.NewReturn], weather: Weather) -> None:
-        self.world = World({"acme": str(acme)}, Options(completion_delay=delay))
+    def open_for_business(
+        self, shops: tuple[str, ...], acme: str, delay: float, first: list[load.NewReturn], weather: Weather
+    ) -> None:
+        self.world = World(shops, {"acme": str(acme)}, Options(completion_delay=delay))
         for new in first:
             load.open_return(self.world, new)
         self.breaks(weather)
@@ -164,6 +176,26 @@ class Desk(RuleBasedStateMachine):
     def worker_is_struck(self, flow: str, fate: Fate) -> None:
         self.step("worker_is_struck")
         self.run(flow, fate)
+
+    @rule(news=st.lists(load.RETURNS, min_size=1, max_size=4), flow=FLOWS, fate=FATES)
+    def worker_is_struck_on_a_busy_day(self, news: list[load.NewReturn], flow: str, fate: Fate) -> None:
+        world = self.step("worker_is_struck_on_a_busy_day")
+        for new in news:
+            load.try_act(world, "review", load.open_return(world, new))
+        self.run(flow, fate)
+
+    @rule(news=st.lists(load.RETURNS, min_size=1, max_size=3), point=st.sampled_from(OVERTAKEN_AT), deed=load.DEEDS)
+    def worker_is_overtaken(self, news: list[load.NewReturn], point: str, deed: str) -> None:
+        world = self.step("worker_is_overtaken")
+        opened = [load.open_return(world, new) for new in news]
+        for process_id in opened:
+            load.try_act(world, "review", process_id)
+        asleep = len(world.sleepers)
+        self.run("process-pending-returns", Fate(Blow.SLEEP, point))
+        for process_id in opened:
+            load.back_office(world, process_id, deed)
+        if len(world.sleepers) > asleep:
+            self.ended(world.wake(-1))
 
     @rule(place=PLACES, fate=MAYBE, times=st.integers(1, 3))
     def webhook_comes(self, place: int, fate: Fate | None, times: int) -> None:

@@ -28,8 +28,8 @@ from tests.model.life import Fate, Worker
 from tests.model.watching import WatchedSandbox, watch
 
 ACCOUNT = "model"
-SHOPS = ("acme", "nordic", "autopay")
-PAYERS = "acme=us,nordic=us,autopay=rever"
+PAYERS = {"acme": "us", "nordic": "us", "autopay": "rever"}
+"""Shop -> who pays there."""
 
 
 @cache
@@ -43,10 +43,10 @@ def _empty_ledger() -> Path:
 class World:
     """A sandbox that listens, a ledger in a folder of its own, and the runs on them."""
 
-    def __init__(self, timings: Mapping[str, str], options: Options) -> None:
+    def __init__(self, shops: tuple[str, ...], timings: Mapping[str, str], options: Options) -> None:
         sys.setswitchinterval(0.0002)  # two threads talk over HTTP: a turn of 5 ms would be most of a step
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        self.sandbox = WatchedSandbox(catalogue(SHOPS, 2.0, dict(timings)), 7, options)
+        self.sandbox = WatchedSandbox(catalogue(shops, 2.0, dict(timings)), 7, options)
         add_returns(self.sandbox, 0)
         self.running = RunningSandbox(self.sandbox, Faults(FaultPlan()), 0, API_KEY)
         self.running.start()
@@ -56,8 +56,8 @@ class World:
         self.settings = Settings(
             base_url=self.running.base_url,
             api_key=API_KEY,
-            stores=SHOPS,
-            payers=PAYERS,
+            stores=shops,
+            payers=",".join(f"{shop}={PAYERS[shop]}" for shop in shops),
             ledger_url=f"sqlite:///{self.ledger_file}",
             account=ACCOUNT,
         )
