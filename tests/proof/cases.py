@@ -20,13 +20,14 @@ SEEN_BY_ALL_S = 45
 class Case:
     """A same-time case: `play` starts the crash's worker and whoever meets it, and awaits both.
 
-    `scenarios` are the returns it is about, where not just any.
+    `scenarios` are the returns it is about, where not just any; `before` comes before what leads up to the crash.
     """
 
     name: str
     words: str
     play: Callable[[World, Crash], None]
     scenarios: tuple[str, ...] = ()
+    before: Callable[[World], None] = lambda _: None
 
 
 def _begin(
@@ -102,7 +103,6 @@ def _operator(world: World) -> Worker:
 
 def _two_answers(world: World, crash: Crash) -> None:
     """Two people answer the same hold, differently, while a schedule runs."""
-    leave_held(world)
     said = [values for answer in ("retry", "drop") if (values := answer_values(world, answer))]
     people = [world.start("answer-hold", values) for values in said]
     crash.watch(world, _begin(world, crash))
@@ -153,7 +153,7 @@ CASES = {
         Case("doubled-hour", "two runs of one slot, an hour apart", _beside(lambda world: world.start(ahead=3600))),
         Case("believed-dead", "a run believed dead wakes up", _believed_dead),
         Case("operator", "an operator beside a schedule", _beside(_operator)),
-        Case("two-answers", "two people answer one hold beside a schedule", _two_answers),
+        Case("two-answers", "two people answer one hold beside a schedule", _two_answers, before=leave_held),
         Case("office-pays", "the back office pays between search and call", _held_up(_back_office("pay"))),
         Case("office-cancels", "the back office cancels between search and call", _held_up(_back_office("cancel"))),
         Case("office-holds", "REVER puts it on hold between search and call", _held_up(_back_office("hold"))),

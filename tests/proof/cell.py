@@ -68,6 +68,7 @@ def play(nursery: Nursery, cell: Cell, ledger_url: str = "") -> Played:
     began = time.monotonic()
     crash, case = CRASHES[cell.crash], CASES[cell.case]
     with world(nursery, seed=cell.seed, fault=cell.fault, ledger_url=ledger_url, scenarios=case.scenarios) as here:
+        case.before(here)
         crash.before(here)
         case.play(here, crash)
         verdict = Verdict()
@@ -106,6 +107,7 @@ def _go_on_under_faults(here: World, verdict: Verdict) -> None:
 def _end_in_peace(here: World) -> None:
     """Liveness: faults stop; within three runs everything is at its end or held."""
     here.mend_it()
+    here.pass_time(here.latest - here.hour)
     if here.fault == CLOCK:
         here.pass_time(WRONG_AT_MOST_S)  # what a clock that was ahead has written down lies in the future
     for seconds, flow in ((1200, "reconcile"), (600, "process-pending-returns"), (2400, "process-pending-returns")):

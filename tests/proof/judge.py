@@ -1,16 +1,18 @@
 """The verdict on a cell: broken promises, found in REVER's books first, and by holding our ledger against them."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
+from itertools import combinations
 
 from sqlalchemy import Connection, select
 
 from rever_api.sandbox.books import Actor, Effect
 from tasks.ledger import Answer, History, history, open_holds, open_intents, unfinished
 from tasks.ledger.schema import metadata
-from tasks.policy.record import IntentKind, IntentState
+from tasks.policy.record import Intent, IntentKind, IntentState
 from tests.proof.world import World
 
 KINDS = {
@@ -18,6 +20,7 @@ KINDS = {
     "issueExchange": IntentKind.EXCHANGE,
     "createOrderV2": IntentKind.LABEL,
 }
+OPERATIONS = {kind: operation for operation, kind in KINDS.items()}
 STEPS = ("intended", "sent", "done")
 DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, REPORT, TRAIL, PLAN, NO_LOOK = (
     "double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ", "report differs",
@@ -86,22 +89,38 @@ def _seen(known: History | None) -> str:
 
 
 def _compare(verdict: Verdict, process_id: str, known: History | None, effects: list[Effect]) -> None:
-    """Our ledger's done refunds, exchanges and labels of a return, and those in REVER's books: the same to the cent."""
+    """Our ledger's done refunds, exchanges and labels of a return, and those in REVER's books: the same to the cent.
+
+    Where a person is asked whether an effect was done (more than one like it is there, say), both answers fit.
+    """
     theirs: dict[str, Decimal] = defaultdict(Decimal)
     for effect in effects:
         theirs[effect.operation] += 1
         if effect.amount is not None:
             theirs[effect.currency] += effect.amount
-    ours: dict[str, Decimal] = defaultdict(Decimal)
-    operations = {kind: operation for operation, kind in KINDS.items()}
-    for row in known.intents if known else ():
-        intent = row.intent
-        if intent.state is IntentState.DONE and not intent.adopted and not intent.nothing_sent:
-            ours[operations[intent.kind]] += 1
-            if intent.kind is IntentKind.REFUND:
-                ours[intent.currency] += intent.amount
-    if ours != theirs:
-        verdict.add(BOOKS, f"{process_id}: ledger {_plain(ours)}, REVER {_plain(theirs)}")
+    intents = [row.intent for row in known.intents] if known else []
+    done = [i for i in intents if i.state is IntentState.DONE and not i.adopted and not i.nothing_sent]
+    asked = _asked(known)
+    fits = [_sum([*done, *some]) for many in range(len(asked) + 1) for some in combinations(asked, many)]
+    if theirs not in fits:
+        verdict.add(BOOKS, f"{process_id}: ledger {_plain(fits[0])}, REVER {_plain(theirs)}")
+
+
+def _asked(known: History | None) -> list[Intent]:
+    """The effects of unknown outcome about which a hold asks a person."""
+    if known is None:
+        return []
+    about = {past.hold.intent_id for past in known.holds if past.state == "open"}
+    return [row.intent for row in known.intents if row.intent.state is IntentState.UNKNOWN and row.intent.id in about]
+
+
+def _sum(intents: Iterable[Intent]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for intent in intents:
+        found[OPERATIONS[intent.kind]] += 1
+        if intent.kind is IntentKind.REFUND:
+            found[intent.currency] += intent.amount
+    return found
 
 
 def _plain(amounts: dict[str, Decimal]) -> dict[str, str]:
@@ -116,9 +135,9 @@ def _trail(verdict: Verdict, process_id: str, known: History | None, effects: li
         if row.intent_id and row.actor and row.evidence and (row.rule or row.event != "intended"):
             steps[kinds[row.intent_id]][row.event] += 1
     wanted = Counter(KINDS[effect.operation] for effect in effects if effect.operation in KINDS)
-    by_hand = bool(known and _closed_by_hand(known))
+    open_end = bool(known and (_closed_by_hand(known) or _asked(known)))
     for kind, times in wanted.items():
-        for step in STEPS[: 2 if by_hand else 3]:
+        for step in STEPS[: 2 if open_end else 3]:
             if steps[kind][step] < times:
                 verdict.add(TRAIL, f"{process_id}: {times} of {kind}, {steps[kind][step]} rows {step!r}")
 

@@ -81,12 +81,16 @@ class World:
             jumps=self.random.randrange(1 << 30) if self.fault == CLOCK and self.broken else None,
             strikes=tuple(strikes),
         )
+        self.latest = max(self.latest, self.hour + ahead)
         self.workers.append(worker)
         return worker
 
     def run(self, flow: str = RUN, **values: str) -> Worker:
         """Run one flow to its end."""
         return self.start(flow, values).wait()
+
+    latest = 0.0
+    """The latest hour of any worker: what it has written down may lie in the future of the others."""
 
     broken = False
     """Whether the column's fault is in force."""
