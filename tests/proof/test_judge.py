@@ -1,0 +1,48 @@
+"""The judge finds what is broken: a verdict of "clean" means something."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import SecretStr
+
+from rever_api import ClientConfig, ReverClient
+from rever_api.models import LineQuantity, RefundInput
+from tests.proof.judge import BOOKS, DOUBLE, FORGOTTEN, OVER, REPORT, fingerprint, judge, reports
+from tests.proof.nursery import Nursery
+from tests.proof.world import World, world
+
+pytestmark = pytest.mark.crash
+
+
+def pay_past_the_desk(here: World, process_id: str) -> None:
+    """The refund that was made for this return once more, with the desk's key and without its ledger."""
+    before = next(e for e in here.sandbox.books.of(process_id, "issueRefund"))
+    config = ClientConfig(here.sandbox.base_url, SecretStr(here.sandbox.api_key))
+    items = tuple(LineQuantity(line_item_id=item.line_item_id, quantity=item.quantity) for item in before.items)
+    body = RefundInput(type=before.type, amount=before.amount or Decimal(0), currency=before.currency, items=items)
+    with ReverClient(config) as client:
+        client.issue_refund(process_id, body)
+
+
+def test_a_world_that_was_served_is_clean_and_one_refund_too_many_is_found(workers: Nursery) -> None:
+    with world(workers, seed=3, scenarios=("approved_one", "two_methods")) as here:
+        assert judge(here).found[FORGOTTEN] == 2
+        here.run()
+        assert judge(here).words == []
+        assert reports(here).words == []
+        (process_id,) = here.sandbox.process_ids("approved_one")
+        pay_past_the_desk(here, process_id)
+        found = judge(here).found
+        assert found[DOUBLE]
+        assert found[OVER]
+        assert found[BOOKS]
+        assert reports(here).found[REPORT]
+
+
+def test_what_a_plan_would_write_is_seen(workers: Nursery) -> None:
+    with world(workers, seed=3, scenarios=("approved_one",)) as here:
+        empty = fingerprint(here)
+        here.run(mode="plan")
+        assert fingerprint(here) == empty
+        here.run()
+        assert fingerprint(here) != empty
