@@ -255,3 +255,20 @@ def test_a_wait_says_for_what(return_status: str, logistics: list[str], method: 
     assert isinstance(decision, Wait)
     assert decision.rule == rule
     assert decision.until == NOW + rules().look_again
+
+
+def test_an_exchange_without_a_variant_is_held_with_its_units() -> None:
+    it = process(line(quantity=2, method=EXCHANGE), reviews=approved(units=2))
+    held = decide(it, rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.kind) == ("no_variant", HoldKind.UNKNOWN_VALUE)
+    assert held.items == (LineUnits("retl_1", (1, 2)),)
+    assert "retl_1" in held.evidence["lines"]
+
+
+def test_a_payment_says_how_many_units_and_what_costs_took() -> None:
+    it = process(line(quantity=2), reviews=approved(units=2), costs="4.00")
+    why = decide(it, rules(), record(), NOW).why
+    assert "6.00 EUR" in why
+    assert "2 units" in why
+    assert "costs of 4.00 EUR" in why
