@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 
 from tasks.policy.rules import StorePolicy
@@ -23,8 +24,8 @@ def test_the_example_loads_and_merges(tmp_path: Path) -> None:
     policies = load_policy(file)
     acme, other = policies.for_store("acme"), policies.for_store("nordic")
     assert (acme.out_of_stock, other.out_of_stock) == ("GIFT_CARD", "hold")
-    assert (acme.guards.max_refund["EUR"], other.guards.max_refund["EUR"]) == (500, 300)
-    assert acme.guards.max_refund["SEK"] == 3000
+    assert (acme.guards.max_refund["EUR"], other.guards.max_refund["EUR"]) == (Decimal(500), Decimal(300))
+    assert acme.guards.max_refund["SEK"] == Decimal(3000)
 
 
 def test_what_it_shows_as_defaults_are_the_defaults() -> None:
