@@ -21,7 +21,8 @@ RETURNS = 200 if WHOLE else 40
 
 
 def test_200_returns_are_paid_to_the_cent_and_nothing_else(start_bench: Start) -> None:
-    bench = start_bench(returns=200, seed=7)
+    patient = {"REVER_TIMEOUT": "15", "REVER_SETTLE_AFTER": "60", "REVER_LEASE": "60"}
+    bench = start_bench(patient, returns=200, seed=7)
     due = bench.sandbox.audit().due_total
     report = bench.act()
     bench.run("reconcile", mode="act")  # finds those whose status no search for running ones names
