@@ -19,7 +19,7 @@ from tasks.steps import each
 MOST_EFFECTS = 12
 """Effects on one return in one run: more than methods and kinds there are. A loop past it is a fault of the rules."""
 
-GO_ON = frozenset({Result.DONE, Result.REFUSED, Result.WITHDRAWN})
+GO_ON = frozenset({Result.DONE, Result.COUNTED, Result.REFUSED, Result.WITHDRAWN})
 """After these the return is decided about again; after any other, what comes next is the next run's."""
 
 
@@ -75,7 +75,7 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
     if outcome.result not in GO_ON:
         return None
     process = outcome.process
-    if outcome.result is Result.DONE:
+    if outcome.result in {Result.DONE, Result.COUNTED}:
         if not _more_was_due(item):
             return None
         reached(CrashPoint.BETWEEN_REFUNDS, claim.process_id)

@@ -16,6 +16,7 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import (
     Claim,
+    Recorded,
     Sending,
     load_records,
     mark_sent,
@@ -48,6 +49,7 @@ class Result(StrEnum):
     """What came of one claimed effect in this run."""
 
     DONE = "done"
+    COUNTED = "counted by another run"
     UNKNOWN = "unknown"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
@@ -188,7 +190,9 @@ async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, sl
         await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
         raise
     reached(CrashPoint.AFTER_ANSWER, claim.process_id)
-    await desk.ledger.awrite(record_done, claim, evidence=evidence, now=desk.clock(), actor=desk.actor)
+    recorded = await desk.ledger.awrite(record_done, claim, evidence=evidence, now=desk.clock(), actor=desk.actor)
+    if recorded is Recorded.KNOWN:
+        return Outcome(claim, Result.COUNTED, "another run has found it done meanwhile, and counts it", process)
     return Outcome(claim, Result.DONE, process=process)
 
 

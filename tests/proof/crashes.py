@@ -107,8 +107,8 @@ def _answer(world: World, *strikes: Strike) -> Worker:
 def _answer_meanwhile(world: World, worker: Worker) -> None:
     """The stopped worker is believed dead; a person answers its hold; then it wakes up.
 
-    It is asleep for longer than its window to send, as it is whenever there was time for a hold: `settle_after` is at
-    least two time-outs, the window half of one.
+    It is asleep for two time-outs, as it is whenever there was time for a hold: `settle_after` is at least that. The
+    effects that it had in the air are past their deadline then, and end before they write.
     """
     if worker.rest():
         slept = time.monotonic()
@@ -120,7 +120,7 @@ def _answer_meanwhile(world: World, worker: Worker) -> None:
         values = answer_values(world)
         if values is not None:
             world.start("answer-hold", values).wait()
-        time.sleep(max(0.0, slept + TIMEOUT_S / 2 + 0.05 - time.monotonic()))
+        time.sleep(max(0.0, slept + 2 * TIMEOUT_S + 0.05 - time.monotonic()))
         worker.go_on()
     worker.wait()
 
