@@ -10,16 +10,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove mutants lint docs venv clean
+.PHONY: help demo test test-ui prove mutants lint docs venv clean
 
 help:  ## What there is to do
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 demo: .venv/.plain  ## The main job from end to end against a local REVER, and what became of every return
 	@$(BIN)/python -m deployments.demo $(ARGS)
 
 test: .venv/.dev  ## The whole suite; ARGS='-k ledger' for a part, WORKERS=4 for more cores
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers and browsers; ARGS='-k up' for a part
+	$(BIN)/python -m pytest -q -m live $(ARGS) tests/ui
 
 prove: .venv/.dev  ## Kill workers at every point under every fault, and write docs/proof.md; half an hour on two cores
 	@$(BIN)/python -m tests.proof $(ARGS)

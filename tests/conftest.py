@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from deployments.prefect_server import PrefectServer
     from rever_api.sandbox import RunningSandbox
 
 HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
@@ -33,10 +34,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests that need Prefect's server go to one worker, so that it is started once."""
+    """All tests that need one of Prefect's servers go to one worker, so that it is started once."""
     for item in items:
-        if item.get_closest_marker("prefect"):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+        for name in ("prefect", "live"):
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture
@@ -65,3 +67,16 @@ def prefect_server() -> Iterator[None]:
 
     with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
+
+
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[PrefectServer]":
+    """A real Prefect server with its UI, once per session (12 s); ask for it only in tests marked `live`.
+
+    `tests.live` has what goes with it.
+    """
+    from deployments.prefect_server import prefect_server
+
+    with prefect_server(tmp_path_factory.mktemp("live") / "prefect", ui=True) as server:
+        server.wait()
+        yield server

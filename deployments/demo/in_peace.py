@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from deployments.demo.account import totals
-from deployments.demo.prefect_server import PrefectServer
 from deployments.demo.process import environment, started_worker
 from deployments.demo.promises import Promise, added, sums_agree
 from deployments.demo.scene import FLOWS, RETURNS, SEED, SHOPS, account_in, currencies, verdict
 from deployments.demo.text import Page, examples, rest
+from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.books import Effect
 

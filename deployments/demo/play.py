@@ -13,11 +13,11 @@ from pathlib import Path
 from types import FrameType
 
 from deployments.demo.in_peace import in_peace
-from deployments.demo.prefect_server import prefect_server
 from deployments.demo.process import DemoError
 from deployments.demo.promises import Promise
 from deployments.demo.text import Page
 from deployments.demo.with_a_kill import with_a_kill
+from deployments.prefect_server import PrefectServerError, prefect_server
 from tasks.ledger import LedgerError
 
 FAILED, STOPPED = 1, 130
@@ -30,7 +30,7 @@ def main() -> int:
     page = Page()
     try:
         promises = play(page, fresh_folder(Path.cwd() / ".demo"))
-    except (DemoError, LedgerError) as failed:
+    except (DemoError, PrefectServerError, LedgerError) as failed:
         page.title("The demo could not be played to its end")
         page.say(str(failed), "red")
         return FAILED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployments.prefect_settings import without_own_settings
 from rever_api.sandbox import RunningSandbox
 
 TIMEOUT_S, SETTLE_AFTER_S, LEASE_S = 4, 12, 4
@@ -22,16 +23,9 @@ PATIENCE_S = 240.0
 SAID = "rever-returns: "
 """How the command line begins the sentence that says why it failed."""
 
-_NOT_INHERITED = ("REVER_", "PREFECT_")
-
 
 class DemoError(Exception):
     """The demo could not be played to its end; the sentence says why and where to look."""
-
-
-def without_own_settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """These variables without those of a person's own desk and Prefect."""
-    return {name: value for name, value in variables.items() if not name.upper().startswith(_NOT_INHERITED)}
 
 
 def environment(

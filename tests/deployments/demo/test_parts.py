@@ -8,7 +8,7 @@ import pytest
 
 from deployments.demo.account import Account, StoreTotals, totals
 from deployments.demo.play import conclusion, fresh_folder
-from deployments.demo.process import DemoError, without_own_settings
+from deployments.demo.process import DemoError
 from deployments.demo.promises import Promise, added, audited, same_effects, sums_agree
 from deployments.demo.text import Page, columns, few, rest, shape
 from deployments.demo.trail import settled_by_evidence
@@ -150,11 +150,6 @@ def test_few_shows_each_kind_before_more_of_one() -> None:
 def test_columns_line_up_without_spaces_at_the_end() -> None:
     assert columns([("store", "paid"), ("a", "1,000.00")], left=1) == ["store       paid", "a       1,000.00"]
     assert columns([("a", "b"), ("aa", "")], left=2) == ["a    b", "aa"]
-
-
-def test_nothing_of_a_persons_own_desk_reaches_a_worker() -> None:
-    own = {"REVER_API_KEY": "real", "rever_group": "g", "PREFECT_API_URL": "http://prefect.example", "PATH": "/bin"}
-    assert without_own_settings(own) == {"PATH": "/bin"}
 
 
 def test_only_a_folder_that_a_demo_made_is_removed(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The demo's own Prefect server, started once for all of its workers: coming up is what takes Prefect long."""
+"""A Prefect server with a database of its own, for as long as a block takes: for the demo and the tests.
+
+It is a process of its own, started once for all that use it: coming up is what takes Prefect long.
+"""
 
 import os
 import signal
@@ -13,11 +16,15 @@ from pathlib import Path
 
 import httpx
 
-from deployments.demo.process import DemoError, without_own_settings
+from deployments.prefect_settings import LOOPBACK, prefect_variables, without_own_settings
 
 PATIENCE_S = 120.0
 LOOK_EVERY_S = 0.2
 GRACE_S = 5.0
+
+
+class PrefectServerError(Exception):
+    """Prefect's server did not come up; the sentence says where its log is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +37,14 @@ class PrefectServer:
     log: Path
 
     def wait(self) -> None:
-        """Return once it answers. Raises `DemoError` where it does not come up."""
+        """Return once it answers. Raises `PrefectServerError` where it does not come up."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self.process.poll() is None:
             with suppress(httpx.TransportError):
                 if httpx.get(f"{self.address}/api/health", trust_env=False).status_code == httpx.codes.OK:
                     return
             time.sleep(LOOK_EVERY_S)
-        raise DemoError(f"Prefect's server did not come up; its log is {self.log}")
+        raise PrefectServerError(f"Prefect's server did not come up; its log is {self.log}")
 
     def stop(self) -> None:
         """End it, and whatever it started."""
@@ -48,24 +55,25 @@ class PrefectServer:
                 self.process.wait(GRACE_S)
 
 
+def server_command(port: int, *, ui: bool) -> list[str]:
+    """The command that serves Prefect's API on this port of 127.0.0.1, and its UI where asked for."""
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    return command if ui else [*command, "--no-ui"]
+
+
 @contextmanager
-def prefect_server(folder: Path) -> Iterator[PrefectServer]:
-    """Start a Prefect server on a free port of 127.0.0.1, with all it stores in `folder`; it ends with the block."""
-    folder.mkdir()
-    port = _free_port()
-    variables = {
-        "PREFECT_HOME": str(folder),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "DO_NOT_TRACK": "1",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-    }
+def prefect_server(folder: Path, *, port: int = 0, ui: bool = False) -> Iterator[PrefectServer]:
+    """Start a Prefect server on 127.0.0.1, with all it stores in `folder`; it ends with the block.
+
+    `port` 0 takes a free one. A server that stored something in `folder` before goes on with it.
+    """
+    folder.mkdir(exist_ok=True)
+    port = port or free_port()
+    variables = prefect_variables(folder, port)
     log = folder / "server.log"
-    with log.open("w") as output:
+    with log.open("a") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
+            server_command(port, ui=ui),
             env={**without_own_settings(os.environ), **variables},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -73,14 +81,15 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
             stderr=output,
             start_new_session=True,
         )
-    server = PrefectServer(process, f"http://127.0.0.1:{port}", variables, log)
+    server = PrefectServer(process, f"http://{LOOPBACK}:{port}", variables, log)
     try:
         yield server
     finally:
         server.stop()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free just now."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -1,0 +1,1 @@
+"""What a person sees of the desk in Prefect: real servers, real workers. Run by `make test-ui`."""
