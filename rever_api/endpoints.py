@@ -18,14 +18,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
+from rever_api.contract import METHODS, contract
 
-_METHODS = ("get", "post", "put", "patch", "delete")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -64,31 +62,31 @@ class Endpoints:
 
         Raises `EndpointsError` when the file cannot be read or corrects what is not there.
         """
-        contract = _contract()
-        if overrides is None:
-            return contract
-        corrected = dict(contract.by_operation)
-        for operation, table in _tables(overrides).items():
-            _known(f"{overrides}: [{operation}]", "operation", operation, corrected)
-            corrected[operation] = _corrected(corrected[operation], table, f"{overrides}: [{operation}]")
-        return cls(MappingProxyType(corrected))
+        return _contract() if overrides is None else _contract().corrected(_tables(overrides), str(overrides))
+
+    def corrected(self, tables: Mapping[str, Any], where: str) -> "Endpoints":
+        """Apply a user's tables, by operationId; `where` is the file that a sentence names. Raises `EndpointsError`."""
+        found = dict(self.by_operation)
+        for operation, table in tables.items():
+            _known(f"{where}: [{operation}]", "operation", operation, found)
+            found[operation] = _corrected(found[operation], table, f"{where}: [{operation}]")
+        return Endpoints(MappingProxyType(found))
 
 
 @cache
 def _contract() -> Endpoints:
-    """Read the operations of `rever_api/openapi.yaml`, once per process."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(files("rever_api").joinpath("openapi.yaml").read_text("utf-8"), loader)  # noqa: S506 - both are safe loaders
+    """The operations of `rever_api/openapi.yaml`, once per process."""
+    document = contract()
     found = {}
     for path, item in document["paths"].items():
-        for method in _METHODS:
+        for method in METHODS:
             if method in item:
                 endpoint = _endpoint(document, path, method, item)
                 found[endpoint.operation] = endpoint
     return Endpoints(MappingProxyType(found))
 
 
-def _endpoint(document: dict[str, Any], path: str, method: str, item: dict[str, Any]) -> Endpoint:
+def _endpoint(document: Mapping[str, Any], path: str, method: str, item: dict[str, Any]) -> Endpoint:
     """Read one operation; a parameter is written out or is a reference into the contract's components."""
     operation = item[method]
     names = []
@@ -133,8 +131,8 @@ def _corrected(endpoint: Endpoint, table: Any, where: str) -> Endpoint:
 
 def _method(value: Any, where: str) -> str:
     """Check a corrected method."""
-    if not isinstance(value, str) or value.lower() not in _METHODS:
-        raise EndpointsError(f"{where}: found {value!r}, must be one of {', '.join(_METHODS).upper()}.")
+    if not isinstance(value, str) or value.lower() not in METHODS:
+        raise EndpointsError(f"{where}: found {value!r}, must be one of {', '.join(METHODS).upper()}.")
     return value.upper()
 
 

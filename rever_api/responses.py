@@ -29,14 +29,15 @@ from rever_api.models import (
 )
 from rever_api.parsing import LISTS, entry, listed, one, same_process, says_empty, several
 
-_TOTALS = ("rowcount", "total")
+TOTALS = ("rowcount", "total")
+"""The names under which the count over all pages may stand (REVER's is not confirmed)."""
 
 
 def search_page(answer: Answer) -> SearchPage:
     """Read one page, entry by entry; the list may be bare or under one of several names (REVER's is not confirmed)."""
     document = answer.document()
     entries = listed(document)
-    totals = [document.get(name) for name in _TOTALS] if isinstance(document, dict) else []
+    totals = [document.get(name) for name in TOTALS] if isinstance(document, dict) else []
     rowcount = next((int(total) for total in totals if isinstance(total, int | str) and str(total).isdecimal()), None)
     if entries is None and isinstance(document, dict) and says_empty(document, rowcount):
         entries = []

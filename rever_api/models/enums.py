@@ -88,14 +88,14 @@ NOT_RECEIVED = "NOT_RECEIVED"
 _SAME = {"CANCELLED": "CANCELED", "REJECTED": "DECLINED", "ACCEPTED": "APPROVED"}
 
 
-def _canonical(value: Any) -> Any:
+def canonical(value: Any) -> Any:
     """Map the older spellings that REVER's earlier clients used to today's, on input only."""
     return _SAME.get(value, value) if isinstance(value, str) else value
 
 
-OpenProcessStatus = Annotated[ProcessStatus | str, BeforeValidator(_canonical)]
-OpenShippingStatus = Annotated[ShippingStatus | str, BeforeValidator(_canonical)]
-OpenReviewStatus = Annotated[ReviewStatus | str, BeforeValidator(_canonical)]
+OpenProcessStatus = Annotated[ProcessStatus | str, BeforeValidator(canonical)]
+OpenShippingStatus = Annotated[ShippingStatus | str, BeforeValidator(canonical)]
+OpenReviewStatus = Annotated[ReviewStatus | str, BeforeValidator(canonical)]
 OpenReturnStatus = ReturnStatus | str
 OpenReturnMethod = ReturnMethod | str
 OpenPickupRange = PickupRange | str
