@@ -3,6 +3,7 @@
 import json
 import secrets
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,7 +20,14 @@ from rever_api.sandbox.faults.wire import NoAnswer
 from rever_api.sandbox.journal import Journal
 from rever_api.sandbox.operations.call import Call
 from rever_api.sandbox.operations.table import OPERATIONS, Operation
-from rever_api.sandbox.refusal import INVALID_ARGUMENT, NOT_FOUND, UNAUTHENTICATED, UNIMPLEMENTED
+from rever_api.sandbox.quota import Quota
+from rever_api.sandbox.refusal import (
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+    UNIMPLEMENTED,
+)
 from rever_api.sandbox.state import Sandbox
 
 KEY_HEADER = "x-rever-api-key"
@@ -28,7 +36,8 @@ _UNREADABLE = object()
 
 def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str) -> Starlette:
     """Return the application. It must be served with `SandboxProtocol`, or faults that drop connections fail."""
-    routes = [_route(operation, sandbox, faults, journal, api_key) for operation in OPERATIONS]
+    quota = Quota(sandbox.options.rate)
+    routes = [_route(operation, sandbox, faults, journal, api_key, quota) for operation in OPERATIONS]
     app = Starlette(
         routes=[*routes, *control_routes(sandbox, faults, journal)],
         exception_handlers={HTTPException: _no_such_route, ClientDisconnect: _gone},
@@ -37,13 +46,18 @@ def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str)
     return app
 
 
-def _route(operation: Operation, sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str) -> Route:
+def _route(
+    operation: Operation, sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str, quota: Quota
+) -> Route:
     async def endpoint(request: Request) -> Response:
         process_id = str(request.path_params.get("process_id", ""))
         entry = journal.open(sandbox.clock(), operation.id, process_id)
         if not secrets.compare_digest(request.headers.get(KEY_HEADER, "").encode(), api_key.encode()):
             entry.status = 401
             return error(401, UNAUTHENTICATED, "the key is missing or not valid")
+        if wait := quota.take():
+            entry.status = 429
+            return error(429, RESOURCE_EXHAUSTED, "too many requests", {"Retry-After": str(ceil(wait))})
         call = Call(
             operation.id,
             process_id,

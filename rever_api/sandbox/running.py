@@ -17,7 +17,7 @@ from rever_api.sandbox.app import create_app
 from rever_api.sandbox.auditor import audit
 from rever_api.sandbox.books import Books
 from rever_api.sandbox.faults.plan import FaultPlan, Faults, parse_faults
-from rever_api.sandbox.faults.wire import SandboxProtocol
+from rever_api.sandbox.faults.wire import SandboxProtocol, lean_protocol
 from rever_api.sandbox.journal import Journal
 from rever_api.sandbox.seed import seed as add_returns
 from rever_api.sandbox.shops import catalogue
@@ -61,8 +61,9 @@ class _Uvicorn(uvicorn.Server):
 class _Server:
     """uvicorn on a thread. Starts with the first port that is free for `port` 0, and answers when `start` returns."""
 
-    def __init__(self, app: Starlette, port: int) -> None:
+    def __init__(self, app: Starlette, port: int, *, lean: bool = False) -> None:
         self._app = app
+        self._protocol = lean_protocol() if lean else SandboxProtocol
         self.port = port
 
     def start(self) -> None:
@@ -70,7 +71,7 @@ class _Server:
         listening = socket.create_server((_HOST, self.port), backlog=512)
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
-            self._app, http=SandboxProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
+            self._app, http=self._protocol, ws="none", lifespan="off", log_config=None, access_log=False,
             timeout_keep_alive=60,
         )  # fmt: skip
         self._server = _Uvicorn(config)
@@ -95,12 +96,12 @@ class RunningSandbox:
     `books`, `faults` and `sandbox` are the live objects; read the state itself inside `sandbox.locked()`.
     """
 
-    def __init__(self, sandbox: Sandbox, faults: Faults, port: int, api_key: str) -> None:
+    def __init__(self, sandbox: Sandbox, faults: Faults, port: int, api_key: str, *, lean: bool = False) -> None:
         self.sandbox = sandbox
         self.faults = faults
         self.journal = Journal()
         self.api_key = api_key
-        self._server = _Server(create_app(sandbox, faults, self.journal, api_key), port)
+        self._server = _Server(create_app(sandbox, faults, self.journal, api_key), port, lean=lean)
 
     @property
     def base_url(self) -> str:
@@ -185,15 +186,18 @@ def running_sandbox(
     pays_itself_after: float = 2.0,
     timings: Mapping[str, str] | None = None,
     options: Options | None = None,
+    scenarios: Collection[str] = (),
+    lean: bool = False,
 ) -> Iterator[RunningSandbox]:
     """Yield a sandbox that answers on 127.0.0.1, and stop it cleanly at the end of the block.
 
     `timings` gives shops another refund timing, `options` says how this REVER behaves; `pays_itself_after` (seconds)
-    is for the shop whose REVER pays by itself.
+    is for the shop whose REVER pays by itself. `scenarios` are the states the returns are in, all there are when it is
+    empty. `lean` serves with half the work per request (it needs httptools), for whoever measures a client.
     """
     sandbox = Sandbox(catalogue(tuple(shops), pays_itself_after, dict(timings or {})), seed, options)
-    add_returns(sandbox, returns)
-    running = RunningSandbox(sandbox, Faults(_plan(faults, seed)), port, api_key)
+    add_returns(sandbox, returns, scenarios)
+    running = RunningSandbox(sandbox, Faults(_plan(faults, seed)), port, api_key, lean=lean)
     running.start()
     try:
         yield running

@@ -1,5 +1,6 @@
 """Fill a sandbox with returns, deterministic from its seed: same seed, same ids, amounts and states."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -54,9 +55,13 @@ class _Seeding:
         return self.sandbox.clock() - timedelta(days=3, minutes=self.number)
 
 
-def seed(sandbox: Sandbox, returns: int) -> None:
-    """Add so many returns, over all shops and scenarios in turn: each scenario meets each shop in time."""
-    ids, shops, scenarios = Ids(sandbox.seed, "seed"), list(sandbox.shops.values()), list(SCENARIOS.values())
+def seed(sandbox: Sandbox, returns: int, names: Collection[str] = ()) -> None:
+    """Add so many returns, over all shops and scenarios in turn: each scenario meets each shop in time.
+
+    `names` are the scenarios to take, all there are when it is empty. KeyError for one there is not.
+    """
+    ids, shops = Ids(sandbox.seed, "seed"), list(sandbox.shops.values())
+    scenarios = [SCENARIOS[name] for name in names or SCENARIOS]
     for shop in shops:
         for sku, (product, _) in shop.goods.items():
             sandbox.stock[product.variant_id] = 0 if sku.endswith(SOLD_OUT) else _IN_STOCK

@@ -39,7 +39,8 @@ class StoredProcess:
 class Options:
     """How this REVER behaves. It checks neither amounts nor statuses by default, so that a mistake shows in the books.
 
-    `completion_delay` is in seconds: how long after its last outcome a process becomes COMPLETED.
+    `completion_delay` is in seconds: how long after its last outcome a process becomes COMPLETED. `rate` is how many
+    requests per second it takes of a key; the others are answered 429. None: as many as come.
     """
 
     completion_delay: float = 0.0
@@ -47,6 +48,7 @@ class Options:
     checks_status: bool = False
     stale_for: float = 30.0
     label_url_seconds: float = 900.0
+    rate: float | None = None
 
 
 Subscriber = Callable[[ReturnProcess], None]
@@ -137,8 +139,10 @@ class Sandbox:
 
     def seen(self, stored: StoredProcess, *, stale: bool) -> ReturnProcess:
         """Return the process as a read shows it; a stale read shows it as before a change that is still young."""
+        if not stale:
+            return stored.process
         young = self.clock() - stored.changed_at < timedelta(seconds=self.options.stale_for)
-        return stored.earlier if stale and young else stored.process
+        return stored.earlier if young else stored.process
 
     def process_ids(self, scenario: str = "", store: str = "") -> tuple[str, ...]:
         """Return the ids of all returns, or those of a scenario, or of a store, in the order of their creation."""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from rever_api.models import ReturnProcess
-from rever_api.sandbox import RunningSandbox, running_sandbox
+from rever_api.sandbox import Options, RunningSandbox, running_sandbox
 from rever_api.sandbox.books import Actor
 from tests.rever_api.sandbox.conftest import client_of
 
@@ -167,3 +167,20 @@ def test_unknown_shops_and_faults_and_a_taken_port_are_said() -> None:
         port = int(running.base_url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"), running_sandbox(port=port):
             pass
+
+
+def test_a_limited_rever_answers_a_second_s_worth_and_refuses_the_rest_for_now() -> None:
+    with running_sandbox(returns=1, options=Options(rate=5)) as limited, client_of(limited) as http:
+        answers = [http.get("/v1/settings", params={"ecommerce_id": "acme"}) for _ in range(7)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+        assert (answers[-1].headers["Retry-After"], answers[-1].json()["code"]) == ("1", 8)
+        assert [entry.status for entry in limited.journal.entries] == [200] * 5 + [429] * 2
+
+
+def test_the_lean_server_answers_the_same() -> None:
+    pytest.importorskip("httptools")
+    with running_sandbox(returns=3, seed=5) as plain, running_sandbox(returns=3, seed=5, lean=True) as lean:
+        for path in ("/v1/settings?ecommerce_id=acme", f"/v1/processes/{plain.process_ids()[0]}/label", "/nothing"):
+            answers = [client.get(path) for client in (client_of(plain), client_of(lean))]
+            assert answers[0].text.replace(plain.base_url, lean.base_url) == answers[1].text
+            assert answers[0].status_code == answers[1].status_code

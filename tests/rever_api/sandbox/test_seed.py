@@ -89,3 +89,10 @@ def test_the_third_shop_comes_only_when_asked() -> None:
     assert {store: stores.count(store) for store in stores} == {"acme": 30, "nordic": 30, "autopay": 30}
     with running_sandbox(returns=3) as running:
         assert running.stores == ("acme", "nordic")
+
+
+def test_only_the_scenarios_that_are_named() -> None:
+    sandbox = Sandbox(catalogue(("acme",), 2.0, {}), 3)
+    seed(sandbox, 5, ("approved_one", "declined"))
+    named = ["approved_one", "declined", "approved_one", "declined", "approved_one"]
+    assert [stored.scenario for stored in sandbox.processes.values()] == named
