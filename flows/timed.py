@@ -32,8 +32,8 @@ async def timed(
 
     Raises whatever error says that the set-up is wrong (`tasks.desk.open_desk`).
     """
-    began = time.monotonic()
-    async with open_desk(load_settings(), parameters.mode, Actor(name, flow_run_id), clock) as desk:
+    began, actor = time.monotonic(), Actor(name, flow_run_id, run_began_at=clock())
+    async with open_desk(load_settings(), parameters.mode, actor, clock) as desk:
         report = await work(desk, parameters, stage)
         report.notes += await _stopped(desk)
     report.duration_s = time.monotonic() - began

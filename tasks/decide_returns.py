@@ -140,7 +140,9 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
     now = desk.clock()
     requests = [await _request(desk, pending, rule, now) for pending in batch]
     reached(CrashPoint.BEFORE_INTENT)
-    decided = await desk.ledger.awrite(decide, requests, actor=desk.actor, now=now, lease=desk.settings.lease_duration)
+    # To note a return, or to decide about its label alone, is not to take it as far as it can go.
+    actor = desk.actor if rule is money.decide else replace(desk.actor, run_began_at=None)
+    decided = await desk.ledger.awrite(decide, requests, actor=actor, now=now, lease=desk.settings.lease_duration)
     by_id = {item.process_id: item for item in decided}
     return [DecidedReturn(pending, by_id[pending.process_id]) for pending in batch]
 

@@ -9,23 +9,28 @@ from dotenv import dotenv_values
 
 from tasks.settings.load import ENV_FILE
 
+_SECRETS = ("REVER_API_KEY", "REVER_WEBHOOK_SECRETS")
+_URLS = ("REVER_LEDGER_URL", "REVER_INBOX_URL")
 _SHORTEST = 4  # a shorter one would blot out ordinary words
 
 
 def redacted(text: str) -> str:
-    """`text` with the API key and the ledger's password replaced by ***."""
-    key, ledger_url = os.environ.get("REVER_API_KEY", ""), os.environ.get("REVER_LEDGER_URL", "")
-    for secret in _secrets(key, ledger_url, ENV_FILE.absolute()):
+    """`text` with the API key, the webhooks' secrets and the databases' passwords replaced by ***."""
+    given = tuple(os.environ.get(name, "") for name in (*_SECRETS, *_URLS))
+    for secret in _secrets(given, ENV_FILE.absolute()):
         text = text.replace(secret, "***")
     return text
 
 
 @cache
-def _secrets(key: str, ledger_url: str, file: Path) -> tuple[str, ...]:
+def _secrets(given: tuple[str, ...], file: Path) -> tuple[str, ...]:
     """What must not be shown, longest first: from the environment as given, and from the settings file."""
     written = _written(file)
-    found = {key.strip(), (written.get("REVER_API_KEY") or "").strip()}
-    for url in (ledger_url, written.get("REVER_LEDGER_URL") or ""):
+    values = {name: {written.get(name) or ""} for name in (*_SECRETS, *_URLS)}
+    for name, value in zip((*_SECRETS, *_URLS), given, strict=True):
+        values[name].add(value)
+    found = {part.strip() for name in _SECRETS for value in values[name] for part in value.split(",")}
+    for url in (value for name in _URLS for value in values[name]):
         password = _password(url)
         found |= {password, unquote(password)}
     return tuple(sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True))

@@ -14,7 +14,7 @@ from tasks.ledger.forgetting import forget_email, forget_return
 from tasks.ledger.holds import find_hold, open_holds
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
-from tasks.ledger.reading import done_between, final_returns, history, unfinished
+from tasks.ledger.reading import done_between, final_returns, history, runs_began, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
@@ -98,6 +98,7 @@ __all__ = [
     "release",
     "restore",
     "restored",
+    "runs_began",
     "settle_done",
     "settle_hold",
     "stop_switch",

@@ -54,9 +54,9 @@ class GroupCommit:
         """Hand over an operation. Raises `LedgerError` where the ledger is closed."""
         with self._starting:
             if self._closed:
-                raise LedgerError(f"the ledger {self._where} is closed")
+                raise LedgerError(f"the {self._where.what} {self._where} is closed")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=f"{self._where.what}-writer", daemon=True)
                 self._thread.start()
             waiting = Waiting(work)
             self._waiting.put(waiting)

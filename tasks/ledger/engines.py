@@ -125,7 +125,8 @@ def _postgres(where: Where, pool_size: int) -> Engine:
         )
     except ImportError:
         raise LedgerError(
-            f"the ledger {where} needs the PostgreSQL driver psycopg; install it with: pip install 'psycopg[binary]'"
+            f"the {where.what} {where} needs the PostgreSQL driver psycopg; "
+            "install it with: pip install 'psycopg[binary]'"
         ) from None
 
     @event.listens_for(engine, "connect")
@@ -147,6 +148,6 @@ def check_durable(conn: Connection, where: Where) -> None:
         durable = wal and int(conn.exec_driver_sql("PRAGMA synchronous").scalar() or 0) >= 2
     if not durable:
         raise LedgerError(
-            f"the ledger {where} cannot promise that what it commits is kept (SQLite needs WAL and synchronous=FULL, so"
-            " no network drive; PostgreSQL needs synchronous_commit=on); keep it elsewhere"
+            f"the {where.what} {where} cannot promise that what it commits is kept (SQLite needs WAL and"
+            " synchronous=FULL, so no network drive; PostgreSQL needs synchronous_commit=on); keep it elsewhere"
         )

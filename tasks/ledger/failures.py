@@ -15,20 +15,20 @@ _SQLITE = (
     ("database is locked", "another program has locked it for more than 30 s; end that program, then run again"),
     ("disk is full", "the disk is full; make room, then run again"),
     ("disk i/o error", "its disk reports an error; check the disk, then run again"),
-    ("not a database", "the file is not a SQLite database; point REVER_LEDGER_URL to the ledger or to a new file"),
+    ("not a database", "the file is not a SQLite database; point {variable} to the {what} or to a new file"),
     ("malformed", "the file is damaged; restore it from a backup before anything is sent"),
 )
 _POSTGRES = (
-    ("password authentication failed", "the server refuses the user or password; correct them in REVER_LEDGER_URL"),
-    ("no password supplied", "the server asks for a password; state it in REVER_LEDGER_URL"),
-    ("does not exist", "the server has no such database, user or table; create it, or correct REVER_LEDGER_URL"),
+    ("password authentication failed", "the server refuses the user or password; correct them in {variable}"),
+    ("no password supplied", "the server asks for a password; state it in {variable}"),
+    ("does not exist", "the server has no such database, user or table; create it, or correct {variable}"),
     ("permission denied", "its user may not do this; grant it the rights to create and change tables"),
-    ("read-only transaction", "the server takes no writes; point REVER_LEDGER_URL to the primary server"),
+    ("read-only transaction", "the server takes no writes; point {variable} to the primary server"),
     ("lock timeout", "somebody has locked a row of it for more than 30 s; end that program, then run again"),
     ("no space left", "the server's disk is full; make room, then run again"),
     ("too many", "the server has no connection free; raise its limit or run fewer workers"),
 )
-_UNREACHABLE = "the server cannot be reached; check that it runs and that REVER_LEDGER_URL names its host and port"
+_UNREACHABLE = "the server cannot be reached; check that it runs and that {variable} names its host and port"
 _TRY_AGAIN = ("database is locked", "deadlock detected", "could not serialize", "lock timeout")
 
 
@@ -41,16 +41,21 @@ FAILURES = (DBAPIError, PoolTimeout)
 def sentence(error: Exception, where: Where) -> LedgerError:
     """The error that a caller gets to see."""
     if isinstance(error, PoolTimeout):
-        return LedgerError(f"the ledger {where} cannot be used: all connections to it are busy")
+        return LedgerError(f"the {where.what} {where} cannot be used: all connections to it are busy")
     error = _before_rollback(error)
     said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
     for words, mend in _SQLITE if where.path is not None else _POSTGRES:
         if words in said.lower():
-            return LedgerError(f"the ledger {where} cannot be used: {mend}")
+            return _cannot(where, mend)
     if where.path is None and isinstance(error, DBAPIError) and _lost(said, error):
-        return LedgerError(f"the ledger {where} cannot be used: {_UNREACHABLE}")
+        return _cannot(where, _UNREACHABLE)
     # Only the first line: PostgreSQL puts values of the row into the next ones.
-    return LedgerError(f"the ledger {where} failed: {said.splitlines()[0] if said else type(error).__name__}")
+    return LedgerError(f"the {where.what} {where} failed: {said.splitlines()[0] if said else type(error).__name__}")
+
+
+def _cannot(where: Where, mend: str) -> LedgerError:
+    words = mend.format(variable=where.variable, what=where.what)
+    return LedgerError(f"the {where.what} {where} cannot be used: {words}")
 
 
 def _before_rollback(error: Exception) -> Exception:

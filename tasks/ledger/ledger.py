@@ -1,46 +1,26 @@
-"""The ledger: opens it, and runs operations on it, each in one transaction."""
+"""The ledger: opens it, makes or migrates it where that is needed, and binds it to its account."""
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Self
 
 from sqlalchemy import Connection, insert, select
 
 from tasks.ledger.commit import GroupCommit
+from tasks.ledger.database import Database
 from tasks.ledger.engines import check_durable, writing_engine
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.failures import told
 from tasks.ledger.migrate import migrate
-from tasks.ledger.readers import Looking, Reader, Reading
+from tasks.ledger.readers import Looking, Reading
 from tasks.ledger.schema import ledger
 from tasks.ledger.where import Where
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
-
-READERS = 4
-"""Threads that read for coroutines."""
-
-
-class Ledger:
-    """One open ledger. Operations are plain functions `op(connection, ...) -> result`, run here in a transaction.
-
-    All writes of a process go through one thread, which lets those that wait share a commit. An operation may be run
-    again after a conflict, so it must keep its effects to the connection.
-    """
-
-    def __init__(self, where: Where, writer: GroupCommit | None, reader: Reader) -> None:
-        self._where = where
-        self._writer = writer
-        self._reader = reader
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
+class Ledger(Database):
+    """One open ledger, bound to one REVER account."""
 
     @classmethod
     def open(cls, url: str, *, account: str, clock: Callable[[], datetime], read_only: bool = False) -> Self:
@@ -66,51 +46,6 @@ class Ledger:
             engine.dispose()
             raise
         return cls(where, GroupCommit(engine, where), Reading(where))
-
-    def write(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one operation in one write transaction and commit it. Raises `LedgerError`."""
-        return self._submit(op, *args, **kwargs).result()
-
-    async def awrite(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Like `write`, from a coroutine; operations that wait at the same time share one commit.
-
-        The answer comes after the commit. A caller that is cancelled does not stop the operation.
-        """
-        answer = self._submit(op, *args, **kwargs)
-        try:
-            return await asyncio.shield(asyncio.wrap_future(answer))
-        except asyncio.CancelledError:
-            answer.add_done_callback(_nobody_waits)
-            raise
-
-    def read(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one reading operation. Raises `LedgerError`."""
-        with told(self._where):
-            return self._reader.run(lambda conn: op(conn, *args, **kwargs))
-
-    async def aread(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Like `read`, from a coroutine."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self.read(op, *args, **kwargs))
-
-    def close(self) -> None:
-        """Finish what was given to it, and let go of the database."""
-        if self._writer is not None:
-            self._writer.close()
-        self._threads.shutdown()
-        self._reader.close()
-
-    def _submit(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        if self._writer is None:
-            raise LedgerError(f"the ledger {self._where} was opened for reading only")
-        return self._writer.submit(lambda conn: op(conn, *args, **kwargs))
-
-
-def _nobody_waits(answer: "Future[Any]") -> None:
-    """The caller was cancelled: a failure would be seen by nobody else."""
-    error = answer.exception()
-    if error is not None:
-        logger.error("a step was given to the ledger by a run that was cancelled, and failed: %s", error)
 
 
 def _bind(conn: Connection, where: Where, account: str, now: datetime) -> None:

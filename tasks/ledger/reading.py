@@ -54,6 +54,16 @@ def final_returns(conn: Connection, process_ids: Collection[str]) -> set[str]:
     return {row.process_id for ids in chunks(process_ids) for row in conn.execute(ended, {"ids": ids})}
 
 
+def runs_began(conn: Connection, process_ids: Collection[str]) -> dict[str, datetime]:
+    """Process id -> when the run began that last took the return as far as it could go; those never so are left out."""
+    known = select(records.c.process_id, records.c.run_began_at).where(
+        records.c.process_id.in_(bindparam("ids", expanding=True)), records.c.run_began_at.is_not(None)
+    )
+    return {
+        row.process_id: row.run_began_at for ids in chunks(process_ids) for row in conn.execute(known, {"ids": ids})
+    }
+
+
 def done_between(
     conn: Connection, since: datetime, until: datetime, stores: Collection[str] | None = None
 ) -> list[IntentRow]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.ledger.columns import Money, UtcTime
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -63,6 +63,7 @@ records = Table(
     Column("why", Text, **_TEXT),
     Column("looked_at", UtcTime),
     Column("next_look_at", UtcTime),
+    Column("run_began_at", UtcTime),
     Column("final", Boolean, **_NO),
     Column("costs", Money),
     Index("records_unfinished", "store", sqlite_where=text("NOT final"), postgresql_where=text("NOT final")),

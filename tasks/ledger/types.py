@@ -14,10 +14,14 @@ from tasks.policy.rules import Guards
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does it: a flow by its name, or a person by the name they gave. Written to the audit, so never a shopper."""
+    """Who does it: a flow by its name, or a person by the name they gave. Written to the audit, so never a shopper.
+
+    `run_began_at` is when the run began; None where a return is only noted or labelled, not taken as far as it can go.
+    """
 
     name: str
     flow_run_id: str = ""
+    run_began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

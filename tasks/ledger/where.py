@@ -1,4 +1,4 @@
-"""Where a ledger is: from the plain URL a person writes to the one a driver takes, and to words without password."""
+"""Where a database is: from the plain URL a person writes to the one a driver takes, and to words without password."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,26 +13,31 @@ EXAMPLES = "sqlite:////var/lib/rever-returns/ledger.sqlite or postgresql://user:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A ledger's place. `path` is its file, None for PostgreSQL. As text it names the place without password."""
+    """A database's place. `path` is its file, None for PostgreSQL. As text it names the place without password.
+
+    `what` is what is kept there, `variable` the setting that names it; both for the sentences of errors.
+    """
 
     url: URL
     path: Path | None
+    what: str = "ledger"
+    variable: str = "REVER_LEDGER_URL"
 
     @classmethod
-    def of(cls, url: str) -> "Where":
+    def of(cls, url: str, *, what: str = "ledger", variable: str = "REVER_LEDGER_URL") -> "Where":
         """Read a plain URL. Raises `LedgerError` for one that is none, or names a database that cannot be used."""
         try:
             parsed = make_url(url)
         except ArgumentError:
-            raise LedgerError(f"the ledger's URL cannot be read; write it like {EXAMPLES}") from None
+            raise LedgerError(f"the {what}'s URL cannot be read; write it like {EXAMPLES}") from None
         backend = parsed.get_backend_name()
         if backend in {"postgresql", "postgres"}:
-            return cls(parsed.set(drivername="postgresql+psycopg"), None)
+            return cls(parsed.set(drivername="postgresql+psycopg"), None, what, variable)
         if backend != "sqlite":
-            raise LedgerError(f"a ledger cannot be kept in {backend!r}; write its URL like {EXAMPLES}")
+            raise LedgerError(f"the {what} cannot be kept in {backend!r}; write its URL like {EXAMPLES}")
         if parsed.database in {None, "", ":memory:"} or "mode=memory" in (parsed.database or ""):
-            raise LedgerError(f"a ledger in memory would forget what it paid; write its URL like {EXAMPLES}")
-        return cls(parsed.set(drivername="sqlite+pysqlite", query={}), Path(str(parsed.database)))
+            raise LedgerError(f"the {what} in memory would forget all it knows; write its URL like {EXAMPLES}")
+        return cls(parsed.set(drivername="sqlite+pysqlite", query={}), Path(str(parsed.database)), what, variable)
 
     def __str__(self) -> str:
         plain = self.url.set(drivername=self.url.get_backend_name())

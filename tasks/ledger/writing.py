@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -21,6 +21,7 @@ _LOCK = (
     .order_by(records.c.process_id)
     .with_for_update()
 )
+_BEGAN = bindparam("began", type_=records.c.run_began_at.type)
 _LOOKED = (
     update(records)
     .where(records.c.process_id == bindparam("p"))
@@ -32,6 +33,11 @@ _LOOKED = (
         why=bindparam("w"),
         looked_at=bindparam("looked"),
         next_look_at=bindparam("next"),
+        # Of two runs at the same time the one that began last counts, in whatever order they write.
+        run_began_at=case(
+            (_BEGAN.is_(None) | (records.c.run_began_at > _BEGAN), records.c.run_began_at),
+            else_=_BEGAN,
+        ),
         final=bindparam("f"),
         costs=func.coalesce(bindparam("c", type_=records.c.costs.type), records.c.costs),
     )
@@ -125,6 +131,7 @@ def _looked(draft: Draft) -> dict[str, Any]:
         "w": decision.why,
         "looked": draft.now,
         "next": decision.until if isinstance(decision, Wait) else request.next_look_at,
+        "began": draft.actor.run_began_at,
         "f": _final(draft.loaded, decision),
         "c": draft.costs,
     }

@@ -6,6 +6,11 @@ from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_FORGETS = {
+    "ledger": "a ledger in memory forgets what was paid",
+    "inbox": "an inbox in memory forgets events that REVER will not send again",
+}
+_TWO = {"ledger": "two ledgers that both pay", "inbox": "two inboxes, and one is looked into by nobody"}
 _CREDENTIALS = re.compile(r"(?<=://).*@")
 _QUERY_PASSWORD = re.compile(r"((?:^|[?&])[^=&]*(?:password|secret|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -55,8 +60,29 @@ def account_of(base_url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
 
 
+def inbox_beside(ledger_url: str) -> str:
+    """Where the webhooks' inbox lives unless stated: a file beside the ledger's, or its PostgreSQL database."""
+    if not ledger_url.startswith("sqlite:///"):
+        return ledger_url
+    path, dot, ending = ledger_url.rpartition(".")
+    return f"{path}-inbox.{ending}" if dot and "/" not in ending else f"{ledger_url}-inbox"
+
+
+def checked_inbox_url(value: str, ledger_url: str, *, loopback: bool) -> str:
+    """The inbox's plain URL. Raises ValueError with a sentence that does not repeat a password."""
+    url = checked_database_url(value, what="inbox", loopback=loopback)
+    if url.startswith("sqlite:") and url == ledger_url:
+        raise ValueError("is the ledger's own file: its backups would hold personal data; name a file of its own")
+    return url
+
+
 def checked_ledger_url(value: str, *, loopback: bool) -> str:
     """The ledger's plain URL. Raises ValueError with a sentence that does not repeat a password."""
+    return checked_database_url(value, what="ledger", loopback=loopback)
+
+
+def checked_database_url(value: str, *, what: str, loopback: bool) -> str:
+    """The plain URL of the ledger or the inbox (`what`). Raises ValueError with a sentence without password."""
     url = value.strip()
     if url.startswith("postgresql://"):
         parts = _split(url)
@@ -67,11 +93,11 @@ def checked_ledger_url(value: str, *, loopback: bool) -> str:
         raise ValueError("must be sqlite:////absolute/path.sqlite or postgresql://user:password@host/database")
     path = url.removeprefix("sqlite:///")
     if not path or ":memory:" in path or "mode=memory" in path:
-        raise ValueError("names no file: a ledger in memory forgets what was paid; name a file")
+        raise ValueError(f"names no file: {_FORGETS[what]}; name a file")
     if not loopback and not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()):
         raise ValueError(
-            "is a relative path: started from two folders there would be two ledgers that both pay; "
-            "write an absolute one, with four slashes: sqlite:////var/lib/rever-returns/ledger.sqlite"
+            f"is a relative path: started from two folders there would be {_TWO[what]}; "
+            f"write an absolute one, with four slashes: sqlite:////var/lib/rever-returns/{what}.sqlite"
         )
     return url
 

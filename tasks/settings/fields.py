@@ -10,6 +10,7 @@ from tasks.policy.rules import RefundsBy
 ANY_STORE = "*"
 """The key under which the payer of every store not named stands."""
 
+_MOST_SECRETS = 2
 _PAYERS = "us or rever"
 
 
@@ -54,7 +55,20 @@ def key(value: Any) -> Any:
     return SecretStr(text)
 
 
+def secrets(value: Any) -> Any:
+    """One secret, or two, comma-separated: while the old one is being replaced both verify."""
+    if not isinstance(value, str):
+        return value
+    found = tuple(SecretStr(part.strip()) for part in value.split(","))
+    if not all(secret.get_secret_value() for secret in found):
+        raise ValueError("has an empty secret in it; write one secret, or the new and the old one with a comma between")
+    if len(found) > _MOST_SECRETS:
+        raise ValueError(f"holds {len(found)} secrets; one, or the new and the old one with a comma between")
+    return found
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(secrets)]
 Payers = Annotated[dict[str, RefundsBy], NoDecode, BeforeValidator(payers)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Rate = Annotated[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None, BeforeValidator(rate)]

@@ -8,8 +8,15 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.policy.rules import RefundsBy
-from tasks.settings.addresses import account_of, checked_base_url, checked_ledger_url, is_loopback
-from tasks.settings.fields import ANY_STORE, Key, Names, Payers, Rate, Seconds
+from tasks.settings.addresses import (
+    account_of,
+    checked_base_url,
+    checked_inbox_url,
+    checked_ledger_url,
+    inbox_beside,
+    is_loopback,
+)
+from tasks.settings.fields import ANY_STORE, Key, Names, Payers, Rate, Seconds, Secrets
 
 LOCAL_LEDGER = "sqlite:///rever-returns.sqlite"
 
@@ -24,6 +31,10 @@ def _default_payers(known: dict[str, Any]) -> dict[str, RefundsBy]:
 
 def _default_ledger(known: dict[str, Any]) -> SecretStr:
     return SecretStr(LOCAL_LEDGER if is_loopback(known["base_url"]) else "")
+
+
+def _default_inbox(known: dict[str, Any]) -> SecretStr:
+    return SecretStr(inbox_beside(known["ledger_url"].get_secret_value()))
 
 
 def _default_rate(known: dict[str, Any]) -> float | None:
@@ -62,6 +73,15 @@ class Settings(BaseSettings):
         default_factory=_default_ledger,
         description="The ledger: `sqlite:////absolute/path` or `postgresql://user:password@host/database`.",
         json_schema_extra={"default": f"`{LOCAL_LEDGER}` where REVER is this machine; must be stated elsewhere"},
+    )
+    inbox_url: SecretStr = Field(
+        default_factory=_default_inbox,
+        description="The webhooks' inbox: a SQLite file of its own, or PostgreSQL. Holds personal data for 30 days.",
+        json_schema_extra={"default": "a file beside the ledger's, `...-inbox.sqlite`, or the ledger's own PostgreSQL"},
+    )
+    webhook_secrets: Secrets = Field(
+        (),
+        description="The secret that REVER signs its webhooks with; two, comma-separated, while it is being replaced.",
     )
     account: str = Field(
         default_factory=lambda known: account_of(known["base_url"]),
@@ -105,10 +125,10 @@ class Settings(BaseSettings):
                 "lower the first or raise the second"
             )
         self.check_stores(self.stores or tuple(self.payers))
-        self._check_ledger()
+        self._check_databases()
         return self
 
-    def _check_ledger(self) -> None:
+    def _check_databases(self) -> None:
         if not (url := self.ledger_url.get_secret_value()):
             raise ValueError(
                 "REVER_LEDGER_URL is not set, and REVER is not this machine: state where the ledger lives, "
@@ -118,6 +138,10 @@ class Settings(BaseSettings):
             checked_ledger_url(url, loopback=self.loopback)
         except ValueError as problem:
             raise ValueError(f"REVER_LEDGER_URL {problem}") from None
+        try:
+            checked_inbox_url(self.inbox_url.get_secret_value(), url, loopback=self.loopback)
+        except ValueError as problem:
+            raise ValueError(f"REVER_INBOX_URL {problem}") from None
 
     def check_stores(self, stores: tuple[str, ...]) -> None:
         """Raise ValueError where REVER_REFUNDS_BY names a store not among `stores` (a group's: once known)."""

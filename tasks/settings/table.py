@@ -55,7 +55,7 @@ def _shown(value: object) -> str:
         case dict():
             text = ",".join(str(payer) if store == ANY_STORE else f"{store}={payer}" for store, payer in value.items())
         case tuple():
-            text = ",".join(map(str, value))
+            text = ",".join("***" if isinstance(each, SecretStr) else str(each) for each in value)
         case None:
             text = ""
         case bool():

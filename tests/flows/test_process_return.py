@@ -1,9 +1,12 @@
 """process-return: one return, as far as it can go, however often it is asked for."""
 
+from datetime import datetime
+
 import pytest
 
 from flows.run import UsageError
-from tasks.desk import DeskError
+from tasks.desk import DeskError, utc_now
+from tasks.ledger import runs_began
 from tests.flows.conftest import Bench
 
 
@@ -38,3 +41,28 @@ def test_an_id_that_rever_does_not_know_fails_the_run(bench: Bench) -> None:
 def test_without_an_id_it_is_wrong_usage(bench: Bench) -> None:
     with pytest.raises(UsageError, match="process_id"):
         bench.run("process-return", mode="act")
+
+
+def test_only_a_run_that_takes_a_return_as_far_as_it_can_go_counts_as_acting_on_it(bench: Bench) -> None:
+    waiting = next(item.process_id for item in bench.sandbox.audit().due if item.label and not item.label_blocked)
+    ids = [due(bench), waiting]
+
+    def began() -> dict[str, datetime]:
+        ledger = bench.ledger()
+        try:
+            return ledger.read(runs_began, ids)
+        finally:
+            ledger.close()
+
+    bench.run("process-pending-returns")
+    bench.run("generate-labels", mode="act")
+    bench.run("reconcile", mode="act")
+    assert began() == {}
+    before = utc_now()
+    for process_id in ids:
+        bench.run("process-return", process_id=process_id, mode="act")
+    first = began()
+    assert set(first) == set(ids)
+    assert before <= first[ids[0]] < first[ids[1]] <= utc_now()
+    bench.run("process-return", process_id=ids[0], mode="act")  # it is at its end by now, and looked at all the same
+    assert began()[ids[0]] > first[ids[0]]

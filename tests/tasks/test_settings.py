@@ -101,6 +101,11 @@ def test_who_pays_is_said_per_store(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"REVER_LEDGER_URL": "mysql://desk:s3cret@db/x"}, "REVER_LEDGER_URL must be"),
         ({"REVER_LEDGER_URL": "sqlite:///:memory:"}, "forgets what was paid"),
         ({"REVER_LEDGER_URL": "postgresql://desk:s3cret@db"}, "names no database"),
+        ({"REVER_INBOX_URL": "mysql://desk:s3cret@db/x"}, "REVER_INBOX_URL must be"),
+        ({"REVER_INBOX_URL": "sqlite:///:memory:"}, "REVER will not send again"),
+        ({"REVER_INBOX_URL": "sqlite:///rever-returns.sqlite"}, "is the ledger's own file"),
+        ({"REVER_WEBHOOK_SECRETS": "s3cret,"}, "REVER_WEBHOOK_SECRETS has an empty secret"),
+        ({"REVER_WEBHOOK_SECRETS": "s3cret,s3cret2,s3cret3"}, "REVER_WEBHOOK_SECRETS holds 3 secrets"),
         (
             {"REVER_REFUND_BY": "us"},
             "REVER_REFUND_BY (in the environment) is no setting of rever-returns; did you mean",
@@ -115,6 +120,29 @@ def test_a_relative_ledger_is_refused_where_money_is_real(monkeypatch: pytest.Mo
     assert "two ledgers" in problems(monkeypatch, LIVE | {"REVER_LEDGER_URL": "sqlite:///ledger.sqlite"})
     absolute = load(monkeypatch, {"REVER_LEDGER_URL": "sqlite:////var/lib/ledger.sqlite"})
     assert absolute.ledger_url.get_secret_value() == "sqlite:////var/lib/ledger.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("ledger", "inbox"),
+    [
+        ("sqlite:////var/lib/desk/ledger.sqlite", "sqlite:////var/lib/desk/ledger-inbox.sqlite"),
+        ("sqlite:////var/lib/de.sk/ledger", "sqlite:////var/lib/de.sk/ledger-inbox"),
+        ("postgresql://desk:s3cret@db/returns", "postgresql://desk:s3cret@db/returns"),
+    ],
+)
+def test_the_inbox_lives_beside_the_ledger(monkeypatch: pytest.MonkeyPatch, ledger: str, inbox: str) -> None:
+    assert load(monkeypatch, LIVE | {"REVER_LEDGER_URL": ledger}).inbox_url.get_secret_value() == inbox
+
+
+def test_a_relative_inbox_is_refused_where_money_is_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "two inboxes" in problems(monkeypatch, LIVE | {"REVER_INBOX_URL": "sqlite:///inbox.sqlite"})
+
+
+def test_two_secrets_verify_while_one_is_being_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, LOCAL | {"REVER_WEBHOOK_SECRETS": " new-s3cret , old-s3cret "})
+    assert [secret.get_secret_value() for secret in settings.webhook_secrets] == ["new-s3cret", "old-s3cret"]
+    assert masked_settings(settings)["REVER_WEBHOOK_SECRETS"] == "***,***"
+    assert "s3cret" not in repr(settings)
 
 
 def test_a_timeout_of_half_the_settling_time_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,8 +149,8 @@ class LedgerDesk:
     ledger: Ledger
     clock: Clock = field(default_factory=Clock)
 
-    def decide(self, *requests: DecideRequest) -> list[Decided]:
-        return self.ledger.write(decide, requests, actor=FLOW, now=self.clock(), lease=LEASE)
+    def decide(self, *requests: DecideRequest, actor: Actor = FLOW) -> list[Decided]:
+        return self.ledger.write(decide, requests, actor=actor, now=self.clock(), lease=LEASE)
 
     def one(self, process_id: str = "p1", rule: Rule | None = None, **more: Any) -> Decided:
         return self.decide(request(process_id, rule, **more))[0]

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,20 @@ from alembic.config import Config
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, select
 
 import tasks.ledger
-from tasks.ledger import Answer, Ledger, LedgerError, check
+from tasks.ledger import Answer, Ledger, LedgerError, check, runs_began
 from tasks.ledger.engines import writing_engine
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, chains, metadata
 from tasks.ledger.where import Where
+from tasks.policy.decision import Nothing
 from tests.postgres import ACCOUNT
-from tests.tasks.ledger.desk import NOON, Clock, LedgerDesk
+from tests.tasks.ledger.desk import FLOW, NOON, Clock, LedgerDesk, always, request
 
 FIRST = Path(__file__).with_name("first_version.sql")
 """Written by the first version itself: eight returns, each in another state."""
 TABLES = ("records", "lines", "intents", "units", "holds", "waivers", "audit", "store_days", "shopper_refunds")
 ALL = ("ledger", *TABLES)
+LATER = {"hash", "run_began_at"}
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """All rows, without the columns that came later."""
     with closing(sqlite3.connect(path)) as conn:
         names = {table: [row[1] for row in conn.execute(f"PRAGMA table_info({table})")] for table in TABLES}
-        old = {table: ", ".join(f'"{name}"' for name in names[table] if name != "hash") for table in TABLES}
+        old = {table: ", ".join(f'"{name}"' for name in names[table] if name not in LATER) for table in TABLES}
         return {table: conn.execute(f"SELECT {old[table]} FROM {table} ORDER BY 1, 2").fetchall() for table in TABLES}
 
 
@@ -49,6 +52,9 @@ def test_nothing_is_lost_and_the_audit_is_chained(first: Path) -> None:
     ends = desk.ledger.read(lambda conn: conn.execute(select(chains)).all())
     assert sum(end.steps for end in ends) == found.steps
     assert rows(first) == before
+    assert desk.ledger.read(runs_began, ["paid", "unknown"]) == {}  # it is not known of the runs before
+    desk.decide(request("paid", always(Nothing("all_settled", "done"))), actor=replace(FLOW, run_began_at=NOON))
+    assert desk.ledger.read(runs_began, ["paid", "unknown"]) == {"paid": NOON}
     desk.answer(Answer.DROP, next(hold for hold in desk.holds() if hold.process_id == "unknown"))
     assert desk.state("unknown") == "dropped"
     assert desk.ledger.read(check, now=NOON).findings == ()

@@ -1,5 +1,6 @@
 """What people and reports read."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tasks.ledger import (
@@ -9,13 +10,14 @@ from tasks.ledger import (
     history,
     open_holds,
     open_intents,
+    runs_began,
     stop_switch,
     switch,
     touch,
     unfinished,
 )
 from tasks.policy.decision import Nothing
-from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always, pay, refund
+from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always, pay, refund, request
 
 
 def test_nothing_is_known_of_a_return_never_seen(desk: LedgerDesk) -> None:
@@ -109,3 +111,16 @@ def test_amounts_keep_their_digits(desk: LedgerDesk) -> None:
     for number, amount in enumerate(("10.00", "0.10", "1000000000000.01", "7")):
         desk.claim(f"p{number}", pay(refund(amount)))
         assert str(desk.intent(f"p{number}").amount) == amount
+
+
+def test_of_the_runs_that_took_a_return_on_the_one_that_began_last_counts(desk: LedgerDesk) -> None:
+    def look(minute: int | None) -> None:
+        began = None if minute is None else NOON + timedelta(minutes=minute)
+        final = always(Nothing("all_settled", "done", final=True))
+        desk.decide(request("p1", final), request("p2", final), actor=replace(FLOW, run_began_at=began))
+
+    look(None)
+    assert desk.ledger.read(runs_began, ["p1", "p2"]) == {}
+    for minute, counts in ((1, 1), (3, 3), (2, 3), (None, 3)):
+        look(minute)
+        assert desk.ledger.read(runs_began, ["p1", "p9"]) == {"p1": NOON + timedelta(minutes=counts)}

@@ -1,0 +1,82 @@
+"""A database of this desk: runs operations on it, each in one transaction; writes share a commit."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from tasks.ledger.commit import GroupCommit
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.failures import told
+from tasks.ledger.readers import Reader
+from tasks.ledger.where import Where
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+READERS = 4
+"""Threads that read for coroutines."""
+
+
+class Database:
+    """One open database. Operations are plain functions `op(connection, ...) -> result`, run here in a transaction.
+
+    All writes of a process go through one thread, which lets those that wait share a commit. An operation may be run
+    again after a conflict, so it must keep its effects to the connection.
+    """
+
+    def __init__(self, where: Where, writer: GroupCommit | None, reader: Reader) -> None:
+        self._where = where
+        self._writer = writer
+        self._reader = reader
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix=f"{where.what}-reader")
+
+    def write(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one operation in one write transaction and commit it. Raises `LedgerError`."""
+        return self._submit(op, *args, **kwargs).result()
+
+    async def awrite(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `write`, from a coroutine; operations that wait at the same time share one commit.
+
+        The answer comes after the commit. A caller that is cancelled does not stop the operation.
+        """
+        answer = self._submit(op, *args, **kwargs)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(answer))
+        except asyncio.CancelledError:
+            answer.add_done_callback(_nobody_waits)
+            raise
+
+    def read(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one reading operation. Raises `LedgerError`."""
+        with told(self._where):
+            return self._reader.run(lambda conn: op(conn, *args, **kwargs))
+
+    async def aread(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `read`, from a coroutine."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self.read(op, *args, **kwargs))
+
+    def close(self) -> None:
+        """Finish what was given to it, and let go of the database."""
+        if self._writer is not None:
+            self._writer.close()
+        self._threads.shutdown()
+        self._reader.close()
+
+    def _submit(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        if self._writer is None:
+            raise LedgerError(f"the {self._where.what} {self._where} was opened for reading only")
+        return self._writer.submit(lambda conn: op(conn, *args, **kwargs))
+
+
+def _nobody_waits(answer: "Future[Any]") -> None:
+    """The caller was cancelled: a failure would be seen by nobody else."""
+    error = answer.exception()
+    if error is not None:
+        logger.error("a step was handed over by somebody who was cancelled, and failed: %s", error)
