@@ -20,6 +20,8 @@ from rever_api.retrying import strategy
 from rever_api.shared_limits import shared_limits
 from rever_api.transport import AsyncTransport, Transport
 
+Watch = Callable[[Answer], None]
+
 
 def utc_now() -> datetime:
     """The wall clock, aware, UTC."""
@@ -29,10 +31,13 @@ def utc_now() -> datetime:
 class _Session:
     """What both sessions share. Its repr shows where it goes, never the key."""
 
-    def __init__(self, config: ClientConfig, limits: Limits | None, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, config: ClientConfig, limits: Limits | None, monotonic: Callable[[], float], watch: Watch | None
+    ) -> None:
         self.config = config
         self._limits = limits or shared_limits(config)
         self._monotonic = monotonic
+        self._watch = watch
         self._routes = Routes(config.base_url, config.endpoints)
 
     def __repr__(self) -> str:
@@ -40,6 +45,8 @@ class _Session:
 
     def _parsed(self, call: Call[Result], answer: Answer) -> Result:
         """Read an answer. An error leaves behind the frames and the causes that hold parts of the body."""
+        if self._watch is not None:
+            self._watch(answer)
         try:
             return call.parse(answer)
         except ReverError as error:
@@ -54,7 +61,7 @@ class AsyncSession(_Session):
     """Makes calls with `await`. Belongs to one event loop; its limits are shared with every other session of the key.
 
     `clock` is what `Retry-After` dates are measured from, `monotonic` what a read's patience is; `sleep` waits for both
-    the limits and the next attempt.
+    the limits and the next attempt. `watch` is shown every answer as it came, also those that end as an error.
     """
 
     def __init__(
@@ -65,8 +72,9 @@ class AsyncSession(_Session):
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        watch: Watch | None = None,
     ) -> None:
-        super().__init__(config, limits, monotonic)
+        super().__init__(config, limits, monotonic, watch)
         self._sleep = sleep
         self._transport = AsyncTransport(config, clock)
 
@@ -119,8 +127,9 @@ class Session(_Session):
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        watch: Watch | None = None,
     ) -> None:
-        super().__init__(config, limits, monotonic)
+        super().__init__(config, limits, monotonic, watch)
         self._sleep = sleep
         self._transport = Transport(config, clock)
 

@@ -8,12 +8,13 @@ by a person.
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deployments.cli.care import care
-from deployments.cli.errors import said_plainly
+from deployments.cli.errors import FAILED, said_plainly
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -130,6 +131,27 @@ def sandbox(
         from deployments.cli.sandbox import serve_sandbox
 
         serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops)
+
+
+@app.command()
+def doctor(
+    *,
+    openapi: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="REVER's official OpenAPI document, to compare the endpoint table with."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at everything the desk needs and say what is broken and what to do. Writes nothing. Exit 1: broken."""
+    with said_plainly(debug=debug):
+        from deployments.cli.redacting import redacted
+        from deployments.doctor.command import doctor_says
+
+        text, sound = doctor_says(openapi, as_json=as_json)
+        print(redacted(text))
+        if not sound:
+            raise typer.Exit(FAILED)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 
 FAILED, USAGE, STOPPED = 1, 2, 130
 
-_BEFORE_THE_START = frozenset({"UsageError", "SettingsError", "PolicyFileError", "EndpointsError"})
+_BEFORE_THE_START = frozenset({"UsageError", "SettingsError", "PolicyFileError", "EndpointsError", "DocumentError"})
 _AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError"})
 
 

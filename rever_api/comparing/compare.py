@@ -7,7 +7,7 @@ from enum import StrEnum
 from rever_api.attempts import KEY_HEADER
 from rever_api.comparing.correcting import refusal, table, toml
 from rever_api.comparing.document import Document
-from rever_api.comparing.fields import Walk
+from rever_api.comparing.fields import Found, Walk
 from rever_api.comparing.fitting import differences, fit
 from rever_api.comparing.matching import Matched, match
 from rever_api.comparing.operations import Operation, key_headers, operations
@@ -25,10 +25,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Compared:
-    """One operation of ours. `differences` a table can correct, `beyond` it cannot; `guessed`: matched by its path.
+    """One operation of ours in their document.
 
-    `unusable` is true where a call cannot be right, however the table is corrected; `perhaps` are those of theirs that
-    may be a missing one.
+    Attributes:
+        guessed: matched by its path alone.
+        differences: what the endpoint table can correct.
+        beyond: what it cannot; the call cannot be right.
+        ignored: our parameters of the query that theirs does not have.
+        perhaps: those of theirs that may be this one, where it is missing.
     """
 
     operation: str
@@ -38,16 +42,20 @@ class Compared:
     guessed: bool = False
     differences: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
-    unusable: bool = False
+    ignored: tuple[str, ...] = ()
     perhaps: tuple[Operation, ...] = ()
 
 
 @dataclass(frozen=True)
 class FieldDifference:
-    """A field that we read or send and that their schema has otherwise, with the operations that use it."""
+    """A field that we read or send and that their schema has otherwise, with the operations that use it.
+
+    `grave`: amounts would be wrong, or the call refused.
+    """
 
     field: str
     why: str
+    grave: bool
     operations: tuple[str, ...]
 
 
@@ -107,12 +115,12 @@ def _compared(known: Endpoint, in_force: Endpoint, matched: Matched) -> tuple[Co
     row = Compared(
         known.operation,
         known.confidence,
-        Verdict.DIFFERS if found or beyond else Verdict.SAME,
+        Verdict.DIFFERS if found or beyond or right.ignored else Verdict.SAME,
         matched.theirs,
         guessed=not matched.by_name,
         differences=found,
         beyond=beyond,
-        unusable=right.unusable or bool(refused),
+        ignored=right.ignored,
     )
     return row, {} if refused else correction
 
@@ -120,14 +128,16 @@ def _compared(known: Endpoint, in_force: Endpoint, matched: Matched) -> tuple[Co
 def _fields(official: Document, matches: Mapping[str, Matched]) -> tuple[FieldDifference, ...]:
     ours = Document(contract())
     mine = {each.id: each for each in operations(ours)}
-    used: dict[tuple[str, str], list[str]] = {}
+    used: dict[Found, list[str]] = {}
     for name, matched in matches.items():
         if matched.theirs is not None:
             for found in _both(ours, official, mine[name], matched.theirs):
                 used.setdefault(found, []).append(name)
-    return tuple(FieldDifference(*found, tuple(dict.fromkeys(names))) for found, names in sorted(used.items()))
+    return tuple(
+        FieldDifference(each.where, each.why, each.grave, tuple(dict.fromkeys(used[each]))) for each in sorted(used)
+    )
 
 
-def _both(ours: Document, official: Document, mine: Operation, theirs: Operation) -> Iterator[tuple[str, str]]:
+def _both(ours: Document, official: Document, mine: Operation, theirs: Operation) -> Iterator[Found]:
     yield from Walk(ours, official, sent=True).compare(mine.sent, theirs.sent, f"{mine.id} request")
     yield from Walk(ours, official, sent=False).compare(mine.read, theirs.read, f"{mine.id} answer")

@@ -19,6 +19,15 @@ _LIKE = ({"string", "number"}, {"string", "integer"}, {"number", "integer"})
 """Kinds that are read alike: money is a string or a number, and a gateway writes long integers as strings."""
 
 
+@dataclass(frozen=True, order=True)
+class Found:
+    """One difference: which field, what is different, and whether amounts would be wrong or the call refused."""
+
+    where: str
+    why: str
+    grave: bool = False
+
+
 @dataclass(frozen=True)
 class Walk:
     """One pair of schemas being compared, from the top down. `sent` is true for a request's."""
@@ -28,8 +37,8 @@ class Walk:
     sent: bool
     _seen: set[tuple[str, int]] = field(default_factory=set)
 
-    def compare(self, mine: Any, other: Any, where: str) -> Iterator[tuple[str, str]]:
-        """Yield (where, what differs). A component is compared once with each of its counterparts."""
+    def compare(self, mine: Any, other: Any, where: str) -> Iterator[Found]:
+        """Yield what differs. A component is compared once with each of its counterparts."""
         name, mine = self.ours.resolve(mine)
         _, other = self.theirs.resolve(other)
         where = name if name and ("properties" in mine or "allOf" in mine) else where
@@ -42,24 +51,23 @@ class Walk:
         if (items := node(mine.get("items"))) and (others := node(other.get("items"))):
             yield from self.compare(items, others, f"{where}[]")
 
-    def _kinds(self, mine: Node, other: Node, where: str) -> Iterator[tuple[str, str]]:
+    def _kinds(self, mine: Node, other: Node, where: str) -> Iterator[Found]:
         ours, theirs = _kind(mine), _kind(other)
-        if not ours or not theirs or ours & theirs:
-            return
-        if "integer" in theirs and self.ours.resolve({"$ref": "#/components/schemas/Money"})[1] is mine:
-            yield where, "is an integer there: perhaps cents, and read here as whole units"
-        elif not any((ours | theirs) <= like for like in _LIKE):
-            yield where, f"is {' or '.join(sorted(theirs))} there, {' or '.join(sorted(ours))} here"
+        whole = "integer" in theirs or "int" in str(other.get("format"))
+        if whole and mine is self.ours.resolve({"$ref": "#/components/schemas/Money"})[1]:
+            yield Found(where, "is an integer there: perhaps cents, and here it is whole units", grave=True)
+        elif ours and theirs and not ours & theirs and not any((ours | theirs) <= like for like in _LIKE):
+            yield Found(where, f"is {' or '.join(sorted(theirs))} there, {' or '.join(sorted(ours))} here")
 
-    def _values(self, mine: Node, other: Node, where: str) -> Iterator[tuple[str, str]]:
+    def _values(self, mine: Node, other: Node, where: str) -> Iterator[Found]:
         known, listed = known_values(mine), [str(value) for value in nodes(other.get("enum"))]
         if known and listed:
             if new := unknown_values(listed, known):
-                yield where, f"has values there that are not known here: {', '.join(new)}"
+                yield Found(where, f"has values there that are not known here: {', '.join(new)}")
             if gone := unknown_values(known, listed):
-                yield where, f"has no {', '.join(gone)} there"
+                yield Found(where, f"has no {', '.join(gone)} there")
 
-    def _properties(self, mine: Node, other: Node, where: str) -> Iterator[tuple[str, str]]:
+    def _properties(self, mine: Node, other: Node, where: str) -> Iterator[Found]:
         fields, others = properties(self.ours, mine), properties(self.theirs, other)
         if not fields or not others:
             return
@@ -68,7 +76,7 @@ class Walk:
             if found:
                 yield from self.compare(below, others[found], f"{where}.{name}")
             else:
-                yield f"{where}.{name}", self._absent(name, others)
+                yield Found(f"{where}.{name}", self._absent(name, others))
         if self.sent:
             yield from self._asked_for(other, fields, where)
 
@@ -77,10 +85,10 @@ class Walk:
         near = next((each for each in others if _plain(each) == _plain(name)), "")
         return f"is {verb} here and not there" + (f"; there it is called {near}" if near else "")
 
-    def _asked_for(self, other: Node, fields: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:
+    def _asked_for(self, other: Node, fields: Mapping[str, Any], where: str) -> Iterator[Found]:
         for name in nodes(other.get("required")):
             if str(name) not in fields:
-                yield f"{where}.{name}", "is required there and never sent"
+                yield Found(f"{where}.{name}", "is required there and never sent", grave=True)
 
 
 def properties(document: Document, schema: Node, depth: int = 8) -> dict[str, Any]:

@@ -15,14 +15,15 @@ from rever_api.endpoints import Endpoint
 
 @dataclass(frozen=True)
 class Fit:
-    """`endpoint` is ours, corrected as far as the endpoint table can; `beyond` says what no table can correct.
+    """`endpoint` is ours, corrected as far as the endpoint table can.
 
-    `unusable` is true where the operation cannot be called at all until the code changes.
+    `beyond` says what no table can correct, so that the call cannot be right; `ignored` are our parameters that theirs
+    does not have.
     """
 
     endpoint: Endpoint
     beyond: tuple[str, ...] = ()
-    unusable: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 def fit(ours: Endpoint, theirs: Operation) -> Fit:
@@ -36,12 +37,12 @@ def fit(ours: Endpoint, theirs: Operation) -> Fit:
     beyond = [
         *(f"its path holds {{{name}}}, for which this operation has no value" for name in unknown),
         *(f"it asks for the parameter {name}, which is not sent" for name in needs),
-        *(f"it has no parameter {name}" for name in gone),
+        *(f"it does not say which {name} is meant" for name in gone if name in ours.in_path),
     ]
     parameters = MappingProxyType({**ours.parameters, **query})
     endpoint = replace(ours, method=theirs.method, parameters=parameters)
-    unusable = bool(unknown or needs or (set(gone) & set(ours.in_path)))
-    return Fit(endpoint if unknown else replace(endpoint, path=path), tuple(beyond), unusable)
+    ignored = tuple(name for name in gone if name not in ours.in_path)
+    return Fit(endpoint if unknown else replace(endpoint, path=path), tuple(beyond), ignored)
 
 
 def differences(ours: Endpoint, right: Endpoint) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ and never silently lost. `Ledger` opens it and runs the operations, plain functi
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import Checked, Finding, check
+from tasks.ledger.condition import Condition, condition
 from tasks.ledger.deciding import decide
 from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
@@ -14,6 +15,7 @@ from tasks.ledger.forgetting import forget_email, forget_return
 from tasks.ledger.holds import find_hold, open_holds
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
+from tasks.ledger.pausing import paused
 from tasks.ledger.reading import done_between, final_returns, history, runs_began, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
@@ -51,6 +53,7 @@ __all__ = [
     "AuditRow",
     "Checked",
     "Claim",
+    "Condition",
     "DecideRequest",
     "Decided",
     "Expired",
@@ -76,6 +79,7 @@ __all__ = [
     "back_up",
     "catch_up",
     "check",
+    "condition",
     "decide",
     "done_between",
     "expire",
@@ -91,6 +95,7 @@ __all__ = [
     "mark_sent_many",
     "open_holds",
     "open_intents",
+    "paused",
     "put_back",
     "record_done",
     "record_refused",

@@ -31,6 +31,12 @@ _RESET = (
 _END_TRIAL = update(pauses).where(pauses.c.trial_intent.in_(bindparam("ids", expanding=True))).values(trial_intent="")
 
 
+def paused(conn: Connection) -> dict[str, datetime]:
+    """The stores that are paused, or wait for the outcome of one trial: store -> until when at least."""
+    query = select(pauses.c.store, pauses.c.paused_until).where(pauses.c.paused_until.is_not(None))
+    return {row.store: row.paused_until for row in conn.execute(query.order_by(pauses.c.store))}
+
+
 def answered(conn: Connection, store: str) -> None:
     """The store answered: nothing is in a row any more, and a pause is over."""
     conn.execute(_RESET, {"s": store})

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from rever_api import AsyncReverClient, ClientConfig, Limits, ReverClient
+from rever_api.answers import Answer
 from tests.rever_api.fake_time import FakeTime
 from tests.rever_api.told_server import ToldServer, told_server
 
@@ -23,6 +24,7 @@ class Caller:
     base_url: str
     time: FakeTime = field(default_factory=FakeTime)
     settings: dict[str, Any] = field(default_factory=dict)
+    watched: list[Answer] = field(default_factory=list)
 
     def __call__(self, method: str, *args: Any, **settings: Any) -> Any:
         return self.session(lambda client: getattr(client, method)(*args), **settings)
@@ -37,6 +39,7 @@ class Caller:
         config = self.config(**settings)
         limits = Limits(config.rate, config.max_in_flight, self.time.monotonic)
         clocks: dict[str, Any] = {"limits": limits, "clock": self.time.now, "monotonic": self.time.monotonic}
+        clocks["watch"] = self.watched.append
         if self.kind == "sync":
             with ReverClient(config, sleep=self.time.sleep, **clocks) as client:
                 return use(client)

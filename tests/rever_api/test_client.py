@@ -47,6 +47,13 @@ def test_a_good_answer_is_read(
     assert [heard.headers["x-rever-api-key"] for heard in told.heard] == [KEY]
 
 
+def test_whoever_watches_sees_every_answer_also_a_refusal(call: Caller, told: ToldServer) -> None:
+    told.tell(answers(429, BUSY), answers(200, page()))
+    call("search_return_processes", SearchQuery())
+    assert [answer.status for answer in call.watched] == [429, 200]
+    assert call.watched[0].operation == "searchReturnProcesses"
+
+
 def test_one_page_keeps_what_can_be_read(call: Caller, told: ToldServer) -> None:
     told.tell(answers(200, {"processes": [process("a"), {"rever_process_id": "b"}, process("c")], "rowcount": "3"}))
     found = call("search_return_processes", SearchQuery(ecommerce_id="acme"))

@@ -69,13 +69,9 @@ def test_a_parameter_moves_between_path_and_query(found: Comparison) -> None:
 def test_what_no_table_can_correct_is_told_apart(found: Comparison) -> None:
     search = of(found, "searchReturnProcesses")
     assert search.differences == ("order_id: called order_id here, filter.order_id there",)
-    assert search.beyond == (
-        "it asks for the parameter tenant, which is not sent",
-        "it has no parameter updated_since",
-    )
-    assert search.unusable
+    assert search.beyond == ("it asks for the parameter tenant, which is not sent",)
+    assert search.ignored == ("updated_since",)
     label = of(found, "getPresignedLabelUrl")
-    assert label.unusable
     assert label.beyond == ("its path holds {label_id}, for which this operation has no value",)
 
 
@@ -91,18 +87,20 @@ def test_fields_and_values_differ(found: Comparison) -> None:
     said = {(each.field, each.why) for each in found.fields}
     assert ("ReturnProcess.return_costs", "is read here and not there") in said
     assert ("ReturnProcess.order_name", "is read here and not there; there it is called orderName") in said
-    assert ("Refund.amount", "is an integer there: perhaps cents, and read here as whole units") in said
+    assert ("Refund.amount", "is an integer there: perhaps cents, and here it is whole units") in said
     assert ("RefundInput.type", "has values there that are not known here: BIZUM") in said
     assert ("RefundInput.type", "has no GIFT_CARD, PROMO_CODE, EXCHANGE there") in said
     assert ("RefundInput.reason", "is required there and never sent") in said
     assert not [field for field, _ in said if field.endswith("rever_process_status")], "CANCELLED means CANCELED"
+    assert {each.field for each in found.fields if each.grave} >= {"Refund.amount", "RefundInput.reason"}
+    assert not [each for each in found.fields if each.grave and each.field.endswith(("type", "_costs"))]
     costs = next(each for each in found.fields if each.field == "ReturnProcess.return_costs")
     assert {"getReturnProcess", "searchReturnProcesses", "addReview"} <= set(costs.operations)
 
 
 def test_the_correction_turns_every_difference_it_can_into_the_same(found: Comparison, tmp_path: Path) -> None:
     again = compare(document(official()), loaded(found, tmp_path), BASE_URL)
-    assert [each.differences for each in again.operations if each.differences and not each.unusable] == []
+    assert [each.differences for each in again.operations if each.differences and not each.beyond] == []
     assert again.toml == found.toml, "it corrects the contract, whatever is in force"
     assert of(again, "issueRefund").verdict is Verdict.SAME
 
@@ -151,6 +149,22 @@ def test_a_read_is_never_taken_for_an_effect(method: str, operation: str) -> Non
 def test_a_path_is_told_as_seen_from_where_rever_is_called(servers: Any, base_url: str, path: str) -> None:
     tree = {"openapi": "3.1.0", "servers": servers, "paths": {"/v1/x": {"get": {"operationId": "x"}}}}
     assert compare(document(tree), base_url=base_url).new[0].path == path
+
+
+@pytest.mark.parametrize(
+    ("money", "grave"),
+    [
+        ({"type": "integer"}, True),
+        ({"type": "string", "format": "int64"}, True),
+        ({"type": "number"}, False),
+        ({"type": ["string", "null"]}, False),
+    ],
+)
+def test_amounts_that_may_be_cents_are_grave(money: Any, grave: bool) -> None:
+    tree = same()
+    tree["components"]["schemas"]["Money"] = money
+    found = compare(document(tree), base_url=BASE_URL)
+    assert [each.grave for each in found.fields if each.field == "Refund.amount"] == [True] * grave
 
 
 SWAGGER = """
@@ -207,7 +221,7 @@ def test_whatever_the_document_says_the_correction_loads_and_corrects(
     found = compare(tree)
     table = Endpoints.load().corrected(tomllib.loads(found.toml), "its own")
     row = of(compare(tree, table), operation)
-    assert row.unusable or row.differences == ()
+    assert row.beyond or row.differences == ()
 
 
 def test_the_contract_is_left_as_it_was(found: Comparison) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api.comparing import Document, DocumentError, compare, parsed, read_document
@@ -85,6 +85,7 @@ TREES = st.recursive(LEAVES, lambda below: st.lists(below, max_size=4) | st.dict
 PATHS = st.sampled_from(["/v1/processes", "/v1/processes/{process_id}/refunds", "{", "/{}/{x}", ""])
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(PATHS, TREES, min_size=1), TREES, TREES)
 def test_a_strange_document_is_survived(paths: dict[str, Any], schema: Any, servers: Any) -> None:
     tree = {"openapi": "3.0.0", "paths": paths, "components": {"schemas": {"X": schema}}, "servers": servers}

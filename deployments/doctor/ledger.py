@@ -1,0 +1,142 @@
+"""The ledger: that it opens, is ours, keeps what it commits, and what in it stops or waits. Only read."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from deployments.cli.switch import stopped_text
+from deployments.doctor.clocks import Sample, judged
+from deployments.doctor.examination import Examination, NotChecked, in_thread
+from deployments.doctor.line import Line, attention, broken, ok
+from tasks.ledger import Condition, Ledger, LedgerError, check, condition, open_holds, paused, restored, switch
+
+T = TypeVar("T")
+
+FINDINGS_SHOWN = 3
+TOO_LONG = timedelta(days=2)
+"""A hold that nobody has answered for so long is worth a word."""
+
+_ELSEWHERE = "keep it on a local disk, or on a PostgreSQL with fsync and synchronous_commit on; see docs/ledger.md"
+
+
+async def ledger(examination: Examination) -> list[Line]:
+    """The ledger opens, belongs to this account, is of this version, and keeps what it commits; its server's clock."""
+    settings = examination.settings
+    asked_at = examination.clock()
+    try:
+        found = await in_thread(lambda: condition(settings.ledger_url.get_secret_value()))
+    except LedgerError as error:
+        return [
+            broken("ledger", str(error), "nothing can be done without it; see REVER_LEDGER_URL in docs/settings.md")
+        ]
+    lines = [judge(found, settings.account)]
+    examination.ledger_readable = found.revision in {"", found.newest} and found.account in {"", settings.account}
+    if found.now is not None:
+        seen = [Sample(found.now.astimezone(UTC), asked_at, examination.clock())]
+        lines.append(judged("clock of the ledger", "the database's", seen))
+    return lines
+
+
+def judge(found: Condition, account: str) -> Line:
+    """One line about the ledger itself. Pure."""
+    if found.account and found.account != account:
+        words = f"{found.where} belongs to the REVER account {found.account!r}, and this desk's is {account!r}"
+        return broken("ledger", words, "point REVER_LEDGER_URL to this account's own ledger, or correct REVER_ACCOUNT")
+    if not found.writable:
+        return broken(
+            "ledger", f"{found.where} cannot be written to", "check its folder, its owner and its permissions"
+        )
+    if found.revision != found.newest:
+        return _of_another_version(found)
+    if not found.durable:
+        return broken("ledger", f"{found.where} may lose what it has committed when the power fails", _ELSEWHERE)
+    return ok("ledger", f"{found.where}, bound to {found.account}, revision {found.revision}, durable")
+
+
+def _of_another_version(found: Condition) -> Line:
+    if not found.revision:
+        return ok("ledger", f"{found.where} is not made yet: the first run with mode=act makes it")
+    if found.revision > found.newest:
+        words = f"{found.where} was made by a newer version of rever-returns ({found.revision})"
+        return broken("ledger", words, "upgrade rever-returns here")
+    words = f"{found.where} is of an older version ({found.revision})"
+    return attention("ledger", words, f"back it up; the next run with mode=act brings it up to {found.newest}")
+
+
+async def consistency(examination: Examination) -> Line:
+    """What `rever-returns ledger check` finds, in short."""
+    now = examination.clock()
+    found = await _read(examination, lambda conn: check(conn, now=now))
+    seen = f"{found.returns} returns, {found.intents} effects, {found.steps} steps of the audit"
+    if not found.findings:
+        return ok("ledger check", f"sound: {seen}")
+    many = len(found.findings)
+    first = "; ".join(map(str, found.findings[:FINDINGS_SHOWN]))
+    words = f"{many} finding{'s' if many > 1 else ''} in {seen}: {first}"
+    return broken(
+        "ledger check", words, "read them all: rever-returns ledger check; docs/ledger.md says what each means"
+    )
+
+
+async def stop_switch(examination: Examination) -> Line:
+    """Whether effects may go."""
+    now = await _read(examination, switch)
+    if now.stopped:
+        return attention("stop switch", stopped_text(now).partition(" (`")[0], "rever-returns start --by NAME")
+    return ok("stop switch", "effects may go")
+
+
+async def restore(examination: Examination) -> Line:
+    """Whether a restore from a backup waits to be caught up with."""
+    _, stores = examination.settings, examination.stores
+    if not stores:
+        raise NotChecked("the stores are not known")
+    mark = await _read(examination, lambda conn: restored(conn, stores))
+    if mark is None:
+        return ok("restore", "no store waits for one to be caught up with")
+    words = f"restored at {_time(mark.at)}, knows nothing since {_time(mark.since)}; nothing goes to "
+    to_do = "rever-returns run reconcile mode=act; docs/ledger.md"
+    return attention("restore", words + ", ".join(mark.stores), to_do)
+
+
+async def pauses(examination: Examination) -> Line:
+    """The stores at which no effect starts because the outcomes of several in a row are unknown."""
+    found = await _read(examination, paused)
+    if not found:
+        return ok("paused stores", "none")
+    words = ", ".join(f"{store} until {_time(until)}" for store, until in found.items())
+    return attention("paused stores", words, "it ends by itself when REVER answers again; see `rever-returns holds`")
+
+
+async def holds(examination: Examination) -> Line:
+    """How many returns wait for a person."""
+    rows = await _read(examination, open_holds)
+    if not rows:
+        return ok("open holds", "none")
+    oldest = min(row.since for row in rows)
+    words = f"{len(rows)}, the oldest since {_time(oldest)}"
+    if examination.clock() - oldest > TOO_LONG:
+        return attention("open holds", words, "answer them: rever-returns holds; docs/holds.md")
+    return ok("open holds", words)
+
+
+async def _read(examination: Examination, op: Callable[[Connection], T]) -> T:
+    settings = examination.settings
+    if not examination.ledger_readable:
+        raise NotChecked("there is no ledger that can be read")
+
+    def run() -> T:
+        url = settings.ledger_url.get_secret_value()
+        opened = Ledger.open(url, account=settings.account, clock=examination.clock, read_only=True)
+        try:
+            return opened.read(op)
+        finally:
+            opened.close()
+
+    return await in_thread(run)
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}"

@@ -1,0 +1,137 @@
+"""REVER: reachable, the key accepted, the stores known, and how fast it answers. Reads only, a handful of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deployments.doctor.clocks import judged, sample
+from deployments.doctor.examination import Examination, NotChecked
+from deployments.doctor.line import Line, attention, broken, ok
+from rever_api import AsyncReverClient, ClientConfig, NotSent, RefusedForNow, ReverError, Unauthorized, WrongRoute
+from rever_api.answers import Answer
+from rever_api.models import SearchQuery
+
+PATIENCE_S = 5.0
+"""Seconds one read may take here; the desk itself waits longer (`REVER_TIMEOUT`)."""
+
+READS = 10
+"""So many reads tell the rate."""
+
+_TABLE = (
+    "check REVER_BASE_URL, and the endpoint table against REVER's own document: rever-returns doctor --openapi FILE"
+)
+
+
+async def reachable(examination: Examination) -> Line:
+    """One read gets an answer, whatever it says."""
+    try:
+        await _first_read(examination)
+    except NotSent as error:
+        return broken("REVER", str(error), "check REVER_BASE_URL, this machine's network, proxy and firewall")
+    except RefusedForNow as error:
+        examination.answered = True
+        return attention("REVER", str(error), "somebody else uses the key up at this moment, or REVER_RATE is too high")
+    except ReverError as error:
+        examination.answered, examination.refusal = error.status is not None, error
+        if isinstance(error, Unauthorized):
+            return ok("REVER", f"answers at {examination.settings.base_url}")
+        return broken(
+            "REVER", str(error), _TABLE if isinstance(error, WrongRoute) else "try again; ask REVER's support"
+        )
+    examination.answered = True
+    return ok("REVER", f"answers at {examination.settings.base_url}")
+
+
+async def api_key(examination: Examination) -> Line:
+    """The key was accepted by that read."""
+    _reached(examination)
+    error = examination.refusal
+    if isinstance(error, Unauthorized):
+        return broken("API key", str(error), "set REVER_API_KEY to the key your REVER account manager gave you")
+    if error is not None:
+        raise NotChecked("REVER answered with an error that says nothing of the key")
+    return ok("API key", "accepted")
+
+
+async def rate(examination: Examination) -> Line:
+    """How many reads REVER serves a second, and whether it refuses any as too fast."""
+    _usable(examination)
+    statuses: list[int] = []
+    async with _client(examination, statuses) as client:
+        query, started = _query(examination), time.monotonic()
+        reads = (client.search_return_processes(query) for _ in range(READS))
+        ended = await asyncio.gather(*reads, return_exceptions=True)
+        took = max(time.monotonic() - started, 0.001)
+    served = sum(not isinstance(each, BaseException) for each in ended)
+    configured = examination.settings.rate
+    limit = f"REVER_RATE is {configured:g} a second" if configured else "REVER_RATE is none"
+    seen = f"{served} of {READS} reads served in {took:.1f} s, {served / took:.1f} a second"
+    if refused := statuses.count(429):
+        to_do = f"set REVER_RATE to {max(1, int(served / took / 2))}, and raise it only while nothing is refused"
+        return attention("rate", f"{seen}; {refused} refused as too fast (429); {limit}", to_do)
+    if served < READS:
+        failed = next(str(each) for each in ended if isinstance(each, BaseException))
+        return attention("rate", f"{seen}; {limit}; {failed}", "try again: REVER is not answering well at this moment")
+    return ok("rate", f"{seen}, none refused; {limit}")
+
+
+async def clock(examination: Examination) -> Line:
+    """REVER's clock against ours, by the dates of its answers."""
+    _reached(examination)
+    if not examination.samples:
+        raise NotChecked("REVER's answers carry no date")
+    return judged("clock of REVER", "REVER's", examination.samples)
+
+
+async def _first_read(examination: Examination) -> None:
+    settings = examination.settings
+    async with _client(examination, []) as client:
+        if settings.stores:
+            await client.search_return_processes(_query(examination))
+        else:
+            examination.stores = tuple(each.ecommerce_id for each in await client.list_ecommerces(settings.group))
+
+
+@asynccontextmanager
+async def _client(examination: Examination, statuses: list[int]) -> AsyncIterator[AsyncReverClient]:
+    """A client that tries once, and whose answers tell their status and REVER's time."""
+    asked_at = examination.clock()
+
+    def watch(answer: Answer) -> None:
+        statuses.append(answer.status)
+        examination.samples += sample(answer.headers.get("date"), asked_at, answer.at)
+
+    async with AsyncReverClient(config(examination), clock=examination.clock, watch=watch) as client:
+        yield client
+
+
+def config(examination: Examination) -> ClientConfig:
+    """How the doctor calls: as the desk does, but with little patience and without trying again."""
+    settings = examination.settings
+    return ClientConfig(
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+        timeout=min(settings.timeout, PATIENCE_S),
+        rate=settings.rate,
+        max_in_flight=settings.max_in_flight,
+        endpoints=examination.endpoints,
+        read_attempts=1,
+        retry_after_cap=1.0,
+    )
+
+
+def _query(examination: Examination) -> SearchQuery:
+    return SearchQuery(ecommerce_id=examination.stores[0] if examination.stores else "", limit=1)
+
+
+def _reached(examination: Examination) -> None:
+    _ = examination.settings
+    if not examination.answered:
+        raise NotChecked("REVER does not answer")
+
+
+def _usable(examination: Examination) -> None:
+    _reached(examination)
+    if examination.refusal is not None:
+        raise NotChecked("REVER refuses the first read")

@@ -1,0 +1,34 @@
+"""All checks in their order, one after the other: what comes first is what the others build on."""
+
+import asyncio
+from collections.abc import Sequence
+
+from deployments.doctor import ledger, rever, settings, stores
+from deployments.doctor.examination import Examination, Named, looked
+from deployments.doctor.line import Line
+
+CHECKS = (
+    Named("settings", settings.settings),
+    Named("endpoints", settings.endpoints),
+    Named("REVER", rever.reachable),
+    Named("API key", rever.api_key),
+    Named("stores", stores.stores, seconds=60),
+    Named("policy file", settings.policy),
+    Named("rate", rever.rate, seconds=30),
+    Named("clock of REVER", rever.clock),
+    Named("ledger", ledger.ledger, seconds=15),
+    Named("ledger check", ledger.consistency, seconds=60),
+    Named("stop switch", ledger.stop_switch),
+    Named("restore", ledger.restore),
+    Named("paused stores", ledger.pauses),
+    Named("open holds", ledger.holds),
+)
+
+
+def examine(checks: Sequence[Named] = CHECKS, examination: Examination | None = None) -> list[Line]:
+    """Make all checks; answers their lines. Writes nothing, and raises nothing."""
+    return asyncio.run(_examine(checks, examination or Examination()))
+
+
+async def _examine(checks: Sequence[Named], examination: Examination) -> list[Line]:
+    return [line for named in checks for line in await looked(named, examination)]

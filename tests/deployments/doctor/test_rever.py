@@ -1,0 +1,153 @@
+"""REVER's lines against a real sandbox: all well, and each thing broken shows in its own line."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deployments.doctor.examination import Examination
+from deployments.doctor.line import State
+from deployments.doctor.stores import told
+from rever_api.models import EcommerceSettings
+from tasks.desk import utc_now
+from tasks.policy.rules import RefundsBy
+from tests.deployments.doctor.conftest import KEY, Desk, Start
+
+REVERS = ("REVER", "API key", "rate", "clock of REVER")
+
+
+def test_a_desk_that_is_well_has_nothing_broken_and_leaves_no_trace(desk: Desk) -> None:
+    paid = desk.sandbox.books.counts()
+    lines = desk.lines()
+    assert {line.state for line in lines.values()} <= {State.OK, State.NOT_USED}
+    assert {"settings", "endpoints", "store acme", "store nordic", "policy file", *REVERS} <= lines.keys()
+    assert desk.sandbox.books.counts() == paid
+    assert not desk.ledger_file.exists()
+    asked = {entry.operation for entry in desk.sandbox.journal.entries}
+    assert asked == {"searchReturnProcesses", "getEcommerceSettings"}
+
+
+def test_a_wrong_key_is_refused_by_a_rever_that_is_reached(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_API_KEY", "not-the-key")
+    lines = desk.lines(*REVERS, "stores")
+    assert lines["REVER"].state is State.OK
+    assert lines["API key"].state is State.BROKEN
+    assert "REVER_API_KEY" in lines["API key"].to_do
+    assert lines["stores"].state is lines["rate"].state is State.NOT_CHECKED
+    assert lines["clock of REVER"].state is State.OK, "the refusal has a date too"
+    assert KEY not in str(lines)
+
+
+def test_a_rever_that_is_down_keeps_only_its_own_lines_from_being_looked_at(desk: Desk) -> None:
+    desk.make_ledger()
+    with desk.sandbox.outage():
+        lines = desk.lines()
+    assert lines["REVER"].state is State.BROKEN
+    assert "could not be reached" in lines["REVER"].found
+    assert {lines[name].state for name in ("API key", "stores", "rate", "clock of REVER")} == {State.NOT_CHECKED}
+    assert lines["ledger"].state is lines["ledger check"].state is lines["open holds"].state is State.OK
+
+
+def test_a_wrong_path_points_to_the_endpoint_table(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "endpoints.toml"
+    file.write_text('[searchReturnProcesses]\npath = "/v9/nowhere"\n')
+    monkeypatch.setenv("REVER_ENDPOINTS", str(file))
+    lines = desk.lines("REVER", "API key")
+    assert lines["endpoints"].found.endswith("corrects searchReturnProcesses")
+    assert lines["REVER"].state is State.BROKEN
+    assert "--openapi" in lines["REVER"].to_do
+    assert lines["API key"].state is State.NOT_CHECKED
+    file.write_text('[searchReturnProceses]\npath = "/v9/nowhere"\n')
+    lines = desk.lines("REVER")
+    assert lines["endpoints"].state is State.BROKEN
+    assert lines["REVER"].found == "the endpoint table is wrong"
+
+
+def test_settings_that_are_wrong_are_named_one_by_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_LEASE", "long")
+    monkeypatch.setenv("REVER_STORE", "acme")
+    lines = desk.lines()
+    assert lines["settings"].state is State.BROKEN
+    assert {line.state for name, line in lines.items() if name != "settings"} <= {
+        State.NOT_CHECKED, State.NOT_USED,
+    }  # fmt: skip
+
+
+def test_a_store_that_rever_does_not_know_is_broken_beside_one_it_knows(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVER_STORES", "acme,acne")
+    lines = desk.lines("REVER", "stores")
+    assert lines["store acme"].state is State.OK
+    assert lines["store acne"].state is State.BROKEN
+    assert lines["store acne"].to_do == "correct REVER_STORES"
+
+
+def test_a_groups_stores_are_asked_from_rever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REVER_STORES")
+    monkeypatch.setenv("REVER_GROUP", desk.sandbox.group)
+    assert {"store acme", "store nordic"} <= desk.lines("REVER", "stores").keys()
+    monkeypatch.setenv("REVER_GROUP", "no-such-group")
+    assert "no-such-group" in desk.lines("REVER", "stores")["stores"].found
+
+
+@pytest.mark.parametrize(
+    ("timing", "payer", "state", "words"),
+    [
+        ("ON_ITEM_VERIFIED", RefundsBy.US, State.OK, "refund timing ON_ITEM_VERIFIED; this desk pays"),
+        ("ON_START", RefundsBy.REVER, State.OK, "refund timing ON_START; REVER pays by itself"),
+        ("", RefundsBy.US, State.OK, "no timing said, taken as ON_ITEM_VERIFIED"),
+        ("ON_ITEM_VERIFIED", RefundsBy.UNSTATED, State.ATTENTION, "nobody has said who pays"),
+        ("NO_TIMING", RefundsBy.US, State.ATTENTION, "refund timing NO_TIMING"),
+        ("ON_FULL_MOON", RefundsBy.US, State.ATTENTION, "refund timing ON_FULL_MOON"),
+    ],
+)
+def test_a_store_tells_when_it_refunds_and_who_pays(timing: str, payer: RefundsBy, state: State, words: str) -> None:
+    line = told("store acme", EcommerceSettings.model_validate({"refund": {"timing": timing}}), payer)
+    assert line.state is state
+    assert words in line.found
+
+
+def test_a_policy_file_is_held_against_the_stores(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "policy.toml"
+    monkeypatch.setenv("REVER_POLICY", str(file))
+    assert desk.lines("policy file")["policy file"].state is State.BROKEN
+    file.write_text('[stores."acme"]\nnot_received = "hold"\n')
+    assert desk.lines("policy file")["policy file"].found.endswith("with rules of its own for acme")
+    file.write_text('[stores."acne"]\nnot_received = "hold"\n')
+    assert "'acne'" in desk.lines("policy file")["policy file"].found
+    file.write_text('[default]\nnot_receved = "hold"\n')
+    assert "not_received" in desk.lines("policy file")["policy file"].found
+
+
+def test_reads_that_are_refused_as_too_fast_lower_the_rate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_RATE", "50")
+    desk.sandbox.set_faults("searchReturnProcesses:3:too_many_silent")
+    line = desk.lines("REVER", "rate")["rate"]
+    assert line.state is State.ATTENTION
+    assert "9 of 10 reads served" in line.found
+    assert "1 refused as too fast (429); REVER_RATE is 50 a second" in line.found
+    assert line.to_do.startswith("set REVER_RATE to ")
+
+
+def test_the_configured_rate_is_kept_while_it_is_measured(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_RATE", "20")
+    line = desk.lines("REVER", "rate")["rate"]
+    assert line.state is State.OK
+    assert float(line.found.split("s, ")[1].split(" a second")[0]) < 23
+
+
+def test_a_clock_that_is_wrong_shows_in_revers_dates(desk: Desk) -> None:
+    late = Examination(clock=lambda: utc_now() + timedelta(minutes=3))
+    line = desk.lines("REVER", "clock of REVER", examination=late)["clock of REVER"]
+    assert line.state is State.BROKEN
+    assert "REVER's clock is 3 min behind ours" in line.found
+
+
+def test_a_desk_of_another_account_is_told_what_is_assumed(start_desk: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = start_desk()
+    monkeypatch.setenv("REVER_BASE_URL", "https://rever.invalid")
+    lines = desk.lines("REVER")
+    assert lines["endpoints"].state is State.ATTENTION
+    assert "--openapi" in lines["endpoints"].to_do
+    assert "its name is not known" in lines["REVER"].found or "could not be reached" in lines["REVER"].found
