@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rever_api.models import ProcessStatus
 from tasks.crash_points import CrashPoint
 from tests.proof.crashes import Crash, answer_values, leave_held
 from tests.proof.job import Blow, Step, Strike
@@ -111,8 +112,14 @@ def _two_answers(world: World, crash: Crash) -> None:
 
 
 def _back_office(action: str) -> Meanwhile:
+    """It does so to one return that still runs; what led up to the crash may have brought others to their end."""
+
     def meanwhile(world: World) -> None:
-        world.sandbox.act(action, world.random.choice(world.sandbox.process_ids()))
+        with world.sandbox.sandbox.locked():
+            stored = world.sandbox.sandbox.processes.values()
+            still = [each.process for each in stored if each.process.rever_process_status == ProcessStatus.RUNNING]
+        if still:
+            world.sandbox.act(action, world.random.choice(still).rever_process_id)
         world.pass_time(SEEN_BY_ALL_S)
 
     return meanwhile
