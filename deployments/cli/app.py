@@ -115,6 +115,24 @@ def start(
 
 
 @app.command()
+def bootstrap(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be done; exit 1 if anything.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the server to answer.")] = 60,
+    file: Annotated[Path | None, typer.Option(help="A prefect.yaml of your own instead of the one inside.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Set up the Prefect server at PREFECT_API_URL: pools, limits, blocks, automations, deployments."""
+    with said_plainly(debug=debug):
+        from deployments.cli.logs import log_to_stderr
+
+        log_to_stderr(debug=debug)
+        from deployments.bootstrap.command import bootstrap_server
+
+        raise typer.Exit(bootstrap_server(check=check, wait_s=wait, file=file))
+
+
+@app.command()
 def sandbox(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,

@@ -10,8 +10,10 @@ import typer
 
 FAILED, USAGE, STOPPED = 1, 2, 130
 
-_BEFORE_THE_START = frozenset({"UsageError", "SettingsError", "PolicyFileError", "EndpointsError", "DocumentError"})
-_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError"})
+_BEFORE_THE_START = frozenset(
+    {"UsageError", "SettingsError", "PolicyFileError", "EndpointsError", "DocumentError", "PrefectFileError"}
+)
+_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "BootstrapError"})
 
 
 class UsageError(Exception):

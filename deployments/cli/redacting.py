@@ -9,13 +9,13 @@ from dotenv import dotenv_values
 
 from tasks.settings.load import ENV_FILE
 
-_SECRETS = ("REVER_API_KEY", "REVER_WEBHOOK_SECRETS")
+_SECRETS = ("REVER_API_KEY", "REVER_WEBHOOK_SECRETS", "REVER_NOTICES_URL")
 _URLS = ("REVER_LEDGER_URL", "REVER_INBOX_URL")
 _SHORTEST = 4  # a shorter one would blot out ordinary words
 
 
 def redacted(text: str) -> str:
-    """`text` with the API key, the webhooks' secrets and the databases' passwords replaced by ***."""
+    """`text` with API key, webhooks' secrets, address of notices and databases' passwords replaced by ***."""
     given = tuple(os.environ.get(name, "") for name in (*_SECRETS, *_URLS))
     for secret in _secrets(given, ENV_FILE.absolute()):
         text = text.replace(secret, "***")

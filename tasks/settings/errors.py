@@ -5,7 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 PREFIX = "REVER_"
-_SECRET = frozenset({"REVER_API_KEY", "REVER_LEDGER_URL", "REVER_BASE_URL", "REVER_INBOX_URL", "REVER_WEBHOOK_SECRETS"})
+_SECRET = frozenset(
+    f"REVER_{name}" for name in ("API_KEY", "LEDGER_URL", "BASE_URL", "INBOX_URL", "WEBHOOK_SECRETS", "NOTICES_URL")
+)
 _EXPECTED = {
     "float_parsing": "a number",
     "int_parsing": "a whole number",

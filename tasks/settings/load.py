@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from tasks.settings.errors import PREFIX, SettingsError, sentence, unknown_variable
 from tasks.settings.model import Settings
@@ -41,6 +41,14 @@ def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
         problems = _sentences(failed)
     # Raised outside of the except: the ValidationError, whose inputs may be secrets, is not even chained.
     raise SettingsError(problems)
+
+
+def load_notices_url(env_file: Path | None = ENV_FILE) -> SecretStr:
+    """`REVER_NOTICES_URL` alone, or empty: a Prefect server is set up from machines that have no key of REVER's too."""
+    if problems := _unknown(os.environ, "in the environment") + _unknown(_written(env_file), f"in {env_file}"):
+        raise SettingsError(problems)
+    name = variable_of("notices_url")
+    return SecretStr((os.environ.get(name) or _written(env_file).get(name) or "").strip())
 
 
 def _written(env_file: Path | None) -> Mapping[str, str | None]:

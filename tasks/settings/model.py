@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         60.0, description="Seconds for which a claimed effect is left to the worker that claimed it."
     )
     policy: Path | None = Field(None, description="The rules' TOML file. Empty: the default policy.")
+    notices_url: SecretStr = Field(
+        SecretStr(""),
+        description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "
+        "one of Apprise's (`mailto://`, `slack://`, ...). Empty: nobody is told.",
+    )
     endpoints: Path | None = Field(None, description="TOML file that corrects REVER's paths, methods, parameters.")
     omits_empty_fields: bool = Field(
         False, description="True where REVER leaves empty fields out for this account: absent then means empty."

@@ -41,17 +41,23 @@ def _default(field: FieldInfo) -> str:
         return str(field.json_schema_extra["default"])
     if field.default is PydanticUndefined:
         return "must be set"
-    if field.default in (None, "", ()):
+    if field.default in (None, "", (), SecretStr("")):
         return "not set"
     text = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
     return f"`{text.lower() if isinstance(field.default, bool) else text}`"
 
 
+def _masked(secret: str) -> str:
+    """A database's URL without its password; of any other secret only that it is there."""
+    if secret.startswith(("sqlite:", "postgresql:")):
+        return without_password(secret)
+    return "***" if secret else ""
+
+
 def _shown(value: object) -> str:
     match value:
         case SecretStr():
-            secret = value.get_secret_value()
-            text = without_password(secret) if "://" in secret else "***"
+            text = _masked(value.get_secret_value())
         case dict():
             text = ",".join(str(payer) if store == ANY_STORE else f"{store}={payer}" for store, payer in value.items())
         case tuple():
