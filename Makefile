@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ui prove mutants lint docs venv clean
+.PHONY: help demo test bench test-ui prove mutants lint docs venv clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -23,6 +23,9 @@ test: .venv/.dev  ## The whole suite; ARGS='-k ledger' for a part, WORKERS=4 for
 
 test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers and browsers; ARGS='-k up' for a part
 	$(BIN)/python -m pytest -q -m live $(ARGS) tests/ui
+
+bench: .venv/.bench  ## Measure the desk beside a plain script, DBOS and plain Prefect; ARGS='--only throughput --returns 500 --rounds 1' for a part
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 prove: .venv/.dev  ## Kill workers at every point under every fault, and write docs/proof.md; half an hour on two cores
 	@$(BIN)/python -m tests.proof $(ARGS)
@@ -42,7 +45,7 @@ docs: .venv/.plain  ## Write the generated pages anew
 venv: .venv/.dev  ## Only set up .venv
 
 clean:  ## Remove .venv, and what tests and tools left behind
-	rm -rf .venv .demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .demo .bench .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11, 3.12 or 3.13, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -61,3 +64,8 @@ $(BIN)/python:
 	@echo "Installing into .venv, with the tools for tests (once, about a minute) ..."
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	@touch .venv/.plain $@
+
+.venv/.bench: pyproject.toml constraints.txt constraints-bench.txt | $(BIN)/python
+	@echo "Installing into .venv, with what the bench measures beside the desk (once, about a minute) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -c constraints-bench.txt -e '.[dev,bench]'
+	@touch .venv/.plain .venv/.dev $@

@@ -23,8 +23,8 @@ ACCOUNT = "https://rever.test"
 
 
 @contextmanager
-def running_postgres() -> Iterator[URL]:
-    """A running server: its URL, with a database that may be connected to."""
+def running_postgres(*, durable: bool = False) -> Iterator[URL]:
+    """A running server: its URL, with a database that may be connected to. `durable` is for those who measure it."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         yield make_url(given)
@@ -36,12 +36,17 @@ def running_postgres() -> Iterator[URL]:
         get_server(Path(folder) / "d", cleanup_mode="stop") as server,
     ):
         url = make_url(server.get_uri())
-        with _connected(url) as conn:
-            # Only the tests' server: nothing here has to survive a power cut, and each test copies a database.
-            conn.execute("ALTER SYSTEM SET fsync = off")
-            conn.execute("ALTER SYSTEM SET full_page_writes = off")
-            conn.execute("SELECT pg_reload_conf()")
+        if not durable:
+            _make_careless(url)
         yield url
+
+
+def _make_careless(server: URL) -> None:
+    """Only the tests' server: nothing there has to survive a power cut, and each test copies a database."""
+    with _connected(server) as conn:
+        conn.execute("ALTER SYSTEM SET fsync = off")
+        conn.execute("ALTER SYSTEM SET full_page_writes = off")
+        conn.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +59,7 @@ def postgres_server() -> Iterator[URL]:
 @contextmanager
 def ledger_database(server: URL) -> Iterator[str]:
     """The plain URL of a database of its own with a ledger's tables."""
-    with _fresh_database(server) as url:
+    with fresh_database(server) as url:
         Ledger.open(url, account=ACCOUNT, clock=lambda: datetime.now(UTC)).close()
         yield url
 
@@ -85,12 +90,13 @@ def empty(database: str) -> None:
 @pytest.fixture
 def postgres_empty_url(postgres_server: URL) -> Iterator[str]:
     """The plain URL of a database without any table, for one test."""
-    with _fresh_database(postgres_server) as url:
+    with fresh_database(postgres_server) as url:
         yield url
 
 
 @contextmanager
-def _fresh_database(server: URL) -> Iterator[str]:
+def fresh_database(server: URL) -> Iterator[str]:
+    """The plain URL of a database without any table, dropped at the end of the block."""
     name = f"test_{uuid4().hex[:12]}"
     with _connected(server) as conn:
         conn.execute(f"CREATE DATABASE {name}")

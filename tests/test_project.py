@@ -33,11 +33,18 @@ def test_every_dependency_is_bounded_and_pinned() -> None:
     assert [line for line in wanted if "<" not in line] == []
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     assert names(wanted) - names(pins) == set()
+    measured = project["optional-dependencies"]["bench"]
+    more = (ROOT / "constraints-bench.txt").read_text().splitlines()
+    assert [line for line in measured if "<" not in line] == []
+    assert names(measured) - names(more) == set()
+    assert names(more) & names(pins) == set(), "what is pinned twice may be pinned differently"
+    pins += more
     assert [line for line in pins if "==" not in line] == []
 
 
 def test_no_pin_names_a_host() -> None:
-    assert not re.search(r"://|@|--", (ROOT / "constraints.txt").read_text())
+    for pins in ("constraints.txt", "constraints-bench.txt"):
+        assert not re.search(r"://|@|--", (ROOT / pins).read_text())
 
 
 def test_no_file_knows_the_machine_it_was_written_on() -> None:

@@ -1,0 +1,125 @@
+"""Measure, print the tables and write the JSON: `python -m tests.benchmarks`, or `make bench`."""
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import figures, text
+from tests.benchmarks.ceiling import ceiling
+from tests.benchmarks.children import Surroundings
+from tests.benchmarks.claims import ledger_claims
+from tests.benchmarks.contenders import CONTENDERS
+from tests.benchmarks.served import SCENARIOS, SEED
+from tests.benchmarks.throughput import throughput
+
+PARTS = ("throughput", "shares", "ledger", "growth", "limit", "starts")
+PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for."""
+    asked = _parser().parse_args(arguments)
+    parts = asked.only or PARTS
+    told: dict[str, Any] = {"machine": _machine(), "settings": vars(asked) | {"seed": SEED, "scenarios": SCENARIOS}}
+    with _surroundings(asked, parts) as around, tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for part in parts:
+            print(f"\n{part}", flush=True)
+            told[part], lines = _measured(part, asked, around, Path(folder))
+            print("\n".join(lines), flush=True)
+    if asked.event:
+        told["event to refund"] = json.loads(asked.event.read_text())
+        print(f"\nevent to refund\n{json.dumps(told['event to refund'], indent=2)}")
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(told, indent=2, default=str) + "\n")
+    print(f"\nWritten to {asked.json}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part; may be given again")
+    parser.add_argument("--contenders", type=lambda names: names.split(","), default=list(CONTENDERS))
+    parser.add_argument("--returns", type=int, default=2000, help="of throughput and shares")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--claims", type=int, default=4000, help="in all, for each number of writers")
+    parser.add_argument(
+        "--sizes", type=lambda sizes: [int(n) for n in sizes.split(",")], default=[1000, 10_000, 50_000]
+    )
+    parser.add_argument("--rate", type=float, default=20.0, help="requests per second that the sandbox serves")
+    parser.add_argument("--limited", type=int, default=300, help="returns at that rate")
+    parser.add_argument(
+        "--no-postgres", action="store_true", help="leave PostgreSQL out (TEST_POSTGRES_URL: a given one)"
+    )
+    parser.add_argument("--event", type=Path, help="a JSON file with the figures of the test of event to refund")
+    parser.add_argument("--json", type=Path, default=Path(".bench/bench.json"), help="where the figures are written")
+    return parser
+
+
+def _measured(part: str, asked: argparse.Namespace, around: Surroundings, folder: Path) -> tuple[Any, Iterator[str]]:
+    if part == "throughput":
+        most = ceiling(asked.returns)
+        print(f"  the sandbox alone serves {most:.0f} returns/s", flush=True)
+        rows, absent = throughput(asked.contenders, asked.returns, asked.rounds, around)
+        rows_told = [asdict(row) | {"rate": row.rate} for row in rows]
+        return {"rows": rows_told, "absent": absent, "ceiling": most}, text.throughput_lines(rows, absent)
+    if part == "shares":
+        shares = figures.time_shares(asked.returns, around)
+        return shares, text.share_lines(shares)
+    if part == "ledger":
+        claims = ledger_claims(folder, around.postgres, asked.claims)
+        return claims, text.claim_lines(claims)
+    if part == "growth":
+        grown = figures.growth(asked.sizes, around)
+        return grown, text.growth_lines(grown)
+    if part == "limit":
+        limit = figures.at_limit(asked.rate, asked.limited, around)
+        return asdict(limit) | {"ideal": limit.ideal, "share": limit.share}, text.limit_lines(limit)
+    started = figures.starts(around)
+    return started, text.start_lines(started)
+
+
+@contextmanager
+def _surroundings(asked: argparse.Namespace, parts: Sequence[str]) -> Iterator[Surroundings]:
+    """A Prefect server (settings: deployments/server.env) and PostgreSQL, each only where a part needs it."""
+    from deployments.prefect_server import prefect_server
+    from tests.postgres import running_postgres
+
+    wanted = [CONTENDERS[name] for name in asked.contenders] if "throughput" in parts else []
+    with ExitStack() as stack:
+        prefect: dict[str, str] = {}
+        postgres = None
+        if {"shares", "starts"} & set(parts) or any(each.prefect for each in wanted):
+            home = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-prefect-", ignore_cleanup_errors=True))
+            server = stack.enter_context(prefect_server(Path(home)))
+            server.wait()
+            prefect = dict(server.variables)
+        if not asked.no_postgres and ("ledger" in parts or any(each.store == "postgres" for each in wanted)):
+            postgres = stack.enter_context(running_postgres(durable=True))
+        yield Surroundings(prefect, postgres)
+
+
+def _machine() -> dict[str, Any]:
+    versions = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    load = f"{os.getloadavg()[0]:.1f}"
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"cores": os.cpu_count(), "platform": platform.platform(), "load": load, "when": when, "versions": versions}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

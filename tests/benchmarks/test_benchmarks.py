@@ -1,0 +1,141 @@
+"""The bench itself: peers that do the job, an audit that finds what is wrong, ratios and shares that add up."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rever_api.sandbox import RunningSandbox
+from tests.benchmarks.figures import AtLimit
+from tests.benchmarks.layers import Function, Profiler, layer_of, shares
+from tests.benchmarks.peers import plain
+from tests.benchmarks.peers.work import Target, due
+from tests.benchmarks.served import SCENARIOS, SHOP, WrongBooksError, check_books
+from tests.benchmarks.text import throughput_lines
+from tests.benchmarks.throughput import Row, ratios
+
+Start = Callable[..., RunningSandbox]
+
+
+@pytest.mark.parametrize("client", [lambda _: plain.stock_client(), plain.our_client], ids=["stock", "ours"])
+def test_the_plain_script_refunds_each_return_once(start_sandbox: Start, client: Callable[[Target], Any]) -> None:
+    sandbox = start_sandbox(returns=12, shops=(SHOP,), scenarios=SCENARIOS)
+    target = Target(sandbox.base_url, sandbox.api_key, SHOP)
+    assert asyncio.run(plain.run(target, client(target))) == 12
+    check_books([effect.as_json() for effect in sandbox.books], 12)
+    audit = sandbox.audit()
+    assert (audit.violations, audit.due_total) == ((), {})
+
+
+def test_nothing_is_due_for_what_has_been_refunded_or_not_inspected(start_sandbox: Start) -> None:
+    scenarios = ("foreign_exact", "in_warehouse", "completed")
+    sandbox = start_sandbox(returns=3, shops=(SHOP,), scenarios=scenarios)
+    target = Target(sandbox.base_url, sandbox.api_key, SHOP)
+    assert asyncio.run(plain.run(target, plain.stock_client())) == 0
+    assert sandbox.books.counts() == {}
+
+
+def test_a_return_without_a_positive_amount_is_not_paid() -> None:
+    line = {"id": "l", "total_price": "0.00", "quantity": 1, "compensation_method": "GIFT_CARD", "currency": "EUR"}
+    process = {
+        "rever_process_status": "RUNNING",
+        "compensation": {"refunds": []},
+        "return_line_items": [line],
+        "reviews": [{"line_item_id": "l", "status": "APPROVED"}],
+    }
+    assert due(process) is None
+    line["total_price"] = "10.00"
+    assert due(process) == {
+        "type": "GIFT_CARD",
+        "amount": "10.00",
+        "currency": "EUR",
+        "items": [{"line_item_id": "l", "quantity": 1}],
+    }
+
+
+@pytest.mark.parametrize("ids", [["a", "a"], ["a"], ["a", "b", "b"], ["a", "b", "c"]])
+def test_the_audit_finds_what_was_done_twice_or_not(ids: list[str]) -> None:
+    effects = [{"process_id": name, "operation": "issueRefund"} for name in ids]
+    with pytest.raises(WrongBooksError):
+        check_books(effects, 2)
+
+
+def test_the_audit_finds_an_effect_that_is_no_refund() -> None:
+    effects = [{"process_id": "a", "operation": name} for name in ("issueRefund", "issueExchange")]
+    with pytest.raises(WrongBooksError):
+        check_books(effects, 1)
+
+
+def test_ratios_are_those_within_a_round() -> None:
+    assert ratios([100, 300, 50], {"plain": [200, 400, 50]}) == {"plain": 0.75}
+
+
+def test_the_table_names_who_is_absent() -> None:
+    row = Row("plain", "plain script", 10, (100.0, 300.0, 200.0), 0.5, 90.0, {})
+    lines = list(throughput_lines([row], {"dbos": "dbos is not installed"}))
+    assert "| 200.0 " in lines[2]
+    assert lines[-1] == "dbos: not measured, dbos is not installed"
+
+
+def test_the_ideal_counts_a_read_and_a_refund_each_the_search_and_the_settings() -> None:
+    limit = AtLimit(rate=20, returns=150, seconds=20, refused=0, requests=303)
+    assert limit.ideal == pytest.approx(303 / 20)
+    assert limit.share == pytest.approx(303 / 400)
+
+
+def test_time_without_a_layer_goes_to_who_called() -> None:
+    ledger: Function = ("x/tasks/ledger/commit.py", 1, "_run")
+    policy: Function = ("x/tasks/policy/decide.py", 1, "decide")
+    dumps: Function = ("json/encoder.py", 1, "encode")
+    built_in: Function = ("~", 0, "<built-in>")
+    table = {
+        ledger: (1, 1, 2.0, 6.0, {}),
+        policy: (1, 1, 1.0, 2.0, {}),
+        dumps: (2, 2, 3.0, 4.0, {ledger: (1, 1, 2.0, 3.0), policy: (1, 1, 1.0, 1.0)}),
+        built_in: (2, 2, 2.0, 2.0, {dumps: (2, 2, 2.0, 2.0)}),
+    }
+    told = shares(table)
+    assert told["ledger"] == pytest.approx((2 + 3 * 0.75 + 2 * 0.75) / 8)
+    assert told["policy"] == pytest.approx((1 + 3 * 0.25 + 2 * 0.25) / 8)
+    assert sum(told.values()) == pytest.approx(1)
+
+
+def test_a_circle_of_callers_ends() -> None:
+    a: Function = ("json/a.py", 1, "a")
+    b: Function = ("json/b.py", 1, "b")
+    table = {a: (1, 1, 1.0, 2.0, {b: (1, 1, 1.0, 1.0)}), b: (1, 1, 1.0, 2.0, {a: (1, 1, 1.0, 1.0)})}
+    assert shares(table)["rest"] == pytest.approx(1)
+
+
+def test_the_profiler_sees_other_threads_and_leaves_none_behind() -> None:
+    import threading
+
+    before = threading.Thread.run
+    profiler = Profiler()
+    with profiler.running():
+        thread = threading.Thread(target=_only_in_a_thread)
+        thread.start()
+        thread.join()
+    assert threading.Thread.run is before
+    assert any(name == "_only_in_a_thread" for _, _, name in profiler.stats())
+
+
+def _only_in_a_thread() -> None:
+    sum(range(1000))
+
+
+@pytest.mark.parametrize(
+    ("file", "layer"),
+    [
+        ("/x/tasks/policy/decide.py", "policy"),
+        ("/x/tasks/ledger/commit.py", "ledger"),
+        ("/x/tasks/effects.py", "desk"),
+        ("/v/site-packages/httpcore/_async/http11.py", "HTTP"),
+        ("/v/site-packages/prefect/flow_engine.py", "Prefect"),
+        ("/python3.11/json/encoder.py", ""),
+        ("~", ""),
+    ],
+)
+def test_each_file_has_its_layer(file: str, layer: str) -> None:
+    assert layer_of(file) == layer
