@@ -5,7 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from deployments.cli.errors import explained
 from deployments.doctor.clocks import Sample
@@ -21,6 +21,10 @@ class NotChecked(Exception):  # noqa: N818 - it is no error of the check
     """A check that cannot be made; the text says because of what."""
 
 
+class NotUsed(Exception):  # noqa: N818
+    """There is nothing to check: it belongs to a part that is not set up, which has a line of its own."""
+
+
 @dataclass
 class Examination:
     """What is known so far. A check that needs what is not there raises `NotChecked`."""
@@ -33,7 +37,10 @@ class Examination:
     stores: tuple[str, ...] = ()
     samples: list[Sample] = field(default_factory=list)
     ledger_readable: bool = False
-    prefect: dict[str, Any] = field(default_factory=dict)
+    prefect_url: str | None = None
+    prefect_answers: bool = False
+    prefect_samples: list[Sample] = field(default_factory=list)
+    deployed: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -68,6 +75,8 @@ async def looked(named: Named, examination: Examination) -> list[Line]:
     try:
         async with asyncio.timeout(named.seconds):
             found = await named.check(examination)
+    except NotUsed:
+        return []
     except NotChecked as why:
         return [Line(name, State.NOT_CHECKED, str(why))]
     except TimeoutError:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from deployments.doctor import ledger, rever, settings, stores
+from deployments.doctor import ledger, prefect_api, rever, settings, stores
 from deployments.doctor.examination import Examination, Named, looked
 from deployments.doctor.line import Line
 
@@ -22,6 +22,8 @@ CHECKS = (
     Named("restore", ledger.restore),
     Named("paused stores", ledger.pauses),
     Named("open holds", ledger.holds),
+    Named(prefect_api.NAME, prefect_api.api, seconds=20),
+    Named("clock of Prefect", prefect_api.clock),
 )
 
 
