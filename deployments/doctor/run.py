@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from deployments.doctor import ledger, prefect_api, rever, settings, stores
+from deployments.doctor import ledger, prefect_api, prefect_work, rever, settings, stores
 from deployments.doctor.examination import Examination, Named, looked
 from deployments.doctor.line import Line
 
@@ -24,6 +24,9 @@ CHECKS = (
     Named("open holds", ledger.holds),
     Named(prefect_api.NAME, prefect_api.api, seconds=20),
     Named("clock of Prefect", prefect_api.clock),
+    Named(prefect_work.SET_UP, prefect_work.set_up, seconds=30),
+    Named("work pools", prefect_work.pools),
+    Named("late runs", prefect_work.late),
 )
 
 

@@ -10,7 +10,10 @@ from rever_api import Endpoints
 from rever_api.comparing import compare, read_document
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY, Call
+from tests.deployments.doctor.conftest import without_prefect  # noqa: F401 - a fixture
 from tests.rever_api.comparing.official import BASE_URL, official, same
+
+pytestmark = pytest.mark.usefixtures("without_prefect")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A desk whose every part is well, in front of a sandbox; a test breaks one and looks at its line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ class Desk:
 
 
 Start = Callable[..., Desk]
+
+
+@contextmanager
+def prefect_at(url: str | None) -> Iterator[None]:
+    """Let Prefect's server be there, or nowhere: the session's own may be running in this process."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url} if url else {}, restore_defaults=() if url else {PREFECT_API_URL}):
+        yield
+
+
+@pytest.fixture
+def without_prefect() -> Iterator[None]:
+    """No Prefect server is set up."""
+    with prefect_at(None):
+        yield
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Prefect's server: not set up, down, closed to us, something else, or well; what its version means."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from deployments.doctor.line import Line, State
 from deployments.doctor.prefect_api import NAME, versions
 from deployments.doctor.run import CHECKS, examine
 from tasks.desk import utc_now
+from tests.deployments.doctor.conftest import prefect_at
 from tests.rever_api.told_server import ToldServer, answers, told_server
 
 OURS = [each for each in CHECKS if each.name in {NAME, "clock of Prefect"}]
@@ -20,27 +20,19 @@ def lines(examination: Examination | None = None) -> dict[str, Line]:
     return {line.name: line for line in examine(OURS, examination)}
 
 
-@contextmanager
-def server_at(url: str) -> Iterator[None]:
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: url}):
-        yield
-
-
 @pytest.fixture(scope="module")
 def told() -> Iterator[ToldServer]:
     with told_server() as server:
         yield server
 
 
-def test_without_a_server_it_is_not_used_and_none_is_started() -> None:
+def test_without_a_server_it_is_not_used_and_none_is_started(without_prefect: None) -> None:
     found = lines()
     assert {name: line.state for name, line in found.items()} == {NAME: State.NOT_USED}
 
 
 def test_a_server_that_is_down_is_broken_and_its_password_is_not_shown() -> None:
-    with server_at("http://ann:s3cret@127.0.0.1:9/api"):
+    with prefect_at("http://ann:s3cret@127.0.0.1:9/api"):
         found = lines()
     assert found[NAME].state is State.BROKEN
     assert "http://***@127.0.0.1:9/api does not answer" in found[NAME].found
@@ -57,7 +49,7 @@ def test_a_server_that_is_down_is_broken_and_its_password_is_not_shown() -> None
 )
 def test_a_server_that_answers_no_says_what_to_set(told: ToldServer, status: int, words: str, to_do: str) -> None:
     told.tell(answers(status, {"exception_message": "Unauthorized"}))
-    with server_at(f"{told.url}/api"):
+    with prefect_at(f"{told.url}/api"):
         line = lines()[NAME]
     assert line.state is State.BROKEN
     assert words in line.found

@@ -16,7 +16,7 @@ from tests.deployments.doctor.conftest import KEY, Desk, Start
 REVERS = ("REVER", "API key", "rate", "clock of REVER")
 
 
-def test_a_desk_that_is_well_has_nothing_broken_and_leaves_no_trace(desk: Desk) -> None:
+def test_a_desk_that_is_well_has_nothing_broken_and_leaves_no_trace(desk: Desk, without_prefect: None) -> None:
     paid = desk.sandbox.books.counts()
     lines = desk.lines()
     assert {line.state for line in lines.values()} <= {State.OK, State.NOT_USED}
@@ -41,7 +41,7 @@ def test_a_wrong_key_is_refused_by_a_rever_that_is_reached(desk: Desk, monkeypat
 def test_a_rever_that_is_down_keeps_only_its_own_lines_from_being_looked_at(desk: Desk) -> None:
     desk.make_ledger()
     with desk.sandbox.outage():
-        lines = desk.lines()
+        lines = desk.lines(*REVERS, "stores", "ledger", "ledger check", "open holds")
     assert lines["REVER"].state is State.BROKEN
     assert "could not be reached" in lines["REVER"].found
     assert {lines[name].state for name in ("API key", "stores", "rate", "clock of REVER")} == {State.NOT_CHECKED}
@@ -63,7 +63,9 @@ def test_a_wrong_path_points_to_the_endpoint_table(desk: Desk, tmp_path: Path, m
     assert lines["REVER"].found == "the endpoint table is wrong"
 
 
-def test_settings_that_are_wrong_are_named_one_by_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_are_wrong_are_named_one_by_one(
+    desk: Desk, without_prefect: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REVER_LEASE", "long")
     monkeypatch.setenv("REVER_STORE", "acme")
     lines = desk.lines()
