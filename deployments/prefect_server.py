@@ -18,7 +18,7 @@ import httpx
 
 from deployments.prefect_settings import LOOPBACK, prefect_variables, without_own_settings
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 LOOK_EVERY_S = 0.2
 GRACE_S = 5.0
 
@@ -69,7 +69,7 @@ def prefect_server(folder: Path, *, port: int = 0, ui: bool = False) -> Iterator
     """
     folder.mkdir(exist_ok=True)
     port = port or free_port()
-    variables = prefect_variables(folder, port)
+    variables = prefect_variables(port, folder)
     log = folder / "server.log"
     with log.open("a") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own

@@ -21,11 +21,14 @@ def server_settings() -> dict[str, str]:
     return {name: value for name, value in dotenv_values(SERVER_ENV).items() if value is not None}
 
 
-def prefect_variables(home: Path, port: int) -> dict[str, str]:
-    """What a server on this port of 127.0.0.1 and its clients need: where it is, what it keeps where, and how."""
+def prefect_variables(port: int, home: Path | None = None) -> dict[str, str]:
+    """What a server on this port of 127.0.0.1 and its clients need: where it is, what it keeps where, and how.
+
+    Without `home`, Prefect keeps things where it is otherwise told to, or in its own default.
+    """
     return {
         **server_settings(),
-        "PREFECT_HOME": str(home),
+        **({} if home is None else {"PREFECT_HOME": str(home)}),
         "PREFECT_API_URL": f"http://{LOOPBACK}:{port}/api",
         # A proxy of the machine's has nothing to do with what is on the machine.
         "NO_PROXY": f"{LOOPBACK},localhost",

@@ -15,6 +15,7 @@ import typer
 
 from deployments.cli.care import care
 from deployments.cli.errors import FAILED, said_plainly
+from deployments.cli.living import living
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(care, name="ledger")
+app.add_typer(living)
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]

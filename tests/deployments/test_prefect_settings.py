@@ -25,7 +25,7 @@ def test_prefect_takes_the_values_as_they_are_meant(tmp_path: Path) -> None:
         "v.event_retention_overrides['prefect.flow-run.heartbeat'].days, s().flows.heartbeat_frequency)"
     )
     said = subprocess.run(
-        [sys.executable, "-c", ask], env=prefect_variables(tmp_path, 1), capture_output=True, text=True, check=True
+        [sys.executable, "-c", ask], env=prefect_variables(1, tmp_path), capture_output=True, text=True, check=True
     )
     assert said.stdout.split("\n")[0] == "200 filesystem ['events', 'flow_runs', 'orphans'] 90 1 30"
 

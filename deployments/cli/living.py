@@ -1,0 +1,47 @@
+"""The commands that run until they are stopped, around Prefect."""
+
+from typing import Annotated
+
+import typer
+
+from deployments.cli.errors import said_plainly
+
+living = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+@living.command()
+def up(
+    *,
+    sandbox: Annotated[
+        bool | None,
+        typer.Option("--sandbox/--no-sandbox", help="Start a local REVER to work on; if not said, when no key is set."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, max=20, help="Workers beside the fast lane.")] = 1,
+    prefect_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 4200,
+    receiver_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766,
+    sandbox_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    debug: Debug = False,
+) -> None:
+    """Run the desk in Prefect on 127.0.0.1: server, receiver, fast lane and worker, in one terminal, until Ctrl-C."""
+    with said_plainly(debug=debug):
+        from deployments.up.command import run_up
+
+        ports = {"prefect_port": prefect_port, "receiver_port": receiver_port, "sandbox_port": sandbox_port}
+        raise typer.Exit(run_up(sandbox=sandbox, workers=workers, **ports))
+
+
+@living.command()
+def lane(
+    *,
+    name: Annotated[str, typer.Option(help="How Prefect's UI names it. Empty: after this machine.")] = "",
+    at_once: Annotated[int, typer.Option(min=1, max=100, help="Runs at the same time.")] = 10,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds that runs under way get when it is stopped.")] = 60.0,
+    debug: Debug = False,
+) -> None:
+    """Execute the runs of the work pool rever-fast-lane in this warm process, until Ctrl-C."""
+    with said_plainly(debug=debug):
+        from deployments.lane.command import run_lane
+
+        run_lane(name=name, at_once=at_once, grace_s=grace, debug=debug)
