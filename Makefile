@@ -10,13 +10,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench test-ui prove mutants lint docs venv clean
+.PHONY: help demo up test bench test-ui prove mutants lint docs venv clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 demo: .venv/.plain  ## The main job from end to end against a local REVER, and what became of every return
 	@$(BIN)/python -m deployments.demo $(ARGS)
+
+up: .venv/.plain  ## The desk in Prefect on this machine: server, receiver, fast lane, worker; a sandbox without a key
+	@$(BIN)/rever-returns up $(ARGS)
 
 test: .venv/.dev  ## The whole suite; ARGS='-k ledger' for a part, WORKERS=4 for more cores
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
@@ -45,7 +48,8 @@ docs: .venv/.plain  ## Write the generated pages anew
 venv: .venv/.dev  ## Only set up .venv
 
 clean:  ## Remove .venv, and what tests and tools left behind
-	rm -rf .venv .demo .bench .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .demo .up .bench .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+	  .import_linter_cache
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11, 3.12 or 3.13, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -13,7 +13,7 @@ FAILED, USAGE, STOPPED = 1, 2, 130
 _BEFORE_THE_START = frozenset(
     {"UsageError", "SettingsError", "PolicyFileError", "EndpointsError", "DocumentError", "PrefectFileError"}
 )
-_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "BootstrapError"})
+_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "BootstrapError", "UpError"})
 
 
 class UsageError(Exception):

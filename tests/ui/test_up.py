@@ -1,0 +1,117 @@
+"""`rever-returns up` for real: all of it comes up, answers, hides its secrets, mends itself, and leaves nothing."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from dotenv import dotenv_values
+
+from deployments.prefect_settings import without_own_settings
+from tests.ui.desks import wait_until
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+
+PASSWORD = "a-password-nobody-may-see"
+UP_WITHIN_S, DOWN_WITHIN_S = 400.0, 120.0
+
+
+@dataclass
+class Up:
+    """A running `up`, and what it has printed."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def text(self) -> str:
+        return (self.folder / "printed").read_text()
+
+    def address(self, part: str) -> str:
+        """Where a part listens, as the page says."""
+        found = re.search(rf"^  {part} +(http://[\d.:]+)", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1]
+
+    def family(self) -> list[psutil.Process]:
+        """All that it has started by now."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def wait_for(self, words: str, patience_s: float) -> float:
+        """Wait until it has said this; answers the seconds."""
+        began = time.monotonic()
+        wait_until(lambda: words in self.text or self.process.poll() is not None, words, patience_s)
+        assert words in self.text, self.text
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    free = [word for part in ("prefect", "receiver", "sandbox") for word in (f"--{part}-port", "0")]
+    env = {**without_own_settings(os.environ), "PREFECT_SERVER_API_AUTH_STRING": f"admin:{PASSWORD}"}
+    with (tmp_path / "printed").open("w") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.cli", "up", *free],
+            env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed,
+        )  # fmt: skip
+    running = Up(process, tmp_path)
+    yield running
+    if process.poll() is None:
+        family = running.family()
+        process.kill()
+        for child in family:
+            child.kill()
+
+
+def test_up_and_down(up: Up) -> None:
+    seconds = up.wait_for("The desk is up", UP_WITHIN_S)
+    print(f"up after {seconds:.0f} s")
+    for part, path in {"Prefect": "/", "receiver": "/health", "sandbox": "/_sandbox/audit"}.items():
+        assert httpx.get(f"{up.address(part)}{path}", trust_env=False).status_code == httpx.codes.OK, part
+    api = f"{up.address('Prefect')}/api/flow_runs/count"
+    assert httpx.post(api, json={}, trust_env=False).status_code == httpx.codes.UNAUTHORIZED
+    assert httpx.post(api, json={}, trust_env=False, auth=("admin", PASSWORD)).status_code == httpx.codes.OK
+
+    _a_lane_that_dies_is_started_again(up)
+    _another_up_in_the_folder_is_refused(up)
+
+    family = up.family()
+    began = time.monotonic()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(DOWN_WITHIN_S) == 130
+    print(f"down after {time.monotonic() - began:.1f} s; {len(family)} processes")
+    assert [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert "was killed" not in up.text
+
+    variables = dotenv_values(up.folder / ".up" / "sandbox" / "desk.env")
+    secrets = [PASSWORD, variables["REVER_API_KEY"], variables["REVER_WEBHOOK_SECRETS"]]
+    logs = [log for log in (up.folder / ".up" / "logs").iterdir() if log.name != "sandbox.log"]  # greets with its key
+    shown = [up.folder / "printed", *logs]
+    assert {"Prefect.log", "receiver.log", "bootstrap.log", "fast-lane.log", "worker-1.log"} <= {f.name for f in logs}
+    assert [(file.name, secret) for file in shown for secret in secrets if secret and secret in file.read_text()] == []
+
+
+def _a_lane_that_dies_is_started_again(up: Up) -> None:
+    (lane,) = [child for child in up.family() if "lane" in child.cmdline() and "--name" in child.cmdline()]
+    lane.kill()
+    up.wait_for("fast lane has ended: exit code -9; started again in 1 s", 20)
+    wait_until(
+        lambda: (up.folder / ".up/logs/fast-lane.log").read_text().count("takes the runs") == 2, "a new lane", 120
+    )
+
+
+def _another_up_in_the_folder_is_refused(up: Up) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "deployments.cli", "up"], cwd=up.folder, capture_output=True, text=True, check=False,
+        env=without_own_settings(os.environ),
+    )  # fmt: skip
+    assert second.returncode == 2
+    assert "runs in this folder already" in second.stderr
