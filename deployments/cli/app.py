@@ -16,6 +16,7 @@ import typer
 from deployments.cli.care import care
 from deployments.cli.errors import FAILED, said_plainly
 from deployments.cli.living import living
+from deployments.cli.webhook import webhook
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 
 app.add_typer(care, name="ledger")
 app.add_typer(living)
+app.add_typer(webhook, name="webhook")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
@@ -144,13 +146,27 @@ def sandbox(
     shops: Annotated[
         str, typer.Option(help="Comma-separated; autopay is one whose REVER pays by itself.")
     ] = "acme,nordic",
+    webhook_url: Annotated[
+        str, typer.Option(help="Send webhooks there, signed with REVER_WEBHOOK_SECRETS; {event} stands for the event.")
+    ] = "",
     debug: Debug = False,
 ) -> None:
     """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
     with said_plainly(debug=debug):
         from deployments.cli.sandbox import serve_sandbox
 
-        serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops)
+        serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops, webhook_url=webhook_url)
+
+
+@app.command()
+def receiver(
+    *, port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766, debug: Debug = False
+) -> None:
+    """Take REVER's webhooks in on 127.0.0.1, and have a run look at each return, until Ctrl-C."""
+    with said_plainly(debug=debug):
+        from deployments.cli.receiver import run_receiver
+
+        run_receiver(port, debug=debug)
 
 
 @app.command()

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from deployments.cli.errors import UsageError
+from deployments.receiver.inbox import Inbox
+from deployments.receiver.keeping import remove_return, remove_shopper
 from tasks.desk import utc_now
 from tasks.ledger import (
     Actor,
@@ -85,22 +87,45 @@ def exported(folder: Path, form: str) -> list[str]:
 
 
 def forgotten(process_id: str, email: str, by: str) -> str:
-    """Serve an erasure request. Raises `UsageError` unless exactly one of return and e-mail is given."""
+    """Serve an erasure request, in inbox and ledger. Raises `UsageError` unless just one of the two is given."""
     if bool(process_id) == bool(email):
         raise UsageError("say either a return's id or --email, to name the shopper")
     address = sys.stdin.readline().strip() if email == "-" else email
     if not process_id and "@" not in address:
         raise UsageError("--email takes an e-mail address")
-    with _opened(load_settings()) as ledger:
+    settings = load_settings()
+    bodies = _forgotten_bodies(settings, process_id, address)
+    told = f"removed from the inbox: {bodies} webhook bodies. " if bodies else ""
+    try:
+        many = _forgotten_hash(settings, process_id, address, by)
+    except LedgerError as error:
+        if not bodies:
+            raise
+        return f"{told}In the ledger nothing was removed: {error}"
+    return (
+        f"{told}removed: what led back to the shopper, the keyed hash under which {many} refunds were counted. Kept:"
+        " amounts, ids and the audit, which explain where money went and name nobody. Backups made before still hold"
+        " what was removed."
+    )
+
+
+def _forgotten_hash(settings: Settings, process_id: str, address: str, by: str) -> int:
+    with _opened(settings) as ledger:
         now, actor = utc_now(), Actor(by)
         if process_id:
-            many = ledger.write(forget_return, process_id, now=now, actor=actor)
-        else:
-            many = ledger.write(forget_email, address, now=now, actor=actor)
-    return (
-        f"removed: what led back to the shopper, the keyed hash under which {many} refunds were counted. Kept: amounts,"
-        " ids and the audit, which explain where money went and name nobody. Backups made before still hold the hash."
-    )
+            return ledger.write(forget_return, process_id, now=now, actor=actor)
+        return ledger.write(forget_email, address, now=now, actor=actor)
+
+
+def _forgotten_bodies(settings: Settings, process_id: str, address: str) -> int:
+    """Remove the bodies of the shopper's webhooks, where there is an inbox."""
+    url = settings.inbox_url.get_secret_value()
+    if not Inbox.exists(url):
+        return 0
+    with closing(Inbox.open(url)) as inbox:
+        many = inbox.write(remove_return, process_id) if process_id else inbox.write(remove_shopper, address)
+        inbox.trim()
+    return many
 
 
 @contextmanager

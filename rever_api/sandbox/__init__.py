@@ -14,6 +14,7 @@ from rever_api.sandbox.running import (
 )
 from rever_api.sandbox.state import Options
 from rever_api.sandbox.verdict import Audit, Due, Violation
+from rever_api.sandbox.webhooks import Webhook
 
 __all__ = [
     "DEFAULT_PORT",
@@ -27,6 +28,7 @@ __all__ = [
     "Options",
     "RunningSandbox",
     "Violation",
+    "Webhook",
     "parse_faults",
     "running_sandbox",
     "serve",

@@ -23,6 +23,7 @@ from rever_api.sandbox.seed import seed as add_returns
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Options, Sandbox
 from rever_api.sandbox.verdict import Audit
+from rever_api.sandbox.webhooks import Webhook, Webhooks
 
 DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
 DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
@@ -188,21 +189,39 @@ def running_sandbox(
     options: Options | None = None,
     scenarios: Collection[str] = (),
     lean: bool = False,
+    webhook: Webhook | None = None,
 ) -> Iterator[RunningSandbox]:
     """Yield a sandbox that answers on 127.0.0.1, and stop it cleanly at the end of the block.
 
     `timings` gives shops another refund timing, `options` says how this REVER behaves; `pays_itself_after` (seconds)
     is for the shop whose REVER pays by itself. `scenarios` are the states the returns are in, all there are when it is
-    empty. `lean` serves with half the work per request (it needs httptools), for whoever measures a client.
+    empty. `lean` serves with half the work per request (it needs httptools), for whoever measures a client. `webhook`
+    says where events of what happens from now on are sent to.
     """
     sandbox = Sandbox(catalogue(tuple(shops), pays_itself_after, dict(timings or {})), seed, options)
     add_returns(sandbox, returns, scenarios)
     running = RunningSandbox(sandbox, Faults(_plan(faults, seed)), port, api_key, lean=lean)
     running.start()
     try:
-        yield running
+        with _webhooks(sandbox, webhook):
+            yield running
     finally:
         running.stop()
+
+
+@contextmanager
+def _webhooks(sandbox: Sandbox, webhook: Webhook | None) -> Iterator[None]:
+    if webhook is None:
+        yield
+        return
+    with sandbox.locked():
+        webhooks = Webhooks(webhook, sandbox.seed, {key: stored.process for key, stored in sandbox.processes.items()})
+        sandbox.subscribers.append(webhooks.note)
+    webhooks.start()
+    try:
+        yield
+    finally:
+        webhooks.stop()
 
 
 def serve(
@@ -211,6 +230,7 @@ def serve(
     returns: int = DEFAULT_RETURNS,
     faults: str = "none",
     shops: Collection[str] = DEFAULT_SHOPS,
+    webhook: Webhook | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM; print the address, the key, the stores and two commands to try.
 
@@ -219,7 +239,7 @@ def serve(
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with running_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops) as running:
+    with running_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops, webhook=webhook) as running:
         print(_greeting(running), flush=True)  # noqa: T201 - what its caller, a command line, is for
         with suppress(KeyboardInterrupt):
             ended.wait()

@@ -1,0 +1,217 @@
+"""The dispatcher: offers a run for every event, sees in the ledger that it is acted on, and offers again if it is not.
+
+Several receivers may each have one on the same inbox: see `offers`.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from deployments.receiver.announcing import Announcer
+from deployments.receiver.folding import Pace, fold, parameters_of
+from deployments.receiver.inbox import Inbox
+from deployments.receiver.keeping import remove_old
+from deployments.receiver.metrics import Metrics
+from deployments.receiver.offers import (
+    Offer,
+    WaitingReturn,
+    close_seen,
+    give_up,
+    look_later,
+    mark_offered,
+    open_offers,
+    prepare,
+    take_back,
+    waiting_returns,
+)
+from deployments.receiver.prefect_runs import PrefectTrouble, Runs, RunState
+from deployments.receiver.times import FRESH, Pause, Times
+from tasks.ledger import LedgerError
+
+RunsBegan = Callable[[Collection[str]], Awaitable[dict[str, datetime]]]
+
+logger = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """One loop over one inbox. `wake` it when something new is stored."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        runs: Runs,
+        began: RunsBegan,
+        metrics: Metrics,
+        announcer: Announcer,
+        clock: Callable[[], datetime],
+        times: Times | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._inbox, self._runs, self._began = inbox, runs, began
+        self._metrics, self._announcer, self._clock = metrics, announcer, clock
+        self._times = times or Times()
+        self._pace = pace or Pace()
+        self._woken = asyncio.Event()
+        self._trouble, self._trouble_s, self._prefect_again = "", 0.0, 0.0
+        self._alive = self._busy = self._clean_at = time.monotonic()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._woken.set()
+
+    def alive(self, within: float = 60.0) -> bool:
+        """Whether the loop has come on in these seconds."""
+        return time.monotonic() - self._alive < within
+
+    async def run(self) -> None:
+        """Do what there is to do until cancelled. No error ends it: what could not be done is done later."""
+        try:
+            while True:
+                self._woken.clear()
+                pause = await self._step_safely()
+                if pause.deaf:
+                    await asyncio.sleep(pause.seconds)
+                    continue
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), pause.seconds)
+        finally:
+            await self._runs.close()
+
+    async def _step_safely(self) -> Pause:
+        self._alive = time.monotonic()
+        try:
+            return await self.step()
+        except LedgerError as error:
+            logger.error("the inbox cannot be used, events wait: %s", error)  # noqa: TRY400 - its sentence says all
+        except Exception as error:  # noqa: BLE001 - the loop must go on
+            # Its kind only: the text of an unforeseen error may quote a body.
+            logger.error("a fault of this software in the dispatcher: %s", type(error).__name__)  # noqa: TRY400
+        return Pause(self._times.slow_poll_s, deaf=True)
+
+    async def step(self) -> Pause:
+        """Close what was acted on, offer what is ready, look after what was offered. Answers the pause after it."""
+        await self._clean()
+        waiting = await self._inbox.aread(waiting_returns)
+        if not waiting:
+            return Pause(self._times.idle_s)
+        if await self._close(waiting):
+            waiting = await self._inbox.aread(waiting_returns)
+        quiet = self._prefect_again - time.monotonic()
+        if quiet <= 0:
+            try:
+                quiet = await self._with_prefect(waiting)
+            except PrefectTrouble as trouble:
+                quiet = self._troubled(trouble)
+        fresh = time.monotonic() - self._busy < 60.0
+        poll = self._times.poll_s if fresh else self._times.slow_poll_s
+        return Pause(min(quiet, poll), deaf=True) if quiet > 0 else Pause(poll)
+
+    async def _close(self, waiting: Sequence[WaitingReturn]) -> int:
+        """Close the events on whose return a run has looked that began after they came in."""
+        since = self._clock() - FRESH
+        older = [item.process_id for item in waiting if item.offer or item.first < since]
+        began = await self._began(older) if older else {}
+        seen = {
+            item.process_id: began[item.process_id]
+            for item in waiting
+            if item.process_id in began and began[item.process_id] >= item.first
+        }
+        if not seen:
+            return 0
+        closed = await self._inbox.awrite(close_seen, seen, now=self._clock())
+        self._metrics.acted_on(closed)
+        return closed
+
+    async def _with_prefect(self, waiting: Sequence[WaitingReturn]) -> float:
+        """Send what is written down, look after what was sent, offer what is free. Answers how long the pace waits."""
+        offers = await self._inbox.aread(open_offers)
+        for offer in offers:
+            if not offer.run_id:
+                await self._send(offer)
+        given = await self._give_up(waiting)
+        if await self._look_after(offers, waiting) or given:
+            waiting = await self._inbox.aread(waiting_returns)
+        ready = [item.process_id for item in waiting if not item.offer]
+        pause = self._pace.wait(time.monotonic()) if ready else 0.0
+        if ready and not pause:
+            made = await self._inbox.awrite(prepare, fold(ready), now=self._clock())
+            self._pace.note(time.monotonic(), len(made))
+            for offer in made:
+                await self._send(offer)
+        self._calm()
+        return pause
+
+    async def _send(self, offer: Offer) -> None:
+        parameters = parameters_of(offer.deployment, offer.process_ids)
+        run_id = await self._runs.offer(offer.deployment, parameters, offer.key)
+        now = self._clock()
+        await self._inbox.awrite(
+            mark_offered, offer.key, run_id, now=now, look_at=now + self._times.again(offer.attempt)
+        )
+        self._metrics.offered(offer.deployment)
+        self._alive = self._busy = time.monotonic()
+
+    async def _look_after(self, offers: Sequence[Offer], waiting: Sequence[WaitingReturn]) -> bool:
+        """Ask what became of the runs whose time has come. Answers whether an offer has ended."""
+        now = self._clock()
+        due = [offer for offer in offers if offer.run_id and offer.look_at and offer.look_at <= now]
+        if not due:
+            return False
+        states = await self._runs.states([offer.run_id for offer in due])
+        # A run may have come to its end since the ledger was read.
+        closed = await self._close(waiting)
+        lost = {offer.key for offer in due if self._is_lost(offer, states.get(offer.run_id), now)}
+        if lost:
+            await self._inbox.awrite(take_back, lost)
+        kept: dict[timedelta, list[str]] = defaultdict(list)
+        for offer in due:
+            if offer.key not in lost:
+                kept[self._times.again(offer.attempt + 1)].append(offer.key)
+        for wait, keys in kept.items():
+            await self._inbox.awrite(look_later, keys, look_at=now + wait)
+        return bool(lost or closed)
+
+    def _is_lost(self, offer: Offer, state: RunState | None, now: datetime) -> bool:
+        """Whether a run is over, or gone, or under way for so long that whoever had it is dead."""
+        if state is RunState.UNDER_WAY:
+            return offer.sent_at is not None and now - offer.sent_at > self._times.under_way
+        return state is not RunState.TO_COME
+
+    async def _give_up(self, waiting: Sequence[WaitingReturn]) -> bool:
+        now = self._clock()
+        before = now - self._times.give_up
+        if all(item.first > before for item in waiting):
+            return False
+        given = await self._inbox.awrite(give_up, offered_before=before, now=now)
+        for process_id, events in given.items():
+            self._metrics.given_up(events)
+            self._announcer.given_up(process_id, events, now)
+            logger.error(
+                "return %s: no run has looked at it for %s, no more are offered; the scheduled runs still do",
+                process_id,
+                self._times.give_up,
+            )
+        return bool(given)
+
+    async def _clean(self) -> None:
+        if time.monotonic() >= self._clean_at:
+            while await self._inbox.awrite(remove_old, now=self._clock()):
+                self._alive = time.monotonic()
+            self._clean_at = time.monotonic() + self._times.clean_s
+
+    def _troubled(self, trouble: PrefectTrouble) -> float:
+        if str(trouble) != self._trouble:
+            logger.warning("events wait in the inbox: %s", trouble)
+        self._trouble = str(trouble)
+        self._trouble_s = min(max(1.0, self._trouble_s * 2), self._times.most_trouble_s)
+        self._prefect_again = time.monotonic() + self._trouble_s
+        return self._trouble_s
+
+    def _calm(self) -> None:
+        if self._trouble:
+            logger.info("Prefect takes runs again")
+        self._trouble, self._trouble_s = "", 0.0

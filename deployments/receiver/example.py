@@ -1,0 +1,63 @@
+"""An example of a webhook, as the local REVER would send it: to see that a receiver takes it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from pydantic import SecretStr
+
+from deployments.receiver.kinds import Kind
+from rever_api.models import LogisticsEntry, ProcessStatus, ShippingStatus
+from rever_api.sandbox.seed import seed
+from rever_api.sandbox.shops import catalogue
+from rever_api.sandbox.state import Sandbox
+from rever_api.sandbox.webhooks import payload
+from rever_api.webhooks import SIGNATURE_HEADER, sign
+
+TIMEOUT_S = 15.0
+
+_STATUS = {Kind.COMPLETED: ProcessStatus.COMPLETED, Kind.CANCELLED: ProcessStatus.CANCELED}
+_MEANING = {
+    200: "it was stored before, nothing changes",
+    202: "it is stored, and a run is offered",
+    401: "the signature is not valid: the receiver has another secret",
+    404: "there is no receiver at this address",
+    503: "the receiver cannot store it now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the receiver answered, and what that means."""
+
+    status: int
+    meaning: str
+
+
+def example_body(kind: Kind, process_id: str) -> bytes:
+    """A raw body about an invented shopper's return, begun at this moment: no two of them are the same event."""
+    sandbox = Sandbox(catalogue(("acme",), 2.0, {}), 7)
+    seed(sandbox, 1)
+    process = next(iter(sandbox.processes.values())).process
+    shipping = ShippingStatus.COLLECTED if kind is Kind.SHIPPED else ShippingStatus.CREATED
+    changed = process.model_copy(
+        update={
+            "rever_process_id": process_id or process.rever_process_id,
+            "rever_process_status": _STATUS.get(kind, ProcessStatus.RUNNING),
+            "logistics": (LogisticsEntry(status=shipping),),
+            "started_at": datetime.now(UTC),
+        }
+    )
+    return payload(changed)
+
+
+def send(url: str, body: bytes, secret: SecretStr) -> Answer:
+    """Sign and send. Raises OSError where nobody listens."""
+    headers = {"content-type": "application/json", SIGNATURE_HEADER: sign(body, secret)}
+    try:
+        answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise OSError(
+            0, f"nobody took it ({type(error).__name__}); is `rever-returns receiver` running?", url
+        ) from None
+    return Answer(answer.status_code, _MEANING.get(answer.status_code, "it was not taken"))

@@ -1,0 +1,181 @@
+"""Offers: a run that was, or is to be, asked of Prefect for returns with waiting events. At most one per return.
+
+Each step is one transaction that takes only what is still free, and an offer's key is made of its events, so that two
+dispatchers on one inbox, or one that was killed half-way, ask for the same run twice at most, which is one run.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, insert, literal, select, update
+
+from deployments.receiver.folding import Fold
+from deployments.receiver.storing import ACTED_ON, GIVEN_UP, WAITING
+from deployments.receiver.tables import events, offers, returns
+from tasks.ledger.records import chunks
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_IS_WAITING = events.c.state == WAITING
+_OF_RETURN = exists().where(events.c.process_id == returns.c.process_id, _IS_WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReturn:
+    """A return with events that no run has acted on yet: when the first and the last came in, and its offer's key."""
+
+    process_id: str
+    first: datetime
+    last: datetime
+    events: int
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A run for these returns. `attempt` counts the offers before it that came to nothing; `run_id` is Prefect's."""
+
+    key: str
+    deployment: str
+    process_ids: tuple[str, ...]
+    attempt: int
+    made_at: datetime
+    run_id: str = ""
+    sent_at: datetime | None = None
+    look_at: datetime | None = None
+
+
+def waiting_returns(conn: Connection) -> list[WaitingReturn]:
+    """All returns with waiting events, the one that waits longest first."""
+    first = func.min(events.c.stored_at, type_=events.c.stored_at.type).label("first")
+    last = func.max(events.c.stored_at, type_=events.c.stored_at.type).label("last")
+    found = (
+        select(events.c.process_id, first, last, func.count().label("many"), returns.c.offer)
+        .join(returns, returns.c.process_id == events.c.process_id)
+        .where(_IS_WAITING)
+        .group_by(events.c.process_id, returns.c.offer)
+        .order_by(first, events.c.process_id)
+    )
+    return [WaitingReturn(row.process_id, row.first, row.last, row.many, row.offer) for row in conn.execute(found)]
+
+
+def open_offers(conn: Connection) -> list[Offer]:
+    """All offers, oldest first."""
+    return [_offer(row) for row in conn.execute(select(offers).order_by(offers.c.made_at, offers.c.key))]
+
+
+def prepare(conn: Connection, folds: Sequence[Fold], *, now: datetime) -> list[Offer]:
+    """Write down the offers to be made. A return that has one by now is left out."""
+    return [offer for fold in folds if (offer := _prepare(conn, fold, now))]
+
+
+def _prepare(conn: Connection, fold: Fold, now: datetime) -> Offer | None:
+    free = (
+        select(returns.c.process_id, returns.c.attempt)
+        .where(returns.c.process_id.in_(fold.process_ids), returns.c.offer == "", _OF_RETURN)
+        .order_by(returns.c.process_id)
+        .with_for_update()
+    )
+    attempts = {row.process_id: row.attempt for row in conn.execute(free)}
+    if not attempts:
+        return None
+    told = select(events.c.process_id, events.c.hash).where(events.c.process_id.in_(attempts), _IS_WAITING)
+    marks = sorted(f"{row.hash}:{attempts[row.process_id]}" for row in conn.execute(told))
+    key = f"webhook-{sha256(' '.join(marks).encode()).hexdigest()}"
+    ids = tuple(sorted(attempts))
+    conn.execute(update(returns).where(returns.c.process_id.in_(ids)).values(offer=key))
+    offer = Offer(key, fold.deployment, ids, max(attempts.values()), now)
+    conn.execute(
+        insert(offers).values(
+            key=key, deployment=offer.deployment, process_ids=list(ids), attempt=offer.attempt, made_at=now
+        )
+    )
+    return offer
+
+
+def mark_offered(conn: Connection, key: str, run_id: str, *, now: datetime, look_at: datetime) -> None:
+    """Note that Prefect has the run; at `look_at` it is asked what became of it."""
+    conn.execute(update(offers).where(offers.c.key == key).values(run_id=run_id, sent_at=now, look_at=look_at))
+    made = select(offers.c.made_at).where(offers.c.key == key).scalar_subquery()
+    since = func.coalesce(returns.c.offered_since, literal(now, returns.c.offered_since.type))
+    conn.execute(update(returns).where(returns.c.offer == key).values(offered_since=since, offered_last=made))
+
+
+def look_later(conn: Connection, keys: Collection[str], *, look_at: datetime) -> None:
+    """Leave these runs alone until then."""
+    conn.execute(update(offers).where(offers.c.key.in_(keys)).values(look_at=look_at))
+
+
+def take_back(conn: Connection, keys: Collection[str]) -> None:
+    """These offers came to nothing: their returns are free to be offered again, by another key."""
+    freed = update(returns).where(returns.c.offer.in_(keys))
+    conn.execute(freed.values(offer="", attempt=returns.c.attempt + 1))
+    _drop_empty(conn)
+
+
+def close_seen(conn: Connection, began: Mapping[str, datetime], *, now: datetime) -> int:
+    """Close the events that came in before the run began that looked at their return; answers how many.
+
+    An offer ends once a run that began after it was made has looked, or nothing of the return waits any more. What came
+    in after that run began waits on, and is free to be offered.
+    """
+    by_time: dict[datetime, list[str]] = defaultdict(list)
+    for process_id, at in began.items():
+        by_time[at].append(process_id)
+    closed = sum(_close(conn, ids, ACTED_ON, at, now) for at, ids in by_time.items())
+    _free(conn, began)
+    return closed
+
+
+def give_up(conn: Connection, *, offered_before: datetime, now: datetime) -> dict[str, int]:
+    """Give up the events of returns that have been offered since then and were not looked at; process id -> how many.
+
+    What came in after the last offer was made goes on.
+    """
+    late = select(returns.c.process_id, returns.c.offered_last).where(returns.c.offered_since <= offered_before)
+    given: dict[str, int] = {}
+    for row in conn.execute(late).all():
+        given[row.process_id] = _close(conn, [row.process_id], GIVEN_UP, row.offered_last, now)
+        conn.execute(update(returns).where(returns.c.process_id == row.process_id).values(**_FRESH))
+    _drop_empty(conn)
+    return given
+
+
+_FRESH: dict[str, Any] = {"offer": "", "attempt": 0, "offered_since": None, "offered_last": None}
+
+
+def _close(conn: Connection, ids: Sequence[str], state: str, until: datetime, now: datetime) -> int:
+    closing = (
+        update(events)
+        .where(events.c.process_id.in_(_IDS), _IS_WAITING, events.c.stored_at <= until)
+        .values(state=state, closed_at=now)
+    )
+    return sum(conn.execute(closing, {"ids": piece}).rowcount for piece in chunks(ids))
+
+
+def _free(conn: Connection, began: Mapping[str, datetime]) -> None:
+    outstanding = (
+        select(returns.c.process_id, offers.c.made_at, _OF_RETURN.label("waits"))
+        .outerjoin(offers, offers.c.key == returns.c.offer)
+        .where(returns.c.process_id.in_(_IDS))
+    )
+    rows = [row for ids in chunks(began) for row in conn.execute(outstanding, {"ids": ids})]
+    free = [
+        row.process_id for row in rows if not row.waits or row.made_at is None or began[row.process_id] >= row.made_at
+    ]
+    for ids in chunks(free):
+        conn.execute(update(returns).where(returns.c.process_id.in_(_IDS)).values(**_FRESH), {"ids": ids})
+    _drop_empty(conn)
+
+
+def _drop_empty(conn: Connection) -> None:
+    conn.execute(delete(offers).where(~exists().where(returns.c.offer == offers.c.key)))
+
+
+def _offer(row: Any) -> Offer:
+    return Offer(
+        row.key, row.deployment, tuple(row.process_ids), row.attempt, row.made_at, row.run_id, row.sent_at, row.look_at
+    )

@@ -1,0 +1,143 @@
+"""What the receiver asks of Prefect: a run, what became of runs, and to pass events on. Each in its own time limit."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+import httpx
+
+PATIENCE_S = 15.0
+"""Seconds one request to Prefect may take. Webhooks are answered meanwhile."""
+
+
+AT_ONCE = 200
+"""Runs in one answer of Prefect's: it gives no more."""
+
+
+class PrefectTrouble(Exception):  # noqa: N818 - a state of affairs
+    """Prefect did not do what was asked; the sentence says why, and what to do where that helps."""
+
+
+class RunState(StrEnum):
+    """What the dispatcher wants to know of a run: whether it is still to come, under way, or over."""
+
+    TO_COME = "to_come"
+    UNDER_WAY = "under_way"
+    OVER = "over"
+
+
+class Runs(Protocol):
+    """Where runs are offered."""
+
+    async def offer(self, deployment: str, parameters: Mapping[str, object], key: str) -> str:
+        """Ask for a run; the same key is the same run. Answers its id. Raises `PrefectTrouble`."""
+
+    async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
+        """What became of these runs; one that is not known is left out. Raises `PrefectTrouble`."""
+
+    async def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Pass events on. Raises `PrefectTrouble`."""
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+
+
+class PrefectRuns:
+    """Runs at the Prefect server of `PREFECT_API_URL`, over one connection that is made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+
+    async def offer(self, deployment: str, parameters: Mapping[str, object], key: str) -> str:
+        """Ask for a run of a deployment, and do not wait for it."""
+        from prefect.deployments import arun_deployment
+        from prefect.exceptions import ObjectNotFound
+
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                run = await arun_deployment(
+                    deployment,
+                    client=await self._connected(),
+                    parameters=dict(parameters),
+                    timeout=0,
+                    as_subflow=False,
+                    idempotency_key=key,
+                )
+        except ObjectNotFound:
+            raise PrefectTrouble(f"Prefect has no deployment {deployment}: run `rever-returns bootstrap`") from None
+        except Exception as error:  # noqa: BLE001 - whatever its client raises, the offer is made again
+            raise await self._trouble(error) from None
+        return str(run.id)
+
+    async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
+        """Ask what became of runs."""
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+        wanted, found = [UUID(run_id) for run_id in run_ids], []
+        try:
+            for start in range(0, len(wanted), AT_ONCE):
+                chosen = FlowRunFilter(id=FlowRunFilterId(any_=wanted[start : start + AT_ONCE]))
+                async with asyncio.timeout(PATIENCE_S):
+                    client = await self._connected()
+                    found += await client.read_flow_runs(flow_run_filter=chosen, limit=AT_ONCE)
+        except Exception as error:  # noqa: BLE001 - whatever its client raises, they are asked for again
+            raise await self._trouble(error) from None
+        return {str(run.id): _state(run.state) for run in found}
+
+    async def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Pass events on, over HTTP: what is not taken is known at once, and nothing waits in a thread at the end."""
+        from prefect.events import Event
+
+        told = [Event.model_validate(event).model_dump(mode="json") for event in events]
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                client = await self._connected()
+                await client.request("POST", "/events", json=told)
+        except Exception as error:  # noqa: BLE001 - whatever its client raises, the events are told to nobody
+            raise await self._trouble(error) from None
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        self._client = None
+        await self._stack.aclose()
+
+    async def _connected(self) -> Any:
+        if self._client is None:
+            from prefect.client.orchestration import get_client
+
+            client = get_client(httpx_settings={"timeout": PATIENCE_S})
+            self._client = await self._stack.enter_async_context(client)
+        return self._client
+
+    async def _trouble(self, error: Exception) -> PrefectTrouble:
+        """A fresh connection next time, and the sentence. The client's own text may quote what was sent."""
+        stack, self._stack, self._client = self._stack, AsyncExitStack(), None
+        try:
+            async with asyncio.timeout(1):
+                await stack.aclose()
+        except Exception:  # noqa: BLE001 - it is broken already
+            return PrefectTrouble(f"Prefect did not answer ({type(error).__name__}), and the connection hangs")
+        if isinstance(error, httpx.HTTPStatusError):
+            return PrefectTrouble(f"Prefect answered {error.response.status_code}")
+        return PrefectTrouble(f"Prefect did not answer ({type(error).__name__})")
+
+
+def _state(state: Any) -> RunState:
+    if state is None or state.is_scheduled() or state.is_paused():
+        return RunState.TO_COME
+    return RunState.OVER if state.is_final() else RunState.UNDER_WAY
+
+
+async def reachable(within: float) -> bool:
+    """Whether Prefect's server answers, in so many seconds."""
+    from prefect.client.orchestration import get_client
+
+    try:
+        async with asyncio.timeout(within), get_client() as client:
+            return await client.api_healthcheck() is None
+    except Exception:  # noqa: BLE001 - that is the answer
+        return False

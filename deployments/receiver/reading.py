@@ -1,0 +1,87 @@
+"""Read one delivery: its raw bytes within limits, and of its JSON only what is needed."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+MOST_BYTES = 256 * 1024
+"""Of a body. REVER's are a few KiB."""
+
+READ_ON = 8 * MOST_BYTES
+"""How much of a body that is too large is read and thrown away: a sender that still sends sees no answer."""
+
+BODY_S = 10.0
+"""Seconds a body may take to come in."""
+
+_ID = re.compile(r"[!-~]{1,200}")
+_STATUS = re.compile(r"[!-~]{0,64}")
+_SAME = {"CANCELLED": "CANCELED"}
+
+
+class NotTaken(Exception):  # noqa: N818 - an answer, not a fault
+    """A delivery that is not taken in: the answer's status, the outcome's name, and a sentence without content."""
+
+    def __init__(self, status: int, outcome: str, why: str) -> None:
+        super().__init__(why)
+        self.status, self.outcome, self.why = status, outcome, why
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a body says, as far as it matters here: the return, its status, and the youngest parcel's."""
+
+    process_id: str
+    status: str
+    shipping: str
+
+
+def check_type(content_type: str) -> None:
+    """Raise `NotTaken` (415) unless the content is JSON."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise NotTaken(415, "wrong_type", "the content type must be application/json")
+
+
+async def read_body(chunks: AsyncIterator[bytes], *, most: int = MOST_BYTES, within: float = BODY_S) -> bytes:
+    """The raw body. Raises `NotTaken`: 413 for one that is too large, 408 for one that is too slow."""
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(within):
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > READ_ON:
+                    break
+                if size <= most:
+                    parts.append(chunk)
+    except TimeoutError:
+        raise NotTaken(408, "too_slow", f"the body did not come in within {within:g} s") from None
+    if size > most:
+        raise NotTaken(413, "too_large", f"the body is larger than {most // 1024} KiB")
+    return b"".join(parts)
+
+
+def told(body: bytes) -> Told:
+    """What a verified body says. Raises `NotTaken` (422), with a sentence that says what is missing."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotTaken(422, "unreadable", "the body is not readable JSON") from None
+    if not isinstance(content, dict):
+        raise NotTaken(422, "unreadable", "the body is not a JSON object")
+    process_id = content.get("rever_process_id")
+    if not isinstance(process_id, str) or not _ID.fullmatch(process_id):
+        raise NotTaken(422, "unreadable", "the body has no rever_process_id that is an id")
+    status = _word(content.get("rever_process_status"))
+    return Told(process_id, _SAME.get(status, status), _shipping(content))
+
+
+def _shipping(content: Mapping[str, object]) -> str:
+    parcels = content.get("logistics")
+    last = parcels[-1] if isinstance(parcels, list) and parcels else None
+    return _word(last.get("status")) if isinstance(last, dict) else ""
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) and _STATUS.fullmatch(value) else ""

@@ -1,0 +1,94 @@
+"""Run the receiver in this process until it is told to end."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import uvicorn
+
+from deployments.receiver.announcing import Announcer
+from deployments.receiver.app import PATH, Receiver, create_app
+from deployments.receiver.dispatcher import Dispatcher
+from deployments.receiver.inbox import Inbox
+from deployments.receiver.ledger_look import LedgerLook
+from deployments.receiver.metrics import Metrics
+from deployments.receiver.prefect_runs import PrefectRuns, reachable
+from tasks.desk import utc_now
+from tasks.settings import Settings, SettingsError, load_settings
+
+HOST, PORT = "127.0.0.1", 8766
+_GRACE_S = 5
+_AT_ONCE = 512
+"""Connections. Those beyond get a 503, and REVER sends again."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to us: its own way ends the process by the signal, and not cleanly."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+def serve_receiver(port: int = PORT) -> None:
+    """Take webhooks in until SIGINT or SIGTERM. Raises `SettingsError`, `LedgerError` or OSError: nothing was begun."""
+    settings = load_settings()
+    _check(settings)
+    with (
+        closing(Inbox.open(settings.inbox_url.get_secret_value())) as inbox,
+        closing(LedgerLook(settings)) as ledger,
+        socket.create_server((HOST, port), backlog=_AT_ONCE) as listening,
+    ):
+        print(_greeting(listening.getsockname()[1]), flush=True)
+        asyncio.run(_serve(settings, inbox, ledger, listening))
+
+
+async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening: socket.socket) -> None:
+    metrics, announcer = Metrics(), Announcer(PrefectRuns())
+    dispatcher = Dispatcher(inbox, PrefectRuns(), ledger.runs_began, metrics, announcer, utc_now)
+    receiver = Receiver(inbox, settings.webhook_secrets, dispatcher, announcer, metrics, utc_now, reachable)
+    config = uvicorn.Config(
+        create_app(receiver),
+        access_log=False,
+        log_config=None,
+        ws="none",
+        limit_concurrency=_AT_ONCE,
+        timeout_graceful_shutdown=_GRACE_S,
+        server_header=False,
+    )
+    server = _Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
+    await server.serve(sockets=[listening])
+
+
+def _check(settings: Settings) -> None:
+    from prefect.settings import PREFECT_API_URL
+
+    problems = []
+    if not settings.webhook_secrets:
+        problems.append(
+            "REVER_WEBHOOK_SECRETS is not set: nothing that comes in could be verified. It is the secret your REVER"
+            " account manager gave you with the webhook."
+        )
+    if not PREFECT_API_URL.value():
+        problems.append(
+            "PREFECT_API_URL is not set: say where the Prefect server answers that the runs are offered to,"
+            " http://127.0.0.1:4200/api for one of your own."
+        )
+    if problems:
+        raise SettingsError(problems)
+
+
+def _greeting(port: int) -> str:
+    return "\n".join(
+        (
+            f"REVER's webhooks are taken in at http://{HOST}:{port}{PATH}, and {PATH}/EVENT",
+            f"  health   http://{HOST}:{port}/health",
+            f"  metrics  http://{HOST}:{port}/metrics",
+            "Ctrl-C ends it.",
+        )
+    )

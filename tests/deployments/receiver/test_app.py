@@ -1,0 +1,124 @@
+"""What each delivery is answered, and that nothing else than the inbox decides it."""
+
+import base64
+import logging
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from deployments.receiver.offers import waiting_returns
+from deployments.receiver.reading import MOST_BYTES
+from rever_api.webhooks import SIGNATURE_HEADER, sign
+from tasks.ledger import LedgerError
+from tests.deployments.receiver.conftest import OLD, SECRET, Desk, body, signed
+
+URL = "/webhooks/rever"
+HASH = bytes.fromhex(sign(body(), SECRET))
+
+
+async def test_stored_is_202_and_a_repeat_200(local: Desk, http: httpx.AsyncClient) -> None:
+    first = await http.post(URL, content=body(), headers=signed(body()))
+    assert (first.status_code, first.json()) == (202, {"outcome": "stored"})
+    again = await http.post(f"{URL}/completed", content=body(), headers=signed(body()))
+    assert (again.status_code, again.json()) == (200, {"outcome": "repeat"})
+    assert local.number("rever_webhook_received_total", outcome="stored") == 1
+    assert local.number("rever_webhook_received_total", outcome="repeat") == 1
+    assert len(local.inbox.read(waiting_returns)) == 1
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [HASH.hex(), HASH.hex().upper(), f"sha256={HASH.hex()}", base64.b64encode(HASH).decode(), sign(body(), OLD)],
+)
+async def test_every_way_to_write_a_signature_and_both_secrets_verify(http: httpx.AsyncClient, signature: str) -> None:
+    headers = {"content-type": "application/json", SIGNATURE_HEADER: signature}
+    assert (await http.post(URL, content=body(), headers=headers)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("headers", "raw", "status", "outcome", "says"),
+    [
+        (signed(body(), SecretStr("another")), body(), 401, "bad_signature", "X-REVER-Signature is not valid"),
+        (signed(body("other")), body(), 401, "bad_signature", "not valid"),
+        ({"content-type": "application/json"}, body(), 401, "bad_signature", "X-REVER-Signature is missing"),
+        ({**signed(body()), SIGNATURE_HEADER: "\xe9" * 64}, body(), 401, "bad_signature", "not valid"),
+        ({**signed(body()), "content-type": "text/plain"}, body(), 415, "wrong_type", "application/json"),
+        (signed(b"{"), b"{", 422, "unreadable", "not readable JSON"),
+        (signed(b"{}"), b"{}", 422, "unreadable", "rever_process_id"),
+        (signed(b"x"), b"x" * (MOST_BYTES + 1), 413, "too_large", "256 KiB"),
+    ],
+)
+async def test_a_refusal_says_why_and_stores_nothing(
+    local: Desk, http: httpx.AsyncClient, headers: dict[str, str], raw: bytes, status: int, outcome: str, says: str
+) -> None:
+    sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    answer = await http.post(URL, content=raw, headers=sent)
+    assert (answer.status_code, says in answer.json()["error"]) == (status, True)
+    assert answer.headers.get("connection") == ("close" if status == 413 else None)
+    assert local.inbox.read(waiting_returns) == []
+    assert local.number("rever_webhook_received_total", outcome=outcome) == 1
+
+
+async def test_a_delivery_that_cannot_be_stored_is_to_be_sent_again(
+    local: Desk, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise LedgerError("the inbox's disk is full")
+
+    monkeypatch.setattr(local.inbox, "awrite", broken)
+    answer = await http.post(URL, content=body(), headers=signed(body()))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    health = await http.get("/health")
+    assert (health.status_code, health.json()["inbox"]) == (503, "not writable")
+
+
+async def test_the_answer_does_not_depend_on_prefect(local: Desk, http: httpx.AsyncClient) -> None:
+    local.prefect.away = True
+    assert (await http.post(URL, content=body(), headers=signed(body()))).status_code == 202
+    health = await http.get("/health")
+    assert health.status_code == 200
+    assert health.json() == {
+        "inbox": "writable",
+        "dispatcher": "alive",
+        "prefect": "not reachable: events wait in the inbox",
+    }
+
+
+async def test_a_stuck_dispatcher_is_told(
+    local: Desk, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local.dispatcher, "_alive", local.dispatcher._alive - 100)
+    health = await http.get("/health")
+    assert (health.status_code, health.json()["dispatcher"]) == (503, "stuck")
+
+
+async def test_the_metrics_tell_what_waits(local: Desk, http: httpx.AsyncClient) -> None:
+    for raw in (body(), body("retp_2"), body("retp_2", shipping="COLLECTED")):
+        await http.post(URL, content=raw, headers=signed(raw))
+    local.clock.forward(seconds=90)
+    text = (await http.get("/metrics")).text
+    for line in (
+        'rever_webhook_received_total{outcome="stored"} 3.0',
+        "rever_webhook_waiting_events 3.0",
+        "rever_webhook_oldest_waiting_seconds 90.0",
+        "rever_webhook_answer_seconds_count 3.0",
+    ):
+        assert line in text
+    assert "retp_" not in text
+
+
+async def test_no_log_line_has_a_body_a_signature_or_a_shopper(
+    local: Desk, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    local.prefect.away = True
+    headers = signed(body())
+    wrong = b"{ann@example.com"
+    for raw, sent in ((body(), headers), (body(), headers), (body("other"), headers), (wrong, signed(wrong))):
+        await http.post(URL, content=raw, headers=sent)
+    await local.dispatcher.step()
+    said = caplog.text
+    assert "events wait in the inbox" in said
+    for word in ("ann@", "Ann", headers[SIGNATURE_HEADER], SECRET.get_secret_value()):
+        assert word not in said

@@ -1,0 +1,88 @@
+"""What is read of a delivery, and what is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deployments.receiver.reading import MOST_BYTES, NotTaken, Told, check_type, read_body, told
+from tests.deployments.receiver.conftest import body
+
+
+async def chunks(*parts: bytes, every_s: float = 0.0) -> AsyncIterator[bytes]:
+    for part in parts:
+        await asyncio.sleep(every_s)
+        yield part
+
+
+async def test_a_body_is_read_as_it_came() -> None:
+    assert await read_body(chunks(b"a", b"", b"b" * 10)) == b"a" + b"b" * 10
+    assert len(await read_body(chunks(b"x" * MOST_BYTES))) == MOST_BYTES
+
+
+@pytest.mark.parametrize("parts", [1, 2000])
+async def test_too_large_is_413_and_nothing_endless_is_read(parts: int) -> None:
+    seen = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal seen
+        for _ in range(parts):
+            seen += 1
+            yield b"x" * (MOST_BYTES + 1)
+
+    with pytest.raises(NotTaken, match="larger than 256 KiB") as refused:
+        await read_body(endless())
+    assert (refused.value.status, seen < 10) == (413, True)
+
+
+async def test_too_slow_is_408() -> None:
+    with pytest.raises(NotTaken, match=r"within 0\.05 s") as refused:
+        await read_body(chunks(b"a", b"b", every_s=0.04), within=0.05)
+    assert refused.value.status == 408
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", "application/cloudevents+json"]
+)
+def test_json_is_taken(kind: str) -> None:
+    check_type(kind)
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/xml", "application/jsonx", "text/x+json"])
+def test_anything_else_is_415(kind: str) -> None:
+    with pytest.raises(NotTaken) as refused:
+        check_type(kind)
+    assert refused.value.status == 415
+
+
+def test_the_return_its_status_and_its_youngest_parcel_are_told() -> None:
+    raw = body(logistics=[{"status": "CANCELED"}, {"status": "COLLECTED"}], rever_process_status="CANCELLED")
+    assert told(raw) == Told("retp_1", "CANCELED", "COLLECTED")
+    assert told(b'{"rever_process_id": "x"}') == Told("x", "", "")
+    strange = b'{"rever_process_id": "x", "rever_process_status": 7, "logistics": [{"status": ["a"]}, 3]}'
+    assert told(strange) == Told("x", "", "")
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "not readable JSON"),
+        (b"{", "not readable JSON"),
+        (b"\xff\xfe\xff", "not readable JSON"),
+        (b"[" * 100_000, "not readable JSON"),
+        (b"9" * 5000, "not readable JSON"),
+        (b"[]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", "no rever_process_id"),
+        (b'{"rever_process_id": 7}', "no rever_process_id"),
+        (b'{"rever_process_id": ""}', "no rever_process_id"),
+        (b'{"rever_process_id": "a b"}', "no rever_process_id"),
+        (b'{"rever_process_id": "\\ud800"}', "no rever_process_id"),
+        (b'{"rever_process_id": "a\\u0000"}', "no rever_process_id"),
+        (b'{"rever_process_id": "' + b"x" * 201 + b'"}', "no rever_process_id"),
+    ],
+)
+def test_what_cannot_be_read_is_422_and_says_why(raw: bytes, says: str) -> None:
+    with pytest.raises(NotTaken, match=says) as refused:
+        told(raw)
+    assert refused.value.status == 422
