@@ -4,7 +4,7 @@ Our schema leads: what it has is looked for in theirs; fields of theirs that nob
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rever_api.comparing.document import Document, node, nodes
@@ -35,16 +35,14 @@ class Walk:
     ours: Document
     theirs: Document
     sent: bool
-    _seen: set[tuple[str, int]] = field(default_factory=set)
 
     def compare(self, mine: Any, other: Any, where: str) -> Iterator[Found]:
-        """Yield what differs. A component is compared once with each of its counterparts."""
+        """Yield what differs. It ends where ours ends, however theirs refer to themselves."""
         name, mine = self.ours.resolve(mine)
         _, other = self.theirs.resolve(other)
         where = name if name and ("properties" in mine or "allOf" in mine) else where
-        if not other or (where, id(other)) in self._seen:
+        if not other:
             return
-        self._seen.add((where, id(other)))
         yield from self._kinds(mine, other, where)
         yield from self._values(mine, other, where)
         yield from self._properties(mine, other, where)

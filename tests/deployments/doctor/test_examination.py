@@ -1,6 +1,7 @@
 """A check stands by itself: it never raises, never takes long, and says what kept it from looking."""
 
 import asyncio
+import threading
 import time
 
 from deployments.doctor.examination import Examination, Named, NotChecked, in_thread
@@ -38,6 +39,9 @@ def test_each_check_gets_its_line_whatever_happens_in_it() -> None:
     started = time.monotonic()
     lines = examine(checks)
     assert time.monotonic() - started < 5
+    left = [thread for thread in threading.enumerate() if thread.name == "doctor"]
+    assert len(left) == 1
+    assert left[0].daemon, "the program's end does not wait for it"
     assert [(line.name, line.state) for line in lines] == [
         ("faulty", State.BROKEN),
         ("slow", State.BROKEN),
