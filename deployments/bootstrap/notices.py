@@ -3,6 +3,7 @@
 Only blocks that come with Prefect will do: it is the server that sends a notice, and it knows no others.
 """
 
+import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -59,10 +60,8 @@ def notices_block(url: SecretStr) -> NotificationBlock:
 
     Prefect has no block for Apprise as such: its Slack block hands on whatever is not Slack's. Raises `BootstrapError`.
     """
-    from apprise import Apprise
-
     address = url.get_secret_value().strip()
-    if Apprise.instantiate(address, suppress_exceptions=True) is not None:
+    if _apprise_knows(address):
         return SlackWebhook(url=SecretStr(address))
     if not _is_http(address):
         raise BootstrapError(
@@ -77,6 +76,17 @@ def notices_block(url: SecretStr) -> NotificationBlock:
             "json_data": {"text": "{{subject}}\n{{body}}", "subject": "{{subject}}", "body": "{{body}}"},
         }
     )
+
+
+def _apprise_knows(address: str) -> bool:
+    from apprise import Apprise
+
+    log = logging.getLogger("apprise")
+    log.disabled, before = True, log.disabled  # it would log what it does not know, with parts of it
+    try:
+        return Apprise.instantiate(address, suppress_exceptions=True) is not None
+    finally:
+        log.disabled = before
 
 
 def _is_http(address: str) -> bool:

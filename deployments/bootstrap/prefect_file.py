@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,7 +49,7 @@ class Limit(_Strict):
     """How many runs of a deployment there may be at a time, and what becomes of one more."""
 
     limit: int = Field(ge=1)
-    collision_strategy: str = "ENQUEUE"
+    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
     grace_period_seconds: int | None = None
 
 

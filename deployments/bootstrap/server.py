@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
 from deployments.bootstrap.errors import BootstrapError
@@ -30,9 +30,16 @@ async def server(wait_s: float) -> AsyncIterator[PrefectClient]:
     await _answers(url, wait_s)
     try:
         async with get_client() as client:
+            await client.read_work_pools(limit=1)
             yield client
     except PrefectHTTPStatusError as refused:
         raise BootstrapError(_refusal(refused, url)) from None
+    except ObjectAlreadyExists:
+        raise BootstrapError("somebody else made one of these things at the same moment: say bootstrap again") from None
+    except httpx.TransportError as failed:
+        raise BootstrapError(
+            f"the Prefect server at {without_password(url)} went away ({type(failed).__name__}): say bootstrap again"
+        ) from None
 
 
 async def _answers(url: str, wait_s: float) -> None:
@@ -42,8 +49,8 @@ async def _answers(url: str, wait_s: float) -> None:
         while True:
             try:
                 status = (await http.get(f"{url.rstrip('/')}/health")).status_code
-                if status == httpx.codes.OK:
-                    return
+                if status in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}:
+                    return  # who is refused here is refused below, in words
                 found = f"HTTP {status}"
             except httpx.HTTPError as failed:
                 found = type(failed).__name__

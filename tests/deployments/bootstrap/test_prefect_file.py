@@ -1,0 +1,85 @@
+"""A file of deployments with something wrong in it: the sentence names the entry, what was found, what is right."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from deployments.bootstrap.errors import PrefectFileError
+from deployments.bootstrap.prefect_file import PREFECT_FILE, read_entries
+from flows.catalog import FLOWS
+
+VARIABLES = {"rever_time_zone": "Europe/Madrid"}
+ENTRY = """
+deployments:
+  - name: reconcile
+    entrypoint: flows.reconcile.reconcile
+    version: 0.1.0
+    work_pool: {name: rever}
+"""
+SCHEDULE = "slug: s, interval: 60, anchor_date: 2026-01-01T00:00:00+00:00, timezone: UTC"
+
+
+def problem(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "own.yaml"
+    file.write_text(text)
+    with pytest.raises(PrefectFileError) as found:
+        read_entries(file, VARIABLES)
+    return str(found.value).removeprefix(f"{file}")
+
+
+def test_every_flow_is_a_deployment_of_its_name_and_the_packages_version() -> None:
+    entries = read_entries(PREFECT_FILE, VARIABLES)
+    assert [entry.name for entry in entries] == list(FLOWS)
+    assert {entry.version for entry in entries} == {version("rever-returns")}
+
+
+def test_each_entry_of_the_file_is_four_to_eight_lines() -> None:
+    entries = re.split(r"\n\n", PREFECT_FILE.read_text().partition("\ndeployments:\n")[2].strip("\n"))
+    assert len(entries) == len(FLOWS)
+    assert {4 <= len(entry.splitlines()) <= 8 for entry in entries} == {True}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "cannot be read: while parsing"),
+        ("name: x", "names no deployments: a list `deployments:` is needed"),
+        (
+            ENTRY + ENTRY.partition("deployments:\n")[2],
+            "the name reconcile is there twice; each deployment needs its own",
+        ),
+        (ENTRY.replace("version", "versoin"), "deployment reconcile: version: Field required; versoin: Extra inputs"),
+        (ENTRY.replace("reconcile.reconcile", "none.none"), "'flows.none.none' is none of our flows; write it like"),
+        (ENTRY + "    parameters: {parameters: {store: acme}}", "parameters: store: Extra inputs are not permitted"),
+        (ENTRY + "    parameters: {parameters: {mode: go}}", "mode: Input should be 'plan' or 'act'"),
+        (ENTRY + "    tags: ['{{ prefect.variables.x }}']", "the variable x is not known; there are rever_time_zone"),
+        (ENTRY + "    concurrency_limit: {limit: 0}", "concurrency_limit.limit: Input should be greater than or equal"),
+        (ENTRY + "    concurrency_limit: {limit: 1, collision_strategy: WAIT}", "collision_strategy: Input should be"),
+        (
+            ENTRY + "    parameters: {parameters: {stores: [acme]}}\n"
+            f"    schedules: [{{{SCHEDULE}, parameters: {{parameters: {{mode: act}}}}}}]",
+            "schedule s: its parameters replace the deployment's as a whole, so say stores there too",
+        ),
+        (
+            ENTRY.replace("flows.reconcile.reconcile", "flows.process_return.process_return")
+            + f"    schedules: [{{{SCHEDULE}}}]",
+            "schedule s: parameters: process_id: Field required",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    assert said in problem(tmp_path, text)
+
+
+def test_a_form_that_needs_a_persons_word_may_lack_it(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    entry = ENTRY.replace("flows.reconcile.reconcile", "flows.answer_hold.answer_hold")
+    file.write_text(entry + "    parameters: {parameters: {stores: [acme]}}\n")
+    assert read_entries(file, VARIABLES)[0].parameters.parameters == {"stores": ["acme"]}
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(PrefectFileError, match=r"cannot be read: .*No such file"):
+        read_entries(tmp_path / "none.yaml", VARIABLES)

@@ -1,0 +1,120 @@
+"""The deployments on a real server with a real worker: a schedule fires by itself, a killed worker blocks nothing."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from anyio import run_process
+from prefect import get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.objects import FlowRun
+
+from deployments.bootstrap import bootstrap
+from deployments.bootstrap.prefect_file import PREFECT_FILE
+from deployments.prefect_server import PrefectServer
+from rever_api.sandbox import RunningSandbox
+from tests.live import environment, in_prefect_of
+from tests.ui.desk import is_alive, kill, until, worker, write_env
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+async def client(live_server: PrefectServer) -> AsyncIterator[PrefectClient]:
+    """A client of the real server. What fires by itself is taken away afterwards."""
+    with in_prefect_of(live_server):
+        async with get_client() as client:
+            yield client
+            for deployment in await client.read_deployments():
+                await client.delete_deployment(deployment.id)
+
+
+def file_with(folder: Path, name: str, **changes: Any) -> Path:
+    """`prefect.yaml` with the one deployment, changed."""
+    content = yaml.safe_load(PREFECT_FILE.read_text())
+    content["deployments"] = [entry | changes for entry in content["deployments"] if entry["name"] == name]
+    file = folder / "prefect.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+async def runs_of(client: PrefectClient, name: str) -> list[FlowRun]:
+    deployment = await client.read_deployment_by_name(f"{name}/{name}")
+    only = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    return await client.read_flow_runs(deployment_filter=only)
+
+
+async def test_a_schedule_fires_by_itself_in_the_workers_folder(
+    client: PrefectClient, live_server: PrefectServer, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    write_env(tmp_path, sandbox)
+    often = yaml.safe_load(PREFECT_FILE.read_text())["deployments"][3]["schedules"]
+    often[0]["interval"] = 15
+    await bootstrap(client, file=file_with(tmp_path, "reconcile", schedules=often))
+
+    async def fired() -> bool:
+        runs = await runs_of(client, "reconcile")
+        return any(run.auto_scheduled and run.state and run.state.is_completed() for run in runs)
+
+    with worker(live_server, tmp_path):
+        seconds = await until(fired, within=180, told=f"no scheduled run ended: {tmp_path / 'worker.log'}")
+    print(f"\na schedule of 15 s: the first run was Completed {seconds:.1f} s after the worker's start")
+    assert (tmp_path / "ledger.sqlite").is_file()
+    [first, *_] = [run for run in await runs_of(client, "reconcile") if run.state and run.state.is_completed()]
+    assert first.parameters["parameters"]["mode"] == "act"
+    listed = await run_process([sys.executable, "-m", "prefect", "deployment", "ls"], env=environment(live_server))
+    assert "reconcile/" in listed.stdout.decode()
+
+
+async def test_a_killed_worker_gives_its_slots_back_and_the_next_run_goes_on(
+    client: PrefectClient, live_server: PrefectServer, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    write_env(tmp_path, sandbox, REVER_RATE="2")
+    name = "process-pending-returns"
+    await bootstrap(client, file=file_with(tmp_path, name, schedules=[]))
+    deployment = await client.read_deployment_by_name(f"{name}/{name}")
+    act = {"parameters": {"mode": "act"}}
+    run = await client.create_flow_run_from_deployment(deployment.id, parameters=act)
+
+    async def taken() -> dict[str, int]:
+        limits = await client.read_global_concurrency_limits(limit=200)
+        return {limit.name: limit.active_slots for limit in limits if limit.active_slots}
+
+    async def sending() -> bool:
+        return bool(sandbox.books.paid()) and bool(await taken())
+
+    async def crashed() -> bool:
+        state = (await client.read_flow_run(run.id)).state
+        return bool(state and state.is_crashed())
+
+    async def free() -> bool:
+        return not await taken()
+
+    async def gone(where: str) -> bool:
+        return not is_alive(int(where.rpartition(":")[2]))
+
+    with worker(live_server, tmp_path) as doomed:
+        await until(sending, within=120, told=f"no refund was under way: {tmp_path / 'worker.log'}")
+        held, where = await taken(), (await client.read_flow_run(run.id)).infrastructure_pid
+        kill(doomed)
+        await until(lambda: gone(str(where)), within=10, told=f"the run's process {where} outlived its worker")
+    seconds = await until(crashed, within=200, told="the run of the dead worker did not become Crashed")
+    later = await until(free, within=300, told="the slots of the dead worker did not come back")
+    print(f"\nkilled while it held {held}: Crashed after {seconds:.1f} s, all slots free {later:.1f} s later")
+    assert any(limit.startswith("deployment:") for limit in held)
+    write_env(tmp_path, sandbox)
+    following = await client.create_flow_run_from_deployment(deployment.id, parameters=act)
+
+    async def completed() -> bool:
+        state = (await client.read_flow_run(following.id)).state
+        assert not (state and state.is_final() and not state.is_completed()), state
+        return bool(state and state.is_completed())
+
+    with worker(live_server, tmp_path):
+        went_on = await until(completed, within=180, told=f"the next run did not end: {tmp_path / 'worker.log'}")
+    print(f"the next run was Completed after {went_on:.1f} s")
+    assert sandbox.audit().clean
