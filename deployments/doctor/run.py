@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from deployments.doctor import ledger, prefect_api, prefect_work, rever, settings, stores
+from deployments.doctor import ledger, prefect_api, prefect_work, rever, settings, stores, webhook
 from deployments.doctor.examination import Examination, Named, looked
 from deployments.doctor.line import Line
 
@@ -27,6 +27,9 @@ CHECKS = (
     Named(prefect_work.SET_UP, prefect_work.set_up, seconds=30),
     Named("work pools", prefect_work.pools),
     Named("late runs", prefect_work.late),
+    Named("webhook secret", webhook.secret),
+    Named("receiver", webhook.receiver),
+    Named("inbox", webhook.inbox),
 )
 
 

@@ -1,0 +1,116 @@
+"""Webhooks: the secret, the receiver, and events that wait in the inbox. The inbox is only looked at."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from sqlalchemy import func, inspect, select
+
+from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
+from deployments.doctor.line import Line, attention, broken, not_used, ok
+
+SHORTEST = 16
+"""Signs a secret has at least: with fewer, somebody who has seen one delivery can find it by trying."""
+
+PATIENCE_S = 5.0
+WAITS_TOO_LONG_S = 600
+
+_START = "rever-returns receiver, or rever-returns up; one on another port or machine is not found from here"
+
+
+async def secret(examination: Examination) -> Line:
+    """The secret is set, and long enough."""
+    secrets = [each.get_secret_value() for each in examination.settings.webhook_secrets]
+    if not secrets:
+        return not_used("webhook secret", "no REVER_WEBHOOK_SECRETS: returns are found by schedules alone")
+    if short := [each for each in secrets if len(each) < SHORTEST]:
+        words = f"{len(short)} of {len(secrets)} shorter than {SHORTEST} signs"
+        return attention("webhook secret", words, "agree on a long random one with REVER: openssl rand -hex 32")
+    rotating = "; two, while the old one is being replaced" if len(secrets) > 1 else ""
+    return ok("webhook secret", f"set, {min(map(len, secrets))} signs or more{rotating}")
+
+
+async def receiver(examination: Examination) -> Line:
+    """The receiver answers, stores, and dispatches."""
+    _used(examination)
+    from deployments.receiver.running import HOST, PORT
+
+    return await health(f"http://{HOST}:{PORT}/health")
+
+
+async def health(url: str) -> Line:
+    """What a receiver says of itself at this address."""
+    try:
+        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
+            answer = await http.get(url)
+            told = answer.json()
+    except httpx.HTTPError as failed:
+        return attention("receiver", f"nothing answers at {url} ({type(failed).__name__})", _START)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or "inbox" not in told:
+        return broken("receiver", f"what answers at {url} is no receiver", _START)
+    words = f"{url}: " + ", ".join(f"{name} {state}" for name, state in told.items())
+    return ok("receiver", words) if answer.is_success else broken("receiver", words, "see the receiver's log")
+
+
+async def inbox(examination: Examination) -> Line:
+    """How many events no run has acted on yet."""
+    _used(examination)
+    url = examination.settings.inbox_url.get_secret_value()
+    found = await in_thread(lambda: look(url))
+    return ok("inbox", "not made yet: the receiver makes it") if found is None else judged(found, examination.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many events wait, since when the oldest, and how many were given up."""
+
+    waiting: int
+    oldest: datetime | None
+    given_up: int
+
+
+def judged(found: Seen, now: datetime) -> Line:
+    """One line from what the inbox holds. Pure."""
+    words = {0: "no event waits", 1: "1 event waits"}.get(found.waiting, f"{found.waiting} events wait")
+    words += f", the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%MZ}" if found.oldest else ""
+    if found.given_up:
+        words += f"; {found.given_up} given up: no run acted on them"
+        return attention("inbox", words, "rever-returns run reconcile mode=act looks at those returns too")
+    if found.oldest and (now - found.oldest).total_seconds() > WAITS_TOO_LONG_S:
+        return attention("inbox", words, "see the lines of the receiver, of Prefect and of its workers")
+    return ok("inbox", words)
+
+
+def look(url: str) -> Seen | None:
+    """Look into an inbox without leaving a trace; None where there is none yet. Raises `LedgerError`."""
+    from deployments.receiver.inbox import VARIABLE
+    from deployments.receiver.storing import GIVEN_UP, WAITING
+    from deployments.receiver.tables import events
+    from tasks.ledger.engines import looking_engine
+    from tasks.ledger.failures import told
+    from tasks.ledger.where import Where
+
+    where = Where.of(url, what="inbox", variable=VARIABLE)
+    if where.path is not None and not where.path.exists():
+        return None
+    engine = looking_engine(where)
+    oldest = func.min(events.c.stored_at, type_=events.c.stored_at.type)
+    by_state = select(events.c.state, func.count(), oldest).group_by(events.c.state)
+    try:
+        with told(where), engine.connect() as conn:
+            if not inspect(conn).has_table(events.name):
+                return None
+            found = {state: (many, first) for state, many, first in conn.execute(by_state)}
+    finally:
+        engine.dispose()
+    many, first = found.get(WAITING, (0, None))
+    return Seen(many, first, found.get(GIVEN_UP, (0, None))[0])
+
+
+def _used(examination: Examination) -> None:
+    if examination.found_settings is None:
+        raise NotChecked("the settings are wrong")
+    if not examination.settings.webhook_secrets:
+        raise NotUsed
