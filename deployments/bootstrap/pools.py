@@ -28,7 +28,7 @@ class Queue:
 
 POOLS = {
     POOL: "The returns desk: schedules and people. A worker: prefect worker start --pool rever",
-    FAST_LANE: "Runs of process-return that events start: executed by `rever-returns lane`, or by a worker.",
+    FAST_LANE: "Runs that events start, process-return first: executed by `rever-returns lane`, or by a worker.",
 }
 QUEUES = (
     Queue("people", 1, None, "What a person starts and waits for: never behind a batch."),

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-ONE, MANY = "process-return", "process-pending-returns"
-"""The flows that are offered, each by its deployment of the same name."""
+ONE, MANY = "process-return/process-return", "process-pending-returns/process-told-returns"
+"""The deployments whose runs are offered, both of the fast lane. The scheduled one cancels runs that meet."""
 
 FEW = 5
 """Returns that get a run each."""
@@ -28,14 +28,14 @@ class Fold:
 def fold(process_ids: Sequence[str], *, few: int = FEW, most: int = MOST) -> list[Fold]:
     """The runs to offer for these returns, in their order."""
     if len(process_ids) <= few:
-        return [Fold(f"{ONE}/{ONE}", (process_id,)) for process_id in process_ids]
+        return [Fold(ONE, (process_id,)) for process_id in process_ids]
     starts = range(0, len(process_ids), most)
-    return [Fold(f"{MANY}/{MANY}", tuple(process_ids[start : start + most])) for start in starts]
+    return [Fold(MANY, tuple(process_ids[start : start + most])) for start in starts]
 
 
 def parameters_of(deployment: str, process_ids: Sequence[str]) -> dict[str, object]:
     """The parameters of the run: the flow's form, filled."""
-    about = {"process_id": process_ids[0]} if deployment.startswith(f"{ONE}/") else {"process_ids": list(process_ids)}
+    about = {"process_id": process_ids[0]} if deployment == ONE else {"process_ids": list(process_ids)}
     return {"parameters": {"mode": "act", **about}}
 
 

@@ -11,6 +11,7 @@ from prefect.exceptions import ObjectNotFound
 
 from deployments.bootstrap.pools import POOLS
 from deployments.bootstrap.variables import DEFAULTS
+from deployments.receiver.folding import MANY
 from flows.catalog import FLOWS
 
 
@@ -37,9 +38,9 @@ async def fresh(client: PrefectClient) -> PrefectClient:
 
 async def clear(client: PrefectClient) -> None:
     """Take away what bootstrap makes."""
-    for name in FLOWS:
+    for name in (*(f"{flow}/{flow}" for flow in FLOWS), MANY):
         with suppress(ObjectNotFound):
-            found = await client.read_deployment_by_name(f"{name}/{name}")
+            found = await client.read_deployment_by_name(name)
             await client.delete_deployment(found.id)
     for automation in await client.read_automations():
         if automation.name.startswith("rever: "):

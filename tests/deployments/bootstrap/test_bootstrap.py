@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from deployments.bootstrap import BootstrapError, Change, Outcome, bootstrap
 from deployments.bootstrap.automations import dead_runs
 from deployments.bootstrap.prefect_file import PREFECT_FILE
+from deployments.receiver.folding import MANY
 from flows.catalog import FLOWS
 from tests.deployments.bootstrap.conftest import clear
 
@@ -68,6 +69,8 @@ async def test_every_flow_is_a_deployment_as_the_file_says(client: PrefectClient
         "reconcile",
     }
     assert (await read(client, "process-return")).work_pool_name == "rever-fast-lane"
+    storm = await client.read_deployment_by_name(MANY)
+    assert (storm.work_pool_name, storm.global_concurrency_limit) == ("rever-fast-lane", None)
     assert (await read(client, "answer-hold")).work_queue_name == "people"
 
     # A person's answer never waits behind a batch.

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from deployments.receiver.example import example_body
+from deployments.receiver.inbox import Inbox
+from deployments.receiver.kinds import Kind
+from deployments.receiver.reading import told
+from deployments.receiver.storing import Delivery, store
 from rever_api.sandbox import RunningSandbox
+from tasks.desk import utc_now
 from tests.deployments.cli.conftest import Call
 
 RUN = ("run", "process-pending-returns", "--no-prefect", "mode=act")
@@ -71,6 +77,22 @@ def test_export_and_forget(call: Call, rever: RunningSandbox) -> None:
     assert call("ledger", "forget", "--by", "olga").code == 2
     assert call("ledger", "forget", "retp_nobody", "--by", "olga").code == 1
     assert call("ledger", "check").code == 0
+
+
+def test_forget_serves_the_webhooks_inbox_too(call: Call, rever: RunningSandbox) -> None:
+    bodies = {raw: told(raw) for raw in (example_body(Kind.CREATED, "retp_1"), example_body(Kind.CREATED, "retp_2"))}
+    email = json.loads(next(iter(bodies)))["shopper"]["email"]
+    url = "sqlite:///rever-returns-inbox.sqlite"
+    with closing(Inbox.open(url)) as inbox:
+        for raw, words in bodies.items():
+            inbox.write(store, Delivery(raw, words, "", utc_now()))
+    of_all = call("ledger", "forget", "retp_1", "--by", "olga")  # one shopper; the ledger has seen neither return
+    assert (of_all.code, "from the inbox: 2 webhook bodies" in of_all.out) == (0, True)
+    assert email.encode() not in b"".join(path.read_bytes() for path in Path.cwd().glob("*inbox*"))
+    by_email = call("ledger", "forget", "--email", email, "--by", "olga")
+    assert (by_email.code, "inbox" in by_email.out) == (0, False)
+    with closing(Inbox.open(url)) as inbox:
+        assert not any(inbox.write(store, Delivery(raw, words, "", utc_now())).new for raw, words in bodies.items())
 
 
 def test_without_a_ledger_nothing_is_made(call: Call) -> None:

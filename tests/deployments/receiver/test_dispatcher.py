@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from deployments.receiver.folding import FEW, Pace
+from deployments.receiver.folding import FEW, MANY, Pace
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.offers import open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
@@ -91,10 +91,7 @@ def test_a_storm_is_folded(desk: Desk) -> None:
         desk.store(body(f"p{number:03}"))
     desk.step()
     assert [len(ids) for ids in desk.prefect.offered()] == [100, 100, 50]
-    assert (
-        desk.number("rever_webhook_offered_runs_total", deployment="process-pending-returns/process-pending-returns")
-        == 3
-    )
+    assert desk.number("rever_webhook_offered_runs_total", deployment=MANY) == 3
 
 
 def test_a_steady_rain_is_folded_too(local: Desk) -> None:

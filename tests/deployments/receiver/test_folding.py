@@ -11,13 +11,13 @@ def test_a_few_get_a_run_each() -> None:
     assert fold([]) == []
     folds = fold(ids(FEW))
     assert [item.process_ids for item in folds] == [(one,) for one in ids(FEW)]
-    assert {item.deployment for item in folds} == {f"{ONE}/{ONE}"}
+    assert {item.deployment for item in folds} == {ONE}
 
 
 def test_a_storm_gets_few_runs() -> None:
     folds = fold(ids(2 * MOST + 1))
     assert [len(item.process_ids) for item in folds] == [MOST, MOST, 1]
-    assert {item.deployment for item in folds} == {f"{MANY}/{MANY}"}
+    assert {item.deployment for item in folds} == {MANY}
     assert [one for item in folds for one in item.process_ids] == ids(2 * MOST + 1)
     assert len(fold(ids(FEW + 1))) == 1
 

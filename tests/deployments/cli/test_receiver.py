@@ -1,0 +1,109 @@
+"""`rever-returns receiver` and `webhook send`, as processes and as a person would call them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from deployments.prefect_settings import without_own_settings
+from deployments.receiver.example import example_body
+from deployments.receiver.inbox import Inbox
+from deployments.receiver.kinds import Kind
+from deployments.receiver.offers import waiting_returns
+from rever_api.webhooks import SIGNATURE_HEADER, sign
+from tests.deployments.cli.conftest import ENVIRONMENT, Call
+
+SECRET = "a-shared-s3cr3t"
+
+
+@contextmanager
+def receiving(folder: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A receiver without Prefect on a free port: its process and address."""
+    env = {
+        **without_own_settings(os.environ),
+        **ENVIRONMENT,
+        "REVER_WEBHOOK_SECRETS": SECRET,
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_URL": "http://127.0.0.1:9/api",
+        **more,
+    }
+    command = [sys.executable, "-m", "deployments.cli", "receiver", "--port=0"]
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout
+        line = running.stdout.readline()
+        assert "http://" in line, running.communicate()[1]
+        try:
+            yield running, line.split("at ")[1].split(",")[0]
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_takes_webhooks_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signals) -> None:
+    raw = example_body(Kind.CREATED, "retp_1")
+    headers = {"content-type": "application/json", SIGNATURE_HEADER: sign(raw, SecretStr(SECRET))}
+    with receiving(tmp_path) as (running, url):
+        assert httpx.post(url, content=raw, headers=headers).status_code == 202
+        assert httpx.post(f"{url}/created", content=raw, headers=headers).status_code == 200
+        assert httpx.post(url, content=raw + b" ", headers=headers).status_code == 401
+        assert httpx.get(url).status_code == 405
+        running.send_signal(ending)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert "Traceback" not in err
+    assert "shopper" not in out + err
+    assert SECRET not in out + err
+    with closing(Inbox.open(f"sqlite:///{tmp_path}/rever-returns-inbox.sqlite")) as inbox:
+        assert [item.process_id for item in inbox.read(waiting_returns)] == ["retp_1"]
+
+
+def test_without_secrets_or_prefect_it_does_not_start(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    ended = call("receiver", "--port", "0")
+    assert (ended.code, ended.out) == (2, "")
+    assert "REVER_WEBHOOK_SECRETS is not set" in ended.err
+    assert "PREFECT_API_URL is not set" in ended.err
+
+
+def test_an_example_is_signed_and_sent(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_WEBHOOK_SECRETS", f"{SECRET},older")
+    monkeypatch.setenv("MY_SECRET", "another")
+    with receiving(tmp_path) as (_, url):
+        told = call("webhook", "send", "--event", "cancelled", "--process-id", "retp_9", "--url", f"{url}/{{event}}")
+        refused = call("webhook", "send", "--url", url, "--secret-from", "MY_SECRET")
+    assert (told.code, told.out) == (0, "202: it is stored, and a run is offered\n")
+    assert (refused.code, refused.out) == (1, "401: the signature is not valid: the receiver has another secret\n")
+    gone = call("webhook", "send", "--url", url)
+    assert gone.code == 1
+    assert "is `rever-returns receiver` running?" in gone.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(("--event", "review"), "--event is one of created"), (("--secret-from", "NO_SUCH"), "no secret in NO_SUCH")],
+)
+def test_what_cannot_be_sent_is_wrong_usage(call: Call, arguments: tuple[str, ...], says: str) -> None:
+    ended = call("webhook", "send", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert says in ended.err
+
+
+def test_two_examples_are_two_events_of_the_state_they_are_about() -> None:
+    assert example_body(Kind.CREATED, "x") != example_body(Kind.CREATED, "x")
+    assert b'"COMPLETED"' in example_body(Kind.COMPLETED, "x")
+    assert b'"CANCELED"' in example_body(Kind.CANCELLED, "x")
+    assert b'"COLLECTED"' in example_body(Kind.SHIPPED, "x")
+
+
+def test_a_sandbox_that_sends_webhooks_needs_the_secret(call: Call) -> None:
+    ended = call("sandbox", "--port", "0", "--webhook-url", "http://127.0.0.1:9")
+    assert (ended.code, "set REVER_WEBHOOK_SECRETS" in ended.err) == (2, True)
