@@ -16,6 +16,7 @@ import pytest
 from tests.crash.workers import start
 from tests.flows.accounts import Account, Amounts, account, added, assert_promises_kept, shown, wait_until_settled
 from tests.flows.conftest import Bench, Start
+from tests.forked import command
 
 pytestmark = pytest.mark.crash
 
@@ -71,10 +72,11 @@ def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_
         settings=QUICK | {"REVER_MAX_IN_FLIGHT": "1"}, returns=20, faults="issueRefund:3:hang_after_acting"
     )
     due = bench.sandbox.audit().due_total
-    command = [str(Path(sys.executable).with_name("rever-returns")), "run", RUN[0][0], "mode=act", "--json"]
+    installed = str(Path(sys.executable).with_name("rever-returns"))
+    words = ("run", RUN[0][0], "mode=act", "--json", "--no-prefect")
     environment = {**os.environ, **bench.environment}
     with subprocess.Popen(
-        [*command, "--no-prefect"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [installed, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         _wait_for_the_held_answer(bench, running)
         running.kill()
@@ -84,7 +86,7 @@ def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_
     bench.sandbox.stop_faults()
     bench.act()
     wait_until_settled(bench)
-    ended = subprocess.run([*command, "--no-prefect"], env=environment, capture_output=True, check=False)
+    ended = command(*words, environment=bench.environment, folder=bench.ledger_file.parent).ended()
     assert ended.returncode == 0, ended.stderr
     bench.run("reconcile", mode="act")
     assert_promises_kept(bench, "the command, killed")

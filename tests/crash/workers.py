@@ -1,10 +1,8 @@
 """Workers in processes of their own, forked from one that has imported everything and has a single thread.
 
-A fork of the test's own process would copy the sandbox's threads in whatever state they are; a fresh interpreter costs
-seconds a worker. `multiprocessing`'s fork server is neither.
+A fork of the test's own process would copy the sandbox's threads in whatever state they are; `tests.forked` does not.
 """
 
-import multiprocessing
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,24 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.flows.conftest import Bench
+from tests.forked import CONTEXT
 
 Runs = Sequence[tuple[str, dict[str, str]]]
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        "tests.crash.workers",
-        "flows.process_pending_returns",
-        "flows.process_return",
-        "flows.run",
-        "tasks.ledger.migrate",
-    ]
-)
 
 
 def act(environment: dict[str, str], folder: str, runs: Runs, told: Connection) -> None:
     """Run flows one after another, as a worker of one's own would. Tells "begun", then a report or error a run."""
-    os.environ |= environment
+    os.environ.clear()
+    os.environ.update(environment)
     os.chdir(folder)
     from flows.run import run_flow
 
@@ -77,7 +66,8 @@ def start(bench: Bench, runs: Runs) -> Worker:
     """Start a worker at a bench's desk."""
     mine, theirs = CONTEXT.Pipe(duplex=False)
     folder = Path(bench.ledger_file).parent
-    process = CONTEXT.Process(target=act, args=(bench.environment, str(folder), runs, theirs), daemon=True)
+    environment = {**os.environ, **bench.environment}
+    process = CONTEXT.Process(target=act, args=(environment, str(folder), runs, theirs), daemon=True)
     process.start()
     theirs.close()
     return Worker(process, mine)

@@ -1,8 +1,6 @@
 """answer-hold: what becomes of a return after each answer to each kind of hold, by books, ledger and report."""
 
-import os
 import subprocess
-import sys
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +16,7 @@ from tasks.ledger import HoldRow, LedgerError, history
 from tasks.ledger.types import History
 from tasks.report import Report
 from tests.flows.conftest import Bench, Start
+from tests.forked import command
 
 SOON = timedelta(minutes=5)
 HOURS_LATER = FaultPlan(named=(NamedFault("issueRefund", 1, Fault.ACTS_LATER),), later=3600.0)
@@ -153,10 +152,7 @@ class TestUnknownOutcome:
 
 
 def cli(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = (sys.executable, "-c", "from deployments.cli import main; main()", *arguments)
-    return subprocess.run(
-        command, env=os.environ | bench.environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return command(*arguments, environment=bench.environment, folder=bench.ledger_file.parent).ended()
 
 
 class TestRefused:
@@ -402,21 +398,14 @@ def test_plan_tells_what_each_answer_would_do_and_changes_nothing(bench: Bench) 
 @pytest.mark.crash
 def test_two_people_at_once_are_one_answer(lost: Bench) -> None:
     hold = unknown_hold(lost)
-    command = (sys.executable, "-c", "from deployments.cli import main; main()", "run", "answer-hold", "--no-prefect")
     said = (f"hold_id={hold.hold_id}", f"version={hold.version}", "answer=retry", "mode=act")
+    words, where = ("run", "answer-hold", "--no-prefect", *said), lost.ledger_file.parent
     people = [
-        subprocess.Popen(
-            (*command, *said, f"by={name}"),
-            env=os.environ | lost.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("olga", "pau", "ada")
+        command(*words, f"by={name}", environment=lost.environment, folder=where) for name in ("olga", "pau", "ada")
     ]
-    ended = [(person.communicate(timeout=60), person.returncode) for person in people]
-    assert sorted(code for _, code in ended) == [0, 1, 1], ended
-    assert all("nothing was done" in err for (_, err), code in ended if code)
+    ended = [person.ended() for person in people]
+    assert sorted(end.returncode for end in ended) == [0, 1, 1], ended
+    assert all("nothing was done" in end.stderr for end in ended if end.returncode)
     assert len(through_api(lost, hold.process_id)) == 1
     assert [row.answer for row in known(lost, hold.process_id).holds] == ["retry"]
 

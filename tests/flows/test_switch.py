@@ -1,8 +1,6 @@
 """The stop switch, thrown from another process: no effect starts any more, reads go on, and every report says so."""
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,35 +14,22 @@ from rever_api.sandbox.journal import Entry
 from rever_api.sandbox.operations.table import OPERATIONS
 from tasks.ledger import switch
 from tests.flows.conftest import Bench, Start
+from tests.forked import Forked, command
 
 EFFECTS = {operation.id for operation in OPERATIONS if operation.effect}
 SLOW = FaultPlan(rate=1.0, weights={Fault.SLOW_BODY: 1}, effects_only=True, slow=0.3)
-COMMAND = (sys.executable, "-c", "from deployments.cli import main; main()")
 
 
-def cli(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+def cli(bench: Bench, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Call `rever-returns` in a process of its own."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=os.environ | bench.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return command(*arguments, environment=bench.environment, folder=bench.ledger_file.parent).ended()
 
 
 @contextmanager
-def under_way(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+def under_way(bench: Bench) -> Iterator[Forked]:
     """A run in a child process that is in the midst of its refunds."""
     arguments = ("run", "process-pending-returns", "mode=act", "--no-prefect")
-    child = subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=os.environ | bench.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = command(*arguments, environment=bench.environment, folder=bench.ledger_file.parent)
     try:
         until = time.monotonic() + 30
         while len(sent(bench)) < 5:

@@ -1,5 +1,5 @@
-"""The real command, started as a person or a schedule starts it, with everything that can be wrong: a clear sentence
-and exit code 1 or 2, nothing half done, no traceback without --debug, and the key in no output at all.
+"""The command in a process of its own, with everything that can be wrong: a clear sentence and exit code 1 or 2,
+nothing half done, no traceback without --debug, and the key in no output at all.
 """
 
 import os
@@ -14,6 +14,7 @@ import pytest
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY
 from tests.deployments.cli.test_end_to_end import web_page
+from tests.forked import command
 
 ACT = ("process-pending-returns", "mode=act")
 TOML = {
@@ -66,18 +67,15 @@ def rever(start_sandbox: Callable[..., RunningSandbox]) -> RunningSandbox:
 
 @pytest.fixture
 def run(rever: RunningSandbox, tmp_path: Path) -> Run:
-    """Run the installed command in the test's folder, with right settings but for those given."""
+    """Run the command in the test's folder, with right settings but for those given."""
     (tmp_path / "folder").mkdir()
     for name, text in TOML.items():
         (tmp_path / name).write_text(text)
     right = {"REVER_BASE_URL": rever.base_url, "REVER_API_KEY": rever.api_key, "REVER_STORES": "acme,nordic"}
 
     def run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(Path(sys.executable).with_name("rever-returns")), "run", *words, "--json", "--no-prefect"]
-        environment = {**os.environ, **right, **settings}
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
-        )
+        asked = ("run", *words, "--json", "--no-prefect")
+        return command(*asked, environment={**right, **settings}, folder=tmp_path).ended()
 
     return run
 
@@ -102,6 +100,18 @@ def test_what_is_wrong_is_said_and_nothing_is_half_done(
     assert rever.books.effects == effects
     assert {name: (tmp_path / name).read_bytes() for name in TOML} == texts
     assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_the_installed_command_says_the_same(run: Run, rever: RunningSandbox, tmp_path: Path) -> None:
+    wrong = next(case for case in CASES if case.about == "a wrong key")
+    ended = run(*wrong.words, **wrong.settings)
+    installed = [str(Path(sys.executable).with_name("rever-returns")), "run", *wrong.words, "--json", "--no-prefect"]
+    settings = {"REVER_BASE_URL": rever.base_url, "REVER_STORES": "acme,nordic", **wrong.settings}
+    started = subprocess.run(
+        installed, cwd=tmp_path, env=os.environ | settings, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert_said(wrong, started, rever, debug=False)
+    assert (started.stdout, started.stderr) == (ended.stdout, ended.stderr)
 
 
 @pytest.mark.parametrize("about", ["a wrong key", "no REVER at its address", "a ledger that is no database"])

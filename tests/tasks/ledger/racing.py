@@ -1,8 +1,7 @@
-"""What each of several processes does in a race. Started as `python -m tests.tasks.ledger.racing URL GO`."""
+"""What each of several processes does in a race."""
 
 import json
 import os
-import sys
 import time
 from datetime import datetime
 from decimal import Decimal
@@ -46,7 +45,3 @@ def send(ledger: Ledger, claim: Claim, now: datetime) -> str:
         actor=FLOW,
     )
     return str(verdict.sending)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,8 +1,7 @@
 """Several at the same time: processes on an empty ledger, workers on one return, two people on one hold."""
 
 import json
-import subprocess
-import sys
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +20,9 @@ from tasks.ledger import Answer, Ledger, OutdatedAnswer, expire
 from tasks.ledger.schema import ledger as ledger_table
 from tasks.ledger.schema import store_days
 from tasks.policy.rules import Guards
+from tests.forked import Forked
 from tests.postgres import ACCOUNT
+from tests.tasks.ledger import racing
 from tests.tasks.ledger.conftest import BOTH
 from tests.tasks.ledger.desk import FLOW, LedgerDesk, pay, refund, request, units
 from tests.tasks.ledger.racing import CAP, RETURNS
@@ -66,10 +67,9 @@ def test_processes_that_start_on_an_empty_ledger_make_it_once_and_never_pass_the
     empty_url: str, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
-    command = [sys.executable, "-m", "tests.tasks.ledger.racing", empty_url, str(go)]
-    root = Path(__file__).parents[3]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    racers = [subprocess.Popen(command, cwd=root, **pipes) for _ in range(PROCESSES)]
+    racers = [
+        Forked(racing.main, empty_url, str(go), environment=os.environ, folder=tmp_path) for _ in range(PROCESSES)
+    ]
     while len(list(tmp_path.glob("go.*"))) < PROCESSES and all(racer.poll() is None for racer in racers):
         time.sleep(0.01)
     go.touch()
