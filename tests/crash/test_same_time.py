@@ -10,8 +10,10 @@ from tests.flows.conftest import Bench, Start
 
 pytestmark = pytest.mark.crash
 
-UNHURRIED = {"REVER_LEASE": "30"}
-"""Claims outlive a slow machine: with a short lease one worker withdraws what the other still means to do."""
+UNHURRIED = {"REVER_TIMEOUT": "15", "REVER_SETTLE_AFTER": "60", "REVER_LEASE": "60"}
+"""Calls and claims outlive a slow machine: a time-out of a second makes an outcome unknown, and with a short lease one
+worker withdraws what the other still means to do.
+"""
 
 ALL = ("process-pending-returns", {"mode": "act"})
 
