@@ -176,6 +176,9 @@ def doctor(
         Path | None,
         typer.Option(metavar="FILE", help="REVER's official OpenAPI document, to compare the endpoint table with."),
     ] = None,
+    receiver: Annotated[
+        str, typer.Option(metavar="URL", help="Where the webhooks' receiver is, if not at http://127.0.0.1:8766.")
+    ] = "",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -184,7 +187,7 @@ def doctor(
         from deployments.cli.redacting import redacted
         from deployments.doctor.command import doctor_says
 
-        text, sound = doctor_says(openapi, as_json=as_json)
+        text, sound = doctor_says(openapi, receiver_url=receiver, as_json=as_json)
         print(redacted(text))
         if not sound:
             raise typer.Exit(FAILED)

@@ -27,9 +27,13 @@ class NotUsed(Exception):  # noqa: N818
 
 @dataclass
 class Examination:
-    """What is known so far. A check that needs what is not there raises `NotChecked`."""
+    """What is known so far. A check that needs what is not there raises `NotChecked`.
+
+    `receiver_url`: where the webhooks' receiver is; "" for the address that it takes by default.
+    """
 
     clock: Callable[[], datetime] = utc_now
+    receiver_url: str = ""
     found_settings: Settings | None = None
     found_endpoints: Endpoints | None = None
     answered: bool = False

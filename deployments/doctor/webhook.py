@@ -15,7 +15,7 @@ SHORTEST = 16
 PATIENCE_S = 5.0
 WAITS_TOO_LONG_S = 600
 
-_START = "rever-returns receiver, or rever-returns up; one on another port or machine is not found from here"
+_START = "rever-returns receiver, or rever-returns up; say where it is with --receiver URL if it is elsewhere"
 
 
 async def secret(examination: Examination) -> Line:
@@ -35,7 +35,7 @@ async def receiver(examination: Examination) -> Line:
     _used(examination)
     from deployments.receiver.running import HOST, PORT
 
-    return await health(f"http://{HOST}:{PORT}/health")
+    return await health(f"{examination.receiver_url.rstrip('/') or f'http://{HOST}:{PORT}'}/health")
 
 
 async def health(url: str) -> Line:
@@ -44,7 +44,7 @@ async def health(url: str) -> Line:
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
             answer = await http.get(url)
             told = answer.json()
-    except httpx.HTTPError as failed:
+    except (httpx.HTTPError, httpx.InvalidURL) as failed:
         return attention("receiver", f"nothing answers at {url} ({type(failed).__name__})", _START)
     except ValueError:
         told = None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from deployments.doctor.examination import Examination
 from deployments.doctor.line import State
 from deployments.doctor.webhook import health, look
 from deployments.receiver.inbox import Inbox
@@ -77,6 +78,15 @@ async def test_a_receiver_is_judged_by_what_it_says(
     line = await health(f"{told.url}/health")
     assert line.state is state
     assert words in line.found
+
+
+def test_a_receiver_is_looked_for_where_it_is_said_to_be(
+    desk: Desk, told: ToldServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVER_WEBHOOK_SECRETS", LONG)
+    told.tell(answers(200, {"inbox": "writable", "dispatcher": "alive"}))
+    lines = desk.lines("receiver", examination=Examination(receiver_url=f"{told.url}/"))
+    assert lines["receiver"].found == f"{told.url}/health: inbox writable, dispatcher alive"
 
 
 async def test_a_receiver_that_does_not_run_is_worth_a_word() -> None:
