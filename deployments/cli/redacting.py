@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from dotenv import dotenv_values
 
 from tasks.settings.load import ENV_FILE
+from tasks.settings.secrets import known_secrets
 
 _SECRETS = ("REVER_API_KEY", "REVER_WEBHOOK_SECRETS", "REVER_NOTICES_URL")
 _URLS = ("REVER_LEDGER_URL", "REVER_INBOX_URL")
@@ -17,14 +18,15 @@ _SHORTEST = 4  # a shorter one would blot out ordinary words
 def redacted(text: str) -> str:
     """`text` with API key, webhooks' secrets, address of notices and databases' passwords replaced by ***."""
     given = tuple(os.environ.get(name, "") for name in (*_SECRETS, *_URLS))
-    for secret in _secrets(given, ENV_FILE.absolute()):
+    read = {secret for secret in known_secrets() if len(secret) >= _SHORTEST}
+    for secret in sorted(read.union(_secrets(given, ENV_FILE.absolute())), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
 
 @cache
 def _secrets(given: tuple[str, ...], file: Path) -> tuple[str, ...]:
-    """What must not be shown, longest first: from the environment as given, and from the settings file."""
+    """What must not be shown: from the environment as given, and from the settings file."""
     written = _written(file)
     values = {name: {written.get(name) or ""} for name in (*_SECRETS, *_URLS)}
     for name, value in zip((*_SECRETS, *_URLS), given, strict=True):
@@ -33,7 +35,7 @@ def _secrets(given: tuple[str, ...], file: Path) -> tuple[str, ...]:
     for url in (value for name in _URLS for value in values[name]):
         password = _password(url)
         found |= {password, unquote(password)}
-    return tuple(sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True))
+    return tuple(secret for secret in found if len(secret) >= _SHORTEST)
 
 
 def _written(file: Path) -> dict[str, str | None]:

@@ -12,6 +12,9 @@ _FORGETS = {
 }
 _TWO = {"ledger": "two ledgers that both pay", "inbox": "two inboxes, and one is looked into by nobody"}
 _CREDENTIALS = re.compile(r"(?<=://).*@")
+PROCESS_ID = "{process_id}"
+"""What stands for the return's id in a link."""
+
 _QUERY_PASSWORD = re.compile(r"((?:^|[?&])[^=&]*(?:password|secret|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
@@ -99,6 +102,21 @@ def checked_database_url(value: str, *, what: str, loopback: bool) -> str:
             f"is a relative path: started from two folders there would be {_TWO[what]}; "
             f"write an absolute one, with four slashes: sqlite:////var/lib/rever-returns/{what}.sqlite"
         )
+    return url
+
+
+def checked_link(value: str) -> str:
+    """A URL with one `{process_id}`, or nothing. Raises ValueError with a sentence."""
+    url = value.strip()
+    if not url:
+        return ""
+    if url.count(PROCESS_ID) != 1 or set("{}") & set(url.replace(PROCESS_ID, "")):
+        raise ValueError(f"must have {PROCESS_ID} in it once, and no other braces: https://example.com/{PROCESS_ID}")
+    parts = _split(url.replace(PROCESS_ID, "id"))
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or any(sign.isspace() for sign in url):
+        raise ValueError(f"is not an http or https address; write it like https://example.com/returns/{PROCESS_ID}")
+    if "@" in parts.netloc:
+        raise ValueError("must not carry a user or password: everybody who may see a report sees it")
     return url
 
 

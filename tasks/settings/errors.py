@@ -6,7 +6,8 @@ from typing import Any
 
 PREFIX = "REVER_"
 _SECRET = frozenset(
-    f"REVER_{name}" for name in ("API_KEY", "LEDGER_URL", "BASE_URL", "INBOX_URL", "WEBHOOK_SECRETS", "NOTICES_URL")
+    f"REVER_{name}"
+    for name in ("API_KEY", "LEDGER_URL", "BASE_URL", "INBOX_URL", "WEBHOOK_SECRETS", "NOTICES_URL", "BACK_OFFICE")
 )
 _EXPECTED = {
     "float_parsing": "a number",

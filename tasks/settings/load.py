@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
 from tasks.settings.errors import PREFIX, SettingsError, sentence, unknown_variable
 from tasks.settings.model import Settings
+from tasks.settings.secrets import remembered
 
 ENV_FILE = Path(".env")
 
@@ -26,19 +28,24 @@ def variables() -> dict[str, str]:
     return {variable_of(field): field for field in Settings.model_fields}
 
 
-def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
+def load_settings(
+    env_file: Path | None = ENV_FILE, overrides: Mapping[str, Any] | None = None, source: str = ""
+) -> Settings:
     """The settings from the environment, and below it from `env_file` in the working folder where there is one.
 
+    `overrides` (field -> value) stand above both; `source` says in a sentence where they come from.
     Raises SettingsError with one sentence for each problem, never repeating a key or password.
     """
+    given, written = dict(overrides or {}), _written(env_file)
     problems = _unknown(os.environ, "in the environment")
-    problems += _unknown(_written(env_file), f"in {env_file}")
+    problems += _unknown(written, f"in {env_file}")
+    problems += _one_ledger_for_two(given, written, source)
     if problems:
         raise SettingsError(problems)
     try:
-        return Settings(_env_file=env_file, _env_file_encoding="utf-8")
+        return remembered(Settings(_env_file=env_file, _env_file_encoding="utf-8", **given))
     except ValidationError as failed:
-        problems = _sentences(failed)
+        problems = [f"{words}{source and f' ({source})'}" for words in _sentences(failed)]
     # Raised outside of the except: the ValidationError, whose inputs may be secrets, is not even chained.
     raise SettingsError(problems)
 
@@ -58,6 +65,34 @@ def _written(env_file: Path | None) -> Mapping[str, str | None]:
         return dotenv_values(env_file, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failed:
         raise SettingsError([f"{env_file} cannot be read ({type(failed).__name__}): make it a text file."]) from None
+
+
+def _one_ledger_for_two(given: Mapping[str, Any], written: Mapping[str, str | None], source: str) -> list[str]:
+    """Refuse another account's key or address above the environment's ledger: two accounts in one would be mixed.
+
+    An environment without a key names no account.
+    """
+    if "ledger_url" in given or not _here("api_key", written):
+        return []
+    words = {"api_key": "key", "base_url": "address"}
+    others = [word for field, word in words.items() if field in given and _plain(given[field]) != _here(field, written)]
+    if not others:
+        return []
+    return [
+        f"The {' and the '.join(others)} are other than the environment's, and no ledger is stated beside: two "
+        f"accounts in one ledger would be mixed; state the ledger there too ({source})"
+    ]
+
+
+def _plain(value: Any) -> str:
+    return str(value.get_secret_value() if isinstance(value, SecretStr) else value).rstrip("/")
+
+
+def _here(field: str, written: Mapping[str, str | None]) -> str:
+    """The environment's value of a field, or the default of the address."""
+    name = variable_of(field)
+    default = str(Settings.model_fields["base_url"].default) if field == "base_url" else ""
+    return (os.environ.get(name) or written.get(name) or default).strip().rstrip("/")
 
 
 def _unknown(found: Iterable[str], where: str) -> list[str]:

@@ -13,6 +13,7 @@ from tasks.settings.addresses import (
     checked_base_url,
     checked_inbox_url,
     checked_ledger_url,
+    checked_link,
     inbox_beside,
     is_loopback,
 )
@@ -112,11 +113,21 @@ class Settings(BaseSettings):
     omits_empty_fields: bool = Field(
         False, description="True where REVER leaves empty fields out for this account: absent then means empty."
     )
+    back_office: str = Field(
+        "",
+        description="Where a person looks at a return: a URL with `{process_id}` in it. Reports and notices then link "
+        "there.",
+    )
 
     @field_validator("base_url")
     @classmethod
     def _base_url(cls, value: str) -> str:
         return checked_base_url(value)
+
+    @field_validator("back_office")
+    @classmethod
+    def _back_office(cls, value: str) -> str:
+        return checked_link(value)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -5,7 +5,9 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from tasks.credentials import ReverCredentials
 from tasks.policy.rules import RefundsBy
 from tasks.settings import (
     Settings,
@@ -98,6 +100,9 @@ def test_who_pays_is_said_per_store(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"REVER_BASE_URL": "https://api.byrever.com:port"}, "the port cannot be read"),
         ({"REVER_BASE_URL": "https://api.byrever.com/?a=b"}, "no query"),
         ({"REVER_BASE_URL": "https://api.byrever.com"}, "REVER_LEDGER_URL is not set"),
+        ({"REVER_BACK_OFFICE": "https://rever.example/returns"}, "must have {process_id} in it once"),
+        ({"REVER_BACK_OFFICE": "rever.example/{process_id}"}, "is not an http or https address"),
+        ({"REVER_BACK_OFFICE": "https://u:s3cret@rever.example/{process_id}"}, "everybody who may see a report"),
         ({"REVER_LEDGER_URL": "mysql://desk:s3cret@db/x"}, "REVER_LEDGER_URL must be"),
         ({"REVER_LEDGER_URL": "sqlite:///:memory:"}, "forgets what was paid"),
         ({"REVER_LEDGER_URL": "postgresql://desk:s3cret@db"}, "names no database"),
@@ -185,6 +190,42 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in shown
     assert "s3" not in shown
     assert masked_settings(settings)["REVER_LEDGER_URL"] == "postgresql://***@db/returns?sslpassword=***"
+
+
+def test_what_is_stated_elsewhere_stands_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (LOCAL | {"REVER_REFUNDS_BY": "rever"}).items():
+        monkeypatch.setenv(name, value)
+    stated = ReverCredentials(
+        api_key=SecretStr(f" {KEY}2 "), group="brands", refunds_by="us", ledger_url=SecretStr("sqlite:////a/b.sqlite")
+    ).overrides()
+    settings = load_settings(overrides=stated)
+    assert (settings.api_key.get_secret_value(), settings.group, settings.stores) == (f"{KEY}2", "brands", ())
+    assert settings.refunds_by("acme") is RefundsBy.US
+    assert settings.base_url == "http://127.0.0.1:8800"
+    assert load_settings(overrides=ReverCredentials().overrides()) == load_settings()
+
+
+def test_another_accounts_key_needs_a_ledger_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LIVE.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(overrides={"api_key": SecretStr(KEY)}).stores == ("acme",)
+    for other in ({"api_key": SecretStr("k3y-of-another")}, {"base_url": "https://other.example"}):
+        with pytest.raises(
+            SettingsError, match=r"two accounts in one ledger would be mixed.*\(credentials block 'b'\)"
+        ):
+            load_settings(overrides=other, source="credentials block 'b'")
+
+
+@pytest.mark.parametrize("field", ["api_key", "ledger_url"])
+def test_a_wrong_secret_stated_elsewhere_is_not_repeated(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    for name, value in LOCAL.items():
+        monkeypatch.setenv(name, value)
+    wrong = "s3 cret"
+    stated = {"api_key": SecretStr("k3y2"), "ledger_url": SecretStr("sqlite:////a.sqlite"), field: SecretStr(wrong)}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(overrides=stated, source="credentials block 'b'")
+    assert wrong not in "".join(traceback.format_exception(caught.value))
+    assert "(credentials block 'b')" in str(caught.value)
 
 
 @pytest.mark.parametrize(
