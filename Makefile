@@ -44,6 +44,7 @@ lint: .venv/.dev  ## Style, types and the direction of imports
 
 docs: .venv/.plain  ## Write the generated pages anew
 	$(BIN)/python -m tasks.settings > docs/settings.md
+	$(BIN)/python -m tasks.limits_page > docs/limits.md
 
 venv: .venv/.dev  ## Only set up .venv
 

@@ -4,24 +4,41 @@ import logging
 import traceback
 from pathlib import Path
 
-from rever_api.errors import WrongSetup
+from rever_api.endpoints import EndpointsError
+from rever_api.errors import ReverError, WrongSetup
 from tasks.desk import DeskError
-from tasks.ledger import LedgerError
+from tasks.ledger import AnswerError, LedgerError
+from tasks.policy_file import PolicyFileError
 from tasks.report import Failure
+from tasks.settings import SettingsError
 
 FATAL = (WrongSetup, LedgerError, DeskError)
 """Errors that every further return would meet too: the run stops and says so."""
 
+SAID = (ReverError, LedgerError, AnswerError, DeskError, SettingsError, PolicyFileError, EndpointsError, TimeoutError)
+"""Errors whose text is a sentence of ours for people, without a shopper in it."""
+
 log = logging.getLogger(__name__)
 
 
-def own_fault(process_id: str, error: Exception) -> Failure:
-    """The failure of a return that met a fault of this software.
+class OwnFaultError(Exception):
+    """An error nobody foresaw, as it may be shown: its kind and place, and not its text."""
 
-    Kind and place only: an exception's text may quote a shopper's address.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
-    why = f"a fault of this software: {type(error).__name__} at {place}"
+
+def presentable(error: Exception) -> Exception:
+    """The error itself where its text is a sentence of ours, else an `OwnFaultError` that stands for it."""
+    return error if isinstance(error, (*SAID, OwnFaultError)) else OwnFaultError(_kind_and_place(error))
+
+
+def own_fault(process_id: str, error: Exception) -> Failure:
+    """The failure of a return that met a fault of this software."""
+    why = _kind_and_place(error)
     log.error("%s: %s", process_id, why)
     return Failure(process_id, why, ours=True)
+
+
+def _kind_and_place(error: Exception) -> str:
+    """Kind and place only: an exception's text may quote a shopper's address."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    return f"a fault of this software: {type(error).__name__} at {place}"

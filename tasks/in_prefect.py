@@ -2,16 +2,22 @@
 
 The work reaches a task through a context variable and not as a parameter: a task's parameters are walked through,
 and may be shown, by Prefect, and the work holds the API client and the shoppers' returns.
+
+The text of an unforeseen error stays out of Prefect too: it may quote a shopper's address, and Prefect keeps it in the
+task's state and in the run's log.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from tasks.failures import presentable
+from tasks.global_limits import slots_of
 from tasks.steps import STEPS, Step
 
 T = TypeVar("T")
@@ -20,7 +26,13 @@ _work: ContextVar[Callable[[], Awaitable[Any]]] = ContextVar("work")
 
 
 async def _run(label: str) -> Any:  # noqa: ARG001 - it is the task run's name
-    return await _work.get()()
+    try:
+        return await _work.get()()
+    except Exception as error:
+        shown = presentable(error)
+        if shown is error:
+            raise
+        raise shown from None
 
 
 async def _timed_out(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -51,10 +63,28 @@ TASKS = {name: _around(step) for name, step in STEPS.items()}
 """Step name -> Prefect task."""
 
 
-async def as_task(name: str, work: Callable[[], Awaitable[T]], label: str = "") -> T:
-    """Run one step as its Prefect task (a `tasks.steps.Stage`)."""
+async def as_task(name: str, work: Callable[[], Awaitable[T]], label: str = "", size: int | None = None) -> T:  # noqa: ARG001
+    """Run one step as its Prefect task (a `tasks.steps.Stage`), bounded in this process only."""
     token = _work.set(work)
     try:
         return cast("T", await TASKS[name](label))
     finally:
         _work.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class WithinLimits:
+    """A `Stage` of a deployment's run: each step as its task, holding slots of its global limit.
+
+    `limits` are the server's, as `tasks.global_limits.standing_limits` found them when the run began. The wait for
+    slots is no part of the task, so that the task's time-out is for its work alone.
+    """
+
+    limits: Mapping[str, int]
+
+    async def __call__(
+        self, name: str, work: Callable[[], Awaitable[T]], label: str = "", size: int | None = None
+    ) -> T:
+        """Take slots, run the step as its task, give them back."""
+        async with slots_of(STEPS[name], self.limits, size):
+            return await as_task(name, work, label)

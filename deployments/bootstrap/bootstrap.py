@@ -6,8 +6,10 @@ from prefect.client.orchestration import PrefectClient
 from pydantic import SecretStr
 
 from deployments.bootstrap.automations import automations
+from deployments.bootstrap.blocks import blocks
 from deployments.bootstrap.change import Change
 from deployments.bootstrap.deployments import deployments
+from deployments.bootstrap.limits import limits
 from deployments.bootstrap.notices import notices
 from deployments.bootstrap.pools import pools
 from deployments.bootstrap.prefect_file import PREFECT_FILE, read_entries
@@ -27,6 +29,8 @@ async def bootstrap(
     changes, values = await variables(client, check=check)
     entries = read_entries(file, values)
     changes += await pools(client, check=check)
+    changes += await limits(client, check=check)
+    changes += await blocks(client, check=check)
     sending = await notices(client, url, check=check)
     changes += sending.changes
     changes += await automations(client, sending, check=check)

@@ -1,10 +1,12 @@
 """Working on many items: bounded, in full, and an error lets what is under way end first."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from tasks.steps import STEPS, each, plainly
+from tasks.limits_page import limits_page
+from tasks.steps import STEPS, each, global_limits, limits_note, plainly
 
 
 async def test_every_item_is_worked_on_and_no_more_at_once_than_the_table_says() -> None:
@@ -71,3 +73,20 @@ async def test_a_step_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPat
 
 def test_no_step_with_an_effect_is_retried() -> None:
     assert not [step.name for step in STEPS.values() if step.effect and step.retries]
+
+
+def test_each_step_that_sends_has_a_global_limit_of_whole_batches() -> None:
+    sends = {"issue-refunds", "issue-exchanges", "generate-labels", "answer-hold"}
+    assert {f"rever-{name}" for name in sends} <= set(global_limits())
+    refunds = STEPS["issue-refunds"]
+    assert global_limits()["rever-issue-refunds"] == refunds.across * refunds.at_once >= refunds.at_once > 0
+
+
+def test_a_report_says_which_limits_held() -> None:
+    assert "only" in limits_note({})
+    assert "over all processes rever-answer-hold 4" in limits_note({"rever-answer-hold": 4})
+
+
+def test_the_documented_limits_are_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "limits.md"
+    assert page.read_text(encoding="utf-8") == limits_page(), "run `make docs`"

@@ -24,6 +24,7 @@ from deployments.prefect_server import PrefectServer
 from flows.process_return import NAME, process_return
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.books import Effect
+from tasks.steps import global_limits
 from tests.live import environment
 
 PATIENCE_S = 60.0
@@ -42,6 +43,8 @@ class Desk:
         """Make the deployment of process-return in the fast lane's pool anew, with these arguments beside the usual."""
         with suppress(ObjectAlreadyExists):
             self.client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        for name, slots in global_limits().items():
+            self.client.upsert_global_concurrency_limit_by_name(name, slots)
         flow_id = self.client.create_flow(process_return)
         return self.client.create_deployment(flow_id, NAME, work_pool_name=POOL, enforce_parameter_schema=False, **more)
 

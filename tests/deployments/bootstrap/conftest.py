@@ -13,6 +13,7 @@ from deployments.bootstrap.pools import POOLS
 from deployments.bootstrap.variables import DEFAULTS
 from deployments.receiver.folding import MANY
 from flows.catalog import FLOWS
+from tasks.steps import global_limits
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ async def clear(client: PrefectClient) -> None:
             await client.delete_automation(automation.id)
     await _gone(*(client.delete_work_pool(name) for name in POOLS))
     await _gone(*(client.delete_variable_by_name(name) for name in DEFAULTS))
+    await _gone(*(client.delete_global_concurrency_limit_by_name(name) for name in global_limits()))
     for slug in ("slack-webhook", "custom-webhook"):
         with suppress(ObjectNotFound):
             document = await client.read_block_document_by_name("rever-notices", slug)

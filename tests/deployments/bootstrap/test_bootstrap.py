@@ -9,6 +9,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import (
     DeploymentScheduleCreate,
     DeploymentUpdate,
+    GlobalConcurrencyLimitUpdate,
     VariableUpdate,
 )
 from prefect.client.schemas.responses import DeploymentResponse
@@ -21,6 +22,7 @@ from deployments.bootstrap.automations import dead_runs
 from deployments.bootstrap.prefect_file import PREFECT_FILE
 from deployments.receiver.folding import MANY
 from flows.catalog import FLOWS
+from tasks.steps import global_limits
 from tests.deployments.bootstrap.conftest import clear
 
 pytestmark = pytest.mark.prefect
@@ -50,6 +52,22 @@ async def test_the_second_time_changes_nothing_and_a_check_does_nothing(fresh: P
     assert [change.what for change in said] == [change.what for change in made]
     assert not_left(await put_up(fresh, URL)) == []
     assert not_left(await put_up(fresh, URL, check=True)) == []
+
+
+async def test_a_limits_slots_are_a_persons_and_one_that_bounds_nothing_is_put_right(client: PrefectClient) -> None:
+    await put_up(client)
+    name, other = "rever-issue-refunds", "rever-generate-labels"
+    assert (await client.read_global_concurrency_limit_by_name(name)).limit == global_limits()[name]
+    await client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=5))
+    off = GlobalConcurrencyLimitUpdate(active=False, slot_decay_per_second=1)
+    await client.update_global_concurrency_limit(other, off)
+    changes = await put_up(client)
+    assert not_left(changes) == [f"changed  global limit {other}: not active"]
+    assert f"left     global limit {name}: 5 slots, set by a person" in [change.line() for change in changes]
+    assert (await client.read_global_concurrency_limit_by_name(name)).limit == 5
+    mended = await client.read_global_concurrency_limit_by_name(other)
+    assert (mended.active, mended.slot_decay_per_second, mended.limit) == (True, 0, global_limits()[other])
+    assert not_left(await put_up(client)) == []
 
 
 async def test_every_flow_is_a_deployment_as_the_file_says(client: PrefectClient) -> None:

@@ -1,0 +1,121 @@
+"""Prefect's global limits, which bound a step over all processes; only in runs that belong to a deployment.
+
+A slot is taken once per stage and not once per call: Prefect's server hands out about twenty a second. A stage that is
+under way keeps its slots by renewing their lease; those of a worker that was killed come back when the lease is over.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+from prefect import get_client, get_run_logger
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
+from prefect.concurrency.asyncio import (
+    AcquireConcurrencySlotTimeoutError,
+    ConcurrencySlotAcquisitionError,
+    concurrency,
+)
+
+from tasks.desk import DeskError
+from tasks.steps import Step, global_limits
+
+LEASE_S = 60.0
+"""The shortest lease that Prefect's server grants, renewed at three quarters of it. The server looks for leases that
+are over every 15 s, so that the slots of a killed worker are back after 75 s at the latest."""
+
+SLOW_S = 3.0
+"""A wait for slots that is longer than this is told in the log."""
+
+PAGE = 200
+"""Limits in one answer of Prefect's server; deployments and tags have theirs in the same list."""
+
+
+async def standing_limits() -> dict[str, int]:
+    """The slots of each limit that the steps need, as they stand at Prefect's server.
+
+    Raises `DeskError` that names every limit that is missing, inactive or without a slot: Prefect lets everybody pass
+    where a limit is missing, and that would be no limit at all.
+    """
+    async with get_client() as client:
+        found = {limit.name: limit for limit in await found_limits(client)}
+    problems = [f"{name} ({why})" for name in global_limits() if (why := problem(found.get(name)))]
+    if problems:
+        raise DeskError(
+            f"Prefect's server does not hold what bounds the steps over all processes: {', '.join(problems)}; "
+            "nothing was begun; `rever-returns bootstrap` puts that right"
+        )
+    return {name: found[name].limit for name in global_limits()}
+
+
+async def found_limits(client: PrefectClient) -> list[GlobalConcurrencyLimitResponse]:
+    """All limits of the server, in one call where it has no more than a page of them."""
+    found: list[GlobalConcurrencyLimitResponse] = []
+    while True:
+        page = await client.read_global_concurrency_limits(limit=PAGE, offset=len(found))
+        found += page
+        if len(page) < PAGE:
+            return found
+
+
+def problem(limit: GlobalConcurrencyLimitResponse | None) -> str:
+    """Why a limit bounds nothing, or lets nobody in; empty for one that does what it is for."""
+    if limit is None:
+        return "missing"
+    if not limit.active:
+        return "not active"
+    if limit.slot_decay_per_second:
+        return "its slots come free by themselves"
+    return "no slot" if limit.limit < 1 else ""
+
+
+@asynccontextmanager
+async def slots_of(step: Step, limits: Mapping[str, int], size: int | None) -> AsyncIterator[None]:
+    """Hold slots of the step's global limit while a stage runs: one for each return, at most as many as run at once.
+
+    Raises `DeskError` where the limit is gone since the run began, or none came free in the time that one stage may
+    take. A renewal that fails does not cut off what is under way: these limits spare REVER, and the ledger holds the
+    promise without them.
+    """
+    if not step.across:
+        yield
+        return
+    wanted = step.at_once if size is None else min(size, step.at_once)
+    async with AsyncExitStack() as held:
+        with _told_when_slow(step):
+            await _enter(held, step, max(1, min(wanted, limits.get(step.limit, 0))))
+        yield
+
+
+async def _enter(held: AsyncExitStack, step: Step, occupy: int) -> None:
+    taking = concurrency(
+        step.limit,
+        occupy=occupy,
+        timeout_seconds=step.timeout_s,
+        lease_duration=LEASE_S,
+        strict=True,
+        raise_on_lease_renewal_failure=False,
+    )
+    try:
+        await held.enter_async_context(taking)
+    except AcquireConcurrencySlotTimeoutError:
+        raise DeskError(
+            f"no slot of the global limit {step.limit} came free in {step.timeout_s:.0f} s; nothing of this stage was "
+            f"done; `prefect gcl inspect {step.limit}` says who holds them"
+        ) from None
+    except ConcurrencySlotAcquisitionError:
+        raise DeskError(
+            f"no slot of the global limit {step.limit} could be taken: it is gone from Prefect's server, or the server "
+            "cannot be reached; nothing of this stage was done; `rever-returns bootstrap` makes it again"
+        ) from None
+
+
+@contextmanager
+def _told_when_slow(step: Step) -> Iterator[None]:
+    """Without a line in the log a run that waits for slots looks as if it hung."""
+    waits = f"waits for a slot of the global limit {step.limit}: other runs hold them all"
+    telling = asyncio.get_running_loop().call_later(SLOW_S, get_run_logger().info, waits)
+    try:
+        yield
+    finally:
+        telling.cancel()
