@@ -20,33 +20,57 @@ _UNITS = re.compile(r"(\S+):([1-9][0-9]*(?:\+[1-9][0-9]*)*)")
 class Parameters(StoresParameters):
     """Answer a held return, or many that are held for one cause."""
 
-    hold_id: str = Field("", description="The hold's id, as `rever-returns holds` lists it. For one hold.")
+    hold_id: str = Field(
+        "",
+        title="Hold",
+        description="One hold, by its id, as the table of open holds lists it.",
+    )
     version: int | None = Field(
-        None, ge=1, description="The hold's version, as listed, required with hold_id: an outdated answer is refused."
+        None,
+        ge=1,
+        title="Version of the hold",
+        description="As listed beside the hold, and required with it: an outdated answer is refused.",
     )
     holds: list[str] = Field(
-        default_factory=list, description="Many holds, each as HOLD:VERSION. If one has changed, none is answered."
+        default_factory=list,
+        title="Many holds",
+        description="Instead of one: each as HOLD:VERSION. If one has changed, none is answered.",
     )
     cause: str = Field(
-        "", description="All holds of one rule or kind (at the stores named, or all). mode=plan lists and marks them."
+        "",
+        title="All holds of a cause",
+        description="Instead of one: a rule or kind, such as unknown_outcome. Mode plan lists them and prints a mark.",
     )
     listed: str = Field(
-        "", description="With cause and mode=act: the mark that plan printed. Another list than that is refused."
+        "",
+        title="Mark of the list",
+        description="With a cause and mode act: the mark that plan printed. Another list than that is refused.",
     )
     answer: Answer | None = Field(
         None,
+        title="Answer",
         description="retry: go on, waiving just what held, once. done_by_hand: it was done outside of this desk. "
         "drop: it is not to be done.",
     )
-    by: str = Field("", description="Who answers. Recorded, not checked.")
-    reason: str = Field("", description="Why; required for drop. No names or addresses of shoppers.")
-    reference: str = Field("", description="For done_by_hand, required: where the payment or order can be found.")
-    amount: Decimal | None = Field(
-        None, ge=0, description="For done_by_hand: the amount that was paid. Empty: the hold's own."
+    by: str = Field("", title="Your name", description="Who answers. Recorded, not checked.")
+    reason: str = Field("", title="Reason", description="Why; required for drop. No names or addresses of shoppers.")
+    reference: str = Field(
+        "",
+        title="Reference",
+        description="For done_by_hand, required: where the payment or order can be found.",
     )
-    on: date | None = Field(None, description="For done_by_hand: the day on which it was done. Empty: today.")
+    amount: Decimal | None = Field(
+        None,
+        ge=0,
+        title="Amount paid by hand",
+        description="For done_by_hand: the amount that was paid. Empty: the hold's own.",
+    )
+    on: date | None = Field(
+        None, title="Day", description="For done_by_hand: the day on which it was done. Empty: today."
+    )
     units: list[str] = Field(
         default_factory=list,
+        title="Units",
         description="For done_by_hand and drop: only these units, each as LINE:1+2. Empty: all of the hold.",
     )
 

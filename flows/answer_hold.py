@@ -43,7 +43,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
         some = chosen[start : start + AT_ONCE]
         label = f"{start + 1} to {start + len(some)} of {len(chosen)}"
         give = partial(_answer, desk, report, some, said, alone=len(chosen) == 1)
-        done += await stage("answer-hold", give, label)
+        done += await stage("answer-hold", give, label, len(some))
     await _go_on(desk, stage, report, said.answer, done)
     return report
 

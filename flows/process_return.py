@@ -17,7 +17,9 @@ NAME = "process-return"
 class Parameters(FlowParameters):
     """Process one return."""
 
-    process_id: str = Field(description="REVER's id of the return, retp_ and 27 letters and digits.", min_length=1)
+    process_id: str = Field(
+        title="Return", description="REVER's id of the return, retp_ and 27 letters and digits.", min_length=1
+    )
 
 
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
@@ -31,6 +33,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, [process_id]), process_id)
     if failures:
         raise DeskError(f"{process_id}: {failures[0].why}")
+    report.stores = tuple(dict.fromkeys(pending.store for pending in found))
     unknown = await take_through(desk, stage, report, found, process_id)
     await settle_own(desk, stage, report, desk.stores, unknown)
     return report

@@ -29,9 +29,12 @@ class Parameters(StoresParameters):
         24 * 14,
         ge=1,
         le=24 * 366,
+        title="Hours back",
         description="Compare the returns that changed at REVER, or on which something was done, in the last hours.",
     )
-    csv: str = Field("", description="A file to write the comparison to, as CSV. Empty: none.")
+    csv: str = Field(
+        "", title="CSV file", description="A file on the worker to write the comparison to, as CSV. Empty: none."
+    )
 
 
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:

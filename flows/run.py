@@ -11,7 +11,7 @@ from flows.parameters import FlowParameters
 from flows.timed import RunFailedError, timed
 from tasks.desk import Clock, utc_now
 from tasks.report import Report
-from tasks.steps import plainly
+from tasks.steps import limits_note, plainly
 
 
 class UsageError(Exception):
@@ -48,7 +48,13 @@ def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock =
         flow = getattr(module, name.replace("-", "_"))
         finished: Report = asyncio.run(flow(parameters))
         return finished
+    if parameters.credentials:
+        raise UsageError(
+            "a credentials block is kept by Prefect: leave --no-prefect out, or leave `credentials` empty and set "
+            "REVER_API_KEY"
+        )
     report = asyncio.run(timed(name, module.work, parameters, plainly, clock=clock))
+    report.limits = limits_note({})
     if report.failed:
         raise RunFailedError(report)
     return report

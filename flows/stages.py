@@ -12,6 +12,7 @@ from tasks.fetch_pending_returns import PendingReturns
 from tasks.generate_label import generate_labels
 from tasks.issue_exchange import issue_exchanges
 from tasks.issue_refund import issue_refunds
+from tasks.policy.record import IntentKind
 from tasks.report import Mode, Report
 from tasks.returns import PendingReturn
 from tasks.settle_outcome import settle_outcomes
@@ -62,13 +63,13 @@ async def act(desk: Desk, stage: Stage, report: Report, decided: Sequence[Decide
     """Carry out what was claimed for a batch: refunds first, then exchanges, then labels."""
     carried: list[Carried] = []
     todo = list(decided)
-    for step, issue in (
-        ("issue-refunds", issue_refunds),
-        ("issue-exchanges", issue_exchanges),
-        ("generate-labels", generate_labels),
+    for kind, step, issue in (
+        (IntentKind.REFUND, "issue-refunds", issue_refunds),
+        (IntentKind.EXCHANGE, "issue-exchanges", issue_exchanges),
+        (IntentKind.LABEL, "generate-labels", generate_labels),
     ):
-        if any(item.decided.claim for item in todo):
-            done = await stage(step, partial(issue, desk, todo), label)
+        if claimed := sum(item.decided.claim is not None and item.decided.claim.intent.kind is kind for item in todo):
+            done = await stage(step, partial(issue, desk, todo), label, claimed)
             carried += done
             todo += [item.left for item in done if item.left]
     count_carried(report, carried)

@@ -8,11 +8,12 @@ from flows.parameters import FlowParameters
 from tasks.desk import Clock, Desk, open_desk, utc_now
 from tasks.ledger import Actor, switch
 from tasks.report import Report
-from tasks.settings import load_settings
+from tasks.settings import Settings, load_settings
 from tasks.steps import Stage
 
 P = TypeVar("P", bound=FlowParameters)
 Work = Callable[[Desk, P, Stage], Awaitable[Report]]
+AtEnd = Callable[[Desk, Report | None], Awaitable[None]]
 
 
 class RunFailedError(Exception):
@@ -25,17 +26,34 @@ class RunFailedError(Exception):
         self.report = report
 
 
+async def nothing_more(desk: Desk, report: Report | None) -> None:
+    """The end of a run of which nobody is told."""
+
+
 async def timed(
-    name: str, work: Work[P], parameters: P, stage: Stage, flow_run_id: str = "", clock: Clock = utc_now
+    name: str,
+    work: Work[P],
+    parameters: P,
+    stage: Stage,
+    flow_run_id: str = "",
+    clock: Clock = utc_now,
+    settings: Settings | None = None,
+    at_end: AtEnd = nothing_more,
 ) -> Report:
     """Open the desk from the settings, do the work, and note how long it took.
 
+    `at_end` looks at the ledger once more before the desk closes, also after a work that broke off.
     Raises whatever error says that the set-up is wrong (`tasks.desk.open_desk`).
     """
     began, actor = time.monotonic(), Actor(name, flow_run_id, run_began_at=clock())
-    async with open_desk(load_settings(), parameters.mode, actor, clock) as desk:
-        report = await work(desk, parameters, stage)
+    async with open_desk(settings or load_settings(), parameters.mode, actor, clock) as desk:
+        try:
+            report = await work(desk, parameters, stage)
+        except Exception:
+            await at_end(desk, None)
+            raise
         report.notes += await _stopped(desk)
+        await at_end(desk, report)
     report.duration_s = time.monotonic() - began
     return report
 

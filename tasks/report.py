@@ -32,6 +32,11 @@ class Row:
     currency: str = ""
     outcome: str = ""
 
+    @property
+    def held(self) -> bool:
+        """Whether a person must answer before this return goes on."""
+        return self.decision == "hold" or self.outcome.endswith("held")
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -46,7 +51,9 @@ class Failure:
 class Report:
     """The account of one run. `paid` counts refunds done in this run, those settled by it included.
 
-    `tables` are further tables of a flow, by name, beside the one of its returns.
+    `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
+    many returns were worked on at a time. `back_office` is where a person looks at a return: a URL with `{process_id}`
+    in it, or nothing.
     """
 
     flow: str
@@ -62,6 +69,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     duration_s: float = 0.0
+    limits: str = ""
+    back_office: str = ""
 
     def pay(self, currency: str, amount: Decimal) -> None:
         """Add a refund that is known to have been made."""
@@ -98,51 +107,42 @@ class Report:
         return [
             f"{self.flow} ({self.mode}) over {', '.join(self.stores) or 'no store'}: {self.seen} returns "
             f"in {self.duration_s:.1f} s",
-            f"  decisions: {_counts(self.decisions)}",
-            f"  effects:   {_counts(self.effects)}",
-            f"  due:       {_amounts(self.due)}",
-            f"  paid:      {_amounts(self.paid)}",
+            f"  decisions: {counts(self.decisions)}",
+            f"  effects:   {counts(self.effects)}",
+            f"  due:       {amounts(self.due)}",
+            f"  paid:      {amounts(self.paid)}",
             *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
             *(f"  note: {note}" for note in self.notes),
+            *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
+
+    @property
+    def counted(self) -> str:
+        """How many returns it was about, in words."""
+        return f"{self.seen} return{'' if self.seen == 1 else 's'}"
 
     def sentence(self) -> str:
         """The report in one line, for the state of a run."""
-        paid = f"paid {_amounts(self.paid)}" if self.mode is Mode.ACT else f"{_amounts(self.due)} due"
-        failed = f"; {len(self.failures)} not worked on" if self.failures else ""
-        return f"{self.seen} returns: {_counts(self.decisions)}; {paid}{failed}"
-
-    def markdown(self) -> str:
-        """The report as the markdown of an artifact."""
-        head = "\n".join(f"{line.strip()}  " for line in self.lines())
-        return f"### {self.flow} ({self.mode})\n\n{head}\n"
-
-    def table(self, most: int = 500) -> list[dict[str, str]]:
-        """The rows of the table artifact: those on which something happened first, at most `most`."""
-        moved = sorted(self.rows.values(), key=lambda row: row.decision in ("wait", "nothing"))
-        return [_cells(row) for row in moved[:most]]
-
-
-def _cells(row: Row) -> dict[str, str]:
-    amount = "" if row.amount is None else f"{row.amount} {row.currency}"
-    return {
-        "return": row.process_id,
-        "order": row.order,
-        "store": row.store,
-        "decision": row.decision,
-        "amount": amount,
-        "outcome": row.outcome,
-        "why": row.why,
-    }
+        said = [f"{self.counted}: {counts(self.decisions)}" if self.seen else "no return had to be looked at"]
+        if self.mode is Mode.ACT:
+            said.append(f"paid {amounts(self.paid)}")
+            said += [f"{self.effects[name]} {name}" for name in ("held", "unknown", "refused") if self.effects[name]]
+        else:
+            said.append(f"{amounts(self.due)} due")
+        if self.failures:
+            said.append(f"{len(self.failures)} not worked on")
+        return ("" if self.mode is Mode.ACT else "plan, nothing was done: ") + "; ".join(said)
 
 
 def _strings(amounts: dict[str, Decimal]) -> dict[str, str]:
     return {currency: str(amount) for currency, amount in sorted(amounts.items())}
 
 
-def _counts(counter: Counter[str]) -> str:
+def counts(counter: Counter[str]) -> str:
+    """Counts in words."""
     return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()) if count) or "none"
 
 
-def _amounts(amounts: dict[str, Decimal]) -> str:
-    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(amounts.items())) or "nothing"
+def amounts(money: dict[str, Decimal]) -> str:
+    """Amounts per currency in words."""
+    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(money.items())) or "nothing"

@@ -99,9 +99,11 @@ def stop(
 ) -> None:
     """Stop all effects at once, also in runs that are under way: no refund, exchange or label starts. Reads go on."""
     with said_plainly(debug=debug):
-        from deployments.cli.switch import throw_switch
+        from deployments.cli.switch import tell_prefect, throw_switch
 
-        print(throw_switch(on=True, by=by, why=why))
+        thrown = throw_switch(on=True, by=by, why=why)
+        print(thrown.text, flush=True)
+        tell_prefect(thrown)
 
 
 @app.command()
@@ -113,9 +115,11 @@ def start(
 ) -> None:
     """Let effects go again after `stop`."""
     with said_plainly(debug=debug):
-        from deployments.cli.switch import throw_switch
+        from deployments.cli.switch import tell_prefect, throw_switch
 
-        print(throw_switch(on=False, by=by, why=why))
+        thrown = throw_switch(on=False, by=by, why=why)
+        print(thrown.text, flush=True)
+        tell_prefect(thrown)
 
 
 @app.command()

@@ -1,12 +1,18 @@
 """`rever-returns stop` and `start`: the stop switch. Reads go on; no effect starts, also in runs that are under way."""
 
+import asyncio
+import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dotenv import dotenv_values
 from sqlalchemy import Connection
 
 from deployments.cli.errors import UsageError
+from deployments.cli.logs import log_to_stderr
 from tasks.ledger import Ledger, Switch, stop_switch, switch
 from tasks.settings import load_settings
+from tasks.settings.load import ENV_FILE
 
 
 def stopped_text(now: Switch) -> str:
@@ -17,7 +23,15 @@ def stopped_text(now: Switch) -> str:
     return f"All effects are stopped{since} by {now.by}: {now.why} (`rever-returns start --by NAME` lets them go again)"
 
 
-def throw_switch(*, on: bool, by: str, why: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Thrown:
+    """What throwing the switch came to: in words, and, where it changed, how it stands now."""
+
+    text: str
+    now: Switch | None = None
+
+
+def throw_switch(*, on: bool, by: str, why: str) -> Thrown:
     """Stop all effects, or let them go again; answers what is the case now. Raises LedgerError, UsageError."""
     if not by.strip() or (on and not why.strip()):
         raise UsageError("say who you are (--by) and why (--why): the others will read it in every run and hold list.")
@@ -30,11 +44,29 @@ def throw_switch(*, on: bool, by: str, why: str) -> str:
         ledger.close()
 
 
-def _throw(conn: Connection, *, on: bool, by: str, why: str) -> str:
+def _throw(conn: Connection, *, on: bool, by: str, why: str) -> Thrown:
     before = switch(conn)
     if before.stopped is on:
-        return f"Nothing changed. {stopped_text(before)}" if on else "Nothing changed: effects were not stopped."
-    thrown = stop_switch(conn, on=on, by=by, why=why, now=datetime.now(UTC))
+        return Thrown(
+            f"Nothing changed. {stopped_text(before)}" if on else "Nothing changed: effects were not stopped."
+        )
+    now = stop_switch(conn, on=on, by=by, why=why, now=datetime.now(UTC))
     if on:
-        return f"{stopped_text(thrown)}\nWhat was sent before this moment is settled as usual; reads go on."
-    return "Effects may go again, from the next run on."
+        text = f"{stopped_text(now)}\nWhat was sent before this moment is settled as usual; reads go on."
+        return Thrown(text, now)
+    return Thrown("Effects may go again, from the next run on.", now)
+
+
+def tell_prefect(thrown: Thrown) -> None:
+    """Emit the event of a switch that was thrown, where a Prefect API is configured. The switch holds without it."""
+    if thrown.now is None or not _has_prefect():
+        return
+    log_to_stderr(debug=False)
+    from tasks.notices import send, switch_event
+
+    asyncio.run(send([switch_event(thrown.now)]))
+
+
+def _has_prefect() -> bool:
+    written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
+    return bool(os.environ.get("PREFECT_API_URL") or written.get("PREFECT_API_URL"))

@@ -12,7 +12,7 @@ from tasks.ledger.deciding import decide
 from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
 from tasks.ledger.forgetting import forget_email, forget_return
-from tasks.ledger.holds import find_hold, open_holds
+from tasks.ledger.holds import find_hold, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
 from tasks.ledger.pausing import paused
@@ -95,6 +95,7 @@ __all__ = [
     "mark_sent_many",
     "open_holds",
     "open_intents",
+    "opened_by",
     "paused",
     "put_back",
     "record_done",

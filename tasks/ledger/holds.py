@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, select
 
-from tasks.ledger.schema import holds, intents, records
+from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.record import IntentState
@@ -28,6 +28,17 @@ def open_holds(conn: Connection, stores: Collection[str] | None = None) -> list[
     if stores is not None:
         query = query.where(holds.c.store.in_(sorted(stores)))
     return [hold_row(row) for row in conn.execute(query)]
+
+
+def opened_by(conn: Connection, flow_run_id: str) -> list[HoldRow]:
+    """The open holds that a flow run opened, by what the audit says, oldest first."""
+    told = exists().where(
+        audit.c.process_id == holds.c.process_id,
+        audit.c.hold_id == holds.c.id,
+        audit.c.event == "held",
+        audit.c.flow_run_id == flow_run_id,
+    )
+    return [hold_row(row) for row in conn.execute(HOLDS.where(holds.c.state == "open", told))]
 
 
 def find_hold(conn: Connection, hold_id: str) -> PastHold | None:

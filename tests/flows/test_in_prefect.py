@@ -1,13 +1,16 @@
-"""process-pending-returns as Prefect runs it: what a person sees in its UI, and what must never be seen there."""
+"""The flows as Prefect runs them: what a person sees in its UI, what bounds them, what must never be seen there."""
 
 import json
 import logging
 import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import get_client
+from prefect import Flow, get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -18,14 +21,31 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.client.schemas.sorting import LogSort
+from prefect.flow_engine import run_flow_async
+from prefect.types._datetime import now
+from pydantic import SecretStr
 
+from flows import answer_form, answer_hold
 from flows.process_pending_returns import Parameters, process_pending_returns
-from tasks.report import Mode
-from tasks.steps import STEPS
+from flows.timed import timed
+from tasks.credentials import ReverCredentials
+from tasks.desk import Desk, DeskError
+from tasks.failures import OwnFaultError
+from tasks.notices import GUARD_TRIPPED, HOLD_OPENED
+from tasks.report import Mode, Report
+from tasks.settings import SettingsError
+from tasks.steps import STEPS, Stage, global_limits, plainly
 from tests.flows.accounts import account
 from tests.flows.conftest import Bench, Start
 
 pytestmark = pytest.mark.prefect
+
+BACK_OFFICE = "https://rever.example/returns/{process_id}"
+
+
+def link(process_id: str) -> str:
+    """Where the return is shown at REVER."""
+    return f"https://rever.example/returns/{process_id}"
 
 
 async def seen(run_id: UUID) -> tuple[FlowRun, list[TaskRun], list[dict[str, Any]], list[str]]:
@@ -43,10 +63,28 @@ async def seen(run_id: UUID) -> tuple[FlowRun, list[TaskRun], list[dict[str, Any
     return run, tasks, [artifact.model_dump(mode="json") for artifact in artifacts], [line.message for line in lines]
 
 
+async def events(name: str) -> list[dict[str, Any]]:
+    """The events of this name that Prefect's server took in the last minutes."""
+    occurred = {"since": (now() - timedelta(minutes=10)).isoformat(), "until": now().isoformat()}
+    asked = {"filter": {"event": {"name": [name]}, "occurred": occurred}, "limit": 50}
+    async with get_client() as client:
+        answer = await client.request("POST", "/events/filter", json=asked)
+    found: list[dict[str, Any]] = answer.json()["events"]
+    return found
+
+
+def cells(artifacts: list[dict[str, Any]], key: str) -> list[dict[str, str]]:
+    """The rows of the table artifact of this key."""
+    rows: list[dict[str, str]] = json.loads(next(found["data"] for found in artifacts if found["key"] == key))
+    return rows
+
+
 async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
-    start_bench: Start, prefect_server: None, caplog: pytest.LogCaptureFixture
+    start_bench: Start, prefect_server: None, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    bench = start_bench(returns=40)
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[default.guards]\nmax_refund = { EUR = "60" }\n')
+    bench = start_bench(returns=40, settings={"REVER_BACK_OFFICE": BACK_OFFICE, "REVER_POLICY": str(policy)})
     with caplog.at_level(logging.INFO):
         state: State[Any] = await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
     assert state.state_details.flow_run_id
@@ -54,17 +92,48 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
     assert state.is_completed()
     report: Any = await state.aresult()
     assert run.name == f"process-pending-returns acme+nordic act {report.seen} returns"
-    assert {artifact["type"] for artifact in artifacts} == {"markdown", "table"}
-    table = json.loads(next(artifact["data"] for artifact in artifacts if artifact["type"] == "table"))
-    assert {row["return"] for row in table} == set(report.rows)
+    assert {"mode:act", "store:acme", "store:nordic", "held"} <= set(run.tags)
+    assert "in this process only" in report.limits
+    keys = {"process-pending-returns-report", "process-pending-returns-returns", "open-holds-acme-nordic"}
+    assert {artifact["key"] for artifact in artifacts} == keys
+    table = cells(artifacts, "process-pending-returns-returns")
+    assert {row["return"] for row in table} == {
+        f"[{each}](https://rever.example/returns/{each})" for each in report.rows
+    }
+    await _assert_the_holds_can_be_answered(bench, cells(artifacts, "open-holds-acme-nordic"))
+    await _assert_each_hold_is_an_event(bench, run)
     assert {task.name.split()[0] for task in tasks} <= set(STEPS)
     assert any(task.name.startswith("issue-refunds acme 1 (") for task in tasks)
     everything = [run.model_dump_json(), *(task.model_dump_json() for task in tasks), json.dumps(artifacts)]
+    everything += [json.dumps(await events(HOLD_OPENED))]
     kept = " ".join((*everything, *lines, caplog.text, _ledger_files(bench)))
     assert [row.order for row in report.rows.values() if row.order not in kept] == []
     assert [word for word in _secrets(bench) if re.search(rf"\b{re.escape(word)}\b", kept)] == []
     assert len(lines) > len(STEPS) / 2
     assert report.paid == bench.paid() == account(bench).paid != {}
+
+
+async def _assert_the_holds_can_be_answered(bench: Bench, table: list[dict[str, str]]) -> None:
+    holds = {hold.hold_id: hold for hold in bench.holds()}
+    assert {row["hold_id"] for row in table} == set(holds) != set()
+    row, hold = table[0], holds[table[0]["hold_id"]]
+    assert all(f"`{answer}`: {does}" in row["answers"] for answer, does in hold.answers.items())
+    form = answer_form.Parameters.model_validate({"hold_id": row["hold_id"], "version": row["version"]})
+    plan = await timed("answer-hold", answer_hold.work, form, plainly)
+    assert any(hold.why in note for note in plan.notes)
+
+
+async def _assert_each_hold_is_an_event(bench: Bench, run: FlowRun) -> None:
+    mine = [event for event in await events(HOLD_OPENED) if str(run.id) in json.dumps(event["related"])]
+    holds = {hold.hold_id: hold for hold in bench.holds()}
+    assert {event["payload"]["hold_id"] for event in mine} == set(holds)
+    tripped = {event["payload"]["hold_id"] for event in await events(GUARD_TRIPPED)} & set(holds)
+    assert tripped == {hold.hold_id for hold in holds.values() if hold.rule == "guard:max_refund"} != set()
+    for event in mine:
+        hold = holds[event["payload"]["hold_id"]]
+        assert event["resource"]["prefect.resource.id"] == f"rever.return.{hold.process_id}"
+        assert hold.why in event["payload"]["sentence"]
+        assert event["payload"]["link"] == link(hold.process_id)
 
 
 def _ledger_files(bench: Bench) -> str:
@@ -84,3 +153,126 @@ def _secrets(bench: Bench) -> set[str]:
         if address:
             found.add(address.address_line_1)
     return {word for word in found if len(word) > 3}
+
+
+async def deployed(flow: Flow[Any, Any], parameters: dict[str, Any]) -> State[Any]:
+    """Run a flow as a worker does: a run of a deployment, with the parameters its form holds."""
+    async with get_client() as client:
+        flow_id = await client.create_flow(flow)
+        deployment_id = await client.create_deployment(
+            flow_id=flow_id, name=flow.name, parameter_openapi_schema=flow.parameters.model_dump()
+        )
+        run = await client.create_flow_run_from_deployment(deployment_id, parameters={"parameters": parameters})
+    state = await run_flow_async(flow, flow_run=run, parameters=run.parameters, return_type="state")
+    assert isinstance(state, State)
+    return state
+
+
+async def make_limits(*, but: str = "", slots: int | None = None) -> None:
+    """Make the global limits that the flows need, but for one."""
+    async with get_client() as client:
+        for name, count in global_limits().items():
+            if name != but:
+                await client.upsert_global_concurrency_limit_by_name(name, slots or count)
+
+
+async def forget_limits() -> None:
+    """Leave the session's server without limits."""
+    async with get_client() as client:
+        for limit in await client.read_global_concurrency_limits(limit=200):
+            await client.delete_global_concurrency_limit_by_name(limit.name)
+
+
+async def test_a_deployments_run_without_its_limits_begins_nothing(start_bench: Start, prefect_server: None) -> None:
+    bench = start_bench(returns=10)
+    await make_limits(but="rever-issue-refunds")
+    async with get_client() as client:
+        off = GlobalConcurrencyLimitCreate(name="rever-issue-refunds", limit=1, active=False, slot_decay_per_second=0)
+        await client.create_global_concurrency_limit(off)
+        await client.delete_global_concurrency_limit_by_name("rever-generate-labels")
+    try:
+        state = await deployed(process_pending_returns, {"mode": "act"})
+    finally:
+        await forget_limits()
+    assert state.is_failed()
+    assert state.message
+    assert "rever-issue-refunds (not active), rever-generate-labels (missing)" in state.message
+    assert "rever-returns bootstrap" in state.message
+    with pytest.raises(DeskError):
+        await state.aresult()
+    assert bench.paid() == {}
+
+
+async def test_a_deployments_run_takes_its_account_from_a_block_and_shows_nothing_of_it(
+    start_bench: Start, prefect_server: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = start_bench(returns=10)
+    for name in ("REVER_API_KEY", "REVER_BASE_URL", "REVER_STORES", "REVER_LEDGER_URL"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REVER_GROUP", "another")
+    block = ReverCredentials(
+        base_url=bench.sandbox.base_url,
+        api_key=SecretStr(bench.sandbox.api_key),
+        stores="acme",
+        refunds_by="us",
+        ledger_url=SecretStr(bench.environment["REVER_LEDGER_URL"]),
+    )
+    await block.asave("one-shop", overwrite=True)
+    await make_limits(slots=3)
+    try:
+        with caplog.at_level(logging.DEBUG, logger="tasks"):
+            state = await deployed(process_pending_returns, {"mode": "act", "credentials": "one-shop"})
+    finally:
+        await forget_limits()
+    assert state.is_completed(), state.message
+    report = await state.aresult()
+    assert report.stores == ("acme",)
+    assert report.paid == bench.paid() != {}
+    assert "over all processes rever-answer-hold 3" in report.limits
+    assert state.state_details.flow_run_id
+    run, tasks, artifacts, lines = await seen(state.state_details.flow_run_id)
+    assert run.parameters == {"parameters": {"mode": "act", "credentials": "one-shop"}}
+    kept = " ".join([run.model_dump_json(), *(task.model_dump_json() for task in tasks), json.dumps(artifacts), *lines])
+    kept += f"{caplog.text} {block!r} {block} {report!r} {state!r}"
+    assert bench.sandbox.api_key not in kept
+    assert bench.environment["REVER_LEDGER_URL"] not in kept
+
+
+async def test_a_block_that_is_not_there_or_is_wrong_is_a_sentence_without_its_secrets(
+    bench: Bench, prefect_server: None
+) -> None:
+    missing = await process_pending_returns(Parameters(credentials="nobodys"), return_state=True)
+    assert missing.is_failed()
+    assert "there is no credentials block 'nobodys'" in str(missing.message)
+    await ReverCredentials(api_key=SecretStr("another-key"), refunds_by="them").asave("wrong", overwrite=True)
+    mixed = await process_pending_returns(Parameters(credentials="wrong"), return_state=True)
+    assert "no ledger is stated beside" in str(mixed.message)
+    block = ReverCredentials(
+        api_key=SecretStr("a broken key"), ledger_url=SecretStr("sqlite:///x.sqlite"), refunds_by="them"
+    )
+    await block.asave("wrong", overwrite=True)
+    with pytest.raises(SettingsError, match=r"credentials block 'wrong'") as caught:
+        await process_pending_returns(Parameters(credentials="wrong"))
+    assert "wrong at 'them'" in str(caught.value)
+    assert "a broken key" not in repr(caught.value)
+
+
+async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(
+    bench: Bench, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+        async def broken() -> Report:
+            raise ValueError("Olga Puig, Carrer Major 1")
+
+        return await stage("decide-returns", broken)
+
+    monkeypatch.setattr("flows.process_pending_returns.work", work)
+    state: State[Any] = await process_pending_returns(return_state=True)
+    assert state.is_failed()
+    assert re.search(r"a fault of this software: ValueError at test_in_prefect.py:\d+", state.message or "")
+    with pytest.raises(OwnFaultError):
+        await state.aresult()
+    assert state.state_details.flow_run_id
+    run, tasks, _, lines = await seen(state.state_details.flow_run_id)
+    kept = " ".join([run.model_dump_json(), *(task.model_dump_json() for task in tasks), *lines, caplog.text])
+    assert "Olga" not in kept

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from tasks.report import Failure, Mode, Report, Row
+from tasks.report_page import returns_table
 
 
 def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:
@@ -31,7 +32,7 @@ def test_the_table_shows_what_moved_first_and_is_bounded() -> None:
     for number in range(30):
         report.rows[f"w{number}"] = Row(f"w{number}", "#1", "acme", "wait", "not yet")
     report.rows["moved"] = Row("moved", "#2", "acme", "refund", "approved", Decimal("5.00"), "EUR")
-    table = report.table(most=5)
+    table = returns_table(report, most=5)
     assert len(table) == 5
     assert table[0]["return"] == "moved"
     assert table[0]["amount"] == "5.00 EUR"
@@ -44,4 +45,4 @@ def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
     report.owe("EUR", Decimal("3.50"))
     assert report.sentence() == "2 returns: 2 refund; paid 3.50 EUR"
     report.mode = Mode.PLAN
-    assert report.sentence() == "2 returns: 2 refund; 3.50 EUR due"
+    assert report.sentence() == "plan, nothing was done: 2 returns: 2 refund; 3.50 EUR due"

@@ -1,0 +1,57 @@
+"""The forms in Prefect's UI: one plain field for each parameter, told in words, in order, and harmless as it is."""
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import ValidationError, is_valid_schema, validate
+
+from flows.catalog import FLOWS
+
+
+def schema(flow: str) -> dict[str, Any]:
+    """What a deployment of the flow keeps as its form."""
+    found: dict[str, Any] = parameter_schema(getattr(import_module(FLOWS[flow]), flow.replace("-", "_"))).model_dump()
+    return found
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_field_says_what_it_is_and_is_one_plain_field(flow: str) -> None:
+    form = schema(flow)["definitions"]["Parameters"]
+    for name, field in form["properties"].items():
+        assert len(field["description"]) > 10, name
+        assert "type" in field or "$ref" in field, f"{name} is a choice of types"
+        assert "anyOf" not in field, f"{name} is a choice of types"
+        assert "title" in field or "$ref" in field, name
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_order_is_kept_where_a_database_forgets_it_and_ends_with_the_mode(flow: str) -> None:
+    properties = schema(flow)["definitions"]["Parameters"]["properties"]
+    forgetful = dict(sorted(properties.items()))
+    order = sorted(forgetful, key=lambda name: int(forgetful[name]["position"]))
+    assert order[-2:] == ["mode", "credentials"]
+    assert properties["mode"]["default"] == "plan"
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_prefects_server_takes_the_form_as_it_is_filled_by_hand_and_by_default(flow: str) -> None:
+    form = schema(flow)
+    is_valid_schema(form)
+    given = {"process_id": "retp_1"} if flow == "process-return" else {}
+    module = import_module(FLOWS[flow])
+    filled = {"hold_id": "h", "version": 1} if flow == "answer-hold" else given
+    for values in (filled, module.Parameters(**filled).model_dump(mode="json")):
+        validate({"parameters": values}, form, raise_on_error=True, preprocess=True)
+
+
+def test_prefects_server_refuses_what_is_no_choice_and_out_of_bounds() -> None:
+    for values in ({"mode": "pay"}, {"max_returns": 0}, {"max_amount": -1}, {"stores": "acme"}):
+        with pytest.raises(ValidationError):
+            validate({"parameters": values}, schema("process-pending-returns"), raise_on_error=True)
+
+
+def test_what_is_pasted_with_blanks_around_it_is_taken_without() -> None:
+    form = import_module(FLOWS["process-pending-returns"]).Parameters(process_ids=[" retp_1\n"])
+    assert form.process_ids == ["retp_1"]
