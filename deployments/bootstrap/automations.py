@@ -96,17 +96,21 @@ async def automations(client: PrefectClient, notices: Notices, *, check: bool) -
 
 
 async def _automation(client: PrefectClient, wanted: AutomationCore, *, check: bool) -> Change:
-    found = next(iter(await client.read_automations_by_name(wanted.name)), None)
+    # Prefect takes a name twice, as when an answer was lost and the client asked again.
+    named = await client.read_automations_by_name(wanted.name)
+    found, again = (named[0] if named else None), named[1:]
 
     async def mend() -> None:
         assert found  # noqa: S101 - only what is there is mended
         await client.update_automation(found.id, wanted.model_copy(update={"enabled": found.enabled}))
+        for each in again:
+            await client.delete_automation(each.id)
 
     return await put(
         f"automation {wanted.name!r}",
         check=check,
         there=found is not None,
-        differs=_differs(found, wanted) if found else (),
+        differs=[*_differs(found, wanted), *(["it is there twice"] if again else [])] if found else (),
         left="switched off by a person" if found and not found.enabled else "",
         make=partial(client.create_automation, wanted),
         mend=mend,

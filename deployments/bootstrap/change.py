@@ -1,8 +1,11 @@
 """What bootstrap did with one thing, or, when it only checks, would do."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+
+from prefect.exceptions import ObjectAlreadyExists
 
 Act = Callable[[], Awaitable[object]]
 
@@ -38,7 +41,9 @@ async def put(
     """Make a thing that is not there, mend one that differs, leave the rest; with `check` only say so."""
     if not there:
         if not check:
-            await make()
+            # There by now: somebody did the same at this moment, or the client asked again after an answer was lost.
+            with suppress(ObjectAlreadyExists):
+                await make()
         return Change(Outcome.MADE, what)
     if differs:
         if not check:

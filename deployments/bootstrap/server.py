@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
 from deployments.bootstrap.errors import BootstrapError
@@ -34,8 +34,6 @@ async def server(wait_s: float) -> AsyncIterator[PrefectClient]:
             yield client
     except PrefectHTTPStatusError as refused:
         raise BootstrapError(_refusal(refused, url)) from None
-    except ObjectAlreadyExists:
-        raise BootstrapError("somebody else made one of these things at the same moment: say bootstrap again") from None
     except httpx.TransportError as failed:
         raise BootstrapError(
             f"the Prefect server at {without_password(url)} went away ({type(failed).__name__}): say bootstrap again"

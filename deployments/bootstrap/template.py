@@ -13,6 +13,7 @@ BODY = (
 
 {{ event.event }} at {{ event.occurred.strftime('%Y-%m-%d %H:%M') }} UTC
 {% if event.payload.process_id %}Why: rever-returns why {{ event.payload.process_id }}
+{% endif %}{% if event.payload.link %}At REVER: {{ event.payload.link }}
 {% endif %}{% if flow_run %}The run: {{ flow_run | ui_url }}
 {% endif %}All that waits for a person: rever-returns holds
 """

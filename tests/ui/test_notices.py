@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from deployments.bootstrap import bootstrap
 from deployments.prefect_server import PrefectServer
 from tests.live import in_prefect_of
-from tests.ui.desk import until
+from tests.ui.workers import until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -73,11 +73,15 @@ async def client(live_server: PrefectServer, inbox: Inbox) -> AsyncIterator[Pref
                 await client.delete_deployment(deployment.id)
 
 
-def happened(event: str, resource: str, number: int, **payload: str) -> None:
+def happened(event: str, resource: str, number: int) -> None:
     emit_event(
         event,
         resource={"prefect.resource.id": resource},
-        payload={"sentence": f"{SENTENCE} ({number})", "process_id": f"retp_{number}", **payload},
+        payload={
+            "sentence": f"{SENTENCE} ({number})",
+            "process_id": f"retp_{number}",
+            "link": f"https://rever.example/returns/retp_{number}",
+        },
     )
 
 
@@ -106,6 +110,7 @@ async def test_a_storm_of_holds_is_one_notice_and_hides_nothing_else(client: Pre
     [hold] = inbox.told("rever.hold.opened")
     assert SENTENCE in hold["subject"]
     assert "rever-returns why retp_" in hold["body"]
+    assert "At REVER: https://rever.example/returns/retp_" in hold["body"]
     assert len(inbox.told("rever.guard.tripped")) == 1
     assert len(inbox.told("rever.effects.stopped")) == 2
     [run_failed] = inbox.told("prefect.flow-run.Failed")

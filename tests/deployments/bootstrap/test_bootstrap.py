@@ -156,7 +156,8 @@ async def test_an_automation_that_was_edited_is_put_right_and_one_switched_off_s
         update={"enabled": False, "trigger": found.trigger.model_copy(update={"within": timedelta(hours=1)})}
     )
     await client.update_automation(found.id, edited)
-    assert not_left(await put_up(client)) == [f"changed  automation {name!r}: trigger"]
+    await client.create_automation(edited)
+    assert not_left(await put_up(client)) == [f"changed  automation {name!r}: trigger, it is there twice"]
     [found] = await client.read_automations_by_name(name)
     assert isinstance(found.trigger, EventTrigger)
     assert (found.trigger.within, found.enabled) == (timedelta(seconds=90), False)

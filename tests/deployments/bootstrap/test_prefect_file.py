@@ -1,6 +1,5 @@
 """A file of deployments with something wrong in it: the sentence names the entry, what was found, what is right."""
 
-import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,14 +30,15 @@ def problem(tmp_path: Path, text: str) -> str:
 
 def test_every_flow_is_a_deployment_of_its_name_and_the_packages_version() -> None:
     entries = read_entries(PREFECT_FILE, VARIABLES)
-    assert [entry.name for entry in entries] == list(FLOWS)
+    assert {entry.name for entry in entries} >= set(FLOWS)
     assert {entry.version for entry in entries} == {version("rever-returns")}
 
 
 def test_each_entry_of_the_file_is_four_to_eight_lines() -> None:
-    entries = re.split(r"\n\n", PREFECT_FILE.read_text().partition("\ndeployments:\n")[2].strip("\n"))
-    assert len(entries) == len(FLOWS)
-    assert {4 <= len(entry.splitlines()) <= 8 for entry in entries} == {True}
+    entries = PREFECT_FILE.read_text().partition("\ndeployments:\n")[2].strip("\n").split("\n\n")
+    lines = [[line for line in entry.splitlines() if not line.strip().startswith("#")] for entry in entries]
+    assert len(entries) >= len(FLOWS)
+    assert [entry for entry in lines if not 4 <= len(entry) <= 8] == []
 
 
 @pytest.mark.parametrize(

@@ -55,20 +55,12 @@ def worker(server: PrefectServer, folder: Path, pool: str = "rever") -> Iterator
         kill(process)
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to a worker and to all that it started, at once: they are one process group."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def kill(process: subprocess.Popen[bytes], *runs: int) -> None:
+    """SIGKILL to a worker and to the processes of its runs, at once: each run is a session of its own."""
+    for number in (process.pid, *runs):
+        with suppress(ProcessLookupError):
+            os.killpg(number, signal.SIGKILL)
     process.wait()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this number runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 async def until(what: Callable[[], Awaitable[bool]], *, within: float, told: str) -> float:
