@@ -66,29 +66,31 @@ class Lane:
         async with AsyncClientContext() as context:
             how = self._how
             running = Running(context.client, self._flows, how.name, how.at_once, self._awake.set)
+            chores = Chores(context.client, how.name, running)
+            await chores.look_for_pauses()
+            beside = asyncio.create_task(chores.do())
             log.info("%s takes the runs of work pool %s at %s", how.name, POOL, address)
             try:
-                await self._take(context.client, server, running)
+                await self._take(context.client, server, running, chores)
             finally:
                 await self._let_end(running)
+                beside.cancel()
         log.info("%s has ended", how.name)
 
     async def _until_it_answers(self, client: PrefectClient, server: Server) -> None:
         while not self._ending and not await server.asked(lambda: client.read_work_pool(POOL)):
             await self._pause(server.pause_s)
 
-    async def _take(self, client: PrefectClient, server: Server, running: Running) -> None:
+    async def _take(self, client: PrefectClient, server: Server, running: Running, chores: Chores) -> None:
         waiting: deque[FlowRun] = deque()
-        chores = Chores(client, self._how.name, running)
 
         async def look() -> None:
-            await chores.do()
-            if running.free:
-                found = await due_runs(client, chores.queues, AHEAD * self._how.at_once)
-                waiting.extend(run for run in found if not running.has(run))
+            found = await due_runs(client, chores.queues, AHEAD * self._how.at_once)
+            waiting.extend(run for run in found if not running.has(run))
 
         while not self._ending:
-            await server.asked(chores.do if waiting else look)
+            if running.free and not waiting:
+                await server.asked(look)
             while waiting and running.free:
                 running.take(waiting.popleft())
             await self._pause(server.pause_s)

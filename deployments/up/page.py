@@ -13,7 +13,7 @@ def page(desk: Desk, parts: Parts, logs: Path, *, workers: int, seconds: float) 
         rows += [("receiver", parts.webhooks, "takes REVER's webhooks; /health and /metrics beside it")]
     if desk.sandbox:
         rows += [("sandbox", parts.sandbox_url, "a local REVER with returns in every state; /_sandbox/audit judges")]
-    rows += [("fast lane", "", "runs process-return at once"), (_workers(workers), "", "run all other flows")]
+    rows += [("fast lane", "", "runs process-return at once"), _workers(workers)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     table = [f"  {name:<{widths[0]}}  {address:<{widths[1]}}  {what}" for name, address, what in rows]
     head = f"The desk is up, after {seconds:.0f} s."
@@ -21,8 +21,8 @@ def page(desk: Desk, parts: Parts, logs: Path, *, workers: int, seconds: float) 
     return "\n".join(["", head, "", *table, "", *_kept(desk, logs), "", *_next(desk, parts), *end])
 
 
-def _workers(number: int) -> str:
-    return "worker" if number == 1 else f"{number} workers"
+def _workers(number: int) -> tuple[str, str, str]:
+    return ("worker", "", "runs all other flows") if number == 1 else (f"{number} workers", "", "run all other flows")
 
 
 def _kept(desk: Desk, logs: Path) -> list[str]:
@@ -43,6 +43,6 @@ def _next(desk: Desk, parts: Parts) -> list[str]:
         f"  1. {parts.prefect}/deployments: the flows run by schedule; run one by hand, with its form.",
         "  2. In another terminal, with this desk's variables:",
         f"         set -a; . {desk.variables}; set +a",
-        "         rever-returns holds             # what waits for a person",
-        "         rever-returns webhook send      # an event, signed as REVER signs it",
+        "         rever-returns holds                # what waits for a person",
+        f"         rever-returns webhook send --url '{parts.webhooks}'   # an event, signed as REVER signs it",
     ]
