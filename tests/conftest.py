@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {
         "PREFECT_HOME": config.stash[HOME].name,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # A test that looks for an event would wait for the 5 s after which the server writes what it took.
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
         "DO_NOT_TRACK": "1",
     }
 

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +21,6 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.client.schemas.sorting import LogSort
 from prefect.flow_engine import run_flow_async
-from prefect.types._datetime import now
 from pydantic import SecretStr
 
 from flows import answer_form, answer_hold
@@ -35,6 +33,7 @@ from tasks.notices import GUARD_TRIPPED, HOLD_OPENED
 from tasks.report import Mode, Report
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, Stage, global_limits, plainly
+from tests.events import events
 from tests.flows.accounts import account
 from tests.flows.conftest import Bench, Start
 
@@ -61,16 +60,6 @@ async def seen(run_id: UUID) -> tuple[FlowRun, list[TaskRun], list[dict[str, Any
             LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id])), sort=LogSort.TIMESTAMP_ASC
         )
     return run, tasks, [artifact.model_dump(mode="json") for artifact in artifacts], [line.message for line in lines]
-
-
-async def events(name: str) -> list[dict[str, Any]]:
-    """The events of this name that Prefect's server took in the last minutes."""
-    occurred = {"since": (now() - timedelta(minutes=10)).isoformat(), "until": now().isoformat()}
-    asked = {"filter": {"event": {"name": [name]}, "occurred": occurred}, "limit": 50}
-    async with get_client() as client:
-        answer = await client.request("POST", "/events/filter", json=asked)
-    found: list[dict[str, Any]] = answer.json()["events"]
-    return found
 
 
 def cells(artifacts: list[dict[str, Any]], key: str) -> list[dict[str, str]]:
@@ -105,7 +94,7 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
     assert {task.name.split()[0] for task in tasks} <= set(STEPS)
     assert any(task.name.startswith("issue-refunds acme 1 (") for task in tasks)
     everything = [run.model_dump_json(), *(task.model_dump_json() for task in tasks), json.dumps(artifacts)]
-    everything += [json.dumps(await events(HOLD_OPENED))]
+    everything.append(json.dumps(await events(HOLD_OPENED, lambda event: _of(event, run), at_least=1)))
     kept = " ".join((*everything, *lines, caplog.text, _ledger_files(bench)))
     assert [row.order for row in report.rows.values() if row.order not in kept] == []
     assert [word for word in _secrets(bench) if re.search(rf"\b{re.escape(word)}\b", kept)] == []
@@ -124,16 +113,21 @@ async def _assert_the_holds_can_be_answered(bench: Bench, table: list[dict[str, 
 
 
 async def _assert_each_hold_is_an_event(bench: Bench, run: FlowRun) -> None:
-    mine = [event for event in await events(HOLD_OPENED) if str(run.id) in json.dumps(event["related"])]
     holds = {hold.hold_id: hold for hold in bench.holds()}
+    mine = await events(HOLD_OPENED, lambda event: _of(event, run), at_least=len(holds))
     assert {event["payload"]["hold_id"] for event in mine} == set(holds)
-    tripped = {event["payload"]["hold_id"] for event in await events(GUARD_TRIPPED)} & set(holds)
-    assert tripped == {hold.hold_id for hold in holds.values() if hold.rule == "guard:max_refund"} != set()
+    capped = {hold.hold_id for hold in holds.values() if hold.rule == "guard:max_refund"}
+    tripped = await events(GUARD_TRIPPED, lambda event: _of(event, run), at_least=1)
+    assert {event["payload"]["hold_id"] for event in tripped} == capped
     for event in mine:
         hold = holds[event["payload"]["hold_id"]]
         assert event["resource"]["prefect.resource.id"] == f"rever.return.{hold.process_id}"
         assert hold.why in event["payload"]["sentence"]
         assert event["payload"]["link"] == link(hold.process_id)
+
+
+def _of(event: dict[str, Any], run: FlowRun) -> bool:
+    return str(run.id) in json.dumps(event["related"])
 
 
 def _ledger_files(bench: Bench) -> str:

@@ -10,6 +10,7 @@ from tasks.ledger import (
     history,
     open_holds,
     open_intents,
+    opened_by,
     runs_began,
     stop_switch,
     switch,
@@ -34,6 +35,16 @@ def test_the_history_tells_every_step(desk: LedgerDesk) -> None:
     assert [row.amount for row in told.audit[1:]] == ["10.00"] * 5
     (hold,) = told.holds
     assert (hold.state, hold.answer, hold.answered_by) == ("answered", "drop", "olga")
+
+
+def test_a_run_opened_the_holds_that_its_audit_says_and_that_are_open(desk: LedgerDesk) -> None:
+    desk.held()
+    (hold,) = desk.ledger.read(open_holds)
+    opened = {run: [row.hold_id for row in desk.ledger.read(opened_by, run)] for run in ("run-1", "run-2", "")}
+    (run,) = (run for run, found in opened.items() if found)
+    assert opened[run] == [hold.hold_id]
+    desk.answer(Answer.DROP)
+    assert desk.ledger.read(opened_by, run) == []
 
 
 def test_unfinished_are_those_not_at_their_end_and_without_an_open_effect(desk: LedgerDesk) -> None:

@@ -1,0 +1,47 @@
+"""`stop` and `start` tell Prefect where one is configured, and never wait long, nor fail, for it."""
+
+import time
+
+import pytest
+
+from tests.deployments.cli.conftest import Call
+
+
+def test_the_switch_is_thrown_at_once_though_prefect_cannot_be_told(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    began = time.monotonic()
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        stopped = call("stop", "--by", "olga", "--why", "wrong prices")
+    assert stopped.code in {0, None}
+    assert "All effects are stopped" in stopped.out
+    assert "could not be sent to Prefect" in stopped.err
+    assert time.monotonic() - began < 12
+
+
+@pytest.mark.prefect
+def test_prefect_hears_of_a_switch_that_was_thrown_and_of_no_other(
+    call: Call, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    from prefect.events import Event
+    from prefect.settings import PREFECT_API_URL
+
+    from tasks import notices
+
+    taken = notices.send
+
+    async def told(events: list[Event]) -> bool:
+        sent.extend(event.payload["sentence"] for event in events)
+        return await taken(events)
+
+    monkeypatch.setattr(notices, "send", told)
+    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value() or "")
+    for arguments in (("stop", "--why", "wrong prices"), ("stop", "--why", "again"), ("start",), ("start",)):
+        ended = call(arguments[0], "--by", "olga", *arguments[1:])
+        assert ended.code in {0, None}
+        assert ended.err == ""
+    assert sent == ["All effects were stopped by olga: wrong prices", "All effects were let go again by olga"]

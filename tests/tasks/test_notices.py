@@ -1,0 +1,78 @@
+"""Prefect events: what they say, that they are taken once, and that nothing depends on them."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tasks.ledger import HoldRow, Switch
+from tasks.notices import EFFECTS_STOPPED, GUARD_TRIPPED, HOLD_OPENED, hold_events, send, switch_event
+from tasks.policy.record import HoldKind
+from tests.events import events
+
+HOLD = HoldRow(
+    hold_id="h1",
+    version=1,
+    process_id="retp_1",
+    store="acme",
+    order_name="#1001",
+    kind=HoldKind.GUARD,
+    rule="guard:max_refund",
+    why="the refund of 80 EUR\nis above the most",
+    evidence={},
+    since=datetime.now(UTC),
+    amount="80.00",
+    currency="EUR",
+    label=False,
+    intent_id="",
+    answers={"retry": "lets it pass"},
+)
+
+
+def test_a_guard_that_tripped_is_two_events_and_another_hold_one() -> None:
+    assert [event.event for event in hold_events([HOLD])] == [HOLD_OPENED, GUARD_TRIPPED]
+    assert [event.event for event in hold_events([replace(HOLD, kind=HoldKind.LABEL)])] == [HOLD_OPENED]
+
+
+def test_a_hold_is_told_in_one_line_about_the_return() -> None:
+    event = hold_events([HOLD], flow_run_id="f1", back_office="https://rever.example/{process_id}")[0]
+    sentence = "acme: return retp_1 is held about 80.00 EUR (guard:max_refund): the refund of 80 EUR is above the most"
+    assert event.payload["sentence"] == sentence
+    assert event.resource.id == "rever.return.retp_1"
+    assert event.payload["link"] == "https://rever.example/retp_1"
+    assert [related.id for related in event.related] == ["prefect.flow-run.f1"]
+
+
+def test_the_same_hold_told_twice_is_one_event_and_changed_it_is_another() -> None:
+    assert hold_events([HOLD])[0].id == hold_events([HOLD])[0].id
+    ids = {
+        event.id
+        for hold in (HOLD, replace(HOLD, version=2), replace(HOLD, hold_id="h2"))
+        for event in hold_events([hold])
+    }
+    assert len(ids) == 6
+
+
+async def test_without_prefect_it_is_said_and_nothing_breaks(caplog: pytest.LogCaptureFixture) -> None:
+    began = time.monotonic()
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert not await send(hold_events([HOLD]), timeout_s=0.5)
+    assert time.monotonic() - began < 3
+    assert "2 events could not be sent" in caplog.text
+
+
+@pytest.mark.prefect
+async def test_the_server_has_what_was_sent_and_has_it_once(prefect_server: None) -> None:
+    stopped = switch_event(Switch(stopped=True, since=datetime.now(UTC), by="olga", why="wrong price list"))
+    hold = hold_events([replace(HOLD, hold_id=stopped.id.hex)])
+    assert await send([stopped, *hold])
+    assert await send(hold)
+    (told,) = await events(EFFECTS_STOPPED, lambda event: event["id"] == str(stopped.id), at_least=1)
+    assert told["payload"]["sentence"] == "All effects were stopped by olga: wrong price list"
+    assert told["resource"]["prefect.resource.id"] == "rever.desk"
+    last = hold_events([replace(HOLD, hold_id=f"{stopped.id.hex}-last", kind=HoldKind.LABEL)])
+    assert await send(last)
+    ours = await events(HOLD_OPENED, lambda event: stopped.id.hex in event["payload"]["hold_id"], at_least=2)
+    assert len(ours) == 2
