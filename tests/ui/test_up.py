@@ -1,13 +1,11 @@
 """`rever-returns up` for real: all of it comes up, answers, hides its secrets, mends itself, and leaves nothing."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,58 +15,18 @@ from dotenv import dotenv_values
 
 from deployments.prefect_settings import without_own_settings
 from tests.ui.desks import wait_until
+from tests.ui.running_up import UP_WITHIN_S, Up, running_up
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 PASSWORD = "a-password-nobody-may-see"
-UP_WITHIN_S, DOWN_WITHIN_S = 400.0, 120.0
-
-
-@dataclass
-class Up:
-    """A running `up`, and what it has printed."""
-
-    process: subprocess.Popen[bytes]
-    folder: Path
-
-    @property
-    def text(self) -> str:
-        return (self.folder / "printed").read_text()
-
-    def address(self, part: str) -> str:
-        """Where a part listens, as the page says."""
-        found = re.search(rf"^  {part} +(http://[\d.:]+)", self.text, re.MULTILINE)
-        assert found, self.text
-        return found[1]
-
-    def family(self) -> list[psutil.Process]:
-        """All that it has started by now."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def wait_for(self, words: str, patience_s: float) -> float:
-        """Wait until it has said this; answers the seconds."""
-        began = time.monotonic()
-        wait_until(lambda: words in self.text or self.process.poll() is not None, words, patience_s)
-        assert words in self.text, self.text
-        return time.monotonic() - began
+DOWN_WITHIN_S = 120.0
 
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    free = [word for part in ("prefect", "receiver", "sandbox") for word in (f"--{part}-port", "0")]
-    env = {**without_own_settings(os.environ), "PREFECT_SERVER_API_AUTH_STRING": f"admin:{PASSWORD}"}
-    with (tmp_path / "printed").open("w") as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.cli", "up", *free],
-            env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed,
-        )  # fmt: skip
-    running = Up(process, tmp_path)
-    yield running
-    if process.poll() is None:
-        family = running.family()
-        process.kill()
-        for child in family:
-            child.kill()
+    with running_up(tmp_path, PREFECT_SERVER_API_AUTH_STRING=f"admin:{PASSWORD}") as running:
+        yield running
 
 
 def test_up_and_down(up: Up) -> None:

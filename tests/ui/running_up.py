@@ -1,0 +1,78 @@
+"""`rever-returns up` as a child process, as a person starts it."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deployments.prefect_settings import without_own_settings
+from tests.ui.desks import wait_until
+
+UP_WITHIN_S = 400.0
+
+
+@dataclass
+class Up:
+    """A running `up`, and what it has printed."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def text(self) -> str:
+        return (self.folder / "printed").read_text()
+
+    def address(self, part: str) -> str:
+        """Where a part listens, as the page says."""
+        found = re.search(rf"^  {part} +(http://[\d.:]+)", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1]
+
+    def family(self) -> list[psutil.Process]:
+        """All that it has started by now."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def wait_for(self, words: str, patience_s: float) -> float:
+        """Wait until it has said this; answers the seconds."""
+        began = time.monotonic()
+        wait_until(lambda: words in self.text or self.process.poll() is not None, words, patience_s)
+        assert words in self.text, self.text
+        return time.monotonic() - began
+
+
+@contextmanager
+def running_up(folder: Path, **variables: str) -> Iterator[Up]:
+    """Start it in `folder` on free ports; at the end of the block it is ended, by SIGKILL where it does not obey."""
+    free = [word for part in ("prefect", "receiver", "sandbox") for word in (f"--{part}-port", "0")]
+    with (folder / "printed").open("w") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.cli", "up", *free],
+            env={**without_own_settings(os.environ), **variables}, cwd=folder,
+            stdin=subprocess.DEVNULL, stdout=printed, stderr=printed,
+        )  # fmt: skip
+    running = Up(process, folder)
+    try:
+        yield running
+    finally:
+        _end(running)
+
+
+def _end(running: Up) -> None:
+    if running.process.poll() is not None:
+        return
+    family = running.family()
+    running.process.terminate()
+    try:
+        running.process.wait(120)
+    except subprocess.TimeoutExpired:
+        running.process.kill()
+    for child in family:
+        if child.is_running():
+            child.kill()

@@ -1,0 +1,107 @@
+"""A person at Prefect's UI: fills the form of process-return, starts it, sees it complete, and reads what was done."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.ui.browser import opened_page, picture
+from tests.ui.running_up import UP_WITHIN_S, Up, running_up
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running_up(tmp_path_factory.mktemp("up")) as running:
+        running.wait_for("The desk is up", UP_WITHIN_S)
+        yield running
+
+
+def test_a_return_is_refunded_by_a_form(up: Up) -> None:
+    process_id, amount, currency = _a_refund_that_is_due(up)
+    with opened_page(f"{up.address('Prefect')}/deployments") as page:
+        picture(page, "1 deployments")
+        _open_the_form(page)
+        _fill(page, process_id)
+        picture(page, "2 form")
+        page.get_by_role("button", name="Submit").click()
+        _open_the_run(page)
+        expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=120_000)
+        expect(page.get_by_text(re.compile(rf"process-return .*act.*{process_id}")).first).to_be_visible()
+        picture(page, "3 run")
+        _open_an_artifact(page, "process-return-returns")
+        row = page.get_by_role("row").filter(has_text=process_id)
+        expect(row).to_contain_text(f"{amount} {currency}")
+        expect(row).to_contain_text("refund")
+        picture(page, "4 artifact")
+    audit = _asked(up, "audit")
+    assert audit["clean"], audit["violations"]
+    assert process_id not in {due["process_id"] for due in audit["due"]}
+    assert [move["amount"] for move in _refunds(up, process_id)] == [amount]
+
+
+def test_the_form_harms_nobody_by_itself(up: Up) -> None:
+    with opened_page(f"{up.address('Prefect')}/deployments") as page:
+        _open_the_form(page)
+        expect(_field(page, "Mode").get_by_role("button").filter(has_text="plan")).to_be_visible()
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_text(re.compile("required|must|invalid", re.IGNORECASE)).first).to_be_visible()
+        picture(page, "5 form without a return")
+
+
+def _a_refund_that_is_due(up: Up) -> tuple[str, str, str]:
+    """A return of one refund and nothing else: its id, amount and currency."""
+    due = next(
+        due
+        for due in _asked(up, "audit")["due"]
+        if float(due["amount"]) and due["payer"] == "desk" and not (due["blocked"] or due["exchange_units"])
+    )
+    return due["process_id"], due["amount"], due["currency"]
+
+
+def _asked(up: Up, name: str) -> Any:
+    return httpx.get(f"{up.address('sandbox')}/_sandbox/{name}", trust_env=False).raise_for_status().json()
+
+
+def _refunds(up: Up, process_id: str) -> list[dict[str, Any]]:
+    """REVER's own view of what was paid for the return."""
+    url = f"{up.address('sandbox')}/v1/processes/{process_id}"
+    answer = httpx.get(url, headers={"x-rever-api-key": "sandbox-key"}, trust_env=False).raise_for_status().json()
+    refunds: list[dict[str, Any]] = answer.get("process", answer)["compensation"]["refunds"]
+    return refunds
+
+
+def _open_the_form(page: Page) -> None:
+    page.get_by_text("process-return", exact=True).first.click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    page.wait_for_url(re.compile(r"/run\b"))
+
+
+def _field(page: Page, title: str) -> Locator:
+    """One field of the form, by how its text begins."""
+    return page.locator(".p-label").filter(has_text=re.compile(rf"^\s*{title}"))
+
+
+def _fill(page: Page, process_id: str) -> None:
+    _field(page, "Return").locator("textarea").fill(process_id)
+    _field(page, "Mode").get_by_role("button").filter(has_text="plan").focus()
+    page.keyboard.press("ArrowDown")
+    page.get_by_role("option", name="act", exact=True).click()
+
+
+def _open_the_run(page: Page) -> None:
+    run = page.locator("a[href*='/runs/flow-run/']").first
+    run.wait_for(timeout=120_000)
+    run.click()
+    page.wait_for_url(re.compile("/runs/flow-run/"))
+
+
+def _open_an_artifact(page: Page, key: str) -> None:
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.locator("a[href*='/artifacts/']").filter(has_text=key).first.click()
+    page.wait_for_url(re.compile("/artifacts/"))
