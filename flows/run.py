@@ -75,4 +75,5 @@ def _value(form: type[BaseModel], key: str, text: str) -> Any:
 def _problem(error: Any, values: dict[str, str]) -> str:
     key = str(error["loc"][0]) if error["loc"] else ""
     found = f", found {values[key]!r}" if key in values else ""
-    return f"{key}: {error['msg']}{found}"
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {said}{found}" if key else said

@@ -183,6 +183,9 @@ def doctor(
     receiver: Annotated[
         str, typer.Option(metavar="URL", help="Where the webhooks' receiver is, if not at http://127.0.0.1:8766.")
     ] = "",
+    credentials: Annotated[
+        str, typer.Option(metavar="NAME", help="Look at the account of this credentials block of Prefect's.")
+    ] = "",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -191,7 +194,7 @@ def doctor(
         from deployments.cli.redacting import redacted
         from deployments.doctor.command import doctor_says
 
-        text, sound = doctor_says(openapi, receiver_url=receiver, as_json=as_json)
+        text, sound = doctor_says(openapi, receiver_url=receiver, credentials=credentials, as_json=as_json)
         print(redacted(text))
         if not sound:
             raise typer.Exit(FAILED)

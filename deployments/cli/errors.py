@@ -1,5 +1,6 @@
 """From an error to a sentence on stderr and an exit code. No traceback unless asked for; no secret in either."""
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -24,9 +25,16 @@ class UsageError(Exception):
 def said_plainly(*, debug: bool) -> Iterator[None]:
     """Turn whatever ends a command into its sentence and its exit code (`typer.Exit`)."""
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
     except (typer.Exit, typer.Abort):
         raise
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has enough. What is left in the buffer goes nowhere, without a complaint.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
     except KeyboardInterrupt:
         _say("stopped. What was under way is settled by the next run.")
         code = STOPPED

@@ -12,10 +12,10 @@ from rever_api import DEFAULT_BASE_URL
 from rever_api.comparing import Comparison, compare, read_document
 
 
-def doctor_says(file: Path | None, *, receiver_url: str = "", as_json: bool) -> tuple[str, bool]:
+def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str = "", as_json: bool) -> tuple[str, bool]:
     """What to print, and whether nothing is broken. Raises `DocumentError` for a file that is no such document."""
     document = read_document(file) if file else None
-    examination = Examination(receiver_url=receiver_url)
+    examination = Examination(receiver_url=receiver_url, credentials=credentials)
     lines = examine(examination=examination)
     compared: Comparison | None = None
     if document is not None:

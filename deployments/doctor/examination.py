@@ -30,10 +30,12 @@ class Examination:
     """What is known so far. A check that needs what is not there raises `NotChecked`.
 
     `receiver_url`: where the webhooks' receiver is; "" for the address that it takes by default.
+    `credentials`: the Prefect block whose account is looked at; "" for the environment's.
     """
 
     clock: Callable[[], datetime] = utc_now
     receiver_url: str = ""
+    credentials: str = ""
     found_settings: Settings | None = None
     found_endpoints: Endpoints | None = None
     answered: bool = False

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAME = "Prefect API"
 PATIENCE_S = 5.0
+MOST = 200
+"""So many of each kind of thing are read."""
 
 _REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 _START = "start it (rever-returns up, or prefect server start), or correct PREFECT_API_URL, which ends with /api"
@@ -38,7 +40,7 @@ async def api(examination: Examination) -> Line:
             answer = await prefect.hello()
             examination.prefect_samples += sample(answer.headers.get("date"), asked_at, examination.clock())
             theirs, ours = await prefect.api_version(), prefect.client_version()
-            deployments = {each.name for each in await prefect.read_deployments(limit=200)}
+            deployments = {each.name for each in await prefect.read_deployments(limit=MOST)}
     except httpx.HTTPStatusError as refused:
         return _refusal(refused.response.status_code, examination.prefect_url)
     except httpx.HTTPError as failed:

@@ -4,10 +4,7 @@ from collections.abc import Sequence
 
 from deployments.doctor.examination import Examination
 from deployments.doctor.line import Line, attention, broken, not_used, ok
-from deployments.doctor.prefect_api import client, used
-
-MOST = 200
-"""So many pools and late runs are read; more late runs are told as this many."""
+from deployments.doctor.prefect_api import MOST, client, used
 
 SHOWN = 5
 SET_UP = "Prefect set-up"
@@ -108,7 +105,8 @@ async def late(examination: Examination) -> Line:
     if not runs:
         return ok("late runs", "none")
     since = f", the oldest due since {min(due):%Y-%m-%d %H:%MZ}" if due else ""
-    return attention("late runs", f"{len(runs)}{since}", "start a worker, or more of them; see the work pools' lines")
+    many = f"{len(runs)}{' or more' if len(runs) == MOST else ''}"
+    return attention("late runs", f"{many}{since}", "start a worker, or more of them; see the work pools' lines")
 
 
 def _workers(alive: int) -> str:

@@ -3,7 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 
-from deployments.doctor import ledger, prefect_api, prefect_work, rever, settings, stores, webhook
+from deployments.doctor import (
+    ledger,
+    prefect_api,
+    prefect_blocks,
+    prefect_limits,
+    prefect_work,
+    rever,
+    settings,
+    stores,
+    webhook,
+)
 from deployments.doctor.examination import Examination, Named, looked
 from deployments.doctor.line import Line
 
@@ -25,6 +35,8 @@ CHECKS = (
     Named(prefect_api.NAME, prefect_api.api, seconds=20),
     Named("clock of Prefect", prefect_api.clock),
     Named(prefect_work.SET_UP, prefect_work.set_up, seconds=30),
+    Named(prefect_limits.NAME, prefect_limits.limits),
+    Named("credentials", prefect_blocks.blocks),
     Named("work pools", prefect_work.pools),
     Named("late runs", prefect_work.late),
     Named("webhook secret", webhook.secret),

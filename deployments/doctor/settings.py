@@ -2,15 +2,19 @@
 
 from deployments.doctor.examination import Examination
 from deployments.doctor.line import Line, attention, broken, ok
+from deployments.doctor.prefect_blocks import settings_of
 from rever_api import Endpoints, EndpointsError
+from tasks.desk import DeskError
 from tasks.policy_file import PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
 
 
 async def settings(examination: Examination) -> Line | list[Line]:
-    """All settings are there and fit together."""
+    """All settings are there and fit together, with a credentials block above them where one is asked for."""
     try:
-        found = load_settings()
+        found = await settings_of(examination.credentials) if examination.credentials else load_settings()
+    except DeskError as error:
+        return broken("settings", str(error), "Prefect's UI, under Blocks; or leave --credentials out")
     except SettingsError as error:
         return [broken("settings", problem, "docs/settings.md has them all") for problem in error.problems]
     examination.found_settings, examination.stores = found, found.stores

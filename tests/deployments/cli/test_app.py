@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from flows.catalog import FLOWS
 from flows.timed import RunFailedError
 from rever_api.errors import Unauthorized
 from tasks.report import Failure, Mode, Report
-from tests.deployments.cli.conftest import KEY, Call
+from tests.deployments.cli.conftest import ENVIRONMENT, KEY, Call
 
 
 def report(*, ours: bool = False) -> Report:
@@ -54,6 +55,7 @@ def test_it_names_its_version_and_its_flows(call: Call) -> None:
         (["run", "process-pending-returns", "max_return=3"], "'max_return'"),
         (["run", "process-pending-returns", "max_returns=some"], "'some'"),
         (["run", "answer-hold", "hold_id=h"], "version"),
+        (["run", "answer-hold"], "answer-hold: name one hold by hold_id and version"),
         (["run"], "FLOW"),
         (["pay"], "pay"),
         (["sandbox", "--port", "70000"], "--port"),
@@ -89,6 +91,22 @@ def test_settings_are_shown_without_secrets(call: Call, monkeypatch: pytest.Monk
     assert ended.code == 0
     assert "REVER_API_KEY=***\n" in ended.out
     assert "REVER_LEDGER_URL=postgresql://***@db/returns\n" in ended.out
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", "import deployments.cli; deployments.cli.main(['settings'])"],
+        cwd=tmp_path,
+        env={**os.environ, **ENVIRONMENT, "PYTHONUNBUFFERED": ""},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_json_is_alone_on_stdout(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
