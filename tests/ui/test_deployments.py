@@ -14,7 +14,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
 
-from deployments.bootstrap import bootstrap
+from deployments.bootstrap import Outcome, bootstrap
 from deployments.bootstrap.prefect_file import PREFECT_FILE
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
@@ -69,6 +69,18 @@ async def test_a_schedule_fires_by_itself_in_the_workers_folder(
     assert first.parameters["parameters"]["mode"] == "act"
     listed = await run_process([sys.executable, "-m", "prefect", "deployment", "ls"], env=environment(live_server))
     assert "reconcile/" in listed.stdout.decode()
+
+
+async def test_prefects_own_deploy_makes_of_the_file_what_bootstrap_makes(
+    client: PrefectClient, live_server: PrefectServer
+) -> None:
+    await bootstrap(client)
+    before = {deployment.name: deployment.updated for deployment in await client.read_deployments()}
+    deploy = ["--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
+    await run_process([sys.executable, "-m", "prefect", *deploy], env=environment(live_server))
+    after = {deployment.name: deployment.updated for deployment in await client.read_deployments()}
+    assert [name for name in before if after[name] == before[name]] == []
+    assert [change.line() for change in await bootstrap(client, check=True) if change.outcome is not Outcome.LEFT] == []
 
 
 async def test_a_killed_worker_gives_its_slots_back_and_the_next_run_goes_on(
