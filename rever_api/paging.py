@@ -7,10 +7,12 @@ offset" skips one. The rule here, for a list in a stable order (`started_at` asc
 2. A page joins what was read when it begins at offset 0 or with an entry that was seen. Whatever stood before a seen
    entry was seen too, or came later; so after a joined page nothing up to its end is missing.
 3. A page that does not join (its first entry is new, or it is empty) shows that the list moved. It is put aside and
-   the walk steps back, twice as far each time, until a page joins.
-4. The walk ends with a joined page that brings nothing new and reaches the number of matches REVER told, or, where it
-   told none, holds no more than its overlap. If fewer entries were seen than REVER counts, it walks again, at most
-   twice.
+   the walk steps back until a page joins: first by as many places as REVER's total fell since the page before, or as
+   the list moved when a page last joined after a step (what is paid leaves the list while it is read, a whole page at a
+   time), then twice as far each time. A guess is two pages at most: too far costs a page or two read again.
+4. The walk ends with a joined page that brings nothing new, is not full, and reaches the number of matches REVER told,
+   or, where it told none, holds no more than its overlap. If fewer entries were seen than REVER counts, it walks again,
+   at most twice.
 5. Pages that bring nothing new are bounded (20, and four more for each that did): a server that repeats a page for
    ever, or a list that moves faster than it is read, ends in `OutcomeUnknown`.
 
@@ -22,6 +24,7 @@ from rever_api.errors import OutcomeUnknown
 from rever_api.models import ReturnProcess, SearchPage, SearchQuery, UnreadableProcess
 
 _WALKS_AGAIN = 2
+_GUESSED_PAGES = 2
 _FRUITLESS = 20
 _FRUITLESS_PER_PAGE = 4
 
@@ -34,7 +37,8 @@ class Walk:
         self._query = query.model_copy(update=stable)
         self._begin = self._offset = query.offset
         self._seen: set[str] = set()
-        self._step_back = 1
+        self._step = self._moved = self._from = 0
+        self._total: int | None = None
         self._again = _WALKS_AGAIN
         self._fruitful = self._fruitless = 0
         self._over = False
@@ -47,23 +51,35 @@ class Walk:
     def take(self, page: SearchPage) -> list[ReturnProcess | UnreadableProcess]:
         """Take the page that was asked for and give its new entries; `OutcomeUnknown` when the walk leads nowhere."""
         keys = [_key(entry, self._offset + place) for place, entry in enumerate(page.processes)]
+        fell = max(0, (self._total or 0) - (page.rowcount or 0))
+        self._total = page.rowcount
         if self._offset > self._begin and not (keys and keys[0] in self._seen):
             self._count(fruitful=False)
-            self._offset = max(self._begin, self._offset - self._step_back)
-            self._step_back *= 2
+            self._step_back(fell)
             return []
         new = {key: entry for key, entry in zip(keys, page.processes, strict=True) if key not in self._seen}
+        if new and self._step:
+            last_seen = self._offset + keys.index(next(iter(new))) - 1
+            self._moved = max(self._moved // 2, self._from - last_seen)
         self._seen |= new.keys()
         self._count(fruitful=bool(new))
-        self._step_back = 1 if new else self._step_back
+        self._step = 0 if new else self._step
         self._go_on(len(keys), page.rowcount, ended=not new)
         return list(new.values())
+
+    def _step_back(self, fell: int) -> None:
+        """Go back to where the last entry that was seen may stand by now."""
+        guess = min(max(fell, self._moved), _GUESSED_PAGES * self._query.limit)
+        self._from = self._from if self._step else self._offset
+        self._step = max(1, 2 * self._step, guess)
+        self._offset = max(self._begin, self._offset - self._step)
 
     def _go_on(self, length: int, rowcount: int | None, *, ended: bool) -> None:
         """Decide where the next page begins, or that there is none."""
         end = self._offset + length
         self._offset = max(self._begin, end - 1)
-        if not ended or (length > 1 if rowcount is None else end < rowcount and length > 0):
+        full = length >= self._query.limit
+        if not ended or full or (length > 1 and (rowcount is None or end < rowcount)):
             return
         if rowcount is not None and self._again and len(self._seen) < rowcount - self._begin:
             self._again -= 1

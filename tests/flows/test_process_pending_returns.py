@@ -61,6 +61,19 @@ def test_max_amount_bounds_the_money_and_the_rest_waits(bench: Bench) -> None:
     assert bench.sandbox.audit().violations == ()
 
 
+def test_returns_that_end_as_they_are_paid_make_the_search_no_longer(
+    start_bench: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is paid leaves the list that is being walked: the walk goes on beside what is left, at the first try."""
+    monkeypatch.setattr("tasks.fetch_pending_returns.BATCH", 10)
+    bench = start_bench(returns=60, shops=("acme",), scenarios=("approved_one",))
+    report = bench.act()
+    assert report.seen == 60
+    assert bench.sandbox.audit().violations == ()
+    searches = sum(entry.operation == "searchReturnProcesses" for entry in bench.sandbox.journal.entries)
+    assert searches <= 15
+
+
 def test_named_returns_only(bench: Bench) -> None:
     chosen = bench.sandbox.process_ids(store="acme")[:3]
     report = bench.act(process_ids=",".join((*chosen, chosen[0], "retp_nobody")))

@@ -1,6 +1,7 @@
 """Walks over lists that move: every entry that stays is yielded exactly once, whatever leaves or comes meanwhile."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import count
 
 import pytest
@@ -14,6 +15,7 @@ from rever_api.paging import Walk
 Between = Callable[[list[int]], None]
 
 
+@cache
 def entry(number: int) -> ReturnProcess:
     return ReturnProcess(rever_process_id=str(number), rever_process_status="RUNNING", return_line_items=())
 
@@ -37,6 +39,26 @@ def walked(
         ]
         next(changes, lambda _: None)(listed)
     return found
+
+
+def paged(
+    listed: list[int], leaves: Callable[[int], bool], arrivals: int, told: Callable[[int], int | None], most: int
+) -> tuple[list[int], int]:
+    """Walk as a run does: what `leaves` of a page is done before the next one is asked for, as new entries arrive."""
+    walk, found, pages, left = Walk(SearchQuery(limit=100)), [], 0, most
+    while (query := walk.query) is not None:
+        page = served(listed, query, told=False).model_copy(update={"rowcount": told(len(listed))})
+        new = [int(each.rever_process_id) for each in walk.take(page) if isinstance(each, ReturnProcess)]
+        pages += 1
+        found += new
+        gone = {number for number in new if leaves(number)}
+        listed[:] = [number for number in listed if number not in gone]
+        if new and left:
+            come = min(arrivals, left)
+            left -= come
+            first = max([*listed, *found]) + 1
+            listed += range(first, first + come)
+    return found, pages
 
 
 def walk_on(walk: Walk, answer: Callable[[SearchQuery], SearchPage]) -> None:
@@ -75,6 +97,81 @@ def test_an_empty_page_in_mid_list_does_not_end_the_walk() -> None:
         del now[:8]
 
     assert walked(list(range(12)), 8, [leave], told=False) == list(range(12))
+
+
+TOLD: dict[str, Callable[[int], int | None]] = {
+    "as it is": lambda count: count,
+    "nothing": lambda _: None,
+    "too few": lambda count: count // 3,
+    "none": lambda _: 0,
+    "too many": lambda count: count + 1000,
+    "always the same": lambda _: 2000,
+    "one thing, then another": lambda count: count * (count * 7919 % 5),
+}
+LEAVES: dict[str, Callable[[int], bool]] = {
+    "all": lambda _: True,
+    "one in five stays": lambda number: number % 5 != 0,
+    "half": lambda number: number % 2 == 0,
+    "one in a hundred": lambda number: number % 100 == 0,
+    "all of every second hundred": lambda number: number // 100 % 2 == 0,
+    "now one, now many": lambda number: number % 100 == 0 if number // 100 % 2 else True,
+    "first none, then all": lambda number: number >= 1000,
+}
+
+
+@pytest.mark.parametrize("arrivals", [0, 30, 130])
+@pytest.mark.parametrize("leaves", LEAVES.values(), ids=LEAVES)
+@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
+def test_a_list_that_is_done_while_it_is_read_comes_whole(
+    told: Callable[[int], int | None], leaves: Callable[[int], bool], arrivals: int
+) -> None:
+    """A run pays a page and its returns leave the list: however many do, none is skipped and the run goes on."""
+    most = 1000 if arrivals else 0
+    found, _ = paged(list(range(2000)), leaves, arrivals, told, most)
+    assert sorted(found) == list(range(2000 + most))
+
+
+@pytest.mark.parametrize(
+    ("leaves", "told", "most"),
+    [
+        ("all", "as it is", 45),
+        ("one in five stays", "as it is", 45),
+        ("half", "as it is", 45),
+        ("all", "nothing", 50),
+        ("one in five stays", "nothing", 95),
+    ],
+)
+def test_a_list_that_is_done_while_it_is_read_costs_few_pages(leaves: str, told: str, most: int) -> None:
+    """20 pages at least; about two for each where REVER tells the total."""
+    found, pages = paged(list(range(2000)), LEAVES[leaves], 0, TOLD[told], 0)
+    assert len(found) == 2000
+    assert pages <= most
+
+
+def test_a_total_that_falls_for_no_reason_makes_nobody_read_all_again() -> None:
+    totals = count(10**6, -400)
+    found, pages = paged(list(range(5000)), lambda _: False, 0, lambda _: next(totals), 0)
+    assert found == list(range(5000))
+    assert pages < 170
+
+
+def test_a_view_from_before_hides_nothing() -> None:
+    """REVER may answer one page from an older view: the page repeats what has left, and the next one is behind it."""
+    listed, views, found, pages = list(range(1000)), [], [], 0
+    walk = Walk(SearchQuery(limit=100))
+    while (query := walk.query) is not None:
+        views.append(list(listed))
+        pages += 1
+        view = views[-2] if pages % 3 == 0 else listed
+        new = [
+            int(each.rever_process_id)
+            for each in walk.take(served(view, query, told=True))
+            if isinstance(each, ReturnProcess)
+        ]
+        found += new
+        listed = [number for number in listed if number not in new]
+    assert found == list(range(1000))
+    assert pages < 60
 
 
 CHANGES = st.lists(
