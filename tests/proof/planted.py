@@ -3,11 +3,16 @@
 They are planted in a copy; the repository never holds one.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "pyproject.toml", "README.md")
@@ -46,10 +51,17 @@ def plant(bug: Bug, folder: Path) -> Path:
     return folder
 
 
-def run_test(folder: Path, test: str) -> "subprocess.CompletedProcess[str]":
-    """Run one test in a planted copy, which comes before the repository on the path."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", test]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
+def run_tests(folder: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
+    """Run tests in a planted copy, which comes before the repository on the path."""
+    return Forked(_pytest, *tests, environment=os.environ, folder=folder).ended(timeout=110)
+
+
+def _pytest(*tests: str) -> None:
+    """Forget what was imported from the repository, and run the copy in the current folder."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in COPIED]:
+        del sys.modules[name]
+    sys.path.insert(0, str(Path.cwd()))
+    raise SystemExit(pytest.main(["-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests]))
 
 
 BUGS = {

@@ -4,17 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.planted import BUGS, FAILED, ROOT, plant, run_test
+from tests.proof.planted import BUGS, FAILED, PASSED, ROOT, Bug, plant, run_tests
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_caught_by_its_test(name: str, tmp_path: Path) -> None:
     bug = BUGS[name]
-    ended = run_test(plant(bug, tmp_path), bug.test)
+    ended = run_tests(plant(bug, tmp_path), bug.test)
     assert ended.returncode == FAILED, ended.stdout + ended.stderr
     assert "1 failed" in ended.stdout
     assert f"FAILED {bug.test}" in ended.stdout
+
+
+@pytest.mark.crash
+def test_without_a_bug_they_all_pass(tmp_path: Path) -> None:
+    nothing = Bug("nothing", "", ())
+    ended = run_tests(plant(nothing, tmp_path), *(bug.test for bug in BUGS.values()))
+    assert ended.returncode == PASSED, ended.stdout + ended.stderr
+    assert f"{len(BUGS)} passed" in ended.stdout
 
 
 def test_the_named_tests_are_there() -> None:
