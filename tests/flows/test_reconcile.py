@@ -118,7 +118,7 @@ def test_a_rever_that_does_not_know_updated_since_is_walked_no_further_than_need
 ) -> None:
     """The filter is assumed. Without it the walk ends once a page of older returns has passed."""
     if ignored:
-        monkeypatch.setattr(reads, "_since", lambda *_: True)
+        monkeypatch.setattr(reads, "_since", lambda _: lambda _: True)
     bench = start_bench(returns=500, shops=("acme",))
     fresh = bench.sandbox.process_ids("unknown_status")[0]
     with bench.sandbox.sandbox.locked():
