@@ -46,7 +46,7 @@ class Runs(Protocol):
 
 
 class PrefectRuns:
-    """Runs at the Prefect server of `PREFECT_API_URL`, over one connection that is made when it is first needed."""
+    """Runs at the Prefect server of `PREFECT_API_URL`, by one client, made at first need: that takes 30 ms."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
@@ -70,7 +70,7 @@ class PrefectRuns:
         except ObjectNotFound:
             raise PrefectTrouble(f"Prefect has no deployment {deployment}: run `rever-returns bootstrap`") from None
         except Exception as error:  # noqa: BLE001 - whatever its client raises, the offer is made again
-            raise await self._trouble(error) from None
+            raise _trouble(error) from None
         return str(run.id)
 
     async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
@@ -85,7 +85,7 @@ class PrefectRuns:
                     client = await self._connected()
                     found += await client.read_flow_runs(flow_run_filter=chosen, limit=AT_ONCE)
         except Exception as error:  # noqa: BLE001 - whatever its client raises, they are asked for again
-            raise await self._trouble(error) from None
+            raise _trouble(error) from None
         return {str(run.id): _state(run.state) for run in found}
 
     async def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -98,7 +98,16 @@ class PrefectRuns:
                 client = await self._connected()
                 await client.request("POST", "/events", json=told)
         except Exception as error:  # noqa: BLE001 - whatever its client raises, the events are told to nobody
-            raise await self._trouble(error) from None
+            raise _trouble(error) from None
+
+    async def reachable(self, within: float) -> bool:
+        """Whether Prefect's server answers, in so many seconds."""
+        try:
+            async with asyncio.timeout(within):
+                client = await self._connected()
+                return await client.api_healthcheck() is None
+        except Exception:  # noqa: BLE001 - that is the answer
+            return False
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -113,31 +122,15 @@ class PrefectRuns:
             self._client = await self._stack.enter_async_context(client)
         return self._client
 
-    async def _trouble(self, error: Exception) -> PrefectTrouble:
-        """A fresh connection next time, and the sentence. The client's own text may quote what was sent."""
-        stack, self._stack, self._client = self._stack, AsyncExitStack(), None
-        try:
-            async with asyncio.timeout(1):
-                await stack.aclose()
-        except Exception:  # noqa: BLE001 - it is broken already
-            return PrefectTrouble(f"Prefect did not answer ({type(error).__name__}), and the connection hangs")
-        if isinstance(error, httpx.HTTPStatusError):
-            return PrefectTrouble(f"Prefect answered {error.response.status_code}")
-        return PrefectTrouble(f"Prefect did not answer ({type(error).__name__})")
+
+def _trouble(error: Exception) -> PrefectTrouble:
+    """The sentence. The client's own text may quote what was sent."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return PrefectTrouble(f"Prefect answered {error.response.status_code}")
+    return PrefectTrouble(f"Prefect did not answer ({type(error).__name__})")
 
 
 def _state(state: Any) -> RunState:
     if state is None or state.is_scheduled() or state.is_paused():
         return RunState.TO_COME
     return RunState.OVER if state.is_final() else RunState.UNDER_WAY
-
-
-async def reachable(within: float) -> bool:
-    """Whether Prefect's server answers, in so many seconds."""
-    from prefect.client.orchestration import get_client
-
-    try:
-        async with asyncio.timeout(within), get_client() as client:
-            return await client.api_healthcheck() is None
-    except Exception:  # noqa: BLE001 - that is the answer
-        return False

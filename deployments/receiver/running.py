@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import uvicorn
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from deployments.receiver.announcing import Announcer
 from deployments.receiver.app import PATH, Receiver, create_app
@@ -14,7 +15,7 @@ from deployments.receiver.dispatcher import Dispatcher
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.ledger_look import LedgerLook
 from deployments.receiver.metrics import Metrics
-from deployments.receiver.prefect_runs import PrefectRuns, reachable
+from deployments.receiver.prefect_runs import PrefectRuns
 from tasks.desk import utc_now
 from tasks.settings import Settings, SettingsError, load_settings
 
@@ -45,13 +46,16 @@ def serve_receiver(port: int = PORT) -> None:
         # asyncio does it only for sockets that name their protocol; without it an answer waits 40 ms for the sender.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         print(_greeting(listening.getsockname()[1]), flush=True)
-        asyncio.run(_serve(settings, inbox, ledger, listening))
+        # What Prefect does not take is offered again by the dispatcher, which sees to other things meanwhile.
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            asyncio.run(_serve(settings, inbox, ledger, listening))
 
 
 async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening: socket.socket) -> None:
-    metrics, announcer = Metrics(), Announcer(PrefectRuns())
+    # A client each: what one waits for must not hold up the others.
+    metrics, announcer, health = Metrics(), Announcer(PrefectRuns()), PrefectRuns()
     dispatcher = Dispatcher(inbox, PrefectRuns(), ledger.runs_began, metrics, announcer, utc_now)
-    receiver = Receiver(inbox, settings.webhook_secrets, dispatcher, announcer, metrics, utc_now, reachable)
+    receiver = Receiver(inbox, settings.webhook_secrets, dispatcher, announcer, metrics, utc_now, health.reachable)
     config = uvicorn.Config(
         create_app(receiver),
         access_log=False,
@@ -65,11 +69,10 @@ async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
     await server.serve(sockets=[listening])
+    await health.close()
 
 
 def _check(settings: Settings) -> None:
-    from prefect.settings import PREFECT_API_URL
-
     problems = []
     if not settings.webhook_secrets:
         problems.append(

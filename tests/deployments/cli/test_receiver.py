@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from deployments.prefect_settings import without_own_settings
@@ -19,72 +18,56 @@ from deployments.receiver.kinds import Kind
 from deployments.receiver.offers import waiting_returns
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tests.deployments.cli.conftest import ENVIRONMENT, Call
+from tests.deployments.receiver.processes import ReceiverProcess, receiving
 
 SECRET = "a-shared-s3cr3t"
 
 
-@contextmanager
-def receiving(folder: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A receiver without Prefect on a free port: its process and address."""
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[ReceiverProcess]:
+    """A receiver without Prefect, in a folder of its own."""
+    folder = tmp_path / "receiver"
+    folder.mkdir()
     env = {
         **without_own_settings(os.environ),
         **ENVIRONMENT,
         "REVER_WEBHOOK_SECRETS": SECRET,
-        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_API_URL": "http://127.0.0.1:9/api",
-        **more,
     }
-    command = [sys.executable, "-m", "deployments.cli", "receiver", "--port=0"]
-    with subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
-        assert running.stdout
-        line = running.stdout.readline()
-        assert "http://" in line, running.communicate()[1]
-        try:
-            yield running, line.split("at ")[1].split(",")[0]
-        finally:
-            running.kill()
+    with receiving(folder, env) as running:
+        yield running
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_it_takes_webhooks_until_it_is_told_to_end(tmp_path: Path, ending: signal.Signals) -> None:
-    raw = example_body(Kind.CREATED, "retp_1")
+def test_it_takes_webhooks_until_ctrl_c(receiver: ReceiverProcess, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, url = example_body(Kind.CREATED, "retp_1"), receiver.url
     headers = {"content-type": "application/json", SIGNATURE_HEADER: sign(raw, SecretStr(SECRET))}
-    with receiving(tmp_path) as (running, url):
-        assert httpx.post(url, content=raw, headers=headers).status_code == 202
-        assert httpx.post(f"{url}/created", content=raw, headers=headers).status_code == 200
-        assert httpx.post(url, content=raw + b" ", headers=headers).status_code == 401
-        assert httpx.get(url).status_code == 405
-        running.send_signal(ending)
-        out, err = running.communicate(timeout=30)
-    assert running.returncode == 0
-    assert "Traceback" not in err
-    assert "shopper" not in out + err
-    assert SECRET not in out + err
-    with closing(Inbox.open(f"sqlite:///{tmp_path}/rever-returns-inbox.sqlite")) as inbox:
-        assert [item.process_id for item in inbox.read(waiting_returns)] == ["retp_1"]
+    assert httpx.post(url, content=raw, headers=headers).status_code == 202
+    assert httpx.post(f"{url}/created", content=raw, headers=headers).status_code == 200
+    assert httpx.post(url, content=raw + b" ", headers=headers).status_code == 401
+    assert httpx.get(url).status_code == 405
+
+    monkeypatch.setenv("REVER_WEBHOOK_SECRETS", f"{SECRET},older")
+    monkeypatch.setenv("MY_SECRET", "another")
+    told = call("webhook", "send", "--event", "cancelled", "--process-id", "retp_9", "--url", f"{url}/{{event}}")
+    assert (told.code, told.out) == (0, "202: it is stored, and a run is offered\n")
+    refused = call("webhook", "send", "--url", url, "--secret-from", "MY_SECRET")
+    assert (refused.code, refused.out) == (1, "401: the signature is not valid: the receiver has another secret\n")
+
+    assert receiver.end(signal.SIGINT) == 0
+    gone = call("webhook", "send", "--url", url)
+    assert (gone.code, "is `rever-returns receiver` running?" in gone.err) == (1, True)
+    assert not [word for word in ("Traceback", "shopper", SECRET) if word in receiver.log]
+    with closing(Inbox.open(f"sqlite:///{receiver.folder}/rever-returns-inbox.sqlite")) as inbox:
+        assert [item.process_id for item in inbox.read(waiting_returns)] == ["retp_1", "retp_9"]
 
 
-def test_without_secrets_or_prefect_it_does_not_start(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    ended = call("receiver", "--port", "0")
+def test_without_secrets_or_prefect_it_does_not_start(call: Call) -> None:
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        ended = call("receiver", "--port", "0")
     assert (ended.code, ended.out) == (2, "")
     assert "REVER_WEBHOOK_SECRETS is not set" in ended.err
     assert "PREFECT_API_URL is not set" in ended.err
-
-
-def test_an_example_is_signed_and_sent(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVER_WEBHOOK_SECRETS", f"{SECRET},older")
-    monkeypatch.setenv("MY_SECRET", "another")
-    with receiving(tmp_path) as (_, url):
-        told = call("webhook", "send", "--event", "cancelled", "--process-id", "retp_9", "--url", f"{url}/{{event}}")
-        refused = call("webhook", "send", "--url", url, "--secret-from", "MY_SECRET")
-    assert (told.code, told.out) == (0, "202: it is stored, and a run is offered\n")
-    assert (refused.code, refused.out) == (1, "401: the signature is not valid: the receiver has another secret\n")
-    gone = call("webhook", "send", "--url", url)
-    assert gone.code == 1
-    assert "is `rever-returns receiver` running?" in gone.err
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,10 @@ class ReceiverProcess:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def end(self) -> int:
-        """End it as Ctrl-C does; answers its exit code."""
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal; answers its exit code."""
         assert self.process
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
-from deployments.receiver.keeping import AT_ONCE, remove_old, remove_return, remove_shopper
+from deployments.receiver.keeping import remove_old, remove_return, remove_shopper
 from deployments.receiver.tables import events
 from tests.deployments.receiver.conftest import Desk, body
 
@@ -26,8 +27,9 @@ def test_bodies_are_kept_thirty_days(desk: Desk) -> None:
     assert not desk.store(body("p1")).new
 
 
-def test_the_dispatcher_removes_all_that_are_old(local: Desk) -> None:
-    for number in range(AT_ONCE + 3):
+def test_the_dispatcher_removes_all_that_are_old(local: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.receiver.keeping.AT_ONCE", 3)
+    for number in range(10):
         local.store(body(f"p{number}"))
     local.clock.forward(days=31)
     local.step()

@@ -20,7 +20,7 @@ from prefect.utilities.callables import parameter_schema
 from deployments.receiver.announcing import Announcer
 from deployments.receiver.folding import MANY, ONE, parameters_of
 from deployments.receiver.kinds import Kind
-from deployments.receiver.prefect_runs import PrefectRuns, PrefectTrouble, RunState, reachable
+from deployments.receiver.prefect_runs import PrefectRuns, PrefectTrouble, RunState
 from flows.process_return import process_return
 
 NOWHERE = "http://127.0.0.1:9/api"
@@ -58,6 +58,7 @@ async def test_a_run_is_asked_for_once_by_its_key_and_followed(deployed: Prefect
     assert await runs.states([first]) == {first: RunState.UNDER_WAY}
     await deployed.set_flow_run_state(run.id, Cancelled(), force=True)
     assert await runs.states([first]) == {first: RunState.OVER}
+    assert await runs.reachable(5.0)
     await runs.close()
 
 
@@ -99,7 +100,7 @@ async def _events(client: PrefectClient, wanted: EventFilter, process_id: str) -
 async def test_a_server_that_is_away_is_a_sentence() -> None:
     runs = PrefectRuns()
     with temporary_settings({PREFECT_API_URL: NOWHERE}):
-        assert not await reachable(1.0)
+        assert not await runs.reachable(5.0)
         with pytest.raises(PrefectTrouble, match=r"Prefect did not answer \(ConnectError\)"):
             await runs.offer(ONE, parameters_of(ONE, ["retp_1"]), "key")
         with pytest.raises(PrefectTrouble, match="Prefect did not answer"):
