@@ -57,7 +57,8 @@ class PrefectServer:
 
 def server_command(port: int, *, ui: bool) -> list[str]:
     """The command that serves Prefect's API on this port of 127.0.0.1, and its UI where asked for."""
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    prefect = [sys.executable, "-m", "deployments.prefect_process"]
+    command = [*prefect, "server", "start", "--host", LOOPBACK, "--port", str(port)]
     return command if ui else [*command, "--no-ui"]
 
 

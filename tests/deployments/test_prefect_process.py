@@ -1,0 +1,68 @@
+"""Garbage is collected apart: a thread that frees a cursor of a connection that waits for a lock stops nobody else."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+WAITS_S = 3.0
+
+# The deadlock of the server as a script. One connection has the write lock, until this thread lets go of it. Another
+# waits for the lock, in a thread. This thread drops a cursor of the waiting one, whose statement failed, in a cycle (as
+# an exception's traceback keeps it), and makes enough objects for the garbage collector to run by itself. Printed: the
+# seconds until this thread went on.
+SCRIPT = textwrap.dedent(
+    """
+    import gc, sqlite3, sys, threading, time
+
+    holder = sqlite3.connect("base", isolation_level=None, check_same_thread=False)
+    waiting = sqlite3.connect("base", isolation_level=None, check_same_thread=False, timeout=WAITS_S)
+    holder.execute("PRAGMA journal_mode = WAL")
+    holder.execute("CREATE TABLE t (x UNIQUE)")
+    holder.execute("INSERT INTO t VALUES (1)")
+    APART
+    dropped = [waiting.cursor()]
+    try:
+        dropped[0].execute("INSERT INTO t VALUES (1)")
+    except sqlite3.IntegrityError:
+        pass
+    holder.execute("BEGIN IMMEDIATE")
+
+    def write():
+        try:
+            waiting.execute("INSERT INTO t VALUES (0)")
+        except sqlite3.OperationalError:
+            pass
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    dropped.append(dropped)
+    del dropped
+    made = [[] for _ in range(100_000)]
+    time.sleep(0.3)
+    holder.execute("COMMIT")
+    print(time.monotonic() - began)
+    thread.join()
+    """
+)
+
+
+def _seconds(folder: Path, apart: str) -> float:
+    script = SCRIPT.replace("APART", apart).replace("WAITS_S", str(WAITS_S))
+    ran = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    return float(ran.stdout)
+
+
+def test_the_deadlock_is_there_without_it_and_gone_with_it(tmp_path: Path) -> None:
+    apart = "from deployments.prefect_process import collect_apart; collect_apart(0.05)"
+    (tmp_path / "with").mkdir()
+    (tmp_path / "without").mkdir()
+    assert _seconds(tmp_path / "without", "") > WAITS_S - 1
+    assert _seconds(tmp_path / "with", apart) < WAITS_S - 1
+
+
+def test_prefects_command_line_is_what_runs() -> None:
+    command = [sys.executable, "-m", "deployments.prefect_process", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("3.8.")
