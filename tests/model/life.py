@@ -1,15 +1,17 @@
 """A worker's life in a thread of its own: it can be killed, stopped and woken late, or cancelled, at any named point.
 
 Killed means: nothing after the point is written or sent. Stopped means that its event loop stands still, as after
-SIGSTOP. Waits go by `SPEED` times as fast as on the wall, so that a retry costs milliseconds.
+SIGSTOP. Time is the worker's own and goes by no clock on the wall: it stands while an answer of REVER or of the ledger
+is awaited, `ANSWER_S` pass with each answer, and where there is nothing else to do a wait is over at once. So a
+retry costs nothing, no time-out ends by itself on a slow machine, and a stop is the one way to be late.
 """
 
 import asyncio
 import selectors
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from queue import SimpleQueue
@@ -17,11 +19,11 @@ from typing import Any
 
 from tasks.crash_points import CrashPoint, arm
 
-SPEED = 40
-"""Seconds of a worker's waits in one second of real time."""
+ANSWER_S = 0.05
+"""Seconds of a worker's time in which an answer comes."""
 
-PATIENCE = 60.0
-"""Real seconds in which a worker must end or stop."""
+PATIENCE = 600.0
+"""Real seconds in which a worker must end or stop: only one that waits for itself needs them."""
 
 
 class Blow(StrEnum):
@@ -55,21 +57,52 @@ class Killed(KeyboardInterrupt):
     """Ends a worker at once: asyncio lets this kind through its loop without telling any other task."""
 
 
-class _Hurried(selectors.DefaultSelector):
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(timeout / SPEED if timeout and timeout > 0 else timeout)
-
-
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose time runs `SPEED` times as fast, and jumps by what was slept through."""
+    """An event loop with a time of its own, which passes only where nothing but time is waited for."""
 
     def __init__(self) -> None:
-        self.slept = 0.0
-        super().__init__(_Hurried())
+        self._time = 0.0
+        self._awaited = 0
+        super().__init__(_Selector(self))
 
     def time(self) -> float:
         """The time by which all waits and time-outs of this worker go."""
-        return time.monotonic() * SPEED + self.slept
+        return self._time
+
+    def pass_time(self, seconds: float) -> None:
+        """Let it become later."""
+        self._time += seconds
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is to answer."""
+        return not self._awaited
+
+    @contextmanager
+    def awaiting(self) -> Iterator[None]:
+        """Within this block somebody in another thread is to answer."""
+        self._awaited += 1
+        try:
+            yield
+            self.pass_time(ANSWER_S)
+        finally:
+            self._awaited -= 1
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, loop: _Loop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        if not self._loop.idle:
+            return super().select()
+        ready = super().select(0)
+        if not ready:
+            self._loop.pass_time(timeout)
+        return ready
 
 
 class Worker:
@@ -93,6 +126,11 @@ class Worker:
         assert self._loop is not None
         return self._loop.time()
 
+    def awaiting(self) -> AbstractContextManager[None]:
+        """Within this block it waits for an answer, and its time stands."""
+        assert self._loop is not None
+        return self._loop.awaiting()
+
     def start(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Run until the end, or until it stops."""
         threading.Thread(target=self._live, args=(work,), name=self.name, daemon=True).start()
@@ -101,7 +139,7 @@ class Worker:
     def wake(self, slept: float) -> None:
         """Let it go on after it slept through so many seconds."""
         assert self._loop is not None
-        self._loop.slept += slept
+        self._loop.pass_time(slept)
         self._resume.set()
         self._wait()
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.model.agreement import Told, tell
+from tests.model.agreement import Told
 from tests.model.counts import COUNTS
 from tests.model.machine import Desk
 
@@ -31,7 +31,7 @@ class Liveness(Desk):
             worker = self.run(flow)
             assert worker.error is None, f"{flow} in peace: {worker.error!r}"
             self.nothing_is_broken()
-        self.none_is_forgotten(tell(world.ledger))
+        self.none_is_forgotten(world.tell())
 
     def none_is_forgotten(self, told: Told) -> None:
         assert self.world is not None

@@ -17,7 +17,7 @@ from tasks.crash_points import CrashPoint
 from tasks.desk import DeskError
 from tasks.ledger import Answer, AnswerError, HoldRow, open_holds
 from tests.model import load
-from tests.model.agreement import Told, check, fingerprint, tell
+from tests.model.agreement import Told, check, fingerprint
 from tests.model.counts import COUNTS
 from tests.model.judging import Say, judge
 from tests.model.life import POINTS, Blow, Fate, Killed, Worker
@@ -242,7 +242,7 @@ class Desk(RuleBasedStateMachine):
 
     def run(self, flow: str, fate: Fate | None = None, **values: str) -> Worker:
         assert self.world is not None
-        before = tell(self.world.ledger)
+        before = self.world.tell()
         worker = self.world.run(flow, fate, mode="act", **values)
         COUNTS.runs[flow] += 1
         if worker.struck and worker.fate:
@@ -271,7 +271,7 @@ class Desk(RuleBasedStateMachine):
         if worker.result is None or worker.struck or worker.name == "reconcile":
             return
         assert self.world is not None
-        was, is_now = before.paid_by_us(), tell(self.world.ledger).paid_by_us()
+        was, is_now = before.paid_by_us(), self.world.tell().paid_by_us()
         more = {key: amount - was.get(key, Decimal(0)) for key, amount in is_now.items()}
         assert {k: v for k, v in more.items() if v} == {k: v for k, v in worker.result.paid.items() if v}, (
             f"{worker.name} reports {worker.result.paid}, the ledger {more}"
@@ -289,7 +289,7 @@ class Desk(RuleBasedStateMachine):
         COUNTS.violations += len(judgment.broken)
         assert not judgment.broken, f"broken: {judgment.broken}"
         asked = {say.process_id for say in self.notes.says.values()}
-        check(tell(self.world.ledger), books, asked)
+        check(self.world.tell(), books, asked)
 
     def teardown(self) -> None:
         if self.world is None:
@@ -306,7 +306,7 @@ class Desk(RuleBasedStateMachine):
         COUNTS.asked_for += judgment.asked_for
         COUNTS.returns += len(self.world.ids())
         COUNTS.effects.update(f"{e.operation} by {e.by}" for e in self.world.running.books)
-        COUNTS.holds.update(rule for rules in tell(self.world.ledger).held.values() for rule in rules)
+        COUNTS.holds.update(rule for rules in self.world.tell().held.values() for rule in rules)
         COUNTS.faults.update(self.world.running.faults.injected)
 
 

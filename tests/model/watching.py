@@ -1,17 +1,22 @@
 """What a worker works with, watched: its ledger, its client, and a sandbox that remembers what each read showed."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from rever_api import AsyncReverClient
+from rever_api import AsyncReverClient, ClientConfig
+from rever_api.answers import Answer
+from rever_api.attempts import Progress
 from rever_api.limits import AsyncSlot, Limits
 from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
+from rever_api.requests import Request
 from rever_api.sandbox.clock import SandboxClock
 from rever_api.sandbox.state import Sandbox, StoredProcess
-from tasks.desk import Desk
+from rever_api.transport import AsyncTransport
+from tasks.desk import Clock, Desk
 from tasks.ledger import Ledger
 from tests.model.life import WRITES, Worker
 
@@ -76,13 +81,15 @@ class WatchedLedger:
     async def awrite(self, op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         name = op.__name__
         self._pass("before", name)
-        answer = await self._ledger.awrite(op, *args, **kwargs)
+        with self._worker.awaiting():
+            answer = await self._ledger.awrite(op, *args, **kwargs)
         self._pass("after", name)
         return answer
 
     async def aread(self, op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._worker.alive()
-        return await self._ledger.aread(op, *args, **kwargs)
+        with self._worker.awaiting():
+            return await self._ledger.aread(op, *args, **kwargs)
 
     def _pass(self, when: str, name: str) -> None:
         self._worker.alive()
@@ -128,10 +135,37 @@ class WatchedClient:
         self._sandbox.sent.append(Sent(process_id, operation, amount, type_, items, view))
 
 
+@dataclass
+class _Progress(Progress):
+    """An attempt whose deadline goes by a worker's time."""
+
+    now: Callable[[], float] = time.monotonic
+
+    def remaining(self) -> float:
+        return self.deadline - (self.now() - self.started)
+
+
+class _WatchedTransport(AsyncTransport):
+    """The worker's time stands while an answer is under way."""
+
+    def __init__(self, config: ClientConfig, clock: Clock, worker: Worker) -> None:
+        super().__init__(config, clock)
+        self._worker = worker
+
+    def _progress(self) -> Progress:
+        told, now = super()._progress(), self._worker.now
+        return _Progress(told.deadline, started=now(), timeouts=told.timeouts, now=now)
+
+    async def _exchange(self, request: Request, progress: Progress) -> Answer:
+        with self._worker.awaiting():
+            return await super()._exchange(request, progress)
+
+
 def watch(desk: Desk, worker: Worker, sandbox: WatchedSandbox) -> None:
-    """Put this worker's watched ledger and client, and limits that go by its time, into its desk."""
+    """Put this worker's watched ledger and client, which go by its time, into its desk."""
     client = desk.client
     client._limits = Limits(client.config.rate, client.config.max_in_flight, worker.now)
-    client._transport._clock = desk.clock
+    client._monotonic = worker.now
+    client._transport = _WatchedTransport(client.config, desk.clock, worker)
     desk.client = cast("AsyncReverClient", WatchedClient(client, worker, sandbox))
     desk.ledger = cast("Ledger", WatchedLedger(desk.ledger, worker))

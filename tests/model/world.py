@@ -1,15 +1,19 @@
 """One REVER, one ledger, one clock and any number of workers, for one example of the model."""
 
+import atexit
 import logging
 import shutil
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from flows.catalog import FLOWS
 from flows.run import parameters_for
@@ -21,21 +25,36 @@ from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Options
 from tasks.desk import open_desk, utc_now
 from tasks.ledger import Actor, Ledger
+from tasks.ledger.engines import reading_engine, writing_engine
 from tasks.report import Report
 from tasks.settings import Settings
 from tasks.steps import plainly
+from tests.model.agreement import Told, tell
 from tests.model.life import Fate, Worker
 from tests.model.watching import WatchedSandbox, watch
+from tests.proof.world import memory
 
 ACCOUNT = "model"
 PAYERS = {"acme": "us", "nordic": "us", "autopay": "rever"}
 """Shop -> who pays there."""
 
 
+writing, reading = cache(writing_engine), cache(reading_engine)
+"""Engines that stay for all runs on one file: with a new one for each, compiling statements is a third of all work."""
+
+
+@cache
+def _folder() -> Path:
+    """The one folder of this process, in memory where there is some: a struck worker loses nothing there."""
+    folder = Path(tempfile.mkdtemp(prefix="rever-returns-model-", dir=memory()))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
 def _empty_ledger() -> Path:
     """A ledger that was only just made, to be copied: making one takes as long as ten steps."""
-    file = Path(tempfile.mkdtemp(prefix="rever-returns-model-")) / "empty.sqlite"
+    file = _folder() / "empty.sqlite"
     Ledger.open(f"sqlite:///{file}", account=ACCOUNT, clock=utc_now).close()
     return file
 
@@ -50,9 +69,11 @@ class World:
         add_returns(self.sandbox, 0)
         self.running = RunningSandbox(self.sandbox, Faults(FaultPlan()), 0, API_KEY)
         self.running.start()
-        self._folder = Path(tempfile.mkdtemp(prefix="rever-returns-model-"))
-        self.ledger_file = self._folder / "ledger.sqlite"
+        self.ledger_file = _folder() / "ledger.sqlite"
         shutil.copy(_empty_ledger(), self.ledger_file)
+        self._open = ExitStack()
+        self._open.enter_context(patch("tasks.ledger.ledger.writing_engine", writing))
+        self._open.enter_context(patch("tasks.ledger.readers.reading_engine", reading))
         self.settings = Settings(
             base_url=self.running.base_url,
             api_key=API_KEY,
@@ -65,6 +86,15 @@ class World:
         self.passed = 0.0
         self.sleepers: list[tuple[Worker, float]] = []
         self.ledger = Ledger.open(self.settings.ledger_url.get_secret_value(), account=ACCOUNT, clock=self.clock)
+        self._version = self._open.enter_context(closing(sqlite3.connect(self.ledger_file)))
+        self._told: tuple[int, Told] | None = None
+
+    def tell(self) -> Told:
+        """What the ledger tells; read anew only where somebody wrote since."""
+        version: int = self._version.execute("PRAGMA data_version").fetchone()[0]
+        if self._told is None or self._told[0] != version:
+            self._told = version, tell(self.ledger)
+        return self._told[1]
 
     def clock(self) -> datetime:
         """The desk's clock: REVER's, and what it is ahead or behind."""
@@ -112,5 +142,7 @@ class World:
             worker.dead = True
             worker.wake(0)
         self.ledger.close()
+        self._open.close()
         self.running.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for file in _folder().glob("ledger.sqlite*"):
+            file.unlink()
