@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from rever_api.models import ReturnProcess
-from tasks.policy.claims import BY_A_PERSON, closed_by_person
+from tasks.policy.claims import BY_A_PERSON
 from tasks.policy.comparison import compare
 from tasks.policy.reading import refunds_shown
 from tasks.policy.record import IntentKind, IntentState, Record
@@ -81,22 +81,18 @@ def beside(process: ReturnProcess, record: Record, store: str) -> list[Beside]:
 def differs(process: ReturnProcess, record: Record) -> str:
     """In which way REVER shows other refunds than our ledger, matched one by one; empty where it does not.
 
-    What a person said was paid by hand, or has let pass, is no difference.
+    What a person said was paid by hand, or has seen when they answered, is no difference.
     """
     found = compare(process, record)
     words = [
         f"REVER does not show {amount} {currency} by {method}" for (method, currency), amount in found.missing.items()
     ]
-    if not (closed_by_person(record) or _let_pass(record)):
+    if not record.seen(found.others):
         words += [
             f"REVER shows {amount} {currency} by {method or 'no method'} that our ledger does not have"
             for (method, currency), amount in found.foreign.items()
         ]
     return "; ".join(words)
-
-
-def _let_pass(record: Record) -> bool:
-    return any(waiver.rule in {RULE, "foreign_refund"} for waiver in record.waivers)
 
 
 def _seen(ours: Decimal, theirs: Decimal) -> Seen:

@@ -12,6 +12,7 @@ from tasks.desk import Desk
 from tasks.fetch_pending_returns import BATCH, fetch_returns
 from tasks.fetch_updated_returns import UpdatedReturns
 from tasks.ledger import done_between, final_returns, load_records, unfinished
+from tasks.policy.comparison import compare
 from tasks.policy.decision import Decision, Hold, Nothing
 from tasks.policy.record import HoldKind, Record
 from tasks.policy.rules import StoreRules
@@ -100,4 +101,4 @@ def hold_differences(process: ReturnProcess, rules: StoreRules, record: Record, 
         return decision
     why = f"our ledger and REVER differ about this return: {how}"
     evidence = {"status": str(process.rever_process_status)[:40], "rules": decision.why, "store": rules.store}
-    return Hold(RULE, why, HoldKind.CONTRADICTION, evidence)
+    return Hold(RULE, why, HoldKind.CONTRADICTION, evidence, refunds=compare(process, record).others)

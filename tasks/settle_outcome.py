@@ -7,7 +7,7 @@ from enum import StrEnum
 from rever_api.errors import NotFound, ReverError, WrongSetup
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.ledger import OpenIntent, expire, open_intents, settle_done, settle_hold, touch
+from tasks.ledger import OpenIntent, Recorded, expire, open_intents, settle_done, settle_hold, touch
 from tasks.policy.record import IntentState
 from tasks.policy.settling import Held, NotYet, Seen, judge
 from tasks.report import Mode
@@ -18,9 +18,18 @@ class Settlement(StrEnum):
     """What settling found."""
 
     DONE = "done"
+    COUNTED = "counted by another run"
     HELD = "held"
     STILL_HELD = "still held"
     OPEN = "open"
+
+
+SETTLED_AS = {
+    Recorded.TAKEN: Settlement.DONE,
+    Recorded.KNOWN: Settlement.COUNTED,
+    Recorded.NOT_MINE: Settlement.OPEN,
+}
+"""What the ledger says when an effect is seen at REVER -> what it is for this run: who was slower counts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,10 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
     verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=unknown.settle_at)
     match verdict:
         case Seen(evidence=evidence):
-            await desk.ledger.awrite(settle_done, unknown.intent.id, evidence=evidence, now=now, actor=desk.actor)
-            return Settled(unknown, Settlement.DONE, "seen at REVER")
+            recorded = await desk.ledger.awrite(
+                settle_done, unknown.intent.id, evidence=evidence, now=now, actor=desk.actor
+            )
+            return Settled(unknown, SETTLED_AS[recorded], "seen at REVER")
         case NotYet(look_at=look_at, why=why):
             await desk.ledger.awrite(touch, unknown.intent.id, look_at)
             return Settled(unknown, Settlement.OPEN, why)

@@ -89,7 +89,7 @@ def count_compared(report: Report, compared: Compared) -> None:
 def forget_unknown(report: Report, settled: Iterable[Settled], own: set[str]) -> None:
     """Take back from the count of unknown outcomes those of this run (`own` intent ids) that are settled by now."""
     report.effects["unknown"] -= sum(
-        item.settlement is Settlement.DONE and item.intent.intent.id in own for item in settled
+        item.settlement in {Settlement.DONE, Settlement.COUNTED} and item.intent.intent.id in own for item in settled
     )
 
 

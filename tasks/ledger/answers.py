@@ -18,7 +18,7 @@ from tasks.ledger.transitions import change
 from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import lock_rows
 from tasks.policy.decision import NOT_WAIVED
-from tasks.policy.record import IntentKind, IntentState, LineUnits
+from tasks.policy.record import REFUNDS_SEEN, IntentKind, IntentState, LineUnits
 
 _HOLD = select(holds).where(holds.c.id == bindparam("hold"))
 _CLOSE = (
@@ -94,7 +94,8 @@ def answer_hold(
     there; of any other hold it waives just that rule, once, up to the hold's amount. `done_by_hand` (`amount`, `on`,
     `reference`) and `drop` close the unknown intent, or else the hold's units or those of them that `items` name, so
     that they are never paid again. A hold about an intent that has ended is just closed; so is one without units that a
-    person can let pass, which is not asked again. `at_rever` is what REVER showed then, for the audit.
+    person can let pass, which is not asked again. Any answer takes the refunds that the hold told of as seen, and no
+    more. `at_rever` is what REVER showed then, for the audit.
     """
     said = Said(answer, by, why, reference, amount, on, tuple(items), at_rever)
     hold = _open_hold(conn, hold_id, version)
@@ -107,6 +108,7 @@ def answer_hold(
         _waive(conn, hold)
     elif row is None:
         intent_id = close_by_hand(conn, hold, said.evidence(), answer, amount, said.items, now)
+    _note_seen(conn, hold)
     _close(conn, hold, said, now, actor, intent_id)
     return Answered(hold.id, hold.process_id, hold.store, answer, claim, intent_id)
 
@@ -178,6 +180,23 @@ def _waive(conn: Connection, hold: Row[Any]) -> None:
             hold_id=hold.id,
         )
     )
+
+
+def _note_seen(conn: Connection, hold: Row[Any]) -> None:
+    """Write down how much of others' refunds the person was shown: a further one is asked about again."""
+    seen = [
+        {
+            "process_id": hold.process_id,
+            "rule": REFUNDS_SEEN,
+            "amount": Decimal(amount),
+            "currency": currency,
+            "items": {},
+            "hold_id": hold.id,
+        }
+        for currency, amount in hold.details.get("refunds", {}).items()
+    ]
+    if seen:
+        conn.execute(insert(waivers), seen)
 
 
 def _close(conn: Connection, hold: Row[Any], said: Said, now: datetime, actor: Actor, intent_id: str) -> None:

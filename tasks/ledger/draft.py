@@ -13,6 +13,7 @@ from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.decision import Decision, ExchangeDue, Hold, MakeLabel, RefundDue
 from tasks.policy.record import (
     MONEY_KINDS,
+    REFUNDS_SEEN,
     Intent,
     IntentKind,
     IntentState,
@@ -127,6 +128,8 @@ class Draft:
 
     def _hold_row(self, opened: OpenHold, hold: Hold, refund: RefundDue | None) -> dict[str, Any]:
         details: dict[str, Any] = {"terms": terms_json(self.request.lines), "day": self.request.day.isoformat()}
+        if hold.refunds:
+            details["refunds"] = {currency: format(amount, "f") for currency, amount in hold.refunds.items()}
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         return {
@@ -229,7 +232,8 @@ class Draft:
         taken = {(item.line_id, n) for i in self.record.intents if i.live for item in i.items for n in item.units}
         for stored in self._unused():
             asked = {(item.line_id, n) for item in stored.items for n in item.units}
-            rule = not stored.waiver.rule.startswith("guard:") and stored.label is label and asked <= taken
+            lasting = stored.waiver.rule == REFUNDS_SEEN or stored.waiver.rule.startswith("guard:")
+            rule = not lasting and stored.label is label and asked <= taken
             if rule or stored in self.waived:
                 self.waivers_used.append({"waiver": stored.seq, "intent": intent.id})
                 self._tell(

@@ -53,9 +53,16 @@ class Case:
         """Whether this desk pays at this store, and not REVER or nobody knows who."""
         return self.rules.refunds_by is RefundsBy.US
 
-    def accepted(self, rule: str) -> bool:
-        """Whether a person has seen what REVER did by itself: by closing units by hand, or by waiving this rule."""
-        return closed_by_person(self.record) or any(waiver.rule == rule for waiver in self.record.waivers)
+    @property
+    def refunds_seen(self) -> bool:
+        """Whether a person has seen all refunds that others made: a further one is asked about again."""
+        return self.record.seen(self.comparison.others)
+
+    @property
+    def exchange_seen(self) -> bool:
+        """Whether a person has seen the exchange that REVER made by itself; there is one at most."""
+        waived = any(waiver.rule == "foreign_exchange" for waiver in self.record.waivers)
+        return waived or closed_by_person(self.record)
 
     @cached_property
     def currency(self) -> str:
@@ -118,13 +125,16 @@ class Case:
         *,
         amount: Decimal | None = None,
         items: tuple[LineUnits, ...] | None = None,
+        refunds: Mapping[str, Decimal] | None = None,
     ) -> Hold | None:
-        """Hold with what is due, unless a person has waived this rule for that amount."""
+        """Hold with what is due, unless a person has waived this rule for that amount, and has seen these `refunds`."""
+        told = refunds or {}
         stake = amount if amount is not None else (self.due.amount or None)
-        if self.record.waived(rule, stake, self.currency):
+        if self.record.waived(rule, stake, self.currency) and self.record.seen(told):
             return None
         units = self.due.items if items is None else items
-        return Hold(rule, why, kind, evidence or {}, stake, self.currency if stake is not None else "", units)
+        currency = self.currency if stake is not None else ""
+        return Hold(rule, why, kind, evidence or {}, stake, currency, units, refunds=told)
 
     @cached_property
     def _by_line(self) -> dict[str, LineInspection]:

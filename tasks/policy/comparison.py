@@ -20,11 +20,14 @@ Purse = tuple[str, str]
 class Comparison:
     """What differs. `missing` and `foreign` are amounts per type and currency, each only where not 0.
 
+    `others` is all that REVER shows and this desk did not send, per currency, adopted and closed by hand or not: it
+    grows with each further refund, whatever became of those before.
     `foreign_unpaid` says that a foreign refund is not wholly paid yet by REVER's own account (`missing_amount`).
     """
 
     missing: dict[Purse, Decimal]
     foreign: dict[Purse, Decimal]
+    others: dict[str, Decimal]
     foreign_unpaid: bool
     exchange_missing: bool
     exchange_foreign: bool
@@ -42,6 +45,9 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
     own = Counter((it.method, it.amount, it.currency) for it in refunds if not it.adopted)
     adopted = Counter((it.method, it.amount, it.currency) for it in refunds if it.adopted)
     missing, rest = _sums(own - shown), shown - own
+    others: dict[str, Decimal] = {}
+    for (_, currency), amount in _sums(rest).items():
+        others[currency] = others.get(currency, Decimal(0)) + amount
     adopted, rest = adopted - rest, rest - adopted
     difference = _sums(_without_closed(rest, record))
     for purse, amount in _sums(adopted).items():
@@ -53,6 +59,7 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
     return Comparison(
         missing=missing,
         foreign={purse: amount for purse, amount in difference.items() if amount and purse not in missing},
+        others=others,
         foreign_unpaid=any(refund.missing_amount for refund in refunds_shown(process)),
         exchange_missing=exchanged and exchange_shown(process) is None,
         exchange_foreign=not exchanged and exchange_shown(process) is not None,

@@ -86,7 +86,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A person decides. `evidence` is what was seen; `label` says that it stops the label, not the money."""
+    """A person decides. `evidence` is what was seen; `label` says that it stops the label, not the money.
+
+    `refunds` is what REVER shows and this desk did not send, per currency, where the hold tells of it: an answer takes
+    that as seen, and no more.
+    """
 
     rule: str
     why: str
@@ -96,6 +100,7 @@ class Hold:
     currency: str = ""
     items: tuple[LineUnits, ...] = ()
     label: bool = False
+    refunds: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

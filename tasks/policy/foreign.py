@@ -15,7 +15,8 @@ from tasks.policy.rules import RefundsBy
 def foreign_refund(case: Case) -> Decision | None:
     """A refund that no intent made: adopted where it is what is due to the cent and per method, held otherwise.
 
-    Where REVER pays by itself, a part of what is due is no surprise: the rest is waited for.
+    Where REVER pays by itself, a part of what is due is no surprise: the rest is waited for. A person lets pass what
+    they saw: where REVER shows more by now, they are asked again, also if they said that what is due be paid.
     """
     found, due = case.comparison.foreign, _due(case)
     if not found:
@@ -25,7 +26,7 @@ def foreign_refund(case: Case) -> Decision | None:
         return _adopt(case, f"REVER itself has refunded {_listed(due)}, which is what is due: nothing is sent")
     if not case.by_us and all(0 < amount <= due.get(purse, Decimal(0)) for purse, amount in found.items()):
         return None
-    if not case.due.refunds and case.accepted("foreign_refund"):
+    if case.refunds_seen and not case.due.refunds:
         return None
     part = ", of which a part is still to be paid" if unpaid else ""
     why = (
@@ -33,7 +34,7 @@ def foreign_refund(case: Case) -> Decision | None:
         f"while {_listed(due) if due else 'nothing'} is due"
     )
     evidence = {"foreign": _listed(found), "due": _listed(due) or "nothing"}
-    return case.hold("foreign_refund", HoldKind.FOREIGN_REFUND, why, evidence)
+    return case.hold("foreign_refund", HoldKind.FOREIGN_REFUND, why, evidence, refunds=case.comparison.others)
 
 
 def foreign_exchange(case: Case) -> Decision | None:
@@ -47,7 +48,7 @@ def foreign_exchange(case: Case) -> Decision | None:
         return case.hold("second_exchange", HoldKind.CONTRADICTION, why, amount=worth) if due else None
     if not case.by_us and _wanted(case.process):
         return None
-    if due is None and case.accepted("foreign_exchange"):
+    if due is None and case.exchange_seen:
         return None
     why = "REVER shows an exchange order that was not made here"
     why += "" if case.by_us else ", of other items than the shopper chose"

@@ -129,6 +129,10 @@ class OpenHold:
     intent_id: str = ""
 
 
+REFUNDS_SEEN = "refunds_seen"
+"""A waiver that no rule uses up: up to this amount a person has seen refunds at REVER that this desk did not send."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """A person's `retry`: this rule does not hold again, once, up to this amount (None: where no money is named).
@@ -174,6 +178,13 @@ class Record:
             waiver.lets_pass(rule, amount, currency)
             for waiver in self.waivers
             if not waiver.used_by or waiver.used_by in withdrawn
+        )
+
+    def seen(self, refunds: Mapping[str, Decimal]) -> bool:
+        """Whether a person has seen that others refunded so much, currency by currency: what came later, nobody has."""
+        return all(
+            any(waiver.lets_pass(REFUNDS_SEEN, amount, currency) for waiver in self.waivers)
+            for currency, amount in refunds.items()
         )
 
     def without(self, intent_id: str) -> "Record":

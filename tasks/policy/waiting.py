@@ -92,8 +92,8 @@ def _same_at_rever(case: Case) -> bool:
     if any(intent.open for intent in case.record.intents):
         return False
     comparison = case.comparison
-    refunds = not comparison.foreign or case.accepted("foreign_refund")
-    exchange = not comparison.exchange_foreign or not case.by_us or case.accepted("foreign_exchange")
+    refunds = not comparison.foreign or case.refunds_seen
+    exchange = not comparison.exchange_foreign or not case.by_us or case.exchange_seen
     return refunds and exchange
 
 

@@ -1,6 +1,7 @@
 """answer-hold: what becomes of a return after each answer to each kind of hold, by books, ledger and report."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +12,9 @@ from flows.run import UsageError
 from rever_api.sandbox.books import Actor
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
+from tasks.crash_points import CrashPoint, reached
 from tasks.desk import DeskError
-from tasks.ledger import HoldRow, LedgerError, history
+from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
 from tasks.report import Report
 from tests.flows.conftest import Bench, Start
@@ -110,6 +112,30 @@ class TestUnknownOutcome:
         assert report.paid == {"EUR": Decimal(hold.amount or "")}
         assert "nothing was sent again" in " ".join(report.notes)
         assert states(bench, hold.process_id) == ["done"]
+
+    @pytest.mark.parametrize("flow", ["answer-hold", "reconcile"])
+    def test_two_who_find_it_done_at_once_count_it_once(
+        self, start_bench: Start, monkeypatch: pytest.MonkeyPatch, flow: str
+    ) -> None:
+        bench = start_bench(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
+        hold = unknown_hold(bench)
+        bench.sandbox.stop_faults()
+        faster: list[Report] = []
+
+        def overtaken(point: CrashPoint, _process_id: str) -> None:
+            if point is CrashPoint.WHILE_SETTLING:
+                monkeypatch.setattr("tasks.settle_outcome.reached", reached)
+                with ThreadPoolExecutor() as threads:
+                    faster.append(threads.submit(bench.run, "reconcile", mode="act").result())
+
+        monkeypatch.setattr("tasks.settle_outcome.reached", overtaken)
+        if flow == "reconcile":
+            assert bench.run(flow, mode="act").paid == {}
+        else:
+            with pytest.raises(AnswerError, match="it was seen at REVER"):
+                say(bench, hold, "retry")
+        assert [report.paid for report in faster] == [{"EUR": Decimal(hold.amount or "")}]
+        assert through_api(bench, hold.process_id) == [Decimal(hold.amount or "")]
 
     @pytest.mark.parametrize(("answer", "state"), [("done_by_hand", "done_by_hand"), ("drop", "dropped")])
     def test_what_a_person_closed_is_never_sent_again(self, lost: Bench, answer: str, state: str) -> None:
@@ -261,6 +287,29 @@ class TestForeignRefund:
         assert through_api(bench, hold.process_id) == [Decimal(hold.amount or "")]
         bench.act()
         assert through_api(bench, hold.process_id) == [Decimal(hold.amount or "")]
+
+    @pytest.mark.parametrize("answer", ["drop", "done_by_hand", "retry"])
+    def test_a_further_one_was_seen_by_nobody_and_is_asked_about(self, bench: Bench, answer: str) -> None:
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        say(bench, hold, answer, reference="back office", reason="goodwill")
+        paid = through_api(bench, hold.process_id)
+        bench.sandbox.act("pay", hold.process_id, amount="1.00")
+        bench.run("reconcile", mode="act")
+        again = the_hold(bench, hold.process_id)
+        assert (again.rule, again.hold_id != hold.hold_id) == ("foreign_refund", True)
+        assert through_api(bench, hold.process_id) == paid
+        say(bench, again, "drop", reason="goodwill too")
+        bench.run("reconcile", mode="act")
+        assert [each for each in bench.holds() if each.process_id == hold.process_id] == []
+
+    def test_one_that_came_before_the_answer_is_not_covered_by_it(self, bench: Bench) -> None:
+        """The person said that what is due be paid beside what the hold told of, not beside more."""
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        bench.sandbox.act("pay", hold.process_id, amount="1.00")
+        say(bench, hold, "retry")
+        bench.act()
+        assert the_hold(bench, hold.process_id).hold_id != hold.hold_id
+        assert through_api(bench, hold.process_id) == []
 
 
 def test_not_paid_by_rever_goes_on_waiting_after_a_retry(start_bench: Start) -> None:

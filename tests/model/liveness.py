@@ -2,12 +2,16 @@
 
 import sys
 
+from tasks.policy.rules import StorePolicy
 from tests.model.agreement import Told
 from tests.model.counts import COUNTS
 from tests.model.machine import Desk
 
 PEACE_S = 1900
 """Seconds between two runs of a flow: longer than a lease, what settling waits, and the longest pause of a store."""
+
+REVER_PAYS_S = StorePolicy().rever_pays_within_hours * 3600
+"""Seconds after which it is asked why a REVER that pays by itself has not: until then a return may wait for it."""
 
 
 class Liveness(Desk):
@@ -26,12 +30,17 @@ class Liveness(Desk):
         world.running.stop_faults()
         while world.sleepers:
             self.ended(world.wake(0))
-        for flow in ("reconcile", *("process-pending-returns", "generate-labels") * 3):
-            world.advance(PEACE_S / 2)
+        rounds = (("reconcile", PEACE_S / 2), *self.rounds(PEACE_S / 2), *self.rounds(PEACE_S / 2))
+        for flow, later in (*rounds, *self.rounds(REVER_PAYS_S)):
+            world.advance(later)
             worker = self.run(flow)
             assert worker.error is None, f"{flow} in peace: {worker.error!r}"
             self.nothing_is_broken()
         self.none_is_forgotten(world.tell())
+
+    def rounds(self, later: float) -> tuple[tuple[str, float], ...]:
+        """Both flows that act, each so much later than what was before it."""
+        return ("process-pending-returns", later), ("generate-labels", later)
 
     def none_is_forgotten(self, told: Told) -> None:
         assert self.world is not None

@@ -1,8 +1,10 @@
 """Rounds of both machines, each from a seed of its own, until enough steps are done."""
 
+import subprocess
 import sys
 import time
 import traceback
+from datetime import UTC, datetime
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
@@ -33,7 +35,7 @@ def round_of(machine: type[RuleBasedStateMachine], number: int, *, examples: int
 
 def rounds(steps: int, first: int, which: str, *, shrink: bool = True) -> int:
     """Run rounds until so many steps are done; print what was run. Answers an exit code."""
-    began, number = time.monotonic(), first
+    began, number, since = time.monotonic(), first, datetime.now(UTC)
     chosen = list(MACHINES) if which == "both" else [which]
     broken = False
     try:
@@ -41,10 +43,25 @@ def rounds(steps: int, first: int, which: str, *, shrink: bool = True) -> int:
             for name in chosen:
                 number += 1
                 round_of(MACHINES[name], number, examples=EXAMPLES, steps=STEPS, shrink=shrink)
+                print(f"{COUNTS.steps} steps, seed {number}", file=sys.stderr, flush=True)
     except (AssertionError, ExceptionGroup) as problem:
         broken = True
         print(f"BROKEN in {name}, seed {number}")
         traceback.print_exception(problem, file=sys.stdout, limit=-3)
-    print(f"seeds {first + 1} to {number}, {time.monotonic() - began:.0f} s")
+    print(f"of {_version()}, {since:%F %H:%M} UTC, seeds {first + 1} to {number}, {time.monotonic() - began:.0f} s")
     print(*COUNTS.lines(), sep="\n")
     return int(broken)
+
+
+def _version() -> str:
+    """The commit that is run, and whether files differ from it."""
+    try:
+        told = subprocess.run(
+            ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "no known commit"
+    return f"commit {told.stdout.strip()}"

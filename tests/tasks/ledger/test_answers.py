@@ -179,6 +179,26 @@ def test_a_hold_about_what_rever_shows_is_taken_as_it_is(desk: LedgerDesk) -> No
     assert desk.record().waived("foreign_refund")
 
 
+@pytest.mark.parametrize("answer", list(Answer))
+def test_an_answer_takes_as_seen_what_the_hold_told_of_and_no_more(desk: LedgerDesk, answer: Answer) -> None:
+    told = {"EUR": Decimal("12.30"), "SEK": Decimal(5)}
+    desk.one(rule=always(replace(APPROVAL, rule="foreign_refund", refunds=told)))
+    assert not desk.record().seen(told)
+    desk.answer(answer)
+    assert desk.record().seen(told)
+    assert desk.record().seen({"EUR": Decimal("12.30")})
+    assert not desk.record().seen({"EUR": Decimal("12.31")})
+    assert not desk.record().seen({"USD": Decimal("0.01")})
+
+
+def test_what_was_seen_stays_seen_when_the_waiver_beside_it_is_used(desk: LedgerDesk) -> None:
+    desk.one(rule=always(replace(APPROVAL, rule="foreign_refund", refunds={"EUR": Decimal("12.30")})))
+    desk.answer(Answer.RETRY)
+    desk.done(desk.sent(rule=pay(refund())))
+    used = {waiver.rule: bool(waiver.used_by) for waiver in desk.record().waivers}
+    assert used == {"foreign_refund": True, "refunds_seen": False}
+
+
 def test_units_of_a_live_intent_cannot_be_closed_by_hand(desk: LedgerDesk) -> None:
     desk.done(desk.sent(rule=pay(refund())))
     desk.one(rule=always(APPROVAL))

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
-from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
+from tasks.policy.record import REFUNDS_SEEN, HoldKind, IntentKind, IntentState, Waiver
 from tasks.policy.rules import RefundsBy
 from tests.tasks.policy.factories import (
     BANK,
@@ -28,6 +28,7 @@ from tests.tasks.policy.factories import (
 )
 
 REVER = rules(RefundsBy.REVER)
+SEEN = Waiver(REFUNDS_SEEN, Decimal("9.00"), "EUR")
 TWO = (line(total="12.00"), line("retl_2", total="8.00", method=GIFT))
 BOTH = [*approved(), *approved("retl_2")]
 
@@ -87,14 +88,47 @@ def test_a_foreign_refund_before_anything_is_due_is_held() -> None:
 
 def test_a_person_who_saw_the_foreign_refund_is_not_asked_again() -> None:
     it = process(reviews=approved(), refunds=[refund("9.00")])
-    waived = record(waivers=(Waiver("foreign_refund", Decimal(10), "EUR"),))
+    waived = record(waivers=(SEEN, Waiver("foreign_refund", Decimal(10), "EUR")))
     assert isinstance(decide(it, rules(), waived, NOW), Compensate)
     by_hand = record(intent(state=IntentState.DONE_BY_HAND, amount="9.00", method=""))
     assert decide(it, rules(), by_hand, NOW).rule == "all_settled"
-    dropped = record(intent(state=IntentState.DROPPED, amount="0"))
+    dropped = record(intent(state=IntentState.DROPPED, amount="0"), waivers=(SEEN,))
     final = decide(it, rules(), dropped, NOW)
     assert isinstance(final, Nothing)
     assert final.final
+
+
+@pytest.mark.parametrize(
+    "now_shown",
+    [
+        [refund("9.00"), refund("0.01")],
+        [refund("9.00"), refund("9.00")],
+        [refund("9.00"), refund("5.00", GIFT)],
+        [refund("9.00"), refund("5.00", currency="SEK")],
+    ],
+)
+def test_a_person_has_seen_no_refund_that_came_later(now_shown: list[object]) -> None:
+    """Neither where units were closed nor where it was said that what is due be paid all the same."""
+    it = process(reviews=approved(), refunds=now_shown)  # type: ignore[arg-type]
+    answered = (
+        record(intent(state=IntentState.DONE_BY_HAND, amount="9.00"), waivers=(SEEN,)),
+        record(intent(state=IntentState.DROPPED, amount="0"), waivers=(SEEN,)),
+        record(waivers=(SEEN, Waiver("foreign_refund", Decimal(10), "EUR"))),
+    )
+    for known in answered:
+        again = decide(it, rules(), known, NOW)
+        assert isinstance(again, Hold)
+        assert again.rule == "foreign_refund"
+        assert not known.seen(again.refunds), "the answer to this one covers it"
+
+
+def test_what_rever_adopted_for_was_paid_counts_as_made_by_others() -> None:
+    """Else a second refund of what was adopted would hide behind the first, which a person had seen before."""
+    adopted = record(intent(amount="9.00", adopted=True), lines={"retl_1": terms("9.00")}, waivers=(SEEN,))
+    it = process(line(total="9.00"), reviews=approved(), refunds=[refund("9.00"), refund("9.00")])
+    again = decide(it, rules(), adopted, NOW)
+    assert isinstance(again, Hold)
+    assert again.refunds == {"EUR": Decimal("18.00")}
 
 
 def test_what_a_person_paid_by_hand_does_not_hide_a_refund_of_more() -> None:
