@@ -5,9 +5,11 @@ under way keeps its slots by renewing their lease; those of a worker that was ki
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
+import httpx
 from prefect import get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
@@ -31,14 +33,29 @@ PAGE = 200
 """Limits in one answer of Prefect's server; deployments and tags have theirs in the same list."""
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of Prefect about leases says something: a renewal that meets one given back just now does not.
+
+    Of a lease that is lost indeed, Prefect says so once more when it has given up renewing.
+    """
+    return not (str(record.msg).startswith("Attempt ") and "410 Gone" in record.getMessage())
+
+
+logging.getLogger("prefect.concurrency").addFilter(_is_news)
+
+
 async def standing_limits() -> dict[str, int]:
     """The slots of each limit that the steps need, as they stand at Prefect's server.
 
     Raises `DeskError` that names every limit that is missing, inactive or without a slot: Prefect lets everybody pass
-    where a limit is missing, and that would be no limit at all.
+    where a limit is missing, and that would be no limit at all. Also where the server does not say.
     """
-    async with get_client() as client:
-        found = {limit.name: limit for limit in await found_limits(client)}
+    try:
+        async with get_client() as client:
+            found = {limit.name: limit for limit in await found_limits(client)}
+    except httpx.HTTPError as error:
+        kind = type(error).__name__
+        raise DeskError(f"Prefect's server did not say which limits it holds ({kind}); nothing was begun") from None
     problems = [f"{name} ({why})" for name in global_limits() if (why := problem(found.get(name)))]
     if problems:
         raise DeskError(

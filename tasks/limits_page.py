@@ -46,7 +46,8 @@ Every report says which of the two it was.
   for its work. After as long as one stage may take, the run gives up with a sentence that names the limit.
 * **Held by a worker that was killed:** the slots are leased for {LEASE_S:.0f} s, the shortest that Prefect's server grants, and
   renewed while the stage lasts, however long that is. The server looks for leases that are over every 15 s, so slots
-  are back after {LEASE_S:.0f} to {LEASE_S + 15:.0f} s (65 s when it was measured).
+  are back after {LEASE_S:.0f} to {LEASE_S + 15:.0f} s (65 s when it was measured;
+  all were back when the run of a killed worker was marked Crashed, after 85 s).
 * **Still not back:** `prefect gcl inspect rever-issue-refunds` says what is held, `prefect gcl update
   rever-issue-refunds --active-slots 0` lets all go.
 * **Prefect's server away in the middle of a stage:** what is under way goes on. The limits spare REVER; that nothing is

@@ -14,7 +14,7 @@ FAILED, USAGE, STOPPED = 1, 2, 130
 _BEFORE_THE_START = frozenset(
     {"UsageError", "SettingsError", "PolicyFileError", "EndpointsError", "DocumentError", "PrefectFileError"}
 )
-_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "BootstrapError", "UpError"})
+_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "OwnFaultError", "BootstrapError", "UpError"})
 
 
 class UsageError(Exception):
