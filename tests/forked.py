@@ -20,6 +20,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "tests.crash.workers",
+        "tests.hurry",
         "deployments.cli",
         "deployments.cli.ledger",
         "deployments.cli.run",
@@ -84,7 +85,7 @@ class Forked:
 
 
 def command(*words: str, environment: Mapping[str, str], folder: Path) -> Forked:
-    """Start `rever-returns` with these words and, beside this process's variables, these."""
+    """Start `rever-returns` with these words and, beside this process's variables, these; it is in a hurry."""
     return Forked(_rever_returns, *words, environment={**os.environ, **environment}, folder=folder)
 
 
@@ -109,6 +110,8 @@ def _live(
 
 def _rever_returns(*words: str) -> None:
     from deployments.cli import main
+    from tests.hurry import hurry
 
+    hurry()
     sys.argv = ["rever-returns", *words]
     main()

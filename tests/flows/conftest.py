@@ -12,6 +12,7 @@ from rever_api.sandbox import RunningSandbox
 from tasks.desk import Clock, utc_now
 from tasks.ledger import HoldRow, Ledger, open_holds, open_intents, unfinished
 from tasks.report import Report
+from tests.hurry import hurry
 
 
 @dataclass
@@ -69,8 +70,12 @@ Start = Callable[..., Bench]
 
 @pytest.fixture
 def start_bench(start_sandbox: Callable[..., RunningSandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Start a sandbox with these arguments of `running_sandbox`, and settings (`REVER_...`) beside the usual ones."""
+    """Start a sandbox with these arguments of `running_sandbox`, and settings (`REVER_...`) beside the usual ones.
+
+    In this process nothing waits longer than it must between attempts.
+    """
     monkeypatch.chdir(tmp_path)
+    hurry(monkeypatch.setattr)
 
     def start(settings: dict[str, str] | None = None, **how: object) -> Bench:
         sandbox = start_sandbox(**how)

@@ -1,14 +1,17 @@
 """The flows as Prefect runs them: what a person sees in its UI, what bounds them, what must never be seen there."""
 
+import asyncio
 import json
 import logging
 import re
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect import Flow, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -18,7 +21,7 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import FlowRun, State, TaskRun
+from prefect.client.schemas.objects import FlowRun, Log, State, TaskRun
 from prefect.client.schemas.sorting import LogSort
 from prefect.flow_engine import run_flow_async
 from pydantic import SecretStr
@@ -48,18 +51,32 @@ def link(process_id: str) -> str:
 
 
 async def seen(run_id: UUID) -> tuple[FlowRun, list[TaskRun], list[dict[str, Any]], list[str]]:
-    """All that Prefect keeps of a run: itself, its task runs, its artifacts, its log lines."""
+    """All that Prefect keeps of a run, once it has written all of it: itself, task runs, artifacts, log lines."""
     async with get_client() as client:
         run = await client.read_flow_run(run_id)
-        one = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
-        tasks = await client.read_task_runs(flow_run_filter=one)
+        logs, tasks = await _written(client, run_id)
         artifacts = await client.read_artifacts(
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
         )
-        lines = await client.read_logs(
-            LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id])), sort=LogSort.TIMESTAMP_ASC
-        )
-    return run, tasks, [artifact.model_dump(mode="json") for artifact in artifacts], [line.message for line in lines]
+    return run, tasks, [artifact.model_dump(mode="json") for artifact in artifacts], [line.message for line in logs]
+
+
+async def _written(client: PrefectClient, run_id: UUID, within_s: float = 60) -> tuple[list[Log], list[TaskRun]]:
+    """The run's log up to its last line, and the task runs that it speaks of, each at its end."""
+    mine, one = (
+        LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id])),
+        FlowRunFilter(id=FlowRunFilterId(any_=[run_id])),
+    )
+    until = time.monotonic() + within_s
+    while True:
+        logs = await client.read_logs(mine, sort=LogSort.TIMESTAMP_ASC)
+        tasks = await client.read_task_runs(flow_run_filter=one)
+        over = any(log.task_run_id is None and log.message.startswith("Finished in state") for log in logs)
+        ended = {task.id for task in tasks if task.state and task.state.is_final()}
+        if over and {log.task_run_id for log in logs if log.task_run_id} <= ended:
+            return logs, tasks
+        assert time.monotonic() < until, f"the server has not written the run down in {within_s} s"
+        await asyncio.sleep(0.2)
 
 
 def cells(artifacts: list[dict[str, Any]], key: str) -> list[dict[str, str]]:

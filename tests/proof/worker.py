@@ -9,24 +9,22 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from threading import Lock
 from types import FrameType
 from typing import Any
 
 from prefect.exceptions import TerminationSignal
 from sqlalchemy import Engine, Pool, event
-from tenacity import wait_fixed
 
 from flows.catalog import FLOWS
 from flows.run import parameters_for
 from flows.timed import timed
-from rever_api import ClientConfig, retrying
-from tasks import crash_points, desk, effects
+from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import Clock
 from tasks.report import Report
 from tasks.steps import plainly
+from tests.hurry import hurry
 from tests.proof.job import BEFORE_COMMIT, Blow, Job, Step, Strike
 
 WRONG_AT_MOST_S = 7200
@@ -112,7 +110,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 def live(job: Job) -> int:
     """Run the job's flows one after another; answers the exit code. Each one's report or error is a line of a file."""
     os.environ.update(job.environment)
-    _hurry()
+    hurry()
     clock, fate = clock_of(job), Fate(job.strikes)
     fate.arm()
     with open(job.answers, "a", encoding="utf-8") as answers:  # noqa: PTH123 - a path as it came over the wire
@@ -120,14 +118,6 @@ def live(job: Job) -> int:
             for told in asyncio.run(_run(step, clock, fate)):
                 print(json.dumps({"flow": step.flow} | told), file=answers, flush=True)
     return 0
-
-
-def _hurry() -> None:
-    """Shorten what is only waiting: between attempts, and for a server that says it is busy."""
-    setattr(desk, "ClientConfig", partial(ClientConfig, retry_after_cap=0.03, read_patience=3.0))  # noqa: B010
-    setattr(retrying, "_FIRST_WAIT", 0.01)  # noqa: B010
-    setattr(retrying, "_LONGEST_WAIT", 0.05)  # noqa: B010
-    setattr(effects, "wait_exponential_jitter", lambda **_: wait_fixed(0.01))  # noqa: B010
 
 
 async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pytest
 
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY, Call
+from tests.hurry import hurry
 
 KEYS = ["flow", "mode", "stores", "seen", "decisions", "effects", "paid", "duration_s"]
 HOLD_KEYS = ["hold_id", "version", "process_id", "store", "kind", "why", "since", "amount", "currency", "answers"]
@@ -89,6 +90,7 @@ def test_with_prefect_the_same_is_paid(call: Call, rever: RunningSandbox, prefec
 def test_a_bad_start_is_one_clear_sentence_and_nothing_half_done(
     call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], code: int, said: str
 ) -> None:
+    hurry(monkeypatch.setattr)
     before = rever.books.effects
     Path("policy.toml").write_text("[default\nnot = toml\n" * 50)
     Path("folder").mkdir()
@@ -103,6 +105,7 @@ def test_a_bad_start_is_one_clear_sentence_and_nothing_half_done(
 
 
 def test_a_page_that_is_no_json_is_one_clear_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch.setattr)
     with web_page() as address:
         monkeypatch.setenv("REVER_BASE_URL", address)
         ended = call(*RUN, "mode=act", "--no-prefect")
