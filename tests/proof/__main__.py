@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from tests.proof.page import Proof, page, sqlite_version
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 PARTS = {"crash": crash_by_fault, "pairs-crash": case_by_crash, "pairs-fault": case_by_fault}
 TELL_EVERY = 50
+LANES = 2 * (os.cpu_count() or 1)
+"""A cell waits half its time: for a time-out, for a worker that stands still."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,8 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--postgres", type=int, default=2, help="runs per cell of crash x fault on PostgreSQL")
     parser.add_argument("--pairs", type=int, default=1, help="runs per cell of the tables with same-time cases")
     parser.add_argument("--only", choices=PARTS, action="append", help="these tables alone; no page is written")
-    parser.add_argument("--lanes", type=int, default=6, help="cells that are played side by side")
+    parser.add_argument("--lanes", type=int, default=LANES, help="cells that are played side by side")
     parser.add_argument("--model-steps", type=int, default=10_000, help="steps of the stateful model; 0 leaves it out")
+    parser.add_argument(
+        "--model-said", type=said_before, action="append", default=[], metavar="FILE",
+        help="what an earlier `python -m tests.model` printed, instead of running it; may be given several times",
+    )  # fmt: skip
     asked = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
     if asked.cell:
@@ -39,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cells = _cells(asked)
     began = time.monotonic()
     played, servers = _play(cells, asked.lanes)
-    beside = {} if asked.only else _beside(asked.model_steps)
+    beside = {} if asked.only else _beside(0 if asked.model_said else asked.model_steps) | dict(asked.model_said)
     proof = Proof(played, time.monotonic() - began, servers, beside)
     text = page(proof)
     print(text)
@@ -101,6 +108,21 @@ def _some(cells: Iterable[Cell]) -> int:
 
 
 BROKEN = "FAILED"
+
+
+def said_before(name: str) -> tuple[str, str]:
+    """The last words of an earlier run of the model, under a title that says so. Its commit and time are its first."""
+    try:
+        lines = Path(name).read_text(encoding="utf-8").splitlines()
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"{name} cannot be read: {problem.strerror}") from None
+    ends = [number for number, line in enumerate(lines) if line.startswith(("of commit ", "of no known commit"))]
+    if not ends:
+        raise argparse.ArgumentTypeError(
+            f"{name} does not end as a run of tests.model does: no line begins with 'of commit'"
+        )
+    broken = [BROKEN] if any(line.startswith("BROKEN") for line in lines) else []
+    return f"python -m tests.model, run apart: {Path(name).name}", "\n".join([*broken, *lines[ends[-1] :]])
 
 
 def _beside(steps: int) -> dict[str, str]:

@@ -167,7 +167,8 @@ def _again() -> str:
         " order in which processes are scheduled is the machine's.\n\n"
         "    make prove                                                  # all of it\n"
         "    make prove ARGS='--cell sqlite:alone:after-sent:mixed:3'    # one cell; its workers' words are printed\n"
-        "    make prove ARGS='--sqlite 1 --postgres 0 --only crash'      # a part\n\n"
+        "    make prove ARGS='--sqlite 1 --postgres 0 --only crash'      # a part\n"
+        "    make prove ARGS='--model-said FILE'                         # all of it, the model from a run made apart\n\n"
         f"Crashes: {', '.join(f'`{name}`' for name in CRASHES)}.\n\n"
         f"Same time: {', '.join(f'`{name}`' for name in CASES)}."
     )
