@@ -168,7 +168,7 @@ def _again() -> str:
         "    make prove                                                  # all of it\n"
         "    make prove ARGS='--cell sqlite:alone:after-sent:mixed:3'    # one cell; its workers' words are printed\n"
         "    make prove ARGS='--sqlite 1 --postgres 0 --only crash'      # a part\n"
-        "    make prove ARGS='--model-said FILE'                         # all of it, the model from a run made apart\n\n"
+        "    make prove ARGS='--model-said FILE'                         # all of it, with a model run apart\n\n"
         f"Crashes: {', '.join(f'`{name}`' for name in CRASHES)}.\n\n"
         f"Same time: {', '.join(f'`{name}`' for name in CASES)}."
     )
