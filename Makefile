@@ -8,9 +8,11 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
+# Each start of a test's process would compile all modules of ours anew where somebody's environment forbids to keep them.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench test-ui prove mutants lint docs venv clean
+.PHONY: help demo up test test-slow bench test-ui prove mutants lint ruff format mypy imports docs venv clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -21,8 +23,11 @@ demo: .venv/.plain  ## The main job from end to end against a local REVER, and w
 up: .venv/.plain  ## The desk in Prefect on this machine: server, receiver, fast lane, worker; a sandbox without a key
 	@$(BIN)/rever-returns up $(ARGS)
 
-test: .venv/.dev  ## The whole suite; ARGS='-k ledger' for a part, WORKERS=4 for more cores
+test: .venv/.dev  ## The tests; ARGS='-k ledger' for a part, WORKERS=4 for more cores
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-slow: .venv/.dev  ## What test leaves out because it only repeats: more kills, more seeds, the demo at full length
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m slow $(ARGS)
 
 test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers and browsers; ARGS='-k up' for a part
 	$(BIN)/python -m pytest -q -m live $(ARGS) tests/ui
@@ -32,14 +37,23 @@ bench: .venv/.bench  ## Measure the desk beside a plain script, DBOS and plain P
 
 prove: .venv/.dev  ## Kill workers at every point under every fault, and write docs/proof.md; half an hour on two cores
 	@$(BIN)/python -m tests.proof $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest -q -m slow)
 
 mutants: .venv/.dev  ## Change the money's code in small ways and see what no test notices; ARGS=money for a part
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-lint: .venv/.dev  ## Style, types and the direction of imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: mypy ruff format imports  ## Style, types and the direction of imports
+
+mypy: .venv/.dev
 	$(BIN)/mypy
+
+ruff: .venv/.dev
+	$(BIN)/ruff check .
+
+format: .venv/.dev
+	$(BIN)/ruff format --check .
+
+imports: .venv/.dev
 	$(BIN)/lint-imports --no-cache
 
 docs: .venv/.plain  ## Write the generated pages anew

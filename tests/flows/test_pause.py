@@ -27,7 +27,7 @@ def run_at(bench: Bench, minutes: float) -> int:
 
 
 def test_an_outage_costs_a_handful_then_one_trial_after_each_longer_pause(start_bench: Start) -> None:
-    bench = start_bench(faults=OUTAGE, returns=120, shops=("acme",), settings={"REVER_MAX_IN_FLIGHT": "2"})
+    bench = start_bench(faults=OUTAGE, returns=68, shops=("acme",), settings={"REVER_MAX_IN_FLIGHT": "2"})
     in_the_air = 2
     first = run_at(bench, 0)
     assert 5 <= first <= 5 + in_the_air

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.prefect, pytest.mark.crash, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.crash, pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
 
 _STORE = re.compile(r"^  (acme|nordic) +(EUR|SEK) +([\d,.]+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", re.MULTILINE)
 _SUM = re.compile(r"^    kept +sums in (EUR|SEK) +(.+)$", re.MULTILINE)
