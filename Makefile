@@ -12,7 +12,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-slow bench test-ui prove mutants lint ruff format mypy imports docs venv clean
+.PHONY: help demo up up-postgres test test-slow test-ui test-scale bench prove mutants lint ruff format mypy imports docs venv clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -23,14 +23,20 @@ demo: .venv/.plain  ## The main job from end to end against a local REVER, and w
 up: .venv/.plain  ## The desk in Prefect on this machine: server, receiver, fast lane, worker; a sandbox without a key
 	@$(BIN)/rever-returns up $(ARGS)
 
+up-postgres: .venv/.dev  ## The same on PostgreSQL and Redis, with two workers; UP_POSTGRES_URL and UP_REDIS_URL name them
+	@$(BIN)/rever-returns up --shared --workers 2 $(ARGS)
+
 test: .venv/.dev  ## The tests; ARGS='-k ledger' for a part, WORKERS=4 for more cores
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-slow: .venv/.dev  ## What test leaves out because it only repeats: more kills, more seeds, the demo at full length
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m slow $(ARGS)
 
-test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers and browsers; ARGS='-k up' for a part
+test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers, a browser (Debian: apt-get install chromium); ARGS='-k up' for a part
 	$(BIN)/python -m pytest -q -m live $(ARGS) tests/ui
+
+test-scale: .venv/.dev  ## Several workers on PostgreSQL and Redis, one killed; needs both (Debian: apt-get install postgresql redis-server)
+	$(BIN)/python -m pytest -q -m live $(ARGS) tests/scale
 
 bench: .venv/.bench  ## Measure the desk beside a plain script, DBOS and plain Prefect; ARGS='--only throughput --returns 500 --rounds 1' for a part
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -11,6 +11,9 @@ from dotenv import dotenv_values
 SERVER_ENV = Path(__file__).with_name("server.env")
 """The file with the settings of Prefect's server, and of what executes runs."""
 
+SHARED_ENV = Path(__file__).with_name("shared.env")
+"""The further settings of a server that several machines share."""
+
 LOOPBACK = "127.0.0.1"
 
 _OWN = ("REVER_", "PREFECT_")
@@ -18,7 +21,16 @@ _OWN = ("REVER_", "PREFECT_")
 
 def server_settings() -> dict[str, str]:
     """The variables of `server.env`."""
-    return {name: value for name, value in dotenv_values(SERVER_ENV).items() if value is not None}
+    return _variables(SERVER_ENV)
+
+
+def shared_settings() -> dict[str, str]:
+    """The variables of `shared.env`, which go before those of `server.env`."""
+    return _variables(SHARED_ENV)
+
+
+def _variables(file: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(file).items() if value is not None}
 
 
 def prefect_variables(port: int, home: Path | None = None) -> dict[str, str]:

@@ -19,6 +19,12 @@ def up(
         typer.Option("--sandbox/--no-sandbox", help="Start a local REVER to work on; if not said, when no key is set."),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, max=20, help="Workers beside the fast lane.")] = 1,
+    on_postgres: Annotated[
+        bool,
+        typer.Option(
+            "--shared", help="Keep all on PostgreSQL and Redis (UP_POSTGRES_URL, UP_REDIS_URL): docs/scale.md."
+        ),
+    ] = False,
     prefect_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 4200,
     receiver_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766,
     sandbox_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
@@ -29,7 +35,7 @@ def up(
         from deployments.up.command import run_up
 
         ports = {"prefect_port": prefect_port, "receiver_port": receiver_port, "sandbox_port": sandbox_port}
-        raise typer.Exit(run_up(sandbox=sandbox, workers=workers, **ports))
+        raise typer.Exit(run_up(sandbox=sandbox, workers=workers, on_postgres=on_postgres, **ports))
 
 
 @living.command()

@@ -13,12 +13,21 @@ from deployments.up.desk import Desk, has_key, own_desk, sandbox_desk
 from deployments.up.page import page
 from deployments.up.parts import Parts
 from deployments.up.ports import free_ports
+from deployments.up.shared import shared
 from deployments.up.supervisor import StoppedError, Supervisor
 
 FOLDER = ".up"
 
 
-def run_up(*, sandbox: bool | None, workers: int, prefect_port: int, receiver_port: int, sandbox_port: int) -> int:
+def run_up(
+    *,
+    sandbox: bool | None,
+    workers: int,
+    prefect_port: int,
+    receiver_port: int,
+    sandbox_port: int,
+    on_postgres: bool = False,
+) -> int:
     """Run until Ctrl-C or SIGTERM; answers the exit code. `sandbox` None: one is started where no key is set.
 
     Raises `UsageError` or `SettingsError` where nothing was begun, `UpError` where a part failed.
@@ -29,7 +38,8 @@ def run_up(*, sandbox: bool | None, workers: int, prefect_port: int, receiver_po
     folder = Path.cwd() / FOLDER
     with _only_one(folder):
         ports = free_ports(prefect=prefect_port, receiver=receiver_port, sandbox=None if own else sandbox_port)
-        desk = own_desk(ports) if own else sandbox_desk(folder / "sandbox", ports)
+        addresses = shared() if on_postgres else None
+        desk = own_desk(ports, addresses) if own else sandbox_desk(folder / "sandbox", ports, addresses)
         return _supervise(desk, Parts(desk, ports), _logs(folder), workers)
 
 
