@@ -48,12 +48,15 @@ class Up:
 
 
 @contextmanager
-def running_up(folder: Path, **variables: str) -> Iterator[Up]:
-    """Start it in `folder` on free ports; at the end of the block it is ended, by SIGKILL where it does not obey."""
+def running_up(folder: Path, *arguments: str, **variables: str) -> Iterator[Up]:
+    """Start it in `folder` on free ports, with these arguments and variables beside.
+
+    At the end of the block it is ended, by SIGKILL where it does not obey.
+    """
     free = [word for part in ("prefect", "receiver", "sandbox") for word in (f"--{part}-port", "0")]
     with (folder / "printed").open("w") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.cli", "up", *free],
+            [sys.executable, "-m", "deployments.cli", "up", *free, *arguments],
             env={**without_own_settings(os.environ), **variables}, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=printed, stderr=printed,
         )  # fmt: skip

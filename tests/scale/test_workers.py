@@ -1,0 +1,91 @@
+"""Two workers on PostgreSQL and Redis share the work and one is killed: nothing is done twice, nothing is lost."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.client.schemas.objects import FlowRun
+
+from deployments.prefect_settings import without_own_settings
+from tests.scale.servers import running_redis, running_whole_postgres
+from tests.scale.work import Work, work_at
+from tests.ui.desks import wait_until
+from tests.ui.running_up import UP_WITHIN_S, Up, running_up
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
+
+RUNS = 10
+PATIENCE_S = 600.0
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with running_whole_postgres() as postgres, running_redis(tmp_path) as redis:
+        addresses = {"UP_POSTGRES_URL": postgres, "UP_REDIS_URL": redis}
+        with running_up(tmp_path, "--shared", "--workers", "2", **addresses) as running:
+            running.wait_for("The desk is up", UP_WITHIN_S)
+            yield running
+
+
+def test_two_workers_share_and_one_is_killed(up: Up) -> None:
+    with work_at(up) as work:
+        began = time.monotonic()
+        ids = sorted({due["process_id"] for due in work.audit()["due"]})
+        runs = [work.run(process_ids=ids[number::RUNS]) for number in range(RUNS)]
+        wait_until(lambda: work.states(runs)["COMPLETED"] >= 2 and _both_took(work, runs), "both at work", PATIENCE_S)
+        killed = _kill_a_worker(up)
+        wait_until(lambda: work.ended(runs), "every run to end", PATIENCE_S)
+        print(f"\n{len(ids)} returns, {RUNS} runs: {dict(work.states(runs))}, taken: {dict(work.takers(runs))};")
+        print(f"{killed} processes killed; all ended after {time.monotonic() - began:.0f} s")
+        last = [work.run()]
+        wait_until(lambda: work.ended(last), "the next run to end", PATIENCE_S)
+        assert work.states(last) == {"COMPLETED": 1}
+        _judge(work)
+
+
+def _both_took(work: Work, runs: Sequence[FlowRun]) -> bool:
+    return min(work.takers(runs).values(), default=0) > 0
+
+
+def _kill_a_worker(up: Up) -> int:
+    """SIGKILL to the second worker and all that it has started, in whatever session that is; answers how many."""
+    (worker,) = [child for child in up.family() if "worker 2" in child.cmdline()]
+    family = [worker, *worker.children(recursive=True)]
+    for process in family:
+        process.kill()
+    psutil.wait_procs(family, timeout=10)
+    return len(family)
+
+
+def _judge(work: Work) -> None:
+    """By REVER's books: nothing twice; what is due still is held or waits; our ledger says the same to the cent."""
+    report = _told(work, "run", "reconcile", "mode=act", "--json", "--no-prefect")
+    audit = work.audit()
+    assert audit["clean"], audit["violations"]
+    held = {hold["process_id"] for hold in json.loads(_said(work, "holds", "--json"))}
+    forgotten = [
+        due["process_id"] for due in audit["due"]
+        if float(due["amount"]) and due["payer"] == "desk" and not due["blocked"] and due["process_id"] not in held
+    ]  # fmt: skip
+    assert forgotten == []
+    sums = [note for note in report["notes"] if "difference" in note]
+    print("\n".join([f"paid by us: {audit['paid']}, held: {len(held)}", *sums]))
+    assert sums
+    assert all(note.endswith("difference 0.00") for note in sums), sums
+
+
+def _told(work: Work, *arguments: str) -> dict[str, list[str]]:
+    report: dict[str, list[str]] = json.loads(_said(work, *arguments))
+    return report
+
+
+def _said(work: Work, *arguments: str) -> str:
+    env = {**without_own_settings(os.environ), **work.variables()}
+    command = [sys.executable, "-m", "deployments.cli", *arguments]
+    return subprocess.run(command, env=env, cwd=work.up.folder, capture_output=True, text=True, check=True).stdout

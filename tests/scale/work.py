@@ -1,0 +1,78 @@
+"""Many returns as runs of a deployment that both workers of `up` take from, and what became of them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+from dotenv import dotenv_values
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.process_pending_returns import NAME
+from tests.ui.running_up import Up
+
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass
+class Work:
+    """The runs of one deployment at this `up`."""
+
+    up: Up
+    client: SyncPrefectClient
+    deployment: UUID
+
+    def run(self, mode: str = "act", **form: Any) -> FlowRun:
+        """Make a run, for whichever worker takes it first."""
+        parameters = {"parameters": {"mode": mode, **form}}
+        return self.client.create_flow_run_from_deployment(self.deployment, parameters=parameters)
+
+    def states(self, runs: Sequence[FlowRun]) -> Counter[str]:
+        """How many runs are in which state."""
+        found = [self.client.read_flow_run(run.id).state for run in runs]
+        return Counter(state.type.value for state in found if state)
+
+    def ended(self, runs: Sequence[FlowRun]) -> bool:
+        """Whether none of them runs or waits."""
+        return set(self.states(runs)) <= ENDED
+
+    def takers(self, runs: Sequence[FlowRun]) -> Counter[str]:
+        """Worker -> how many of the runs it took, by the workers' own logs."""
+        taken: Counter[str] = Counter()
+        for log in sorted((self.up.folder / ".up" / "logs").glob("worker-*.log")):
+            text = log.read_text(errors="replace")
+            taken[log.stem] = sum(bool(re.search(rf"submitt\w+.*{run.id}", text, re.IGNORECASE)) for run in runs)
+        return taken
+
+    def audit(self) -> dict[str, Any]:
+        """The sandbox's own judgement."""
+        answer = httpx.get(f"{self.up.address('sandbox')}/_sandbox/audit", trust_env=False).raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def variables(self) -> dict[str, str]:
+        """What another process needs to work at this desk."""
+        written = dotenv_values(self.up.folder / ".up" / "sandbox" / "desk.env")
+        return {name: value for name, value in written.items() if value is not None}
+
+
+@contextmanager
+def work_at(up: Up) -> Iterator[Work]:
+    """A deployment of process-pending-returns without schedule and limit, taken away at the end of the block."""
+    api = {PREFECT_API_URL: f"{up.address('Prefect')}/api"}
+    with temporary_settings(api), get_client(sync_client=True) as client:
+        like = client.read_deployment_by_name(f"{NAME}/{NAME}")
+        made = client.create_deployment(
+            like.flow_id, "scale", work_pool_name=like.work_pool_name, work_queue_name=like.work_queue_name,
+            entrypoint=like.entrypoint, path=like.path, pull_steps=like.pull_steps, job_variables=like.job_variables,
+            tags=like.tags, parameter_openapi_schema=like.parameter_openapi_schema,
+        )  # fmt: skip
+        yield Work(up, client, made)
+        client.delete_deployment(made)
