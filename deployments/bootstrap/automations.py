@@ -18,6 +18,8 @@ from deployments.bootstrap.template import BODY, SUBJECT
 TAG = "rever"
 DEAD_AFTER = timedelta(seconds=90)
 """Three heartbeats (PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30, set by every deployment) that did not come."""
+NOT_BEGUN_AFTER = timedelta(minutes=5)
+"""A run that was taken and shows no sign of life for so long: starting its process takes seconds."""
 QUIET = timedelta(minutes=15)
 """After a notice, no other of its kind for so long: a storm of holds is one notice, not 500."""
 
@@ -32,23 +34,44 @@ def dead_runs() -> AutomationCore:
     It begins to count at a heartbeat, which only a running run sends: one that is scheduled, pending or waits for a
     slot never gets here. Any event of the run stops it: a heartbeat, or another state.
     """
+    return _crashed(
+        "runs of dead workers become Crashed",
+        f"No heartbeat for {DEAD_AFTER.seconds} s",
+        after="prefect.flow-run.heartbeat",
+        within=DEAD_AFTER,
+    )
+
+
+def runs_not_begun() -> AutomationCore:
+    """Runs that a worker or lane took and never began become Crashed: killed between the two, it sent no heartbeat.
+
+    A run that waits for a slot goes back to a scheduled state, which is an event of its own and stops it.
+    """
+    return _crashed(
+        "runs that were taken and never began become Crashed",
+        f"Taken, and not begun for {NOT_BEGUN_AFTER.seconds // 60} min",
+        after="prefect.flow-run.Pending",
+        within=NOT_BEGUN_AFTER,
+    )
+
+
+def _crashed(name: str, why: str, *, after: str, within: timedelta) -> AutomationCore:
     return AutomationCore(
-        name="rever: runs of dead workers become Crashed",
-        description=f"No heartbeat for {DEAD_AFTER.seconds} s. What was under way is settled by the next run.",
+        name=f"rever: {name}",
+        description=f"{why}. What was under way is settled by the next run.",
         trigger=EventTrigger(
             match=_ANY_RUN,
             match_related=_OURS,
             for_each={"prefect.resource.id"},
-            after={"prefect.flow-run.heartbeat"},
+            after={after},
             expect={"prefect.flow-run.*"},
             posture=Posture.Proactive,
             threshold=1,
-            within=DEAD_AFTER,
+            within=within,
         ),
         actions=[
             ChangeFlowRunState(
-                state=StateType.CRASHED,
-                message=f"No heartbeat for {DEAD_AFTER.seconds} s: its worker is gone. What it sent is in the ledger.",
+                state=StateType.CRASHED, message=f"{why}: its worker is gone. What it sent is in the ledger."
             )
         ],
     )
@@ -85,8 +108,8 @@ def _told(what: str, events: set[str], send: ActionTypes, *, within: timedelta =
 
 
 async def automations(client: PrefectClient, notices: Notices, *, check: bool) -> list[Change]:
-    """The automation for dead workers, and those for notices where there is an address to send them to."""
-    wanted = [dead_runs()]
+    """The automations for dead workers, and those for notices where there is an address to send them to."""
+    wanted = [dead_runs(), runs_not_begun()]
     notes = told(notices.block_id or _NOBODY)
     changes = [await _automation(client, each, check=check) for each in (wanted + notes if notices.wanted else wanted)]
     if not notices.wanted:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
+from prefect.events.schemas.automations import EventTrigger
+from prefect.states import Pending
 
 from deployments.bootstrap import Outcome, bootstrap
+from deployments.bootstrap.automations import runs_not_begun
 from deployments.bootstrap.prefect_file import PREFECT_FILE
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
@@ -130,3 +134,28 @@ async def test_a_killed_worker_gives_its_slots_back_and_the_next_run_goes_on(
         went_on = await until(completed, within=180, told=f"the next run did not end: {tmp_path / 'worker.log'}")
     print(f"the next run was Completed after {went_on:.1f} s")
     assert sandbox.audit().clean
+
+
+async def test_a_run_that_was_taken_and_never_began_becomes_crashed_and_one_that_waits_does_not(
+    client: PrefectClient, tmp_path: Path
+) -> None:
+    await bootstrap(client, file=file_with(tmp_path, "process-return"))
+    soon = runs_not_begun()
+    assert isinstance(soon.trigger, EventTrigger)
+    within = soon.trigger.model_copy(update={"within": timedelta(seconds=15)})
+    made = await client.create_automation(soon.model_copy(update={"name": "soon", "trigger": within}))
+    deployment = await client.read_deployment_by_name("process-return/process-return")
+    form = {"parameters": {"process_id": "retp_none"}}
+    taken, waits = [await client.create_flow_run_from_deployment(deployment.id, parameters=form) for _ in range(2)]
+    await client.set_flow_run_state(taken.id, Pending())
+
+    async def crashed() -> bool:
+        state = (await client.read_flow_run(taken.id)).state
+        return bool(state and state.is_crashed())
+
+    seconds = await until(crashed, within=180, told="the run that was taken did not become Crashed")
+    print(f"\ntaken and never begun: Crashed {seconds:.1f} s later, with 15 s for 5 min")
+    state = (await client.read_flow_run(waits.id)).state
+    assert state
+    assert state.is_scheduled()
+    await client.delete_automation(made)
