@@ -47,8 +47,20 @@ def supervisor(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch)
     supervisor.end()
 
 
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """What other tests of this process have running (a Prefect server, say) is not the supervisor's."""
+    OTHERS.update(child.pid for child in psutil.Process().children(recursive=True))
+    yield
+    OTHERS.clear()
+
+
+OTHERS: set[int] = set()
+
+
 def _children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    found = [child for child in psutil.Process().children(recursive=True) if child.pid not in OTHERS]
+    return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def _watch_for(supervisor: Supervisor, reached: Callable[[], bool]) -> None:
