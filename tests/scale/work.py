@@ -12,7 +12,9 @@ import httpx
 from dotenv import dotenv_values
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.process_pending_returns import NAME
@@ -35,13 +37,20 @@ class Work:
         return self.client.create_flow_run_from_deployment(self.deployment, parameters=parameters)
 
     def states(self, runs: Sequence[FlowRun]) -> Counter[str]:
-        """How many runs are in which state."""
-        found = [self.client.read_flow_run(run.id).state for run in runs]
-        return Counter(state.type.value for state in found if state)
+        """How many runs are in which state; nothing while a busy server does not answer."""
+        these = FlowRunFilter(id=FlowRunFilterId(any_=[run.id for run in runs]))
+        try:
+            found = self.client.read_flow_runs(flow_run_filter=these)
+        except PrefectHTTPStatusError as error:
+            if error.response.is_server_error:
+                return Counter()
+            raise
+        return Counter(run.state.type.value for run in found if run.state)
 
     def ended(self, runs: Sequence[FlowRun]) -> bool:
-        """Whether none of them runs or waits."""
-        return set(self.states(runs)) <= ENDED
+        """Whether all of them have come to an end."""
+        states = self.states(runs)
+        return states.total() == len(runs) and set(states) <= ENDED
 
     def takers(self, runs: Sequence[FlowRun]) -> Counter[str]:
         """Worker -> how many of the runs it took, by the workers' own logs."""
