@@ -21,7 +21,7 @@ from tests.ui.running_up import UP_WITHIN_S, Up, running_up
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 RUNS = 10
-PATIENCE_S = 600.0
+PATIENCE_S, EVERY_S = 600.0, 1.0
 
 
 @pytest.fixture
@@ -38,13 +38,15 @@ def test_two_workers_share_and_one_is_killed(up: Up) -> None:
         began = time.monotonic()
         ids = sorted({due["process_id"] for due in work.audit()["due"]})
         runs = [work.run(process_ids=ids[number::RUNS]) for number in range(RUNS)]
-        wait_until(lambda: work.states(runs)["COMPLETED"] >= 2 and _both_took(work, runs), "both at work", PATIENCE_S)
+        wait_until(
+            lambda: work.states(runs)["COMPLETED"] >= 2 and _both_took(work, runs), "both at work", PATIENCE_S, EVERY_S
+        )
         killed = _kill_a_worker(up)
-        wait_until(lambda: work.ended(runs), "every run to end", PATIENCE_S)
+        wait_until(lambda: work.ended(runs), "every run to end", PATIENCE_S, EVERY_S)
         print(f"\n{len(ids)} returns, {RUNS} runs: {dict(work.states(runs))}, taken: {dict(work.takers(runs))};")
         print(f"{killed} processes killed; all ended after {time.monotonic() - began:.0f} s")
         last = [work.run()]
-        wait_until(lambda: work.ended(last), "the next run to end", PATIENCE_S)
+        wait_until(lambda: work.ended(last), "the next run to end", PATIENCE_S, EVERY_S)
         assert work.states(last) == {"COMPLETED": 1}
         _judge(work)
 

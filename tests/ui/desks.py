@@ -135,9 +135,9 @@ def desk_at(server: PrefectServer, sandbox: RunningSandbox, folder: Path) -> Ite
         yield Desk(sandbox, environment(server, settings), client, folder)
 
 
-def wait_until(reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Wait for something to be so."""
+def wait_until(reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S, every_s: float = 0.02) -> None:
+    """Wait for something to be so; looking at a server is work for it, so do not look often there."""
     until = time.monotonic() + patience_s
     while not reached():
         assert time.monotonic() < until, f"waited {patience_s:.0f} s for {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)
