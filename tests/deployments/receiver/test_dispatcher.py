@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -11,7 +12,7 @@ from deployments.receiver.inbox import Inbox
 from deployments.receiver.offers import open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
 from deployments.receiver.tables import events
-from tests.deployments.receiver.conftest import Desk, body, until
+from tests.deployments.receiver.conftest import Desk, body, signed, until
 
 
 def states(desk: Desk) -> dict[str, int]:
@@ -240,11 +241,10 @@ def test_a_day_without_prefect_gives_nothing_up(local: Desk) -> None:
     assert local.prefect.offered() == [["p1"]]
 
 
-async def test_what_is_stored_is_offered_at_once(local: Desk) -> None:
+async def test_what_comes_in_is_offered_at_once(local: Desk, http: httpx.AsyncClient) -> None:
     loop = asyncio.create_task(local.dispatcher.run())
     await asyncio.sleep(0.05)
-    local.store(body("p1"))
-    local.dispatcher.wake()
+    await http.post("/webhooks/rever", content=body("p1"), headers=signed(body("p1")))
     await until(lambda: local.prefect.runs)
     loop.cancel()
 

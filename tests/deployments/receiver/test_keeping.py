@@ -56,7 +56,9 @@ def test_a_returns_shopper_takes_the_other_returns_along(desk: Desk) -> None:
 
 
 def test_nothing_of_it_is_left_in_the_files(local: Desk, tmp_path: Path) -> None:
-    local.store(body(email="ann@example.com"))
+    for number in range(20):
+        local.store(body(f"p{number}", email="ann@example.com", note="x" * 5000))
+        local.store(body(f"p{number}", email="bob@example.com"))
     assert any(b"ann@example.com" in path.read_bytes() for path in tmp_path.iterdir())
     local.inbox.write(remove_shopper, "ann@example.com")
     local.inbox.trim()
