@@ -8,7 +8,7 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.decide_returns import DecidedReturn, decide_again
 from tasks.desk import Desk
 from tasks.effects import Outcome, Result, Send, perform
-from tasks.failures import FATAL, own_fault
+from tasks.failures import FATAL, failure
 from tasks.ledger import Claim
 from tasks.policy.decision import Compensate
 from tasks.policy.record import IntentKind
@@ -27,8 +27,8 @@ GO_ON = frozenset({Result.DONE, Result.COUNTED, Result.REFUSED, Result.WITHDRAWN
 class Carried:
     """What was done for one return.
 
-    `left` is its last decision where a claim of another kind is still to be done; `failure` a fault of this software
-    that ended the work on it.
+    `left` is its last decision where a claim of another kind is still to be done; `failure` what ended the work
+    on it.
     """
 
     pending: PendingReturn
@@ -46,7 +46,7 @@ async def carry_out(desk: Desk, item: DecidedReturn, kind: IntentKind, send: Sen
     except FATAL:
         raise
     except Exception as error:  # noqa: BLE001 - one return's fault must not stop the others
-        carried.failure = own_fault(item.process_id, error)
+        carried.failure = failure(item.process_id, error)
     return carried
 
 

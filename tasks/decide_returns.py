@@ -8,7 +8,7 @@ from functools import partial
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.failures import FATAL, own_fault
+from tasks.failures import FATAL, failure
 from tasks.ledger import Decided, DecideRequest, decide, load_records
 from tasks.policy import decide as money
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Wait
@@ -91,7 +91,7 @@ async def _or_one_by_one(
         raise
     except Exception as error:  # noqa: BLE001 - the fault is one return's; found by deciding one at a time
         if len(batch) == 1:
-            return [], [own_fault(batch[0].process_id, error)]
+            return [], [failure(batch[0].process_id, error)]
     decided, failures = [], []
     for pending in batch:
         good, bad = await _or_one_by_one(desk, [pending], decide_batch)

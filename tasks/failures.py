@@ -30,6 +30,11 @@ def presentable(error: Exception) -> Exception:
     return error if isinstance(error, (*SAID, OwnFaultError)) else OwnFaultError(_kind_and_place(error))
 
 
+def failure(process_id: str, error: Exception) -> Failure:
+    """What stopped the work on a return: what REVER did, in its sentence, or else a fault of this software."""
+    return Failure(process_id, str(error)) if isinstance(error, ReverError) else own_fault(process_id, error)
+
+
 def own_fault(process_id: str, error: Exception) -> Failure:
     """The failure of a return that met a fault of this software."""
     why = _kind_and_place(error)

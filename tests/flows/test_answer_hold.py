@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.run import UsageError
+from rever_api.errors import OutcomeUnknown
 from rever_api.sandbox.books import Actor
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
@@ -16,6 +17,7 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import DeskError
 from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
+from tasks.policy.rules import StoreRules
 from tasks.report import Report
 from tests.flows.conftest import Bench, Start
 from tests.forked import command
@@ -310,6 +312,27 @@ class TestForeignRefund:
         bench.act()
         assert the_hold(bench, hold.process_id).hold_id != hold.hold_id
         assert through_api(bench, hold.process_id) == []
+
+
+def test_a_rever_that_cannot_be_read_after_the_answer_is_no_fault_of_ours(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = held_by(bench, "foreign_different", "foreign_refund")
+
+    async def unread(*_: object) -> StoreRules:
+        raise OutcomeUnknown("getEcommerceSettings was answered with 500")
+
+    monkeypatch.setattr("tasks.desk.Desk.rules", unread)
+    report = say(bench, hold, "drop")
+    assert [(failure.why, failure.ours) for failure in report.failures] == [
+        ("getEcommerceSettings was answered with 500", False)
+    ]
+    assert the_answer(bench, hold) == "drop"
+
+
+def the_answer(bench: Bench, hold: HoldRow) -> str:
+    [answered] = [each for each in known(bench, hold.process_id).holds if each.hold.hold_id == hold.hold_id]
+    return answered.answer
 
 
 def test_not_paid_by_rever_goes_on_waiting_after_a_retry(start_bench: Start) -> None:
