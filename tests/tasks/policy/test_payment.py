@@ -272,3 +272,72 @@ def test_a_payment_says_how_many_units_and_what_costs_took() -> None:
     assert "6.00 EUR" in why
     assert "2 units" in why
     assert "costs of 4.00 EUR" in why
+
+
+BESIDE = line("beside", total="3.00", method=BANK)
+"""A line that is due as well, and that a hold about another one is not about."""
+ABOUT = (LineUnits("retl_1", (1,)),)
+
+
+def test_a_refused_refund_is_held_with_just_its_units_and_which_effect_it_was() -> None:
+    before = intent(state=IntentState.REFUSED, error_code="3")
+    it = process(line(), BESIDE, reviews=[*approved(), *approved("beside")])
+    held = decide(it, rules(), record(before), NOW)
+    assert isinstance(held, Hold)
+    assert (held.items, held.amount, held.currency) == (ABOUT, Decimal(10), "EUR")
+    assert held.evidence == {"intent": before.id, "code": "3"}
+    assert "10.00 EUR by ORIGINAL_PAYMENT_METHOD" in held.why
+
+
+@pytest.mark.parametrize(
+    ("code", "rule", "kind", "words"),
+    [
+        ("9", "out_of_stock", HoldKind.OUT_OF_STOCK, "out of stock"),
+        ("3", "refused_by_rever", HoldKind.REFUSED, "has refused the exchange"),
+    ],
+)
+def test_a_refused_exchange_is_held_with_just_its_units_and_worth(
+    code: str, rule: str, kind: HoldKind, words: str
+) -> None:
+    before = intent(IntentKind.EXCHANGE, IntentState.REFUSED, error_code=code)
+    it = process(SWAP, BESIDE, reviews=[*approved(), *approved("beside")])
+    held = decide(it, rules(), record(before), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.kind, held.items) == (rule, kind, ABOUT)
+    assert (held.amount, held.currency) == (Decimal(10), "EUR")
+    assert held.evidence == {"intent": before.id, "code": code}
+    assert words in held.why
+
+
+def test_what_a_completed_return_leaves_unpaid_is_held_with_all_its_units() -> None:
+    lines = (line(quantity=2, total="20.00"), BESIDE)
+    it = process(*lines, reviews=[*approved(units=2), *approved("beside")], status="COMPLETED")
+    held = decide(it, rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert held.items == (LineUnits("retl_1", (1, 2)), LineUnits("beside", (1,)))
+    assert (held.amount, held.currency) == (Decimal("23.00"), "EUR")
+    assert held.evidence["units"] == "3"
+    assert "3 approved units not compensated (23.00 EUR to refund)" in held.why
+
+
+def test_what_a_completed_return_leaves_to_exchange_names_no_money() -> None:
+    it = process(SWAP, line("r", total="0.00"), reviews=[*approved(), *approved("r")], status="COMPLETED")
+    held = decide(it, rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.amount, held.currency) == ("completed_unpaid", None, "")
+
+
+def test_goods_never_received_are_held_line_by_line() -> None:
+    lines = (line(quantity=2, total="20.00", reason="NOT_RECEIVED"), BESIDE)
+    held = decide(process(*lines, reviews=approved("beside")), rules(not_received="hold"), record(), NOW)
+    assert isinstance(held, Hold)
+    assert "2 units never reached the shopper" in held.why
+    assert "retl_1" in held.evidence["lines"]
+    assert "beside" not in held.evidence["lines"]
+
+
+def test_an_exchange_for_nothing_says_of_which_line() -> None:
+    it = process(line(method=EXCHANGE), BESIDE, reviews=[*approved(), *approved("beside")])
+    held = decide(it, rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, "retl_1" in held.why, "beside" in held.why) == ("no_variant", True, False)
