@@ -73,3 +73,19 @@ def test_payable_refuses_what_the_currency_cannot_express() -> None:
 def test_an_amount_is_shown_with_its_decimals() -> None:
     assert shown(Decimal("24"), "EUR") == "24.00 EUR"
     assert shown(Decimal("24"), "JPY") == "24 JPY"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "words"),
+    [
+        ("1.005", "EUR", "1.005 EUR"),
+        ("24.5", "JPY", "24.5 JPY"),
+        ("1E+15", "EUR", "1E+15 EUR"),
+        ("NaN", "EUR", "NaN EUR"),
+    ],
+)
+def test_an_amount_that_nobody_can_pay_is_shown_as_it_is_and_never_rounded(
+    amount: str, currency: str, words: str
+) -> None:
+    assert not payable(Decimal(amount), currency)
+    assert shown(Decimal(amount), currency) == words
