@@ -31,13 +31,13 @@ _NOBODY = UUID(int=0)
 def dead_runs() -> AutomationCore:
     """Runs whose process is gone become Crashed, so that their slots come back.
 
-    It begins to count at a heartbeat, which only a running run sends: one that is scheduled, pending or waits for a
-    slot never gets here. Any event of the run stops it: a heartbeat, or another state.
+    It begins to count when a run begins (it may be killed before its first heartbeat) and at each heartbeat; one that
+    is scheduled, pending or waits for a slot never gets here. Any event of the run stops it.
     """
     return _crashed(
         "runs of dead workers become Crashed",
         f"No heartbeat for {DEAD_AFTER.seconds} s",
-        after="prefect.flow-run.heartbeat",
+        after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
         within=DEAD_AFTER,
     )
 
@@ -50,12 +50,12 @@ def runs_not_begun() -> AutomationCore:
     return _crashed(
         "runs that were taken and never began become Crashed",
         f"Taken, and not begun for {NOT_BEGUN_AFTER.seconds // 60} min",
-        after="prefect.flow-run.Pending",
+        after={"prefect.flow-run.Pending"},
         within=NOT_BEGUN_AFTER,
     )
 
 
-def _crashed(name: str, why: str, *, after: str, within: timedelta) -> AutomationCore:
+def _crashed(name: str, why: str, *, after: set[str], within: timedelta) -> AutomationCore:
     return AutomationCore(
         name=f"rever: {name}",
         description=f"{why}. What was under way is settled by the next run.",
@@ -63,7 +63,7 @@ def _crashed(name: str, why: str, *, after: str, within: timedelta) -> Automatio
             match=_ANY_RUN,
             match_related=_OURS,
             for_each={"prefect.resource.id"},
-            after={after},
+            after=after,
             expect={"prefect.flow-run.*"},
             posture=Posture.Proactive,
             threshold=1,

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from anyio import run_process
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
-from prefect.client.schemas.objects import FlowRun
-from prefect.events.schemas.automations import EventTrigger
-from prefect.states import Pending
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.states import Pending, Running
 
 from deployments.bootstrap import Outcome, bootstrap
-from deployments.bootstrap.automations import runs_not_begun
+from deployments.bootstrap.automations import dead_runs, runs_not_begun
 from deployments.bootstrap.prefect_file import PREFECT_FILE
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
@@ -136,26 +136,30 @@ async def test_a_killed_worker_gives_its_slots_back_and_the_next_run_goes_on(
     assert sandbox.audit().clean
 
 
-async def test_a_run_that_was_taken_and_never_began_becomes_crashed_and_one_that_waits_does_not(
-    client: PrefectClient, tmp_path: Path
+@pytest.mark.parametrize(
+    ("automation", "state"), [(runs_not_begun, Pending), (dead_runs, Running)], ids=["taken", "begun"]
+)
+async def test_a_run_without_a_sign_of_life_becomes_crashed_and_one_that_waits_does_not(
+    client: PrefectClient, tmp_path: Path, automation: Callable[[], AutomationCore], state: Callable[[], State[Any]]
 ) -> None:
+    """Killed before its first heartbeat: after it was taken, and just after it began."""
     await bootstrap(client, file=file_with(tmp_path, "process-return"))
-    soon = runs_not_begun()
+    soon = automation()
     assert isinstance(soon.trigger, EventTrigger)
     within = soon.trigger.model_copy(update={"within": timedelta(seconds=15)})
     made = await client.create_automation(soon.model_copy(update={"name": "soon", "trigger": within}))
     deployment = await client.read_deployment_by_name("process-return/process-return")
     form = {"parameters": {"process_id": "retp_none"}}
-    taken, waits = [await client.create_flow_run_from_deployment(deployment.id, parameters=form) for _ in range(2)]
-    await client.set_flow_run_state(taken.id, Pending())
+    dead, waits = [await client.create_flow_run_from_deployment(deployment.id, parameters=form) for _ in range(2)]
+    await client.set_flow_run_state(dead.id, state())
 
     async def crashed() -> bool:
-        state = (await client.read_flow_run(taken.id)).state
-        return bool(state and state.is_crashed())
+        now = (await client.read_flow_run(dead.id)).state
+        return bool(now and now.is_crashed())
 
-    seconds = await until(crashed, within=180, told="the run that was taken did not become Crashed")
-    print(f"\ntaken and never begun: Crashed {seconds:.1f} s later, with 15 s for 5 min")
-    state = (await client.read_flow_run(waits.id)).state
-    assert state
-    assert state.is_scheduled()
+    seconds = await until(crashed, within=180, told="the run without a sign of life did not become Crashed")
+    print(f"\nno sign of life: Crashed {seconds:.1f} s later, with 15 s for what is minutes")
+    now = (await client.read_flow_run(waits.id)).state
+    assert now
+    assert now.is_scheduled()
     await client.delete_automation(made)
