@@ -1,5 +1,6 @@
 """What a worker works with, watched: its ledger, its client, and a sandbox that remembers what each read showed."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,12 +9,13 @@ from typing import Any, cast
 
 from rever_api import AsyncReverClient, ClientConfig
 from rever_api.answers import Answer
-from rever_api.async_transport import AsyncTransport, Sending
+from rever_api.attempts import Progress
 from rever_api.limits import AsyncSlot, Limits
 from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
 from rever_api.requests import Request
 from rever_api.sandbox.clock import SandboxClock
 from rever_api.sandbox.state import Sandbox, StoredProcess
+from rever_api.transport import AsyncTransport
 from tasks.desk import Clock, Desk
 from tasks.ledger import Ledger
 from tests.model.life import WRITES, Worker
@@ -133,6 +135,16 @@ class WatchedClient:
         self._sandbox.sent.append(Sent(process_id, operation, amount, type_, items, view))
 
 
+@dataclass
+class _Progress(Progress):
+    """An attempt whose deadline goes by a worker's time."""
+
+    now: Callable[[], float] = time.monotonic
+
+    def remaining(self) -> float:
+        return self.deadline - (self.now() - self.started)
+
+
 class _WatchedTransport(AsyncTransport):
     """The worker's time stands while an answer is under way."""
 
@@ -140,9 +152,13 @@ class _WatchedTransport(AsyncTransport):
         super().__init__(config, clock)
         self._worker = worker
 
-    async def _exchange(self, request: Request, sending: Sending) -> Answer:
+    def _progress(self) -> Progress:
+        told, now = super()._progress(), self._worker.now
+        return _Progress(told.deadline, started=now(), timeouts=told.timeouts, now=now)
+
+    async def _exchange(self, request: Request, progress: Progress) -> Answer:
         with self._worker.awaiting():
-            return await super()._exchange(request, sending)
+            return await super()._exchange(request, progress)
 
 
 def watch(desk: Desk, worker: Worker, sandbox: WatchedSandbox) -> None:
