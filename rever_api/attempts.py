@@ -1,14 +1,13 @@
 """What both transports share: how far an attempt got, how a request is built, how an answer is told.
 
-For the synchronous client what has left this machine is read from httpcore's trace events (documented by httpx):
-between the start of a new connection and the start of the request's first bytes nothing has. Without such an event, as
-on a kept-alive connection, it counts as left: a server that closes a connection while a request is under way gives no
-sign of having read it.
+What has left this machine is read from httpcore's trace events (documented by httpx): between the start of a new
+connection and the start of the request's first bytes nothing has. Without such an event, as on a kept-alive connection,
+it counts as left: a server that closes a connection while a request is under way gives no sign of having read it.
 """
 
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -24,8 +23,7 @@ from rever_api.requests import Request
 KEY_HEADER = "x-rever-api-key"
 """The only place the API key goes to (REVER's reference)."""
 
-KEEP_ALIVE = 4.0
-"""Seconds: under the 5 after which common servers close, for an effect must not meet a closing connection."""
+_KEEP_ALIVE = 4.0  # under the 5 s after which common servers close: an effect must not meet a closing connection
 
 
 class _ShownWithoutQuery(httpx.URL):
@@ -56,6 +54,10 @@ class Progress:
         remaining = max(0.001, self.remaining())
         self.timeouts.update({stage: min(limit, remaining) for stage, limit in self.timeouts.items()})
 
+    async def anote(self, event: str, info: Any) -> None:
+        """As `note`, for the asynchronous client."""
+        self.note(event, info)
+
     def remaining(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - (time.monotonic() - self.started)
@@ -79,8 +81,10 @@ class Attempts:
         return {
             "follow_redirects": False,
             "trust_env": not self._config.loopback,
-            "verify": tls(trust_env=not self._config.loopback),
-            "limits": httpx.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=KEEP_ALIVE),
+            "verify": _tls(trust_env=not self._config.loopback),
+            "limits": httpx.Limits(
+                max_connections=count, max_keepalive_connections=count, keepalive_expiry=_KEEP_ALIVE
+            ),
         }
 
     def _progress(self) -> Progress:
@@ -89,31 +93,28 @@ class Attempts:
         timeouts = dict.fromkeys(stages, min(self._config.timeout, self._config.attempt_deadline))
         return Progress(self._config.attempt_deadline, timeouts=timeouts)
 
-    def _headers(self, request: Request) -> dict[str, str]:
-        """What every request says, and the key where it belongs."""
-        if not request.with_key:
-            return {"accept": "*/*"}
-        return {"accept": "application/json", KEY_HEADER: self._config.api_key.get_secret_value()}
-
-    def _built(self, http: httpx.Client, request: Request, progress: Progress) -> httpx.Request:
+    def _built(
+        self, http: httpx.Client | httpx.AsyncClient, request: Request, progress: Progress, trace: Callable[..., Any]
+    ) -> httpx.Request:
         """Turn a request into httpx's, the key in its header."""
+        headers = {KEY_HEADER: self._config.api_key.get_secret_value()} if request.with_key else {}
         built = http.build_request(
             request.method,
             request.url,
             params=request.params or None,
             json=request.json,
-            headers=self._headers(request),
-            extensions={"trace": progress.note, "timeout": progress.timeouts},
+            headers={"accept": "application/json" if request.with_key else "*/*", **headers},
+            extensions={"trace": trace, "timeout": progress.timeouts},
         )
         built.url = _ShownWithoutQuery(built.url)
         return built
 
-    def _answer(self, request: Request, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+    def _answer(self, request: Request, response: httpx.Response, body: bytes) -> Answer:
         """The answer, with the mask that its words need."""
         return Answer(
             operation=request.operation,
-            status=status,
-            headers={name.lower(): value for name, value in headers},
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
             body=body,
             at=self._clock(),
             mask=mask(self._config.api_key.get_secret_value(), request),
@@ -121,6 +122,6 @@ class Attempts:
 
 
 @cache
-def tls(*, trust_env: bool) -> ssl.SSLContext:
+def _tls(*, trust_env: bool) -> ssl.SSLContext:
     """The trusted certificates, read once: that takes as long as twenty calls."""
     return httpx.create_ssl_context(trust_env=trust_env)

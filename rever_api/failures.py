@@ -3,15 +3,13 @@
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 
-import aiohttp
 import httpx
 
 from rever_api.errors import NotSent, OutcomeUnknown, ReverError
 from rever_api.requests import Request
 
-BROKEN = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, TimeoutError, ssl.SSLError, UnicodeError)
+BROKEN = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, UnicodeError)
 """How an attempt may end without an answer; anything else is a mistake of this package."""
 
 _NEVER_LEFT = (
@@ -21,9 +19,6 @@ _NEVER_LEFT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
 )
 
 
@@ -42,24 +37,17 @@ def _reason(broken: Exception) -> str:
     """Name a failure in words; the text of an exception may quote what was sent, its kind does not."""
     if isinstance(broken, TimeoutError):
         return "the deadline passed"
-    causes = list(_causes(broken))
-    if any(isinstance(cause, socket.gaierror | aiohttp.ClientConnectorDNSError) for cause in causes):
-        return "its name is not known"
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS: {(cause.reason or 'handshake failed').lower().replace('_', ' ')}"
-        if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
-            return os.strerror(cause.errno).lower()
-    kind = type(causes[-1]).__name__.strip("_")
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
-
-
-def _causes(broken: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from."""
     cause: BaseException | None = broken
     while cause is not None:
-        yield cause
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS: {(cause.reason or 'handshake failed').lower().replace('_', ' ')}"
+        if isinstance(cause, socket.gaierror):
+            return "its name is not known"
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
         cause = cause.__cause__ or cause.__context__
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(broken).__name__)
+    return words.strip()
 
 
 def _origin(url: str) -> str:

@@ -11,7 +11,6 @@ from typing import Self
 from tenacity import AsyncRetrying, Retrying
 
 from rever_api.answers import Answer
-from rever_api.async_transport import AsyncTransport
 from rever_api.calls import Call, Result
 from rever_api.config import ClientConfig
 from rever_api.errors import RefusedForNow, ReverError
@@ -19,7 +18,7 @@ from rever_api.limits import AsyncSlot, Limits, Slot
 from rever_api.requests import Routes
 from rever_api.retrying import strategy
 from rever_api.shared_limits import shared_limits
-from rever_api.transport import Transport
+from rever_api.transport import AsyncTransport, Transport
 
 Watch = Callable[[Answer], None]
 

@@ -1,8 +1,6 @@
-"""One attempt over HTTP by the synchronous client, with httpx.
+"""One attempt over HTTP: the request goes out once, the whole answer comes back, or an error says how far it got."""
 
-The request goes out once; the whole answer comes back, or an error says how far it got.
-"""
-
+import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -16,6 +14,41 @@ from rever_api.failures import BROKEN, failure
 from rever_api.requests import Request
 
 _MAX_BODY = 32 * 1024 * 1024
+
+
+class AsyncTransport(Attempts):
+    """Sends requests with httpx's asynchronous client."""
+
+    def __init__(self, config: ClientConfig, clock: Callable[[], datetime]) -> None:
+        super().__init__(config, clock)
+        self._http = httpx.AsyncClient(**self._options())
+
+    async def send(self, request: Request) -> Answer:
+        """Send once, within the deadline. A cancellation goes through as such."""
+        progress = self._progress()
+        try:
+            async with asyncio.timeout(progress.deadline):
+                return await self._exchange(request, progress)
+        except BROKEN as broken:
+            error = failure(broken, request, left=progress.left)
+        raise error  # out here, so that no frame that holds the key's header hangs on it
+
+    async def _exchange(self, request: Request, progress: Progress) -> Answer:
+        """Send and read the whole answer."""
+        built = self._built(self._http, request, progress, progress.anote)
+        progress.left = True
+        response = await self._http.send(built, stream=True)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += _bounded(body, chunk)
+        finally:
+            await response.aclose()
+        return self._answer(request, response, bytes(body))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
 
 
 class Transport(Attempts):
@@ -40,22 +73,22 @@ class Transport(Attempts):
 
     def _exchange(self, request: Request, progress: Progress) -> Answer:
         """Send and read the whole answer."""
-        built = self._built(self._http, request, progress)
+        built = self._built(self._http, request, progress, progress.note)
         progress.left = True
         response = self._http.send(built, stream=True)
         with closing(response):
             body = bytearray()
             for chunk in response.iter_bytes():
                 progress.check()
-                body += bounded(body, chunk)
-        return self._answer(request, response.status_code, response.headers.items(), bytes(body))
+                body += _bounded(body, chunk)
+        return self._answer(request, response, bytes(body))
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
 
-def bounded(body: bytearray, chunk: bytes) -> bytes:
+def _bounded(body: bytearray, chunk: bytes) -> bytes:
     """Refuse a body without end."""
     if len(body) + len(chunk) > _MAX_BODY:
         raise httpx.DecodingError("the body is too long")

@@ -24,7 +24,7 @@ from tests.benchmarks.served import SCENARIOS, SEED, WrongBooksError
 from tests.benchmarks.throughput import throughput
 
 PARTS = ("throughput", "shares", "ledger", "growth", "limit", "starts")
-PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "aiohttp")
+PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,10 +17,7 @@ LAYERS = (
     ("policy", ("/tasks/policy/",)),
     ("ledger", ("/tasks/ledger/", "/sqlalchemy/", "/psycopg/", "/alembic/")),
     ("API client", ("/rever_api/", "/tenacity/", "/pydantic/")),
-    (
-        "HTTP",
-        ("/httpx", "/httpcore/", "/h11/", "/anyio/", "/sniffio/", "/aiohttp/", "/yarl/", "/multidict/", "/ssl.py"),
-    ),
+    ("HTTP", ("/httpx", "/httpcore/", "/h11/", "/anyio/", "/sniffio/", "/aiohttp/", "/ssl.py")),
     ("Prefect", ("/prefect/", "/websockets/", "/opentelemetry/", "/pendulum/", "/fastapi/", "/starlette/")),
     ("desk", ("/tasks/", "/flows/", "/deployments/")),
     ("event loop", ("/asyncio/", "/selectors.py", "/uvloop/")),

@@ -10,9 +10,6 @@ from typing import Any
 
 import httpx
 
-from rever_api.answers import Answer
-from rever_api.async_transport import AsyncTransport
-from rever_api.requests import Request
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.layers import Profiler, hottest, shares
 
@@ -22,7 +19,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.urls: list[str] = []
-        plain, aplain, ours = httpx.Client.send, httpx.AsyncClient.send, AsyncTransport.send
+        plain, aplain = httpx.Client.send, httpx.AsyncClient.send
 
         def send(client: httpx.Client, request: httpx.Request, **how: Any) -> httpx.Response:
             self.urls.append(str(request.url))
@@ -32,12 +29,7 @@ class Counting:
             self.urls.append(str(request.url))
             return await aplain(client, request, **how)
 
-        async def osend(transport: AsyncTransport, request: Request) -> Answer:
-            self.urls.append(request.url)
-            return await ours(transport, request)
-
         httpx.Client.send, httpx.AsyncClient.send = send, asend  # type: ignore[assignment, method-assign]
-        AsyncTransport.send = osend  # type: ignore[assignment, method-assign]
 
     def at(self, base: str) -> int:
         """How many went there."""

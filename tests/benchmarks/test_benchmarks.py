@@ -18,11 +18,11 @@ from tests.benchmarks.throughput import Row, ratios
 Start = Callable[..., RunningSandbox]
 
 
-@pytest.mark.parametrize("over", [plain.over_httpx, plain.over_ours])
-def test_the_plain_script_refunds_each_return_once(start_sandbox: Start, over: Any) -> None:
+@pytest.mark.parametrize("client", [lambda _: plain.stock_client(), plain.our_client], ids=["stock", "ours"])
+def test_the_plain_script_refunds_each_return_once(start_sandbox: Start, client: Callable[[Target], Any]) -> None:
     sandbox = start_sandbox(returns=12, shops=(SHOP,), scenarios=SCENARIOS)
     target = Target(sandbox.base_url, sandbox.api_key, SHOP)
-    assert asyncio.run(plain.run(target, over)) == 12
+    assert asyncio.run(plain.run(target, client(target))) == 12
     check_books([effect.as_json() for effect in sandbox.books], 12)
     audit = sandbox.audit()
     assert (audit.violations, audit.due_total) == ((), {})
@@ -32,7 +32,7 @@ def test_nothing_is_due_for_what_has_been_refunded_or_not_inspected(start_sandbo
     scenarios = ("foreign_exact", "in_warehouse", "completed")
     sandbox = start_sandbox(returns=3, shops=(SHOP,), scenarios=scenarios)
     target = Target(sandbox.base_url, sandbox.api_key, SHOP)
-    assert asyncio.run(plain.run(target, plain.over_httpx)) == 0
+    assert asyncio.run(plain.run(target, plain.stock_client())) == 0
     assert sandbox.books.counts() == {}
 
 

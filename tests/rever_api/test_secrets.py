@@ -82,7 +82,7 @@ def test_a_new_return_tells_no_email(call: Caller, told: ToldServer) -> None:
 
 def test_logs_show_no_query(call: Caller, told: ToldServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    for chatty in ("httpx", "httpcore", "rever_api"):  # another test may have silenced them, as the command line does
+    for chatty in ("httpx", "httpcore"):  # another test may have silenced them, as the command line does
         caplog.set_level(logging.DEBUG, logger=chatty)
     told.tell(answers(200, page()), answers(200, b"%PDF"))
     call("search_return_processes", SearchQuery(freetext="ada@example.org"))

@@ -1,19 +1,13 @@
 """What breaks on the way, provoked for real: each failure ends in the one class that says how to react."""
 
 import asyncio
-import gzip
-import json
 import socket
-import struct
-import threading
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from rever_api import AsyncReverClient, Limits, NotSent, OutcomeUnknown, Refused, WrongRoute
-from rever_api.endpoints import Endpoints
+from rever_api import NotSent, OutcomeUnknown, Refused, WrongRoute
 from rever_api.errors import ReverError
 from tests.rever_api.conftest import Caller
 from tests.rever_api.samples import EFFECTS, PROCESS_ID, REFUND, REFUNDED, page, process
@@ -99,110 +93,6 @@ def test_a_kept_alive_connection_that_closes_under_an_effect_is_unknown(call: Ca
     with pytest.raises(OutcomeUnknown):
         call.session(use)
     assert [heard.method for heard in told.heard] == ["GET", "POST"]
-
-
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
-@pytest.mark.parametrize("before", [0, 1], ids=["new connection", "kept-alive connection"])
-def test_an_effect_by_any_method_is_sent_once(call: Caller, told: ToldServer, method: str, before: int) -> None:
-    """HTTP libraries send PUT and DELETE again by themselves where a connection breaks."""
-    told.tell(*[answers(200, process())] * before, closes())
-    endpoints = Endpoints.load().corrected({"issueRefund": {"method": method}}, "a test")
-
-    async def _all(client: Any) -> Any:
-        for _ in range(before):
-            await client.get_return_process(PROCESS_ID)
-        return await client.issue_refund(PROCESS_ID, REFUND)
-
-    def use(client: Any) -> Any:
-        if call.kind == "async":
-            return _all(client)
-        for _ in range(before):
-            client.get_return_process(PROCESS_ID)
-        return client.issue_refund(PROCESS_ID, REFUND)
-
-    with pytest.raises(OutcomeUnknown):
-        call.session(use, endpoints=endpoints)
-    assert [heard.method for heard in told.heard] == ["GET"] * before + [method]
-
-
-def test_a_connection_that_the_server_closed_between_two_calls_costs_nothing(call: Caller, told: ToldServer) -> None:
-    told.tell(answers(200, process(), close=True), answers(200, REFUNDED))
-
-    async def _both(client: Any) -> Any:
-        await client.get_return_process(PROCESS_ID)
-        await asyncio.sleep(0.1)
-        return await client.issue_refund(PROCESS_ID, REFUND)
-
-    def use(client: Any) -> Any:
-        if call.kind == "async":
-            return _both(client)
-        client.get_return_process(PROCESS_ID)
-        time.sleep(0.1)
-        return client.issue_refund(PROCESS_ID, REFUND)
-
-    assert call.session(use).type == REFUND.type
-    assert [heard.method for heard in told.heard] == ["GET", "POST"]
-
-
-def test_a_connection_that_is_reset_before_anything_is_read_is_unknown(call: Caller) -> None:
-    """What was written into it may have been read by whoever reset it."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-
-        def reset() -> None:
-            connection, _ = server.accept()
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.close()
-
-        thread = threading.Thread(target=reset)
-        thread.start()
-        with pytest.raises(OutcomeUnknown):
-            call("issue_refund", PROCESS_ID, REFUND, base_url=f"http://127.0.0.1:{server.getsockname()[1]}")
-        thread.join()
-
-
-async def test_a_call_that_gets_no_connection_in_time_was_not_sent(told: ToldServer) -> None:
-    told.tell(keeps_silent(1.0))
-    config = Caller("async", told.url).config(max_in_flight=1, timeout=0.5)
-    async with AsyncReverClient(config, limits=Limits(None, 2)) as client:
-        first = asyncio.ensure_future(client.issue_refund(PROCESS_ID, REFUND))
-        await asyncio.sleep(0.25)
-        client._transport._config = replace(config, deadline=0.1)
-        with pytest.raises(NotSent):
-            await client.issue_refund(PROCESS_ID, REFUND)
-        with pytest.raises(OutcomeUnknown):
-            await first
-    assert len(told.heard) == 1
-
-
-@pytest.mark.parametrize("play", [answers(407), answers(502, b"<html>"), closes()], ids=["407", "502", "closed"])
-def test_a_proxy_that_opens_no_way_is_not_sent(
-    call: Caller, told: ToldServer, monkeypatch: pytest.MonkeyPatch, play: Any, request: pytest.FixtureRequest
-) -> None:
-    if request.node.callspec.id == "sync-closed":
-        pytest.skip(
-            "httpcore does not tell a proxy that closes from a server that does: it stays unknown, which is safe"
-        )
-    monkeypatch.setenv("HTTPS_PROXY", told.url)
-    told.tell(play)
-    with pytest.raises(NotSent, match="issueRefund was not sent"):
-        call("issue_refund", PROCESS_ID, REFUND, base_url="https://rever.invalid")
-    assert [(heard.method, heard.target) for heard in told.heard] == [("CONNECT", "rever.invalid:443")]
-
-
-def test_an_answer_may_be_compressed(call: Caller, told: ToldServer) -> None:
-    told.tell(answers(200, gzip.compress(json.dumps(REFUNDED).encode()), headers={"content-encoding": "gzip"}))
-    assert call("issue_refund", PROCESS_ID, REFUND).type == REFUND.type
-
-
-def test_an_address_cannot_add_a_line_to_the_request(call: Caller, told: ToldServer) -> None:
-    told.tell(answers(200, b"%PDF"))
-    with pytest.raises(NotSent):
-        call("fetch_label", f"{told.url}/a HTTP/1.1\r\nx-more: yes\r\n\r\n")
-    assert told.heard == []
-    call("fetch_label", f"{told.url}/a b\u00e9?sig=c d")
-    assert told.heard[0].target == "/a%20b%C3%A9?sig=c%20d"
 
 
 def test_a_read_survives_a_connection_that_closes(call: Caller, told: ToldServer) -> None:

@@ -1,4 +1,4 @@
-"""asyncio and an HTTP client, and nothing else: the limit that anything in Python over that client is measured against.
+"""asyncio and httpx, and nothing else: the limit that anything in Python over httpx is measured against.
 
 What it does not promise: anything, once something goes wrong. It writes nothing down. Killed and started again it asks
 REVER what is still running, so a refund whose answer was lost may be paid twice when REVER shows it late; two of it at
@@ -6,80 +6,61 @@ once pay everything twice; it retries nothing, has no caps, no holds, no rate li
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
+from rever_api import ClientConfig
+from rever_api.session import utc_now
+from rever_api.transport import AsyncTransport
 from tests.benchmarks.peers.work import IN_FLIGHT, TIMEOUT_S, Target, due, page
 
-Call = Callable[..., Awaitable[dict[str, Any]]]
-"""Sends a request (method, URL; `params`, `json`) and answers its JSON; raises for any status but 2xx."""
 
-
-@asynccontextmanager
-async def over_httpx(target: Target) -> AsyncIterator[Call]:
+def stock_client() -> httpx.AsyncClient:
     """httpx as it comes, with a connection for each call in flight."""
     limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
-    async with httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False, headers=target.headers) as client:
-
-        async def call(method: str, url: str, **what: Any) -> dict[str, Any]:
-            told: dict[str, Any] = (await client.request(method, url, **what)).raise_for_status().json()
-            return told
-
-        yield call
+    return httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False)
 
 
-@asynccontextmanager
-async def over_ours(target: Target) -> AsyncIterator[Call]:
-    """The session of our transport, without ours around it."""
+def our_client(target: Target) -> httpx.AsyncClient:
+    """The client of ours, without ours around it: whatever transport it has."""
     from pydantic import SecretStr
 
-    from rever_api import ClientConfig
-    from rever_api.async_transport import AsyncTransport, Sending
-    from rever_api.session import utc_now
-
     config = ClientConfig(target.base_url, SecretStr(target.api_key), timeout=TIMEOUT_S, max_in_flight=IN_FLIGHT)
-    transport = AsyncTransport(config, utc_now)
-    session = transport.session()
-
-    async def call(method: str, url: str, **what: Any) -> dict[str, Any]:
-        how = {"headers": target.headers, "trace_request_ctx": Sending(), **what}
-        async with session.request(method, url, **how) as answer:
-            answer.raise_for_status()
-            told: dict[str, Any] = await answer.json()
-            return told
-
-    try:
-        yield call
-    finally:
-        await transport.aclose()
+    client = AsyncTransport(config, utc_now)._http
+    client.timeout = httpx.Timeout(TIMEOUT_S)
+    return client
 
 
-async def run(target: Target, over: Callable[[Target], AbstractAsyncContextManager[Call]]) -> int:
+async def run(target: Target, client: httpx.AsyncClient) -> int:
     """Refund all that is due; answers how many that were."""
-    async with over(target) as call:
-        waiting = iter(await _search(target, call))
-        done = await asyncio.gather(*(_worker(target, call, waiting) for _ in range(IN_FLIGHT)))
+    async with client:
+        found = await _search(target, client)
+        waiting = iter(found)
+        done = await asyncio.gather(*(_worker(target, client, waiting) for _ in range(IN_FLIGHT)))
     return sum(done)
 
 
-async def _search(target: Target, call: Call) -> list[dict[str, Any]]:
+async def _search(target: Target, client: httpx.AsyncClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
-        told = await call("GET", f"{target.base_url}/v1/processes", params=page(target, len(found)))
+        answer = await client.get(
+            f"{target.base_url}/v1/processes", params=page(target, len(found)), headers=target.headers
+        )
+        told = answer.raise_for_status().json()
         found += told["processes"]
         if not told["processes"] or len(found) >= told["rowcount"]:
             return found
 
 
-async def _worker(target: Target, call: Call, waiting: Iterator[dict[str, Any]]) -> int:
+async def _worker(target: Target, client: httpx.AsyncClient, waiting: Iterator[dict[str, Any]]) -> int:
     done = 0
     for entry in waiting:
         url = f"{target.base_url}/v1/processes/{entry['rever_process_id']}"
-        refund = due(await call("GET", url))
+        process = (await client.get(url, headers=target.headers)).raise_for_status().json()
+        refund = due(process)
         if refund is not None:
-            await call("POST", f"{url}/refunds", json=refund)
+            (await client.post(f"{url}/refunds", json=refund, headers=target.headers)).raise_for_status()
             done += 1
     return done
