@@ -28,11 +28,15 @@ WAIVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A person's retry: of which return's hold, of what rule, and how many effects were in the books by then."""
+    """A person's retry: of which return's hold, of what rule, and how many effects were in the books by then.
+
+    `asks` is for how many effects: a hold about foreign refunds is about the refund by each method that is due.
+    """
 
     process_id: str
     rule: str
     effects: int
+    asks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,8 @@ def _view_of(effect: Effect, calls: list[Sent]) -> View:
 
 
 def _without_asked_for(violations: list[Violation], says: list[Say]) -> list[Violation]:
-    """The violations of effects that no retry had asked for; each retry asks for one effect after it."""
-    unused = [say for say in says if say.rule in WAIVED]
+    """The violations of effects that no retry had asked for; each retry asks for so many effects after it."""
+    unused = [say for say in says if say.rule in WAIVED for _ in range(say.asks)]
     excused: set[int] = set()
     for violation in sorted(violations, key=lambda each: each.effect):
         if violation.invariant == 3 or violation.effect in excused:

@@ -229,9 +229,9 @@ class Desk(RuleBasedStateMachine):
     def answer(self, hold: HoldRow, answer: Answer, fate: Fate | None) -> None:
         assert self.world is not None
         if answer is Answer.RETRY:
-            # Noted whether it comes through or not: two answers to one hold ask for one effect at most.
-            effects = len(self.world.running.books)
-            self.notes.says.setdefault(hold.hold_id, Say(hold.process_id, hold.rule, effects))
+            # Noted whether it comes through or not: two answers to one hold ask for no more than one does.
+            effects, due = len(self.world.running.books), str(hold.evidence.get("due", ""))
+            self.notes.says.setdefault(hold.hold_id, Say(hold.process_id, hold.rule, effects, len(due.split(", "))))
         else:
             self.notes.closed.add(hold.process_id)
         said = {"reference": "by hand", "reason": "said so"}
