@@ -10,11 +10,6 @@ from tests.flows.conftest import Bench, Start
 
 pytestmark = pytest.mark.crash
 
-UNHURRIED = {"REVER_TIMEOUT": "15", "REVER_SETTLE_AFTER": "60", "REVER_LEASE": "60"}
-"""Calls and claims outlive a slow machine: a time-out of a second makes an outcome unknown, and with a short lease one
-worker withdraws what the other still means to do.
-"""
-
 ALL = ("process-pending-returns", {"mode": "act"})
 
 
@@ -40,7 +35,7 @@ def assert_paid_once(bench: Bench, due: dict[str, Any], about: str) -> None:
 
 
 def test_the_same_batch_twice_at_once(start_bench: Start) -> None:
-    bench = start_bench(settings=UNHURRIED, returns=60)
+    bench = start_bench(returns=60)
     due = bench.sandbox.audit().due_total
     first, second = together(start(bench, [ALL]), start(bench, [ALL]))
     assert len(first) == len(second) == 1
@@ -51,7 +46,7 @@ def test_the_same_batch_twice_at_once(start_bench: Start) -> None:
 
 
 def test_one_return_by_hand_beside_the_schedule(start_bench: Start) -> None:
-    bench = start_bench(settings=UNHURRIED, returns=60)
+    bench = start_bench(returns=60)
     due = bench.sandbox.audit().due_total
     payable = [item.process_id for item in bench.sandbox.audit().due if item.amount and not item.blocked]
     by_hand = [("process-return", {"mode": "act", "process_id": process_id}) for process_id in payable]
@@ -63,7 +58,7 @@ def test_one_return_by_hand_beside_the_schedule(start_bench: Start) -> None:
 
 def test_four_workers_find_an_empty_folder(start_bench: Start) -> None:
     """All four start on a ledger that is not there yet; one migrates it, and each return is still worked on once."""
-    bench = start_bench(settings=UNHURRIED, returns=20)
+    bench = start_bench(returns=20)
     due = bench.sandbox.audit().due_total
     together(*(start(bench, [ALL]) for _ in range(4)))
     assert_paid_once(bench, due, "four workers at once")

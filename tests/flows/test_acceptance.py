@@ -13,7 +13,7 @@ from rever_api.errors import WrongSetup
 from tasks.desk import DeskError
 from tasks.policy.record import HoldKind
 from tests.flows.accounts import account, added, assert_promises_kept, shown, wait_until_settled
-from tests.flows.conftest import Bench, Start
+from tests.flows.conftest import QUICK, Bench, Start
 
 WHOLE = os.environ.get("TEST_WHOLE") == "1"
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9 if WHOLE else 4))]
@@ -21,8 +21,7 @@ RETURNS = 200 if WHOLE else 40
 
 
 def test_200_returns_are_paid_to_the_cent_and_nothing_else(start_bench: Start) -> None:
-    patient = {"REVER_TIMEOUT": "15", "REVER_SETTLE_AFTER": "60", "REVER_LEASE": "60"}
-    bench = start_bench(patient, returns=200, seed=7)
+    bench = start_bench(returns=200, seed=7)
     due = bench.sandbox.audit().due_total
     report = bench.act()
     bench.run("reconcile", mode="act")  # finds those whose status no search for running ones names
@@ -38,7 +37,7 @@ def test_200_returns_are_paid_to_the_cent_and_nothing_else(start_bench: Start) -
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.timeout(300)
 def test_under_every_fault_nothing_is_paid_twice_and_nothing_forgotten(start_bench: Start, seed: int) -> None:
-    bench = start_bench(returns=RETURNS, seed=seed, faults="mixed")
+    bench = start_bench(QUICK, returns=RETURNS, seed=seed, faults="mixed")
     due, began = bench.sandbox.audit().due_total, time.monotonic()
     ends = [_one_run(bench) for _ in range(2)]
     assert bench.sandbox.audit().violations == ()

@@ -1,12 +1,10 @@
 """A full disk, a locked database, a file that may not be written: one clear sentence, and nothing unrecorded."""
 
 import sqlite3
-import time
 from contextlib import closing
 
 import pytest
 
-from tasks.desk import utc_now
 from tasks.ledger import LedgerError, check, engines
 from tests.flows.conftest import Bench, Start
 
@@ -16,7 +14,7 @@ PATIENT = engines._PRAGMAS
 @pytest.fixture
 def bench(start_bench: Start) -> Bench:
     """A desk that has worked already, so that there is a ledger to get into trouble."""
-    bench = start_bench({"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"})
+    bench = start_bench()
     bench.act(max_returns="3")
     return bench
 
@@ -34,14 +32,14 @@ def pages(bench: Bench) -> int:
 def recovers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the trouble is over all goes on, and nothing was done twice or is forgotten."""
     trouble(monkeypatch)
-    time.sleep(1.1)
+    bench.let_pass(120)
     bench.act()
     bench.run("reconcile", mode="act")
     audit = bench.sandbox.audit()
     assert audit.violations == ()
     assert audit.forgotten(bench.explained()) == ()
     ledger = bench.ledger()
-    assert ledger.read(check, now=utc_now()).findings == ()
+    assert ledger.read(check, now=bench.clock()).findings == ()
     ledger.close()
 
 

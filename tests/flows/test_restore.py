@@ -1,13 +1,13 @@
 """Run, back up, run more, restore: nothing is sent until reconcile has gone over what REVER shows since."""
 
-import time
 from pathlib import Path
 
 from tasks.desk import utc_now
 from tasks.ledger import Actor, Ledger, back_up, check, mark_restored, restore
 from tests.flows.conftest import Bench, Start
 
-SETTLE = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
+SHORT = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
+"""For faults that do not answer."""
 
 
 def put_back(bench: Bench, file: Path) -> None:
@@ -18,7 +18,7 @@ def put_back(bench: Bench, file: Path) -> None:
 def sound(bench: Bench) -> bool:
     ledger = bench.ledger()
     try:
-        return ledger.read(check, now=utc_now()).findings == ()
+        return ledger.read(check, now=bench.clock()).findings == ()
     finally:
         ledger.close()
 
@@ -26,14 +26,14 @@ def sound(bench: Bench) -> bool:
 def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
     start_bench: Start, tmp_path: Path
 ) -> None:
-    bench = start_bench(SETTLE)
+    bench = start_bench()
     bench.act(stores="acme", max_returns="12")
     back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
     bench.act(max_returns="35")
     effects = bench.sandbox.books.effects
     assert bench.paid().keys() == {"EUR", "SEK"}
     put_back(bench, tmp_path / "copy")
-    time.sleep(1.1)
+    bench.let_pass(120)
 
     blocked = bench.act()
     assert bench.sandbox.books.effects == effects
@@ -52,7 +52,7 @@ def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
 
 
 def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_else_go(start_bench: Start) -> None:
-    bench = start_bench(SETTLE)
+    bench = start_bench()
     bench.act(max_returns="1")
     ledger = Ledger.open(
         bench.environment["REVER_LEDGER_URL"], account=bench.environment["REVER_BASE_URL"], clock=utc_now
@@ -65,7 +65,7 @@ def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_
         return " ".join(bench.run("reconcile", mode=mode, stores="acme").notes)
 
     assert "a reconcile that begins at" in notes("act")
-    time.sleep(1.1)
+    bench.let_pass(120)
     assert "until reconcile has run with mode=act" in notes("plan")
     bench.act()
     assert bench.sandbox.books.effects == before
@@ -76,16 +76,16 @@ def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_
 
 
 def test_the_same_under_faults(start_bench: Start, tmp_path: Path) -> None:
-    bench = start_bench(SETTLE, faults="mixed:0.3", seed=3)
+    bench = start_bench(SHORT, faults="mixed:0.3", seed=3)
     bench.act(max_returns="10")
     back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
     bench.act()
     put_back(bench, tmp_path / "copy")
-    time.sleep(1.1)
+    bench.let_pass(120)
     for _ in range(3):
         bench.run("reconcile", mode="act")
         bench.act()
-        time.sleep(0.5)
+        bench.let_pass(600)
     audit = bench.sandbox.audit()
     assert audit.violations == ()
     assert sound(bench)

@@ -17,7 +17,6 @@ from tests.flows.conftest import Bench, Start
 from tests.proof.world import keep_only
 
 Fire = Callable[[CrashPoint, str], None]
-PATIENT = {"REVER_TIMEOUT": "20", "REVER_SETTLE_AFTER": "60", "REVER_LEASE": "60"}
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def at_points() -> Iterator[list[Fire]]:
 
 def shop(start_bench: Start, *scenarios: str, settings: dict[str, str] | None = None) -> Bench:
     """A desk before a shop with a return of each of these scenarios."""
-    bench = start_bench(settings=PATIENT | (settings or {}), shops=("acme",), returns=34)
+    bench = start_bench(settings=settings, shops=("acme",), returns=34)
     keep_only(bench.sandbox, scenarios)
     return bench
 
