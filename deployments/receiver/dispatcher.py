@@ -207,7 +207,7 @@ class Dispatcher:
         if str(trouble) != self._trouble:
             logger.warning("events wait in the inbox: %s", trouble)
         self._trouble = str(trouble)
-        self._trouble_s = min(max(1.0, self._trouble_s * 2), self._times.most_trouble_s)
+        self._trouble_s = min(self._trouble_s * 2 or self._times.first_trouble_s, self._times.most_trouble_s)
         self._prefect_again = time.monotonic() + self._trouble_s
         return self._trouble_s
 

@@ -6,7 +6,11 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long things take and may take. An offer that shows nothing is made again after 5, 10, 20 s and so on."""
+    """How long things take and may take. An offer that shows nothing is made again after 5, 10, 20 s and so on.
+
+    Where Prefect does not take a run it is asked again after 0.1, 0.2, 0.4 s and so on: a server that is merely busy
+    answers 503, and takes it a moment later.
+    """
 
     first_again: timedelta = timedelta(seconds=5)
     most_again: timedelta = timedelta(hours=1)
@@ -15,6 +19,7 @@ class Times:
     poll_s: float = 1.0
     slow_poll_s: float = 5.0
     idle_s: float = 10.0
+    first_trouble_s: float = 0.1
     most_trouble_s: float = 30.0
     clean_s: float = 3600.0
 

@@ -1,9 +1,20 @@
-"""Garbage is collected apart: a thread that frees a cursor of a connection that waits for a lock stops nobody else."""
+"""Garbage is collected apart: a thread that frees a cursor of a connection that waits for a lock stops nobody else.
 
+And writers of SQLite wait for one another: one that has read is not refused because another wrote meanwhile.
+"""
+
+import asyncio
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+
+import pytest
+from prefect.server.database.configurations import AioSqliteConfiguration
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from deployments.prefect_process import take_the_lock_first
 
 WAITS_S = 3.0
 
@@ -61,6 +72,49 @@ def test_the_deadlock_is_there_without_it_and_gone_with_it(tmp_path: Path) -> No
     (tmp_path / "without").mkdir()
     assert _seconds(tmp_path / "without", "") > WAITS_S - 1
     assert _seconds(tmp_path / "with", apart) < WAITS_S - 1
+
+
+async def _two_writers(folder: Path) -> int:
+    """One reads, and writes when the other had time to; answers what they counted together."""
+    config = AioSqliteConfiguration(f"sqlite+aiosqlite:///{folder / 'base'}")
+    engine = await config.engine()
+    async with await config.session(engine) as session, config.begin_transaction(session):
+        await session.execute(text("CREATE TABLE counter (n INTEGER)"))
+        await session.execute(text("INSERT INTO counter VALUES (0)"))
+    read = asyncio.Event()
+
+    async def first() -> None:
+        async with await config.session(engine) as session, config.begin_transaction(session):
+            n = (await session.execute(text("SELECT n FROM counter"))).scalar_one()
+            read.set()
+            await asyncio.sleep(0.1)
+            await session.execute(text("UPDATE counter SET n = :n"), {"n": n + 1})
+
+    async def second() -> None:
+        await read.wait()
+        async with await config.session(engine) as session, config.begin_transaction(session):
+            await session.execute(text("UPDATE counter SET n = n + 1"))
+
+    try:
+        await asyncio.gather(first(), second())
+        async with await config.session(engine) as session:
+            return int((await session.execute(text("SELECT n FROM counter"))).scalar_one())
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AioSqliteConfiguration, "begin_transaction", AioSqliteConfiguration.begin_transaction)
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_writers_of_prefects_sqlite_wait_for_one_another(tmp_path: Path) -> None:
+    with pytest.raises(OperationalError, match="database is locked"):
+        asyncio.run(_two_writers(tmp_path))
+    (tmp_path / "with").mkdir()
+    take_the_lock_first()
+    assert asyncio.run(_two_writers(tmp_path / "with")) == 2
 
 
 def test_prefects_command_line_is_what_runs() -> None:

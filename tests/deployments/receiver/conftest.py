@@ -103,9 +103,9 @@ class Desk:
         self.announcer = Announcer(self.prefect)
         self.dispatcher = self.another()
 
-    def another(self, pace: Pace | None = None) -> Dispatcher:
+    def another(self, pace: Pace | None = None, times: Times | None = None) -> Dispatcher:
         """A dispatcher on this inbox."""
-        times = Times(first_again=timedelta(seconds=5), most_trouble_s=0.0, idle_s=1000.0)
+        times = times or Times(first_again=timedelta(seconds=5), most_trouble_s=0.0, idle_s=1000.0)
         return Dispatcher(self.inbox, self.prefect, self._began, self.metrics, self.announcer, self.clock, times, pace)
 
     async def _began(self, process_ids: Collection[str]) -> dict[str, datetime]:

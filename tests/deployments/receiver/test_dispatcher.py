@@ -1,6 +1,7 @@
 """Every event is offered until a run has looked at its return, whatever happens to Prefect, runs and dispatchers."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import httpx
@@ -12,6 +13,7 @@ from deployments.receiver.inbox import Inbox
 from deployments.receiver.offers import open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
 from deployments.receiver.tables import events
+from deployments.receiver.times import Times
 from tests.deployments.receiver.conftest import Desk, body, signed, until
 
 
@@ -114,6 +116,21 @@ def test_while_prefect_is_away_events_wait_and_then_go_out_once(desk: Desk) -> N
     offered = [one for ids in desk.prefect.offered() for one in ids]
     assert sorted(offered) == [f"p{number:02}" for number in range(30)]
     assert len(desk.prefect.runs) <= 3
+
+
+def test_a_prefect_that_is_merely_busy_is_asked_again_at_once_and_one_that_is_away_later_and_later(local: Desk) -> None:
+    dispatcher = local.another(times=Times(first_trouble_s=0.02, most_trouble_s=0.06))
+    local.store(body("p1"))
+    local.prefect.away = True
+    pauses = []
+    for _ in range(4):
+        pauses.append(local.step(dispatcher))
+        time.sleep(pauses[-1])
+    assert pauses == [0.02, 0.04, 0.06, 0.06]
+    local.prefect.away = False
+    local.step(dispatcher)
+    assert local.prefect.offered() == [["p1"]]
+    assert Times().first_trouble_s <= 0.1
 
 
 def test_a_dispatcher_killed_before_it_knew_the_run_asks_for_the_same_run(
