@@ -13,6 +13,8 @@ from deployments.up.ports import Ports
 
 WORKERS_POOL = "rever"
 LANE, GRACE_S = "fast lane", 20.0
+RUNS_OF_A_WORKER = 5
+"""Runs a worker executes at a time, each in a process of its own; the others are left to the other workers."""
 
 
 class Parts:
@@ -63,6 +65,6 @@ class Parts:
     def _worker(self, number: int) -> Spec:
         name = f"worker {number}"
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORKERS_POOL, "--name", name]
-        command += ["--no-create-pool-if-not-found", "--install-policy", "never"]
+        command += ["--limit", str(RUNS_OF_A_WORKER), "--no-create-pool-if-not-found", "--install-policy", "never"]
         healthy = polls(f"{self.prefect}/api", WORKERS_POOL, name, self._desk.auth)
         return Spec(name, command, self._desk.env, self._desk.folder, healthy, grace_s=GRACE_S)

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from deployments.demo.account import read_account
 from deployments.prefect_settings import without_own_settings
+from deployments.up.parts import RUNS_OF_A_WORKER
 from tasks.settings.addresses import account_of
 from tests.scale.servers import running_redis, running_whole_postgres
 from tests.scale.work import Work, work_at
@@ -23,7 +24,8 @@ from tests.ui.running_up import UP_WITHIN_S, Up, running_up
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
-RUNS = 10
+RUNS = 2 * RUNS_OF_A_WORKER
+"""One worker alone cannot take them all at once."""
 PATIENCE_S, EVERY_S = 600.0, 1.0
 
 

@@ -56,7 +56,7 @@ def _event(process_id: str, number: int) -> bytes:
 
 @dataclass
 class Sent:
-    """What the sender saw: the statuses for each body, and how long each answer took."""
+    """What the sender saw: the statuses for each body, how long each answer took, and how many times it sent again."""
 
     answers: dict[bytes, list[int]] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)
@@ -76,7 +76,7 @@ class Sent:
 async def send(
     url: str, load: Load, secret: SecretStr, *, at_once: int = AT_ONCE, on: Callable[[int], None] = lambda _: None
 ) -> Sent:
-    """Send all, several at once; what gets no answer is sent again. `on` is told how many were begun."""
+    """Send all, several at once; what gets no answer, or is asked to, is sent again. `on` is told how many were begun."""
     sent = Sent()
     todo = _numbered(load, on)
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=at_once), trust_env=False) as http:
@@ -106,6 +106,10 @@ async def _deliver(http: httpx.AsyncClient, url: str, raw: bytes, secret: Secret
             await asyncio.sleep(AGAIN_S)
             continue
         sent.seconds.append(time.perf_counter() - began)
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # not stored: "send it again"
+            sent.unanswered += 1
+            await asyncio.sleep(AGAIN_S)
+            continue
         if good and answer.status_code in {200, 202}:
             sent.answers.setdefault(raw, []).append(answer.status_code)
         else:
