@@ -19,9 +19,11 @@ ROOT = Path(__file__).parent.parent.parent
 MUTMUT = str(Path(sys.executable).with_name("mutmut"))
 COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "README.md", "pyproject.toml")
 WORDS = (
-    r"^\s*(why|words|said|paid|told|waited|names|evidence|f?\")",
+    r"^\s*(why|words|names|waited|evidence) \+?= ",
     r"^\s*\w+ \+?= f?\"",
-    r"raise |\b(NotYet|Held)\(|evidence = |return f?\"",
+    r"^\s*paid = shown\(",
+    r"^\s*(f\"|\"[^\"]* )",
+    r"raise |\bHeld\(f?\"|return (f\"|\"[^\"]* )",
 )
 """Lines that only make sentences, or the evidence shown beside them."""
 

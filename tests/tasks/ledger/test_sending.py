@@ -1,9 +1,26 @@
 """The step to `sent`, and the ways back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from tasks.ledger import Recorded, Sending, Sent, expire, mark_sent_many, open_intents, put_back, release, stop_switch
+import pytest
+from sqlalchemy import select
+
+from tasks.ledger import (
+    Recorded,
+    Sending,
+    Sent,
+    expire,
+    mark_sent_many,
+    open_intents,
+    put_back,
+    record_unknown,
+    release,
+    settle_done,
+    stop_switch,
+)
+from tasks.ledger.schema import intents
 from tasks.policy.decision import Adopt
 from tasks.policy.record import IntentState
 from tests.tasks.ledger.desk import (
@@ -11,6 +28,7 @@ from tests.tasks.ledger.desk import (
     FLOW,
     LABEL,
     LEASE,
+    LINES,
     NOON,
     STORE,
     LedgerDesk,
@@ -42,6 +60,7 @@ def test_a_stale_token_sends_nothing(desk: LedgerDesk) -> None:
     desk.clock.forward(seconds=61)
     desk.ledger.write(expire, now=desk.clock(), actor=FLOW)
     assert desk.state() is IntentState.WITHDRAWN
+    assert desk.ledger.read(lambda conn: conn.execute(select(intents.c.token)).scalar()) != claim.token
     mine = desk.claim()
     assert desk.send(claim).sending is Sending.LOST
     assert desk.send(mine).sending is Sending.SENT
@@ -51,6 +70,19 @@ def test_a_lease_that_is_over_does_not_stop_its_owner(desk: LedgerDesk) -> None:
     claim = desk.claim()
     desk.clock.forward(hours=3)
     assert desk.send(claim).sending is Sending.SENT
+
+
+def test_nothing_is_late_before_its_time_is_over(desk: LedgerDesk) -> None:
+    sent, claimed = desk.sent(), desk.claim("p2")
+    for seconds, late in (
+        (15, ((), ())),
+        (1, ((sent.intent.id,), ())),
+        (44, ((), ())),
+        (1, ((), (claimed.intent.id,))),
+    ):
+        desk.clock.forward(seconds=seconds)
+        found = desk.ledger.write(expire, now=desk.clock(), actor=FLOW)
+        assert (found.unknown, found.withdrawn) == late
 
 
 def test_the_switch_stops_the_step_and_keeps_the_claim(desk: LedgerDesk) -> None:
@@ -115,15 +147,23 @@ def test_the_snapshot_says_how_many_like_refunds_the_ledger_knew(desk: LedgerDes
 
 def test_the_snapshot_of_a_label_does_not_count_the_cancelled_one(desk: LedgerDesk) -> None:
     desk.done(desk.sent(rule=always(LABEL)))
-    again = always(type(LABEL)("r", "w", 2, "GLS", "GLS_ES", "HOME_PICK_UP"))
-    desk.sent(rule=again)
+    desk.sent(rule=always(replace(LABEL, generation=2)))
     assert snapshot(desk) == {"ledger_knew": 0}
+
+
+def test_the_snapshot_of_a_label_counts_those_of_its_generation(desk: LedgerDesk) -> None:
+    desk.done(desk.sent(rule=always(LABEL)))
+    claim = desk.claim(rule=always(replace(LABEL, generation=2)))
+    desk.send(replace(claim, intent=replace(claim.intent, generation=LABEL.generation)))
+    assert snapshot(desk) == {"ledger_knew": 1}
 
 
 def test_an_exchange_knows_of_exchanges_only(desk: LedgerDesk) -> None:
     desk.done(desk.sent(rule=pay(refund("9.99", items=units(1, line="l2")))))
-    desk.sent(rule=pay(exchange=EXCHANGE))
-    assert snapshot(desk) == {"ledger_knew": 0}
+    desk.done(desk.sent(rule=pay(exchange=EXCHANGE)))
+    more = replace(EXCHANGE, items=(replace(EXCHANGE.items[0], line_id="l3", units=(1,)),))
+    desk.sent(rule=pay(exchange=more), lines={**LINES, "l3": LINES["l2"]})
+    assert snapshot(desk) == {"ledger_knew": 1}
 
 
 def test_many_are_sent_in_one_commit_each_judged_by_itself(desk: LedgerDesk) -> None:
@@ -170,13 +210,37 @@ def test_after_the_pause_one_tries_and_its_failure_doubles_the_pause(desk: Ledge
         desk.unknown(tries[number])
 
 
-def test_a_trial_that_is_answered_ends_the_pause(desk: LedgerDesk) -> None:
+@pytest.mark.parametrize("end", ["put_back", "withdraw", "settle", "ours"])
+def test_a_trial_that_tells_nothing_makes_room_for_the_next(desk: LedgerDesk, end: str) -> None:
+    trial, other = desk.claim("p8"), desk.claim("p9")
+    fail(desk, 1, 2, 3, 4, 5)
+    now = desk.clock.forward(minutes=1)
+    desk.send(trial)
+    assert desk.send(other).sending is Sending.PAUSED
+    if end == "put_back":
+        desk.ledger.write(put_back, trial, why="never left", now=now, actor=FLOW)
+    elif end == "settle":
+        desk.ledger.write(settle_done, trial.intent.id, evidence={}, now=now, actor=FLOW)
+    elif end == "ours":
+        desk.ledger.write(record_unknown, trial, why="cancelled", now=now, actor=FLOW, at_rever=False)
+    else:
+        desk.withdraw(trial)
+    assert desk.send(other).sending is Sending.SENT
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_trial_that_is_answered_ends_the_pause(desk: LedgerDesk, late: bool) -> None:
     trial, other = desk.claim("p8"), desk.claim("p9")
     fail(desk, 1, 2, 3, 4, 5)
     desk.clock.forward(minutes=1)
     desk.send(trial)
+    if late:
+        desk.clock.forward(seconds=16)
+        desk.ledger.write(expire, now=desk.clock(), actor=FLOW)
+        other = desk.claim("p9")
     desk.done(trial)
     assert desk.send(other).sending is Sending.SENT
+    assert desk.one("p7").claim is not None
 
 
 def test_a_trial_whose_process_died_makes_room_for_the_next(desk: LedgerDesk) -> None:

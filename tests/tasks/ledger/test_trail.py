@@ -1,0 +1,159 @@
+"""What each step leaves behind, whole: its row in the audit, and how the intent stands after it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tasks.ledger import Answer, AuditRow, Claim, expire, put_back, settle_done
+from tests.tasks.ledger.desk import FLOW, LEASE, NOON, LedgerDesk
+
+SETTLE = NOON + timedelta(minutes=15)
+BY_ANSWER = {"answer": "200", "by": "REVER's answer"}
+BY_SIGHT = {"refunds": "1", "by": "evidence at REVER"}
+LATE = {"why": "no outcome was recorded before its deadline"}
+OVER = {"why": "its lease was over before it was sent"}
+GIVEN_UP = {"why": "no longer due"}
+REFUSED = {"why": "not now", "code": "9"}
+
+Step = Callable[[LedgerDesk], object]
+Before = Callable[[LedgerDesk], Claim]
+
+
+def returned(desk: LedgerDesk) -> object:
+    return desk.ledger.write(put_back, desk.sent(), why="never left", now=desk.clock(), actor=FLOW)
+
+
+def expired(desk: LedgerDesk, *, sent: bool = True) -> Claim:
+    claim = desk.sent() if sent else desk.claim()
+    desk.clock.forward(hours=1)
+    desk.ledger.write(expire, now=desk.clock(), actor=FLOW)
+    return claim
+
+
+def seen(desk: LedgerDesk) -> Claim:
+    claim = desk.sent()
+    desk.clock.forward(seconds=9)
+    desk.ledger.write(settle_done, claim.intent.id, evidence={"refunds": "1"}, now=desk.clock(), actor=FLOW)
+    return claim
+
+
+def late(desk: LedgerDesk) -> object:
+    claim = expired(desk)
+    desk.clock.forward(seconds=5)
+    return desk.done(claim)
+
+
+def dropped(desk: LedgerDesk) -> Claim:
+    claim = desk.held()
+    desk.answer(Answer.DROP)
+    return claim
+
+
+@pytest.mark.parametrize(
+    ("step", "event", "told", "state", "kept", "look_at"),
+    [
+        (returned, "put_back", {"why": "never left", "attempt": 1}, "intended", {}, NOON + LEASE),
+        (lambda d: d.withdraw(d.sent()), "withdrawn", GIVEN_UP, "withdrawn", GIVEN_UP, None),
+        (lambda d: d.refused(d.sent()), "refused", REFUSED, "refused", REFUSED, None),
+        (
+            lambda d: d.unknown(d.sent()),
+            "unknown",
+            {"why": "no answer", "attempt": 1},
+            "unknown",
+            {"why": "no answer"},
+            SETTLE,
+        ),
+        (lambda d: d.done(d.sent()), "done", BY_ANSWER, "done", BY_ANSWER, None),
+        (seen, "done", BY_SIGHT, "done", BY_SIGHT, None),
+        (expired, "unknown", LATE, "unknown", LATE, SETTLE),
+        (lambda d: expired(d, sent=False), "withdrawn", OVER, "withdrawn", OVER, None),
+        (late, "done", {**BY_ANSWER, "late": "yes"}, "done", BY_ANSWER, None),
+    ],
+)
+def test_a_step_is_written_down_and_ends_or_reschedules_its_intent(
+    desk: LedgerDesk,
+    step: Step,
+    event: str,
+    told: dict[str, object],
+    state: str,
+    kept: dict[str, object],
+    look_at: object,
+) -> None:
+    step(desk)
+    found, (row,) = desk.history().audit[-1], desk.history().intents
+    assert found == about(desk, event, told)
+    ended = desk.clock() if look_at is None else None
+    assert (row.intent.state, row.evidence, row.closed_at, row.intent.look_at) == (state, kept, ended, look_at)
+
+
+@pytest.mark.parametrize(
+    ("before", "answer", "event", "told"),
+    [
+        (seen, "done", "late_answer", BY_ANSWER),
+        (dropped, "refused", "late_refusal", {"why": "not now", "state": "dropped"}),
+        (dropped, "unknown", "late_unknown", {"why": "no answer", "state": "dropped"}),
+    ],
+)
+def test_what_comes_too_late_changes_nothing_and_is_kept(
+    desk: LedgerDesk, before: Before, answer: str, event: str, told: dict[str, object]
+) -> None:
+    claim = before(desk)
+    ended = desk.history().intents
+    getattr(desk, answer)(claim)
+    assert desk.history().intents == ended
+    assert desk.history().audit[-1] == about(desk, event, told)
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ("done", "REVER's answer came late: it is done"),
+        ("refused", "REVER refused it: not now"),
+        ("withdraw", "it certainly did nothing: no longer due"),
+        ("put_back", "it certainly did nothing: never left"),
+        ("settle", "it was seen at REVER"),
+    ],
+)
+def test_a_question_that_answers_itself_is_closed_and_says_why(desk: LedgerDesk, step: str, why: str) -> None:
+    claim, now = desk.held(), desk.clock.forward(minutes=1)
+    if step == "put_back":
+        desk.ledger.write(put_back, claim, why="never left", now=now, actor=FLOW)
+    elif step == "settle":
+        desk.ledger.write(settle_done, claim.intent.id, evidence={}, now=now, actor=FLOW)
+    else:
+        getattr(desk, step)(claim)
+    (past,) = desk.history().holds
+    assert (past.state, past.closed_why, past.answered_at) == ("closed", why, now)
+    found = [row for row in desk.history().audit if row.event == "hold_closed"]
+    assert found == [replace(about(desk, "hold_closed", {"why": why}, past.hold.hold_id), id=found[0].id)]
+
+
+def test_an_effect_that_may_have_been_done_twice_is_asked_about_with_all_that_is_known(desk: LedgerDesk) -> None:
+    claim = dropped(desk)
+    desk.done(claim)
+    (hold,) = desk.holds()
+    evidence = {**BY_ANSWER, "state": "dropped", "attempt": "1"}
+    assert hold.evidence == evidence
+    assert hold.why == "REVER confirmed this refund after the ledger had it as dropped"
+    assert desk.history().audit[-1] == about(desk, "held", {"why": hold.why, **evidence}, hold.hold_id)
+
+
+def about(desk: LedgerDesk, event: str, told: dict[str, object], hold_id: str = "") -> AuditRow:
+    """The last row of the audit, were it about this step of the one refund."""
+    row, intent = desk.history().audit[-1], desk.intent()
+    return AuditRow(
+        id=row.id,
+        process_id="p1",
+        at=desk.clock(),
+        actor=FLOW.name,
+        event=event,
+        rule="refund_on_verified",
+        evidence=told,
+        amount="10.00",
+        currency="EUR",
+        intent_id=intent.id,
+        hold_id=hold_id,
+        flow_run_id=FLOW.flow_run_id,
+    )
