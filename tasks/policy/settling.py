@@ -147,7 +147,7 @@ def _chosen(intent: Intent, process: ReturnProcess) -> set[str]:
 
 def _count(before: Mapping[str, Any], name: str) -> int:
     """A count of the snapshot, 0 where it is not there."""
-    found = before.get(name, 0)
+    found = before.get(name)
     return found if isinstance(found, int) else 0
 
 

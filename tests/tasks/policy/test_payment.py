@@ -268,10 +268,10 @@ def test_an_exchange_without_a_variant_is_held_with_its_units() -> None:
 
 def test_a_payment_says_how_many_units_and_what_costs_took() -> None:
     it = process(line(quantity=2), reviews=approved(units=2), costs="4.00")
-    why = decide(it, rules(), record(), NOW).why
-    assert "6.00 EUR" in why
-    assert "2 units" in why
-    assert "costs of 4.00 EUR" in why
+    assert decide(it, rules(), record(), NOW).why == (
+        "2 units approved and not compensated yet: "
+        "refunds 6.00 EUR by ORIGINAL_PAYMENT_METHOD for 2 units (costs of 4.00 EUR taken off)"
+    )
 
 
 BESIDE = line("beside", total="3.00", method=BANK)
@@ -315,8 +315,8 @@ def test_what_a_completed_return_leaves_unpaid_is_held_with_all_its_units() -> N
     held = decide(it, rules(), record(), NOW)
     assert isinstance(held, Hold)
     assert held.items == (LineUnits("retl_1", (1, 2)), LineUnits("beside", (1,)))
-    assert (held.amount, held.currency) == (Decimal("23.00"), "EUR")
-    assert held.evidence["units"] == "3"
+    assert (held.kind, held.amount, held.currency) == (HoldKind.CONTRADICTION, Decimal("23.00"), "EUR")
+    assert held.evidence == {"units": "3", "due": "23.00 EUR"}
     assert "3 approved units not compensated (23.00 EUR to refund)" in held.why
 
 
@@ -334,6 +334,14 @@ def test_goods_never_received_are_held_line_by_line() -> None:
     assert "2 units never reached the shopper" in held.why
     assert "retl_1" in held.evidence["lines"]
     assert "beside" not in held.evidence["lines"]
+
+
+def test_of_many_lines_never_received_a_person_is_told_the_first_twenty() -> None:
+    lines = [line(f"r{number}", reason="NOT_RECEIVED") for number in range(22)]
+    held = decide(process(*lines), rules(not_received="hold"), record(), NOW)
+    assert isinstance(held, Hold)
+    assert held.evidence == {"lines": ", ".join(f"'r{number}'" for number in range(20))}
+    assert len(held.items) == 22
 
 
 def test_an_exchange_for_nothing_says_of_which_line() -> None:
