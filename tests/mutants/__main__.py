@@ -1,5 +1,7 @@
 """Run mutmut over one part, in a copy of the tree, and print the score: `python -m tests.mutants [PART ...]`.
 
+FOLDER=path keeps the copy there, and the next run with it goes on; AGAIN=yes runs only what was not noticed there.
+
 Each part names the functions that are changed and the tests that must notice; running them together would make every
 change wait for tests that have nothing to do with it. Words told to people are left alone: a sentence that reads
 otherwise is no fault of money. Survivors are explained in `docs/mutants.md`.
@@ -27,6 +29,8 @@ WORDS = (
 )
 """Lines that only make sentences, or the evidence shown beside them."""
 
+NOTICED = frozenset({"killed", "timeout", "caught by type check"})
+
 COVERAGE = "tests/tasks/policy/test_properties.py::test_the_odd_returns_come_past_every_rule"
 """Says of other tests that they are worth something, takes as long as all of them, and holds no rule itself."""
 
@@ -51,7 +55,7 @@ PARTS = {
         tuple(f"tasks/ledger/{name}.py" for name in _LEDGER),
         tuple(
             f"tests/tasks/ledger/test_{name}.py"
-            for name in ("deciding", "sending", "outcomes", "answers", "guards", "reading", "checking")
+            for name in ("deciding", "sending", "outcomes", "answers", "guards", "reading", "checking", "trail")
         ),
         (
             "tasks.ledger.deciding.*",
@@ -83,24 +87,39 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str, part: Part, folder: Path) -> int:
-    """Run a part in this folder; where a run of it was cut off there, go on with its copy of the tree."""
-    if not (folder / "pyproject.toml").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for each in COPIED:
-            copy = shutil.copytree if (ROOT / each).is_dir() else shutil.copy
-            copy(ROOT / each, folder / each)
-        with (folder / "pyproject.toml").open("a") as project:
-            project.write(_settings(part))
-    command = [MUTMUT, "run", "--max-children", os.environ.get("WORKERS", "2"), *part.functions]
+    """Run a part in this folder; where a run of it was cut off there, go on with its copy of the code."""
+    _copy(part, folder)
+    again = os.environ.get("AGAIN")
+    functions = _left(_results(folder)) if again else part.functions
+    if again and not functions:
+        return _told(name, _results(folder), "")
+    command = [MUTMUT, "run", "--max-children", os.environ.get("WORKERS", "2"), *functions]
     seconds = float(os.environ.get("SECONDS_AT_MOST", "0")) or None
     done = ""
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True) as running:
+    # In a group of its own it can be ended with all its children, and in this session it keeps to its priority.
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, process_group=0) as running:
         try:
             running.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGTERM)
             done = f" (cut off after {seconds} s)"
+        except KeyboardInterrupt:
+            os.killpg(running.pid, signal.SIGTERM)
+            raise
     return _told(name, _results(folder), done)
+
+
+def _copy(part: Part, folder: Path) -> None:
+    """Copy the tree; where there is a copy already, only the tests as they are now, and what is to be run of them."""
+    first = not (folder / "pyproject.toml").exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in COPIED if first else ("tests", "pyproject.toml"):
+        if (ROOT / each).is_dir():
+            shutil.copytree(ROOT / each, folder / each, dirs_exist_ok=True)
+        else:
+            shutil.copy(ROOT / each, folder / each)
+    with (folder / "pyproject.toml").open("a") as project:
+        project.write(_settings(part))
 
 
 def _settings(part: Part) -> str:
@@ -130,11 +149,15 @@ def _results(folder: Path) -> dict[str, str]:
     return {name: state for name, _, state in pairs if state != "not checked"}
 
 
+def _left(results: dict[str, str]) -> list[str]:
+    """The changes that no test noticed."""
+    return sorted(each for each, state in results.items() if state not in NOTICED)
+
+
 def _told(name: str, results: dict[str, str], done: str) -> int:
-    noticed = [each for each, state in results.items() if state in {"killed", "timeout", "caught by type check"}]
-    left = sorted(set(results) - set(noticed))
-    score = 100 * len(noticed) / max(len(results), 1)
-    print(f"{name}: {len(noticed)} of {len(results)} changes noticed, {score:.1f} %{done}", flush=True)
+    left = _left(results)
+    score = 100 * (len(results) - len(left)) / max(len(results), 1)
+    print(f"{name}: {len(results) - len(left)} of {len(results)} changes noticed, {score:.1f} %{done}", flush=True)
     for each in left:
         print(f"  {results[each]}: {each}", flush=True)
     return len(left)

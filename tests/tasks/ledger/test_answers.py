@@ -3,10 +3,21 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from tasks.ledger import Answer, AnswerError, OutdatedAnswer, Sending, settle_done
+from tasks.ledger import (
+    Answer,
+    Answered,
+    AnswerError,
+    AuditRow,
+    HoldRow,
+    OutdatedAnswer,
+    PastHold,
+    Sending,
+    settle_done,
+)
 from tasks.policy.decision import Compensate
 from tasks.policy.record import IntentKind, IntentState
 from tests.tasks.ledger.desk import (
@@ -14,8 +25,11 @@ from tests.tasks.ledger.desk import (
     EXCHANGE,
     FLOW,
     LABEL,
+    LEASE,
     LINES,
+    NOON,
     LedgerDesk,
+    Rule,
     always,
     pay,
     refund,
@@ -25,10 +39,13 @@ from tests.tasks.ledger.desk import (
 
 def test_retry_of_an_unknown_outcome_is_a_new_attempt_of_the_same_intent(desk: LedgerDesk) -> None:
     first = desk.held(rule=pay(exchange=EXCHANGE))
+    (hold,) = desk.holds()
     answered = desk.answer(Answer.RETRY)
     assert answered.claim is not None
+    assert answered == Answered(hold.hold_id, "p1", "acme", Answer.RETRY, answered.claim, first.intent.id)
     assert answered.claim.intent.id == first.intent.id
     assert answered.claim.token != first.token
+    assert answered.claim.intent.look_at == NOON + LEASE
     assert answered.claim.exchange_items == EXCHANGE.items
     assert desk.send(first).sending is Sending.LOST
     assert desk.send(answered.claim).attempt == 2
@@ -44,16 +61,77 @@ def test_retry_of_a_label_carries_what_it_needs(desk: LedgerDesk) -> None:
 
 
 def test_done_by_hand_closes_the_unknown_with_what_was_paid(desk: LedgerDesk) -> None:
-    desk.held()
-    desk.answer(Answer.DONE_BY_HAND, amount=Decimal("9.50"), reference="SEPA-17", on=date(2026, 11, 23))
-    intent = desk.intent()
-    assert (intent.state, intent.amount) == (IntentState.DONE_BY_HAND, Decimal("9.50"))
-    row = desk.history().audit[-1]
-    assert (row.event, row.actor, row.rule) == ("answered", "olga", "unknown_outcome")
-    assert row.evidence["reference"] == "SEPA-17"
-    assert row.evidence["on"] == "2026-11-23"
-    assert row.evidence["through"] == "answer-hold"
+    claim = desk.held()
+    (hold,) = desk.holds()
+    now = desk.clock.forward(minutes=5)
+    told: dict[str, Any] = {"reference": "SEPA-17", "on": date(2026, 11, 23), "at_rever": "no refund"}
+    answered = desk.answer(Answer.DONE_BY_HAND, amount=Decimal("9.50"), **told)
+    assert answered == Answered(hold.hold_id, "p1", "acme", Answer.DONE_BY_HAND, None, claim.intent.id)
+    said = {"answer": "done_by_hand", "by": "olga", "why": "looked at it", "reference": "SEPA-17", "amount": "9.50"}
+    said |= {"on": "2026-11-23", "at_rever": "no refund"}
+    (row,) = desk.history().intents
+    assert (row.intent.state, row.intent.amount) == (IntentState.DONE_BY_HAND, Decimal("9.50"))
+    assert (row.evidence, row.closed_at, row.intent.look_at) == ({**said, "meant": "10.00"}, now, None)
+    assert desk.history().audit[-1] == answer_told(desk, said, hold, "9.50", claim.intent.id)
+    (past,) = desk.history().holds
+    assert past == PastHold(
+        replace(hold, version=2, answers=past.hold.answers), "answered", "done_by_hand", "olga", now, ""
+    )
     assert desk.one().decision.rule == "all_settled"
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule", "paid"),
+    [
+        (Answer.DONE_BY_HAND, pay(exchange=EXCHANGE), "0"),
+        (Answer.DONE_BY_HAND, pay(refund()), "8.00"),
+        (Answer.DROP, pay(refund()), "10.00"),
+    ],
+)
+def test_only_a_refund_done_by_hand_takes_the_amount_that_a_person_says(
+    desk: LedgerDesk, answer: Answer, rule: Rule, paid: str
+) -> None:
+    desk.held(rule=rule)
+    desk.answer(answer, amount=Decimal("8.00"))
+    assert desk.intent().amount == Decimal(paid)
+
+
+def test_an_answer_about_units_is_told_with_them_and_what_it_closed(desk: LedgerDesk) -> None:
+    desk.one(rule=always(APPROVAL))
+    (hold,) = desk.holds()
+    answered = desk.answer(Answer.DONE_BY_HAND, items=units(2), amount=Decimal("7.00"))
+    assert answered == Answered(hold.hold_id, "p1", "acme", Answer.DONE_BY_HAND, None, desk.intent().id)
+    said = {"answer": "done_by_hand", "by": "olga", "why": "looked at it", "reference": "", "on": ""}
+    said_units = {**said, "amount": "7.00", "units": {"l1": [2]}}
+    assert desk.history().audit[-1] == answer_told(desk, said_units, hold, "7.00", desk.intent().id)
+    (row,) = desk.history().intents
+    assert row.evidence == said_units
+
+
+def test_an_answer_that_names_no_amount_is_told_with_the_holds(desk: LedgerDesk) -> None:
+    desk.one(rule=always(APPROVAL))
+    (hold,) = desk.holds()
+    desk.answer(Answer.RETRY)
+    said = {"answer": "retry", "by": "olga", "why": "looked at it"}
+    assert desk.history().audit[-1] == answer_told(desk, said, hold, "10.00")
+
+
+def answer_told(desk: LedgerDesk, said: dict[str, Any], hold: HoldRow, amount: str, intent_id: str = "") -> AuditRow:
+    """The last row of the audit, were it about this answer."""
+    return AuditRow(
+        id=desk.history().audit[-1].id,
+        process_id="p1",
+        at=desk.clock(),
+        actor="olga",
+        event="answered",
+        rule=hold.rule,
+        evidence={**said, "through": "answer-hold"},
+        amount=amount,
+        currency="EUR",
+        intent_id=intent_id,
+        hold_id=hold.hold_id,
+        flow_run_id="run-2",
+    )
 
 
 def test_drop_closes_the_unknown_for_good(desk: LedgerDesk) -> None:
