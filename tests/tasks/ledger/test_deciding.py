@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, select
 
-from tasks.ledger import load_records, stop_switch
+from tasks.ledger import Decided, load_records, stop_switch
 from tasks.ledger.schema import shopper_refunds
 from tasks.ledger.schema import units as unit_table
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
@@ -167,7 +167,8 @@ def test_one_loser_does_not_sink_the_batch(desk: LedgerDesk) -> None:
     found = desk.decide(*(request(f"p{n}") for n in (3, 1, 2)))
     assert [d.process_id for d in found] == ["p3", "p1", "p2"]
     assert [d.claim is not None for d in found] == [True, True, False]
-    assert found[2].decision.rule == "lost_claim"
+    lost = Wait("lost_claim", "somebody else was first with these units", NOON + timedelta(minutes=10))
+    assert found[2] == Decided("p2", lost, None, None)
     assert desk.record("p2").intents == ()
     assert desk.history("p2").record.rule == "lost_claim"
     kept = desk.ledger.read(lambda conn: len(conn.execute(select(shopper_refunds)).all()))
