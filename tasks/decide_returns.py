@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from rever_api.models import ReturnProcess
+from rever_api.models import CompensationMethod, ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.failures import FATAL, failure
@@ -202,6 +202,9 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         shopper_email=shopper.email if shopper else "",
         next_look_at=until,
         lines=_terms(process),
+        exchanged=frozenset(
+            it.id for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE
+        ),
     )
 
 

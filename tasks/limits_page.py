@@ -29,6 +29,7 @@ time-out.
 | global limit | the same over all processes, one slot for each return that is worked on | runs of deployments | one call to Prefect's server to take and one to give back, for a stage and not for a call: 15 to 50 ms each |
 | one look at the limits | nothing; a missing limit stops the run | runs of deployments | one call when the run begins, 15 ms |
 | a deployment's `concurrency_limit` | runs of one deployment; what goes beyond waits, or is cancelled, as its collision strategy says | runs of deployments | nothing in the run; the run waits before it starts |
+| a worker's `--limit` | runs that this worker executes at a time, each a process of its own; what goes beyond is left to other workers. `up` gives its workers 5 | one worker | the same |
 | a work pool's or queue's limit | runs that a pool's workers, or one queue, execute at a time: what the machines can carry | runs of deployments | the same |
 
 Prefect's server hands out about twenty slots a second (52 ms each with sixty tasks in a row, the same for limits by

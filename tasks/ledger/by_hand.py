@@ -95,9 +95,15 @@ def _money(
         method=hold.details.get("method", ""),
         currency=hold.currency or next((t.currency for t in terms.values()), ""),
         amount=paid,
-        gross=sum((gross(terms[i.line_id], i.units) for i in covered if i.line_id in terms), Decimal(0)),
+        gross=_gross(hold, covered, terms),
         created_at=now,
     )
+
+
+def _gross(hold: Row[Any], covered: tuple[LineUnits, ...], terms: Mapping[str, LineTerms]) -> Decimal:
+    """What bears the return's costs: the units that were to be refunded, not those that were to be exchanged."""
+    refunded = terms.keys() - set(hold.details.get("exchanged", ()))
+    return sum((gross(terms[i.line_id], i.units) for i in covered if i.line_id in refunded), Decimal(0))
 
 
 def _check(record: Record, intent: Intent, terms: Mapping[str, LineTerms]) -> None:

@@ -132,6 +132,8 @@ class Draft:
             details["refunds"] = {currency: format(amount, "f") for currency, amount in hold.refunds.items()}
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
+        elif self.request.exchanged:
+            details["exchanged"] = sorted(self.request.exchanged)
         return {
             "id": opened.id,
             "process_id": self.request.process_id,

@@ -47,7 +47,7 @@ class DecideRequest:
     `lines` are the terms (total, quantity, currency) of the process's lines as read: the first intent of a line fixes
     them. `day` is the store's own date, for caps per day. `shopper_email` is only hashed, with the ledger's key, and
     never stored; empty where REVER names none. `next_look_at` is when a return is looked at again for which the
-    decision itself says no time.
+    decision itself says no time. `exchanged` are the lines that are to be exchanged: no costs come off them.
     """
 
     process_id: str
@@ -59,6 +59,7 @@ class DecideRequest:
     shopper_email: str = field(repr=False)
     next_look_at: datetime
     lines: Mapping[str, LineTerms]
+    exchanged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

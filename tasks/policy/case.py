@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, ReturnProcess
-from tasks.policy.claims import closed_by_person, money_intents, refusal, taken
+from tasks.policy.claims import BY_A_PERSON, closed_by_person, money_intents, refusal, taken
 from tasks.policy.comparison import Comparison, compare
 from tasks.policy.decision import Hold, Wait
 from tasks.policy.due import Due, FreeUnits, due_of
@@ -159,7 +159,12 @@ class Case:
         return not self.by_us and part.method == CompensationMethod.EXCHANGE and self.comparison.exchange_foreign
 
     def _gross(self, intent: Intent) -> Decimal:
-        """The value of an intent's units by their lines' terms; as it was written down where a line is gone."""
+        """The value of an intent's units by their lines' terms; as it was written down where a line is gone.
+
+        And where a person closed them: some of them may have been to be exchanged, which bears no costs.
+        """
+        if intent.state in BY_A_PERSON:
+            return intent.gross
         lines = {line.id: self.terms(line) for line in self.process.return_line_items}
         if any(item.line_id not in lines for item in intent.items):
             return intent.gross

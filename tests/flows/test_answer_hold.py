@@ -499,3 +499,13 @@ def test_two_people_at_once_are_one_answer(lost: Bench) -> None:
 def test_a_form_that_is_not_clear_is_refused(bench: Bench, values: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         bench.run("answer-hold", **values)
+
+
+def test_goods_that_a_person_exchanged_by_hand_bear_no_costs(start_bench: Start) -> None:
+    """A hold that says nothing of the method: its units are to be refunded or to be exchanged, as REVER shows it."""
+    bench = start_bench(shops=("acme",), timings={"acme": "ON_FULL_MOON"})
+    for scenario, bears in (("exchange_reviewed", False), ("approved_one", True)):
+        hold = held_by(bench, scenario, "unknown_timing")
+        say(bench, hold, "done_by_hand", reference="parcel 7", amount="0")
+        [row] = known(bench, hold.process_id).intents
+        assert (row.intent.state.value, bool(row.intent.gross)) == ("done_by_hand", bears)

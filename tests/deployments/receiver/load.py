@@ -76,7 +76,7 @@ class Sent:
 async def send(
     url: str, load: Load, secret: SecretStr, *, at_once: int = AT_ONCE, on: Callable[[int], None] = lambda _: None
 ) -> Sent:
-    """Send all, several at once; what gets no answer, or is asked to, is sent again. `on` is told how many were begun."""
+    """Send all, several at once; again what gets no answer, or a 503. `on` is told how many were begun."""
     sent = Sent()
     todo = _numbered(load, on)
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=at_once), trust_env=False) as http:

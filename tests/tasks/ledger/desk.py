@@ -128,6 +128,7 @@ def request(
     day: date = TODAY,
     now: datetime = NOON,
     lines: Mapping[str, LineTerms] = LINES,
+    exchanged: frozenset[str] = frozenset(),
 ) -> DecideRequest:
     return DecideRequest(
         process_id=process_id,
@@ -139,6 +140,7 @@ def request(
         shopper_email=email,
         next_look_at=now + timedelta(minutes=10),
         lines=lines,
+        exchanged=exchanged,
     )
 
 

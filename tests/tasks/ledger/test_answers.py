@@ -16,10 +16,12 @@ from tasks.ledger import (
     OutdatedAnswer,
     PastHold,
     Sending,
+    check,
     settle_done,
 )
 from tasks.policy.decision import Compensate
-from tasks.policy.record import IntentKind, IntentState
+from tasks.policy.record import IntentKind, IntentState, LineTerms
+from tasks.policy.rules import Guards
 from tests.tasks.ledger.desk import (
     APPROVAL,
     EXCHANGE,
@@ -220,6 +222,21 @@ def test_named_units_are_closed_instead_of_the_holds(desk: LedgerDesk) -> None:
     desk.answer(Answer.DROP, items=units(2))
     assert desk.intent().items == units(2)
     assert desk.claim(rule=pay(refund())).intent.items == units(1)
+
+
+def test_what_is_to_be_exchanged_bears_no_costs_when_a_person_closes_it(desk: LedgerDesk) -> None:
+    goods = {"l1": LINES["l1"], "l2": LineTerms(Decimal("7.50"), 1, "EUR")}
+    both = replace(APPROVAL, rule="unknown_timing", items=(*units(1, 2), *units(1, line="l2")), amount=None)
+    desk.one(rule=always(both), lines=goods, exchanged=frozenset({"l1"}))
+    desk.answer(Answer.DONE_BY_HAND, amount=Decimal(0))
+    assert (desk.intent().items, desk.intent().gross) == (both.items, Decimal("7.50"))
+    assert desk.ledger.read(check, now=desk.clock()).findings == ()
+
+
+def test_a_refund_instead_of_an_exchange_bears_costs_when_a_person_closes_it(desk: LedgerDesk) -> None:
+    desk.one(exchanged=frozenset({"l1"}), guards=Guards(max_refund={"EUR": Decimal("5.00")}))
+    desk.answer(Answer.DONE_BY_HAND)
+    assert desk.intent().gross == Decimal("10.00")
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,16 @@ def test_an_exchange_goes_in_one_when_every_line_of_it_is_inspected() -> None:
     assert decision.refunds == ()
 
 
+def test_what_a_person_exchanged_by_hand_bears_no_costs() -> None:
+    """Found by the model: goods exchanged by hand took their worth off the costs, and the refund was too high by it."""
+    by_hand = intent(state=IntentState.DONE_BY_HAND, method="", amount="0", gross=Decimal(0))
+    it = process(
+        line(total="0.01", method=EXCHANGE, variant="v"), line("b", total="37.00", method=GIFT), costs="2.00",
+        reviews=[*approved(), *approved("b")],
+    )  # fmt: skip
+    assert paid(decide(it, rules(), record(by_hand, lines={"retl_1": terms("0.01")}), NOW)) == [(GIFT, "35.00")]
+
+
 def test_an_exchange_bears_no_costs() -> None:
     it = process(SWAP, line("retl_2"), costs="4.00", reviews=[*approved(), *approved("retl_2")])
     assert paid(decide(it, rules(), record(), NOW)) == [(ORIGINAL, "6.00")]
