@@ -22,8 +22,9 @@ from tests.benchmarks.claims import ledger_claims
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.served import SCENARIOS, SEED, WrongBooksError
 from tests.benchmarks.throughput import throughput
+from tests.benchmarks.together import teams
 
-PARTS = ("throughput", "shares", "ledger", "growth", "limit", "starts")
+PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts")
 PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")
 
 
@@ -59,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sizes", type=lambda sizes: [int(n) for n in sizes.split(",")], default=[1000, 10_000, 50_000]
     )
+    parser.add_argument(
+        "--workers", type=lambda counts: [int(n) for n in counts.split(",")], default=[1, 2, 4], help="on one backlog"
+    )
+    parser.add_argument("--backlog", type=int, default=10_000, help="returns that the workers share")
     parser.add_argument("--rate", type=float, default=20.0, help="requests per second that the sandbox serves")
     parser.add_argument("--limited", type=int, default=300, help="returns at that rate")
     parser.add_argument(
@@ -70,26 +75,38 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measured(part: str, asked: argparse.Namespace, around: Surroundings, folder: Path) -> tuple[Any, Iterator[str]]:
-    if part == "throughput":
-        most = ceiling(asked.returns)
-        print(f"  the sandbox alone serves {most:.0f} returns/s", flush=True)
-        rows, absent = throughput(asked.contenders, asked.returns, asked.rounds, around)
-        rows_told = [asdict(row) | {"rate": row.rate} for row in rows]
-        return {"rows": rows_told, "absent": absent, "ceiling": most}, text.throughput_lines(rows, absent)
-    if part == "shares":
-        shares = figures.time_shares(asked.returns, around)
-        return shares, text.share_lines(shares)
-    if part == "ledger":
-        claims = ledger_claims(folder, around.postgres, asked.claims)
-        return claims, text.claim_lines(claims)
-    if part == "growth":
-        grown = figures.growth(asked.sizes, around)
-        return grown, text.growth_lines(grown)
-    if part == "limit":
-        limit = figures.at_limit(asked.rate, asked.limited, around)
-        return asdict(limit) | {"ideal": limit.ideal, "share": limit.share}, text.limit_lines(limit)
-    started = figures.starts(around)
-    return started, text.start_lines(started)
+    """A part's figures for the JSON file, and its table."""
+    told: tuple[Any, Iterator[str]]
+    match part:
+        case "throughput":
+            return _throughput(asked, around)
+        case "shares":
+            shares = figures.time_shares(asked.returns, around)
+            told = shares, text.share_lines(shares)
+        case "ledger":
+            claims = ledger_claims(folder, around.postgres, asked.claims)
+            told = claims, text.claim_lines(claims)
+        case "growth":
+            grown = figures.growth(asked.sizes, around)
+            told = grown, text.growth_lines(grown)
+        case "workers":
+            made = teams(asked.workers, asked.backlog, around)
+            told = [asdict(team) | {"rate": team.rate} for team in made], text.team_lines(made)
+        case "limit":
+            limit = figures.at_limit(asked.rate, asked.limited, around)
+            told = asdict(limit) | {"ideal": limit.ideal, "share": limit.share}, text.limit_lines(limit)
+        case _:
+            started = figures.starts(around)
+            told = started, text.start_lines(started)
+    return told
+
+
+def _throughput(asked: argparse.Namespace, around: Surroundings) -> tuple[Any, Iterator[str]]:
+    most = ceiling(asked.returns)
+    print(f"  the sandbox alone serves {most:.0f} returns/s", flush=True)
+    rows, absent = throughput(asked.contenders, asked.returns, asked.rounds, around)
+    rows_told = [asdict(row) | {"rate": row.rate} for row in rows]
+    return {"rows": rows_told, "absent": absent, "ceiling": most}, text.throughput_lines(rows, absent)
 
 
 @contextmanager
@@ -107,7 +124,9 @@ def _surroundings(asked: argparse.Namespace, parts: Sequence[str]) -> Iterator[S
             server = stack.enter_context(prefect_server(Path(home)))
             server.wait()
             prefect = dict(server.variables)
-        if not asked.no_postgres and ("ledger" in parts or any(each.store == "postgres" for each in wanted)):
+        if not asked.no_postgres and (
+            {"ledger", "workers"} & set(parts) or any(each.store == "postgres" for each in wanted)
+        ):
             postgres = stack.enter_context(running_postgres(durable=True))
         yield Surroundings(prefect, postgres)
 

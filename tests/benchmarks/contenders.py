@@ -1,7 +1,8 @@
 """Those who are measured, each in a process of its own that is given a sandbox, a folder and where to keep its state.
 
 `python -m tests.benchmarks.contenders NAME` does the job once and prints what it took. The clock starts when all is
-imported and every store (ledger, DBOS's tables) has been made, and stops when the last refund is written down.
+imported and every store (ledger, DBOS's tables) has been made, and stops when the last refund is written down. With
+`together` behind the name it says when it is ready, and begins when a line comes in on stdin.
 """
 
 import asyncio
@@ -89,9 +90,10 @@ CONTENDERS = {
 }
 
 
-def measured(prepare: Callable[[], Job]) -> dict[str, Any]:
+def measured(prepare: Callable[[], Job], ready: Callable[[], object] = lambda: None) -> dict[str, Any]:
     """Do the job, and say what it took: seconds, CPU seconds of this process, and its peak of memory in MiB."""
     job = prepare()
+    ready()
     began, cpu = time.perf_counter(), time.process_time()
     returns = job()
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -109,12 +111,17 @@ def max_rss_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
-def main(name: str) -> None:
+def main(name: str, *, together: bool = False) -> None:
     """Print what it took, as the last line on stdout."""
-    print(json.dumps(measured(CONTENDERS[name].prepare)), flush=True)
+    print(json.dumps(measured(CONTENDERS[name].prepare, _ready if together else lambda: None)), flush=True)
+
+
+def _ready() -> None:
+    print("ready", flush=True)
+    sys.stdin.readline()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], together=sys.argv[2:] == ["together"])
     sys.stdout.flush()
     os._exit(0)  # DBOS's threads would go on polling

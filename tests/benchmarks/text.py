@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.benchmarks.figures import AtLimit
 from tests.benchmarks.throughput import BASES, Row
+from tests.benchmarks.together import Team
 
 _NO = "-"
 
@@ -78,6 +79,23 @@ def growth_lines(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             ]
         )
     yield from table(["returns", "s", "ms/return", "x first", "peak MiB", "x first"], rows)
+
+
+def team_lines(made: Sequence[Team]) -> Iterator[str]:
+    """Returns per second by the number of workers, and beside one."""
+    first = made[0]
+    rows = [
+        [
+            str(team.workers),
+            str(team.returns),
+            f"{team.seconds:.1f}",
+            f"{team.rate:.1f}",
+            f"{team.rate / first.rate:.2f}",
+            f"{1000 * team.cpu / team.returns:.1f}",
+        ]
+        for team in made
+    ]
+    yield from table(["workers", "returns", "s", "returns/s", "x first", "CPU ms/return, all workers"], rows)
 
 
 def limit_lines(told: AtLimit) -> Iterator[str]:
