@@ -103,11 +103,12 @@ def _blocked(sandbox: Sandbox, stored: StoredProcess, shop: Shop, goods: list[tu
 
 
 def _wants_label(process: ReturnProcess) -> bool:
+    """Whether goods are still to be sent: not where every unit is inspected."""
     return (
         process.rever_process_status == ProcessStatus.RUNNING
         and process.return_status in {ReturnStatus.STARTED, ""}
         and process.return_method in _BY_PARCEL
-        and any(line.return_reason != NOT_RECEIVED for line in process.return_line_items)
+        and not all(fully_reviewed(process, line) for line in process.return_line_items)
         and all(parcel.status == ShippingStatus.CANCELED for parcel in process.logistics or ())
     )
 

@@ -182,6 +182,18 @@ def test_what_is_forgotten_is_due_and_not_explained(running: RunningSandbox, htt
     assert due.process_id not in running.audit().forgotten()
 
 
+def test_goods_that_are_inspected_are_owed_no_label(running: RunningSandbox, http: httpx.Client) -> None:
+    """Even where REVER held the return when it was paid, so that it did not complete and never knew a parcel."""
+    process_id = running.process_ids("label_needed_pickup")[0]
+    assert any(due.label for due in running.audit().due if due.process_id == process_id)
+    running.act("review", process_id)
+    process = read(running, http, "label_needed_pickup")
+    running.act("hold", process_id)
+    pay(http, process)
+    running.act("release", process_id)
+    assert [due for due in running.audit().due if due.process_id == process_id and due.label] == []
+
+
 def test_a_desk_that_pays_where_rever_pays_by_itself_is_caught() -> None:
     with running_sandbox(returns=4, shops=("autopay",), pays_itself_after=60) as running, client_of(running) as http:
         process = read(running, http, "approved_one")
