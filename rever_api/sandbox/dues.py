@@ -1,7 +1,6 @@
 """What a return is still owed now."""
 
 from rever_api.models import (
-    NOT_RECEIVED,
     CompensationMethod,
     ProcessStatus,
     RefundTiming,
