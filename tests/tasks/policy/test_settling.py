@@ -48,13 +48,12 @@ def test_a_refund(before: list[Any], after: list[Any], knew: int, verdict: type)
 
 
 def test_what_is_not_seen_is_held_only_when_the_time_is_over() -> None:
-    early = settle(process(), process())
-    assert isinstance(early, NotYet)
-    assert early.look_at == SETTLE_AT
-    late = settle(process(), process(), late=True)
-    assert isinstance(late, Held)
-    assert "10.00 EUR" in late.why
-    assert "15 minutes" in late.why
+    unseen = "REVER does not show the refund of 10.00 EUR by ORIGINAL_PAYMENT_METHOD that was sent"
+    assert settle(process(), process()) == NotYet(SETTLE_AT, unseen)
+    assert settle(process(), process(), late=True) == Held(
+        f"{unseen}, though 15 minutes were waited; whether it was done is not known",
+        {"snapshot": "{'same': 0, 'refunds': 0, 'ledger_knew': 0}", "settle_at": "2026-03-21T12:15:00+00:00"},
+    )
     assert isinstance(settle(process(), process(refunds=[refund()]), late=True), Seen)
 
 
@@ -128,6 +127,8 @@ def test_what_is_seen_says_by_what() -> None:
     swapped = settle(process(SWAP), process(SWAP, exchange=order("v")), SWAPPED, exchange_items=WANTED)
     assert swapped == Seen({"ordered": "v", "wanted": "v"})
     label = intent(IntentKind.LABEL, IntentState.UNKNOWN, generation=1)
+    none = settle(process(logistics=[]), process(logistics=[]), label)
+    assert none == NotYet(SETTLE_AT, "REVER does not show the label that was asked for")
     made = settle(process(logistics=[]), process(logistics=["CREATED"]), label)
     assert made == Seen({"parcels": "1", "known before": "0"})
 
