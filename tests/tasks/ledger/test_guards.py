@@ -36,6 +36,54 @@ def test_a_refund_above_the_cap_is_held_with_its_units(desk: LedgerDesk) -> None
     assert desk.record().intents == ()
 
 
+def test_a_refund_of_just_a_cap_is_not_above_it(desk: LedgerDesk) -> None:
+    assert desk.one(rule=pay(refund("9.99")), guards=CAP_ONE).claim is not None
+
+
+def test_the_guard_of_a_day_says_what_was_spent(desk: LedgerDesk) -> None:
+    desk.decide(*(request(f"p{n}", guards=CAP_DAY) for n in (1, 2)))
+    assert desk.one("p3", pay(refund("5.01")), guards=CAP_DAY).decision == Hold(
+        "guard:max_per_day",
+        "with this refund of 5.01 EUR the store would pass its cap of 25.00 EUR for 2026-11-23",
+        HoldKind.GUARD,
+        {"cap": "25.00", "amount": "5.01", "spent": "20.00", "day": "2026-11-23"},
+        Decimal("5.01"),
+        "EUR",
+        units(1),
+    )
+
+
+def test_the_guard_of_a_shopper_says_how_many_there_were(desk: LedgerDesk) -> None:
+    desk.decide(*(request(f"p{n}", guards=CAP_SHOPPER) for n in (1, 2)))
+    assert desk.one("p3", guards=CAP_SHOPPER).decision == Hold(
+        "guard:max_refunds_per_shopper",
+        "the shopper already had 2 refunds within 30 days; 10.00 EUR more is due",
+        HoldKind.GUARD,
+        {"cap": "2", "refunds": "2"},
+        Decimal("10.00"),
+        "EUR",
+        units(1),
+    )
+
+
+def test_a_shopper_is_counted_within_a_batch_and_to_the_end_of_the_window(desk: LedgerDesk) -> None:
+    found = desk.decide(*(request(f"p{n}", guards=CAP_SHOPPER) for n in (1, 2, 3)))
+    assert [each.claim is not None for each in found] == [True, True, False]
+    desk.clock.forward(days=30)
+    assert rule_of(desk, "p4", guards=CAP_SHOPPER) == "guard:max_refunds_per_shopper"
+    desk.clock.forward(seconds=1)
+    assert desk.one("p5", guards=CAP_SHOPPER).claim is not None
+
+
+def test_each_return_of_a_batch_has_its_own_window(desk: LedgerDesk) -> None:
+    desk.decide(*(request(f"p{n}") for n in (1, 2)))
+    desk.clock.forward(days=5)
+    day = CAP_SHOPPER.model_copy(update={"shopper_window_days": 1})
+    found = desk.decide(request("p3", guards=CAP_SHOPPER), request("p4", guards=day), request("p5"))
+    assert found[0].decision.rule == "guard:max_refunds_per_shopper"
+    assert [each.claim is not None for each in found] == [False, True, True]
+
+
 def test_a_cap_is_of_its_currency_only(desk: LedgerDesk) -> None:
     assert desk.one(rule=pay(refund("10.00", currency="SEK")), guards=CAP_ONE).claim is not None
 
