@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,6 +30,7 @@ WORDS = (
 )
 """Lines that only make sentences, or the evidence shown beside them."""
 
+UNCHECKED = "not checked"
 NOTICED = frozenset({"killed", "timeout", "caught by type check"})
 
 COVERAGE = "tests/tasks/policy/test_properties.py::test_the_odd_returns_come_past_every_rule"
@@ -89,11 +91,11 @@ def main(names: list[str]) -> int:
 def _run(name: str, part: Part, folder: Path) -> int:
     """Run a part in this folder; where a run of it was cut off there, go on with its copy of the code."""
     _copy(part, folder)
-    again = os.environ.get("AGAIN")
-    functions = _left(_results(folder)) if again else part.functions
-    if again and not functions:
-        return _told(name, _results(folder), "")
-    command = [MUTMUT, "run", "--max-children", os.environ.get("WORKERS", "2"), *functions]
+    states = _results(folder)
+    names = _left(states) if os.environ.get("AGAIN") else _to_do(part, states)
+    if states and not names and (part.functions or UNCHECKED not in states.values()):
+        return _told(name, states, "")
+    command = [MUTMUT, "run", "--max-children", os.environ.get("WORKERS", "2"), *names]
     seconds = float(os.environ.get("SECONDS_AT_MOST", "0")) or None
     done = ""
     # In a group of its own it can be ended with all its children, and in this session it keeps to its priority.
@@ -141,23 +143,41 @@ def _settings(part: Part) -> str:
 
 
 def _results(folder: Path) -> dict[str, str]:
-    """What became of each change: its name -> killed, survived, timeout, no tests ..."""
+    """What became of each change: its name -> killed, survived, timeout, not checked ..."""
     told = subprocess.run(
         [MUTMUT, "results", "--all", "true"], cwd=folder, capture_output=True, text=True, check=False
     ).stdout
     pairs = (line.strip().rpartition(": ") for line in told.splitlines() if ": " in line)
-    return {name: state for name, _, state in pairs if state != "not checked"}
+    return {name: state for name, _, state in pairs}
+
+
+def _to_do(part: Part, results: dict[str, str]) -> list[str]:
+    """What to name to mutmut: what is named it tries again, so a part of named functions goes on by what is left."""
+    if not part.functions or set(results.values()) <= {UNCHECKED}:
+        return list(part.functions)
+    waiting = [each for each, state in results.items() if state == UNCHECKED and _within(part, each)]
+    begun = {_function(each) for each, state in results.items() if state != UNCHECKED}
+    whole = {f"{_function(each)}__mutmut_*" for each in waiting if _function(each) not in begun}
+    return sorted(whole) + [each for each in waiting if _function(each) in begun]
+
+
+def _within(part: Part, change: str) -> bool:
+    return any(fnmatch(change, pattern) for pattern in part.functions)
+
+
+def _function(change: str) -> str:
+    return change.rpartition("__mutmut_")[0]
 
 
 def _left(results: dict[str, str]) -> list[str]:
     """The changes that no test noticed."""
-    return sorted(each for each, state in results.items() if state not in NOTICED)
+    return sorted(each for each, state in results.items() if state not in {*NOTICED, UNCHECKED})
 
 
 def _told(name: str, results: dict[str, str], done: str) -> int:
-    left = _left(results)
-    score = 100 * (len(results) - len(left)) / max(len(results), 1)
-    print(f"{name}: {len(results) - len(left)} of {len(results)} changes noticed, {score:.1f} %{done}", flush=True)
+    left, tried = _left(results), sum(state != UNCHECKED for state in results.values())
+    score = 100 * (tried - len(left)) / max(tried, 1)
+    print(f"{name}: {tried - len(left)} of {tried} changes noticed, {score:.1f} %{done}", flush=True)
     for each in left:
         print(f"  {results[each]}: {each}", flush=True)
     return len(left)
