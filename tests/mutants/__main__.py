@@ -49,16 +49,14 @@ class Part:
 _MONEY = ("money", "claims", "due", "covering", "comparison", "settling", "payment")
 _RULES = ("case", "checks", "contradictions", "decide", "foreign", "gates", "inspection", "label", "reading", "waiting")
 _LEDGER = ("deciding", "sending", "outcomes", "settling", "answers", "guards", "counters", "chain")
+_LEDGER_TESTS = ("deciding", "sending", "outcomes", "answers", "guards", "reading", "checking", "trail", "chain")
 
 PARTS = {
     "money": Part(tuple(f"tasks/policy/{name}.py" for name in _MONEY), ("tests/tasks/policy",)),
     "rules": Part(tuple(f"tasks/policy/{name}.py" for name in (*_RULES, "rules", "record")), ("tests/tasks/policy",)),
     "ledger": Part(
         tuple(f"tasks/ledger/{name}.py" for name in _LEDGER),
-        tuple(
-            f"tests/tasks/ledger/test_{name}.py"
-            for name in ("deciding", "sending", "outcomes", "answers", "guards", "reading", "checking", "trail")
-        ),
+        tuple(f"tests/tasks/ledger/test_{name}.py" for name in _LEDGER_TESTS),
         (
             "tasks.ledger.deciding.*",
             "tasks.ledger.sending.x_mark_sent*",
