@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tasks.ledger import (
     Answer,
@@ -19,6 +20,7 @@ from tasks.ledger import (
     check,
     settle_done,
 )
+from tasks.ledger.schema import waivers
 from tasks.policy.decision import Compensate
 from tasks.policy.record import IntentKind, IntentState, LineTerms
 from tasks.policy.rules import Guards
@@ -156,8 +158,9 @@ def test_a_second_answer_is_refused_and_says_who_was_first(desk: LedgerDesk) -> 
 def test_an_answer_to_another_version_is_refused(desk: LedgerDesk) -> None:
     desk.held()
     (hold,) = desk.holds()
-    with pytest.raises(OutdatedAnswer):
+    with pytest.raises(OutdatedAnswer, match="its version is 1, not 0") as refused:
         desk.answer(Answer.RETRY, replace(hold, version=0))
+    assert (refused.value.state, refused.value.version) == ("open", 1)
     assert desk.state() is IntentState.UNKNOWN
 
 
@@ -188,6 +191,17 @@ def test_retry_of_a_rule_waives_it_until_its_units_are_claimed(desk: LedgerDesk)
     second = desk.claim(rule=rule)
     assert desk.record().waivers[0].used_by == second.intent.id
     assert not desk.record().waived("not_received")
+
+
+def test_a_waiver_says_of_which_hold_and_units_it_is(desk: LedgerDesk) -> None:
+    desk.one(rule=always(replace(APPROVAL, refunds={"SEK": Decimal("5.00")})))
+    hold_id = desk.holds()[0].hold_id
+    desk.answer(Answer.RETRY)
+    rows = desk.ledger.read(lambda conn: [dict(row._mapping) for row in conn.execute(select(waivers))])
+    shared = {"process_id": "p1", "hold_id": hold_id, "label": False, "used_by": ""}
+    rule = {"rule": "not_received", "amount": Decimal("10.00"), "currency": "EUR", "items": {"l1": [1]}}
+    seen = {"rule": "refunds_seen", "amount": Decimal("5.00"), "currency": "SEK", "items": {}}
+    assert rows == [{"seq": 1, **shared, **rule}, {"seq": 2, **shared, **seen}]
 
 
 def test_a_label_waiver_is_not_used_by_a_refund(desk: LedgerDesk) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from tasks.ledger import Decided, load_records, stop_switch
 from tasks.ledger.schema import shopper_refunds
 from tasks.ledger.schema import units as unit_table
-from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
+from tasks.policy.decision import Adopt, Compensate, Decision, Hold, Nothing, Wait
 from tasks.policy.record import IntentKind, IntentState, LineTerms, LineUnits, Record
 from tests.tasks.ledger.desk import (
     APPROVAL,
@@ -27,6 +27,14 @@ from tests.tasks.ledger.desk import (
     units,
 )
 
+LATER = NOON + timedelta(minutes=10)
+LOST = Wait("lost_claim", "somebody else was first with these units", LATER)
+
+
+def why_of(desk: LedgerDesk) -> list[tuple[str, str]]:
+    """By which rule each effect was meant, and why."""
+    return [(row.rule, row.why) for row in desk.history().intents]
+
 
 def test_a_return_never_seen_has_an_empty_record(desk: LedgerDesk) -> None:
     assert desk.record("nobody") == Record("nobody")
@@ -42,6 +50,7 @@ def test_a_refund_is_claimed_with_its_units_costs_and_terms(desk: LedgerDesk) ->
     assert claim.intent.look_at == NOON + LEASE
     assert (claim.intent.amount, claim.intent.gross) == (Decimal("15.00"), Decimal("20.00"))
     assert claim.token not in repr(claim)
+    assert why_of(desk) == [("refund_on_verified", "2 units are approved")]
     assert desk.events() == ["decided", "intended"]
 
 
@@ -49,9 +58,9 @@ def test_an_open_money_intent_lets_no_other_be_claimed(desk: LedgerDesk) -> None
     first = desk.claim(rule=pay(refund()))
     again = desk.one(rule=always(Compensate("r", "w", Decimal(0), (refund(items=units(2)),))))
     assert again.claim is None
-    assert isinstance(again.decision, Wait)
-    assert again.decision.rule == "open_intent"
-    assert again.decision.until == first.intent.look_at
+    assert first.intent.look_at is not None
+    why = "the outcome of its refund is still to come (intended)"
+    assert again.decision == Wait("open_intent", why, first.intent.look_at)
 
 
 def test_methods_are_paid_one_after_another(desk: LedgerDesk) -> None:
@@ -73,13 +82,15 @@ def test_what_comes_to_nothing_is_closed_at_once_and_the_next_is_claimed(desk: L
     assert decided.claim.intent.method == "GIFT_CARD"
     closed = desk.record().intents[0]
     assert (closed.state, closed.nothing_sent, closed.amount) == (IntentState.DONE, True, Decimal(0))
+    assert desk.record().costs == Decimal("12.00")
+    assert why_of(desk) == [("refund_on_verified", "2 units are approved")] * 2
 
 
 @pytest.mark.parametrize("items", [(), units(1, 1)])
 def test_what_names_no_units_or_one_twice_is_not_claimed(desk: LedgerDesk, items: tuple[LineUnits, ...]) -> None:
     for amount in ("0", "10.00"):
         due = Compensate("r", "w", Decimal(0), (refund(amount, items=items),))
-        assert desk.one(rule=always(due)).decision.rule == "lost_claim"
+        assert desk.one(rule=always(due)).decision == LOST
     assert desk.record().intents == ()
 
 
@@ -87,6 +98,8 @@ def test_an_exchange_carries_its_variants(desk: LedgerDesk) -> None:
     claim = desk.claim(rule=pay(exchange=EXCHANGE))
     assert claim.intent.kind is IntentKind.EXCHANGE
     assert claim.exchange_items == EXCHANGE.items
+    assert claim.intent.look_at == NOON + LEASE
+    assert why_of(desk) == [("refund_on_verified", "2 units are approved")]
     assert desk.record().costs is None
 
 
@@ -101,6 +114,7 @@ def test_a_label_is_claimed_beside_an_open_refund_but_only_once(desk: LedgerDesk
     desk.claim(rule=pay(refund()))
     claim = desk.claim(rule=always(LABEL))
     assert claim.label == LABEL
+    assert claim.intent.look_at == NOON + LEASE
     assert desk.one(rule=always(LABEL)).decision.rule == "open_intent"
     desk.send(claim)
     desk.done(claim)
@@ -116,6 +130,7 @@ def test_what_rever_paid_itself_is_adopted_as_done(desk: LedgerDesk) -> None:
     assert [(i.state, i.adopted) for i in record.intents] == [(IntentState.DONE, True)] * 2
     assert record.costs == Decimal("1.00")
     assert set(record.lines) == {"l1", "l2"}
+    assert why_of(desk) == [("adopted", "REVER paid")] * 2
 
 
 def test_a_hold_is_opened_once(desk: LedgerDesk) -> None:
@@ -167,8 +182,7 @@ def test_one_loser_does_not_sink_the_batch(desk: LedgerDesk) -> None:
     found = desk.decide(*(request(f"p{n}") for n in (3, 1, 2)))
     assert [d.process_id for d in found] == ["p3", "p1", "p2"]
     assert [d.claim is not None for d in found] == [True, True, False]
-    lost = Wait("lost_claim", "somebody else was first with these units", NOON + timedelta(minutes=10))
-    assert found[2] == Decided("p2", lost, None, None)
+    assert found[2] == Decided("p2", LOST, None, None)
     assert desk.record("p2").intents == ()
     assert desk.history("p2").record.rule == "lost_claim"
     kept = desk.ledger.read(lambda conn: len(conn.execute(select(shopper_refunds)).all()))
@@ -176,9 +190,10 @@ def test_one_loser_does_not_sink_the_batch(desk: LedgerDesk) -> None:
 
 
 def test_a_return_twice_in_a_batch_is_claimed_once(desk: LedgerDesk) -> None:
-    first, second = desk.decide(request("p1"), request("p1"))
+    first, second = desk.decide(request("p1"), request("p1", always(APPROVAL)))
     assert first.claim is not None
-    assert second.claim is None
+    twice = Wait("twice_in_batch", "the return is in this batch twice; its first place counts", LATER)
+    assert second == Decided("p1", twice, None, None)
     assert len(desk.record().intents) == 1
 
 
@@ -206,11 +221,22 @@ def test_nothing_is_claimed_while_all_is_stopped(desk: LedgerDesk) -> None:
     desk.ledger.write(stop_switch, on=True, by="olga", why="a test", now=NOON)
     decided = desk.one()
     assert decided.claim is None
-    assert isinstance(decided.decision, Wait)
-    assert decided.decision.rule == "store_stopped"
+    assert decided.decision == Wait("store_stopped", "all effects are stopped by olga: a test", LATER)
     assert isinstance(desk.one("p2", always(APPROVAL)).decision, Hold)
     desk.ledger.write(stop_switch, on=False, by="olga", why="over", now=NOON)
     assert desk.one().claim is not None
+
+
+def test_the_rules_are_told_the_store_and_all_that_is_known(desk: LedgerDesk) -> None:
+    told: list[Record] = []
+
+    def rule(record: Record) -> Decision:
+        told.append(record)
+        return pay(refund())(record)
+
+    for _ in range(2):
+        desk.one(rule=rule, store="other")
+    assert told == [Record("p1", "other"), desk.record()]
 
 
 def test_many_records_are_loaded_at_once(desk: LedgerDesk) -> None:

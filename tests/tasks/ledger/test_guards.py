@@ -1,5 +1,6 @@
 """The guards: caps judged inside the claim, given back on refused and withdrawn, waived once by a person."""
 
+import hmac
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tasks.ledger import Answer, expire
+from tasks.ledger.counters import e4, shopper_hash
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.policy.decision import Hold
 from tasks.policy.record import HoldKind, IntentState
@@ -131,6 +133,20 @@ def test_a_shopper_is_counted_however_the_address_is_written(desk: LedgerDesk) -
     assert desk.one("p5", guards=CAP_SHOPPER, email="").claim is not None
     desk.clock.forward(days=31)
     assert desk.one("p6", guards=CAP_SHOPPER).claim is not None
+
+
+def test_an_address_has_the_hash_that_it_always_had() -> None:
+    """What ledgers have counted of a shopper is found by it."""
+    expected = hmac.new(b"key", b"ann@example.test", "sha256").hexdigest()
+    assert [shopper_hash(b"key", each) for each in ("ann@example.test", " Ann@Example.TEST\n", " ")] == [
+        expected,
+        expected,
+        "",
+    ]
+
+
+def test_a_cap_is_never_passed_by_rounding() -> None:
+    assert [e4(Decimal(each)) for each in ("10.123", "0.00001", "0.00012")] == [101_230, 1, 2]
 
 
 def test_no_address_is_kept(desk: LedgerDesk) -> None:

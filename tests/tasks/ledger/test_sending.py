@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tasks.ledger import (
     Recorded,
     Sending,
+    SendVerdict,
     Sent,
     expire,
     mark_sent_many,
@@ -21,7 +22,7 @@ from tasks.ledger import (
     stop_switch,
 )
 from tasks.ledger.schema import intents
-from tasks.policy.decision import Adopt
+from tasks.policy.decision import Adopt, Wait
 from tasks.policy.record import IntentState
 from tests.tasks.ledger.desk import (
     EXCHANGE,
@@ -176,6 +177,27 @@ def test_many_are_sent_in_one_commit_each_judged_by_itself(desk: LedgerDesk) -> 
     assert snapshot(desk, "p3") == {"n": 2, "ledger_knew": 0}
 
 
+def test_of_many_each_knows_of_its_own_return_only(desk: LedgerDesk) -> None:
+    desk.done(desk.sent("p1"))
+    both = pay(refund(), refund(items=units(2)))
+    claims = [found.claim for found in desk.decide(request("p1", both), request("p2")) if found.claim]
+    now = desk.clock()
+    desk.ledger.write(mark_sent_many, [Sent(each, {}, now, now) for each in claims], now=now, actor=FLOW)
+    assert [snapshot(desk, each)["ledger_knew"] for each in ("p1", "p2")] == [1, 0]
+
+
+def test_of_many_after_a_pause_one_tries(desk: LedgerDesk) -> None:
+    claims = [desk.claim("p8"), desk.claim("p9")]
+    fail(desk, 1, 2, 3, 4, 5)
+    now = desk.clock.forward(minutes=1)
+    many = [Sent(each, {}, now, now) for each in claims]
+    first, second = desk.ledger.write(mark_sent_many, many, now=now, actor=FLOW)
+    assert first.sending is Sending.SENT
+    assert second == SendVerdict(
+        Sending.PAUSED, "one effect tries whether the store answers again", now + timedelta(minutes=1)
+    )
+
+
 def fail(desk: LedgerDesk, *numbers: int) -> None:
     for number in numbers:
         desk.unknown(desk.sent(f"p{number}"))
@@ -188,7 +210,8 @@ def test_five_unknown_in_a_row_pause_the_store_and_only_it(desk: LedgerDesk) -> 
     fail(desk, 5)
     verdict = desk.send(waiting)
     assert (verdict.sending, verdict.until) == (Sending.PAUSED, NOON + timedelta(minutes=1))
-    assert desk.one("p7").decision.rule == "store_paused"
+    why = "the store is paused: 5 effects in a row had an unknown outcome"
+    assert desk.one("p7").decision == Wait("store_paused", why, NOON + timedelta(minutes=1))
     assert desk.one("p6", store="other").claim is not None
 
 

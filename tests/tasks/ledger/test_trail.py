@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.ledger import Answer, AuditRow, Claim, expire, put_back, settle_done
+from tasks.ledger import Answer, AuditRow, Claim, expire, put_back, settle_done, settle_hold
 from tests.tasks.ledger.desk import FLOW, LEASE, NOON, LedgerDesk
 
 SETTLE = NOON + timedelta(minutes=15)
@@ -14,6 +14,7 @@ BY_ANSWER = {"answer": "200", "by": "REVER's answer"}
 BY_SIGHT = {"refunds": "1", "by": "evidence at REVER"}
 LATE = {"why": "no outcome was recorded before its deadline"}
 OVER = {"why": "its lease was over before it was sent"}
+SENT = {"attempt": 1, "snapshot": {"refunds": 7, "ledger_knew": 0}}
 GIVEN_UP = {"why": "no longer due"}
 REFUSED = {"why": "not now", "code": "9"}
 
@@ -54,6 +55,7 @@ def dropped(desk: LedgerDesk) -> Claim:
 @pytest.mark.parametrize(
     ("step", "event", "told", "state", "kept", "look_at"),
     [
+        (lambda d: d.send(d.claim(), refunds=7), "sent", SENT, "sent", {}, NOON + timedelta(seconds=15)),
         (returned, "put_back", {"why": "never left", "attempt": 1}, "intended", {}, NOON + LEASE),
         (lambda d: d.withdraw(d.sent()), "withdrawn", GIVEN_UP, "withdrawn", GIVEN_UP, None),
         (lambda d: d.refused(d.sent()), "refused", REFUSED, "refused", REFUSED, None),
@@ -128,6 +130,17 @@ def test_a_question_that_answers_itself_is_closed_and_says_why(desk: LedgerDesk,
     assert (past.state, past.closed_why, past.answered_at) == ("closed", why, now)
     found = [row for row in desk.history().audit if row.event == "hold_closed"]
     assert found == [replace(about(desk, "hold_closed", {"why": why}, past.hold.hold_id), id=found[0].id)]
+
+
+def test_a_question_is_told_with_what_was_seen(desk: LedgerDesk) -> None:
+    hold_id = desk.ask(desk.held())
+    (hold,) = desk.holds()
+    assert (hold.hold_id, hold.why, hold.evidence) == (hold_id, "not seen", {"refunds": "0"})
+    assert desk.history().audit[-1] == about(desk, "held", {"why": "not seen", "refunds": "0"}, hold_id)
+
+
+def test_of_an_effect_that_is_not_there_nobody_is_asked(desk: LedgerDesk) -> None:
+    assert desk.ledger.write(settle_hold, "nobody", why="", evidence={}, now=NOON, actor=FLOW) == ""
 
 
 def test_an_effect_that_may_have_been_done_twice_is_asked_about_with_all_that_is_known(desk: LedgerDesk) -> None:
