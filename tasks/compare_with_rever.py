@@ -14,7 +14,8 @@ from tasks.fetch_updated_returns import UpdatedReturns
 from tasks.ledger import done_between, final_returns, load_records, unfinished
 from tasks.policy.comparison import compare
 from tasks.policy.decision import Decision, Hold, Nothing
-from tasks.policy.record import HoldKind, Record
+from tasks.policy.gates import REVER_ON_HOLD
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Record
 from tasks.policy.rules import StoreRules
 from tasks.report import Failure
 from tasks.returns import PendingReturn
@@ -94,11 +95,18 @@ async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared)
 def hold_differences(process: ReturnProcess, rules: StoreRules, record: Record, decision: Decision) -> Decision:
     """Hold a return that the rules would leave alone though its refunds differ: what differs is never just told.
 
-    Where the rules wait (an older view, REVER still paying) or hold already, their answer stands.
+    Where the rules wait (an older view, REVER still paying) or hold already, their answer stands; but not where they
+    wait for REVER's people, who hold a return that we have paid, and have paid it too.
     """
-    how = differs(process, record) if isinstance(decision, Nothing) else ""
+    left_alone = isinstance(decision, Nothing) or (decision.rule == REVER_ON_HOLD and _paid_by_us(record))
+    how = differs(process, record) if left_alone else ""
     if not how:
         return decision
     why = f"our ledger and REVER differ about this return: {how}"
     evidence = {"status": str(process.rever_process_status)[:40], "rules": decision.why, "store": rules.store}
     return Hold(RULE, why, HoldKind.CONTRADICTION, evidence, refunds=compare(process, record).others)
+
+
+def _paid_by_us(record: Record) -> bool:
+    """Whether a refund of ours is done."""
+    return any(it.kind is IntentKind.REFUND and it.state is IntentState.DONE for it in record.intents)

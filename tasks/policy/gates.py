@@ -10,6 +10,9 @@ from tasks.policy.money import shown
 from tasks.policy.reading import incomplete, later, quoted
 from tasks.policy.record import HoldKind, IntentState
 
+REVER_ON_HOLD = "rever_on_hold"
+"""The rule by which a return waits that REVER's own people hold."""
+
 
 def held_already(case: Case) -> Decision | None:
     """An unanswered hold goes on holding, whatever REVER shows meanwhile."""
@@ -79,7 +82,7 @@ def status(case: Case) -> Decision | None:
         case ProcessStatus.RUNNING | ProcessStatus.COMPLETED | ProcessStatus.CANCELED | ProcessStatus.FAILED:
             return None
         case ProcessStatus.ON_HOLD:
-            return case.wait("rever_on_hold", "the return is ON_HOLD at REVER, whose own people work on it")
+            return case.wait(REVER_ON_HOLD, "the return is ON_HOLD at REVER, whose own people work on it")
         case other:
             why = f"the return has the status {quoted(other)}, which is not known here, so nothing is paid"
             return Hold("unknown_status", why, HoldKind.UNKNOWN_VALUE, {"rever_process_status": quoted(other)})

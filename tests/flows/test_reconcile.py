@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rever_api.models import Compensation
+from rever_api.models import Compensation, ProcessStatus
 from rever_api.sandbox.operations import reads
 from tasks.desk import DeskError
 from tests.flows.conftest import Bench, Start
@@ -94,6 +94,22 @@ def test_a_cancelled_return_that_was_refunded_is_held_though_the_rules_leave_it(
     bench.run("answer-hold", mode="act", **told)
     bench.run("reconcile", mode="act")
     assert [hold for hold in bench.holds() if hold.process_id == cancelled] == []
+
+
+def test_what_is_paid_beside_us_while_rever_holds_a_return_is_held(bench: Bench) -> None:
+    """Found by the model. A return that we have not paid is left to REVER's people as long as they hold it."""
+    paid, unpaid = bench.sandbox.process_ids("approved_one")[:2]
+    bench.sandbox.act("hold", unpaid)
+    bench.act()
+    with bench.sandbox.sandbox.locked():  # REVER held it just when it was paid, so it did not complete
+        stored = bench.sandbox.sandbox.processes[paid]
+        stored.process = stored.process.model_copy(update={"rever_process_status": ProcessStatus.ON_HOLD})
+    for process_id in (paid, unpaid):
+        bench.sandbox.act("pay", process_id, amount="5.00")
+    bench.run("reconcile", mode="act")
+    [hold] = [hold for hold in bench.holds() if hold.process_id in {paid, unpaid}]
+    assert (hold.process_id, hold.rule) == (paid, "differs_from_rever")
+    assert "5.00" in hold.why
 
 
 def test_what_rever_no_longer_shows_is_waited_for_and_then_held(bench: Bench, tmp_path: Path) -> None:
