@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from rever_api.metering import Places, Tokens
+from rever_api.metering import NOW, Places, Tokens
 
 
 class Limits:
@@ -72,10 +72,10 @@ class AsyncSlot:
 
     async def prepay(self, calls: int) -> None:
         """Wait for the tokens of so many calls."""
-        wait = self._tokens.reserve(calls) if calls else 0.0
-        while wait > 0:
-            await self._sleep(wait)
-            wait = self._tokens.reserve(calls) if self._tokens.paused() else 0.0
+        turn = self._tokens.reserve(calls) if calls else NOW
+        while turn.wait > 0:
+            await self._sleep(turn.wait)
+            turn = self._tokens.reserve(calls) if self._tokens.missed(turn) else NOW
         self._prepaid += calls
 
     async def pay(self, *, first: bool) -> None:
@@ -95,10 +95,10 @@ class Slot:
 
     def prepay(self, calls: int) -> None:
         """Wait for the tokens of so many calls."""
-        wait = self._tokens.reserve(calls) if calls else 0.0
-        while wait > 0:
-            self._sleep(wait)
-            wait = self._tokens.reserve(calls) if self._tokens.paused() else 0.0
+        turn = self._tokens.reserve(calls) if calls else NOW
+        while turn.wait > 0:
+            self._sleep(turn.wait)
+            turn = self._tokens.reserve(calls) if self._tokens.missed(turn) else NOW
         self._prepaid += calls
 
     def pay(self, *, first: bool) -> None:

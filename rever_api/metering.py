@@ -5,12 +5,31 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock
+from typing import NamedTuple
+
+LATE_S = 0.5
+"""How far behind the even pace calls may be and still catch up. Half of what a limiter that counts by the second, as
+the sandbox's does, has in hand for us after we stood still that long; the other half is for calls delayed on their way.
+"""
+
+
+class Turn(NamedTuple):
+    """When so many calls may start: `at` on the clock, which is `wait` seconds from when it was asked for."""
+
+    at: float
+    wait: float
+
+
+NOW = Turn(0.0, 0.0)
+"""Nothing to wait for."""
 
 
 class Tokens:
-    """One request every `1 / rate` seconds, evenly and without bursts; `rate` None means no limit but a pause.
+    """One request every `1 / rate` seconds; `rate` None means no limit but a pause. Thread-safe; it never sleeps.
 
-    Thread-safe. It never sleeps: it says how long its caller has to.
+    Every call has its turn in an even schedule. A schedule that nobody kept, because this process had no processor or
+    was busy with its ledger, may be up to `LATE_S` old: those turns are taken at once. So in any `t` seconds turns for
+    no more than `rate * (t + LATE_S)` calls are taken, and those of one reservation besides.
     """
 
     def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -19,17 +38,18 @@ class Tokens:
         self._lock = Lock()
         self._next = self._resume = clock()
 
-    def reserve(self, calls: int) -> float:
-        """Take `calls` tokens and say in how many seconds they may be used, all at once."""
+    def reserve(self, calls: int) -> Turn:
+        """Take the next `calls` tokens: when they may be used, all at once."""
         with self._lock:
             now = self._clock()
-            start = max(now, self._next, self._resume)
-            self._next = start + calls * self._interval
-            return start - now
+            at = max(now - LATE_S, self._next, self._resume)
+            self._next = at + calls * self._interval
+            return Turn(at, max(0.0, at - now))
 
-    def paused(self) -> bool:
-        """Whether REVER asked everybody to wait."""
-        return self._clock() < self._resume
+    def missed(self, turn: Turn) -> bool:
+        """Whether a turn that was waited for is void: too long ago, or REVER has asked everybody to wait."""
+        now = self._clock()
+        return now < self._resume or now > turn.at + LATE_S
 
     def pause(self, seconds: float) -> None:
         """Let nobody start for so long: REVER asked one of us to wait, and it is one limit for all."""
