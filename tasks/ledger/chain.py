@@ -12,14 +12,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from tasks.ledger.records import chunks
 from tasks.ledger.schema import chains
 
 _NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
 
+_HEADS = (
+    select(chains)
+    .where(chains.c.process_id.in_(bindparam("ids", expanding=True)))
+    .order_by(chains.c.process_id)
+    .with_for_update()
+)
+# SQLAlchemy compiles an upsert anew each time, so these are only for a return's first row.
 _SAME = {"steps": chains.c.steps}
 _PG_LOCK = pg_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
 _LITE_LOCK = sqlite_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
@@ -60,10 +68,17 @@ def link(before: str, row: Mapping[str, Any]) -> str:
 
 
 def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head]:
-    """The chains' ends of these returns, locked until the commit, in one order for everybody."""
+    """The chains' ends of these returns, locked until the commit, in order of id."""
+    heads: dict[str, Head] = {}
+    for ids in chunks(process_ids):
+        heads |= {row.process_id: Head(row.steps, row.head) for row in conn.execute(_HEADS, {"ids": ids})}
+    missing = sorted(set(process_ids) - set(heads))
+    if not missing:
+        return heads
+    # On PostgreSQL somebody else may have made one meanwhile: then it is waited for, and has a past.
     query = _PG_LOCK if conn.dialect.name == "postgresql" else _LITE_LOCK
-    asked = [{"process_id": each, "steps": 0, "head": ""} for each in sorted(process_ids)]
-    return {row.process_id: Head(row.steps, row.head) for row in conn.execute(query, asked)}
+    asked = [{"process_id": each, "steps": 0, "head": ""} for each in missing]
+    return heads | {row.process_id: Head(row.steps, row.head) for row in conn.execute(query, asked)}
 
 
 def chained(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -15,8 +15,11 @@ from tasks.ledger.restored import up_to_date
 from tasks.ledger.schema import ledger, pauses
 from tasks.ledger.types import Sending, SendVerdict
 
-_SWITCH = select(ledger).with_for_update(read=True)
-_PAUSES = select(pauses).where(pauses.c.store.in_(bindparam("stores", expanding=True)))
+_GATE = (
+    select(ledger, pauses)
+    .outerjoin_from(ledger, pauses, pauses.c.store.in_(bindparam("stores", expanding=True)))
+    .with_for_update(read=True, of=ledger)
+)
 _TRY = (
     update(pauses)
     .where(pauses.c.store == bindparam("s"), pauses.c.trial_intent == "", pauses.c.paused_until <= bindparam("t"))
@@ -41,8 +44,8 @@ class Gate:
     @classmethod
     def read(cls, conn: Connection, stores: Collection[str]) -> "Gate":
         """Read them for these stores, and lock the switch against being thrown meanwhile."""
-        switch = conn.execute(_SWITCH).one()
-        found = {row.store: row for row in conn.execute(_PAUSES, {"stores": sorted(set(stores))})}
+        rows = conn.execute(_GATE, {"stores": sorted(set(stores))}).all()
+        switch, found = rows[0], {row.store: row for row in rows if row.store is not None}
         return cls(switch, found, up_to_date(conn, switch.restored_at) if switch.restored_at else ())
 
     def verdict(self, store: str, now: datetime) -> SendVerdict:

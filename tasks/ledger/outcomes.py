@@ -11,6 +11,7 @@ from tasks.ledger.opening import hold_intent
 from tasks.ledger.schema import intents
 from tasks.ledger.transitions import (
     SENT_BY_ME,
+    TOLD,
     certainly_mine,
     change,
     close_hold,
@@ -29,7 +30,13 @@ LATE_ANSWER = "late_answer"
 _AT = bindparam("at", type_=intents.c.closed_at.type)
 _SAID = bindparam("said", type_=intents.c.evidence.type)
 _DONE = change(
-    IntentState.DONE, SENT_BY_ME, intents.c.state == IntentState.SENT, evidence=_SAID, closed_at=_AT, look_at=None
+    IntentState.DONE,
+    SENT_BY_ME,
+    intents.c.state == IntentState.SENT,
+    answer=TOLD,
+    evidence=_SAID,
+    closed_at=_AT,
+    look_at=None,
 )
 _LATE = change(IntentState.DONE, intents.c.state.in_(OPEN_STATES), evidence=_SAID, closed_at=_AT, look_at=None)
 _REFUSED = change(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select
 
 from tasks.ledger.rows import hold_of, intent_of, items_of
 from tasks.ledger.schema import holds, intents, lines, records, waivers
@@ -16,7 +16,11 @@ CHUNK = 500
 """Ids in one query: below SQLite's limit of bound values on any build."""
 
 _ids: BindParameter[Any] = bindparam("ids", expanding=True)
-_RECORDS = select(records).where(records.c.process_id.in_(_ids))
+_RECORDS = select(
+    records,
+    exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open").label("held"),
+    exists().where(waivers.c.process_id == records.c.process_id).label("waived"),
+).where(records.c.process_id.in_(_ids))
 _INTENTS = select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq)
 _HOLDS = select(holds).where(holds.c.process_id.in_(_ids), holds.c.state == "open").order_by(holds.c.seq)
 _WAIVERS = select(waivers).where(waivers.c.process_id.in_(_ids)).order_by(waivers.c.seq)
@@ -53,18 +57,25 @@ def chunks(ids: Collection[str]) -> Iterator[Sequence[str]]:
 def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Record]:
     """The record of each of these returns; an empty one for a return never seen. A few queries, however many ids."""
     found = {row.process_id: row for ids in chunks(process_ids) for row in conn.execute(_RECORDS, {"ids": ids})}
-    loaded = load(conn, found)
+    held = [process_id for process_id, row in found.items() if row.held]
+    waived = [process_id for process_id, row in found.items() if row.waived]
+    loaded = load(conn, found, held, waived)
     return {
         process_id: loaded[process_id].record if process_id in loaded else Record(process_id)
         for process_id in process_ids
     }
 
 
-def load(conn: Connection, rows: dict[str, Row[Any]]) -> dict[str, Loaded]:
-    """The records of these rows of `records`, by process id."""
+def load(
+    conn: Connection,
+    rows: dict[str, Row[Any]],
+    held: Collection[str] | None = None,
+    waived: Collection[str] | None = None,
+) -> dict[str, Loaded]:
+    """The records of these rows of `records`, by process id. Open holds and waivers only of these, or of all."""
     intent_rows = _by_process(conn, _INTENTS, rows)
-    hold_rows = _by_process(conn, _HOLDS, rows)
-    waiver_rows = _by_process(conn, _WAIVERS, rows)
+    hold_rows = _by_process(conn, _HOLDS, rows if held is None else held)
+    waiver_rows = _by_process(conn, _WAIVERS, rows if waived is None else waived)
     # Terms are fixed by intents, so a return without one has none.
     line_rows = _by_process(conn, _LINES, intent_rows)
     return {

@@ -10,7 +10,7 @@ from tasks.ledger.gate import TRIAL, Gate
 from tasks.ledger.pausing import end_trial
 from tasks.ledger.schema import intents
 from tasks.ledger.trail import append
-from tasks.ledger.transitions import MINE, certainly_mine, change, close_hold, free, intent_trail, take, tell
+from tasks.ledger.transitions import MINE, TOLD, certainly_mine, change, close_hold, free, intent_trail, take, tell
 from tasks.ledger.types import Actor, Claim, Recorded, Sending, SendVerdict, Sent
 from tasks.policy.record import Intent, IntentKind, IntentState
 
@@ -18,6 +18,7 @@ _SEND = change(
     IntentState.SENT,
     MINE,
     intents.c.state == IntentState.INTENDED,
+    answer=TOLD,
     sent_by=intents.c.token,
     attempt=intents.c.attempt + 1,
     snapshot=bindparam("seen", type_=intents.c.snapshot.type),

@@ -1,6 +1,6 @@
 """The compare-and-sets that all steps share: each says which states it may leave, and whose token it needs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ UNKNOWN_OUTCOME = "unknown_outcome"
 MINE = intents.c.token == bindparam("mine")
 SENT_BY_ME = and_(intents.c.sent_by == bindparam("mine"), MINE)
 
+TOLD = tuple(intents.c[name] for name in ("id", "process_id", "store", "rule", "amount", "currency", "attempt"))
+"""What a step that is told in the audit has to answer."""
+
 _ROW = select(intents).where(intents.c.id == bindparam("intent")).with_for_update()
 _HOLDS_OF = (
     update(holds)
@@ -28,10 +31,12 @@ _HOLDS_OF = (
 )
 
 
-def change(to: IntentState, *where: ColumnElement[bool], **values: Any) -> ReturningUpdate[Any]:
-    """One compare-and-set on one intent: it answers the row, or nothing where somebody was first."""
+def change(
+    to: IntentState, *where: ColumnElement[bool], answer: Sequence[Any] = (intents,), **values: Any
+) -> ReturningUpdate[Any]:
+    """One compare-and-set on one intent: it answers the row (or these columns), or nothing where somebody was first."""
     query = update(intents).where(intents.c.id == bindparam("intent"), *where)
-    return query.values(state=to, **values).returning(intents)
+    return query.values(state=to, **values).returning(*answer)
 
 
 def certainly_mine(*, intended: bool = False) -> ColumnElement[bool]:
