@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n".join(lines), flush=True)
     if asked.event:
         told["event to refund"] = json.loads(asked.event.read_text())
-        print(f"\nevent to refund\n{json.dumps(told['event to refund'], indent=2)}")
+        print("", "event to refund", *text.event_lines(told["event to refund"]), sep="\n")
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(told, indent=2, default=str) + "\n")
     print(f"\nWritten to {asked.json}")

@@ -12,7 +12,7 @@ from tests.benchmarks.layers import Function, Profiler, layer_of, shares
 from tests.benchmarks.peers import plain
 from tests.benchmarks.peers.work import Target, due
 from tests.benchmarks.served import SCENARIOS, SHOP, WrongBooksError, check_books
-from tests.benchmarks.text import team_lines, throughput_lines
+from tests.benchmarks.text import event_lines, team_lines, throughput_lines
 from tests.benchmarks.throughput import Row, ratios
 from tests.benchmarks.together import Team
 
@@ -82,6 +82,11 @@ def test_the_table_names_who_is_absent() -> None:
 def test_the_table_of_workers_says_what_more_of_them_bring() -> None:
     lines = list(team_lines([Team(1, 600, 10.0, 6.0), Team(2, 600, 6.0, 7.2)]))
     assert [cell.strip() for cell in lines[-1].split("|")[1:-1]] == ["2", "600", "6.0", "100.0", "1.67", "12.0"]
+
+
+def test_the_table_of_events_tells_median_and_worst() -> None:
+    lines = list(event_lines({"from post to refund, s": [0.5, 0.9, 0.7]}))
+    assert [cell.strip() for cell in lines[-1].split("|")[1:-1]] == ["from post to refund, s", "3", "0.700", "0.900"]
 
 
 def test_the_ideal_counts_a_read_and_a_refund_each_the_search_and_the_settings() -> None:

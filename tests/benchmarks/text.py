@@ -1,6 +1,7 @@
 """The tables that `make bench` prints."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from tests.benchmarks.figures import AtLimit
@@ -103,6 +104,12 @@ def limit_lines(told: AtLimit) -> Iterator[str]:
     head = ["requests/s served", "returns", "s", "ideal s", "share of the ideal", "answers 429"]
     row = [f"{told.rate:g}", str(told.returns), f"{told.seconds:.1f}", f"{told.ideal:.1f}"]
     yield from table(head, [[*row, f"{100 * told.share:.1f} %", f"{told.refused} of {told.requests}"]])
+
+
+def event_lines(told: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Median and worst of what the test of the webhooks measured."""
+    rows = [[name, str(len(s)), f"{median(s):.3f}", f"{max(s):.3f}"] for name, s in told.items()]
+    yield from table(["", "events", "median", "worst"], rows)
 
 
 def start_lines(told: Mapping[str, float]) -> Iterator[str]:
