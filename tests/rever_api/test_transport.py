@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rever_api import NotSent, OutcomeUnknown, Refused, WrongRoute
+from rever_api import AsyncReverClient, NotSent, OutcomeUnknown, Refused, WrongRoute
 from rever_api.errors import ReverError
 from tests.rever_api.conftest import Caller
 from tests.rever_api.samples import EFFECTS, PROCESS_ID, REFUND, REFUNDED, page, process
@@ -150,6 +150,42 @@ def test_connections_are_used_again(call: Caller, told: ToldServer) -> None:
     call.session(lambda client: list(client.walk_return_processes(_query())) if call.kind == "sync" else _walk(client))
     assert len(told.heard) == 2
     assert len(peers) == 1
+
+
+async def test_calls_at_the_same_time_share_no_connection_and_later_ones_take_the_last_used(told: ToldServer) -> None:
+    peers: list[Any] = []
+
+    def remember(conversation: Any) -> None:
+        peers.append(conversation.client_address)
+        time.sleep(0.05)
+        answers(200, process())(conversation)
+
+    told.tell(remember)
+    async with AsyncReverClient(Caller("async", told.url).config()) as client:
+        await asyncio.gather(*(client.get_return_process(PROCESS_ID) for _ in range(4)))
+        assert len(set(peers)) == 4
+        for _ in range(3):
+            await client.get_return_process(PROCESS_ID)
+        assert len(set(peers)) == 4
+        assert len(set(peers[4:])) == 1
+        used = client._transport._all
+        assert len(used) == 4
+    assert all(http.is_closed for http in used)
+
+
+def test_no_cookie_is_kept(call: Caller, told: ToldServer) -> None:
+    told.tell(answers(200, process(), headers={"set-cookie": "seen=1; Path=/"}))
+
+    async def twice(client: Any) -> None:
+        for _ in range(2):
+            await client.get_return_process(PROCESS_ID)
+
+    call.session(
+        lambda client: (
+            [client.get_return_process(PROCESS_ID) for _ in range(2)] if call.kind == "sync" else twice(client)
+        )
+    )
+    assert [heard.headers.get("cookie") for heard in told.heard] == [None, None]
 
 
 def _query() -> Any:

@@ -28,7 +28,7 @@ def our_client(target: Target) -> httpx.AsyncClient:
     from pydantic import SecretStr
 
     config = ClientConfig(target.base_url, SecretStr(target.api_key), timeout=TIMEOUT_S, max_in_flight=IN_FLIGHT)
-    client = AsyncTransport(config, utc_now)._http
+    client = AsyncTransport(config, utc_now).client()
     client.timeout = httpx.Timeout(TIMEOUT_S)
     return client
 
