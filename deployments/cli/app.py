@@ -7,7 +7,6 @@ by a person.
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +41,8 @@ def _root(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
     if show_version:
+        from importlib.metadata import version
+
         print(version("rever-returns"))
         raise typer.Exit
 
