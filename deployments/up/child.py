@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from deployments.up.orphans import end_with_parent
+
 LAST_BREATH_S = 5.0
 
 SAID = "rever-returns: "
@@ -57,6 +59,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=end_with_parent(),  # noqa: PLW1509 - `up` has one thread
             )
 
     @property
