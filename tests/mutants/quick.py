@@ -4,6 +4,7 @@ A change that is noticed is mostly noticed by a quick test of its own module; wh
 nobody's question here.
 """
 
+import gc
 import os
 
 import pytest
@@ -14,6 +15,7 @@ CHOSEN = "_hypothesis_internal_use_settings"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort, and take the shrinking out of each property's settings."""
+    gc.freeze()  # At its end pytest looks for garbage ten times: not in all that stood before this change.
     changed = os.environ.get("MUTANT_UNDER_TEST", "")  # tasks.ledger.answers.x__close__mutmut_3
     first = f"test_{changed.split('.')[2]}.py" if changed.count(".") > 2 else ""
     items.sort(key=lambda item: (_is_property(item), item.path.name != first))
