@@ -87,7 +87,7 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str, part: Part, folder: Path) -> int:
-    """Run a part in this folder; where a run of it was cut off there, go on with its copy of the code."""
+    """Run a part in this folder; where a run of it was cut off there, go on from there."""
     _copy(part, folder)
     states = _results(folder)
     names = _left(states) if os.environ.get("AGAIN") else _to_do(part, states)
@@ -97,7 +97,10 @@ def _run(name: str, part: Part, folder: Path) -> int:
     seconds = float(os.environ.get("SECONDS_AT_MOST", "0")) or None
     done = ""
     # In a group of its own it can be ended with all its children, and in this session it keeps to its priority.
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, process_group=0) as running:
+    with (
+        (folder / "mutmut.log").open("w") as log,
+        subprocess.Popen(command, cwd=folder, stdout=log, process_group=0) as running,
+    ):
         try:
             running.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -106,14 +109,15 @@ def _run(name: str, part: Part, folder: Path) -> int:
         except KeyboardInterrupt:
             os.killpg(running.pid, signal.SIGTERM)
             raise
+    if running.returncode and not done:
+        sys.exit(f"{name}: mutmut came to no end, see {folder / 'mutmut.log'}")
     return _told(name, _results(folder), done)
 
 
 def _copy(part: Part, folder: Path) -> None:
-    """Copy the tree; where there is a copy already, only the tests as they are now, and what is to be run of them."""
-    first = not (folder / "pyproject.toml").exists()
+    """Copy the tree as it is now; of what was tried there before, mutmut keeps what is about unchanged functions."""
     folder.mkdir(parents=True, exist_ok=True)
-    for each in COPIED if first else ("tests", "pyproject.toml"):
+    for each in COPIED:
         if (ROOT / each).is_dir():
             shutil.copytree(ROOT / each, folder / each, dirs_exist_ok=True)
         else:
