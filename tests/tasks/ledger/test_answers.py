@@ -225,6 +225,7 @@ def test_units_closed_by_hand_are_never_paid_again(
     intent = desk.intent()
     assert (intent.id, intent.state, intent.items) == (answered.intent_id, state, units(1))
     assert (intent.amount, intent.gross) == (Decimal(paid), Decimal("10.00"))
+    assert desk.history().intents[0].evidence.get("amount") is None
     assert desk.record().lines == {"l1": LINES["l1"]}
     again = desk.one(rule=always(Compensate("r", "w", Decimal(0), (refund(),))))
     assert again.decision.rule == "lost_claim"
