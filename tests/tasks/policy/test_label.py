@@ -1,5 +1,6 @@
 """When a label is due, by which carrier, and what stops it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 
 from rever_api.models import Carrier, Warehouse
 from tasks.policy.decide import decide
-from tasks.policy.decision import Compensate, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.label import decide_label, incomplete_label, warehouse_for
-from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, Waiver
 from tests.tasks.policy.factories import NOW, approved, hold, intent, line, process, record, refund, rules, terms
 
 LABEL = IntentKind.LABEL
@@ -195,3 +196,74 @@ def test_the_warehouse(houses: list[tuple[str, bool, list[str]]], chosen: str | 
     known = [Warehouse(id=name, is_default=default, countries=tuple(serves)) for name, default, serves in houses]
     found = warehouse_for(known, "ES")
     assert (found.id if found else None) == chosen
+
+
+def sent_label(state: IntentState = IntentState.DONE, **fields: Any) -> Record:
+    return record(intent(LABEL, state, generation=1, **fields))
+
+
+def held_label(rule: str, why: str, told: dict[str, str]) -> Hold:
+    return Hold(rule, why, HoldKind.LABEL, told, label=True)
+
+
+HELD = record(holds=(replace(hold("b", label=True), id="b"), replace(hold("a", label=True), id="a")))
+OLDER = Hold("a", "somebody else has paid", HoldKind.FOREIGN_REFUND, {"hold": "a"}, label=True)
+EMPTY, SOON, QUARTER = record(), NOW + timedelta(minutes=10), NOW + timedelta(minutes=15)
+ON_HOLD = "the return is 'ON_HOLD' at REVER, so no label is made"
+NOT_HERE = "the return method 'BY_PIGEON' is not known here, so no label is made"
+UNTOLD = "REVER's answer leaves out logistics, so it cannot be told whether there is a label"
+ERROR = "the carrier reports an error for the parcel; `retry` asks for another label"
+REFUSED = "REVER has refused to make the label{}: a person makes it by hand and registers it at REVER"
+UNSEEN = "the label was made long enough ago, and REVER does not show it"
+OPEN = "the outcome of a label is still open (sent)"
+
+
+@pytest.mark.parametrize(
+    ("changed", "known", "expected"),
+    [
+        ({}, HELD, OLDER),
+        ({"status": "ON_HOLD"}, EMPTY, Wait("label_on_hold", ON_HOLD, SOON)),
+        ({"status": "FAILED"}, EMPTY, Nothing("no_label", "the return is 'FAILED' at REVER, so no label is made")),
+        ({"method": "IN_STORE"}, EMPTY, Nothing("no_label", "a return by IN_STORE needs no label")),
+        ({"method": ""}, EMPTY, Nothing("no_label", "a return by no method needs no label")),
+        ({"return_status": "COLLECTED"}, EMPTY, Nothing("no_label", "the goods are past collection ('COLLECTED')")),
+        ({"reviews": approved()}, EMPTY, Nothing("no_label", "every unit is inspected: the goods are there")),
+        ({}, sent_label(IntentState.SENT, look_at=NOW - timedelta(1)), Wait("label_open", OPEN, NOW)),
+        ({}, sent_label(IntentState.SENT, look_at=None), Wait("label_open", OPEN, SOON)),
+        (
+            {"method": "BY_PIGEON"},
+            EMPTY,
+            held_label("unknown_return_method", NOT_HERE, {"return_method": "'BY_PIGEON'"}),
+        ),
+        ({"logistics": None}, EMPTY, held_label("incomplete_read", UNTOLD, {"missing": "logistics"})),
+        ({"logistics": [""]}, EMPTY, Wait("label_pending", "REVER is making the label", SOON)),
+        ({"logistics": ["CREATED"]}, EMPTY, Nothing("label_there", "the label is there; waiting for the parcel")),
+        ({"logistics": ["ERROR"]}, EMPTY, held_label("label_error", ERROR, {"logistics.status": "ERROR"})),
+        ({}, sent_label(sent_at=NOW), Wait("label_made", "the label was made; REVER does not show it yet", QUARTER)),
+        ({}, sent_label(), held_label("label_not_shown", UNSEEN, {"intent": sent_label().intents[0].id})),
+        ({}, sent_label(IntentState.DROPPED), Nothing("label_by_hand", "a person has taken care of the label")),
+    ],
+)
+def test_each_answer_about_a_label_is_told_whole(changed: dict[str, Any], known: Record, expected: Decision) -> None:
+    assert decide_label(process(**{**FRESH, **changed}), rules(), known, NOW) == expected
+
+
+@pytest.mark.parametrize(("country", "where"), [("fr", "FR"), ("", "an unknown country")])
+def test_where_no_carrier_goes_is_told(country: str, where: str) -> None:
+    why = f"no carrier of the store serves DROP_OFF_POINT in {where}"
+    expected = held_label("no_carrier", why, {"return_method": "DROP_OFF_POINT", "country": where})
+    assert decide_label(process(country=country, **FRESH), rules(carriers=()), EMPTY, NOW) == expected
+
+
+@pytest.mark.parametrize(("code", "told"), [("12", " (code '12')"), ("", "")])
+def test_a_refusal_of_a_label_is_told_with_its_code(code: str, told: str) -> None:
+    refused = sent_label(IntentState.REFUSED, error_code=code)
+    expected = held_label("label_refused", REFUSED.format(told), {"intent": refused.intents[0].id, "code": code})
+    assert decide_label(process(**FRESH), rules(), refused, NOW) == expected
+
+
+def test_a_label_after_two_that_failed_is_the_third() -> None:
+    it = process(country="fr", return_status="STARTED", logistics=["CANCELED", "ERROR"])
+    why = "the return waits for a label: DROP_OFF_POINT in FR goes by SENDCLOUD/DHL"
+    expected = MakeLabel("label_due", why, 3, "SENDCLOUD", "DHL", "DROP_OFF_POINT")
+    assert decide_label(it, rules(), record(waivers=(Waiver("label_error"),)), NOW) == expected
