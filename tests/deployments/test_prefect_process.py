@@ -7,6 +7,7 @@ import asyncio
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,26 +75,28 @@ def test_the_deadlock_is_there_without_it_and_gone_with_it(tmp_path: Path) -> No
     assert _seconds(tmp_path / "with", apart) < WAITS_S - 1
 
 
-async def _two_writers(folder: Path) -> int:
-    """One reads, and writes when the other had time to; answers what they counted together."""
+async def _two_writers(folder: Path, patience_s: float) -> int:
+    """One reads, and writes when the other has, or could not in this time; answers what they counted together."""
     config = AioSqliteConfiguration(f"sqlite+aiosqlite:///{folder / 'base'}")
     engine = await config.engine()
     async with await config.session(engine) as session, config.begin_transaction(session):
         await session.execute(text("CREATE TABLE counter (n INTEGER)"))
         await session.execute(text("INSERT INTO counter VALUES (0)"))
-    read = asyncio.Event()
+    read, written = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
         async with await config.session(engine) as session, config.begin_transaction(session):
             n = (await session.execute(text("SELECT n FROM counter"))).scalar_one()
             read.set()
-            await asyncio.sleep(0.1)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(written.wait(), patience_s)
             await session.execute(text("UPDATE counter SET n = :n"), {"n": n + 1})
 
     async def second() -> None:
         await read.wait()
         async with await config.session(engine) as session, config.begin_transaction(session):
             await session.execute(text("UPDATE counter SET n = n + 1"))
+        written.set()
 
     try:
         await asyncio.gather(first(), second())
@@ -111,10 +114,10 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_as_it_was")
 def test_writers_of_prefects_sqlite_wait_for_one_another(tmp_path: Path) -> None:
     with pytest.raises(OperationalError, match="database is locked"):
-        asyncio.run(_two_writers(tmp_path))
+        asyncio.run(_two_writers(tmp_path, 30.0))
     (tmp_path / "with").mkdir()
     take_the_lock_first()
-    assert asyncio.run(_two_writers(tmp_path / "with")) == 2
+    assert asyncio.run(_two_writers(tmp_path / "with", 0.2)) == 2
 
 
 def test_prefects_command_line_is_what_runs() -> None:
