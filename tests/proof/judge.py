@@ -1,7 +1,7 @@
 """The verdict on a cell: broken promises, found in REVER's books first, and by holding our ledger against them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -22,6 +22,9 @@ KINDS = {
 }
 OPERATIONS = {kind: operation for operation, kind in KINDS.items()}
 STEPS = ("intended", "sent", "done")
+BY_EVIDENCE = "evidence at REVER"
+"""How the ledger says of an effect that it was found done by what REVER shows."""
+
 DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, REPORT, TRAIL, PLAN, NO_LOOK = (
     "double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ", "report differs",
     "no audit row", "plan wrote", "open without a next look",
@@ -71,10 +74,10 @@ def judge(world: World) -> Verdict:
             if still.process_id not in held:
                 verdict.add(NO_LOOK, f"{still.process_id}: its {still.intent.kind} is still {still.intent.state}")
     for process_id, known in past.items():
-        ours = [effect for effect in world.sandbox.books.of(process_id) if effect.by is Actor.API]
+        effects = world.sandbox.books.of(process_id)
         if process_id not in by_hand:
-            _compare(verdict, process_id, known, ours)
-        _trail(verdict, process_id, known, ours)
+            compare(verdict, process_id, known, effects)
+        _trail(verdict, process_id, known, [effect for effect in effects if effect.by is Actor.API])
     return verdict
 
 
@@ -88,20 +91,24 @@ def _seen(known: History | None) -> str:
     return f"{known.record.decision} by {known.record.rule}: {known.record.why}"
 
 
-def _compare(verdict: Verdict, process_id: str, known: History | None, effects: list[Effect]) -> None:
+def compare(verdict: Verdict, process_id: str, known: History | None, effects: Sequence[Effect]) -> None:
     """Our ledger's done refunds, exchanges and labels of a return, and those in REVER's books: the same to the cent.
 
-    Where a person is asked whether an effect was done (more than one like it is there, say), both answers fit.
+    Where a person is asked whether an effect was done (more than one like it is there, say), both answers fit. So they
+    do where a refund of unknown outcome was found done by what REVER shows, and somebody else had paid just that in
+    between: whose it is REVER does not tell, and it is not paid again.
     """
     theirs: dict[str, Decimal] = defaultdict(Decimal)
     for effect in effects:
-        theirs[effect.operation] += 1
-        if effect.amount is not None:
-            theirs[effect.currency] += effect.amount
+        if effect.by is Actor.API:
+            theirs[effect.operation] += 1
+            if effect.amount is not None:
+                theirs[effect.currency] += effect.amount
     intents = [row.intent for row in known.intents] if known else []
     done = [i for i in intents if i.state is IntentState.DONE and not i.adopted and not i.nothing_sent]
-    asked = _asked(known)
-    fits = [_sum([*done, *some]) for many in range(len(asked) + 1) for some in combinations(asked, many)]
+    maybe = [*_asked(known), *_of_somebody_else(known, effects)]
+    certain = [intent for intent in done if intent not in maybe]
+    fits = [_sum([*certain, *some]) for many in range(len(maybe), -1, -1) for some in combinations(maybe, many)]
     if theirs not in fits:
         verdict.add(BOOKS, f"{process_id}: ledger {_plain(fits[0])}, REVER {_plain(theirs)}")
 
@@ -112,6 +119,25 @@ def _asked(known: History | None) -> list[Intent]:
         return []
     about = {past.hold.intent_id for past in known.holds if past.state == "open"}
     return [row.intent for row in known.intents if row.intent.state is IntentState.UNKNOWN and row.intent.id in about]
+
+
+def _of_somebody_else(known: History | None, effects: Sequence[Effect]) -> list[Intent]:
+    """The refunds found done by what REVER shows, of which somebody else's later payment may be what it shows."""
+    others = [it for it in effects if it.by is not Actor.API and it.operation == "issueRefund"]
+    found = []
+    for row in known.intents if known else ():
+        if row.intent.state is IntentState.DONE and row.evidence.get("by") == BY_EVIDENCE:
+            like = next((other for other in others if _may_be(row.intent, other)), None)
+            if like is not None:
+                others.remove(like)
+                found.append(row.intent)
+    return found
+
+
+def _may_be(intent: Intent, other: Effect) -> bool:
+    """Whether REVER shows the two as one and the same: alike to the cent, and made after ours was sent."""
+    alike = (intent.amount, intent.currency, intent.method) == (other.amount, other.currency, other.type)
+    return alike and intent.sent_at is not None and intent.sent_at <= other.at
 
 
 def _sum(intents: Iterable[Intent]) -> dict[str, Decimal]:

@@ -1,5 +1,7 @@
 """The judge finds what is broken: a verdict of "clean" means something."""
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,7 +9,21 @@ from pydantic import SecretStr
 
 from rever_api import ClientConfig, ReverClient
 from rever_api.models import LineQuantity, RefundInput
-from tests.proof.judge import BOOKS, DOUBLE, FORGOTTEN, OVER, REPORT, fingerprint, judge, reports
+from rever_api.sandbox.books import Actor, Effect
+from tasks.ledger import History, history
+from tests.proof.judge import (
+    BOOKS,
+    BY_EVIDENCE,
+    DOUBLE,
+    FORGOTTEN,
+    OVER,
+    REPORT,
+    Verdict,
+    compare,
+    fingerprint,
+    judge,
+    reports,
+)
 from tests.proof.nursery import Nursery
 from tests.proof.world import World, world
 
@@ -46,3 +62,28 @@ def test_what_a_plan_would_write_is_seen(workers: Nursery) -> None:
         assert fingerprint(here) == empty
         here.run()
         assert fingerprint(here) != empty
+
+
+def test_whose_a_refund_is_that_was_found_done_rever_does_not_tell(workers: Nursery) -> None:
+    """What somebody else has paid is taken for ours only if our outcome was unknown, and only to the cent."""
+    with world(workers, seed=3, scenarios=("approved_one",)) as here:
+        here.run()
+        (process_id,) = here.sandbox.process_ids("approved_one")
+        with here.ledger() as ledger:
+            answered = ledger.read(history, process_id)
+        assert answered
+        (effect,) = here.sandbox.books.of(process_id, "issueRefund")
+        (row,) = answered.intents
+        found = replace(answered, intents=(replace(row, evidence={"by": BY_EVIDENCE}),))
+        theirs = replace(effect, by=Actor.BACK_OFFICE, at=effect.at + timedelta(minutes=1))
+        before = replace(theirs, at=effect.at - timedelta(minutes=1))
+        more = replace(theirs, amount=(effect.amount or Decimal(0)) + 1)
+
+        def broken(known: History, *effects: Effect) -> int:
+            verdict = Verdict()
+            compare(verdict, process_id, known, effects)
+            return verdict.found[BOOKS]
+
+        assert (broken(answered, effect), broken(found, effect), broken(found, theirs)) == (0, 0, 0)
+        assert (broken(answered, theirs), broken(found, more), broken(found, before), broken(found)) == (1, 1, 1, 1)
+        assert broken(found, effect, effect) == 1
