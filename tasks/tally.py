@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from sys import intern
 
 from tasks.beside_rever import Seen
 from tasks.carry_out import Carried
@@ -25,8 +26,10 @@ def count_decisions(report: Report, decided: Iterable[DecidedReturn]) -> None:
         report.decisions[name] += 1
         amount, currency = _money(item.decision)
         process = item.pending.process
+        # A run may have a row for each of many thousand returns, which say the same of one another.
+        store, why = intern(item.pending.store), intern(item.decision.why)
         report.rows[item.process_id] = Row(
-            item.process_id, process.order_name, item.pending.store, name, item.decision.why, amount, currency
+            item.process_id, process.order_name, store, name, why, amount, intern(currency)
         )
         if isinstance(item.decision, Compensate):
             _owe(report, item.decision)
@@ -54,7 +57,7 @@ def count_outcome(report: Report, outcome: Outcome) -> None:
     row = report.rows.get(outcome.claim.process_id)
     if row:
         said = f"{row.outcome}; {words}" if row.outcome else words
-        report.rows[row.process_id] = replace(row, outcome=said)
+        report.rows[row.process_id] = replace(row, outcome=intern(said))
 
 
 def count_settled(report: Report, settled: Iterable[Settled]) -> None:
