@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from datetime import timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -60,3 +61,14 @@ def test_each_row_counts_and_rests_on_the_one_before() -> None:
     first, second = head.link(ROW), head.link(ROW)
     assert (first, second) == (link("", ROW), link(link("", ROW), ROW))
     assert head == Head(2, second)
+
+
+def test_a_row_has_its_hash_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = link("before", ROW)
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert link("before", ROW) == before
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -243,3 +243,26 @@ def test_many_records_are_loaded_at_once(desk: LedgerDesk) -> None:
     desk.decide(*(request(f"p{n}") for n in range(1, 8)))
     found = desk.ledger.read(load_records, [f"p{n}" for n in range(10)])
     assert [len(found[f"p{n}"].intents) for n in range(10)] == [0] + [1] * 7 + [0] * 2
+
+
+@pytest.mark.parametrize("amount", ["10.00", "0.00"])
+def test_units_that_are_taken_are_lost_whether_a_call_would_follow_or_not(desk: LedgerDesk, amount: str) -> None:
+    desk.done(desk.sent())
+    again = Compensate("r", "w", Decimal(0), (refund(amount, gross="10.00"),))
+    assert desk.one(rule=always(again)).decision == LOST
+
+
+def test_what_comes_to_nothing_fixes_the_costs_too(desk: LedgerDesk) -> None:
+    desk.one(rule=pay(refund("0.00", gross="10.00"), costs="12.50"))
+    assert desk.record().costs == Decimal("12.50")
+
+
+def test_the_rules_are_told_the_store_at_the_first_sight_of_a_return(desk: LedgerDesk) -> None:
+    stores: list[str] = []
+
+    def rule(record: Record) -> Decision:
+        stores.append(record.store)
+        return Nothing("r", "w")
+
+    desk.one(rule=rule, store="nordic")
+    assert stores == ["nordic"]
