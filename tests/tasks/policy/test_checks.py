@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from rever_api.models import ReturnProcess
+from tasks.policy.case import Case
+from tasks.policy.checks import fewer_approvals, terms_changed
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Hold, Wait
 from tasks.policy.record import HoldKind, IntentState, Record, Waiver
@@ -116,3 +118,39 @@ def test_an_unknown_method_holds_only_what_is_approved(method: str) -> None:
     assert held.rule == "unknown_method"
     assert (method or "empty") in held.why
     assert isinstance(decide(process(*two, reviews=approved()), rules(), record(), NOW), Compensate)
+
+
+def test_what_has_changed_in_another_currency_is_held_whoever_lets_it_pass() -> None:
+    told = process(
+        line(total="11.00"), line("b", total="5.00", currency="SEK"), line("c", total="6.00"),
+        reviews=[*approved(), *approved("b"), *approved("c")],
+    )  # fmt: skip
+    fixed = {"retl_1": terms("10.00"), "b": terms("5.00"), "c": terms("5.00")}
+    known = record(
+        *(intent(line_id=it) for it in fixed), lines=fixed, waivers=(Waiver("terms_changed", Decimal(100), "EUR"),)
+    )
+    case = Case(told, rules(), known, NOW)
+    changes = (
+        "line 'b' was 1 for 5.00 EUR, is 1 for 5.00 SEK; line 'c' was 1 for 5.00 EUR, is 1 for 6.00 EUR; "
+        "line 'retl_1' was 1 for 10.00 EUR, is 1 for 11.00 EUR"
+    )
+    why = f"the terms have changed since the first payment: {changes}; `retry` goes on by the first ones"
+    assert terms_changed(case) == Hold("terms_changed", why, HoldKind.CONTRADICTION, {"changes": changes})
+
+
+def test_changed_terms_are_held_as_a_contradiction() -> None:
+    known = record(intent(), lines={"retl_1": terms("9.00")})
+    decision = decide(process(reviews=approved(), refunds=[refund()]), rules(), known, NOW)
+    assert isinstance(decision, Hold)
+    assert (decision.rule, decision.kind) == ("terms_changed", HoldKind.CONTRADICTION)
+
+
+def test_twenty_lines_with_fewer_approvals_are_evidence_enough() -> None:
+    names = [f"l{number:02}" for number in range(21)]
+    told = process(*(line(it) for it in names), reviews=[each for it in names for each in reviews(it, "DECLINED")])
+    known = record(*(intent(line_id=it) for it in names), lines={it: terms() for it in names})
+    held = fewer_approvals(Case(told, rules(), known, NOW))
+    assert isinstance(held, Hold)
+    shown = held.evidence["lines"].split("; ")
+    assert len(shown) == 20
+    assert not [words for words in shown if "XX" in words]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -203,3 +204,30 @@ def test_revers_own_exchange_is_the_outcome_of_its_units() -> None:
     assert done.final
     other = decide(process(lines, reviews=approved(), exchange=order("w")), REVER, record(), NOW)
     assert other.rule == "foreign_exchange"
+
+
+def test_rever_that_pays_by_itself_is_looked_at_when_its_time_is_over() -> None:
+    hours = timedelta(hours=REVER.policy.rever_pays_within_hours)
+    it = process(reviews=reviews("retl_1", "APPROVED", at=NOW - hours + timedelta(minutes=1)))
+    decision = decide(it, REVER, record(), NOW)
+    assert isinstance(decision, Wait)
+    assert (decision.rule, decision.until) == ("rever_pays", NOW + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(("timing", "since"), [("ON_ITEM_SENT", "updated_at"), ("ON_START", "started_at")])
+def test_without_reviews_rever_pays_from_when_the_goods_were_sent_or_from_the_start(timing: str, since: str) -> None:
+    hours = timedelta(hours=REVER.policy.rever_pays_within_hours)
+    times: dict[str, Any] = {"updated_at": NOW - hours * 2, "started_at": NOW - hours * 2} | {
+        since: NOW - hours + timedelta(minutes=1)
+    }
+    it = process(**times)
+    decision = decide(it, rules(RefundsBy.REVER, timing=timing), record(), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.until == NOW + timedelta(minutes=1)
+
+
+def test_less_than_one_is_a_part_of_what_rever_pays() -> None:
+    it = process(reviews=approved(), refunds=[refund("0.50")])
+    assert decide(it, REVER, record(), NOW).rule == decide(
+        process(reviews=approved(), refunds=[refund("5.00")]), REVER, record(), NOW
+    ).rule  # fmt: skip

@@ -1,10 +1,13 @@
 """Whether a read and a record are any ground to decide about money."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tasks.policy import waiting
+from tasks.policy.case import Case
 from tasks.policy.decide import decide, incomplete
 from tasks.policy.decision import Compensate, Hold, Nothing, Wait
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
@@ -20,6 +23,7 @@ from tests.tasks.policy.factories import (
     process,
     record,
     refund,
+    reviews,
     rules,
     terms,
 )
@@ -142,3 +146,49 @@ def test_an_unknown_status_is_held_and_named() -> None:
     assert isinstance(decision, Hold)
     assert (decision.rule, decision.kind) == ("unknown_status", HoldKind.UNKNOWN_VALUE)
     assert "PAUSED" in decision.why
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"reviews": reviews("retl_1", "DECLINED", "MISSING"), "logistics": ()}, "wait_inspection"),
+        ({"reviews": reviews("retl_1", "APPROVED", "DECLINED"), "logistics": ()}, "wait_inspection"),
+        ({"logistics": ("IN_WAREHOUSE",)}, "wait_inspection"),
+        ({"logistics": (), "return_status": "REVIEW_REQUIRED"}, "wait_inspection"),
+        ({"logistics": ("CREATED",)}, "wait_goods"),
+    ],
+)
+def test_where_the_goods_are_is_told_by_inspection_parcel_or_status(told: dict[str, Any], name: str) -> None:
+    it = process(line(quantity=3), method="IN_STORE", **{"return_status": "STARTED", **told})
+    known = record(intent(), lines={"retl_1": terms("10.00", 3)}) if "APPROVED" in str(told) else record()
+    shown = it.model_copy(update={"compensation": process(refunds=[refund()] if known.intents else []).compensation})
+    decision = decide(shown, rules(), known, NOW)
+    assert isinstance(decision, Wait)
+    assert decision.rule == name
+
+
+def test_missing_units_have_their_outcome() -> None:
+    it = process(
+        line(quantity=2), reviews=reviews("retl_1", "APPROVED", "MISSING"), refunds=[refund("5.00")], status="COMPLETED"
+    )
+    known = record(intent(amount="5.00"), lines={"retl_1": terms("10.00", 2)}, costs=Decimal(0))
+    decision = decide(it, rules(), known, NOW)
+    assert isinstance(decision, Nothing)
+    assert (decision.rule, decision.final) == ("completed", True)
+
+
+def test_a_cancelled_return_that_others_refunded_is_not_at_its_end() -> None:
+    decision = decide(process(refunds=[refund()], status="CANCELED"), rules(), record(), NOW)
+    assert isinstance(decision, Nothing)
+    assert not decision.final
+
+
+def test_units_paid_before_their_inspection_are_counted_over_all_lines() -> None:
+    lines = (line("a"), line("b"), line("gone"))
+    it = process(*lines[:2], reviews=[*reviews("a", "DECLINED"), *reviews("b", "DECLINED")], status="CANCELED")
+    assert "not approved" not in decide(it, rules(), record(), NOW).why
+    paid = record(*(intent(line_id=it.id) for it in lines), lines={it.id: terms() for it in lines}, costs=Decimal(0))
+    completed = Case(it.model_copy(update={"rever_process_status": "COMPLETED"}), rules(), paid, NOW)
+    decision = waiting.completed(completed)
+    assert decision is not None
+    assert "; 2 units paid before the inspection and not approved in it" in decision.why

@@ -267,3 +267,21 @@ def test_a_label_after_two_that_failed_is_the_third() -> None:
     why = "the return waits for a label: DROP_OFF_POINT in FR goes by SENDCLOUD/DHL"
     expected = MakeLabel("label_due", why, 3, "SENDCLOUD", "DHL", "DROP_OFF_POINT")
     assert decide_label(it, rules(), record(waivers=(Waiver("label_error"),)), NOW) == expected
+
+
+def test_goods_that_never_arrived_need_no_label() -> None:
+    it = process(line(reason="NOT_RECEIVED"), **FRESH)
+    why = "the goods never reached the shopper: there is nothing to send back"
+    assert decide_label(it, rules(), record(), NOW) == Nothing("no_label", why)
+
+
+def test_goods_of_which_some_are_inspected_need_one() -> None:
+    it = process(line(quantity=2), reviews=approved(), **FRESH)
+    assert isinstance(decide_label(it, rules(), record(), NOW), MakeLabel)
+
+
+def test_a_refusal_of_the_label_before_does_not_stop_the_next() -> None:
+    refused = intent(LABEL, IntentState.REFUSED, generation=1)
+    decision = decide_label(process(**{**FRESH, "logistics": ["CANCELED"]}), rules(), record(refused), NOW)
+    assert isinstance(decision, MakeLabel)
+    assert decision.generation == 2

@@ -359,3 +359,40 @@ def test_an_exchange_for_nothing_says_of_which_line() -> None:
     held = decide(it, rules(), record(), NOW)
     assert isinstance(held, Hold)
     assert (held.rule, "retl_1" in held.why, "beside" in held.why) == ("no_variant", True, False)
+
+
+@pytest.mark.parametrize(
+    ("currency", "then", "now", "amount"), [("EUR", "10.00", "12.00", "5.00"), ("BHD", "1.002", "2.000", "0.501")]
+)
+def test_later_units_are_paid_by_the_terms_of_the_first(currency: str, then: str, now: str, amount: str) -> None:
+    """Once a person has let the change pass. Of three units at REVER now, the first terms know two."""
+    it = process(
+        line(quantity=3, total=now, currency=currency), reviews=approved(units=3),
+        refunds=[refund(amount, currency=currency)],
+    )  # fmt: skip
+    known = record(
+        intent(amount=amount, currency=currency),
+        lines={"retl_1": terms(then, 2, currency)},
+        costs=Decimal(0),
+        waivers=(Waiver("terms_changed", Decimal(amount), currency),),
+    )
+    decision = decide(it, rules(), known, NOW)
+    assert paid(decision) == [(ORIGINAL, amount)]
+    assert isinstance(decision, Compensate)
+    assert decision.refunds[0].items == (LineUnits("retl_1", (2,)),)
+
+
+def test_costs_go_on_from_what_was_paid_by_the_first_terms() -> None:
+    it = process(line(total="12.00"), line("b", total="5.00"), costs="11.00", reviews=[*approved(), *approved("b")])
+    known = record(
+        intent(amount="0.00", gross=Decimal("10.00"), nothing_sent=True),
+        lines={"retl_1": terms("10.00")},
+        costs=Decimal("11.00"),
+        waivers=(Waiver("terms_changed", Decimal("5.00"), "EUR"),),
+    )
+    assert paid(decide(it, rules(), known, NOW)) == [(ORIGINAL, "4.00")]
+
+
+def test_costs_that_an_account_leaves_out_are_none() -> None:
+    it = process(reviews=approved(), costs=None)
+    assert paid(decide(it, rules(omits=True), record(), NOW)) == [(ORIGINAL, "10.00")]
