@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from rever_api.models import ReturnProcess
 from tasks.policy import waiting
 from tasks.policy.case import Case
+from tasks.policy.contradictions import contradictions
 from tasks.policy.decide import decide, incomplete
 from tasks.policy.decision import Compensate, Hold, Nothing, Wait
+from tasks.policy.reading import quoted
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
 from tests.tasks.policy.factories import (
     EXCHANGE,
@@ -192,3 +195,32 @@ def test_units_paid_before_their_inspection_are_counted_over_all_lines() -> None
     decision = waiting.completed(completed)
     assert decision is not None
     assert "; 2 units paid before the inspection and not approved in it" in decision.why
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (process(line(quantity=10_000, total="10000.00")), []),
+        (process(line(quantity=10_001, total="10001.00")), ["10001"]),
+        (process(line(total="1000000000000000.00")), ["1000000000000000.00"]),
+        (process(line(currency="JPY", total="10"), costs="1.50"), ["the return costs are 1.50", "JPY"]),
+        (process(line(currency="JPY", total="10"), costs="1"), []),
+        (process(line(currency="BHD", total="1.234"), costs="1.234"), []),
+        (process(refunds=[refund("1.50", currency="JPY")]), ["a refund of 1.50 is shown", "JPY"]),
+    ],
+)
+def test_amounts_that_cannot_be_reckoned_with_contradict(told: ReturnProcess, words: list[str]) -> None:
+    found = "; ".join(contradictions(told))
+    assert bool(found) == bool(words)
+    assert not [word for word in words if word not in found]
+
+
+def test_a_return_without_lines_contradicts_itself() -> None:
+    assert list(contradictions(process().model_copy(update={"return_line_items": ()}))) == ["the return has no lines"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a" * 60, "'" + "a" * 60 + "'"), ("a" * 61, "'" + "a" * 57 + "...'"), ("it", "'it'")]
+)
+def test_what_rever_says_is_quoted_at_no_great_length(text: str, shown: str) -> None:
+    assert quoted(text) == shown

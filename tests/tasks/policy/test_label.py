@@ -285,3 +285,16 @@ def test_a_refusal_of_the_label_before_does_not_stop_the_next() -> None:
     decision = decide_label(process(**{**FRESH, "logistics": ["CANCELED"]}), rules(), record(refused), NOW)
     assert isinstance(decision, MakeLabel)
     assert decision.generation == 2
+
+
+def test_a_label_is_decided_where_money_waits_or_has_not_come_to_its_end() -> None:
+    """Not beside a hold of the money, and not for a return that is at its end."""
+    waiting = process(**FRESH)
+    assert decide(waiting, rules(), record(), NOW).rule == "label_due"
+    assert decide(waiting, rules(), record(holds=(hold(),)), NOW).rule == "foreign_refund"
+    no_carrier = rules(carriers=())
+    assert decide(waiting, no_carrier, record(), NOW).rule == "no_carrier"
+    on_its_way = process(return_status="STARTED", logistics=["CREATED"])
+    assert decide(on_its_way, no_carrier, record(), NOW).rule == "wait_goods"
+    not_told = process(return_status="STARTED", logistics=None)
+    assert decide(not_told, rules(), record(), NOW).rule != "incomplete_read"
