@@ -231,3 +231,12 @@ def test_less_than_one_is_a_part_of_what_rever_pays() -> None:
     assert decide(it, REVER, record(), NOW).rule == decide(
         process(reviews=approved(), refunds=[refund("5.00")]), REVER, record(), NOW
     ).rule  # fmt: skip
+
+
+def test_an_exchange_order_that_names_no_variant_may_be_what_the_shopper_chose() -> None:
+    def rule(ordered: str) -> str:
+        it = process(line(method=EXCHANGE, variant="v"), reviews=approved(), exchange=order(ordered))
+        return decide(it, REVER, record(), NOW).rule
+
+    assert "foreign_exchange" not in {rule(""), rule("v")}
+    assert rule("w") == "foreign_exchange"

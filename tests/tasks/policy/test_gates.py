@@ -1,6 +1,6 @@
 """Whether a read and a record are any ground to decide about money."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +12,13 @@ from tasks.policy.case import Case
 from tasks.policy.contradictions import contradictions
 from tasks.policy.decide import decide, incomplete
 from tasks.policy.decision import Compensate, Hold, Nothing, Wait
-from tasks.policy.reading import quoted
+from tasks.policy.reading import later, quoted
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
 from tests.tasks.policy.factories import (
     EXCHANGE,
     GIFT,
     NOW,
+    ORIGINAL,
     approved,
     hold,
     intent,
@@ -224,3 +225,14 @@ def test_a_return_without_lines_contradicts_itself() -> None:
 )
 def test_what_rever_says_is_quoted_at_no_great_length(text: str, shown: str) -> None:
     assert quoted(text) == shown
+
+
+def test_an_older_view_names_what_it_does_not_show_and_nothing_else() -> None:
+    done = record(intent(), lines={"retl_1": terms()}, costs=Decimal(0))
+    decision = decide(process(reviews=approved()), rules(), done, NOW)
+    assert isinstance(decision, Hold)
+    assert decision.evidence == {"absent": f"10.00 EUR by {ORIGINAL}"}
+
+
+def test_the_end_of_time_is_a_time_as_all_others() -> None:
+    assert later(datetime.max.replace(tzinfo=UTC), timedelta(1)) == datetime.max.replace(tzinfo=UTC)

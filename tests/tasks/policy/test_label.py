@@ -298,3 +298,7 @@ def test_a_label_is_decided_where_money_waits_or_has_not_come_to_its_end() -> No
     assert decide(on_its_way, no_carrier, record(), NOW).rule == "wait_goods"
     not_told = process(return_status="STARTED", logistics=None)
     assert decide(not_told, rules(), record(), NOW).rule != "incomplete_read"
+
+
+def test_a_way_back_that_is_not_known_is_asked_about_while_goods_are_waited_for() -> None:
+    assert decide(process(**FRESH, method="BY_DRONE"), rules(), record(), NOW).rule == "unknown_return_method"
