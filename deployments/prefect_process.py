@@ -52,7 +52,7 @@ def take_the_lock_first() -> None:
     def begin_immediate(
         self: AioSqliteConfiguration,
         session: AsyncSession,
-        with_for_update: bool = True,  # noqa: ARG001 - the signature is Prefect's
+        with_for_update: bool = False,  # noqa: ARG001 - as Prefect declares it; it is taken for true
     ) -> AbstractAsyncContextManager[AsyncSessionTransaction]:
         return begin(self, session, with_for_update=True)
 

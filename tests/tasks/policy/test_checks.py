@@ -151,6 +151,4 @@ def test_twenty_lines_with_fewer_approvals_are_evidence_enough() -> None:
     known = record(*(intent(line_id=it) for it in names), lines={it: terms() for it in names})
     held = fewer_approvals(Case(told, rules(), known, NOW))
     assert isinstance(held, Hold)
-    shown = held.evidence["lines"].split("; ")
-    assert len(shown) == 20
-    assert not [words for words in shown if "XX" in words]
+    assert held.evidence["lines"] == "; ".join(f"line {it!r}: 1 compensated, 0 approved" for it in names[:20])
