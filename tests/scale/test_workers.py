@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -43,11 +44,11 @@ def test_two_workers_share_and_one_is_killed(up: Up) -> None:
         began = time.monotonic()
         ids = sorted({due["process_id"] for due in work.audit()["due"]})
         runs = [work.run(process_ids=ids[number::RUNS]) for number in range(RUNS)]
-        wait_until(
-            lambda: work.states(runs)["COMPLETED"] >= 2 and _both_took(work, runs), "both at work", PATIENCE_S, EVERY_S
-        )
+        seen = partial(work.seen, runs)
+        both = lambda: work.states(runs)["COMPLETED"] >= 2 and _both_took(work, runs)  # noqa: E731
+        wait_until(both, "both at work", PATIENCE_S, EVERY_S, seen)
         killed = _kill_a_worker(up)
-        wait_until(lambda: work.ended(runs), "every run to end", PATIENCE_S, EVERY_S)
+        wait_until(lambda: work.ended(runs), "every run to end", PATIENCE_S, EVERY_S, seen)
         print(f"\n{len(ids)} returns, {RUNS} runs: {dict(work.states(runs))}, taken: {dict(work.takers(runs))};")
         print(f"{killed} processes killed; all ended after {time.monotonic() - began:.0f} s")
         last = [work.run()]

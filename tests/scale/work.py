@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.process_pending_returns import NAME
 from tests.ui.running_up import Up
 
+LAST_LINES = 15
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -51,6 +52,17 @@ class Work:
         """Whether all of them have come to an end."""
         states = self.states(runs)
         return states.total() == len(runs) and set(states) <= ENDED
+
+    def seen(self, runs: Sequence[FlowRun]) -> str:
+        """What is known of the runs that have not ended, and the last lines of every log."""
+        lines: list[str] = []
+        for run in runs:
+            states = [(state.timestamp, state.name, state.message) for state in self.client.read_flow_run_states(run.id)]
+            if states[-1][1].upper() not in ENDED:
+                lines += [f"{run.id}", *(f"  {when:%H:%M:%S} {name} {message or ''}" for when, name, message in states)]
+        for log in sorted((self.up.folder / ".up" / "logs").glob("*.log")):
+            lines += [f"-- {log.name}", *log.read_text(errors="replace").splitlines()[-LAST_LINES:]]
+        return "\n".join(lines)
 
     def takers(self, runs: Sequence[FlowRun]) -> Counter[str]:
         """Worker -> how many of the runs it took, by the workers' own logs."""

@@ -135,9 +135,18 @@ def desk_at(server: PrefectServer, sandbox: RunningSandbox, folder: Path) -> Ite
         yield Desk(sandbox, environment(server, settings), client, folder)
 
 
-def wait_until(reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S, every_s: float = 0.02) -> None:
-    """Wait for something to be so; looking at a server is work for it, so do not look often there."""
+def wait_until(
+    reached: Callable[[], bool],
+    what: str,
+    patience_s: float = PATIENCE_S,
+    every_s: float = 0.02,
+    seen: Callable[[], str] = str,
+) -> None:
+    """Wait for something to be so; looking at a server is work for it, so do not look often there.
+
+    Where it does not come to be, the failure says what is `seen` in its place.
+    """
     until = time.monotonic() + patience_s
     while not reached():
-        assert time.monotonic() < until, f"waited {patience_s:.0f} s for {what}"
+        assert time.monotonic() < until, f"waited {patience_s:.0f} s for {what}\n{seen()}"
         time.sleep(every_s)
