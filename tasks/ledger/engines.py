@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.where import Where
@@ -90,9 +91,18 @@ def _sqlite(where: Where, pool_size: int) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+            _patiently(connection.execute, f"PRAGMA {pragma}")
 
     return engine
+
+
+_patiently = Retrying(
+    retry=retry_if_exception(lambda error: isinstance(error, sqlite3.OperationalError) and "locked" in str(error)),
+    stop=stop_after_delay(PATIENCE_S),
+    wait=wait_random(0.01, 0.1),
+    reraise=True,
+)
+"""SQLite refuses to change a file to WAL at once, whatever its patience, while another process begins to write it."""
 
 
 def _own_begin(engine: Engine) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -112,6 +113,14 @@ def test_threads_that_open_new_ledgers_at_once_make_each_of_them_whole(tmp_path:
     assert [ledger.read(open_holds) for ledger in ledgers] == [[] for _ in urls]
     for ledger in ledgers:
         ledger.close()
+
+
+def test_who_opens_a_new_ledger_while_another_makes_it_waits(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as first:
+        first.execute("BEGIN IMMEDIATE")  # before the file is in WAL mode: SQLite refuses the change at once
+        Timer(0.3, first.execute, ("ROLLBACK",)).start()
+        opened(f"sqlite:///{path}").close()
 
 
 def test_looking_at_a_ledger_that_is_not_there_makes_nothing(tmp_path: Path) -> None:
