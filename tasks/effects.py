@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -18,8 +18,7 @@ from tasks.ledger import (
     Claim,
     Recorded,
     Sending,
-    load_records,
-    mark_sent,
+    Sent,
     put_back,
     record_done,
     record_refused,
@@ -27,10 +26,7 @@ from tasks.ledger import (
     release,
     withdraw,
 )
-from tasks.policy.covering import covers
-from tasks.policy.decide import decide
-from tasks.policy.label import decide_label
-from tasks.policy.record import IntentKind
+from tasks.mark_if_due import mark_if_due
 from tasks.policy.settling import snapshot
 
 T = TypeVar("T")
@@ -103,22 +99,7 @@ async def _attempt(desk: Desk, claim: Claim, send: Send) -> Outcome:
             if isinstance(error, WrongSetup):
                 raise
             return Outcome(claim, Result.NOT_SENT, f"the return could not be read again: {error}")
-        changed = await _no_longer_due(desk, claim, process)
-        if changed:
-            await _withdraw(desk, claim, changed)
-            return Outcome(claim, Result.WITHDRAWN, changed, process)
         return await _mark_and_send(desk, claim, process, send, slot)
-
-
-async def _no_longer_due(desk: Desk, claim: Claim, process: ReturnProcess) -> str:
-    """Why the fresh read no longer asks for this effect; empty where it still does."""
-    records = await desk.ledger.aread(load_records, [claim.process_id])
-    record = records[claim.process_id].without(claim.intent.id)
-    again = decide_label if claim.intent.kind is IntentKind.LABEL else decide
-    decision = again(process, await desk.rules(claim.store), record, desk.clock())
-    if covers(decision, claim.intent, claim.exchange_items, claim.label):
-        return ""
-    return f"read again before the call, it is no longer due: {decision.why}"
 
 
 async def _withdraw(desk: Desk, claim: Claim, why: str) -> None:
@@ -126,23 +107,20 @@ async def _withdraw(desk: Desk, claim: Claim, why: str) -> None:
 
 
 async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot) -> Outcome:
-    intent = claim.intent
-    seen = snapshot(intent.kind, intent.method, intent.amount, intent.currency, process, claim.exchange_items)
+    rules = await desk.rules(claim.store)
     now, clock = desk.clock(), asyncio.get_running_loop().time
     window = desk.settings.timeout / 2
     latest = clock() + window
+    sent = _to_be_sent(
+        claim, process, now, timedelta(seconds=window + desk.settings.timeout), desk.settings.settle_delay
+    )
     verdict = await _whole(
-        desk.ledger.awrite(
-            mark_sent,
-            claim,
-            snapshot=seen,
-            deadline=now + timedelta(seconds=window + desk.settings.timeout),
-            settle_at=now + desk.settings.settle_delay,
-            now=now,
-            actor=desk.actor,
-        ),
+        desk.ledger.awrite(mark_if_due, sent, process, rules, now=now, actor=desk.actor),
         lambda: _withdraw(desk, claim, "the run was cancelled before the call"),
     )
+    if isinstance(verdict, str):
+        await _withdraw(desk, claim, verdict)
+        return Outcome(claim, Result.WITHDRAWN, verdict, process)
     if verdict.sending is not Sending.SENT:
         return await _not_mine(desk, claim, verdict.why, lost=verdict.sending is Sending.LOST)
     reached(CrashPoint.AFTER_SENT, claim.process_id)
@@ -150,6 +128,13 @@ async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send:
         # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
         return await _back(desk, claim, "too late to send after it was marked", process)
     return await _send(desk, claim, process, send, slot)
+
+
+def _to_be_sent(claim: Claim, process: ReturnProcess, now: datetime, within: timedelta, settle: timedelta) -> Sent:
+    """The mark that is asked for: what REVER shows now, until when the call is over, and from when it is looked for."""
+    intent = claim.intent
+    seen = snapshot(intent.kind, intent.method, intent.amount, intent.currency, process, claim.exchange_items)
+    return Sent(claim, seen, now + within, now + settle)
 
 
 async def _whole(marking: Coroutine[Any, Any, T], undo: Callable[[], Awaitable[None]]) -> T:

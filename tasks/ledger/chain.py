@@ -16,22 +16,24 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.records import chunks
 from tasks.ledger.schema import chains
 
 _NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
 
-_HEADS = (
+_HEADS = Prepared(
     select(chains)
     .where(chains.c.process_id.in_(bindparam("ids", expanding=True)))
     .order_by(chains.c.process_id)
-    .with_for_update()
+    .with_for_update(),
+    several="ids",
 )
 # SQLAlchemy compiles an upsert anew each time, so these are only for a return's first row.
 _SAME = {"steps": chains.c.steps}
 _PG_LOCK = pg_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
 _LITE_LOCK = sqlite_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
-_MOVE = (
+_MOVE = Prepared(
     update(chains).where(chains.c.process_id == bindparam("p")).values(steps=bindparam("many"), head=bindparam("last"))
 )
 
@@ -71,7 +73,7 @@ def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head
     """The chains' ends of these returns, locked until the commit, in order of id."""
     heads: dict[str, Head] = {}
     for ids in chunks(process_ids):
-        heads |= {row.process_id: Head(row.steps, row.head) for row in conn.execute(_HEADS, {"ids": ids})}
+        heads |= {row.process_id: Head(row.steps, row.head) for row in _HEADS.all(conn, {"ids": ids})}
     missing = sorted(set(process_ids) - set(heads))
     if not missing:
         return heads
@@ -85,5 +87,5 @@ def chained(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
     """These rows with their hashes, and the chains' ends moved to the last of them."""
     heads = lock_heads(conn, {row["process_id"] for row in rows})
     linked = [{**row, "hash": heads[row["process_id"]].link(row)} for row in rows]
-    conn.execute(_MOVE, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
+    _MOVE.each(conn, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
     return linked

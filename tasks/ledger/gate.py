@@ -11,14 +11,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.restored import up_to_date
 from tasks.ledger.schema import ledger, pauses
 from tasks.ledger.types import Sending, SendVerdict
 
-_GATE = (
+_GATE = Prepared(
     select(ledger, pauses)
     .outerjoin_from(ledger, pauses, pauses.c.store.in_(bindparam("stores", expanding=True)))
-    .with_for_update(read=True, of=ledger)
+    .with_for_update(read=True, of=ledger),
+    several="stores",
 )
 _TRY = (
     update(pauses)
@@ -44,7 +46,7 @@ class Gate:
     @classmethod
     def read(cls, conn: Connection, stores: Collection[str]) -> "Gate":
         """Read them for these stores, and lock the switch against being thrown meanwhile."""
-        rows = conn.execute(_GATE, {"stores": sorted(set(stores))}).all()
+        rows = _GATE.all(conn, {"stores": sorted(set(stores))})
         switch, found = rows[0], {row.store: row for row in rows if row.store is not None}
         return cls(switch, found, up_to_date(conn, switch.restored_at) if switch.restored_at else ())
 

@@ -80,7 +80,7 @@ def _late(conn: Connection, claim: Claim, said: Mapping[str, Any], now: datetime
         tell(conn, row, "late_answer", said, now, actor)
         return Recorded.KNOWN
     if row.state in OPEN_STATES:
-        row = conn.execute(_LATE, {"intent": row.id, "at": now, "said": said}).one()
+        row = _LATE.one(conn, {"intent": row.id, "at": now, "said": said})
         pausing.answered(conn, row.store)
         close_hold(conn, row, "REVER's answer came late: it is done", now, actor)
         tell(conn, row, "done", {**said, "late": "yes"}, now, actor)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.schema import pauses
 
 IN_A_ROW = 5
@@ -23,7 +24,7 @@ _SET = (
         trial_intent=bindparam("trial"),
     )
 )
-_RESET = (
+_RESET = Prepared(
     update(pauses)
     .where(pauses.c.store == bindparam("s"), or_(pauses.c.unknown_in_a_row > 0, pauses.c.paused_until.is_not(None)))
     .values(unknown_in_a_row=0, paused_until=None, pause_minutes=0, trial_intent="")
@@ -39,7 +40,7 @@ def paused(conn: Connection) -> dict[str, datetime]:
 
 def answered(conn: Connection, store: str) -> None:
     """The store answered: nothing is in a row any more, and a pause is over."""
-    conn.execute(_RESET, {"s": store})
+    _RESET.all(conn, {"s": store})
 
 
 def end_trial(conn: Connection, intent_ids: list[str]) -> None:

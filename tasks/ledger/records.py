@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, exists, select
 
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.rows import hold_of, intent_of, items_of
 from tasks.ledger.schema import holds, intents, lines, records, waivers
 from tasks.policy.record import IntentKind, LineTerms, LineUnits, Record, Waiver
@@ -16,15 +18,18 @@ CHUNK = 500
 """Ids in one query: below SQLite's limit of bound values on any build."""
 
 _ids: BindParameter[Any] = bindparam("ids", expanding=True)
-_RECORDS = select(
-    records,
-    exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open").label("held"),
-    exists().where(waivers.c.process_id == records.c.process_id).label("waived"),
-).where(records.c.process_id.in_(_ids))
-_INTENTS = select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq)
-_HOLDS = select(holds).where(holds.c.process_id.in_(_ids), holds.c.state == "open").order_by(holds.c.seq)
-_WAIVERS = select(waivers).where(waivers.c.process_id.in_(_ids)).order_by(waivers.c.seq)
-_LINES = select(lines).where(lines.c.process_id.in_(_ids))
+_of_many = partial(Prepared, several="ids")
+_RECORDS = _of_many(
+    select(
+        records,
+        exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open").label("held"),
+        exists().where(waivers.c.process_id == records.c.process_id).label("waived"),
+    ).where(records.c.process_id.in_(_ids))
+)
+_INTENTS = _of_many(select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq))
+_HOLDS = _of_many(select(holds).where(holds.c.process_id.in_(_ids), holds.c.state == "open").order_by(holds.c.seq))
+_WAIVERS = _of_many(select(waivers).where(waivers.c.process_id.in_(_ids)).order_by(waivers.c.seq))
+_LINES = _of_many(select(lines).where(lines.c.process_id.in_(_ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ def chunks(ids: Collection[str]) -> Iterator[Sequence[str]]:
 
 def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Record]:
     """The record of each of these returns; an empty one for a return never seen. A few queries, however many ids."""
-    found = {row.process_id: row for ids in chunks(process_ids) for row in conn.execute(_RECORDS, {"ids": ids})}
+    found = {row.process_id: row for ids in chunks(process_ids) for row in _RECORDS.all(conn, {"ids": ids})}
     held = [process_id for process_id, row in found.items() if row.held]
     waived = [process_id for process_id, row in found.items() if row.waived]
     loaded = load(conn, found, held, waived)
@@ -86,10 +91,10 @@ def load(
     }
 
 
-def _by_process(conn: Connection, query: Select[Any], ids: Collection[str]) -> dict[str, list[Row[Any]]]:
+def _by_process(conn: Connection, query: Prepared, ids: Collection[str]) -> dict[str, list[Row[Any]]]:
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for piece in chunks(ids):
-        for row in conn.execute(query, {"ids": piece}):
+        for row in query.all(conn, {"ids": piece}):
             found[row.process_id].append(row)
     return found
 

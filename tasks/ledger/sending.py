@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from tasks.ledger.gate import TRIAL, Gate
 from tasks.ledger.pausing import end_trial
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.schema import intents
 from tasks.ledger.trail import append
 from tasks.ledger.transitions import MINE, TOLD, certainly_mine, change, close_hold, free, intent_trail, take, tell
@@ -44,11 +45,13 @@ _RELEASE = change(
     lease_until=bindparam("at", type_=intents.c.lease_until.type),
     look_at=bindparam("at", type_=intents.c.look_at.type),
 )
-_KNOWN = select(
-    intents.c.process_id, intents.c.kind, intents.c.method, intents.c.amount, intents.c.currency, intents.c.generation
-).where(
-    intents.c.process_id.in_(bindparam("ids", expanding=True)),
-    intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
+_LIKE = ("process_id", "kind", "method", "amount", "currency", "generation")
+_KNOWN = Prepared(
+    select(*(intents.c[name] for name in _LIKE)).where(
+        intents.c.process_id.in_(bindparam("ids", expanding=True)),
+        intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
+    ),
+    several="ids",
 )
 LOST = SendVerdict(Sending.LOST, "somebody else took it over, or it has ended")
 
@@ -78,7 +81,7 @@ def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, ac
     and currency; exchanges; labels of this generation or a later one (an earlier label was cancelled at REVER).
     """
     gate = Gate.read(conn, {sent.claim.store for sent in sents})
-    known = conn.execute(_KNOWN, {"ids": sorted({sent.claim.process_id for sent in sents})}).all()
+    known = _KNOWN.all(conn, {"ids": sorted({sent.claim.process_id for sent in sents})})
     verdicts: list[SendVerdict] = []
     trail: list[dict[str, Any]] = []
     for sent in sents:

@@ -127,7 +127,7 @@ def settle_done(
     Also a person's retry that has not been sent. KNOWN where it was done already.
     """
     said = {**evidence, "by": "evidence at REVER"}
-    row = conn.execute(_SETTLE, {"intent": intent_id, "at": now, "said": said}).first()
+    row = _SETTLE.first(conn, {"intent": intent_id, "at": now, "said": said})
     if row is None:
         now_is = lock_intent(conn, intent_id)
         done = now_is is not None and now_is.state == IntentState.DONE

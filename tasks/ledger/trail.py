@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from tasks.ledger.chain import chained
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.schema import audit
 from tasks.ledger.types import Actor
 
-_INSERT = insert(audit)
+_INSERT = Prepared(insert(audit).inline(), columns=[column.name for column in audit.c if column is not audit.c.id])
 
 
 def audit_row(
@@ -46,4 +47,4 @@ def audit_row(
 def append(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows to their returns' chains, in the transaction of what they tell about."""
     if rows:
-        conn.execute(_INSERT, chained(conn, rows))
+        _INSERT.each(conn, chained(conn, rows))

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from tasks.ledger import counters, pausing
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.schema import holds, intents
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor, Claim
@@ -31,12 +31,10 @@ _HOLDS_OF = (
 )
 
 
-def change(
-    to: IntentState, *where: ColumnElement[bool], answer: Sequence[Any] = (intents,), **values: Any
-) -> ReturningUpdate[Any]:
+def change(to: IntentState, *where: ColumnElement[bool], answer: Sequence[Any] = (intents,), **values: Any) -> Prepared:
     """One compare-and-set on one intent: it answers the row (or these columns), or nothing where somebody was first."""
     query = update(intents).where(intents.c.id == bindparam("intent"), *where)
-    return query.values(state=to, **values).returning(*answer)
+    return Prepared(query.values(state=to, **values).returning(*answer))
 
 
 def certainly_mine(*, intended: bool = False) -> ColumnElement[bool]:
@@ -48,9 +46,9 @@ def certainly_mine(*, intended: bool = False) -> ColumnElement[bool]:
     return or_(sent, and_(MINE, intents.c.state == IntentState.INTENDED)) if intended else sent
 
 
-def take(conn: Connection, query: ReturningUpdate[Any], claim: Claim, **values: Any) -> Row[Any] | None:
+def take(conn: Connection, query: Prepared, claim: Claim, **values: Any) -> Row[Any] | None:
     """Try a compare-and-set of a claim's own intent."""
-    return conn.execute(query, {"intent": claim.intent.id, "mine": claim.token, **values}).first()
+    return query.first(conn, {"intent": claim.intent.id, "mine": claim.token, **values})
 
 
 def lock_intent(conn: Connection, intent_id: str) -> Row[Any] | None:

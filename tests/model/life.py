@@ -44,7 +44,7 @@ class Fate:
 
 
 WRITES = (
-    *("decide", "mark_sent", "record_done", "record_unknown", "record_refused", "put_back", "withdraw", "expire"),
+    *("decide", "mark_if_due", "record_done", "record_unknown", "record_refused", "put_back", "withdraw", "expire"),
     *("settle_done", "settle_hold", "answer_hold", "release"),
 )
 """The operations of the ledger before and after which a worker can die."""

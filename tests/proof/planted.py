@@ -92,9 +92,9 @@ BUGS = {
         f"{HERE}test_what_the_back_office_pays_after_the_search_is_not_paid_again",
         (
             (
-                "tasks/effects.py",
-                "        changed = await _no_longer_due(desk, claim, process)\n",
-                '        changed = ""\n',
+                "tasks/mark_if_due.py",
+                "    changed = _no_longer_due(conn, sent.claim, process, rules, now)\n",
+                '    changed = ""\n',
             ),
         ),
     ),

@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import CacheStats
 
-from tasks.ledger import load_records
+from tasks.ledger import load_records, prepared
 from tasks.ledger.engines import reading_engine, writing_engine
+from tasks.ledger.prepared import Prepared
 from tasks.ledger.readers import Reading
 from tasks.ledger.where import Where
 from tests.tasks.ledger.desk import LedgerDesk
@@ -21,12 +23,22 @@ from tests.tasks.ledger.desk import LedgerDesk
 def statements(engine: Engine) -> Iterator[list[tuple[str, bool]]]:
     """The statements that are executed meanwhile, and whether each had to be compiled."""
     seen: list[tuple[str, bool]] = []
+    cursor, write = prepared._cursor, Prepared._write
 
     def note(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
         seen.append((statement, context.cache_hit is not CacheStats.CACHE_HIT))
 
+    def note_prepared(conn: Connection, text: str) -> AbstractContextManager[Any]:
+        seen.append((text, False))
+        return cursor(conn, text)
+
+    def note_written(self: Prepared, *values: Any) -> Any:
+        seen.append(("written anew", True))
+        return write(self, *values)
+
     event.listen(engine, "before_cursor_execute", note)
-    yield seen
+    with patch.object(prepared, "_cursor", note_prepared), patch.object(Prepared, "_write", note_written):
+        yield seen
     event.remove(engine, "before_cursor_execute", note)
 
 
