@@ -57,9 +57,10 @@ class Work:
         """What is known of the runs that have not ended, and the last lines of every log."""
         lines: list[str] = []
         for run in runs:
-            states = [(state.timestamp, state.name, state.message) for state in self.client.read_flow_run_states(run.id)]
-            if states[-1][1].upper() not in ENDED:
-                lines += [f"{run.id}", *(f"  {when:%H:%M:%S} {name} {message or ''}" for when, name, message in states)]
+            states = self.client.read_flow_run_states(run.id)
+            if states[-1].type.value not in ENDED:
+                told = [f"  {state.timestamp:%H:%M:%S} {state.name} {state.message or ''}" for state in states]
+                lines += [f"{run.id}", *told]
         for log in sorted((self.up.folder / ".up" / "logs").glob("*.log")):
             lines += [f"-- {log.name}", *log.read_text(errors="replace").splitlines()[-LAST_LINES:]]
         return "\n".join(lines)
