@@ -18,11 +18,13 @@ from deployments.bootstrap.template import BODY, SUBJECT
 TAG = "rever"
 DEAD_AFTER = timedelta(seconds=90)
 """Three heartbeats (PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30, set by every deployment) that did not come."""
-NOT_BEGUN_AFTER = timedelta(minutes=5)
+NOT_BEGUN_AFTER = timedelta(minutes=3)
 """A run that was taken and shows no sign of life for so long: starting its process takes seconds."""
 QUIET = timedelta(minutes=15)
 """After a notice, no other of its kind for so long: a storm of holds is one notice, not 500."""
 
+_TAKEN = ("Pending", "Submitting", "InfrastructurePending")
+"""What a run is called between being taken and beginning. An event goes by the state's name, not by its type."""
 _OURS: dict[str, Any] = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
 _ANY_RUN = {"prefect.resource.id": "prefect.flow-run.*"}
 _NOBODY = UUID(int=0)
@@ -37,7 +39,7 @@ def dead_runs() -> AutomationCore:
     return _crashed(
         "runs of dead workers become Crashed",
         f"No heartbeat for {DEAD_AFTER.seconds} s",
-        after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
+        after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running", "prefect.flow-run.Retrying"},
         within=DEAD_AFTER,
     )
 
@@ -50,7 +52,7 @@ def runs_not_begun() -> AutomationCore:
     return _crashed(
         "runs that were taken and never began become Crashed",
         f"Taken, and not begun for {NOT_BEGUN_AFTER.seconds // 60} min",
-        after={"prefect.flow-run.Pending"},
+        after={f"prefect.flow-run.{name}" for name in _TAKEN},
         within=NOT_BEGUN_AFTER,
     )
 

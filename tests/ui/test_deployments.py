@@ -15,7 +15,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
-from prefect.states import Pending, Running
+from prefect.states import Pending, Running, Submitting
 
 from deployments.bootstrap import Outcome, bootstrap
 from deployments.bootstrap.automations import dead_runs, runs_not_begun
@@ -137,12 +137,17 @@ async def test_a_killed_worker_gives_its_slots_back_and_the_next_run_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("automation", "state"), [(runs_not_begun, Pending), (dead_runs, Running)], ids=["taken", "begun"]
+    ("automation", "states"),
+    [(runs_not_begun, [Pending]), (runs_not_begun, [Pending, Submitting]), (dead_runs, [Running])],
+    ids=["taken", "submitting", "begun"],
 )
 async def test_a_run_without_a_sign_of_life_becomes_crashed_and_one_that_waits_does_not(
-    client: PrefectClient, tmp_path: Path, automation: Callable[[], AutomationCore], state: Callable[[], State[Any]]
+    client: PrefectClient,
+    tmp_path: Path,
+    automation: Callable[[], AutomationCore],
+    states: list[Callable[[], State[Any]]],
 ) -> None:
-    """Killed before its first heartbeat: after it was taken, and just after it began."""
+    """Killed before its first heartbeat: after it was taken, while its process is started, and just after it began."""
     await bootstrap(client, file=file_with(tmp_path, "process-return"))
     soon = automation()
     assert isinstance(soon.trigger, EventTrigger)
@@ -151,7 +156,8 @@ async def test_a_run_without_a_sign_of_life_becomes_crashed_and_one_that_waits_d
     deployment = await client.read_deployment_by_name("process-return/process-return")
     form = {"parameters": {"process_id": "retp_none"}}
     dead, waits = [await client.create_flow_run_from_deployment(deployment.id, parameters=form) for _ in range(2)]
-    await client.set_flow_run_state(dead.id, state())
+    for state in states:
+        await client.set_flow_run_state(dead.id, state())
 
     async def crashed() -> bool:
         now = (await client.read_flow_run(dead.id)).state
