@@ -4,20 +4,24 @@ import os
 import socket
 import ssl
 
+import httpcore
 import httpx
 
 from rever_api.errors import NotSent, OutcomeUnknown, ReverError
 from rever_api.requests import Request
 
-BROKEN = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, UnicodeError)
+BROKEN = (
+    *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError),
+    *(httpcore.UnsupportedProtocol, httpx.DecodingError, httpx.InvalidURL, TimeoutError, ssl.SSLError, UnicodeError),
+)
 """How an attempt may end without an answer; anything else is a mistake of this package."""
 
 _NEVER_LEFT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
     httpx.InvalidURL,
 )
 

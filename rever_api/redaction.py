@@ -1,7 +1,7 @@
 """What must not get into an error's text or a log line: the API key, and what a request told about a shopper."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from rever_api.requests import Request
@@ -34,12 +34,12 @@ def shown(text: str) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
 
 
-def mask(key: str, request: Request) -> Callable[[str], str]:
-    """Build the function that makes REVER's words fit to show, without the key and what the request told."""
+def masked(text: str, *, key: str, request: Request) -> str:
+    """REVER's words, fit to show: without the key and what the request told."""
     hidden = sorted({key, *_personal(request.json), *_personal(dict(request.params))}, key=len, reverse=True)
     pattern = re.compile("|".join(re.escape(text) for text in hidden), re.IGNORECASE)
 
-    return lambda text: shown(pattern.sub(_MASK, text))
+    return shown(pattern.sub(_MASK, text))
 
 
 def _personal(value: Any) -> Iterator[str]:

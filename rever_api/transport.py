@@ -2,36 +2,30 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 
-import httpx
+import httpcore
 
 from rever_api.answers import Answer
-from rever_api.attempts import Attempts, Progress
+from rever_api.attempts import Attempts, Progress, bounded
 from rever_api.config import ClientConfig
+from rever_api.connections import pool_options
 from rever_api.failures import BROKEN, failure
 from rever_api.requests import Request
 
-_MAX_BODY = 32 * 1024 * 1024
-
 
 class AsyncTransport(Attempts):
-    """Sends requests with httpx's asynchronous client: one for each call in flight, the last used first.
+    """Sends requests over one connection for each call in flight, the last used first.
 
-    A client with many connections looks through all of them, and asks the system about each that is idle, several
-    times in each call; that took a quarter of it.
+    A pool with many connections looks through all of them, and asks the system about each that is idle, several times
+    in each call; that took a quarter of it.
     """
 
     def __init__(self, config: ClientConfig, clock: Callable[[], datetime]) -> None:
         super().__init__(config, clock)
-        self._all: list[httpx.AsyncClient] = []
-        self._free: list[httpx.AsyncClient] = []
-
-    def client(self) -> httpx.AsyncClient:
-        """One more client of httpx, closed with this transport."""
-        self._all.append(httpx.AsyncClient(**self._options()))
-        return self._all[-1]
+        self._options = pool_options(config.base_url, 1, trust_env=not config.loopback)
+        self._all: list[httpcore.AsyncConnectionPool] = []
+        self._free: list[httpcore.AsyncConnectionPool] = []
 
     async def send(self, request: Request) -> Answer:
         """Send once, within the deadline. A cancellation goes through as such."""
@@ -44,24 +38,32 @@ class AsyncTransport(Attempts):
         raise error  # out here, so that no frame that holds the key's header hangs on it
 
     async def _exchange(self, request: Request, progress: Progress) -> Answer:
-        """Send over a client that nobody else uses meanwhile, and read the whole answer."""
-        http = self._free.pop() if self._free else self.client()
+        """Send over a connection that nobody else uses meanwhile, and read the whole answer."""
+        if not request.with_key:  # a label's file, which is somewhere else
+            options = pool_options(request.url, 1, trust_env=not self._config.loopback)
+            async with httpcore.AsyncConnectionPool(**options) as once:
+                return await self._over(once, request, progress)
+        http = self._free.pop() if self._free else self._one_more()
         try:
             return await self._over(http, request, progress)
         finally:
             self._free.append(http)
 
-    async def _over(self, http: httpx.AsyncClient, request: Request, progress: Progress) -> Answer:
-        built = self._built(http, request, progress, progress.anote)
+    async def _over(self, http: httpcore.AsyncConnectionPool, request: Request, progress: Progress) -> Answer:
+        built = self._built(request, progress, progress.anote)
         progress.left = True
-        response = await http.send(built, stream=True)
+        response = await http.handle_async_request(built)
         try:
             body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += _bounded(body, chunk)
+            async for chunk in response.aiter_stream():
+                body += bounded(body, chunk)
         finally:
             await response.aclose()
         return self._answer(request, response, bytes(body))
+
+    def _one_more(self) -> httpcore.AsyncConnectionPool:
+        self._all.append(httpcore.AsyncConnectionPool(**self._options))
+        return self._all[-1]
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -70,7 +72,7 @@ class AsyncTransport(Attempts):
 
 
 class Transport(Attempts):
-    """Sends requests with httpx's synchronous client.
+    """Sends requests from any number of threads.
 
     The deadline holds for each stage and between any two chunks of the body; one stage may overrun it by `timeout` at
     most when a server sends its headers byte by byte.
@@ -78,7 +80,7 @@ class Transport(Attempts):
 
     def __init__(self, config: ClientConfig, clock: Callable[[], datetime]) -> None:
         super().__init__(config, clock)
-        self._http = httpx.Client(**self._options())
+        self._http = self._connections(config.base_url)
 
     def send(self, request: Request) -> Answer:
         """Send once, within the deadline."""
@@ -91,23 +93,28 @@ class Transport(Attempts):
 
     def _exchange(self, request: Request, progress: Progress) -> Answer:
         """Send and read the whole answer."""
-        built = self._built(self._http, request, progress, progress.note)
+        if not request.with_key:  # a label's file, which is somewhere else
+            with self._connections(request.url) as once:
+                return self._over(once, request, progress)
+        return self._over(self._http, request, progress)
+
+    def _over(self, http: httpcore.ConnectionPool, request: Request, progress: Progress) -> Answer:
+        built = self._built(request, progress, progress.note)
         progress.left = True
-        response = self._http.send(built, stream=True)
-        with closing(response):
+        response = http.handle_request(built)
+        try:
             body = bytearray()
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_stream():
                 progress.check()
-                body += _bounded(body, chunk)
+                body += bounded(body, chunk)
+        finally:
+            response.close()
         return self._answer(request, response, bytes(body))
+
+    def _connections(self, url: str) -> httpcore.ConnectionPool:
+        options = pool_options(url, self._config.max_in_flight, trust_env=not self._config.loopback)
+        return httpcore.ConnectionPool(**options)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-
-def _bounded(body: bytearray, chunk: bytes) -> bytes:
-    """Refuse a body without end."""
-    if len(body) + len(chunk) > _MAX_BODY:
-        raise httpx.DecodingError("the body is too long")
-    return chunk

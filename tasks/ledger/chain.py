@@ -20,6 +20,8 @@ from tasks.ledger.prepared import Prepared
 from tasks.ledger.records import chunks
 from tasks.ledger.schema import chains
 
+_TEXT = json.JSONEncoder(default=str).encode
+_SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
 _NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
 
 _HEADS = Prepared(
@@ -63,10 +65,10 @@ def link(before: str, row: Mapping[str, Any]) -> str:
         at.astimezone(UTC).isoformat(),
         None if row["amount"] is None else format(row["amount"], "f"),
         # As it will be read again: keys are text then, whatever they were.
-        json.loads(json.dumps(row["evidence"], default=str)),
+        json.loads(_TEXT(row["evidence"])),
         *(row[name] for name in _NAMES),
     ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(_SORTED(told).encode()).hexdigest()
 
 
 def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head]:

@@ -8,7 +8,6 @@ go through a second engine whose `BEGIN` is deferred, so that they wait for nobo
 
 import json
 import sqlite3
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -26,7 +25,7 @@ STANDSTILL_S = 20
 those who wait for its locks then go on. (SQLite has no such thing: there the worker must be ended.)
 """
 
-_JSON = partial(json.dumps, default=str, ensure_ascii=False)
+_JSON = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _PRAGMAS = (f"busy_timeout={PATIENCE_S * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _SETTINGS = (
     "SET synchronous_commit = on",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Dialect, Select
@@ -21,6 +22,7 @@ from sqlalchemy.types import TypeEngine
 
 Values = Mapping[str, Any]
 _Turn = Callable[[Any], Any]
+_Getter = Callable[[Values], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +32,29 @@ class _Marker:
     parameter: str
     member: int | None = None
 
-    def of(self, values: Values) -> Any:
-        """The value. A list is filled up with its last member: so lists have few lengths, and find nothing else."""
-        value = values[self.parameter]
-        return value if self.member is None else value[min(self.member, len(value) - 1)]
+    def getter(self, turn: _Turn | None) -> _Getter:
+        """What takes it out of the values of an execution."""
+        parameter, member = self.parameter, self.member
+        if member is not None:
+            # A list is filled up with its last member: so lists have few lengths, and find nothing else.
+            return lambda values: _turned(values[parameter][min(member, len(values[parameter]) - 1)], turn)
+        return itemgetter(parameter) if turn is None else lambda values: turn(values[parameter])
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The SQL for one kind of database, and what its driver is given: constants, and markers with their turn.
+    """The SQL for one kind of database, and how each value is found that its driver is given.
 
     `names` is None where the driver takes values in order.
     """
 
     text: str
     names: Sequence[str] | None
-    given: Sequence[tuple[Any, _Turn | None]]
+    getters: Sequence[_Getter]
 
     def parameters(self, values: Values) -> Any:
         """The driver's parameters for these values."""
-        found = [_turned(each.of(values), turn) if isinstance(each, _Marker) else each for each, turn in self.given]
+        found = [get(values) for get in self.getters]
         return found if self.names is None else dict(zip(self.names, found, strict=True))
 
 
@@ -123,8 +128,8 @@ class Prepared:
         )
         found = compiled.construct_params(marks if self._columns else None)
         order = list(found) if dialect.paramstyle == "pyformat" else list(compiled.positiontup or ())
-        given = [_given(found[name], _type(compiled, name), dialect) for name in order]
-        return _Written(str(compiled), order if dialect.paramstyle == "pyformat" else None, given)
+        getters = [_getter(found[name], _type(compiled, name), dialect) for name in order]
+        return _Written(str(compiled), order if dialect.paramstyle == "pyformat" else None, getters)
 
 
 def _row(names: Sequence[str]) -> Any:
@@ -141,11 +146,12 @@ def _marked(statement: Any, marks: Mapping[str, Any]) -> Any:
     return cloned_traverse(statement, {}, {"bindparam": put})
 
 
-def _given(value: Any, of: TypeEngine[Any], dialect: Dialect) -> tuple[Any, _Turn | None]:
+def _getter(value: Any, of: TypeEngine[Any], dialect: Dialect) -> _Getter:
     turn = of.dialect_impl(dialect).bind_processor(dialect)
     if isinstance(value, _Marker):
-        return value, turn
-    return _turned(value.value if isinstance(value, Enum) else value, turn), None
+        return value.getter(turn)
+    constant = _turned(value.value if isinstance(value, Enum) else value, turn)
+    return lambda _: constant
 
 
 def _turned(value: Any, turn: _Turn | None) -> Any:

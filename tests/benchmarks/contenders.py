@@ -56,7 +56,7 @@ def plain(*, over_ours: bool) -> Job:
     from tests.benchmarks.peers.work import Target
 
     target = Target.of_environment()
-    return lambda: asyncio.run(peer.run(target, peer.our_client(target) if over_ours else peer.stock_client()))
+    return lambda: asyncio.run(peer.run(target, peer.over_ours if over_ours else peer.stock))
 
 
 def tutorial() -> Job:

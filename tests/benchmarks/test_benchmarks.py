@@ -19,11 +19,11 @@ from tests.benchmarks.together import Team
 Start = Callable[..., RunningSandbox]
 
 
-@pytest.mark.parametrize("client", [lambda _: plain.stock_client(), plain.our_client], ids=["stock", "ours"])
+@pytest.mark.parametrize("client", [plain.stock, plain.over_ours], ids=["stock", "ours"])
 def test_the_plain_script_refunds_each_return_once(start_sandbox: Start, client: Callable[[Target], Any]) -> None:
     sandbox = start_sandbox(returns=12, shops=(SHOP,), scenarios=SCENARIOS)
     target = Target(sandbox.base_url, sandbox.api_key, SHOP)
-    assert asyncio.run(plain.run(target, client(target))) == 12
+    assert asyncio.run(plain.run(target, client)) == 12
     check_books([effect.as_json() for effect in sandbox.books], 12)
     audit = sandbox.audit()
     assert (audit.violations, audit.due_total) == ((), {})
@@ -33,7 +33,7 @@ def test_nothing_is_due_for_what_has_been_refunded_or_not_inspected(start_sandbo
     scenarios = ("foreign_exact", "in_warehouse", "completed")
     sandbox = start_sandbox(returns=3, shops=(SHOP,), scenarios=scenarios)
     target = Target(sandbox.base_url, sandbox.api_key, SHOP)
-    assert asyncio.run(plain.run(target, plain.stock_client())) == 0
+    assert asyncio.run(plain.run(target, plain.stock)) == 0
     assert sandbox.books.counts() == {}
 
 

@@ -170,7 +170,8 @@ async def test_calls_at_the_same_time_share_no_connection_and_later_ones_take_th
         assert len(set(peers[4:])) == 1
         used = client._transport._all
         assert len(used) == 4
-    assert all(http.is_closed for http in used)
+        assert [len(pool.connections) for pool in used] == [1] * 4
+    assert [pool.connections for pool in used] == [[]] * 4
 
 
 def test_no_cookie_is_kept(call: Caller, told: ToldServer) -> None:
@@ -199,7 +200,7 @@ async def _walk(client: Any) -> list[Any]:
 
 
 def test_a_body_without_end_is_refused(call: Caller, told: ToldServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rever_api.transport._MAX_BODY", 10)
+    monkeypatch.setattr("rever_api.attempts._MAX_BODY", 10)
     told.tell(answers(200, REFUNDED))
     with pytest.raises(OutcomeUnknown):
         call("issue_refund", PROCESS_ID, REFUND)

@@ -6,61 +6,79 @@ once pay everything twice; it retries nothing, has no caps, no holds, no rate li
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
 from rever_api import ClientConfig
+from rever_api.answers import read_json
+from rever_api.requests import Request
 from rever_api.session import utc_now
 from rever_api.transport import AsyncTransport
 from tests.benchmarks.peers.work import IN_FLIGHT, TIMEOUT_S, Target, due, page
 
+Ask = Callable[..., Awaitable[Any]]
+"""`ask(method, url, body)` answers the JSON of a 2xx."""
 
-def stock_client() -> httpx.AsyncClient:
+
+@asynccontextmanager
+async def stock(target: Target) -> AsyncIterator[Ask]:
     """httpx as it comes, with a connection for each call in flight."""
     limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
-    return httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False)
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False) as client:
+
+        async def ask(method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
+            answer = await client.request(method, url, json=body, headers=target.headers)
+            return answer.raise_for_status().json()
+
+        yield ask
 
 
-def our_client(target: Target) -> httpx.AsyncClient:
-    """The client of ours, without ours around it: whatever transport it has."""
+@asynccontextmanager
+async def over_ours(target: Target) -> AsyncIterator[Ask]:
+    """The transport of ours, without ours around it."""
     from pydantic import SecretStr
 
     config = ClientConfig(target.base_url, SecretStr(target.api_key), timeout=TIMEOUT_S, max_in_flight=IN_FLIGHT)
-    client = AsyncTransport(config, utc_now).client()
-    client.timeout = httpx.Timeout(TIMEOUT_S)
-    return client
+    transport = AsyncTransport(config, utc_now)
+
+    async def ask(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+        answer = await transport.send(Request("plain", method, url, json=body))
+        if not 200 <= answer.status < 300:
+            raise answer.error()
+        return read_json(answer.body)
+
+    yield ask
+    await transport.aclose()
 
 
-async def run(target: Target, client: httpx.AsyncClient) -> int:
+async def run(target: Target, asking: Callable[[Target], Any]) -> int:
     """Refund all that is due; answers how many that were."""
-    async with client:
-        found = await _search(target, client)
+    async with asking(target) as ask:
+        found = await _search(target, ask)
         waiting = iter(found)
-        done = await asyncio.gather(*(_worker(target, client, waiting) for _ in range(IN_FLIGHT)))
+        done = await asyncio.gather(*(_worker(target, ask, waiting) for _ in range(IN_FLIGHT)))
     return sum(done)
 
 
-async def _search(target: Target, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def _search(target: Target, ask: Ask) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
-        answer = await client.get(
-            f"{target.base_url}/v1/processes", params=page(target, len(found)), headers=target.headers
-        )
-        told = answer.raise_for_status().json()
+        told = await ask("GET", f"{target.base_url}/v1/processes?{urlencode(page(target, len(found)))}")
         found += told["processes"]
         if not told["processes"] or len(found) >= told["rowcount"]:
             return found
 
 
-async def _worker(target: Target, client: httpx.AsyncClient, waiting: Iterator[dict[str, Any]]) -> int:
+async def _worker(target: Target, ask: Ask, waiting: Iterator[dict[str, Any]]) -> int:
     done = 0
     for entry in waiting:
         url = f"{target.base_url}/v1/processes/{entry['rever_process_id']}"
-        process = (await client.get(url, headers=target.headers)).raise_for_status().json()
-        refund = due(process)
+        refund = due(await ask("GET", url))
         if refund is not None:
-            (await client.post(f"{url}/refunds", json=refund, headers=target.headers)).raise_for_status()
+            await ask("POST", f"{url}/refunds", refund)
             done += 1
     return done
