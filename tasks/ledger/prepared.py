@@ -112,7 +112,8 @@ class Prepared:
             cursor.executemany(written.text, [written.parameters(values) for values in rows])
 
     def _for(self, dialect: Dialect, values: Values) -> _Written:
-        many = 1 << (len(values[self._several]) - 1).bit_length() if self._several else 0
+        length = len(values[self._several]) if self._several else 0
+        many = 1 << (length - 1).bit_length() if length else 0
         written = self._written.get((dialect.name, many))
         if written is None:
             written = self._written[dialect.name, many] = self._write(dialect, values, many)
@@ -121,7 +122,7 @@ class Prepared:
     def _write(self, dialect: Dialect, values: Values, many: int) -> _Written:
         """Have SQLAlchemy write the SQL with a marker for each value, and see where the markers went."""
         marks: dict[str, Any] = {name: _Marker(name) for name in values}
-        if many:
+        if self._several:
             marks[self._several] = [_Marker(self._several, member) for member in range(many)]
         compiled = _marked(self._statement, marks).compile(
             dialect=dialect, column_keys=list(self._columns) or None, compile_kwargs={"render_postcompile": True}

@@ -94,7 +94,7 @@ def test_what_it_writes_sqlalchemy_reads_the_same_as_its_own(conn: Connection) -
     assert ours[1:] == theirs[1:]
 
 
-@pytest.mark.parametrize("ids", [[5], [5, 2], [5, 2, 7], [1, 2, 3, 4, 5], [99, 8]])
+@pytest.mark.parametrize("ids", [[], [5], [5, 2], [5, 2, 7], [1, 2, 3, 4, 5], [99, 8]])
 def test_a_list_finds_its_members_and_no_others(conn: Connection, ids: Sequence[int]) -> None:
     assert [row.id for row in OF_IDS.all(conn, {"ids": ids})] == sorted(set(ids) & set(range(1, 9)))
 
