@@ -5,7 +5,6 @@ It is a process of its own, started once for all that use it: coming up is what 
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from deployments.free_port import free_port
 from deployments.prefect_settings import LOOPBACK, prefect_variables, without_own_settings
 
 PATIENCE_S = 240.0
@@ -87,10 +87,3 @@ def prefect_server(folder: Path, *, port: int = 0, ui: bool = False) -> Iterator
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free just now."""
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

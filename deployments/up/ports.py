@@ -1,10 +1,9 @@
 """The ports that are asked for: free, or said to be taken, and by which option another is taken."""
 
-import socket
 from dataclasses import dataclass
 
 from deployments.cli.errors import UsageError
-from deployments.prefect_server import free_port
+from deployments.free_port import free_port, is_free
 from deployments.prefect_settings import LOOPBACK
 
 
@@ -20,7 +19,7 @@ class Ports:
 def free_ports(*, prefect: int, receiver: int, sandbox: int | None) -> Ports:
     """These ports, with a free one for each 0; `sandbox` None asks for none. Raises `UsageError`, naming all taken."""
     wanted = {"prefect": prefect, "receiver": receiver} | ({} if sandbox is None else {"sandbox": sandbox})
-    if taken := [name for name, port in wanted.items() if port and not _is_free(port)]:
+    if taken := [name for name, port in wanted.items() if port and not is_free(port)]:
         sentences = [
             f"port {wanted[name]} of {LOOPBACK} is taken: end what listens there, or name another with --{name}-port."
             for name in taken
@@ -28,11 +27,3 @@ def free_ports(*, prefect: int, receiver: int, sandbox: int | None) -> Ports:
         raise UsageError("\n".join(sentences))
     chosen = {name: port or free_port() for name, port in wanted.items()}
     return Ports(chosen["prefect"], chosen["receiver"], chosen.get("sandbox", 0))
-
-
-def _is_free(port: int) -> bool:
-    try:
-        with socket.create_server((LOOPBACK, port)):
-            return True
-    except OSError:
-        return False

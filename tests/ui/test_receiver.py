@@ -25,7 +25,8 @@ import pytest
 from prefect import get_client
 from pydantic import SecretStr
 
-from deployments.prefect_server import PrefectServer, free_port, prefect_server
+from deployments.free_port import free_port
+from deployments.prefect_server import PrefectServer, prefect_server
 from deployments.receiver.example import example_body
 from deployments.receiver.kinds import Kind
 from rever_api.sandbox import RunningSandbox
