@@ -70,6 +70,12 @@ class Whole:
         with closing(sqlite3.connect(self.desk.folder / "ledger-inbox.sqlite", timeout=30)) as conn:
             return Counter(dict(conn.execute("SELECT state, count(*) FROM inbox_events GROUP BY state").fetchall()))
 
+    def seen(self) -> str:
+        """What became of the events, and the last lines of every log."""
+        logs = sorted(self.desk.folder.rglob("*.log"))
+        ends = [f"-- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:]) for log in logs]
+        return "\n".join([str(dict(self.states())), *ends])
+
     def metric(self, name: str) -> dict[str, float]:
         """The numbers of this name, by label."""
         lines = httpx.get(f"{self.receiver.address}/metrics", timeout=30).text.splitlines()
@@ -112,7 +118,7 @@ def one_by_one(whole: Whole, ids: tuple[str, ...]) -> None:
             began = time.monotonic()
             assert http.post(whole.receiver.url, content=raw, headers=headers).status_code == 202
             answered.append(time.monotonic() - began)
-            wait_until(partial(_is_paid, whole.desk, process_id), "the refund", PATIENCE_S)
+            wait_until(partial(_is_paid, whole.desk, process_id), "the refund", PATIENCE_S, seen=whole.seen)
             taken.append(time.monotonic() - began)
     print(
         f"\nfrom post to refund: median {statistics.median(taken):.2f} s, worst {max(taken):.2f} s of {len(taken)};"
@@ -122,7 +128,9 @@ def one_by_one(whole: Whole, ids: tuple[str, ...]) -> None:
         Path(file).write_text(
             json.dumps({"from post to refund, s": taken, "from post to answer, s": answered}, indent=2)
         )
-    wait_until(lambda: whole.states() == {"acted_on": len(ids)}, "the events to be acted on", PATIENCE_S)
+    wait_until(
+        lambda: whole.states() == {"acted_on": len(ids)}, "the events to be acted on", PATIENCE_S, seen=whole.seen
+    )
 
 
 def _is_paid(desk: Desk, process_id: str) -> bool:
@@ -149,7 +157,7 @@ def storm(whole: Whole, ids: tuple[str, ...]) -> None:
     for thread in trouble:
         thread.join()
     expected = {"acted_on": len(load.events) + EVENTS}
-    wait_until(lambda: whole.states() == expected, f"all to be acted on, not {whole.states()}", 1200)
+    wait_until(lambda: whole.states() == expected, "all to be acted on", 1200, seen=whole.seen)
     told(whole, load, sent, sending, time.monotonic() - began)
 
     assert sent.refused == {401: round(LOAD * 0.05)}
