@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         "guess, about 200 returns a minute.",
         json_schema_extra={"default": "`none` where REVER is this machine; `10` elsewhere"},
     )
-    max_in_flight: int = Field(8, ge=1, le=100, description="Calls at the same time. httpx gets slower above ten.")
+    max_in_flight: int = Field(8, ge=1, le=100, description="Calls at the same time.")
     settle_after: Seconds = Field(
         900.0, description="Seconds after which an unknown outcome that is not seen at REVER is held for a person."
     )
