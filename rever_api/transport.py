@@ -7,10 +7,11 @@ from datetime import datetime
 import httpcore
 
 from rever_api.answers import Answer
-from rever_api.attempts import Attempts, Progress, bounded
+from rever_api.attempts import Attempts, bounded
 from rever_api.config import ClientConfig
 from rever_api.connections import pool_options
 from rever_api.failures import BROKEN, failure
+from rever_api.progress import Progress
 from rever_api.requests import Request
 
 

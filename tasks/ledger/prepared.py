@@ -6,56 +6,16 @@ SQLAlchemy's, and errors are raised as it raises them.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
-from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Select
+from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
-from sqlalchemy.sql.visitors import cloned_traverse
 from sqlalchemy.types import TypeEngine
 
-Values = Mapping[str, Any]
-_Turn = Callable[[Any], Any]
-_Getter = Callable[[Values], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Marker:
-    """Stands for a value while the SQL is written: the parameter it comes from, and which member where it is a list."""
-
-    parameter: str
-    member: int | None = None
-
-    def getter(self, turn: _Turn | None) -> _Getter:
-        """What takes it out of the values of an execution."""
-        parameter, member = self.parameter, self.member
-        if member is not None:
-            # A list is filled up with its last member: so lists have few lengths, and find nothing else.
-            return lambda values: _turned(values[parameter][min(member, len(values[parameter]) - 1)], turn)
-        return itemgetter(parameter) if turn is None else lambda values: turn(values[parameter])
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """The SQL for one kind of database, and how each value is found that its driver is given.
-
-    `names` is None where the driver takes values in order.
-    """
-
-    text: str
-    names: Sequence[str] | None
-    getters: Sequence[_Getter]
-
-    def parameters(self, values: Values) -> Any:
-        """The driver's parameters for these values."""
-        found = [get(values) for get in self.getters]
-        return found if self.names is None else dict(zip(self.names, found, strict=True))
+from tasks.ledger.written import Turn, Values, Written, write
 
 
 class Prepared:
@@ -66,8 +26,8 @@ class Prepared:
         self._statement, self._several, self._columns = statement, several, columns
         self._types: tuple[TypeEngine[Any], ...] = tuple(column.type for column in answered)
         self._row = _row([str(column.key) for column in answered])
-        self._written: dict[tuple[str, int], _Written] = {}
-        self._turns: dict[str, list[tuple[int, _Turn]]] = {}
+        self._written: dict[tuple[str, int], Written] = {}
+        self._turns: dict[str, list[tuple[int, Turn]]] = {}
 
     def all(self, conn: Connection, values: Values) -> list[Any]:
         """Execute it once; its rows as named tuples, none where it answers none. Raises `DBAPIError`."""
@@ -94,7 +54,7 @@ class Prepared:
         elif rows:
             self._executed_many(conn, self._for(conn.dialect, rows[0]), rows)
 
-    def _read(self, row: Sequence[Any], turns: Sequence[tuple[int, _Turn]]) -> Any:
+    def _read(self, row: Sequence[Any], turns: Sequence[tuple[int, Turn]]) -> Any:
         if not turns:
             return self._row._make(row)
         read = list(row)
@@ -102,71 +62,31 @@ class Prepared:
             read[place] = turn(read[place])
         return self._row._make(read)
 
-    def _executed(self, conn: Connection, written: _Written, values: Values) -> Sequence[Any]:
+    def _executed(self, conn: Connection, written: Written, values: Values) -> Sequence[Any]:
         with _cursor(conn, written.text) as cursor:
             cursor.execute(written.text, written.parameters(values))
             return cursor.fetchall() if self._types else ()
 
-    def _executed_many(self, conn: Connection, written: _Written, rows: Sequence[Values]) -> None:
+    def _executed_many(self, conn: Connection, written: Written, rows: Sequence[Values]) -> None:
         with _cursor(conn, written.text) as cursor:
             cursor.executemany(written.text, [written.parameters(values) for values in rows])
 
-    def _for(self, dialect: Dialect, values: Values) -> _Written:
+    def _for(self, dialect: Dialect, values: Values) -> Written:
         length = len(values[self._several]) if self._several else 0
         many = 1 << (length - 1).bit_length() if length else 0
         written = self._written.get((dialect.name, many))
         if written is None:
-            written = self._written[dialect.name, many] = self._write(dialect, values, many)
+            written = self._written[dialect.name, many] = write(
+                self._statement, dialect, values, several=self._several, many=many, columns=self._columns
+            )
         return written
-
-    def _write(self, dialect: Dialect, values: Values, many: int) -> _Written:
-        """Have SQLAlchemy write the SQL with a marker for each value, and see where the markers went."""
-        marks: dict[str, Any] = {name: _Marker(name) for name in values}
-        if self._several:
-            marks[self._several] = [_Marker(self._several, member) for member in range(many)]
-        compiled = _marked(self._statement, marks).compile(
-            dialect=dialect, column_keys=list(self._columns) or None, compile_kwargs={"render_postcompile": True}
-        )
-        found = compiled.construct_params(marks if self._columns else None)
-        order = list(found) if dialect.paramstyle == "pyformat" else list(compiled.positiontup or ())
-        getters = [_getter(found[name], _type(compiled, name), dialect) for name in order]
-        return _Written(str(compiled), order if dialect.paramstyle == "pyformat" else None, getters)
 
 
 def _row(names: Sequence[str]) -> Any:
     return namedtuple("Row", names)
 
 
-def _marked(statement: Any, marks: Mapping[str, Any]) -> Any:
-    """The statement with these values for its parameters: a list of values is written only when they are there."""
-
-    def put(bound: BindParameter[Any]) -> None:
-        if bound.key in marks:
-            bound.value, bound.required = marks[bound.key], False
-
-    return cloned_traverse(statement, {}, {"bindparam": put})
-
-
-def _getter(value: Any, of: TypeEngine[Any], dialect: Dialect) -> _Getter:
-    turn = of.dialect_impl(dialect).bind_processor(dialect)
-    if isinstance(value, _Marker):
-        return value.getter(turn)
-    constant = _turned(value.value if isinstance(value, Enum) else value, turn)
-    return lambda _: constant
-
-
-def _turned(value: Any, turn: _Turn | None) -> Any:
-    return turn(value) if turn else value
-
-
-def _type(compiled: SQLCompiler, name: str) -> TypeEngine[Any]:
-    """The type of a bound value; a list's members are named after it, with their number behind."""
-    bound = compiled.binds[name if name in compiled.binds else name.rpartition("_")[0]]
-    of: TypeEngine[Any] = bound.type
-    return of
-
-
-def _results(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> list[tuple[int, _Turn]]:
+def _results(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> list[tuple[int, Turn]]:
     """What is done to which column of a row."""
     turns = [of.dialect_impl(dialect).result_processor(dialect, None) for of in types]
     return [(place, turn) for place, turn in enumerate(turns) if turn is not None]

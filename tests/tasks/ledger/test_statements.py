@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import CacheStats
 
-from tasks.ledger import load_records, prepared
+from tasks.ledger import load_records, prepared, written
 from tasks.ledger.engines import reading_engine, writing_engine
-from tasks.ledger.prepared import Prepared
 from tasks.ledger.readers import Reading
 from tasks.ledger.where import Where
 from tests.tasks.ledger.desk import LedgerDesk
@@ -23,7 +22,7 @@ from tests.tasks.ledger.desk import LedgerDesk
 def statements(engine: Engine) -> Iterator[list[tuple[str, bool]]]:
     """The statements that are executed meanwhile, and whether each had to be compiled."""
     seen: list[tuple[str, bool]] = []
-    cursor, write = prepared._cursor, Prepared._write
+    cursor, write = prepared._cursor, written.write
 
     def note(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
         seen.append((statement, context.cache_hit is not CacheStats.CACHE_HIT))
@@ -32,12 +31,12 @@ def statements(engine: Engine) -> Iterator[list[tuple[str, bool]]]:
         seen.append((text, False))
         return cursor(conn, text)
 
-    def note_written(self: Prepared, *values: Any) -> Any:
+    def note_written(*statement: Any, **how: Any) -> Any:
         seen.append(("written anew", True))
-        return write(self, *values)
+        return write(*statement, **how)
 
     event.listen(engine, "before_cursor_execute", note)
-    with patch.object(prepared, "_cursor", note_prepared), patch.object(Prepared, "_write", note_written):
+    with patch.object(prepared, "_cursor", note_prepared), patch.object(prepared, "write", note_written):
         yield seen
     event.remove(engine, "before_cursor_execute", note)
 
