@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from rever_api import AsyncReverClient, ClientConfig
 from rever_api.answers import Answer
-from rever_api.attempts import Progress
 from rever_api.limits import AsyncSlot, Limits
 from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
+from rever_api.progress import Progress
 from rever_api.requests import Request
 from rever_api.sandbox.clock import SandboxClock
 from rever_api.sandbox.state import Sandbox, StoredProcess
