@@ -59,7 +59,7 @@ def due_of(sandbox: Sandbox, stored: StoredProcess) -> Due | None:
 def _money(stored: StoredProcess, timing: str) -> int:
     process = stored.process
     instead = sum(
-        line_value(line, min(stored.refunded.get(line.id, 0), line.quantity))
+        line_value(line, min(stored.refunded.get(line.id, 0), approved_units(process, line, timing)))
         for line in process.return_line_items
         if is_exchange(line)
     )

@@ -182,6 +182,22 @@ def test_what_is_forgotten_is_due_and_not_explained(running: RunningSandbox, htt
     assert due.process_id not in running.audit().forgotten()
 
 
+def test_what_was_refunded_in_place_of_goods_is_owed_once_they_are_approved(
+    running: RunningSandbox, http: httpx.Client
+) -> None:
+    """A part was paid for units that were to be exchanged, of which one is not inspected yet."""
+    process = read(running, http, "exchange_partially_reviewed")
+    process_id, line = process["rever_process_id"], process["return_line_items"][1]
+    pay(http, process, type="GIFT_CARD", amount="0.50", items=items(process, 2, line=1), currency=currency(process))
+
+    def owed() -> Decimal:
+        return sum((due.amount for due in running.audit().due if due.process_id == process_id), Decimal(0))
+
+    assert owed() == desk.worth(line, 1) - Decimal("0.50")
+    running.act("review", process_id)
+    assert owed() == desk.worth(line, 2) - Decimal("0.50")
+
+
 def test_goods_that_are_inspected_are_owed_no_label(running: RunningSandbox, http: httpx.Client) -> None:
     """Even where REVER held the return when it was paid, so that it did not complete and never knew a parcel."""
     process_id = running.process_ids("label_needed_pickup")[0]
