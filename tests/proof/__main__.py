@@ -78,7 +78,7 @@ def _play(cells: Sequence[Cell], lanes: int) -> tuple[list[Played], dict[str, st
             print(f"{done} of {len(cells)} runs, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
     with ExitStack() as stack:
-        server = stack.enter_context(running_postgres()) if shared else None
+        server = stack.enter_context(running_postgres(connections=CONNECTIONS)) if shared else None
         servers = {"SQLite": sqlite_version()}
         if server is not None:
             with psycopg.connect(plain(server)) as conn:
@@ -93,7 +93,11 @@ def _some(cells: Iterable[Cell]) -> int:
     clean = True
     for cell in cells:
         with ExitStack() as stack:
-            server = stack.enter_context(running_postgres()) if cell.database == DATABASES[1] else None
+            server = (
+                stack.enter_context(running_postgres(connections=CONNECTIONS))
+                if cell.database == DATABASES[1]
+                else None
+            )
             free = stack.enter_context(ledgers(server, 1))
             workers = stack.enter_context(nursery())
             with free.one_for(cell) as url:
@@ -107,6 +111,8 @@ def _some(cells: Iterable[Cell]) -> int:
     return 0 if clean else 1
 
 
+CONNECTIONS = 400
+"""Fifty runs at once in each lane, each with a writer and readers of its own, and those that judge."""
 BROKEN = "FAILED"
 
 
