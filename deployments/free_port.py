@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections.abc import Collection
 
 from deployments.prefect_settings import LOOPBACK
 
@@ -13,10 +14,10 @@ cannot come back.
 _TRIES = 200
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free just now. Raises `OSError` where none of many is."""
+def free_port(besides: Collection[int] = ()) -> int:
+    """A port of 127.0.0.1 that is free just now, and none of `besides`. Raises `OSError` where none of many is."""
     for port in random.sample(_PORTS, _TRIES):
-        if is_free(port):
+        if port not in besides and is_free(port):
             return port
     raise OSError(f"none of {_TRIES} ports from {_PORTS.start} to {_PORTS.stop} of {LOOPBACK} is free")
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rever_api.models import ReturnProcess
-from tasks.ledger import Actor, Claim, SendVerdict, Sent, load_records, mark_sent_many
+from tasks.ledger import Actor, Claim, SendVerdict, Sent, load_records, mark_sent
 from tasks.policy.covering import covers
 from tasks.policy.decide import decide
 from tasks.policy.label import decide_label
@@ -23,7 +23,9 @@ def mark_if_due(
     Answers the verdict of `mark_sent`, or why the effect is no longer due: then nothing is written.
     """
     changed = _no_longer_due(conn, sent.claim, process, rules, now)
-    return changed or mark_sent_many(conn, [sent], now=now, actor=actor)[0]
+    return changed or mark_sent(
+        conn, sent.claim, snapshot=sent.snapshot, deadline=sent.deadline, settle_at=sent.settle_at, now=now, actor=actor
+    )
 
 
 def _no_longer_due(conn: "Connection", claim: Claim, process: ReturnProcess, rules: StoreRules, now: datetime) -> str:

@@ -25,5 +25,7 @@ def free_ports(*, prefect: int, receiver: int, sandbox: int | None) -> Ports:
             for name in taken
         ]
         raise UsageError("\n".join(sentences))
-    chosen = {name: port or free_port() for name, port in wanted.items()}
+    chosen: dict[str, int] = {}
+    for name, port in wanted.items():
+        chosen[name] = port or free_port(besides={*wanted.values(), *chosen.values()})
     return Ports(chosen["prefect"], chosen["receiver"], chosen.get("sandbox", 0))

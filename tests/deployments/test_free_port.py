@@ -18,6 +18,13 @@ def test_a_free_port_can_be_listened_on() -> None:
     assert is_free(port)
 
 
+def test_it_is_none_that_is_wanted_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = range(free_port(), 32_000)[:2]
+    monkeypatch.setattr(module, "_PORTS", two)
+    monkeypatch.setattr(module, "_TRIES", 2)
+    assert free_port(besides={two[0]}) == two[1]
+
+
 @pytest.mark.skipif(not EPHEMERAL.exists(), reason="only Linux tells which these are")
 def test_no_outgoing_connection_is_given_it() -> None:
     assert max(module._PORTS) < int(EPHEMERAL.read_text().split()[0])

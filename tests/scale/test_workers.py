@@ -46,8 +46,7 @@ def test_two_workers_share_and_one_is_killed(up: Up) -> None:
         ids = sorted({due["process_id"] for due in work.audit()["due"]})
         runs = [work.run(process_ids=ids[number::RUNS]) for number in range(RUNS)]
         seen = partial(work.seen, runs)
-        both = lambda: work.states(runs)["COMPLETED"] >= 2 and _both_took(work, runs)  # noqa: E731
-        wait_until(both, "both at work", PATIENCE_S, EVERY_S, seen)
+        wait_until(lambda: _both_at_work(work, runs), "both at work", PATIENCE_S, EVERY_S, seen)
         killed = _kill_a_worker(up)
         wait_until(lambda: work.ended(runs), "every run to end", PATIENCE_S, EVERY_S, seen)
         print(f"\n{len(ids)} returns, {RUNS} runs: {dict(work.states(runs))}, taken: {dict(work.takers(runs))};")
@@ -58,8 +57,8 @@ def test_two_workers_share_and_one_is_killed(up: Up) -> None:
         _judge(work)
 
 
-def _both_took(work: Work, runs: Sequence[FlowRun]) -> bool:
-    return min(work.takers(runs).values(), default=0) > 0
+def _both_at_work(work: Work, runs: Sequence[FlowRun]) -> bool:
+    return work.states(runs)["COMPLETED"] >= 2 and min(work.takers(runs).values(), default=0) > 0
 
 
 def _kill_a_worker(up: Up) -> int:
