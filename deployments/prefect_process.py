@@ -1,4 +1,10 @@
-"""`python -m deployments.prefect_process server start ...`: Prefect's command line, without two faults on SQLite.
+"""`python -m deployments.prefect_process server start ...`: Prefect's command line, with the Host header checked.
+
+And without two faults that it has on SQLite.
+
+**The Host header is checked**, which Prefect's server does not do: see `deployments.host_check`. Names that it may be
+reached by are those in `PREFECT_SERVER_CORS_ALLOWED_ORIGINS`, `PREFECT_API_URL`, `PREFECT_UI_API_URL` and
+`PREFECT_SERVER_API_HOST`. What it writes (its database, files) is for nobody but its own user.
 
 **A deadlock.** Python's garbage collector runs in whichever thread makes an object too many: in Prefect's server mostly
 the one of its event loop. Where it frees a cursor of a SQLite connection that is just waiting for the write lock, it
@@ -18,10 +24,15 @@ PostgreSQL knows neither.
 
 import gc
 import itertools
+import os
 import runpy
 import threading
 import time
 from contextlib import AbstractAsyncContextManager
+from typing import Any
+from urllib.parse import urlsplit
+
+from deployments.host_check import HostCheck
 
 EVERY_S = 0.5
 OLDER_EVERY, OLDEST_EVERY = 10, 120
@@ -59,10 +70,38 @@ def take_the_lock_first() -> None:
     AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign,assignment]
 
 
+def check_hosts() -> None:
+    """Let Prefect's server refuse requests for hosts that it is not known by, from now on.
+
+    Around what it serves, not inside: its services ask their own server, in memory, by a name of Prefect's.
+    """
+    import uvicorn
+
+    run = uvicorn.run
+
+    def run_checked(app: Any, *more: Any, **how: Any) -> None:
+        # Several processes (`--workers`) are given the name of what makes the application, and not it.
+        run(app if isinstance(app, str) else HostCheck(app, known_hosts()), *more, **how)
+
+    uvicorn.run = run_checked
+
+
+def known_hosts() -> set[str]:
+    """The hosts that the settings in force say Prefect's server is reached by."""
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    api = settings.server.api
+    addresses = [*api.cors_allowed_origins.split(","), settings.api.url or "", settings.server.ui.api_url or ""]
+    return {urlsplit(address.strip()).hostname or "" for address in addresses} | {api.host}
+
+
 def main() -> None:
     """Run Prefect's command line in this process."""
+    os.umask(0o077)
     collect_apart()
     take_the_lock_first()
+    check_hosts()
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 
 

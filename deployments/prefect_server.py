@@ -10,13 +10,20 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from deployments.free_port import free_port
-from deployments.prefect_settings import LOOPBACK, prefect_variables, without_own_settings
+from deployments.prefect_settings import (
+    CLIENT_AUTH,
+    LOOPBACK,
+    SERVER_AUTH,
+    kept_auth,
+    prefect_variables,
+    without_own_settings,
+)
 
 PATIENCE_S = 240.0
 LOOK_EVERY_S = 0.2
@@ -29,11 +36,11 @@ class PrefectServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
-    """A Prefect server that is coming up or answers. `variables` are what its clients need."""
+    """A Prefect server that is coming up or answers. `variables` are what its clients need, its password too."""
 
     process: subprocess.Popen[bytes]
     address: str
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     log: Path
 
     def wait(self) -> None:
@@ -66,16 +73,18 @@ def server_command(port: int, *, ui: bool) -> list[str]:
 def prefect_server(folder: Path, *, port: int = 0, ui: bool = False) -> Iterator[PrefectServer]:
     """Start a Prefect server on 127.0.0.1, with all it stores in `folder`; it ends with the block.
 
+    Its password is made at its first start in this folder, and is among `variables`.
+
     `port` 0 takes a free one. A server that stored something in `folder` before goes on with it.
     """
-    folder.mkdir(exist_ok=True)
-    port = port or free_port()
-    variables = prefect_variables(port, folder)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    port, auth = port or free_port(), kept_auth(folder / "password")
+    variables = {**prefect_variables(port, folder), CLIENT_AUTH: auth}
     log = folder / "server.log"
     with log.open("a") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
             server_command(port, ui=ui),
-            env={**without_own_settings(os.environ), **variables},
+            env={**without_own_settings(os.environ), **variables, SERVER_AUTH: auth},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,7 +1,12 @@
 """The Prefect block that holds one REVER account's credentials, for a deployment that names its own.
 
-Prefect keeps a block's secrets encrypted and shows them to nobody; a flow's parameters name the block only. What is
-empty in it is the environment's.
+A flow's parameters name the block only. What is empty in it is the environment's.
+
+**Who can read what is in it.** Prefect keeps a block's secrets encrypted in its database (the key beside it, in
+`PREFECT_HOME`), and its UI shows asterisks. Its API gives them in clear to whoever asks with `include_secrets`: that is
+how workers get them, and open-source Prefect has no users. So whoever has the password of Prefect's API, or can reach a
+server that asks for none, has REVER's key; as has whoever may start runs, since these are code on a worker. What only
+workers may know belongs into their environment.
 """
 
 from typing import Any
@@ -26,11 +31,15 @@ class ReverCredentials(Block):
     _block_type_slug = "rever-credentials"
     _description = (
         "One REVER account for the returns desk. A field that is left empty is taken from the worker's environment "
-        "(`REVER_...`). Every worker that serves the account must name the same ledger."
+        "(`REVER_...`). Every worker that serves the account must name the same ledger. Whoever may use Prefect's API "
+        "can read the key in clear: leave it to the workers' environment where that is not everybody's to know."
     )
 
     base_url: str = Field("", title="Address", description="REVER's address, such as https://api.byrever.com.")
-    api_key: SecretStr = _secret("API key", "REVER's key, sent as `x-rever-api-key`. Kept encrypted, never shown.")
+    api_key: SecretStr = _secret(
+        "API key",
+        "REVER's key, sent as `x-rever-api-key`. Kept encrypted; whoever may use Prefect's API can read it.",
+    )
     stores: str = Field("", title="Stores", description="E-commerce ids, comma-separated. Either these or a group.")
     group: str = Field("", title="Group", description="A REVER group: its stores are asked from REVER at each start.")
     account: str = Field(

@@ -15,10 +15,19 @@ from deployments.prefect_settings import without_own_settings
 @contextmanager
 def in_prefect_of(server: PrefectServer) -> Iterator[None]:
     """Let this process's Prefect clients, flows and events talk to the server while the block runs."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
 
     with temporary_settings(
-        {PREFECT_API_URL: server.variables["PREFECT_API_URL"], PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}
+        {
+            PREFECT_API_URL: server.variables["PREFECT_API_URL"],
+            PREFECT_API_AUTH_STRING: server.variables["PREFECT_API_AUTH_STRING"],
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30,
+        }
     ):
         yield
 

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,6 +14,7 @@ from deployments.doctor.examination import Examination, NotChecked, NotUsed
 from deployments.doctor.line import Line, attention, broken, not_used, ok
 from flows.catalog import FLOWS
 from tasks.settings import without_password
+from tasks.settings.addresses import is_loopback
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -21,6 +24,14 @@ PATIENCE_S = 5.0
 MOST = 200
 """So many of each kind of thing are read."""
 
+PASSWORD = "Prefect password"  # noqa: S105 - the name of a line
+_ANOTHER_PAGE = "https://another-page.invalid"
+_NEAR_S = 1.0
+_PASSWORD = (
+    "set PREFECT_SERVER_API_AUTH_STRING=user:password for the server and PREFECT_API_AUTH_STRING for all who ask it"  # noqa: S105
+    " (rever-returns up does by itself): docs/running.md"
+)
+_PROXY = "put a proxy with TLS before it: docs/running.md"
 _REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 _START = "start it (rever-returns up, or prefect server start), or correct PREFECT_API_URL, which ends with /api"
 _AUTH = "set PREFECT_API_AUTH_STRING to what the server has in PREFECT_SERVER_API_AUTH_STRING"
@@ -59,6 +70,57 @@ def versions(theirs: str, ours: str, url: str) -> Line:
     if _numbers(theirs) < _numbers(ours):
         return attention(NAME, f"{found}; here it is {ours}", "upgrade the server first, then what executes runs")
     return ok(NAME, found)
+
+
+async def password(examination: Examination) -> Line:
+    """Its API asks for a password: who gets in may start runs, and a run executes what it is told to."""
+    used(examination)
+    from prefect.settings import get_current_settings
+
+    url = httpx.URL(str(get_current_settings().api.url)).copy_with(username=None, password=None)
+    local = is_loopback(str(url))
+    try:
+        # Any answer tells: what is asked for needs the password, where there is one.
+        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=not local) as http:
+            asked = await http.get(f"{str(url).rstrip('/')}/admin/version", headers={"Origin": _ANOTHER_PAGE})
+            outside = await _outside(http, url) if local and asked.is_success else ""
+    except httpx.HTTPError as failed:
+        raise NotChecked(f"without a password it does not answer ({type(failed).__name__})") from None
+    pages = asked.headers.get("access-control-allow-origin") in {"*", _ANOTHER_PAGE}
+    return door(asked.status_code, local=local, outside=outside, pages=pages, encrypted=url.scheme == "https")
+
+
+def door(status: int, *, local: bool, outside: str, pages: bool, encrypted: bool) -> Line:
+    """What the answer to one who has no password means. Pure.
+
+    `outside` is an address other than loopback at which it answers too; `pages`: any web page may read its answers.
+    """
+    if status in _REFUSED:
+        if not (local or encrypted):
+            return attention(PASSWORD, "asked for, and sent over the network in clear", _PROXY)
+        return ok(PASSWORD, "asked for")
+    if status != httpx.codes.OK:
+        raise NotChecked(f"without a password it answers with HTTP {status}")
+    words = "not asked for: whoever reaches the server may start runs, which run code on the workers, and read blocks"
+    if not local or outside:
+        return broken(PASSWORD, words + (f"; it answers at {outside} too" if outside else ""), _PASSWORD)
+    return attention(PASSWORD, words + (", and so may any web page open in a browser here" if pages else ""), _PASSWORD)
+
+
+async def _outside(http: httpx.AsyncClient, url: httpx.URL) -> str:
+    """An address of this machine other than loopback at which the same port answers, as Prefect's does; "" if none."""
+    import psutil
+
+    found = [each for those in psutil.net_if_addrs().values() for each in those]
+    for address in (each.address for each in found if each.family in {AF_INET, AF_INET6} and "%" not in each.address):
+        if ip_address(address).is_loopback:
+            continue
+        there = url.copy_with(host=address)
+        with suppress(httpx.HTTPError):
+            answer = await http.get(f"{str(there).rstrip('/')}/health", timeout=_NEAR_S)
+            if answer.is_success and answer.text == "true":
+                return str(there)
+    return ""
 
 
 async def clock(examination: Examination) -> Line:

@@ -33,6 +33,7 @@ CHECKS = (
     Named("paused stores", ledger.pauses),
     Named("open holds", ledger.holds),
     Named(prefect_api.NAME, prefect_api.api, seconds=20),
+    Named(prefect_api.PASSWORD, prefect_api.password, seconds=20),
     Named("clock of Prefect", prefect_api.clock),
     Named(prefect_work.SET_UP, prefect_work.set_up, seconds=30),
     Named(prefect_limits.NAME, prefect_limits.limits),

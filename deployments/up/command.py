@@ -39,7 +39,7 @@ def run_up(
     with _only_one(folder):
         ports = free_ports(prefect=prefect_port, receiver=receiver_port, sandbox=None if own else sandbox_port)
         addresses = shared() if on_postgres else None
-        desk = own_desk(ports, addresses) if own else sandbox_desk(folder / "sandbox", ports, addresses)
+        desk = own_desk(ports, folder, addresses) if own else sandbox_desk(folder / "sandbox", ports, addresses)
         return _supervise(desk, Parts(desk, ports), _logs(folder), workers)
 
 
@@ -73,7 +73,7 @@ def _supervise(desk: Desk, parts: Parts, logs: Path, workers: int) -> int:
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Keep a second `up` out of the folder: it would make the data of the first anew under its feet."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +84,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _logs(folder: Path) -> Path:
     logs = folder / "logs"
-    logs.mkdir(exist_ok=True)
+    logs.mkdir(mode=0o700, exist_ok=True)
     for old in logs.glob("*.log"):
         old.unlink()
     return logs

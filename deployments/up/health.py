@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from uuid import uuid4
 
 import httpx
 
@@ -22,13 +24,20 @@ def answers(url: str) -> Healthy:
     return healthy
 
 
-def polls(api_url: str, pool: str, name: str, auth: tuple[str, str] | None) -> Healthy:
+def polls(api_url: str, pool: str, name: str, auth: tuple[str, str]) -> Healthy:
     """Healthy once Prefect has heard from the worker of this name in this pool, since it was started."""
+    asker, token = f"up-{uuid4()}", dict[str, str]()
 
     def healthy(began: float) -> bool:
         with suppress(httpx.HTTPError, ValueError, KeyError):
-            url = f"{api_url}/work_pools/{pool}/workers/filter"
-            answer = httpx.post(url, json={}, auth=auth, trust_env=False, timeout=_PATIENCE_S).raise_for_status()
+            asked = partial(httpx.request, auth=auth, trust_env=False, timeout=_PATIENCE_S)
+            if not token:  # what Prefect asks of everything but a GET (PREFECT_SERVER_CSRF_PROTECTION_ENABLED)
+                found = asked("GET", f"{api_url}/csrf-token", params={"client": asker}).json()
+                token.update({"Prefect-Csrf-Token": found.get("token", ""), "Prefect-Csrf-Client": asker})
+            answer = asked("POST", f"{api_url}/work_pools/{pool}/workers/filter", json={}, headers=token)
+            if not answer.is_success:
+                token.clear()
+                return False
             heard = [worker["last_heartbeat_time"] for worker in answer.json() if worker["name"] == name]
             return any(datetime.fromisoformat(at).timestamp() >= began for at in heard)
         return False

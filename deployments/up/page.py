@@ -1,7 +1,9 @@
 """What `up` prints once all is there: the addresses, where things are kept, and what to do next."""
 
 from pathlib import Path
+from shlex import quote
 
+from deployments.prefect_settings import CLIENT_AUTH, SERVER_AUTH
 from deployments.up.desk import Desk
 from deployments.up.parts import Parts
 
@@ -18,7 +20,8 @@ def page(desk: Desk, parts: Parts, logs: Path, *, workers: int, seconds: float) 
     table = [f"  {name:<{widths[0]}}  {address:<{widths[1]}}  {what}" for name, address, what in rows]
     head = f"The desk is up, after {seconds:.0f} s."
     end = ["", "Ctrl-C ends it all.", ""]
-    return "\n".join(["", head, "", *table, "", *_kept(desk, logs), "", *_next(desk, parts), *end])
+    kept = [*_kept(desk, logs), "", *_log_in(desk)]
+    return "\n".join(["", head, "", *table, "", *kept, "", *_next(desk, parts), *end])
 
 
 def _workers(number: int) -> tuple[str, str, str]:
@@ -29,9 +32,18 @@ def _kept(desk: Desk, logs: Path) -> list[str]:
     lines = [f"  logs      {logs}"]
     if desk.sandbox:
         lines += [f"  all else  {desk.folder} (made anew at each start: a new sandbox knows nothing of the last)"]
-    if desk.auth:
-        lines += ["  password  user and password are those of PREFECT_SERVER_API_AUTH_STRING"]
-    return lines
+    where = desk.password or f"what you have set as {SERVER_AUTH} or {CLIENT_AUTH}"
+    return [*lines, f"  password  {where}"]
+
+
+def _log_in(desk: Desk) -> list[str]:
+    """How to get in. The password itself is in no terminal's history, and in no log."""
+    whole = f"the one line of {desk.password}" if desk.password else "it, whole"
+    return [
+        f"Prefect's UI asks for a password, once a browser: type {whole} (user:password).",
+        "In another terminal, with what it needs to be let in:",
+        f"  set -a; . {quote(str(desk.variables))}; set +a",
+    ]
 
 
 def _next(desk: Desk, parts: Parts) -> list[str]:
@@ -41,8 +53,7 @@ def _next(desk: Desk, parts: Parts) -> list[str]:
     return [
         "Next:",
         f"  1. {parts.prefect}/deployments: the flows run by schedule; run one by hand, with its form.",
-        "  2. In another terminal, with this desk's variables:",
-        f"         set -a; . {desk.variables}; set +a",
+        "  2. In that other terminal:",
         "         rever-returns holds                # what waits for a person",
         f"         rever-returns webhook send --url '{parts.webhooks}'   # an event, signed as REVER signs it",
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from deployments.lane import POOL as FAST_LANE
 from deployments.prefect_server import server_command
-from deployments.prefect_settings import LOOPBACK
+from deployments.prefect_settings import CLIENT_AUTH, LOOPBACK, SERVER_AUTH
 from deployments.up.child import Spec
 from deployments.up.desk import Desk
 from deployments.up.health import Healthy, answers, polls
@@ -42,16 +42,28 @@ class Parts:
 
     def _ours(self, name: str, arguments: list[str], healthy: Healthy, **more: Any) -> Spec:
         command = [sys.executable, "-m", "deployments.cli", *arguments]
-        return Spec(name, command, self._desk.env, self._desk.folder, healthy, **more)
+        return Spec(name, command, self._without(SERVER_AUTH), self._desk.folder, healthy, **more)
+
+    def _without(self, *beginnings: str) -> dict[str, str]:
+        """The desk's environment without what a part has nothing to do with."""
+        return {name: value for name, value in self._desk.env.items() if not name.upper().startswith(beginnings)}
 
     def _sandbox(self) -> Spec:
         arguments = ["sandbox", "--port", str(self._ports.sandbox), "--webhook-url", self.webhooks]
-        return self._ours("sandbox", arguments, answers(f"{self.sandbox_url}/_sandbox/audit"), needed=True)
+        command = [sys.executable, "-m", "deployments.cli", *arguments]
+        healthy, env = answers(f"{self.sandbox_url}/_sandbox/audit"), self._without(SERVER_AUTH, CLIENT_AUTH)
+        return Spec("sandbox", command, env, self._desk.folder, healthy, needed=True)
 
     def _server(self) -> Spec:
-        env = {name: value for name, value in self._desk.env.items() if not name.upper().startswith("REVER_")}
         command = server_command(self._ports.prefect, ui=True)
-        return Spec("Prefect", command, env, self._desk.folder, answers(f"{self.prefect}/api/health"), needed=True)
+        return Spec(
+            "Prefect",
+            command,
+            self._without("REVER_"),
+            self._desk.folder,
+            answers(f"{self.prefect}/api/health"),
+            needed=True,
+        )
 
     def _receiver(self) -> Spec:
         arguments = ["receiver", "--port", str(self._ports.receiver)]
@@ -67,4 +79,4 @@ class Parts:
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORKERS_POOL, "--name", name]
         command += ["--limit", str(RUNS_OF_A_WORKER), "--no-create-pool-if-not-found", "--install-policy", "never"]
         healthy = polls(f"{self.prefect}/api", WORKERS_POOL, name, self._desk.auth)
-        return Spec(name, command, self._desk.env, self._desk.folder, healthy, grace_s=GRACE_S)
+        return Spec(name, command, self._without(SERVER_AUTH), self._desk.folder, healthy, grace_s=GRACE_S)

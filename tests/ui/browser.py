@@ -32,8 +32,8 @@ def chromium() -> str:
 
 
 @contextmanager
-def opened_page(address: str) -> Iterator[Page]:
-    """The browser's page on this address. A picture is kept where the block fails."""
+def opened_page(address: str, auth: str = "") -> Iterator[Page]:
+    """The browser's page on this address, logged in where `auth` is given. A picture is kept where the block fails."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
@@ -41,6 +41,10 @@ def opened_page(address: str) -> Iterator[Page]:
         page.set_default_timeout(60_000)
         try:
             page.goto(address)
+            if auth:
+                page.locator("input[type=password]").fill(auth)
+                page.get_by_role("button", name="Login").click()
+                page.wait_for_url(address)
             yield page
         except BaseException:
             picture(page, "where it failed")

@@ -35,6 +35,10 @@ class Up:
         assert found, self.text
         return found[1]
 
+    def auth(self) -> str:
+        """What Prefect's UI and API ask for."""
+        return (self.folder / ".up" / "prefect-password").read_text().strip()
+
     def family(self) -> list[psutil.Process]:
         """All that it has started by now."""
         return psutil.Process(self.process.pid).children(recursive=True)

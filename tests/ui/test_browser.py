@@ -1,12 +1,17 @@
 """A person at Prefect's UI: fills the form of process-return, starts it, sees it complete, and reads what was done."""
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from prefect import get_client
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from tests.ui.browser import opened_page, picture
 from tests.ui.running_up import UP_WITHIN_S, Up, running_up
@@ -23,7 +28,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def test_a_return_is_refunded_by_a_form(up: Up) -> None:
     process_id, amount, currency = _a_refund_that_is_due(up)
-    with opened_page(f"{up.address('Prefect')}/deployments") as page:
+    with opened_page(f"{up.address('Prefect')}/deployments", up.auth()) as page:
         picture(page, "1 deployments")
         _open_the_form(page)
         _fill(page, process_id)
@@ -45,12 +50,93 @@ def test_a_return_is_refunded_by_a_form(up: Up) -> None:
 
 
 def test_the_form_harms_nobody_by_itself(up: Up) -> None:
-    with opened_page(f"{up.address('Prefect')}/deployments") as page:
+    with opened_page(f"{up.address('Prefect')}/deployments", up.auth()) as page:
         _open_the_form(page)
         expect(_field(page, "Mode").get_by_role("button").filter(has_text="plan")).to_be_visible()
         page.get_by_role("button", name="Submit").click()
         expect(page.get_by_text(re.compile("required|must|invalid", re.IGNORECASE)).first).to_be_visible()
         picture(page, "5 form without a return")
+
+
+def test_a_page_of_anothers_can_neither_read_nor_do_anything(up: Up) -> None:
+    api, before = f"{up.address('Prefect')}/api", _runs(up)
+    with _a_page_of_anothers() as foreign, opened_page(f"{up.address('Prefect')}/deployments", up.auth()) as page:
+        picture(page, "6 logged in")
+        page.goto(foreign)
+        tried: list[list[str]] = page.evaluate(TRIES, api)
+        picture(page, "7 a page of anothers")
+    assert tried == [[name, "refused"] for name, _ in tried]
+    assert len(tried) == 9
+    assert _runs(up) == before
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/flow_runs/count", "/", "/ui-settings"])
+def test_a_name_of_anothers_that_points_here_is_refused(up: Up, path: str) -> None:
+    ours = {"127.0.0.1", "localhost"}
+    answers = {host: _asked_as(up, host, path) for host in (*ours, "evil.example", "evil.example:4200")}
+    assert {host for host, status in answers.items() if status != 400} == ours
+
+
+def _asked_as(up: Up, host: str, path: str) -> int:
+    return httpx.get(f"{up.address('Prefect')}{path}", headers={"Host": host}, trust_env=False).status_code
+
+
+TRIES = """async api => {
+    const json = {method: "POST", headers: {"content-type": "application/json"}, body: "{}"}
+    const shout = {mode: "no-cors", method: "POST", body: "{}"}
+    const requests = {
+        "read health": [`${api}/health`], "read settings": [`${api}/admin/settings`],
+        "read runs": [`${api}/flow_runs/filter`, json], "read blocks": [`${api}/block_documents/filter`, json],
+        "make a run": [`${api}/flow_runs/`, json], "make a run, unseen": [`${api}/flow_runs/`, shout],
+        "take a token": [`${api}/csrf-token?client=x`],
+    }
+    const told = []
+    for (const [name, [url, how]] of Object.entries(requests)) {
+        // Unseen, the answer says nothing: that nothing came of it is for the test to see.
+        told.push([name, await fetch(url, how).then(r => r.type == "opaque" ? "refused" : `answered ${r.status}`,
+                                                    _ => "refused")])
+    }
+    for (const path of ["events/in", "events/out"]) {
+        told.push([path, await new Promise(done => {
+            const socket = new WebSocket(`${api.replace("http", "ws")}/${path}`)
+            socket.onopen = () => done("opened"); socket.onclose = () => done("refused")
+        })])
+    }
+    return told
+}"""
+
+
+@contextmanager
+def _a_page_of_anothers() -> Iterator[str]:
+    """A web page of another origin, as any that a person may have open."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<h1>Win a prize</h1>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+def _runs(up: Up) -> int:
+    """How many runs nobody has scheduled."""
+    settings = {
+        PREFECT_API_URL: f"{up.address('Prefect')}/api",
+        PREFECT_API_AUTH_STRING: up.auth(),
+    }
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        made = client.read_flow_runs(limit=200)
+    return len([run for run in made if not run.auto_scheduled])
 
 
 def _a_refund_that_is_due(up: Up) -> tuple[str, str, str]:

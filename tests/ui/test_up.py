@@ -35,8 +35,15 @@ def test_up_and_down(up: Up) -> None:
     for part, path in {"Prefect": "/", "receiver": "/health", "sandbox": "/_sandbox/audit"}.items():
         assert httpx.get(f"{up.address(part)}{path}", trust_env=False).status_code == httpx.codes.OK, part
     api = f"{up.address('Prefect')}/api/flow_runs/count"
-    assert httpx.post(api, json={}, trust_env=False).status_code == httpx.codes.UNAUTHORIZED
-    assert httpx.post(api, json={}, trust_env=False, auth=("admin", PASSWORD)).status_code == httpx.codes.OK
+    token = f"{up.address('Prefect')}/api/csrf-token?client=test"
+    assert httpx.get(token, trust_env=False).status_code == httpx.codes.UNAUTHORIZED
+    known = httpx.get(token, trust_env=False, auth=("admin", PASSWORD)).raise_for_status().json()
+    headers = {"Prefect-Csrf-Token": known["token"], "Prefect-Csrf-Client": "test"}
+    statuses = [
+        httpx.post(api, json={}, trust_env=False, auth=auth, headers=more).status_code
+        for auth, more in [(None, {}), (None, headers), (("admin", PASSWORD), {}), (("admin", PASSWORD), headers)]
+    ]
+    assert statuses == [httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.OK]
 
     _a_lane_that_dies_is_started_again(up)
     _another_up_in_the_folder_is_refused(up)

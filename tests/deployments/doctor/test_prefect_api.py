@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from deployments.doctor.examination import Examination
+from deployments.doctor.examination import Examination, NotChecked
 from deployments.doctor.line import Line, State
-from deployments.doctor.prefect_api import NAME, versions
+from deployments.doctor.prefect_api import NAME, PASSWORD, door, versions
 from deployments.doctor.run import CHECKS, examine
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import prefect_at
@@ -71,6 +72,38 @@ def test_a_version_goes_with_ours_or_is_named(theirs: str, state: State, words: 
     line = versions(theirs, "3.8.8", "http://server/api")
     assert line.state is state
     assert words in line.found
+
+
+@pytest.mark.parametrize(
+    ("status", "how", "state", "words"),
+    [
+        (200, {"local": False}, State.BROKEN, "run code on the workers"),
+        (200, {"local": False, "encrypted": True}, State.BROKEN, "not asked for"),
+        (200, {"local": True, "outside": "http://10.0.0.7:4200/api"}, State.BROKEN, "answers at http://10.0.0.7"),
+        (200, {"local": True, "pages": True}, State.ATTENTION, "so may any web page"),
+        (200, {"local": True}, State.ATTENTION, "not asked for"),
+        (401, {"local": True, "pages": True}, State.OK, "asked for"),
+        (401, {"local": False, "encrypted": True}, State.OK, "asked for"),
+        (403, {"local": False}, State.ATTENTION, "in clear"),
+    ],
+)
+def test_a_server_without_a_password_is_named(status: int, how: dict[str, Any], state: State, words: str) -> None:
+    line = door(status, **{"outside": "", "pages": False, "encrypted": False, **how})
+    assert line.state is state
+    assert words in line.found
+
+
+def test_what_is_neither_open_nor_closed_is_not_judged() -> None:
+    with pytest.raises(NotChecked, match="HTTP 502"):
+        door(502, local=True, outside="", pages=False, encrypted=False)
+
+
+@pytest.mark.prefect
+def test_the_sessions_open_server_on_loopback_is_worth_a_word(prefect_server: None) -> None:
+    (line,) = examine([each for each in CHECKS if each.name in {NAME, PASSWORD}])[1:]
+    assert line.state is State.ATTENTION
+    assert "any web page" in line.found
+    assert "PREFECT_SERVER_API_AUTH_STRING" in line.to_do
 
 
 @pytest.mark.prefect

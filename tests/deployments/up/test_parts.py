@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.cli.errors import UsageError
+from deployments.prefect_settings import kept_auth
 from deployments.up.command import run_up
 from deployments.up.desk import MARK, has_key, own_desk, sandbox_desk
 from deployments.up.page import page
@@ -68,7 +69,7 @@ def test_no_sandbox_without_a_key_is_refused() -> None:
 def test_an_own_desk_with_wrong_settings_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     _set_up_own(monkeypatch, STORES="")
     with pytest.raises(SettingsError, match="REVER_STORES"):
-        own_desk(PORTS)
+        own_desk(PORTS, Path.cwd())
 
 
 def test_a_sandboxs_desk_keeps_all_in_its_folder_and_nothing_of_a_persons_own(
@@ -104,7 +105,7 @@ def test_an_own_desk_talks_to_the_server_started_here_and_keeps_the_persons_sett
     _set_up_own(monkeypatch, WEBHOOK_SECRETS="s" * 32)
     monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere.example/api")
     monkeypatch.setenv("PREFECT_WORKER_QUERY_SECONDS", "7")
-    desk = own_desk(PORTS)
+    desk = own_desk(PORTS, Path.cwd())
     assert desk.env["PREFECT_API_URL"] == "http://127.0.0.1:14200/api"
     assert desk.env["PREFECT_WORKER_QUERY_SECONDS"] == "7"
     assert desk.env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
@@ -119,12 +120,13 @@ def test_the_page_shows_addresses_and_no_secret(
 ) -> None:
     _set_up_own(monkeypatch)
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", AUTH)
-    desk = sandbox_desk(in_a_folder / "box", PORTS) if sandbox else own_desk(PORTS)
+    desk = sandbox_desk(in_a_folder / "box", PORTS) if sandbox else own_desk(PORTS, Path.cwd())
     text = page(desk, Parts(desk, PORTS), in_a_folder / "logs", workers=2, seconds=21.4)
     assert "http://127.0.0.1:14200" in text
     assert ("http://127.0.0.1:18765" in text) is sandbox
     assert ("No receiver: REVER_WEBHOOK_SECRETS is not set." in text) is not sandbox
     assert "PREFECT_SERVER_API_AUTH_STRING" in text
+    assert "Prefect's UI asks for a password" in text
     hidden = [KEY, "a-password", desk.env["REVER_API_KEY"], desk.env.get("REVER_WEBHOOK_SECRETS", KEY)]
     assert not [secret for secret in hidden if secret in text]
 
@@ -138,6 +140,80 @@ def test_one_variable_is_the_password_of_server_and_clients(monkeypatch: pytest.
     with pytest.raises(UsageError, match="must be user:password") as refused:
         sandbox_desk(tmp_path / "other", PORTS)
     assert "no-colon" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_a_password_is_made_at_the_first_start_and_kept_for_its_owner_alone(
+    sandbox: bool, in_a_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_up_own(monkeypatch)
+    kept = in_a_folder / ".up"
+    kept.mkdir()
+    old = os.umask(0o000)
+    try:
+        first, again = (sandbox_desk(kept / "box", PORTS) if sandbox else own_desk(PORTS, kept) for _ in range(2))
+    finally:
+        os.umask(old)
+    auth = first.env["PREFECT_SERVER_API_AUTH_STRING"]
+    assert first.auth == again.auth
+    assert len(first.auth[1]) >= 32
+    assert first.password == kept / "prefect-password"
+    assert first.password.read_text() == f"{auth}\n"
+    assert first.env["PREFECT_API_AUTH_STRING"] == auth
+    assert [
+        file for file in kept.rglob("*") if file.is_file() and file.stat().st_mode & 0o077 and auth in file.read_text()
+    ] == []
+    assert first.variables.stat().st_mode & 0o077 == 0
+    assert f"PREFECT_API_AUTH_STRING={auth}" in first.variables.read_text().splitlines()
+    shown = page(first, Parts(first, PORTS), in_a_folder / "logs", workers=1, seconds=1)
+    assert str(first.password) in shown
+    assert str(first.variables) in shown
+    assert first.auth[1] not in shown
+    assert first.auth[1] not in repr(first)
+
+
+@pytest.mark.parametrize("found", ["", "no colon", "desk:short", "\x00", "a:b c" * 20])
+def test_what_is_no_password_is_made_anew_and_what_others_may_read_is_closed(found: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(found)
+    file.chmod(0o644)
+    made = kept_auth(file)
+    assert made != found
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o644)
+    assert kept_auth(file) == made
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"])
+def test_a_password_in_the_settings_file_is_the_desks(
+    name: str, in_a_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_up_own(monkeypatch)
+    (in_a_folder / ".env").write_text(f"{name}={AUTH}\n")
+    desk = own_desk(PORTS, in_a_folder)
+    assert desk.env["PREFECT_SERVER_API_AUTH_STRING"] == desk.env["PREFECT_API_AUTH_STRING"] == AUTH
+    assert desk.password is None
+    assert not (in_a_folder / "prefect-password").exists()
+
+
+def test_a_servers_doors_are_shut_to_other_pages(tmp_path: Path) -> None:
+    desk = sandbox_desk(tmp_path / "box", PORTS)
+    origins = desk.env["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+    assert origins == ["http://127.0.0.1:14200", "http://localhost:14200"]
+    assert desk.env["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
+
+
+def test_each_part_is_told_of_the_password_what_it_needs(tmp_path: Path) -> None:
+    desk = sandbox_desk(tmp_path / "box", PORTS)
+    parts = Parts(desk, PORTS)
+    specs = {spec.name: spec for spec in [*parts.first(), parts.bootstrap(), *parts.executors(1)]}
+    asks = {name for name, spec in specs.items() if "PREFECT_API_AUTH_STRING" in spec.env}
+    knows = {name for name, spec in specs.items() if "PREFECT_SERVER_API_AUTH_STRING" in spec.env}
+    assert asks == {"Prefect", "receiver", "bootstrap", "fast lane", "worker 1"}
+    assert knows == {"Prefect"}
+    assert not [spec for spec in specs.values() if any(desk.auth[1] in word for word in spec.command)]
+    assert desk.auth[1] not in repr(specs)
 
 
 def test_no_child_is_told_a_secret_on_its_command_line_and_the_server_none_at_all(tmp_path: Path) -> None:
