@@ -49,8 +49,9 @@ class Parameters(StoresParameters):
     answer: Answer | None = Field(
         None,
         title="Answer",
-        description="retry: go on, waiving just what held, once. done_by_hand: it was done outside of this desk. "
-        "drop: it is not to be done.",
+        description="To go on: approve, send_again, look_again or take_as_it_is, whichever the hold names; retry is "
+        "the old word for any of them. done_by_hand: it was done outside of this desk. drop: it is not to be done. "
+        "Mode plan says what each does with the money.",
     )
     by: str = Field("", title="Your name", description="Who answers. Recorded, not checked.")
     reason: str = Field("", title="Reason", description="Why; required for drop. No names or addresses of shoppers.")
@@ -113,15 +114,16 @@ class Parameters(StoresParameters):
     def _said(self) -> str:
         """What is missing of an answer that is to be carried out."""
         if self.answer is None or not self.by.strip():
-            return "say the answer and who gives it: answer=retry|done_by_hand|drop by=NAME"
+            words = "|".join(word for word in Answer if word is not Answer.RETRY)
+            return f"say the answer and who gives it: answer={words} by=NAME"
         if self.cause and not self.listed:
             return "say which list you mean: listed=MARK, which mode=plan prints"
         if self.answer is Answer.DROP and not self.reason.strip():
             return "drop needs a reason"
         if self.answer is Answer.DONE_BY_HAND and not self.reference.strip():
             return "done_by_hand needs a reference: where the payment or order can be found"
-        if self.answer is Answer.RETRY and (self.units or self.amount is not None):
-            return "a retry is about all that the hold is about: state no units and no amount"
+        if self.answer.goes_on and (self.units or self.amount is not None):
+            return f"{self.answer} is about all that the hold is about: state no units and no amount"
         return ""
 
     def said(self, today: date) -> HoldAnswer:

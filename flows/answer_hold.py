@@ -72,7 +72,9 @@ def _list(report: Report, parameters: Parameters, chosen: Sequence[HoldRow]) -> 
         report.notes += [f"seen: {name}: {value}" for name, value in hold.evidence.items()]
         report.notes += [f"{name} {words}" for name, words in hold.answers.items()]
         return
-    report.notes += [f"{hold.hold_id}:{hold.version} {hold.process_id}: {hold.why}" for hold in chosen]
+    for hold in chosen:
+        report.notes.append(f"{hold.hold_id}:{hold.version} {hold.process_id}: {hold.why}")
+        report.notes += [f"  {name} {words}" for name, words in hold.answers.items()]
     report.notes.append(f"{len(chosen)} holds, {_total(chosen)}")
     if parameters.cause:
         stores = f" stores={','.join(parameters.stores)}" if parameters.stores else ""
@@ -106,11 +108,13 @@ async def _answer(
 
 
 async def _go_on(desk: Desk, stage: Stage, report: Report, said: Answer, done: Sequence[AnsweredHold]) -> None:
-    """Count what came of the answers; after a `retry` act on the returns, after another answer just note them."""
+    """Count what came of the answers; after one that goes on act on the returns, after another just note them."""
     for item in done:
         if item.settled:
             count_settled(report, [item.settled])
             report.notes.append(_already(item, said))
+        else:
+            report.notes.append(f"{item.hold.process_id}: answered {said}, which {item.hold.does(said)}")
         if item.outcome:
             count_outcome(report, item.outcome)
     open_now = {item.hold.process_id for item in done if item.outcome and item.outcome.result is Result.UNKNOWN}
@@ -118,7 +122,7 @@ async def _go_on(desk: Desk, stage: Stage, report: Report, said: Answer, done: S
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
     report.failures += failures
     label, unknown = f"{len(found)} answered", list[Carried]()
-    if said is Answer.RETRY:
+    if said.goes_on:
         unknown = await take_through(desk, stage, report, found, label)
     else:
         decided, failed = await stage("decide-returns", lambda: note_returns(desk, found), label)

@@ -71,7 +71,7 @@ async def answer(desk: Desk, hold: HoldRow, said: HoldAnswer) -> AnsweredHold:
         settled = await _settle(desk, unknown)
         if settled.settlement is Settlement.DONE:
             return AnsweredHold(hold, settled=settled)
-    elif said.answer is not Answer.RETRY and not hold.label:
+    elif not said.answer.goes_on and not hold.label:
         at_rever = await _check_at_rever(desk, hold, said)
     answered = await desk.ledger.awrite(
         answer_hold,
@@ -103,7 +103,7 @@ async def _unknown(desk: Desk, hold: HoldRow) -> OpenIntent | None:
 
 async def _check_switch(desk: Desk, said: HoldAnswer) -> None:
     now = await desk.ledger.aread(switch)
-    if said.answer is Answer.RETRY and now.stopped:
+    if said.answer.goes_on and now.stopped:
         raise DeskError(f"nothing was done: all effects are stopped by {now.by}: {now.why}; answer after the start")
 
 

@@ -11,7 +11,9 @@ from tasks.desk import Desk
 from tasks.failures import FATAL, failure
 from tasks.ledger import Decided, DecideRequest, decide, load_records
 from tasks.policy import decide as money
+from tasks.policy.comparison import received
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Wait
+from tasks.policy.endings import ended_holds
 from tasks.policy.label import decide_label
 from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
 from tasks.policy.rules import StoreRules
@@ -153,7 +155,10 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
     planned = []
     for pending in batch:
         rules = await desk.rules(pending.store)
-        decision = _planned(pending.process, rules, records[pending.process_id], now, rule)
+        record = records[pending.process_id]
+        ended = ended_holds(pending.process, rules, record, now)
+        record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
+        decision = _planned(pending.process, rules, record, now, rule)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     return planned
@@ -205,6 +210,8 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         exchanged=frozenset(
             it.id for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE
         ),
+        received=partial(received, process),
+        ended=lambda record: ended_holds(process, rules, record, now),
     )
 
 

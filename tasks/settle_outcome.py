@@ -5,9 +5,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rever_api.errors import NotFound, ReverError, WrongSetup
+from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.ledger import OpenIntent, Recorded, expire, open_intents, settle_done, settle_hold, touch
+from tasks.ledger import (
+    OpenIntent,
+    Recorded,
+    expire,
+    load_records,
+    open_intents,
+    settle_done,
+    settle_hold,
+    touch,
+)
+from tasks.policy.comparison import received
 from tasks.policy.record import IntentState
 from tasks.policy.settling import Held, NotYet, Seen, judge
 from tasks.report import Mode
@@ -64,14 +75,21 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
             await desk.ledger.awrite(touch, unknown.intent.id, look_at)
             return Settled(unknown, Settlement.OPEN, why)
         case Held():
-            return await _hold(desk, unknown, verdict)
+            return await _hold(desk, unknown, verdict, process)
 
 
-async def _hold(desk: Desk, unknown: OpenIntent, held: Held) -> Settled:
+async def _hold(desk: Desk, unknown: OpenIntent, held: Held, process: ReturnProcess | None = None) -> Settled:
     if unknown.hold_id:
         return Settled(unknown, Settlement.STILL_HELD, held.why)
+    records = await desk.ledger.aread(load_records, [unknown.process_id])
     await desk.ledger.awrite(
-        settle_hold, unknown.intent.id, why=held.why, evidence=held.evidence, now=desk.clock(), actor=desk.actor
+        settle_hold,
+        unknown.intent.id,
+        why=held.why,
+        evidence=held.evidence,
+        now=desk.clock(),
+        actor=desk.actor,
+        received=received(process, records[unknown.process_id]) if process else None,
     )
     return Settled(unknown, Settlement.HELD, held.why)
 

@@ -62,7 +62,7 @@ def holds_table(rows: Sequence[HoldRow]) -> str:
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     below = [lines[0]]
     for line, row in zip(lines[1:], rows, strict=True):
-        below += [line, f"    {row.why}", f"    answers: {', '.join(map(str, row.answers))}"]
+        below += [line, f"    {row.why}", *(f"    {answer}: {does}" for answer, does in row.answers.items())]
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
     many = "rever-returns run answer-hold cause=KIND"
     ways = ["", f"Answer one:   {how}", f"List one cause, to answer it together:   {many}", "More:   docs/holds.md"]
@@ -107,14 +107,15 @@ def _hold(past: PastHold) -> Iterator[str]:
 
 
 def _next(known: History) -> str:
-    if known.record.final:
+    held = [past.hold for past in known.holds if past.state == "open"]
+    if known.record.final and not held:
         return "nothing, it is at its end"
     looks = [row.intent.look_at for row in known.intents if row.intent.open and row.intent.look_at]
     looks += [known.record.next_look_at] if known.record.next_look_at else []
     when = f"looked at next by {_time(min(looks))}" if looks else "looked at in every run"
     if any(row.intent.open for row in known.intents):
         return f"waits for the outcome at REVER; {when}"
-    if any(past.state == "open" and not past.hold.label for past in known.holds):
+    if any(not hold.label for hold in held) or (held and known.record.final):
         return f"waits for a person's answer; {when}"
     return when
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from tasks.ledger.by_hand import close_by_hand
 from tasks.ledger.errors import AnswerError, OutdatedAnswer
+from tasks.ledger.holds import going_on
 from tasks.ledger.pausing import end_trial
 from tasks.ledger.rows import claim_of, items_json, new_token
 from tasks.ledger.schema import holds, intents, waivers
@@ -90,21 +91,23 @@ def answer_hold(
 ) -> Answered:
     """Carry out an answer, once. Raises `OutdatedAnswer` where the hold has changed, `AnswerError` where it cannot be.
 
-    `retry` of an unknown outcome gives a `Claim` with a fresh token, for who read REVER and did not see the effect
-    there; of any other hold it waives just that rule, once, up to the hold's amount. `done_by_hand` (`amount`, `on`,
-    `reference`) and `drop` close the unknown intent, or else the hold's units or those of them that `items` name, so
-    that they are never paid again. A hold about an intent that has ended is just closed; so is one without units that a
-    person can let pass, which is not asked again. Any answer takes the refunds that the hold told of as seen, and no
-    more. `at_rever` is what REVER showed then, for the audit.
+    Of the answers that go on, each hold takes the one that is right for it (`tasks.ledger.holds.going_on`), or the old
+    word `retry`. To send an unknown outcome again gives a `Claim` with a fresh token, for who read REVER and did not
+    see the effect there; for any other hold just that rule is waived, once, up to the hold's amount. `done_by_hand`
+    (`amount`, `on`, `reference`) and `drop` close the unknown intent, or else the hold's units or those of them that
+    `items` name, so that they are never paid again. A hold about an intent that has ended is just closed; so is one
+    without units that a person can let pass, which is not asked again. Any answer takes the refunds that the hold told
+    of as seen, and no more. `at_rever` is what REVER showed then, for the audit.
     """
     said = Said(answer, by, why, reference, amount, on, tuple(items), at_rever)
     hold = _open_hold(conn, hold_id, version)
     row = _intent(conn, hold)
+    _check_word(hold, row, answer)
     claim: Claim | None = None
     intent_id = hold.intent_id
     if row is not None and row.state == IntentState.UNKNOWN:
         claim = _about_unknown(conn, row, said, now, lease)
-    elif answer is Answer.RETRY or (row is None and _closes_no_unit(hold, said)):
+    elif answer.goes_on or (row is None and _closes_no_unit(hold, said)):
         _waive(conn, hold)
     elif row is None:
         intent_id = close_by_hand(conn, hold, said.evidence(), answer, amount, said.items, now)
@@ -130,6 +133,16 @@ def _open_hold(conn: Connection, hold_id: str, version: int) -> Row[Any]:
     return hold
 
 
+def _check_word(hold: Row[Any], row: Row[Any] | None, answer: Answer) -> None:
+    """Refuse a word that says something else than what would happen to the money."""
+    right = going_on(hold, row.state if row is not None else "")
+    if answer.goes_on and answer not in {right, Answer.RETRY}:
+        raise AnswerError(
+            f"nothing was done: {answer} is no answer to hold {hold.id} ({hold.rule}); "
+            f"it is answered with {right}, done_by_hand or drop"
+        )
+
+
 def _outdated(hold: Row[Any], how: str) -> OutdatedAnswer:
     return OutdatedAnswer(f"nothing was done: hold {hold.id} {how}", state=hold.state, version=hold.version)
 
@@ -142,7 +155,7 @@ def _intent(conn: Connection, hold: Row[Any]) -> Row[Any] | None:
 
 def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, lease: timedelta) -> Claim | None:
     end_trial(conn, [row.id])
-    if said.answer is Answer.RETRY:
+    if said.answer.goes_on:
         again = {"intent": row.id, "fresh": new_token(), "lease": now + lease}
         return claim_of(_AGAIN.one(conn, again))
     if said.items:

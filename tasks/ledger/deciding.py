@@ -24,7 +24,8 @@ def decide(
 ) -> list[Decided]:
     """Decide, write down, claim and hold for a whole batch; the answers are in the order of the requests.
 
-    Each return's row is locked, in order of id, and its record loaded; then the rules are asked, and what they say is
+    Each return's row is locked, in order of id, and its record loaded; holds whose subject is gone are closed, the
+    rules asked, and what they say is
     carried out: a refund (after the guards), exchange or label is claimed, a hold opened, an adoption written. Nothing
     is claimed while the switch is off, the store paused, or an effect of that return open: the answer is a `Wait` then.
     A return whose units somebody else has taken gets a `Wait` too, and does not touch the others.
@@ -69,8 +70,12 @@ class _Batch:
         drafts = []
         for request in requests:
             record = replace(loaded[request.process_id].record, store=request.store)
+            ended = request.ended(record)
+            record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
             decision = request.decide(record)
-            drafts.append(Draft(request, loaded[request.process_id], record, self.actor, self.now, decision))
+            draft = Draft(request, loaded[request.process_id], record, self.actor, self.now, decision)
+            draft.close_holds(ended)
+            drafts.append(draft)
         for draft in drafts:
             self._guarded(draft, lambda draft: self._propose(draft, gate))
         guard = self._lock_guard(drafts, gate)

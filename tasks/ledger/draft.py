@@ -46,6 +46,7 @@ class Draft:
     units: list[dict[str, Any]] = field(default_factory=list)
     terms: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
+    closed_holds: list[dict[str, Any]] = field(default_factory=list)
     waived: list[StoredWaiver] = field(default_factory=list)
     waivers_used: list[dict[str, Any]] = field(default_factory=list)
     trail: list[dict[str, Any]] = field(default_factory=list)
@@ -126,10 +127,21 @@ class Draft:
         self.holds.append(self._hold_row(self.hold, hold, refund))
         self._tell("held", hold.rule, hold.why, hold.amount, hold.currency, hold.evidence, hold_id=self.hold.id)
 
+    def close_holds(self, ended: Mapping[str, str]) -> None:
+        """Close these open holds, hold id -> why: what they asked has answered itself."""
+        for hold in self.loaded.record.holds:
+            if hold.id in ended:
+                self.closed_holds.append({"hold": hold.id, "because": ended[hold.id], "at": self.now})
+                self._tell("hold_closed", hold.rule, ended[hold.id], hold.amount, hold.currency, {}, hold_id=hold.id)
+
     def _hold_row(self, opened: OpenHold, hold: Hold, refund: RefundDue | None) -> dict[str, Any]:
         details: dict[str, Any] = {"terms": terms_json(self.request.lines), "day": self.request.day.isoformat()}
         if hold.refunds:
-            details["refunds"] = {currency: format(amount, "f") for currency, amount in hold.refunds.items()}
+            details["refunds"] = _texts(hold.refunds)
+        details["received"] = _texts(self.request.received(self.record))
+        details |= {
+            name: format(sum_, "f") for name, sum_ in (("pays", hold.pays), ("goods", hold.goods)) if sum_ is not None
+        }
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         elif self.request.exchanged:
@@ -289,6 +301,10 @@ def _terms_row(process_id: str, line_id: str, terms: LineTerms) -> dict[str, Any
         "quantity": terms.quantity,
         "currency": terms.currency,
     }
+
+
+def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {currency: format(amount, "f") for currency, amount in amounts.items()}
 
 
 def _keys(intents: Iterable[Intent]) -> set[tuple[str, str, int]]:

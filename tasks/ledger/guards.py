@@ -42,7 +42,16 @@ class Guard:
         """The hold of the first guard that trips and is not waived; None where the refund may be claimed."""
         for rule, why, evidence in self._tripped(draft, refund):
             if not draft.waive(rule, refund.amount, refund.currency):
-                return Hold(rule, why, HoldKind.GUARD, evidence, refund.amount, refund.currency, refund.items)
+                return Hold(
+                    rule,
+                    why,
+                    HoldKind.GUARD,
+                    evidence,
+                    refund.amount,
+                    refund.currency,
+                    refund.items,
+                    pays=refund.amount,
+                )
         return None
 
     def _tripped(self, draft: Draft, refund: RefundDue) -> list[tuple[str, str, dict[str, str]]]:

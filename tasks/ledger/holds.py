@@ -1,14 +1,17 @@
 """The holds that wait for a person, and what each answer would do."""
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
+from tasks.ledger.rows import terms_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED
-from tasks.policy.record import IntentState
+from tasks.policy.money import shown
+from tasks.policy.record import HoldKind, IntentKind, IntentState
 
 HOLDS = (
     select(holds, records.c.order_name, intents.c.state.label("intent_state"), intents.c.kind.label("intent_kind"))
@@ -80,43 +83,129 @@ def hold_row(row: Row[Any]) -> HoldRow:
     )
 
 
+def going_on(row: Row[Any], intent_state: str) -> Answer:
+    """The one answer that goes on with this hold, and says what that does: of a row of `holds` and its intent's state.
+
+    A hold about an intent that has ended is just a question. What no person can let pass is looked at again. What was
+    refused or failed is sent again. Where units are due that a rule holds, a person approves; where none are, they take
+    what is shown as it is.
+    """
+    if intent_state == IntentState.UNKNOWN:
+        return Answer.SEND_AGAIN
+    if row.intent_id:
+        return Answer.TAKE_AS_IT_IS
+    if row.rule in NOT_WAIVED or row.kind == HoldKind.NOT_PAID_BY_REVER:
+        return Answer.LOOK_AGAIN
+    if row.label or row.kind in {HoldKind.REFUSED, HoldKind.OUT_OF_STOCK}:
+        return Answer.SEND_AGAIN
+    return Answer.APPROVE if row.items else Answer.TAKE_AS_IT_IS
+
+
 def _answers(row: Row[Any]) -> Mapping[str, str]:
-    money = f"{row.amount:f} {row.currency}" if row.amount is not None else ""
+    """What each answer does, and what happens to the money, in numbers."""
+    word = going_on(row, row.intent_state or "")
     if row.intent_state == IntentState.UNKNOWN:
-        return _unknown(row.intent_kind, money)
+        return _unknown(word, row)
+    by_hand, nothing = _besides(row), _nothing_more(row)
     if row.intent_id:
         return {
-            Answer.RETRY: "closes the question; the rules go on with this return as the ledger has it",
-            Answer.DONE_BY_HAND: "closes the question as put right by hand; state amount, date and reference",
-            Answer.DROP: "closes the question; nothing is put right",
+            word: f"closes the question; the rules go on with this return as the ledger has it; {nothing}",
+            Answer.DONE_BY_HAND: "closes the question as put right by hand; state amount, date and reference; "
+            + by_hand,
+            Answer.DROP: f"closes the question; nothing is put right; {nothing}",
         }
     if row.items or row.label or row.rule in NOT_WAIVED:
         units = _units(row)
         return {
-            Answer.RETRY: _retry(row.rule, money),
-            Answer.DONE_BY_HAND: f"closes {units} as done outside of this desk; state amount, date and reference",
-            Answer.DROP: f"closes {units} for good; this desk never pays, exchanges or labels it again",
+            word: _going_on(word, row),
+            Answer.DONE_BY_HAND: f"closes {units} as done outside of this desk; state amount, date and reference; "
+            + by_hand,
+            Answer.DROP: f"closes {units} for good; this desk never pays, exchanges or labels it again; {nothing}",
         }
     return {
-        Answer.RETRY: _retry(row.rule, money),
-        Answer.DONE_BY_HAND: "takes it as put right outside of this desk; state amount, date and reference",
-        Answer.DROP: "takes it as REVER shows it, and does not ask this again; no unit is closed",
+        word: _going_on(word, row),
+        Answer.DONE_BY_HAND: f"takes it as put right outside of this desk; state amount, date and reference; {by_hand}",
+        Answer.DROP: f"takes it as REVER shows it, and does not ask this again; no unit is closed; {nothing}",
     }
 
 
-def _retry(rule: str, money: str) -> str:
-    if rule in NOT_WAIVED:
-        return "looks again, and holds again as long as REVER shows the same"
-    return f"lets `{rule}` pass once" + (f" for up to {money}" if money else "") + ", and goes on"
+def _going_on(word: Answer, row: Row[Any]) -> str:
+    if row.rule in NOT_WAIVED:
+        return (
+            "looks again, and holds again as long as REVER shows the same; "
+            f"{_NO_MONEY if row.label else 'nothing is paid as long as it does'}"
+        )
+    if word is Answer.LOOK_AGAIN:
+        return f"goes on waiting for REVER to pay; {_nothing_more(row)}"
+    does = f"lets `{row.rule}` pass once, and goes on"
+    if word is Answer.SEND_AGAIN:
+        does = "asks for another label" if row.label else "sends it once more"
+    elif word is Answer.TAKE_AS_IT_IS:
+        does = "takes it as it is, does not ask this again, and goes on"
+    elif row.kind == HoldKind.FOREIGN_REFUND:
+        does = "pays what is due in addition to what REVER shows"
+    return f"{does}; {_what_goes_out(row)}"
 
 
-def _unknown(kind: str, money: str) -> Mapping[str, str]:
-    what = f"the {kind}" + (f" of {money}" if money and kind == "refund" else "")
+def _what_goes_out(row: Row[Any]) -> str:
+    """The money and goods that go out when the rule is let pass, where they were worked out."""
+    if row.label:
+        return _NO_MONEY
+    if "pays" not in row.details:
+        return f"for up to {row.amount:f} {row.currency}" if row.amount is not None else "the amount is worked out then"
+    pays, currency = Decimal(row.details["pays"]), _currency(row)
+    goods = Decimal(row.details.get("goods", "0"))
+    ordered = f", and goods worth {shown(goods, currency)} are ordered" if goods else ""
+    return _more(row, pays, currency) + ordered if pays else _nothing_more(row) + ordered
+
+
+def _unknown(word: Answer, row: Row[Any]) -> Mapping[str, str]:
+    paid = row.amount if row.intent_kind == IntentKind.REFUND else None
+    what = f"the {row.intent_kind}" + (f" of {row.amount:f} {row.currency}" if paid else "")
+    again, gone, by_hand = _NO_MONEY, _NO_MONEY, _NO_MONEY
+    if paid:
+        again = f"{_more(row, paid, row.currency)}; were the first to land after all, {_in_all(row, 2 * paid)}"
+        gone = f"{_nothing_more(row)}; were the first to land after all, {_in_all(row, paid)}"
+        by_hand = f"{_besides(row)}; were the first to land after all, {shown(paid, row.currency)} more"
     return {
-        Answer.RETRY: f"reads REVER first; where it does not show {what}, sends it once more",
-        Answer.DONE_BY_HAND: f"closes {what} as done outside of this desk; state amount, date and reference",
-        Answer.DROP: f"closes {what} for good; it is never sent again",
+        word: f"reads REVER first; where it does not show {what}, sends it once more; {again}",
+        Answer.DONE_BY_HAND: f"closes {what} as done outside of this desk; state amount, date and reference; {by_hand}",
+        Answer.DROP: f"closes {what} for good; it is never sent again; {gone}",
     }
+
+
+_NO_MONEY = "no money moves"
+
+
+def _more(row: Row[Any], amount: Decimal, currency: str) -> str:
+    """`the shopper gets 106.29 EUR more, 201.95 EUR in all`."""
+    return f"the shopper gets {shown(amount, currency)} more, {_in_all(row, amount)}"
+
+
+def _nothing_more(row: Row[Any]) -> str:
+    if row.label:
+        return _NO_MONEY
+    return f"the shopper gets nothing more, {_in_all(row, Decimal(0))}"
+
+
+def _besides(row: Row[Any]) -> str:
+    """For what was done by hand: this desk sends nothing, and what a person paid may not be among what is shown."""
+    return f"{_nothing_more(row)}{'' if row.label else ' besides what was paid by hand and REVER does not show'}"
+
+
+def _in_all(row: Row[Any], more: Decimal) -> str:
+    """What the shopper has then, currency by currency, by what REVER and the ledger showed when the hold was opened."""
+    if "received" not in row.details:
+        return "on top of what was paid before" if more else "as before"
+    sums = {currency: Decimal(amount) for currency, amount in row.details["received"].items()}
+    currency = _currency(row)
+    sums[currency] = sums.get(currency, Decimal(0)) + more
+    return " and ".join(shown(amount, name) for name, amount in sums.items()) + " in all"
+
+
+def _currency(row: Row[Any]) -> str:
+    """The currency of the hold, else the one of the return's lines."""
+    return str(row.currency or next((terms.currency for terms in terms_of(row.details).values()), ""))
 
 
 def _units(row: Row[Any]) -> str:

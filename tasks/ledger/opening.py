@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
 from tasks.ledger.rows import new_id
-from tasks.ledger.schema import holds
+from tasks.ledger.schema import holds, records
 from tasks.ledger.transitions import tell
 from tasks.ledger.types import Actor
 from tasks.policy.record import HoldKind, IntentKind
@@ -23,8 +24,12 @@ def hold_intent(
     evidence: Mapping[str, Any],
     now: datetime,
     actor: Actor,
+    received: Mapping[str, Decimal] | None = None,
 ) -> str:
-    """The id of the open hold of this rule for the intent's return; a new one where there is none."""
+    """The id of the open hold of this rule for the intent's return; a new one where there is none.
+
+    `received` is what the shopper has in all by REVER's account and ours, per currency, where REVER was just read.
+    """
     label = row.kind == IntentKind.LABEL
     same = select(holds.c.id).where(
         holds.c.process_id == row.process_id, holds.c.rule == rule, holds.c.label == label, holds.c.state == "open"
@@ -33,6 +38,7 @@ def hold_intent(
     if found is not None:
         return str(found)
     hold_id = new_id()
+    conn.execute(update(records).where(records.c.process_id == row.process_id).values(final=False))
     conn.execute(
         insert(holds).values(
             id=hold_id,
@@ -45,7 +51,9 @@ def hold_intent(
             amount=None if label else row.amount,
             currency=row.currency,
             items=row.items,
-            details={},
+            details={}
+            if received is None
+            else {"received": {name: format(sum_, "f") for name, sum_ in received.items()}},
             label=label,
             intent_id=row.id,
             since=now,

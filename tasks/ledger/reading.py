@@ -31,12 +31,12 @@ def history(conn: Connection, process_id: str) -> History | None:
 
 
 def unfinished(conn: Connection, stores: Collection[str] | None = None) -> list[Unfinished]:
-    """Returns not at their end and without an open intent, with the time at which each is looked at next."""
+    """Returns not at their end, or held, and without an open intent, with the time at which each is looked at next."""
     going_on = exists().where(intents.c.process_id == records.c.process_id, intents.c.state.in_(sorted(OPEN_STATES)))
     held = exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open")
     query: Select[Any] = (
         select(records, held.label("held"))
-        .where(~records.c.final, ~going_on)
+        .where(~records.c.final | held, ~going_on)
         .order_by(records.c.next_look_at, records.c.process_id)
     )
     if stores is not None:
@@ -48,9 +48,12 @@ def unfinished(conn: Connection, stores: Collection[str] | None = None) -> list[
 
 
 def final_returns(conn: Connection, process_ids: Collection[str]) -> set[str]:
-    """Those of these returns that are at their end: every unit has its outcome, and REVER showed the same."""
+    """Those of these returns that are at their end: every unit has its outcome, REVER showed the same, and no hold is
+    open.
+    """
     query = select(records.c.process_id).where(records.c.process_id.in_(bindparam("ids", expanding=True)))
-    ended = query.where(records.c.final)
+    held = exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open")
+    ended = query.where(records.c.final, ~held)
     return {row.process_id for ids in chunks(process_ids) for row in conn.execute(ended, {"ids": ids})}
 
 

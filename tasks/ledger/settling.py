@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
@@ -139,7 +140,14 @@ def settle_done(
 
 
 def settle_hold(
-    conn: Connection, intent_id: str, *, why: str, evidence: Mapping[str, Any], now: datetime, actor: Actor
+    conn: Connection,
+    intent_id: str,
+    *,
+    why: str,
+    evidence: Mapping[str, Any],
+    now: datetime,
+    actor: Actor,
+    received: Mapping[str, Decimal] | None = None,
 ) -> str:
     """Ask a person about an unknown outcome; it stays unknown. Answers the hold's id, empty where none is unknown."""
     process_id = conn.execute(_PROCESS, {"intent": intent_id}).scalar()
@@ -158,6 +166,7 @@ def settle_hold(
         evidence=evidence,
         now=now,
         actor=actor,
+        received=received,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -48,6 +49,8 @@ class DecideRequest:
     them. `day` is the store's own date, for caps per day. `shopper_email` is only hashed, with the ledger's key, and
     never stored; empty where REVER names none. `next_look_at` is when a return is looked at again for which the
     decision itself says no time. `exchanged` are the lines that are to be exchanged: no costs come off them.
+    `received` is what the shopper has in all by then, per currency, and `ended` the open holds whose subject is gone,
+    hold id -> why; both are bound to the process, like `decide`.
     """
 
     process_id: str
@@ -60,6 +63,8 @@ class DecideRequest:
     next_look_at: datetime
     lines: Mapping[str, LineTerms]
     exchanged: frozenset[str] = frozenset()
+    received: Callable[[Record], Mapping[str, Decimal]] = lambda record: {}  # noqa: ARG005 - not told
+    ended: Callable[[Record], Mapping[str, str]] = lambda record: {}  # noqa: ARG005 - none
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +161,27 @@ class Expired:
 
 
 class Answer(StrEnum):
-    """What a person can say to a hold."""
+    """What a person can say to a hold. Of the first four each hold takes the one that `HoldRow.answers` names.
 
-    RETRY = "retry"
+    `RETRY` is the old word for whichever of the four is right; it goes on working everywhere.
+    """
+
+    APPROVE = "approve"
+    """Let the rule or guard that held pass, once, for the amount that was seen."""
+    SEND_AGAIN = "send_again"
+    """Send an effect once more: one of unknown outcome (unless REVER shows it), or one that was refused."""
+    LOOK_AGAIN = "look_again"
+    """Decide again by what REVER shows now; nothing is waived."""
+    TAKE_AS_IT_IS = "take_as_it_is"
+    """Take what REVER or the ledger shows as right, and do not ask again."""
     DONE_BY_HAND = "done_by_hand"
     DROP = "drop"
+    RETRY = "retry"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the rules go on with the return, rather than units being closed."""
+        return self not in {Answer.DONE_BY_HAND, Answer.DROP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +204,15 @@ class HoldRow:
     intent_id: str
     answers: Mapping[str, str]
 
+    def does(self, answer: Answer) -> str:
+        """What this answer does, in words; the old word `retry` is the one that goes on."""
+        going_on = next(iter(self.answers.values()), "")
+        return self.answers.get(answer, going_on)
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A hold that was answered just now. `claim` is given for a `retry` of an unknown outcome.
+    """A hold that was answered just now. `claim` is given where an effect of unknown outcome is sent again.
 
     Such a claim is carried out like any other, but REVER is read and judged first: seen there, it is done.
     """

@@ -46,6 +46,11 @@ _FREE = delete(units).where(
     units.c.process_id.in_(bindparam("ids", expanding=True)), units.c.intent_id.in_(bindparam("dead", expanding=True))
 )
 _USE = update(waivers).where(waivers.c.seq == bindparam("waiver")).values(used_by=bindparam("intent"))
+_CLOSE = (
+    update(holds)
+    .where(holds.c.id == bindparam("hold"), holds.c.state == "open")
+    .values(state="closed", closed_why=bindparam("because"), answered_at=bindparam("at"), version=holds.c.version + 1)
+)
 _INTENTS, _UNITS, _HOLDS = insert(intents), insert(units), insert(holds)
 _TERMS = {"total": lines.c.total, "quantity": lines.c.quantity, "currency": lines.c.currency}
 
@@ -84,6 +89,7 @@ def write(conn: Connection, drafts: Sequence[Draft]) -> None:
     _insert(conn, _INTENTS, [row for draft in drafts for row in draft.intents])
     _insert(conn, _UNITS, [row for draft in drafts for row in draft.units])
     write_terms(conn, [row for draft in drafts for row in draft.terms])
+    _insert(conn, _CLOSE, [row for draft in drafts for row in draft.closed_holds])
     _insert(conn, _HOLDS, [row for draft in drafts for row in draft.holds])
     _insert(conn, _USE, [row for draft in drafts for row in draft.waivers_used])
     conn.execute(_LOOKED, [_looked(draft) for draft in drafts])
@@ -132,13 +138,16 @@ def _looked(draft: Draft) -> dict[str, Any]:
         "looked": draft.now,
         "next": decision.until if isinstance(decision, Wait) else request.next_look_at,
         "began": draft.actor.run_began_at,
-        "f": _final(draft.loaded, decision),
+        "f": _final(draft.loaded, decision) and not draft.record.holds,
         "c": draft.costs,
     }
 
 
 def _final(loaded: Loaded, decision: Decision) -> bool:
-    """An end stays one, whatever an older view of the return says; only something to do or to ask opens it again."""
+    """Whether the return is at its end, were it not for open holds: a return that waits for a person is not.
+
+    An end stays one, whatever an older view of the return says; only something to do or to ask opens it again.
+    """
     if isinstance(decision, Nothing) and decision.final:
         return True
     return loaded.final and isinstance(decision, Nothing | Wait)

@@ -134,7 +134,9 @@ class Case:
             return None
         units = self.due.items if items is None else items
         currency = self.currency if stake is not None else ""
-        return Hold(rule, why, kind, evidence or {}, stake, currency, units, refunds=told)
+        pays = self.due.amount if self.by_us else ZERO
+        goods = self.due.exchange.gross if self.by_us and self.due.exchange else None
+        return Hold(rule, why, kind, evidence or {}, stake, currency, units, refunds=told, pays=pays, goods=goods)
 
     @cached_property
     def _by_line(self) -> dict[str, LineInspection]:

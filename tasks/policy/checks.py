@@ -51,7 +51,8 @@ def terms_changed(case: Case) -> Decision | None:
         changes.append(f"the return costs were {before}, are {now_costs}")
     if not changes:
         return None
-    why = f"the terms have changed since the first payment: {'; '.join(changes[:3])}; `retry` goes on by the first ones"
+    listed = "; ".join(changes[:3])
+    why = f"the terms have changed since the first payment: {listed}; going on is by the first ones"
     evidence = {"changes": "; ".join(changes[:20])}
     if currency_changed:
         return Hold("terms_changed", why, HoldKind.CONTRADICTION, evidence)

@@ -66,6 +66,23 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
     )
 
 
+def received(process: ReturnProcess, record: Record) -> dict[str, Decimal]:
+    """What the shopper has in all, per currency: all that REVER shows, what we did and it does not show yet, and what
+    people said they paid by hand, where REVER shows no such refund beside ours.
+    """
+    money = [it for it in money_intents(record) if it.kind is IntentKind.REFUND and it.amount]
+    ours = Counter((it.amount, it.currency) for it in money if it.state is IntentState.DONE and not it.adopted)
+    by_hand = Counter((it.amount, it.currency) for it in money if it.state is IntentState.DONE_BY_HAND)
+    sums: dict[str, Decimal] = {}
+    for (amount, currency), times in (Counter(_paid(process)) | (ours + by_hand)).items():
+        sums[currency] = sums.get(currency, Decimal(0)) + amount * times
+    return sums
+
+
+def _paid(process: ReturnProcess) -> list[tuple[Decimal, str]]:
+    return [(it.amount, it.currency) for it in refunds_shown(process) if it.amount]
+
+
 def _sums(refunds: Counter[Shape]) -> dict[Purse, Decimal]:
     """The amounts per type and currency."""
     sums: dict[Purse, Decimal] = {}

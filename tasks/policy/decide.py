@@ -50,7 +50,7 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
     Money comes first. Where money waits, or is at its end without being final, the label is decided: one that is due
     is made, one that cannot be made is held, and the money's answer stands otherwise.
     """
-    money = _money(Case(process, rules, record, now))
+    money = decide_money(Case(process, rules, record, now))
     if not isinstance(money, Wait) and not (isinstance(money, Nothing) and not money.final):
         return money
     label = decide_label(process, rules, record, now)
@@ -61,6 +61,6 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
     return money
 
 
-def _money(case: Case) -> Decision:
-    """The answer of the first rule that has one."""
+def decide_money(case: Case) -> Decision:
+    """Decide about money alone: the answer of the first rule that has one."""
     return next(answer for rule in RULES if (answer := rule(case)) is not None)

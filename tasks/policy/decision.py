@@ -89,7 +89,8 @@ class Hold:
     """A person decides. `evidence` is what was seen; `label` says that it stops the label, not the money.
 
     `refunds` is what REVER shows and this desk did not send, per currency, where the hold tells of it: an answer takes
-    that as seen, and no more.
+    that as seen, and no more. Where the amounts can be worked out, `pays` is what this desk refunds once a person lets
+    the rule pass (0: nothing), and `goods` the value of what it orders then; a hold with other figures is the same one.
     """
 
     rule: str
@@ -101,6 +102,8 @@ class Hold:
     items: tuple[LineUnits, ...] = ()
     label: bool = False
     refunds: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    pays: Decimal | None = field(default=None, compare=False)
+    goods: Decimal | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +132,5 @@ NOT_WAIVED = frozenset(
         "unknown_timing",
     }
 )
-"""Rules that hold as long as REVER shows the same: without what they miss nothing can be worked out, so a person's
-`retry` just looks again."""
+"""Rules that hold as long as REVER shows the same: without what they miss nothing can be worked out, so a
+person can only have it looked at again (`look_again`)."""

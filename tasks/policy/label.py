@@ -141,7 +141,7 @@ class _Label:
         """A parcel in error, and none beside it."""
         if not any(entry.status == ShippingStatus.ERROR for entry in self.entries):
             return None
-        why = "the carrier reports an error for the parcel; `retry` asks for another label"
+        why = "the carrier reports an error for the parcel; `send_again` asks for another label"
         return self._hold("label_error", why, {"logistics.status": "ERROR"})
 
     def made(self) -> Decision | None:

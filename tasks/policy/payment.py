@@ -85,7 +85,7 @@ def _refused_exchange(case: Case) -> Decision | None:
         return None
     evidence, items = {"intent": before.id, "code": before.error_code}, case.due.exchanged
     if case.out_of_stock(units):
-        why = "a variant of the exchange is out of stock; `retry` orders the exchange again"
+        why = "a variant of the exchange is out of stock; `send_again` orders the exchange again"
         return case.hold("out_of_stock", HoldKind.OUT_OF_STOCK, why, evidence, amount=due.gross, items=items)
     code = f" (code {quoted(before.error_code)})" if before.error_code else ""
     why = f"REVER has refused the exchange{code}"

@@ -135,7 +135,9 @@ REFUNDS_SEEN = "refunds_seen"
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A person's `retry`: this rule does not hold again, once, up to this amount (None: where no money is named).
+    """A person's answer that goes on: this rule does not hold again, once, up to this amount.
+
+    The amount is None where the hold names no money.
 
     `used_by` is the intent that was claimed under it, empty while it is unused. An intent that is withdrawn gives its
     waivers back.

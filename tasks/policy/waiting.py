@@ -12,6 +12,10 @@ _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
 _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
 
 
+WAITS = frozenset({"wait_exchange_inspection", "wait_goods", "wait_inspection", "wait_label", "wait_parcel"})
+"""The rules of `waits`: nothing is due, and the return waits for something that has a name."""
+
+
 def ended(case: Case) -> Decision | None:
     """A cancelled or failed return is never paid."""
     status = case.process.rever_process_status
@@ -20,7 +24,7 @@ def ended(case: Case) -> Decision | None:
     units = sum(len(part.units) for part in case.free)
     why = f"the return is {status} at REVER, so nothing is paid"
     why += f"; {counted(units, 'approved unit')} left without compensation" if units else ""
-    return Nothing("not_running", why, final=not units and _same_at_rever(case))
+    return Nothing("not_running", why, final=not units and same_at_rever(case))
 
 
 def completed(case: Case) -> Decision | None:
@@ -30,7 +34,7 @@ def completed(case: Case) -> Decision | None:
     open_units = sum(_without_outcome(line) for line in case.inspection.lines)
     why = f"the return is COMPLETED at REVER{_declined_since(case)}"
     why += f"; {counted(open_units)} never inspected" if open_units else "; every unit has its outcome"
-    return Nothing("completed", why, final=not open_units and _same_at_rever(case))
+    return Nothing("completed", why, final=not open_units and same_at_rever(case))
 
 
 def all_settled(case: Case) -> Decision | None:
@@ -41,7 +45,7 @@ def all_settled(case: Case) -> Decision | None:
     nothing = sum(line.declined + line.missing for line in lines)
     why = f"every unit has its outcome: {sum(line.counted for line in lines)} approved and compensated, "
     why += f"{nothing} declined or missing{_declined_since(case)}"
-    return Nothing("all_settled", why, final=_same_at_rever(case))
+    return Nothing("all_settled", why, final=same_at_rever(case))
 
 
 def waits(case: Case) -> Decision:
@@ -87,7 +91,7 @@ def _without_outcome(line: LineInspection) -> int:
     return max(0, line.quantity - line.counted - line.declined - line.missing)
 
 
-def _same_at_rever(case: Case) -> bool:
+def same_at_rever(case: Case) -> bool:
     """Whether no effect is open and REVER shows no more than the ledger, but for what a person has seen."""
     if any(intent.open for intent in case.record.intents):
         return False

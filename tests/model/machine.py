@@ -216,7 +216,12 @@ class Desk(RuleBasedStateMachine):
         assert before == (fingerprint(world.ledger_file), len(world.running.books)), f"the plan of {flow} wrote"
 
     @precondition(lambda self: self.holds())
-    @rule(place=PLACES, answer=st.sampled_from(Answer), fate=MAYBE, twice=st.booleans())
+    @rule(
+        place=PLACES,
+        answer=st.sampled_from((Answer.RETRY, Answer.DONE_BY_HAND, Answer.DROP)),
+        fate=MAYBE,
+        twice=st.booleans(),
+    )
     def operator_answers(self, place: int, answer: Answer, fate: Fate | None, twice: bool) -> None:
         self.step("operator_answers")
         holds = self.holds()
@@ -237,7 +242,8 @@ class Desk(RuleBasedStateMachine):
         said = {"reference": "by hand", "reason": "said so"}
         if answer is Answer.DONE_BY_HAND and hold.amount is None:
             said["amount"] = "0"
-        values = {"hold_id": hold.hold_id, "version": str(hold.version), "answer": str(answer), "by": "operator"}
+        word = next(iter(hold.answers)) if answer is Answer.RETRY else answer
+        values = {"hold_id": hold.hold_id, "version": str(hold.version), "answer": str(word), "by": "operator"}
         self.run("answer-hold", fate, **values, **said)
 
     def run(self, flow: str, fate: Fate | None = None, **values: str) -> Worker:

@@ -1,5 +1,6 @@
 """What a person reads of the ledger: a return's history, and the table and JSON of holds."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -98,6 +99,14 @@ def test_an_open_hold_is_told_with_its_answers_and_a_past_one_with_its_end() -> 
     assert lines[-1].startswith("  next:    waits for a person's answer")
 
 
+@pytest.mark.parametrize("label", [False, True])
+def test_on_hold_and_at_its_end_are_never_told_together(*, label: bool) -> None:
+    text = "\n".join(told(History(record(final=True), (), (PastHold(replace(hold(), label=label), "open"),))))
+    assert "on hold" in text
+    assert "waits for a person's answer" in text
+    assert "at its end" not in text
+
+
 def test_a_return_at_its_end_waits_for_nothing() -> None:
     assert told(History(record(final=True)))[-1] == "  next:    nothing, it is at its end"
 
@@ -130,6 +139,6 @@ def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
     text = holds_table([hold()])
     assert text.splitlines()[0].split() == ["HOLD", "VERSION", "SINCE", "STORE", "RETURN", "AMOUNT", "KIND"]
     assert "19.90 EUR is more than the cap" in text
-    assert "answers: retry, drop" in text
+    assert "    retry: pay it all the same, once\n    drop: never pay it" in text
     assert "run answer-hold" in text
     assert holds_table([]) == "Nothing waits for a person."

@@ -129,6 +129,8 @@ def request(
     now: datetime = NOON,
     lines: Mapping[str, LineTerms] = LINES,
     exchanged: frozenset[str] = frozenset(),
+    received: Callable[[Record], Mapping[str, Decimal]] = lambda _: {},
+    ended: Callable[[Record], Mapping[str, str]] = lambda _: {},
 ) -> DecideRequest:
     return DecideRequest(
         process_id=process_id,
@@ -141,6 +143,8 @@ def request(
         next_look_at=now + timedelta(minutes=10),
         lines=lines,
         exchanged=exchanged,
+        received=received,
+        ended=ended,
     )
 
 

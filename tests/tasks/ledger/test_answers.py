@@ -22,7 +22,7 @@ from tasks.ledger import (
 )
 from tasks.ledger.schema import waivers
 from tasks.policy.decision import Compensate
-from tasks.policy.record import IntentKind, IntentState, LineTerms
+from tasks.policy.record import HoldKind, IntentKind, IntentState, LineTerms
 from tasks.policy.rules import Guards
 from tests.tasks.ledger.desk import (
     APPROVAL,
@@ -289,7 +289,7 @@ def test_a_hold_about_what_rever_shows_is_taken_as_it_is(desk: LedgerDesk) -> No
     assert desk.record().waived("foreign_refund")
 
 
-@pytest.mark.parametrize("answer", list(Answer))
+@pytest.mark.parametrize("answer", [Answer.APPROVE, Answer.RETRY, Answer.DONE_BY_HAND, Answer.DROP])
 def test_an_answer_takes_as_seen_what_the_hold_told_of_and_no_more(desk: LedgerDesk, answer: Answer) -> None:
     told = {"EUR": Decimal("12.30"), "SEK": Decimal(5)}
     desk.one(rule=always(replace(APPROVAL, rule="foreign_refund", refunds=told)))
@@ -332,7 +332,7 @@ def test_a_label_made_by_hand_is_not_made_again(desk: LedgerDesk) -> None:
     assert desk.one(rule=always(LABEL)).decision.rule == "lost_claim"
 
 
-@pytest.mark.parametrize("answer", list(Answer))
+@pytest.mark.parametrize("answer", [Answer.TAKE_AS_IT_IS, Answer.RETRY, Answer.DONE_BY_HAND, Answer.DROP])
 def test_a_contradiction_is_just_closed(desk: LedgerDesk, answer: Answer) -> None:
     claim = desk.held()
     desk.answer(Answer.DROP)
@@ -343,13 +343,74 @@ def test_a_contradiction_is_just_closed(desk: LedgerDesk, answer: Answer) -> Non
     assert desk.holds() == []
 
 
+def kept(**more: Any) -> Rule:
+    return always(replace(APPROVAL, **more))
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        (kept(), Answer.APPROVE),
+        (kept(kind=HoldKind.GUARD, rule="guard:max_refund"), Answer.APPROVE),
+        (kept(kind=HoldKind.REFUSED, rule="refused_by_rever"), Answer.SEND_AGAIN),
+        (kept(kind=HoldKind.OUT_OF_STOCK, rule="out_of_stock"), Answer.SEND_AGAIN),
+        (kept(kind=HoldKind.LABEL, rule="label_error", label=True, items=()), Answer.SEND_AGAIN),
+        (kept(kind=HoldKind.LABEL, rule="no_carrier", label=True, items=()), Answer.LOOK_AGAIN),
+        (kept(kind=HoldKind.UNKNOWN_VALUE, rule="unknown_status", items=()), Answer.LOOK_AGAIN),
+        (kept(kind=HoldKind.NOT_PAID_BY_REVER, rule="not_paid_by_rever"), Answer.LOOK_AGAIN),
+        (kept(kind=HoldKind.FOREIGN_REFUND, rule="foreign_refund"), Answer.APPROVE),
+        (kept(kind=HoldKind.FOREIGN_REFUND, rule="foreign_refund", items=()), Answer.TAKE_AS_IT_IS),
+        (kept(kind=HoldKind.CONTRADICTION, rule="differs_from_rever", items=()), Answer.TAKE_AS_IT_IS),
+    ],
+)
+def test_each_hold_has_one_word_that_goes_on_and_takes_no_other(desk: LedgerDesk, rule: Rule, word: Answer) -> None:
+    desk.one(rule=rule)
+    (hold,) = desk.holds()
+    assert list(hold.answers) == [word, Answer.DONE_BY_HAND, Answer.DROP]
+    assert hold.does(Answer.RETRY) == hold.does(word)
+    for other in {answer for answer in Answer if answer.goes_on} - {word, Answer.RETRY}:
+        with pytest.raises(AnswerError, match=f"it is answered with {word}"):
+            desk.answer(other)
+    desk.answer(word)
+    assert [past.answer for past in desk.history().holds] == [word]
+
+
+def test_an_unknown_outcome_is_sent_again_by_its_word(desk: LedgerDesk) -> None:
+    desk.held()
+    with pytest.raises(AnswerError, match="it is answered with send_again"):
+        desk.answer(Answer.APPROVE)
+    assert desk.answer(Answer.SEND_AGAIN).claim is not None
+
+
+def test_each_answer_says_what_happens_to_the_money_in_numbers(desk: LedgerDesk) -> None:
+    foreign = kept(
+        kind=HoldKind.FOREIGN_REFUND, rule="foreign_refund", amount=Decimal("106.29"), pays=Decimal("106.29")
+    )
+    desk.one(rule=foreign, received=lambda _: {"EUR": Decimal("95.66")})
+    (hold,) = desk.holds()
+    assert "the shopper gets 106.29 EUR more, 201.95 EUR in all" in hold.does(Answer.APPROVE)
+    assert "the shopper gets nothing more, 95.66 EUR in all" in hold.does(Answer.DROP)
+    assert "the shopper gets nothing more, 95.66 EUR in all besides" in hold.does(Answer.DONE_BY_HAND)
+
+
+def test_goods_are_no_money(desk: LedgerDesk) -> None:
+    sold_out = kept(
+        kind=HoldKind.OUT_OF_STOCK, rule="out_of_stock", amount=Decimal(24), pays=Decimal(0), goods=Decimal(24)
+    )
+    desk.one(rule=sold_out, received=lambda _: {"SEK": Decimal(5)})
+    does = desk.holds()[0].does(Answer.SEND_AGAIN)
+    assert "the shopper gets nothing more, 5.00 SEK and 0.00 EUR in all" in does
+    assert "goods worth 24.00 EUR are ordered" in does
+
+
 def test_each_hold_says_what_each_answer_would_do(desk: LedgerDesk) -> None:
     desk.held("p1")
     desk.one("p2", always(APPROVAL))
     desk.one("p3", always(replace(APPROVAL, label=True, items=())))
     for hold in desk.holds():
-        assert set(hold.answers) == {"retry", "done_by_hand", "drop"}
+        assert set(hold.answers) >= {"done_by_hand", "drop"}
         assert all(hold.answers.values())
     unknown = desk.holds()[0]
     assert unknown.order_name == "#p1"
-    assert "10.00 EUR" in unknown.answers["retry"]
+    assert "10.00 EUR" in unknown.answers["send_again"]
+    assert "no money moves" in desk.holds()[2].answers["send_again"]

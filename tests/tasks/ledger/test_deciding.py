@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, select
 
-from tasks.ledger import Decided, load_records, stop_switch
+from tasks.ledger import Answer, Decided, load_records, stop_switch, unfinished
 from tasks.ledger.schema import shopper_refunds
 from tasks.ledger.schema import units as unit_table
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, Nothing, Wait
@@ -266,3 +266,41 @@ def test_the_rules_are_told_the_store_at_the_first_sight_of_a_return(desk: Ledge
 
     desk.one(rule=rule, store="nordic")
     assert stores == ["nordic"]
+
+
+def test_a_hold_whose_subject_is_gone_closes_with_its_reason_before_anything_is_decided(desk: LedgerDesk) -> None:
+    desk.one(rule=always(APPROVAL))
+    (hold,) = desk.holds()
+    now = desk.clock.forward(minutes=5)
+    decided = desk.one(rule=pay(), ended=lambda record: {it.id: "it was cancelled" for it in record.holds})
+    assert decided.decision.rule == "all_settled"
+    assert desk.holds() == []
+    (past,) = desk.history().holds
+    assert (past.state, past.closed_why, past.answered_at) == ("closed", "it was cancelled", now)
+    (row,) = [row for row in desk.history().audit if row.event == "hold_closed"]
+    assert (row.hold_id, row.evidence, row.rule) == (hold.hold_id, {"why": "it was cancelled"}, "not_received")
+    assert desk.history().record.final
+
+
+def test_a_hold_of_the_same_rule_can_follow_one_that_closed_itself(desk: LedgerDesk) -> None:
+    desk.one(rule=always(APPROVAL))
+    decided = desk.one(rule=always(APPROVAL), ended=lambda record: {it.id: "gone" for it in record.holds})
+    assert decided.new_hold
+    assert [past.state for past in desk.history().holds] == ["closed", "open"]
+
+
+def test_a_return_with_an_open_hold_is_never_at_its_end(desk: LedgerDesk) -> None:
+    desk.one(rule=always(replace(APPROVAL, label=True, items=())))
+    desk.one(rule=pay())
+    assert not desk.history().record.final
+    assert [item.process_id for item in desk.ledger.read(unfinished)] == ["p1"]
+
+
+def test_an_end_is_none_any_more_when_a_late_answer_asks_a_person(desk: LedgerDesk) -> None:
+    claim = desk.held(rule=pay(refund()))
+    desk.answer(Answer.DROP)
+    desk.one(rule=pay(refund()))
+    assert desk.history().record.final
+    desk.done(claim)
+    assert [hold.rule for hold in desk.holds()] == ["late_answer"]
+    assert not desk.history().record.final

@@ -134,7 +134,7 @@ def test_what_has_changed_in_another_currency_is_held_whoever_lets_it_pass() -> 
         "line 'b' was 1 for 5.00 EUR, is 1 for 5.00 SEK; line 'c' was 1 for 5.00 EUR, is 1 for 6.00 EUR; "
         "line 'retl_1' was 1 for 10.00 EUR, is 1 for 11.00 EUR"
     )
-    why = f"the terms have changed since the first payment: {changes}; `retry` goes on by the first ones"
+    why = f"the terms have changed since the first payment: {changes}; going on is by the first ones"
     assert terms_changed(case) == Hold("terms_changed", why, HoldKind.CONTRADICTION, {"changes": changes})
 
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tasks.policy.comparison import compare
+from tasks.policy.comparison import compare, received
 from tasks.policy.record import Intent, IntentState
 from tests.tasks.policy.factories import GIFT, ORIGINAL, intent, process, record, refund
 
@@ -46,3 +46,23 @@ def test_others_are_all_refunds_that_this_desk_did_not_send() -> None:
         refunds=[refund(), refund("5.00"), refund("9.00"), refund("1.00", GIFT), refund("2.00", currency="SEK")]
     )
     assert compare(it, known).others == {"EUR": Decimal("15.00"), "SEK": Decimal("2.00")}
+
+
+def test_what_the_shopper_has_in_all_is_what_rever_shows_and_what_it_does_not_show_yet() -> None:
+    shown = process(refunds=[refund("9.00"), refund("5.00", currency="SEK")])
+    assert received(shown, record()) == {"EUR": Decimal("9.00"), "SEK": Decimal("5.00")}
+    assert received(shown, record(intent(amount="9.00"))) == received(shown, record())
+    assert received(shown, record(intent(amount="7.00")))["EUR"] == Decimal("16.00")
+
+
+def test_what_was_paid_by_hand_counts_once_whether_rever_shows_it_or_not() -> None:
+    by_hand = intent(state=IntentState.DONE_BY_HAND, amount="9.00")
+    assert received(process(), record(by_hand)) == {"EUR": Decimal("9.00")}
+    assert received(process(refunds=[refund("9.00")]), record(by_hand)) == {"EUR": Decimal("9.00")}
+    both = record(by_hand, intent(amount="9.00"))
+    assert received(process(refunds=[refund("9.00")]), both) == {"EUR": Decimal("18.00")}
+
+
+def test_what_rever_paid_in_parts_and_was_adopted_counts_once() -> None:
+    parts = process(refunds=[refund("4.00"), refund("6.00")])
+    assert received(parts, record(intent(amount="10.00", adopted=True))) == {"EUR": Decimal("10.00")}

@@ -172,7 +172,7 @@ def test_changed_terms_are_all_evidence_and_the_first_three_are_told() -> None:
         "the return costs were 0.00 EUR, are 1.00 EUR",
     ]
     held = decide(it, rules(timing="ON_START"), known, NOW)
-    why = f"the terms have changed since the first payment: {'; '.join(changes[:3])}; `retry` goes on by the first ones"
+    why = f"the terms have changed since the first payment: {'; '.join(changes[:3])}; going on is by the first ones"
     assert isinstance(held, Hold)
     assert (held.rule, held.why, held.evidence) == ("terms_changed", why, {"changes": "; ".join(changes)})
 

@@ -240,3 +240,18 @@ def test_an_exchange_order_that_names_no_variant_may_be_what_the_shopper_chose()
 
     assert "foreign_exchange" not in {rule(""), rule("v")}
     assert rule("w") == "foreign_exchange"
+
+
+def test_a_hold_tells_what_a_person_who_lets_it_pass_pays_and_orders() -> None:
+    """Not what is named as being at stake: that can be the goods alone."""
+    mixed = process(
+        line(), line("b", method=EXCHANGE, variant="v2"), reviews=[*approved(), *approved("b")], exchange=order("v9")
+    )  # fmt: skip
+    held = decide(mixed, rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.amount, held.pays, held.goods) == (
+        "foreign_exchange", Decimal("10.00"), Decimal("10.00"), Decimal("10.00"),
+    )  # fmt: skip
+    by_rever = decide(mixed, rules(RefundsBy.REVER), record(), NOW)
+    assert isinstance(by_rever, Hold)
+    assert (by_rever.pays, by_rever.goods) == (Decimal(0), None)

@@ -1,0 +1,118 @@
+"""What ends each hold without a person, rule by rule; and which open holds of a return are at their end.
+
+A hold closes itself only where that sends nothing: what a person was asked about is never paid without them, for they
+may be paying it by hand at that very moment.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from rever_api.models import ReturnProcess
+from tasks.policy.case import Case
+from tasks.policy.decide import decide_label, decide_money
+from tasks.policy.decision import Adopt, Decision, Nothing, Wait
+from tasks.policy.record import OpenHold, Record
+from tasks.policy.rules import StoreRules
+from tasks.policy.waiting import WAITS, same_at_rever
+
+
+class Ending(StrEnum):
+    """What closes a hold that nobody has answered."""
+
+    NOTHING_DUE = "nothing is due any more"
+    """The rules, asked as if it were not there, send nothing: the return has ended or is settled, its approvals were
+    withdrawn, or REVER itself has paid just what was due. Nothing may be at REVER that nobody has seen."""
+    NO_LABEL_NEEDED = "the label is there, or none is needed"
+    """The label is there, the goods are on their way or inspected, or the return has ended."""
+    SEEN_AT_REVER = "REVER shows the effect, or says so late"
+    """Settling finds the effect done; `tasks.ledger.settling` and `outcomes` close the hold."""
+    PERSON = "only a person's answer"
+    """What happened stays so, whatever REVER shows."""
+
+
+ENDINGS: Mapping[str, Ending] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                "completed_unpaid",
+                "contradictory",
+                "differs_from_rever",
+                "fewer_approvals",
+                "foreign_exchange",
+                "foreign_refund",
+                "guard:max_per_day",
+                "guard:max_refund",
+                "guard:max_refunds_per_shopper",
+                "incomplete_read",
+                "no_variant",
+                "not_paid_by_rever",
+                "not_received",
+                "out_of_stock",
+                "refused_by_rever",
+                "rever_shows_less",
+                "second_exchange",
+                "terms_changed",
+                "unknown_method",
+                "unknown_review_status",
+                "unknown_status",
+                "unknown_timing",
+            ),
+            Ending.NOTHING_DUE,
+        ),
+        **dict.fromkeys(
+            ("label_error", "label_not_shown", "no_carrier", "label_refused", "unknown_return_method"),
+            Ending.NO_LABEL_NEEDED,
+        ),
+        "unknown_outcome": Ending.SEEN_AT_REVER,
+        "late_answer": Ending.PERSON,
+    }
+)
+"""Every rule that can hold -> what ends its hold without a person. A hold of the label that is not about an outcome
+ends like NO_LABEL_NEEDED whatever its rule (`incomplete_read` can be both). docs/holds.md has the same table."""
+
+
+def ended_holds(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> dict[str, str]:
+    """The open holds whose subject is gone by this read, hold id -> why. Pure; empty for most returns at once."""
+    if not record.holds:
+        return {}
+    ended: dict[str, str] = {}
+    for label in (False, True):
+        asked = [hold for hold in record.holds if hold.label is label and _by_rules(hold)]
+        rest = tuple(hold for hold in record.holds if hold.label is not label or not _by_rules(hold))
+        if not asked:
+            continue
+        case = Case(process, rules, replace(record, holds=rest), now)
+        decision = decide_label(process, rules, case.record, now) if label else decide_money(case)
+        gone = _label_gone(decision) if label else _money_gone(case, decision)
+        ended |= {
+            hold.id: f"nothing is left to answer: {decision.why}"
+            for hold in asked
+            if gone and not (isinstance(decision, Wait) and _older(process, hold))
+        }
+    return ended
+
+
+def _by_rules(hold: OpenHold) -> bool:
+    """Whether the rules can judge this hold anew: not one about an effect's outcome."""
+    ending = Ending.NO_LABEL_NEEDED if hold.label and not hold.intent_id else ENDINGS.get(hold.rule, Ending.PERSON)
+    return not hold.intent_id and ending in {Ending.NOTHING_DUE, Ending.NO_LABEL_NEEDED}
+
+
+def _money_gone(case: Case, decision: Decision) -> bool:
+    """Whether nothing would be sent: at its end and seen by REVER alike, waiting for approvals, or paid by REVER."""
+    if isinstance(decision, Nothing):
+        return same_at_rever(case)
+    return isinstance(decision, Adopt) or (isinstance(decision, Wait) and decision.rule in WAITS)
+
+
+def _label_gone(decision: Decision) -> bool:
+    """Whether no label would be asked for: none is needed, it is there, or REVER is making it."""
+    return isinstance(decision, Nothing) or (isinstance(decision, Wait) and decision.rule == "label_pending")
+
+
+def _older(process: ReturnProcess, hold: OpenHold) -> bool:
+    """Whether this may be a view from before the hold: what it does not show may be there all the same."""
+    return process.updated_at is not None and process.updated_at < hold.since
