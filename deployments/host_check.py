@@ -6,7 +6,7 @@ its host. It can never name an address: so addresses and `localhost` are taken, 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,10 +23,14 @@ def host_name(header: str) -> str:
 
 
 class HostCheck:
-    """An ASGI application that only what was sent to one of these names, to `localhost` or to an address reaches."""
+    """An ASGI application that only what was sent to one of these names, to `localhost` or to an address reaches.
 
-    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+    `refused` is told the host of what was not let through.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str] = (), refused: Callable[[str], None] | None = None) -> None:
         self._app, self._names = app, {_LOCAL, *(host_name(name) for name in names)} - {""}
+        self._refused = refused
 
     def takes(self, header: str) -> bool:
         """Whether a request with this Host header is let through."""
@@ -44,6 +48,8 @@ class HostCheck:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(hosts) == 1 and self.takes(hosts[0]):
             return await self._app(scope, receive, send)
+        if self._refused is not None:
+            self._refused(host_name(hosts[0]) if len(hosts) == 1 else "")
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
         body = json.dumps({"error": "the Host header names no host that this server is known by"}).encode()

@@ -1,18 +1,23 @@
 """The receiver's HTTP side: verify, store, answer. What an answer says depends on the delivery and the inbox alone."""
 
 import asyncio
+import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
+from deployments.host_check import HostCheck
 from deployments.receiver.announcing import Announcer
+from deployments.receiver.connections import AnyPrefix, OneLength
 from deployments.receiver.dispatcher import Dispatcher
 from deployments.receiver.inbox import Inbox, beat
 from deployments.receiver.metrics import Metrics
@@ -27,10 +32,43 @@ STORE_S = 10.0
 
 PATH = "/webhooks/rever"
 
+MOST_HOSTS = 10
+"""So many strange hosts are named in the log."""
+
+REMEMBERED = timedelta(minutes=5)
+"""How long health tells of an event that could not be stored, unless one was stored since."""
+
+_NAME = re.compile(r"[a-z0-9_.:\[\]-]{1,253}")
+
+logger = logging.getLogger(__name__)
+
+
+class Storing:
+    """Whether events could be stored lately. The log tells once when they no longer can, and when they can again."""
+
+    def __init__(self) -> None:
+        self._why, self._at = "", datetime.min.replace(tzinfo=UTC)
+
+    def failed(self, why: str, at: datetime) -> None:
+        """An event could not be stored."""
+        if not self._why:
+            logger.error("events cannot be stored, and REVER is asked to send them again: %s", why)
+        self._why, self._at = why, at
+
+    def went_well(self) -> None:
+        """An event was stored."""
+        if self._why:
+            logger.warning("events are stored again")
+        self._why = ""
+
+    def trouble(self, now: datetime) -> str:
+        """Why the last event could not be stored; "" where it was, or where that is long ago."""
+        return self._why if now - self._at < REMEMBERED else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the endpoints work with. `reachable` tells whether Prefect answers."""
+    """What the endpoints work with. `reachable` tells whether Prefect answers, `hosts` the names we are reached by."""
 
     inbox: Inbox
     secrets: tuple[SecretStr, ...]
@@ -39,6 +77,8 @@ class Receiver:
     metrics: Metrics
     clock: Callable[[], datetime]
     reachable: Callable[[float], Awaitable[bool]]
+    hosts: tuple[str, ...] = ()
+    storing: Storing = field(default_factory=Storing)
 
 
 def create_app(receiver: Receiver) -> FastAPI:
@@ -56,7 +96,8 @@ def create_app(receiver: Receiver) -> FastAPI:
                 with suppress(asyncio.CancelledError):
                     await task
 
-    app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
+    # No redirects: whoever sends a webhook follows none, and behind a proxy they would lead elsewhere.
+    app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     async def webhook(request: Request, event: str = "") -> Response:
         return await _answer(receiver, request, event)
@@ -65,7 +106,10 @@ def create_app(receiver: Receiver) -> FastAPI:
         return await _health(receiver)
 
     async def metrics() -> Response:
-        waiting = await receiver.inbox.aread(waiting_returns)
+        try:
+            waiting = await receiver.inbox.aread(waiting_returns)
+        except LedgerError as error:
+            return Response(str(error), 503, media_type="text/plain")
         text = receiver.metrics.text(waiting, receiver.clock())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -73,7 +117,22 @@ def create_app(receiver: Receiver) -> FastAPI:
     app.add_api_route(f"{PATH}/{{event}}", webhook, methods=["POST"], response_model=None)
     app.add_api_route("/health", health, methods=["GET"], response_model=None)
     app.add_api_route("/metrics", metrics, methods=["GET"], response_model=None)
+    app.add_middleware(AnyPrefix, path=PATH)
+    app.add_middleware(OneLength)
+    app.add_middleware(HostCheck, names=receiver.hosts, refused=partial(_strange, receiver, set()))
     return app
+
+
+def _strange(receiver: Receiver, said: set[str], host: str) -> None:
+    """A request for a host that we are not known by was refused: where it is REVER's, a person must hear of it."""
+    receiver.metrics.received("wrong_host", 0.0)
+    if host not in said and len(said) < MOST_HOSTS:
+        said.add(host)
+        name = host if _NAME.fullmatch(host) else "that is none"
+        logger.warning(
+            "a request for the host %s was refused: name the hosts that webhooks are sent to in REVER_WEBHOOK_HOSTS",
+            name,
+        )
 
 
 async def _answer(receiver: Receiver, request: Request, event: str) -> Response:
@@ -102,8 +161,10 @@ async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
     try:
         async with asyncio.timeout(STORE_S):
             stored = await receiver.inbox.awrite(store, delivery)
-    except (LedgerError, TimeoutError):
+    except (LedgerError, TimeoutError) as error:
+        receiver.storing.failed(_why(error), receiver.clock())
         raise NotTaken(503, "not_stored", "the event could not be stored; send it again") from None
+    receiver.storing.went_well()
     if stored.new:
         receiver.dispatcher.wake()
         receiver.announcer.told(stored.kind, delivery.told.process_id, delivery.at)
@@ -119,16 +180,21 @@ def _refusal(refused: NotTaken) -> JSONResponse:
 
 async def _health(receiver: Receiver) -> Response:
     """Whether events can be taken in and are dispatched. Prefect is told of, and changes nothing."""
-    try:
-        async with asyncio.timeout(STORE_S):
-            await receiver.inbox.awrite(beat, now=receiver.clock())
-        writable = True
-    except (LedgerError, TimeoutError):
-        writable = False
+    why = receiver.inbox.full() or receiver.storing.trouble(receiver.clock())
+    if not why:
+        try:
+            async with asyncio.timeout(STORE_S):
+                await receiver.inbox.awrite(beat, now=receiver.clock())
+        except (LedgerError, TimeoutError) as error:
+            why = _why(error)
     alive = receiver.dispatcher.alive()
     seen = {
-        "inbox": "writable" if writable else "not writable",
+        "inbox": f"not writable: {why}" if why else "writable",
         "dispatcher": "alive" if alive else "stuck",
         "prefect": "reachable" if await receiver.reachable(1.0) else "not reachable: events wait in the inbox",
     }
-    return JSONResponse(seen, 200 if writable and alive else 503)
+    return JSONResponse(seen, 200 if alive and not why else 503)
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, LedgerError) else f"the inbox took longer than {STORE_S:g} s"

@@ -1,6 +1,8 @@
 """The inbox: what REVER told, durably, until a run has looked at it."""
 
+from contextlib import suppress
 from datetime import datetime
+from shutil import disk_usage
 from typing import Self
 
 from sqlalchemy import Connection, Engine, event, inspect, update
@@ -15,6 +17,9 @@ from tasks.ledger.readers import Reading
 from tasks.ledger.where import Where
 
 VARIABLE = "REVER_INBOX_URL"
+
+LEAST_FREE = 1024 * 1024
+"""Bytes on the disk below which it counts as full: four of the largest bodies that are taken."""
 
 
 class Inbox(Database):
@@ -49,6 +54,17 @@ class Inbox(Database):
                 return inspect(conn).has_table(version.name)
         finally:
             engine.dispose()
+
+    def full(self) -> str:
+        """That the disk of an inbox on SQLite has no room left; "" where it has, or that cannot be told.
+
+        Small changes may still go well on it, into pages that are there: whether `beat` does says too little.
+        """
+        if self._where.path is not None:
+            with suppress(OSError):
+                if disk_usage(self._where.path.parent).free < LEAST_FREE:
+                    return f"the disk of the inbox {self._where} is full; make room"
+        return ""
 
     def trim(self) -> None:
         """Have nothing of what was removed left in SQLite's write-ahead log. PostgreSQL sees to its own."""

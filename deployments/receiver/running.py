@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from deployments.receiver.announcing import Announcer
 from deployments.receiver.app import PATH, Receiver, create_app
+from deployments.receiver.connections import MOST, GuardedConnection
 from deployments.receiver.dispatcher import Dispatcher
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.ledger_look import LedgerLook
@@ -21,8 +22,6 @@ from tasks.settings import Settings, SettingsError, load_settings
 
 HOST, PORT = "127.0.0.1", 8766
 _GRACE_S = 5
-_AT_ONCE = 512
-"""Connections. Those beyond get a 503, and REVER sends again."""
 
 
 class _Server(uvicorn.Server):
@@ -41,7 +40,7 @@ def serve_receiver(port: int = PORT) -> None:
     with (
         closing(Inbox.open(settings.inbox_url.get_secret_value())) as inbox,
         closing(LedgerLook(settings)) as ledger,
-        socket.create_server((HOST, port), backlog=_AT_ONCE) as listening,
+        socket.create_server((HOST, port), backlog=MOST) as listening,
     ):
         # asyncio does it only for sockets that name their protocol; without it an answer waits 40 ms for the sender.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -55,13 +54,16 @@ async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening
     # A client each: what one waits for must not hold up the others.
     metrics, announcer, health = Metrics(), Announcer(PrefectRuns()), PrefectRuns()
     dispatcher = Dispatcher(inbox, PrefectRuns(), ledger.runs_began, metrics, announcer, utc_now)
-    receiver = Receiver(inbox, settings.webhook_secrets, dispatcher, announcer, metrics, utc_now, health.reachable)
+    secrets, hosts = settings.webhook_secrets, settings.webhook_hosts
+    receiver = Receiver(inbox, secrets, dispatcher, announcer, metrics, utc_now, health.reachable, hosts)
     config = uvicorn.Config(
         create_app(receiver),
         access_log=False,
         log_config=None,
         ws="none",
-        limit_concurrency=_AT_ONCE,
+        http=GuardedConnection,
+        limit_concurrency=MOST,
+        proxy_headers=False,  # nothing here depends on them, and so nobody can tell us anything by them
         timeout_graceful_shutdown=_GRACE_S,
         server_header=False,
     )

@@ -1,5 +1,6 @@
 """How single values are read from text: lists, the payer per store, a rate that may be absent, the key."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr
@@ -11,6 +12,7 @@ ANY_STORE = "*"
 """The key under which the payer of every store not named stands."""
 
 _MOST_SECRETS = 2
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_.])?")
 _PAYERS = "us or rever"
 
 
@@ -19,6 +21,17 @@ def names(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(dict.fromkeys(name for part in value.split(",") if (name := part.strip())))
+
+
+def hosts(value: Any) -> Any:
+    """Comma-separated host names, without a scheme, a port or a path."""
+    if not isinstance(value, str):
+        return value
+    found = names(value.lower())
+    for name in found:
+        if not _HOST.fullmatch(name):
+            raise ValueError(f"is wrong at {name!r}: write host names alone, such as returns.example.com")
+    return found
 
 
 def payers(value: Any) -> Any:
@@ -68,6 +81,7 @@ def secrets(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(hosts)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(secrets)]
 Payers = Annotated[dict[str, RefundsBy], NoDecode, BeforeValidator(payers)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]

@@ -17,7 +17,7 @@ from tasks.settings.addresses import (
     inbox_beside,
     is_loopback,
 )
-from tasks.settings.fields import ANY_STORE, Key, Names, Payers, Rate, Seconds, Secrets
+from tasks.settings.fields import ANY_STORE, Hosts, Key, Names, Payers, Rate, Seconds, Secrets
 
 LOCAL_LEDGER = "sqlite:///rever-returns.sqlite"
 
@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     webhook_secrets: Secrets = Field(
         (),
         description="The secret that REVER signs its webhooks with; two, comma-separated, while it is being replaced.",
+    )
+    webhook_hosts: Hosts = Field(
+        (),
+        description="The host names that webhooks are sent to, comma-separated, where a proxy passes them on: "
+        "`returns.example.com`. Requests for other names are refused; addresses and `localhost` are taken.",
     )
     account: str = Field(
         default_factory=lambda known: account_of(known["base_url"]),

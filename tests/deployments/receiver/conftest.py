@@ -116,7 +116,8 @@ class Desk:
             return not self.prefect.away
 
         secrets = (SECRET, OLD)
-        return Receiver(self.inbox, secrets, self.dispatcher, self.announcer, self.metrics, self.clock, reachable)
+        parts = (self.dispatcher, self.announcer, self.metrics, self.clock, reachable)
+        return Receiver(self.inbox, secrets, *parts, hosts=("receiver",))
 
     def store(self, raw: bytes, event: str = "") -> Stored:
         return self.inbox.write(store, Delivery(raw, told(raw), event, self.clock()))
@@ -155,11 +156,16 @@ def local(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(inbox, Clock())
 
 
+def sender(desk: Desk) -> httpx.AsyncClient:
+    """A sender in front of this desk's application, without a network."""
+    transport = httpx.ASGITransport(create_app(desk.receiver()))
+    return httpx.AsyncClient(transport=transport, base_url="http://receiver")
+
+
 @pytest.fixture
 async def http(local: Desk) -> AsyncIterator[httpx.AsyncClient]:
     """A sender in front of the application, without a network."""
-    transport = httpx.ASGITransport(create_app(local.receiver()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://receiver") as client:
+    async with sender(local) as client:
         yield client
 
 

@@ -2,16 +2,22 @@
 
 import base64
 import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from deployments.receiver import inbox as inbox_module
+from deployments.receiver.inbox import Inbox, beat
 from deployments.receiver.offers import waiting_returns
 from deployments.receiver.reading import MOST_BYTES
 from rever_api.webhooks import SIGNATURE_HEADER, sign
-from tasks.ledger import LedgerError
-from tests.deployments.receiver.conftest import OLD, SECRET, Desk, body, signed
+from tasks.ledger import LedgerError, engines
+from tests.deployments.receiver.conftest import OLD, SECRET, Clock, Desk, body, sender, signed
 
 URL = "/webhooks/rever"
 HASH = bytes.fromhex(sign(body(), SECRET))
@@ -70,7 +76,107 @@ async def test_a_delivery_that_cannot_be_stored_is_to_be_sent_again(
     answer = await http.post(URL, content=body(), headers=signed(body()))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     health = await http.get("/health")
-    assert (health.status_code, health.json()["inbox"]) == (503, "not writable")
+    assert (health.status_code, health.json()["inbox"]) == (503, "not writable: the inbox's disk is full")
+
+
+async def test_a_full_disk_is_told_by_health_and_once_by_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path}/inbox.sqlite"
+    Inbox.open(url).close()
+    with closing(sqlite3.connect(tmp_path / "inbox.sqlite")) as conn:
+        (pages,) = conn.execute("PRAGMA page_count").fetchone()
+    patient = engines._PRAGMAS
+    monkeypatch.setattr(engines, "_PRAGMAS", (*patient, f"max_page_count={pages}"))
+    big = [body(f"retp_{number}", note="x" * 20_000) for number in range(3)]
+    with closing(Inbox.open(url)) as inbox:
+        full = Desk(inbox, Clock())
+        async with sender(full) as http:
+            assert (await http.get("/health")).status_code == 200
+            assert [(await http.post(URL, content=raw, headers=signed(raw))).status_code for raw in big] == [503] * 3
+            inbox.write(beat, now=full.clock())  # what health tries goes well all the same
+            health = await http.get("/health")
+            assert (health.status_code, health.json()["inbox"]) == (
+                503,
+                f"not writable: the inbox {url} cannot be used: the disk is full; make room, then run again",
+            )
+            assert [record.message for record in caplog.records if "cannot be stored" in record.message] == [
+                f"events cannot be stored, and REVER is asked to send them again: the inbox {url} cannot be used: the"
+                " disk is full; make room, then run again"
+            ]
+            full.clock.forward(minutes=6)
+            assert (await http.get("/health")).status_code == 200
+    monkeypatch.setattr(engines, "_PRAGMAS", patient)
+
+
+async def test_what_was_stored_again_ends_it(
+    local: Desk, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = local.inbox.awrite
+
+    async def broken(*_: object, **__: object) -> None:
+        raise LedgerError("full")
+
+    for spell in (1, 2):
+        monkeypatch.setattr(local.inbox, "awrite", broken)
+        assert (await http.post(URL, content=body(), headers=signed(body()))).status_code == 503
+        monkeypatch.setattr(local.inbox, "awrite", kept)
+        assert (await http.get("/health")).status_code == 503
+        assert (await http.post(URL, content=body(), headers=signed(body()))).status_code in {200, 202}
+        assert (await http.get("/health")).status_code == 200
+        assert caplog.text.count("events cannot be stored") == caplog.text.count("events are stored again") == spell
+
+
+async def test_a_disk_without_room_is_told_before_an_event_is_lost_on_it(
+    local: Desk, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    health = await http.get("/health")
+    assert health.status_code == 503
+    assert "is full; make room" in health.json()["inbox"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/webhooks/rever", "/webhooks/rever/", "/webhooks/rever//", "//webhooks//rever", "/webhooks/rever/created",
+        "/webhooks/rever/created/", "/returns/webhooks/rever", "/a/b/webhooks/rever/", "/a/webhooks/rever/shipped/",
+        "/webhooks/rever/?a=b", "/webhooks%2Frever",
+    ],
+)  # fmt: skip
+async def test_it_is_taken_by_any_prefix_and_with_any_slashes_without_a_redirect(
+    local: Desk, http: httpx.AsyncClient, path: str
+) -> None:
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "not an address"}
+    more = {**forwarded, "X-Forwarded-Prefix": "/returns", "Forwarded": "host=evil.example;proto=https"}
+    answer = await http.post(f"http://receiver{path}", content=body(), headers={**signed(body()), **more})
+    assert (answer.status_code, answer.json()) == (202, {"outcome": "stored"})
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/webhooks", "/webhooks/reverse", "/webhooks/rever/a/b", "/", "/health/", "/x/health"]
+)
+async def test_no_other_path_is_taken_or_redirected(http: httpx.AsyncClient, path: str) -> None:
+    assert (await http.post(path, content=body(), headers=signed(body()))).status_code == 404
+
+
+@pytest.mark.parametrize("path", [URL, "/health", "/metrics"])
+async def test_a_host_that_it_is_not_known_by_is_refused_and_named_once(
+    local: Desk, http: httpx.AsyncClient, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for host in ("evil.example", "evil.example:8766", "x\x1b[2J", "127.0.0.1.evil.example"):
+        answer = await http.post(path, content=body(), headers={**signed(body()), "Host": host})
+        assert answer.status_code == 400
+    assert local.inbox.read(waiting_returns) == []
+    assert caplog.text.count("REVER_WEBHOOK_HOSTS") == 3
+    assert "\x1b" not in caplog.text
+    assert local.number("rever_webhook_received_total", outcome="wrong_host") == 4
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8766", "localhost", "[::1]:8766", "10.0.0.4", "Receiver:443"])
+async def test_its_own_names_and_addresses_are_taken(http: httpx.AsyncClient, host: str) -> None:
+    assert (await http.post(URL, content=body(), headers={**signed(body()), "Host": host})).status_code == 202
 
 
 async def test_the_answer_does_not_depend_on_prefect(local: Desk, http: httpx.AsyncClient) -> None:
