@@ -3,7 +3,7 @@
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,8 @@ _UNITS = re.compile(r"(\S+):([1-9][0-9]*(?:\+[1-9][0-9]*)*)")
 
 class Parameters(StoresParameters):
     """Answer a held return, or many that are held for one cause."""
+
+    begins: ClassVar[bool] = False
 
     hold_id: str = Field(
         "",

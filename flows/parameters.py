@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -18,6 +18,9 @@ class FlowParameters(BaseModel):
     """A flow's form. Unknown names are refused, so that a typo is never silently ignored."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    begins: ClassVar[bool] = False
+    """Whether a desk may begin with this flow: where REVER is this machine, it makes the ledger that is not there."""
 
     mode: Mode = Field(
         Mode.PLAN,
@@ -38,6 +41,8 @@ class FlowParameters(BaseModel):
 
 class StoresParameters(FlowParameters):
     """The form of a flow over whole stores."""
+
+    begins: ClassVar[bool] = True
 
     stores: list[str] = Field(
         default_factory=list,

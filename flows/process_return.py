@@ -1,5 +1,7 @@
 """process-return: the same for one return, given its id; one task per step, so that a person sees the chain."""
 
+from typing import ClassVar
+
 from prefect import State, flow
 from pydantic import Field
 
@@ -16,6 +18,8 @@ NAME = "process-return"
 
 class Parameters(FlowParameters):
     """Process one return."""
+
+    begins: ClassVar[bool] = True
 
     process_id: str = Field(
         title="Return", description="REVER's id of the return, retp_ and 27 letters and digits.", min_length=1

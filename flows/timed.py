@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from flows.parameters import FlowParameters
 from tasks.desk import Clock, Desk, open_desk, utc_now
-from tasks.ledger import Actor, switch
-from tasks.report import Report
-from tasks.settings import Settings, load_settings
+from tasks.ledger import Actor, Ledger, switch
+from tasks.report import Mode, Report
+from tasks.settings import Settings, load_settings, without_password
 from tasks.steps import Stage
 
 P = TypeVar("P", bound=FlowParameters)
@@ -46,16 +46,30 @@ async def timed(
     Raises whatever error says that the set-up is wrong (`tasks.desk.open_desk`).
     """
     began, actor = time.monotonic(), Actor(name, flow_run_id, run_began_at=clock())
-    async with open_desk(settings or load_settings(), parameters.mode, actor, clock) as desk:
+    settings = settings or load_settings()
+    async with open_desk(settings, parameters.mode, actor, clock, begins=parameters.begins) as desk:
         try:
             report = await work(desk, parameters, stage)
         except Exception:
             await at_end(desk, None)
             raise
-        report.notes += await _stopped(desk)
+        report.notes += [*_new(desk), *await _stopped(desk)]
         await at_end(desk, report)
     report.duration_s = time.monotonic() - began
     return report
+
+
+def _new(desk: Desk) -> list[str]:
+    """What a report says of a ledger that this run has made, or has not found."""
+    url = without_password(desk.settings.ledger_url.get_secret_value())
+    if desk.ledger.made:
+        return [
+            f"A NEW LEDGER WAS MADE: {url}. There was none, so it knows nothing of what was paid or answered before. If"
+            " this account had one, stop now (rever-returns stop), and correct REVER_LEDGER_URL or restore a backup"
+        ]
+    if desk.mode is Mode.PLAN and not Ledger.exists(desk.settings.ledger_url.get_secret_value()):
+        return [f"there is no ledger {url} yet: this plan knows nothing of what was paid or answered before"]
+    return []
 
 
 async def _stopped(desk: Desk) -> list[str]:

@@ -35,4 +35,7 @@ async def after_restore(desk: Desk, stores: Sequence[str], began: datetime, *, f
         return [f"{still} until a reconcile that begins at {settled:%F %H:%M:%S} UTC or later"]
     delay = desk.settings.settle_delay
     await desk.ledger.awrite(catch_up, stores, read_since=began, settle_after=delay, now=desk.clock(), actor=desk.actor)
-    return [f"reconcile has caught up with the restore; effects at {names} may be sent again"]
+    return [
+        f"reconcile has caught up with the restore at {names}. Effects are still stopped: look at what is held, then"
+        " let them go (rever-returns start)"
+    ]

@@ -92,11 +92,15 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings, mode: Mode, actor: Actor, clock: Clock = utc_now) -> AsyncIterator[Desk]:
+async def open_desk(
+    settings: Settings, mode: Mode, actor: Actor, clock: Clock = utc_now, *, begins: bool = False
+) -> AsyncIterator[Desk]:
     """Open the client and the ledger for one run, and close both at its end.
 
-    In `plan` the ledger is only read; no file is made. Raises `DeskError`, `LedgerError`, `PolicyFileError`,
-    `EndpointsError` or a `ReverError`, each with a sentence that says how to mend it.
+    In `plan` the ledger is only read; no file is made. A ledger that is not there is made, or planned on as an empty
+    one, only where REVER is this machine and the run is of a kind that `begins`; elsewhere `ledger create` makes it,
+    and `NoLedgerError` says so: what is missing may be a volume that is not mounted. Raises `DeskError`, `LedgerError`,
+    `PolicyFileError`, `EndpointsError` or a `ReverError`, each with a sentence that says how to mend it.
     """
     policies = load_policy(settings.policy)
     config = ClientConfig(
@@ -108,7 +112,13 @@ async def open_desk(settings: Settings, mode: Mode, actor: Actor, clock: Clock =
         endpoints=Endpoints.load(settings.endpoints),
     )
     url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=clock, read_only=mode is Mode.PLAN)
+    ledger = Ledger.open(
+        url,
+        account=settings.account,
+        clock=clock,
+        read_only=mode is Mode.PLAN,
+        existing=not (begins and settings.loopback),
+    )
     try:
         async with AsyncReverClient(config) as client:
             stores = await _stores(settings, client)

@@ -1,4 +1,4 @@
-"""`rever-returns ledger ...`: check, backup, restore, export, forget. What is heavy is imported by who needs it.
+"""`rever-returns ledger ...`: create, check, backup, restore, export, forget. Imports stand where they are needed.
 
 Exit codes as everywhere: 0 done and sound, 1 something is wrong with the ledger or could not be done, 2 wrong usage.
 """
@@ -10,7 +10,7 @@ import typer
 
 from deployments.cli.errors import FAILED, said_plainly
 
-care = typer.Typer(no_args_is_help=True, help="Care for the ledger: check, back up, restore, export, forget.")
+care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
@@ -26,6 +26,15 @@ def check(*, debug: Debug = False) -> None:
         print("\n".join(lines))
         if not sound:
             raise typer.Exit(FAILED)
+
+
+@care.command()
+def create(*, by: By, debug: Debug = False) -> None:
+    """Make the ledger of this account, once. It starts stopped: what was paid before is gone over first."""
+    with said_plainly(debug=debug):
+        from deployments.cli.ledger_care import created
+
+        print(created(by))
 
 
 @care.command()
@@ -46,7 +55,7 @@ def restore(
     by: By,
     debug: Debug = False,
 ) -> None:
-    """Put a backup in the ledger's place. Nothing is sent then until reconcile has gone over what REVER shows."""
+    """Put a backup in the ledger's place, stopped: reconcile goes over what REVER shows, then a person says start."""
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import restored_from
 
@@ -70,7 +79,7 @@ def caught_up(
     why: Annotated[str, typer.Option(help="What was looked at instead.")],
     debug: Debug = False,
 ) -> None:
-    """Let effects go again after a restore by a person's say, where reconcile cannot read every return."""
+    """Say that stores have caught up with a restore, where reconcile cannot read every return; `start` comes after."""
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import let_go_again
 

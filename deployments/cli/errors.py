@@ -12,7 +12,15 @@ import typer
 FAILED, USAGE, STOPPED = 1, 2, 130
 
 _BEFORE_THE_START = frozenset(
-    {"UsageError", "SettingsError", "PolicyFileError", "EndpointsError", "DocumentError", "PrefectFileError"}
+    {
+        "UsageError",
+        "NoLedgerError",
+        "SettingsError",
+        "PolicyFileError",
+        "EndpointsError",
+        "DocumentError",
+        "PrefectFileError",
+    }
 )
 _AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "OwnFaultError", "BootstrapError", "UpError"})
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from deployments.cli.switch import stopped_text
 from deployments.cli.text import hold_json, holds_table, told
+from tasks.desk import utc_now
 from tasks.ledger import Ledger, LedgerError, history, open_holds, switch
 from tasks.settings import Settings, load_settings, without_password
 
@@ -38,7 +38,7 @@ def holds_text(*, as_json: bool) -> str:
 
 def _read(settings: Settings, op: Callable[[Connection], T]) -> T:
     url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC), read_only=True)
+    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=True, existing=True)
     try:
         return ledger.read(op)
     finally:

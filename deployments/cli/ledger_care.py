@@ -24,11 +24,11 @@ from tasks.ledger import (
     mark_restored,
     restore,
 )
-from tasks.ledger.where import Where
 from tasks.settings import Settings, load_settings, without_password
 
 UNTIL_RECONCILE = (
-    "nothing is sent until reconcile has gone over what REVER shows since then: rever-returns run reconcile mode=act"
+    "all effects are stopped. First reconcile goes over what REVER shows since then (rever-returns run reconcile"
+    " mode=act), then a person looks at what it holds (rever-returns holds) and lets effects go (rever-returns start)"
 )
 
 
@@ -42,6 +42,20 @@ def checked() -> tuple[list[str], bool]:
         return [f"{_name(settings)} is sound: {seen}."], True
     many = f"{len(found.findings)} finding{'s' if len(found.findings) > 1 else ''}"
     return [*map(str, found.findings), f"{_name(settings)}: {many} in {seen}."], False
+
+
+def created(by: str) -> str:
+    """Make the ledger of an account, once. Raises `LedgerError` where there is one already."""
+    settings = load_settings()
+    url = settings.ledger_url.get_secret_value()
+    if Ledger.exists(url):
+        raise LedgerError(f"{_name(settings)} is there already; nothing was changed")
+    with closing(Ledger.open(url, account=settings.account, clock=utc_now)) as ledger:
+        ledger.write(mark_restored, why="the ledger is new", now=utc_now(), actor=Actor(by))
+    return (
+        f"{_name(settings)} was made, for the REVER account {settings.account}. It knows nothing of what was paid or"
+        f" answered before, so {UNTIL_RECONCILE}."
+    )
 
 
 def backed_up(file: Path) -> str:
@@ -68,13 +82,15 @@ def marked_restored(by: str) -> str:
 
 
 def let_go_again(stores: Sequence[str], by: str, why: str) -> str:
-    """Let effects at these stores go again by a person's say."""
+    """Take these stores as caught up, by a person's say."""
     settings, now = load_settings(), utc_now()
     with _opened(settings) as ledger:
         gone = ledger.write(
             catch_up, stores, read_since=now, settle_after=timedelta(0), now=now, actor=Actor(by), why=why
         )
-    return f"effects may be sent again at: {', '.join(gone)}." if gone else "no restore was waiting for these stores."
+    if not gone:
+        return "no restore was waiting for these stores."
+    return f"caught up: {', '.join(gone)}. Effects are still stopped: rever-returns start lets them go."
 
 
 def exported(folder: Path, form: str) -> list[str]:
@@ -131,10 +147,7 @@ def _forgotten_bodies(settings: Settings, process_id: str, address: str) -> int:
 @contextmanager
 def _opened(settings: Settings, *, read_only: bool = False) -> Iterator[Ledger]:
     url = settings.ledger_url.get_secret_value()
-    path = Where.of(url).path
-    if path is not None and not path.is_file():
-        raise LedgerError(f"there is no ledger {_name(settings)} yet: a run with mode=act makes it")
-    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=read_only)
+    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=read_only, existing=True)
     try:
         yield ledger
     finally:

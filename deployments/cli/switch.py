@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dotenv import dotenv_values
@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from deployments.cli.errors import UsageError
 from deployments.cli.logs import log_to_stderr
-from tasks.ledger import Ledger, Switch, stop_switch, switch
-from tasks.settings import load_settings
+from tasks.ledger import Ledger, Switch, last_run, restored, stop_switch, switch
+from tasks.settings import load_settings, without_password
 from tasks.settings.load import ENV_FILE
 
 
@@ -32,16 +32,28 @@ class Thrown:
 
 
 def throw_switch(*, on: bool, by: str, why: str) -> Thrown:
-    """Stop all effects, or let them go again; answers what is the case now. Raises LedgerError, UsageError."""
+    """Stop all effects, or let them go again; answers what is the case now, and in which ledger.
+
+    Raises `LedgerError` (`NoLedgerError`: a switch in a ledger that nobody uses would reassure), `UsageError`.
+    """
     if not by.strip() or (on and not why.strip()):
         raise UsageError("say who you are (--by) and why (--why): the others will read it in every run and hold list.")
     settings = load_settings()
     url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC))
+    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC), existing=True)
     try:
-        return ledger.write(_throw, on=on, by=by.strip(), why=why.strip())
+        thrown = ledger.write(_throw, on=on, by=by.strip(), why=why.strip())
+        behind = None if on else ledger.read(restored, settings.stores)
+        last = ledger.read(last_run)
     finally:
         ledger.close()
+    used = f"a run last used it at {last.astimezone(UTC):%Y-%m-%d %H:%MZ}" if last else "no run has used it yet"
+    waits = ""
+    if behind:
+        names = ", ".join(behind.stores)
+        waits = f"\nNothing is sent to {names} until `rever-returns run reconcile mode=act` has caught up there."
+    about = f"\nLedger {without_password(url)} of the REVER account {settings.account}; {used}."
+    return replace(thrown, text=thrown.text + waits + about)
 
 
 def _throw(conn: Connection, *, on: bool, by: str, why: str) -> Thrown:

@@ -31,15 +31,16 @@ async def ledger(examination: Examination) -> list[Line]:
         return [
             broken("ledger", str(error), "nothing can be done without it; see REVER_LEDGER_URL in docs/settings.md")
         ]
-    lines = [judge(found, settings.account)]
-    examination.ledger_readable = found.revision in {"", found.newest} and found.account in {"", settings.account}
+    lines = [judge(found, settings.account, first_run_makes_it=settings.loopback)]
+    readable = {"", found.newest} if settings.loopback else {found.newest}
+    examination.ledger_readable = found.revision in readable and found.account in {"", settings.account}
     if found.now is not None:
         seen = [Sample(found.now.astimezone(UTC), asked_at, examination.clock())]
         lines.append(judged("clock of the ledger", "the database's", seen))
     return lines
 
 
-def judge(found: Condition, account: str) -> Line:
+def judge(found: Condition, account: str, *, first_run_makes_it: bool) -> Line:
     """One line about the ledger itself. Pure."""
     if found.account and found.account != account:
         words = f"{found.where} belongs to the REVER account {found.account!r}, and this desk's is {account!r}"
@@ -49,13 +50,16 @@ def judge(found: Condition, account: str) -> Line:
             "ledger", f"{found.where} cannot be written to", "check its folder, its owner and its permissions"
         )
     if found.revision != found.newest:
-        return _of_another_version(found)
+        return _of_another_version(found, first_run_makes_it=first_run_makes_it)
     if not found.durable:
         return broken("ledger", f"{found.where} may lose what it has committed when the power fails", _ELSEWHERE)
     return ok("ledger", f"{found.where}, bound to {found.account}, revision {found.revision}, durable")
 
 
-def _of_another_version(found: Condition) -> Line:
+def _of_another_version(found: Condition, *, first_run_makes_it: bool) -> Line:
+    if not found.revision and not first_run_makes_it:
+        mend = "check REVER_LEDGER_URL and its disk; a new account: rever-returns ledger create; lost: restore a backup"
+        return broken("ledger", f"there is no ledger {found.where}", mend)
     if not found.revision:
         return ok("ledger", f"{found.where} is not made yet: the first run with mode=act makes it")
     if found.revision > found.newest:

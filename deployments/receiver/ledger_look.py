@@ -39,7 +39,9 @@ class LedgerLook:
 
     def _open(self) -> Ledger:
         url = self._settings.ledger_url.get_secret_value()
-        return Ledger.open(url, account=self._settings.account, clock=utc_now, read_only=True)
+        # Where REVER is this machine the first run makes it; elsewhere a ledger that is missing is a wrong set-up.
+        existing = not self._settings.loopback
+        return Ledger.open(url, account=self._settings.account, clock=utc_now, read_only=True, existing=existing)
 
     def _say(self, words: str) -> None:
         if words and words != self._said:

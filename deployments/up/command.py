@@ -40,7 +40,22 @@ def run_up(
         ports = free_ports(prefect=prefect_port, receiver=receiver_port, sandbox=None if own else sandbox_port)
         addresses = shared() if on_postgres else None
         desk = own_desk(ports, folder, addresses) if own else sandbox_desk(folder / "sandbox", ports, addresses)
+        if own:
+            _check_ledger()
         return _supervise(desk, Parts(desk, ports), _logs(folder), workers)
+
+
+def _check_ledger() -> None:
+    """Refuse to start what could only fail: elsewhere than on this machine a ledger is made by its own command."""
+    from tasks.ledger import Ledger
+    from tasks.settings import load_settings
+
+    settings = load_settings()
+    if not settings.loopback and not Ledger.exists(settings.ledger_url.get_secret_value()):
+        raise UsageError(
+            "there is no ledger at REVER_LEDGER_URL. A new account: rever-returns ledger create. Else correct the"
+            " address, mount its disk, or restore a backup (docs/ledger.md)."
+        )
 
 
 def _supervise(desk: Desk, parts: Parts, logs: Path, workers: int) -> int:

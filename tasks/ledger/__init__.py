@@ -9,14 +9,14 @@ from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import Checked, Finding, check
 from tasks.ledger.condition import Condition, condition
 from tasks.ledger.deciding import decide
-from tasks.ledger.errors import AnswerError, LedgerError, OutdatedAnswer
+from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
 from tasks.ledger.forgetting import forget_email, forget_return
 from tasks.ledger.holds import find_hold, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
 from tasks.ledger.pausing import paused
-from tasks.ledger.reading import done_between, final_returns, history, runs_began, unfinished
+from tasks.ledger.reading import done_between, final_returns, history, last_run, runs_began, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
@@ -64,6 +64,7 @@ __all__ = [
     "IntentRow",
     "Ledger",
     "LedgerError",
+    "NoLedgerError",
     "OpenIntent",
     "OutdatedAnswer",
     "PastHold",
@@ -89,6 +90,7 @@ __all__ = [
     "forget_email",
     "forget_return",
     "history",
+    "last_run",
     "load_records",
     "mark_restored",
     "mark_sent",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tasks.ledger.checking import Checked, check
 from tasks.ledger.engines import PATIENCE_S
-from tasks.ledger.errors import LedgerError
+from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.restored import mark_restored
 from tasks.ledger.types import Actor
@@ -22,7 +22,7 @@ from tasks.ledger.where import Where
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Seen from there nothing is late: what was open when the backup was made is no fault of the backup."""
 
-WHY = "it was restored from a backup"
+WHY = "the ledger was restored from a backup"
 
 
 def back_up(url: str, target: Path) -> int:
@@ -33,7 +33,7 @@ def back_up(url: str, target: Path) -> int:
     """
     source = _file_of(url, "is backed up with pg_dump")
     if not source.is_file():
-        raise LedgerError(f"there is no ledger {source} to back up")
+        raise NoLedgerError(f"there is no ledger {source} to back up; check REVER_LEDGER_URL")
     if target.exists():
         raise LedgerError(f"{target} is there already, and a backup overwrites nothing; name a new file")
     part = target.with_name(f"{target.name}.part")
@@ -74,7 +74,10 @@ def restore(
 
 
 def _marked(part: Path, account: str, clock: Callable[[], datetime], actor: Actor) -> datetime:
-    ledger = Ledger.open(f"sqlite:///{part.resolve()}", account=account, clock=clock)
+    try:
+        ledger = Ledger.open(f"sqlite:///{part.resolve()}", account=account, clock=clock, existing=True)
+    except NoLedgerError:
+        raise LedgerError("nothing was restored: the backup holds no ledger") from None
     try:
         found: Checked = ledger.read(check, now=LONG_AGO)
         if found.findings:

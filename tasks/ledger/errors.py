@@ -5,6 +5,13 @@ class LedgerError(Exception):
     """The ledger cannot be used. The text is one sentence (or two), without password and without traceback."""
 
 
+class NoLedgerError(LedgerError):
+    """There is no ledger where one was expected: a wrong `REVER_LEDGER_URL`, an unmounted volume, a first start.
+
+    None was made: it would know nothing of what was paid.
+    """
+
+
 class AnswerError(LedgerError):
     """An answer to a hold that cannot be carried out: no such hold, or something that it needs is missing."""
 

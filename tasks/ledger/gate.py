@@ -52,12 +52,12 @@ class Gate:
 
     def verdict(self, store: str, now: datetime) -> SendVerdict:
         """Whether an effect at this store may be sent; SENT says yes, for a trial too."""
+        if self.ledger.restored_at and store not in self.caught_up:
+            return SendVerdict(Sending.STOPPED, self._behind(store))
         if self.ledger.stopped:
             return SendVerdict(
                 Sending.STOPPED, f"all effects are stopped by {self.ledger.stopped_by}: {self.ledger.stopped_why}"
             )
-        if self.ledger.restored_at and store not in self.caught_up:
-            return SendVerdict(Sending.STOPPED, self._behind(store))
         pause = self.pauses.get(store)
         if pause is None or pause.paused_until is None:
             return GO

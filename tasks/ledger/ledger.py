@@ -13,7 +13,7 @@ from tasks.ledger.database import Database
 from tasks.ledger.engines import check_durable, writing_engine
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.failures import told
-from tasks.ledger.migrate import migrate
+from tasks.ledger.migrate import migrate, no_ledger
 from tasks.ledger.readers import Looking, Reading
 from tasks.ledger.schema import ledger
 from tasks.ledger.where import Where
@@ -22,13 +22,32 @@ from tasks.ledger.where import Where
 class Ledger(Database):
     """One open ledger, bound to one REVER account."""
 
+    made = False
+    """Whether this opening made the ledger: it knows nothing of what was done before."""
+
     @classmethod
-    def open(cls, url: str, *, account: str, clock: Callable[[], datetime], read_only: bool = False) -> Self:
+    def exists(cls, url: str) -> bool:
+        """Whether there is a ledger at this URL. Raises `LedgerError` where that cannot be seen."""
+        return _exists(Where.of(url))
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        account: str,
+        clock: Callable[[], datetime],
+        read_only: bool = False,
+        existing: bool = False,
+    ) -> Self:
         """Open, and make or migrate it where that is needed; binds it to `account` at first use. Raises `LedgerError`.
 
-        `read_only` never creates or changes anything: a SQLite file that does not exist is an empty ledger.
+        `read_only` never creates or changes anything: a SQLite file that does not exist is an empty ledger. With
+        `existing` a ledger that is not there is not made, nor read as an empty one: raises `NoLedgerError`.
         """
         where = Where.of(url)
+        if existing and not _exists(where):
+            raise no_ledger(where)
         if read_only:
             looking = Looking(where)
             with told(where):
@@ -38,14 +57,26 @@ class Ledger(Database):
         try:
             with told(where), engine.connect() as conn:
                 conn.begin()
-                migrate(conn, where)
+                made = migrate(conn, where, existing=existing)
                 check_durable(conn, where)
                 _bind(conn, where, account, clock())
                 conn.commit()
         except LedgerError:
             engine.dispose()
             raise
-        return cls(where, GroupCommit(engine, where), Reading(where))
+        opened = cls(where, GroupCommit(engine, where), Reading(where))
+        opened.made = made
+        return opened
+
+
+def _exists(where: Where) -> bool:
+    """Whether there is a ledger; seen without leaving so much as an empty file."""
+    looking = Looking(where)
+    try:
+        with told(where):
+            return looking.finds()
+    finally:
+        looking.close()
 
 
 def _bind(conn: Connection, where: Where, account: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, inspect, text
 
-from tasks.ledger.errors import LedgerError
+from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.schema import REVISION, VERSION_TABLE
 from tasks.ledger.where import Where
 
@@ -23,18 +23,26 @@ def revision(conn: Connection) -> str:
     return str(conn.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() or "")  # noqa: S608 - our own name
 
 
-def migrate(conn: Connection, where: Where) -> None:
-    """Migrate in the caller's write transaction. Raises `LedgerError` for a ledger newer than this program.
+def migrate(conn: Connection, where: Where, *, existing: bool = False) -> bool:
+    """Migrate in the caller's write transaction, or make the tables where there are none yet; says whether it did.
+
+    Raises `LedgerError` for a ledger newer than this program, and for a file that holds something else; with `existing`
+    `NoLedgerError` where there is none.
 
     On SQLite that transaction is `BEGIN IMMEDIATE` and so the only one; on PostgreSQL an advisory lock makes it so.
     """
     if revision(conn) == REVISION:
-        return
+        return False
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
     found = revision(conn)
+    if not found:
+        if existing:
+            raise no_ledger(where)
+        _check_vacant(conn, where)
     if found != REVISION:
         _upgrade(conn, where, found)
+    return not found
 
 
 def check_revision(conn: Connection, where: Where) -> bool:
@@ -46,9 +54,24 @@ def check_revision(conn: Connection, where: Where) -> bool:
         raise LedgerError(
             f"the ledger {where} is of an older version ({found}); a run with mode=act brings it up to {REVISION}"
         )
-    if not found and inspect(conn).get_table_names() and where.path is not None:
-        raise LedgerError(f"the file of {where} holds something else, not a ledger; point REVER_LEDGER_URL elsewhere")
+    if not found:
+        _check_vacant(conn, where)
     return bool(found)
+
+
+def no_ledger(where: Where) -> NoLedgerError:
+    """The error that says that there is no ledger, and what to look at before one is made."""
+    return NoLedgerError(
+        f"there is no ledger {where}: check REVER_LEDGER_URL, and that its disk or server is the right one. If this"
+        " account never had a ledger, make one: rever-returns ledger create. If it is lost, restore a backup:"
+        " rever-returns ledger restore"
+    )
+
+
+def _check_vacant(conn: Connection, where: Where) -> None:
+    """Refuse to make a ledger in a SQLite file that holds something else. (A server's database may be shared.)"""
+    if where.path is not None and inspect(conn).get_table_names():
+        raise LedgerError(f"the file of {where} holds something else, not a ledger; point REVER_LEDGER_URL elsewhere")
 
 
 def _upgrade(conn: Connection, where: Where, found: str) -> None:

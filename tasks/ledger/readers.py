@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from tasks.ledger.engines import looking_engine, reading_engine
-from tasks.ledger.migrate import check_revision
+from tasks.ledger.migrate import check_revision, revision
 from tasks.ledger.schema import metadata
 from tasks.ledger.where import Where
 
@@ -53,20 +53,31 @@ class Looking:
         """Run one operation; again, where somebody began to write while it looked at a ledger at rest."""
         if not self._has_file():
             return self._on_nothing(op)
-        at_rest = not self._in_use()
-        try:
-            answer = self._once(op)
-        except DBAPIError:
-            if not (at_rest and self._in_use()):
-                raise
-            return self._once(op)
-        return self._once(op) if at_rest and self._in_use() else answer
+        return self._steadily(lambda: self._once(op))
+
+    def finds(self) -> bool:
+        """Whether there is a ledger, of whatever version."""
+        return self._has_file() and self._steadily(self._has_revision)
 
     def close(self) -> None:
         """Close its connections."""
         self._engine.dispose()
         if self._nothing is not None:
             self._nothing.dispose()
+
+    def _steadily(self, look: Callable[[], T]) -> T:
+        at_rest = not self._in_use()
+        try:
+            answer = look()
+        except DBAPIError:
+            if not (at_rest and self._in_use()):
+                raise
+            return look()
+        return look() if at_rest and self._in_use() else answer
+
+    def _has_revision(self) -> bool:
+        with self._engine.begin() as conn:
+            return bool(revision(conn))
 
     def _once(self, op: Callable[[Connection], T]) -> T:
         with self._engine.begin() as conn:
@@ -75,8 +86,7 @@ class Looking:
         return self._on_nothing(op)
 
     def _has_file(self) -> bool:
-        path = self._where.path
-        return path is None or (path.exists() and path.stat().st_size > 0)
+        return not self._where.vacant
 
     def _in_use(self) -> bool:
         path = self._where.path

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select
 
 from tasks.ledger.holds import HOLDS, past_hold
 from tasks.ledger.records import chunks
@@ -12,6 +12,11 @@ from tasks.ledger.rows import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.policy.record import OPEN_STATES, IntentState
+
+
+def last_run(conn: Connection) -> datetime | None:
+    """When a run last looked at a return; None where none has."""
+    return conn.execute(select(func.max(records.c.looked_at))).scalar()
 
 
 def history(conn: Connection, process_id: str) -> History | None:

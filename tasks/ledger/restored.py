@@ -1,7 +1,8 @@
 """A ledger that came from a backup: nothing is sent to a store until reconcile has gone over all that it shows.
 
 Such a ledger does not know what was done since the backup. The mark is one row, set before the restored file is put in
-place and read in every step to `sent`; each store takes it off for itself.
+place and read in every step to `sent`; each store takes it off for itself. It also throws the stop switch, whatever the
+backup said: what people answered since the backup is seen nowhere, so a person looks before effects go again.
 """
 
 from collections.abc import Collection
@@ -27,10 +28,17 @@ class Restored:
 
 
 def mark_restored(conn: Connection, *, why: str, now: datetime, actor: Actor) -> datetime:
-    """Note that this ledger came from a backup; answers the time of the last thing that it knows of."""
-    made = conn.execute(select(ledger.c.created_at)).scalar_one()
-    last: datetime = conn.execute(select(func.max(audit.c.at))).scalar() or made
-    conn.execute(update(ledger).values(restored_at=now, restored_from=last, restored_why=why))
+    """Note that this ledger came from a backup, and stop all effects; answers the time of the last thing it knows."""
+    found = conn.execute(select(ledger)).one()
+    last: datetime = conn.execute(select(func.max(audit.c.at))).scalar() or found.created_at
+    before = f"; before that {found.stopped_by} had stopped them: {found.stopped_why}" if found.stopped else ""
+    stop = {
+        "stopped": True,
+        "stopped_since": now,
+        "stopped_by": actor.name,
+        "stopped_why": f"{why}, and a person looks first at what is due: `rever-returns holds`{before}",
+    }
+    conn.execute(update(ledger).values(restored_at=now, restored_from=last, restored_why=why, **stop))
     append(conn, [audit_row(actor, now, "restored", "", evidence={"why": why, "knows_until": last.isoformat()})])
     return last
 

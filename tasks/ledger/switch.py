@@ -4,13 +4,21 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.restored import up_to_date
 from tasks.ledger.schema import ledger
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor, Switch
 
 
 def stop_switch(conn: Connection, *, on: bool, by: str, why: str, now: datetime) -> Switch:
-    """Stop all effects (`on=True`), or let them go again. Once it is committed nothing more becomes `sent`."""
+    """Stop all effects (`on=True`), or let them go again. Once it is committed nothing more becomes `sent`.
+
+    Raises `LedgerError` for a start after a restore that no store has caught up with: a start that waits in the dark
+    for something else would let effects go when nobody expects it.
+    """
+    if not on:
+        _check_caught_up(conn)
     values = {"stopped": on, "stopped_since": now, "stopped_by": by, "stopped_why": why}
     conn.execute(update(ledger).values(values))
     append(conn, [audit_row(Actor(by), now, "stopped" if on else "started", "", evidence={"why": why})])
@@ -23,3 +31,13 @@ def switch(conn: Connection) -> Switch:
     if row is None:
         return Switch(stopped=False)
     return Switch(row.stopped, row.stopped_since, row.stopped_by, row.stopped_why)
+
+
+def _check_caught_up(conn: Connection) -> None:
+    at = conn.execute(select(ledger.c.restored_at)).scalar()
+    if at is not None and not up_to_date(conn, at):
+        raise LedgerError(
+            "nothing was changed: effects stay stopped. The ledger was restored or made at"
+            f" {at:%F %H:%M:%S} UTC, and no store has caught up yet with what was done before: first rever-returns run"
+            " reconcile mode=act, then look at what it holds, then start"
+        )

@@ -39,6 +39,11 @@ class Where:
             raise LedgerError(f"the {what} in memory would forget all it knows; write its URL like {EXAMPLES}")
         return cls(parsed.set(drivername="sqlite+pysqlite", query={}), Path(str(parsed.database)), what, variable)
 
+    @property
+    def vacant(self) -> bool:
+        """Whether there is certainly nothing: no file, or an empty one. A server must be asked."""
+        return self.path is not None and not (self.path.is_file() and self.path.stat().st_size)
+
     def __str__(self) -> str:
         plain = self.url.set(drivername=self.url.get_backend_name())
         return plain.render_as_string(hide_password=True)

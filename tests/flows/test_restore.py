@@ -1,9 +1,12 @@
 """Run, back up, run more, restore: nothing is sent until reconcile has gone over what REVER shows since."""
 
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tasks.desk import utc_now
-from tasks.ledger import Actor, Ledger, back_up, check, mark_restored, restore
+from tasks.ledger import Actor, Ledger, LedgerError, back_up, check, mark_restored, restore, stop_switch
 from tests.flows.conftest import Bench, Start
 
 SHORT = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
@@ -13,6 +16,13 @@ SHORT = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
 def put_back(bench: Bench, file: Path) -> None:
     account = bench.environment["REVER_BASE_URL"]
     restore(bench.environment["REVER_LEDGER_URL"], file, account=account, clock=utc_now, actor=Actor("olga"))
+
+
+def start(bench: Bench) -> None:
+    """Let effects go, as a person does."""
+    account = bench.environment["REVER_BASE_URL"]
+    with closing(Ledger.open(bench.environment["REVER_LEDGER_URL"], account=account, clock=bench.clock)) as ledger:
+        ledger.write(stop_switch, on=False, by="olga", why="looked at what is held", now=bench.clock())
 
 
 def sound(bench: Bench) -> bool:
@@ -42,7 +52,10 @@ def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
 
     told = bench.run("reconcile", mode="act")
     assert bench.sandbox.books.effects == effects
-    assert [note for note in told.notes if "may be sent again" in note]
+    assert [note for note in told.notes if "Effects are still stopped" in note]
+    assert bench.act().paid == {}
+    assert bench.sandbox.books.effects == effects
+    start(bench)
     assert bench.act().paid
     bench.run("reconcile", mode="act")
     audit = bench.sandbox.audit()
@@ -69,7 +82,10 @@ def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_
     assert "until reconcile has run with mode=act" in notes("plan")
     bench.act()
     assert bench.sandbox.books.effects == before
-    assert "effects at acme may be sent again" in notes("act")
+    with pytest.raises(LedgerError, match="no store has caught up yet"):
+        start(bench)
+    assert "caught up with the restore at acme." in notes("act")
+    start(bench)
     assert set(bench.act().paid) == {"EUR"}
     assert {effect.store for effect in bench.sandbox.books.effects[len(before) :]} == {"acme"}
     assert bench.sandbox.audit().violations == ()
@@ -84,6 +100,7 @@ def test_the_same_under_faults(start_bench: Start, tmp_path: Path) -> None:
     bench.let_pass(120)
     for _ in range(3):
         bench.run("reconcile", mode="act")
+        start(bench)
         bench.act()
         bench.let_pass(600)
     audit = bench.sandbox.audit()

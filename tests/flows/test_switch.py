@@ -86,6 +86,7 @@ def test_stop_reaches_a_run_under_way_within_a_second(start_bench: Start) -> Non
 
 def test_what_is_stopped_twice_or_started_twice_says_so(start_bench: Start) -> None:
     bench = start_bench(returns=0)
+    bench.act()
     assert "Nothing changed" in cli(bench, "start", "--by", "olga").stdout
     assert "stopped" in cli(bench, "stop", "--by", "olga", "--why", "audit").stdout
     again = cli(bench, "stop", "--by", "pau", "--why", "me too").stdout

@@ -13,6 +13,7 @@ from deployments.receiver.inbox import Inbox
 from deployments.receiver.kinds import Kind
 from deployments.receiver.reading import told
 from deployments.receiver.storing import Delivery, store
+from flows.catalog import FLOWS
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now
 from tests.deployments.cli.conftest import Call
@@ -51,17 +52,23 @@ def test_backup_restore_and_what_is_said_next(call: Call, rever: RunningSandbox)
     assert "overwrites nothing" in again.err
     restored = call("ledger", "restore", "copy.sqlite", "--by", "olga")
     assert restored.code == 0
-    assert "nothing is sent until reconcile" in restored.out
+    assert "all effects are stopped. First reconcile" in restored.out
     before = rever.books.effects
     assert call(*RUN).code == 0
-    assert rever.books.effects == before
+    early = call("start", "--by", "olga")
+    assert (early.code, early.out) == (1, "")
+    assert "no store has caught up yet" in early.err
     told = call("ledger", "caught-up", *rever.stores, "--by", "olga", "--why", "looked at REVER by hand")
-    assert (told.code, told.out.strip()) == (0, "effects may be sent again at: acme, nordic.")
+    assert told.code == 0
+    assert "caught up: acme, nordic. Effects are still stopped" in told.out
+    assert call(*RUN).code == 0
+    assert rever.books.effects == before
+    assert call("start", "--by", "olga").code == 0
     assert call(*RUN).code == 0
     assert len(rever.books.effects) > len(before)
     assert not rever.audit().violations
     marked = call("ledger", "mark-restored", "--by", "olga")
-    assert "nothing is sent until reconcile" in marked.out
+    assert "all effects are stopped. First reconcile" in marked.out
 
 
 def test_export_and_forget(call: Call, rever: RunningSandbox) -> None:
@@ -96,8 +103,96 @@ def test_forget_serves_the_webhooks_inbox_too(call: Call, rever: RunningSandbox)
 
 
 def test_without_a_ledger_nothing_is_made(call: Call) -> None:
-    for words in (("check",), ("export", "out"), ("mark-restored", "--by", "olga"), ("backup", "copy")):
-        ended = call("ledger", *words)
-        assert ended.code == 1
+    by = ("--by", "olga")
+    for words in (
+        ("ledger", "check"),
+        ("ledger", "export", "out"),
+        ("ledger", "mark-restored", *by),
+        ("ledger", "caught-up", "acme", *by, "--why", "a try"),
+        ("ledger", "forget", "retp_1", *by),
+        ("ledger", "backup", "copy"),
+        ("stop", *by, "--why", "wrong prices"),
+        ("start", *by),
+        ("holds",),
+        ("holds", "--json"),
+        ("why", "retp_1"),
+        ("run", "answer-hold", "--no-prefect", "hold_id=h", "version=1"),
+    ):
+        ended = call(*words)
+        assert (words, ended.code, ended.out) == (words, 2, "")
         assert "there is no ledger" in ended.err
+        assert "rever-returns ledger create" in ended.err or "backup" in words
     assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("found", ["empty file", "empty database", "something else"])
+def test_what_is_no_ledger_is_not_taken_for_one(call: Call, found: str) -> None:
+    file = Path("rever-returns.sqlite")
+    file.touch()
+    if found != "empty file":
+        with closing(sqlite3.connect(file)) as conn:
+            conn.executescript("CREATE TABLE mine (a)" if found == "something else" else "VACUUM")
+    before = file.read_bytes()
+    for words in (("stop", "--by", "olga", "--why", "prices"), ("holds",), ("ledger", "check")):
+        ended = call(*words)
+        assert ended.code in {1, 2}
+        assert "no ledger" in ended.err or "not a ledger" in ended.err
+        assert ended.out == ""
+    assert file.read_bytes() == before
+    assert [path.name for path in Path.cwd().iterdir()] == [file.name]
+    if found == "something else":
+        assert "holds something else" in call(*RUN).err
+        with closing(sqlite3.connect(file)) as conn:
+            assert conn.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
+
+
+def test_a_ledger_is_made_once_by_its_command_and_starts_stopped(call: Call, rever: RunningSandbox) -> None:
+    again = call("ledger", "create", "--by", "olga")
+    assert again.code == 1
+    assert "is there already" in again.err
+    Path("rever-returns.sqlite").unlink()
+    for left in Path.cwd().glob("rever-returns.sqlite-*"):
+        left.unlink()
+    made = call("ledger", "create", "--by", "olga")
+    assert made.code == 0
+    assert "sqlite:///rever-returns.sqlite was made, for the REVER account http://127.0.0.1:" in made.out
+    before = rever.books.effects
+    assert call(*RUN).code == 0
+    assert rever.books.effects == before
+    assert "no store has caught up yet" in call("start", "--by", "olga").err
+
+
+def test_stop_says_which_ledger_it_stopped_and_when_it_was_used(
+    call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = call("stop", "--by", "olga", "--why", "prices")
+    words = f"Ledger sqlite:///rever-returns.sqlite of the REVER account {rever.base_url}; a run last used it at"
+    assert words in stopped.out
+    monkeypatch.setenv("REVER_LEDGER_URL", "sqlite:///other.sqlite")
+    assert call("ledger", "create", "--by", "olga").code == 0
+    assert "no run has used it yet" in call("stop", "--by", "pau", "--why", "prices").out
+
+
+@pytest.mark.parametrize("mode", ["plan", "act"])
+@pytest.mark.parametrize("flow", FLOWS)
+def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flow: str, mode: str
+) -> None:
+    """A volume that is not mounted is an empty folder: a ledger made in it would pay everything again."""
+    monkeypatch.setenv("REVER_BASE_URL", "https://rever.invalid")
+    monkeypatch.setenv("REVER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    needed = {"process-return": ("process_id=retp_1",), "answer-hold": ("hold_id=h", "version=1")}
+    said = ("answer=drop", "by=olga", "reason=x") if (flow, mode) == ("answer-hold", "act") else ()
+    ended = call("run", flow, "--no-prefect", f"mode={mode}", *needed.get(flow, ()), *said)
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no ledger" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_rever_is_this_machine_the_first_run_makes_the_ledger_and_says_so_loudly(
+    call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVER_LEDGER_URL", "sqlite:///mistyped.sqlite")
+    made = call(*RUN, "max_returns=1")
+    assert "A NEW LEDGER WAS MADE: sqlite:///mistyped.sqlite" in made.out
+    assert "A NEW LEDGER" not in call(*RUN, "max_returns=1").out

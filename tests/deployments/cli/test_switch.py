@@ -4,7 +4,13 @@ import time
 
 import pytest
 
-from tests.deployments.cli.conftest import Call
+from tasks.desk import utc_now
+from tasks.ledger import Ledger
+from tests.deployments.cli.conftest import ENVIRONMENT, Call
+
+
+def make_ledger() -> None:
+    Ledger.open("sqlite:///rever-returns.sqlite", account=ENVIRONMENT["REVER_BASE_URL"], clock=utc_now).close()
 
 
 def test_the_switch_is_thrown_at_once_though_prefect_cannot_be_told(
@@ -13,6 +19,7 @@ def test_the_switch_is_thrown_at_once_though_prefect_cannot_be_told(
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    make_ledger()
     began = time.monotonic()
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         stopped = call("stop", "--by", "olga", "--why", "wrong prices")
@@ -26,6 +33,7 @@ def test_the_switch_is_thrown_at_once_though_prefect_cannot_be_told(
 def test_prefect_hears_of_a_switch_that_was_thrown_and_of_no_other(
     call: Call, prefect_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_ledger()
     sent: list[str] = []
     from prefect.events import Event
     from prefect.settings import PREFECT_API_URL

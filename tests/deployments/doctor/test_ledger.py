@@ -56,7 +56,7 @@ def test_what_stops_effects_is_said_with_the_way_out(desk: Desk) -> None:
         for _ in range(5):
             ledger.write(not_answered, "nordic", "no-intent", now)
     lines = desk.lines("ledger", *LINES)
-    assert "by ann: counting" in lines["stop switch"].found
+    assert "by ann: test" in lines["stop switch"].found
     assert lines["stop switch"].to_do == "rever-returns start --by NAME"
     assert "nothing goes to acme, nordic" in lines["restore"].found
     assert lines["paused stores"].found.startswith("nordic until ")
@@ -118,7 +118,14 @@ WELL = Condition("the ledger", "0002", "0002", "acme", writable=True, durable=Tr
     ],
 )
 def test_a_ledgers_condition_is_judged(found: Condition, state: State, words: str) -> None:
-    line = judge(found, "acme")
+    line = judge(found, "acme", first_run_makes_it=True)
     assert line.state is state
     assert words in line.found
     assert bool(line.to_do) is (state is not State.OK)
+
+
+def test_where_no_run_makes_a_ledger_one_that_is_missing_is_broken() -> None:
+    missing = Condition("l", "", "0002", "", writable=True, durable=True, now=None)
+    line = judge(missing, "acme", first_run_makes_it=False)
+    assert line.state is State.BROKEN
+    assert "rever-returns ledger create" in line.to_do

@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from tasks.ledger import Actor, Ledger, LedgerError, back_up, catch_up, check, mark_restored, restore, restored
+from tasks.ledger import (
+    Actor,
+    Ledger,
+    LedgerError,
+    back_up,
+    catch_up,
+    check,
+    mark_restored,
+    restore,
+    restored,
+    stop_switch,
+    switch,
+)
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger.desk import FLOW, NOON, Clock, LedgerDesk
 from tests.tasks.ledger.tampering import tamper
@@ -127,11 +139,46 @@ def test_nothing_is_claimed_or_sent_until_each_store_has_caught_up(desk: LedgerD
     assert caught("nordic", after=15) == ("nordic",)
     assert desk.send(claim).sending == "stopped"
     assert caught("acme", "nordic", after=15) == ("acme",)
+    assert "stopped by olga: a try" in desk.send(claim).why
+    desk.ledger.write(stop_switch, on=False, by="pau", why="", now=desk.clock())
     assert desk.send(claim).sending == "sent"
     assert desk.ledger.read(restored, ["acme", "nordic"]) is None
     desk.clock.forward(hours=1)
     desk.ledger.write(mark_restored, why="once more", now=desk.clock(), actor=OLGA)
     assert desk.one("p3").decision.rule == "store_stopped"
+
+
+@pytest.mark.parametrize("then", ["stopped", "started"])
+def test_a_restored_ledger_is_stopped_whatever_the_backup_or_the_former_said(
+    file: Path, tmp_path: Path, then: str
+) -> None:
+    desk = opened(file)
+    desk.ledger.write(stop_switch, on=then == "stopped", by="pau", why="wrong prices", now=NOON)
+    back_up(f"sqlite:///{file}", tmp_path / "copy")
+    desk.ledger.write(stop_switch, on=then != "stopped", by="ann", why="audit", now=NOON)
+    put_back(file, tmp_path / "copy")
+    now = desk.ledger.read(switch)
+    assert (now.stopped, now.by) == (True, "olga")
+    assert "restored from a backup" in now.why
+    assert ("wrong prices" in now.why) is (then == "stopped")
+    with pytest.raises(LedgerError, match="no store has caught up"):
+        desk.ledger.write(stop_switch, on=False, by="pau", why="", now=desk.clock())
+    assert desk.ledger.read(switch) == now
+    desk.ledger.close()
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_backup_without_a_ledger_in_it_restores_nothing(file: Path, tmp_path: Path, content: bytes | None) -> None:
+    opened(file).ledger.close()
+    before = file.read_bytes()
+    if content is None:
+        with closing(sqlite3.connect(tmp_path / "copy")) as conn:
+            conn.execute("VACUUM")
+    else:
+        (tmp_path / "copy").write_bytes(content)
+    with pytest.raises(LedgerError, match="holds no ledger"):
+        put_back(file, tmp_path / "copy")
+    assert file.read_bytes() == before
 
 
 def test_an_unsound_or_foreign_backup_changes_nothing(file: Path, tmp_path: Path) -> None:
