@@ -5,6 +5,7 @@ key, an unreachable ledger); 2 wrong usage, or settings that are missing or wron
 by a person.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -209,8 +210,14 @@ def settings(*, debug: Debug = False) -> None:
 
         for name, value in masked_settings(load_settings()).items():
             print(f"{name}={value}")
+        from deployments.doctor.modes import env_warning
+
+        if warning := env_warning():
+            print(f"rever-returns: {warning}", file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point `rever-returns`. Always leaves by SystemExit, with one of the codes above."""
+    if argv is None:  # this process is ours, and so is what it writes: ledger, inbox, exports, logs, and its children's
+        os.umask(0o077)
     app(args=list(sys.argv[1:] if argv is None else argv), prog_name="rever-returns")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from deployments.doctor import (
     ledger,
+    modes,
     prefect_api,
     prefect_blocks,
     prefect_limits,
@@ -24,6 +25,7 @@ CHECKS = (
     Named("API key", rever.api_key),
     Named("stores", stores.stores, seconds=60),
     Named("policy file", settings.policy),
+    Named(modes.NAME, modes.modes),
     Named("rate", rever.rate, seconds=30),
     Named("clock of REVER", rever.clock),
     Named("ledger", ledger.ledger, seconds=15),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.ledger.checking import Checked, check
-from tasks.ledger.engines import PATIENCE_S
+from tasks.ledger.engines import PATIENCE_S, make_private
 from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.restored import mark_restored
@@ -103,6 +103,7 @@ def _copy(source: Path, target: Path, *, fresh: bool = True) -> None:
         if fresh:
             target.unlink(missing_ok=True)
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+        make_private(target)
         uri = f"{source.resolve().as_uri()}?mode=ro"
         with (
             closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE_S)) as before,

@@ -8,6 +8,8 @@ go through a second engine whose `BEGIN` is deferred, so that they wait for nobo
 
 import json
 import sqlite3
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -40,9 +42,20 @@ def writing_engine(where: Where) -> Engine:
     """For the one writer of this process."""
     if where.path is None:
         return _postgres(where, pool_size=2)
-    engine = _sqlite(where, pool_size=2)
+    engine, path = _sqlite(where, pool_size=2), where.path
     _begin_with(engine, "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "do_connect")
+    def make(*_: object) -> None:
+        make_private(path)
+
     return engine
+
+
+def make_private(path: Path) -> None:
+    """Make the file of a new database, for its owner alone, whatever the umask; SQLite gives its logs the same mode."""
+    with suppress(OSError):  # it is there, or cannot be made: SQLite says so in its own words
+        path.touch(mode=0o600, exist_ok=False)
 
 
 def reading_engine(where: Where) -> Engine:

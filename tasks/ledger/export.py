@@ -38,7 +38,7 @@ def export(conn: Connection, folder: Path, form: Format) -> dict[str, int]:
     Raises `LedgerError` where the folder holds something already or cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise LedgerError(f"{folder} is not empty, and an export overwrites nothing; name a new folder")
         return {f"{table.name}.{form}": _write(conn, table, folder / f"{table.name}.{form}", form) for table in TABLES}
@@ -50,7 +50,8 @@ def _write(conn: Connection, table: Table, path: Path, form: Format) -> int:
     columns = [column for column in table.columns if column.name not in SECRET]
     rows = conn.execute(select(*columns).order_by(*(table.primary_key.columns))).yield_per(1000)
     names = [column.name for column in columns]
-    with path.open("x", encoding="utf-8", newline="") as file:
+    path.touch(mode=0o600, exist_ok=False)
+    with path.open("w", encoding="utf-8", newline="") as file:
         if form is Format.JSONL:
             return _count(file.write(_line(names, row)) for row in rows)
         writer = csv.writer(file)
