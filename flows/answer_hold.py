@@ -10,7 +10,7 @@ from prefect import State, flow
 from flows.answer_form import Parameters
 from flows.in_prefect import in_prefect, run_name
 from flows.stages import settle_own, take_through
-from tasks.answer_hold import AnsweredHold, HoldAnswer, answer
+from tasks.answer_hold import AnsweredHold, HoldAnswer, answer, check_day
 from tasks.carry_out import Carried
 from tasks.choose_holds import hold_by_id, holds_by_cause, holds_by_list, list_mark
 from tasks.decide_returns import note_returns
@@ -31,6 +31,7 @@ AT_ONCE = 25
 
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     """List the holds that are meant; with `act` give the answer to each, and take the returns on from there."""
+    check_day(parameters.on, desk.clock())
     report = Report(NAME, desk.mode, desk.chosen(parameters.stores))
     chosen = await _chosen(desk, parameters, report.stores)
     report.stores = tuple(dict.fromkeys(hold.store for hold in chosen))

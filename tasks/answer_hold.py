@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from rever_api.errors import NotFound, ReverError, WrongSetup
@@ -27,6 +27,14 @@ from tasks.policy.comparison import compare
 from tasks.policy.money import shown
 from tasks.policy.record import IntentKind, IntentState, LineUnits
 from tasks.settle_outcome import Settled, Settlement, settle_outcome
+
+EARLIEST_ZONE = timedelta(hours=14)
+"""The zone whose day begins first is so far ahead of UTC."""
+
+FIRST_YEAR = 2000
+
+LONGEST_BEFORE = timedelta(days=31)
+"""A shop may have paid some days before the shopper registers the return, but not longer than this."""
 
 SENDS: dict[IntentKind, Send] = {
     IntentKind.REFUND: send_refund,
@@ -57,13 +65,49 @@ class AnsweredHold:
     outcome: Outcome | None = None
 
 
+def check_day(on: date | None, now: datetime) -> None:
+    """Refuse a day on which nothing can have been done by hand: one to come, anywhere on Earth, or before 2000.
+
+    Raises `DeskError`.
+    """
+    if on is None:
+        return
+    latest = (now.astimezone(UTC) + EARLIEST_ZONE).date()
+    if on > latest:
+        raise DeskError(f"nothing was done: on={on} is a day to come; state the day on which it was done")
+    if on.year < FIRST_YEAR:
+        raise DeskError(f"nothing was done: on={on} is before any return; state the day on which it was done")
+
+
+async def _check_began(desk: Desk, hold: HoldRow, said: HoldAnswer) -> None:
+    """Refuse a day long before the return began, where REVER tells when it did."""
+    now = desk.clock()
+    check_day(said.on, now)
+    if said.on is None or said.on >= now.date() - LONGEST_BEFORE:
+        return
+    try:
+        process = await desk.client.get_return_process(hold.process_id)
+    except WrongSetup:
+        raise
+    except ReverError:
+        return
+    began = process.started_at
+    if began is not None and said.on < began.date() - LONGEST_BEFORE:
+        raise DeskError(
+            f"nothing was done: on={said.on} is long before the return began, {began:%F}; "
+            "state the day on which it was done"
+        )
+
+
 async def answer(desk: Desk, hold: HoldRow, said: HoldAnswer) -> AnsweredHold:
     """Carry out one answer. An outdated one, or one that came second, is refused by the ledger.
 
     REVER is read first. An effect of unknown outcome that it shows by now is done, whatever was answered, and nothing
     is sent; what is said to have been done by hand is held against what REVER shows.
-    Raises `DeskError` where REVER cannot be read, or contradicts what was said; `AnswerError` of the ledger.
+    Raises `DeskError` where REVER cannot be read, or contradicts what was said, or where `on` is no day on which it can
+    have been done; `AnswerError` of the ledger.
     """
+    await _check_began(desk, hold, said)
     unknown = await _unknown(desk, hold)
     at_rever = ""
     if unknown is not None:

@@ -92,6 +92,8 @@ def differs(process: ReturnProcess, record: Record) -> str:
             f"REVER shows {amount} {currency} by {method or 'no method'} that our ledger does not have"
             for (method, currency), amount in found.foreign.items()
         ]
+        if found.foreign_taken_back:
+            words.append("REVER shows refunds that our ledger does not have, some of them taken back again")
     return "; ".join(words)
 
 

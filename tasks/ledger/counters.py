@@ -6,6 +6,7 @@ Intended, sent, unknown and done refunds count; refused and withdrawn ones are g
 
 import hashlib
 import hmac
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
@@ -59,9 +60,31 @@ def e4(amount: Decimal) -> int:
 
 
 def shopper_hash(key: bytes, email: str) -> str:
-    """The keyed hash of an e-mail, the same however it is written; empty for none. Useless without the ledger's key."""
-    plain = email.strip().casefold()
-    return hmac.new(key, plain.encode(), hashlib.sha256).hexdigest() if plain else ""
+    """The keyed hash under which a shopper's refunds are counted; empty for none. Useless without the ledger's key.
+
+    One shopper is one mailbox, however it is written: case and spaces around do not count, nor what follows a `+`
+    before the `@`, nor, at Gmail, dots. Where a provider takes these for two mailboxes, two people share a cap: that
+    holds a refund, and pays none.
+    """
+    plain = unicodedata.normalize("NFKC", email).strip().casefold()
+    name, at, domain = plain.rpartition("@")
+    domain = domain.rstrip(".")
+    base = name.partition("+")[0] or name
+    if domain in {"gmail.com", "googlemail.com"}:
+        base, domain = base.replace(".", "") or base, "gmail.com"
+    return _hashed(key, f"{base}{at}{domain}" if at else plain)
+
+
+def shopper_hashes(key: bytes, email: str) -> frozenset[str]:
+    """All hashes under which refunds to this e-mail may be counted: today's, and that of older ledgers.
+
+    Those hashed the e-mail as it was written, but for case: what they counted goes on counting for that spelling.
+    """
+    return frozenset({shopper_hash(key, email), _hashed(key, email.strip().casefold())} - {""})
+
+
+def _hashed(key: bytes, plain: str) -> str:
+    return hmac.new(key, plain.encode(errors="replace"), hashlib.sha256).hexdigest() if plain else ""
 
 
 def lock_days(conn: Connection, days: Iterable[StoreDay]) -> dict[StoreDay, int]:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from tasks.ledger.counters import shopper_hash
+from tasks.ledger.counters import shopper_hashes
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import intents, ledger, records, shopper_refunds, shoppers
 from tasks.ledger.trail import append, audit_row
@@ -18,9 +18,9 @@ from tasks.ledger.types import Actor
 
 
 def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -> int:
-    """Remove all that is kept under this e-mail's hash; answers how many refunds were counted under it."""
+    """Remove all that is kept under this e-mail's hashes; answers how many refunds were counted under it."""
     key = conn.execute(select(ledger.c.shopper_key)).scalar_one()
-    return _forget(conn, {shopper_hash(key, email)} - {""}, "", now, actor)
+    return _forget(conn, shopper_hashes(key, email), "", now, actor)
 
 
 def forget_return(conn: Connection, process_id: str, *, now: datetime, actor: Actor) -> int:

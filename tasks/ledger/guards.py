@@ -16,6 +16,7 @@ from tasks.policy.record import HoldKind
 MAX_REFUND = "guard:max_refund"
 MAX_PER_DAY = "guard:max_per_day"
 MAX_PER_SHOPPER = "guard:max_refunds_per_shopper"
+SHOPPER_UNKNOWN = "guard:shopper_unknown"
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Guard:
         """Lock the counters of all refunds that a batch wants to claim, days first, then shoppers."""
         days = counters.lock_days(conn, (_day(draft, refund) for draft, refund in asked))
         capped = [draft.request for draft, _ in asked if draft.request.guards.max_refunds_per_shopper]
-        hashes = {counters.shopper_hash(key, request.shopper_email) for request in capped} - {""}
+        hashes = {each for request in capped for each in counters.shopper_hashes(key, request.shopper_email)}
         widest = max((request.guards.shopper_window_days for request in capped), default=0)
         return cls(now, key, days, counters.lock_shoppers(conn, hashes, now - timedelta(days=widest)))
 
@@ -77,15 +78,19 @@ class Guard:
 
     def _shopper_tripped(self, draft: Draft, money: str) -> list[tuple[str, str, dict[str, str]]]:
         guards = draft.request.guards
-        shopper = counters.shopper_hash(self.key, draft.request.shopper_email)
-        if guards.max_refunds_per_shopper is None or not shopper:
+        if guards.max_refunds_per_shopper is None:
             return []
+        cap = {"cap": str(guards.max_refunds_per_shopper)}
+        hashes = counters.shopper_hashes(self.key, draft.request.shopper_email)
+        if not hashes:
+            why = f"REVER names no e-mail, so the cap on refunds to one shopper cannot be judged; {money} is due"
+            return [(SHOPPER_UNKNOWN, why, cap)]
         since = self.now - timedelta(days=guards.shopper_window_days)
-        times = sum(at >= since for at in self.shoppers.get(shopper, ()))
+        times = sum(at >= since for each in hashes for at in self.shoppers.get(each, ()))
         if times < guards.max_refunds_per_shopper:
             return []
         why = f"the shopper already had {times} refunds within {guards.shopper_window_days} days; {money} more is due"
-        return [(MAX_PER_SHOPPER, why, {"cap": str(guards.max_refunds_per_shopper), "refunds": str(times)})]
+        return [(MAX_PER_SHOPPER, why, {**cap, "refunds": str(times)})]
 
     def count(self, draft: Draft, refund: RefundDue, intent_id: str) -> None:
         """Count a refund that is claimed."""

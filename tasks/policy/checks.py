@@ -3,6 +3,7 @@
 from rever_api.models import CompensationMethod, RefundTiming
 from tasks.policy.case import Case, told_terms
 from tasks.policy.claims import money_intents, taken_by_desk
+from tasks.policy.contradictions import parts_contradict
 from tasks.policy.decision import Decision, Hold
 from tasks.policy.money import shown
 from tasks.policy.reading import costs_told, counted, quoted
@@ -57,6 +58,34 @@ def terms_changed(case: Case) -> Decision | None:
     if currency_changed:
         return Hold("terms_changed", why, HoldKind.CONTRADICTION, evidence)
     return case.hold("terms_changed", HoldKind.CONTRADICTION, why, evidence)
+
+
+def total_above_parts(case: Case) -> Decision | None:
+    """A line to be refunded whose total is more than its own parts come to; one whose parts are not all told passes."""
+    found = [problem for part in case.free if part.method in REFUND_METHODS for problem in parts_contradict(part.line)]
+    if not found:
+        return None
+    evidence = {str(number): sentence for number, sentence in enumerate(found[:20], start=1)}
+    why = f"a line's total is not what its own parts come to: {'; '.join(found[:3])}"
+    return case.hold("total_above_parts", HoldKind.CONTRADICTION, why, evidence)
+
+
+def other_currency(case: Case) -> Decision | None:
+    """A refund in a currency that is neither the store's own nor one that the policy names.
+
+    Where REVER's settings do not tell the store's currency and the policy names none, there is nothing to compare with.
+    """
+    own = case.rules.settings.currency.strip().upper()
+    allowed = {*case.rules.policy.currencies, *([own] if own else [])}
+    due = any(part.method in REFUND_METHODS for part in case.free)
+    if not due or not allowed or case.currency in allowed:
+        return None
+    names = " and ".join(sorted(allowed))
+    why = (
+        f"the return is in {quoted(case.currency)}, and the store's currency is {names}; where the store sells in it, "
+        "name it in the policy (`currencies`)"
+    )
+    return case.hold("other_currency", HoldKind.CONTRADICTION, why, {"currency": case.currency, "store": names})
 
 
 def unknown_review(case: Case) -> Decision | None:

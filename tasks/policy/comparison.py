@@ -20,8 +20,9 @@ Purse = tuple[str, str]
 class Comparison:
     """What differs. `missing` and `foreign` are amounts per type and currency, each only where not 0.
 
-    `others` is all that REVER shows and this desk did not send, per currency, adopted and closed by hand or not: it
-    grows with each further refund, whatever became of those before.
+    `others` is all that REVER shows and this desk did not send, per currency, adopted and closed by hand or not, what
+    was taken back added as well: it grows with each further movement, whatever became of those before.
+    `foreign_taken_back` says that some of it is negative, so that `foreign` may be less than was moved, or nothing.
     `foreign_unpaid` says that a foreign refund is not wholly paid yet by REVER's own account (`missing_amount`).
     """
 
@@ -29,6 +30,7 @@ class Comparison:
     foreign: dict[Purse, Decimal]
     others: dict[str, Decimal]
     foreign_unpaid: bool
+    foreign_taken_back: bool
     exchange_missing: bool
     exchange_foreign: bool
 
@@ -46,10 +48,11 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
     adopted = Counter((it.method, it.amount, it.currency) for it in refunds if it.adopted)
     missing, rest = _sums(own - shown), shown - own
     others: dict[str, Decimal] = {}
-    for (_, currency), amount in _sums(rest).items():
-        others[currency] = others.get(currency, Decimal(0)) + amount
+    for (_, amount, currency), times in rest.items():
+        others[currency] = others.get(currency, Decimal(0)) + abs(amount) * times
     adopted, rest = adopted - rest, rest - adopted
-    difference = _sums(_without_closed(rest, record))
+    rest = _without_closed(rest, record)
+    difference = _sums(rest)
     for purse, amount in _sums(adopted).items():
         difference[purse] = difference.get(purse, Decimal(0)) - amount
     for purse, amount in difference.items():
@@ -60,6 +63,7 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
         missing=missing,
         foreign={purse: amount for purse, amount in difference.items() if amount and purse not in missing},
         others=others,
+        foreign_taken_back=any(amount < 0 for _, amount, _ in rest),
         foreign_unpaid=any(refund.missing_amount for refund in refunds_shown(process)),
         exchange_missing=exchanged and exchange_shown(process) is None,
         exchange_foreign=not exchanged and exchange_shown(process) is not None,

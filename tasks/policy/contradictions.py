@@ -53,6 +53,46 @@ def _of_total(line: ReturnLineItem, name: str) -> Iterator[str]:
         yield f"{name} has the total {line.total_price}, {_unpayable(line.total_price, line.currency)}"
 
 
+def parts_contradict(line: ReturnLineItem) -> tuple[str, ...]:
+    """In which ways a line's total is more than its parts come to; empty where it is not, or they are not all told.
+
+    Each unit may be rounded by one minor unit of the currency. Taxes may be in the subtotal or come on top, so they
+    are always allowed for; less than the parts come to is the shop's to give. Unit price, subtotal, discounts and taxes
+    may have more decimals than the currency, but no sign and no absurd size.
+    """
+    parts = {
+        "unit price": line.unit_price,
+        "subtotal": line.subtotal_price,
+        "discounts": line.total_discounts,
+        "taxes": line.total_taxes,
+    }
+    price, subtotal, discounts, taxes = parts.values()
+    if price is None or subtotal is None or discounts is None or taxes is None or line.total_price is None:
+        return ()
+    name = f"line {quoted(line.id)}"
+    for part, amount in parts.items():
+        if amount is not None and not (amount.is_finite() and 0 <= amount < LARGEST):
+            return (f"{name} has the {part} {shortened(amount)}",)
+    rounding = line.quantity * Decimal(1).scaleb(-minor_unit(line.currency))
+    found = []
+    if line.total_price > subtotal - discounts + taxes + rounding:
+        found.append(
+            f"{name} has the total {line.total_price}, and the subtotal {subtotal} less discounts {discounts} and with "
+            f"taxes {taxes} is {subtotal - discounts + taxes}"
+        )
+    if subtotal > price * line.quantity + taxes + rounding:
+        found.append(
+            f"{name} has the subtotal {subtotal}, and {counted(line.quantity)} at {price} with taxes {taxes} are "
+            f"{price * line.quantity + taxes}"
+        )
+    return tuple(found)
+
+
+def shortened(amount: Decimal) -> str:
+    """An amount as told, cut where it is too long for a sentence."""
+    return quoted(f"{amount:E}" if amount.is_finite() and abs(amount.adjusted()) > 30 else str(amount)).strip("'")
+
+
 def _of_reviews(process: ReturnProcess) -> Iterator[str]:
     """Reviews: of lines that are there, and no more than the line has units."""
     quantities = {line.id: line.quantity for line in process.return_line_items}

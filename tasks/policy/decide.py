@@ -27,6 +27,8 @@ RULES: tuple[Rule, ...] = (
     checks.unknown_timing,
     checks.fewer_approvals,
     checks.terms_changed,
+    checks.total_above_parts,
+    checks.other_currency,
     checks.unknown_review,
     checks.unknown_method,
     foreign.foreign_refund,

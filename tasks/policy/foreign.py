@@ -19,21 +19,27 @@ def foreign_refund(case: Case) -> Decision | None:
     they saw: where REVER shows more by now, they are asked again, also if they said that what is due be paid.
     """
     found, due = case.comparison.foreign, _due(case)
-    if not found:
+    taken_back = case.comparison.foreign_taken_back
+    if not found and not taken_back:
         return None
     unpaid = case.comparison.foreign_unpaid
-    if found == due and not unpaid:
+    if found == due and not unpaid and not taken_back:
         return _adopt(case, f"REVER itself has refunded {_listed(due)}, which is what is due: nothing is sent")
-    if not case.by_us and all(0 < amount <= due.get(purse, Decimal(0)) for purse, amount in found.items()):
+    if (
+        not case.by_us
+        and not taken_back
+        and all(0 < amount <= due.get(purse, Decimal(0)) for purse, amount in found.items())
+    ):
         return None
     if case.refunds_seen and not case.due.refunds:
         return None
     part = ", of which a part is still to be paid" if unpaid else ""
+    back = ", some of them taken back again," if taken_back else ""
     why = (
-        f"REVER shows refunds of {_listed(found)}{part} that were not made here, "
+        f"REVER shows refunds of {_listed(found) or 'nothing in all'}{part}{back} that were not made here, "
         f"while {_listed(due) if due else 'nothing'} is due"
     )
-    evidence = {"foreign": _listed(found), "due": _listed(due) or "nothing"}
+    evidence = {"foreign": _listed(found) or "nothing in all", "due": _listed(due) or "nothing"}
     return case.hold("foreign_refund", HoldKind.FOREIGN_REFUND, why, evidence, refunds=case.comparison.others)
 
 

@@ -68,7 +68,20 @@ class StorePolicy(BaseModel):
     out_of_stock: str = Field("hold", description="`hold`, or the compensation method to refund by instead.")
     rever_pays_within_hours: int = Field(48, ge=1, le=8760, description="With refunds_by=rever: later than this holds.")
     label_carriers: tuple[str, ...] = Field((), description="Preferred `PROVIDER/CARRIER`, first that fits is taken.")
+    currencies: tuple[str, ...] = Field(
+        (), description="Currencies that the store sells in beside its own at REVER; a refund in any other holds."
+    )
     guards: Guards = Guards()
+
+    @field_validator("currencies")
+    @classmethod
+    def _codes(cls, currencies: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no currency's code."""
+        for code in currencies:
+            if not is_currency(code):
+                msg = f"currencies' three capital letters, such as EUR, not {code!r}"
+                raise ValueError(msg)
+        return currencies
 
     @field_validator("out_of_stock")
     @classmethod

@@ -96,7 +96,7 @@ def same_at_rever(case: Case) -> bool:
     if any(intent.open for intent in case.record.intents):
         return False
     comparison = case.comparison
-    refunds = not comparison.foreign or case.refunds_seen
+    refunds = not (comparison.foreign or comparison.foreign_taken_back) or case.refunds_seen
     exchange = not comparison.exchange_foreign or not case.by_us or case.exchange_seen
     return refunds and exchange
 

@@ -30,7 +30,8 @@ HOURS_LATER = FaultPlan(named=(NamedFault("issueRefund", 1, Fault.ACTS_LATER),),
 def say(bench: Bench, hold: HoldRow, answer: str, **more: str) -> Report:
     """Give an answer as a person would."""
     said = {"by": "olga", "reason": "looked at it"} | more
-    return bench.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), answer=answer, **said)
+    said = {"mode": "act"} | said
+    return bench.run("answer-hold", hold_id=hold.hold_id, version=str(hold.version), answer=answer, **said)
 
 
 def later(bench: Bench, by: timedelta = SOON) -> None:
@@ -315,6 +316,24 @@ class TestForeignRefund:
         report = say(bench, hold, "approve")
         assert any("answered approve" in note and more in note for note in report.notes)
         assert in_all(bench, hold.process_id) == there + due
+
+    @pytest.mark.parametrize("mode", ["plan", "act"])
+    @pytest.mark.parametrize(("on", "words"), [("2099-01-01", "a day to come"), ("0001-01-01", "before any return")])
+    def test_a_day_that_cannot_be_is_refused(self, bench: Bench, mode: str, on: str, words: str) -> None:
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        with pytest.raises(DeskError, match=words):
+            say(bench, hold, "done_by_hand", reference="bank 9", on=on, mode=mode)
+        assert the_hold(bench, hold.process_id).version == hold.version
+
+    def test_a_day_long_before_the_return_began_is_refused_and_one_shortly_before_is_not(self, bench: Bench) -> None:
+        hold = held_by(bench, "foreign_different", "foreign_refund")
+        began = bench.sandbox.sandbox.processes[hold.process_id].process.started_at
+        assert began is not None
+        said = {"reference": "bank 9", "reason": "paid beside it", "amount": "1.00"}
+        with pytest.raises(DeskError, match="long before the return began"):
+            say(bench, hold, "done_by_hand", on=f"{began - timedelta(days=32):%F}", **said)
+        say(bench, hold, "done_by_hand", on=f"{began - timedelta(days=3):%F}", **said)
+        assert states(bench, hold.process_id) == ["done_by_hand"]
 
     @pytest.mark.parametrize("word", ["send_again", "look_again", "take_as_it_is"])
     def test_another_word_is_refused_and_nothing_is_paid(self, bench: Bench, word: str) -> None:

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from tasks.ledger import Answer, expire
+from tasks.ledger import Answer, expire, forget_email
 from tasks.ledger.counters import e4, shopper_hash
-from tasks.ledger.schema import shopper_refunds, shoppers, store_days
+from tasks.ledger.schema import ledger, shopper_refunds, shoppers, store_days
 from tasks.policy.decision import Hold
 from tasks.policy.record import HoldKind, IntentState
 from tasks.policy.rules import Guards
@@ -130,9 +130,62 @@ def test_a_shopper_is_counted_however_the_address_is_written(desk: LedgerDesk) -
     desk.claim("p2", guards=CAP_SHOPPER, email="ann@example.test", store="other")
     assert rule_of(desk, "p3", guards=CAP_SHOPPER) == "guard:max_refunds_per_shopper"
     assert desk.one("p4", guards=CAP_SHOPPER, email="bob@example.test").claim is not None
-    assert desk.one("p5", guards=CAP_SHOPPER, email="").claim is not None
+    assert desk.one("p5", email="").claim is not None
     desk.clock.forward(days=31)
     assert desk.one("p6", guards=CAP_SHOPPER).claim is not None
+
+
+@pytest.mark.parametrize("email", ["", "  ", "\n"])
+def test_a_shopper_who_is_not_known_is_held_where_a_cap_is_set(desk: LedgerDesk, email: str) -> None:
+    held = desk.one(guards=CAP_SHOPPER, email=email)
+    assert isinstance(held.decision, Hold)
+    assert (held.decision.rule, held.decision.kind) == ("guard:shopper_unknown", HoldKind.GUARD)
+    assert "REVER names no e-mail" in held.decision.why
+    desk.answer(Answer.APPROVE)
+    assert desk.one(guards=CAP_SHOPPER, email=email).claim is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ann@example.test", "ann+shop@example.test"),
+        ("ann+a@example.test", "Ann+B@Example.test."),
+        ("a.n.n@gmail.com", "ann+x@googlemail.com"),
+        ("ann@example.test", "\uff41nn@example.test"),
+    ],
+)
+def test_one_mailbox_is_one_shopper_however_it_is_written(desk: LedgerDesk, first: str, second: str) -> None:
+    one = Guards(max_refunds_per_shopper=1)
+    desk.claim("p1", guards=one, email=first)
+    assert rule_of(desk, "p2", guards=one, email=second) == "guard:max_refunds_per_shopper"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ann@example.test", "bob@example.test"),
+        ("a.nn@example.test", "ann@example.test"),
+        ("+ann@example.test", "+bob@example.test"),
+        ("ann@example.test", "ann@example.com"),
+    ],
+)
+def test_two_mailboxes_are_two_shoppers(desk: LedgerDesk, first: str, second: str) -> None:
+    one = Guards(max_refunds_per_shopper=1)
+    desk.claim("p1", guards=one, email=first)
+    assert desk.one("p2", guards=one, email=second).claim is not None
+
+
+def test_what_an_older_ledger_counted_for_this_spelling_goes_on_counting(desk: LedgerDesk) -> None:
+    """It hashed the e-mail as it was written, but for case."""
+    one = Guards(max_refunds_per_shopper=1)
+    claim = desk.claim("p1", guards=one, email="ann+x@example.test")
+    key = desk.ledger.read(lambda conn: conn.execute(select(ledger.c.shopper_key)).scalar_one())
+    old = hmac.new(key, b"ann+x@example.test", "sha256").hexdigest()
+    desk.ledger.write(lambda conn: conn.execute(update(shopper_refunds).values(hash=old)))
+    assert rule_of(desk, "p2", guards=one, email="Ann+x@example.test") == "guard:max_refunds_per_shopper"
+    assert desk.one("p3", guards=one, email="ann@example.test").claim is not None
+    gone = desk.ledger.write(forget_email, "ann+x@example.test", now=desk.clock(), actor=FLOW)
+    assert (gone, claim.intent.id) == (2, desk.record("p1").intents[0].id)
 
 
 def test_an_address_has_the_hash_that_it_always_had() -> None:

@@ -1,15 +1,17 @@
 """Timing, changed terms and approvals, values that are not known."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from rever_api.models import ReturnProcess
+from rever_api.models import Product, ReturnLineItem, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.checks import fewer_approvals, terms_changed
 from tasks.policy.decide import decide
-from tasks.policy.decision import Compensate, Hold, Wait
+from tasks.policy.decision import Compensate, Decision, Hold, Wait
 from tasks.policy.record import HoldKind, IntentState, Record, Waiver
+from tasks.policy.rules import RefundsBy
 from tests.tasks.policy.factories import NOW, approved, intent, line, process, record, refund, reviews, rules, terms
 
 
@@ -152,3 +154,146 @@ def test_twenty_lines_with_fewer_approvals_are_evidence_enough() -> None:
     held = fewer_approvals(Case(told, rules(), known, NOW))
     assert isinstance(held, Hold)
     assert held.evidence["lines"] == "; ".join(f"line {it!r}: 1 compensated, 0 approved" for it in names[:20])
+
+
+def told_line(**parts: str) -> ReturnLineItem:
+    """Three units at ten euros, all parts told."""
+    sound = {"unit_price": "10.00", "subtotal_price": "30.00", "total_discounts": "0", "total_taxes": "0"}
+    sound |= {"total_price": "30.00", "currency": "EUR", "quantity": "3"} | parts
+    return ReturnLineItem.model_validate(
+        {"id": "retl_1", "compensation_method": "ORIGINAL_PAYMENT_METHOD", **{k: v for k, v in sound.items() if v}}
+    )
+
+
+def decided(it: ReturnLineItem, units: int = 3) -> Decision:
+    store = rules(currencies=("EUR", "JPY", "KWD"))
+    return decide(process(it, reviews=approved(units=units)), store, record(), NOW)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"total_taxes": "5.21"},
+        {"total_taxes": "6.30", "total_price": "36.30"},
+        {"total_discounts": "7.50", "total_price": "22.50"},
+        {"total_discounts": "7.50", "total_taxes": "4.72", "total_price": "27.22"},
+        {"total_price": "30.03"},
+        {"subtotal_price": "29.97"},
+        {"subtotal_price": "30.03", "total_price": "30.03"},
+        {"unit_price": "9.991", "subtotal_price": "29.973", "total_price": "29.97"},
+        {"subtotal_price": "36.30", "total_taxes": "6.30", "total_price": "36.30"},
+        {"total_price": "12.00"},
+        {"total_price": "3000.00", "total_taxes": ""},
+        {"total_price": "3000.00", "total_discounts": ""},
+        {"total_price": "3000.00", "subtotal_price": ""},
+        {"total_price": "3000.00", "unit_price": ""},
+        {"unit_price": "1000", "subtotal_price": "3000", "total_price": "3003", "currency": "JPY"},
+        {"unit_price": "1.500", "subtotal_price": "4.500", "total_price": "4.503", "currency": "KWD"},
+    ],
+    ids=[
+        "sound",
+        "taxes inside",
+        "taxes on top",
+        "discount",
+        "discount and taxes on top",
+        "a cent a unit",
+        "subtotal below",
+        "subtotal a cent above",
+        "fine unit price",
+        "unit price net",
+        "less than parts",
+        "no taxes",
+        "no discounts",
+        "no subtotal",
+        "no unit price",
+        "a yen a unit",
+        "a fils a unit",
+    ],
+)
+def test_a_line_whose_total_is_what_its_parts_come_to_is_paid(parts: dict[str, str]) -> None:
+    paid = decided(told_line(**parts))
+    assert isinstance(paid, Compensate)
+    assert paid.refunds[0].amount == Decimal(parts.get("total_price", "30.00"))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"total_price": "3000.00"},
+        {"total_price": "30.04"},
+        {"total_price": "30.00", "total_discounts": "7.50"},
+        {"total_price": "36.34", "total_taxes": "6.30"},
+        {"subtotal_price": "3000.00", "total_price": "3000.00"},
+        {"subtotal_price": "0.00"},
+        {"unit_price": "0.00"},
+        {"total_discounts": "-2970.00", "total_price": "3000.00"},
+        {"total_discounts": "-0.01"},
+        {"total_taxes": "-0.01"},
+        {"unit_price": "-10.00"},
+        {"subtotal_price": "-30.00", "total_price": "0.00"},
+        {"unit_price": "1000", "subtotal_price": "3000", "total_price": "3004", "currency": "JPY"},
+        {"unit_price": "1.500", "subtotal_price": "4.500", "total_price": "4.504", "currency": "KWD"},
+    ],
+)
+def test_a_line_whose_total_is_more_than_its_parts_come_to_is_held_by_a_rule_of_its_own(parts: dict[str, str]) -> None:
+    held = decided(told_line(**parts), units=1)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.kind) == ("total_above_parts", HoldKind.CONTRADICTION)
+    assert "line 'retl_1'" in held.why
+
+
+@pytest.mark.parametrize("absurd", ["NaN", "sNaN", "Infinity", "1E+20"])
+def test_an_absurd_part_is_held_and_breaks_nothing(absurd: str) -> None:
+    strange = told_line().model_copy(update={"total_taxes": Decimal(absurd)})
+    held = decided(strange)
+    assert isinstance(held, Hold)
+    assert held.rule == "total_above_parts"
+
+
+def test_a_person_who_saw_the_total_approves_it_and_it_is_paid() -> None:
+    strange = process(told_line(total_price="3000.00"), reviews=approved(units=1))
+    approve = Waiver("total_above_parts", Decimal("1000.00"), "EUR")
+    assert isinstance(decide(strange, rules(), record(waivers=(approve,)), NOW), Compensate)
+
+
+def test_nothing_is_held_of_a_line_of_which_nothing_is_due() -> None:
+    strange = told_line(total_price="3000.00")
+    assert isinstance(decided(strange, units=0), Wait)
+    goods = strange.model_copy(update={"compensation_method": "EXCHANGE", "exchange_for": Product(variant_id="v2")})
+    assert isinstance(decided(goods), Compensate)
+
+
+@pytest.mark.parametrize("refunds_by", [RefundsBy.US, RefundsBy.REVER])
+def test_a_refund_in_another_currency_than_the_stores_is_held(refunds_by: RefundsBy) -> None:
+    strange = process(line(currency="USD"), reviews=approved())
+    held = decide(strange, rules(refunds_by), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.currency) == ("other_currency", "USD")
+    assert "EUR" in held.why
+
+
+def test_a_refund_of_rever_in_another_currency_is_not_adopted_unasked() -> None:
+    strange = process(line(currency="USD"), reviews=approved(), refunds=[refund(currency="USD")])
+    assert decide(strange, rules(), record(), NOW).rule == "other_currency"
+
+
+def test_a_currency_that_the_policy_names_is_paid_and_so_is_the_stores_own() -> None:
+    named = rules(currencies=("USD", "SEK"))
+    for currency in ("USD", "SEK", "EUR"):
+        it = process(line(currency=currency), reviews=approved())
+        assert isinstance(decide(it, named, record(), NOW), Compensate)
+    assert decide(process(line(currency="GBP"), reviews=approved()), named, record(), NOW).rule == "other_currency"
+
+
+def test_where_the_settings_tell_no_currency_only_the_policys_count_and_any_where_it_names_none() -> None:
+    silent = replace(rules(), settings=rules().settings.model_copy(update={"currency": ""}))
+    it = process(line(currency="USD"), reviews=approved())
+    assert isinstance(decide(it, silent, record(), NOW), Compensate)
+    named = replace(rules(currencies=("SEK",)), settings=silent.settings)
+    assert decide(it, named, record(), NOW).rule == "other_currency"
+
+
+def test_an_exchange_pays_in_no_currency() -> None:
+    goods = process(line(currency="USD", method="EXCHANGE", variant="v2"), reviews=approved())
+    assert isinstance(decide(goods, rules(), record(), NOW), Compensate)

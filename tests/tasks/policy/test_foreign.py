@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from rever_api.models import Refund
+from tasks.beside_rever import differs
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
 from tasks.policy.record import REFUNDS_SEEN, HoldKind, IntentKind, IntentState, Waiver
@@ -240,6 +242,47 @@ def test_an_exchange_order_that_names_no_variant_may_be_what_the_shopper_chose()
 
     assert "foreign_exchange" not in {rule(""), rule("v")}
     assert rule("w") == "foreign_exchange"
+
+
+CANCELLED_OUT = [refund("24.00"), refund("-24.00")]
+
+
+def test_refunds_of_others_that_cancel_out_are_others_all_the_same() -> None:
+    due = process(line(total="24.00"), reviews=approved(), refunds=CANCELLED_OUT)
+    held = decide(due, rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.amount, held.refunds) == ("foreign_refund", Decimal("24.00"), {"EUR": Decimal("48.00")})
+    assert "taken back again" in held.why
+
+
+@pytest.mark.parametrize("refunds", [CANCELLED_OUT, [refund("48.00"), refund("-24.00")], [refund("-24.00")]])
+@pytest.mark.parametrize("refunds_by", [RefundsBy.US, RefundsBy.REVER])
+def test_what_was_taken_back_is_never_adopted_or_expected(refunds_by: RefundsBy, refunds: list[Refund]) -> None:
+    due = process(line(total="24.00"), reviews=approved(), refunds=refunds)
+    assert decide(due, rules(refunds_by), record(), NOW).rule == "foreign_refund"
+
+
+def test_across_methods_and_currencies_movements_are_counted_too() -> None:
+    moved = [refund("24.00"), refund("-24.00", BANK), refund("5.00", currency="SEK"), refund("-5.00", currency="SEK")]
+    held = decide(process(line(total="24.00"), reviews=approved(), refunds=moved), rules(), record(), NOW)
+    assert isinstance(held, Hold)
+    assert held.refunds == {"EUR": Decimal("48.00"), "SEK": Decimal("10.00")}
+
+
+def test_movements_that_a_person_saw_are_not_asked_about_again_and_further_ones_are() -> None:
+    seen = (Waiver(REFUNDS_SEEN, Decimal("48.00"), "EUR"), Waiver("foreign_refund", Decimal("24.00"), "EUR"))
+    due = process(line(total="24.00"), reviews=approved(), refunds=CANCELLED_OUT)
+    assert isinstance(decide(due, rules(), record(waivers=seen), NOW), Compensate)
+    further = process(line(total="24.00"), reviews=approved(), refunds=[*CANCELLED_OUT, refund("1"), refund("-1")])
+    assert decide(further, rules(), record(waivers=seen), NOW).rule == "foreign_refund"
+
+
+def test_a_settled_return_with_movements_nobody_saw_is_not_at_its_end() -> None:
+    ended = process(status="CANCELED", refunds=CANCELLED_OUT)
+    nothing = decide(ended, rules(), record(), NOW)
+    assert isinstance(nothing, Nothing)
+    assert not nothing.final
+    assert "taken back again" in differs(ended, record())
 
 
 def test_a_hold_tells_what_a_person_who_lets_it_pass_pays_and_orders() -> None:

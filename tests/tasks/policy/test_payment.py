@@ -376,7 +376,7 @@ def test_later_units_are_paid_by_the_terms_of_the_first(currency: str, then: str
         costs=Decimal(0),
         waivers=(Waiver("terms_changed", Decimal(amount), currency),),
     )
-    decision = decide(it, rules(), known, NOW)
+    decision = decide(it, rules(currencies=(currency,)), known, NOW)
     assert paid(decision) == [(ORIGINAL, amount)]
     assert isinstance(decision, Compensate)
     assert decision.refunds[0].items == (LineUnits("retl_1", (2,)),)

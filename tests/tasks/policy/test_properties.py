@@ -22,6 +22,10 @@ from tests.tasks.policy.oddities import TIMES, Odd
 METHODS = [ORIGINAL, GIFT, BANK]
 
 
+CURRENCIES = ("BHD", "JPY")
+SHOP = rules(currencies=CURRENCIES)
+
+
 @st.composite
 def lines(draw: st.DrawFn, methods: list[str]) -> list[ReturnLineItem]:
     """Lines of one currency, by any method."""
@@ -88,14 +92,14 @@ def test_any_course_of_approvals_pays_exactly_what_is_due(
     known, seen = record(), 0
     while True:
         for _ in range(12):
-            decision = decide(it, rules(), known, NOW)
+            decision = decide(it, SHOP, known, NOW)
             if not isinstance(decision, Compensate):
                 break
             outcome = data.draw(st.sampled_from([IntentState.DONE, IntentState.DONE, IntentState.WITHDRAWN]))
             known, it = carry_out(decision, known, it, outcome)
             made = known.intents[-1]
             assert made.state is not outcome or covers(
-                decide(it, rules(), known.without(made.id), NOW) if not made.live else decision,
+                decide(it, SHOP, known.without(made.id), NOW) if not made.live else decision,
                 made,
                 decision.exchange.items if decision.exchange else (),
             )
@@ -107,9 +111,9 @@ def test_any_course_of_approvals_pays_exactly_what_is_due(
         seen += step
         it = it.model_copy(update={"reviews": tuple(outcomes[:seen])})
     for _ in range(12):
-        known, it = carry_out(decide(it, rules(), known, NOW), known, it)
+        known, it = carry_out(decide(it, SHOP, known, NOW), known, it)
     assert paid(it) == worth(it)
-    end = decide(it, rules(), known, NOW)
+    end = decide(it, SHOP, known, NOW)
     assert isinstance(end, Nothing), end
     assert end.final
 
@@ -124,7 +128,7 @@ def test_all_at_once_and_unit_by_unit_come_to_the_same(told: tuple[ReturnProcess
         for seen in range(step, len(outcomes) + 1, step):
             now = now.model_copy(update={"reviews": tuple(outcomes[:seen])})
             for _ in range(6):
-                known, now = carry_out(decide(now, rules(), known, NOW), known, now)
+                known, now = carry_out(decide(now, SHOP, known, NOW), known, now)
         totals.append(paid(now))
     assert totals[0] == totals[1] == worth(now)
 
@@ -138,8 +142,8 @@ def test_what_rever_pays_itself_is_adopted_and_never_paid_again(
     it = it.model_copy(update={"reviews": tuple(outcomes)})
     twin, shown = record(), it
     for _ in range(6):
-        twin, shown = carry_out(decide(shown, rules(), twin, NOW), twin, shown)
-    who = rules(RefundsBy.US if ours else RefundsBy.REVER)
+        twin, shown = carry_out(decide(shown, SHOP, twin, NOW), twin, shown)
+    who = rules(RefundsBy.US if ours else RefundsBy.REVER, currencies=CURRENCIES)
     known = record()
     first = decide(shown, who, known, NOW)
     assert isinstance(first, Adopt | Nothing) or paid(shown) == 0
