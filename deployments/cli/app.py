@@ -125,6 +125,21 @@ def start(
 
 
 @app.command()
+def resume(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="The store that is paused.")],
+    *,
+    by: Annotated[str, typer.Option(help="Who ends the pause, for the audit.")],
+    why: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
+    debug: Debug = False,
+) -> None:
+    """End the pause of a store by hand. A store pauses by itself after five effects in a row of unknown outcome."""
+    with said_plainly(debug=debug):
+        from deployments.cli import switch
+
+        print(switch.resume(store, by=by, why=why))
+
+
+@app.command()
 def bootstrap(
     *,
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done; exit 1 if anything.")] = False,

@@ -1,4 +1,7 @@
-"""`rever-returns stop` and `start`: the stop switch. Reads go on; no effect starts, also in runs that are under way."""
+"""`rever-returns stop` and `start`: the stop switch; `resume`: the end of a store's pause.
+
+While effects are stopped reads go on; no effect starts, also in runs that are under way.
+"""
 
 import asyncio
 import os
@@ -10,7 +13,7 @@ from sqlalchemy import Connection
 
 from deployments.cli.errors import UsageError
 from deployments.cli.logs import log_to_stderr
-from tasks.ledger import Ledger, Switch, last_run, restored, stop_switch, switch
+from tasks.ledger import Actor, Ledger, Switch, last_run, lift_pause, restored, stop_switch, switch
 from tasks.settings import load_settings, without_password
 from tasks.settings.load import ENV_FILE
 
@@ -67,6 +70,28 @@ def _throw(conn: Connection, *, on: bool, by: str, why: str) -> Thrown:
         text = f"{stopped_text(now)}\nWhat was sent before this moment is settled as usual; reads go on."
         return Thrown(text, now)
     return Thrown("Effects may go again, from the next run on.", now)
+
+
+def resume(store: str, *, by: str, why: str) -> str:
+    """End a store's pause by hand; answers what was done. Raises `LedgerError`, `UsageError`."""
+    if not by.strip():
+        raise UsageError("say who you are (--by): it is kept in the audit.")
+    settings = load_settings()
+    if settings.stores and store not in settings.stores:
+        raise UsageError(f"this desk has no store {store!r}; its stores are {', '.join(settings.stores)}")
+    url = settings.ledger_url.get_secret_value()
+    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC), existing=True)
+    try:
+        actor = Actor(by.strip())
+        until = ledger.write(lift_pause, store, why=why.strip(), now=datetime.now(UTC), actor=actor)
+        stopped = stopped_text(ledger.read(switch))
+    finally:
+        ledger.close()
+    if until is None:
+        done = f"Nothing changed: store {store} is not paused."
+    else:
+        done = f"Store {store} was paused until {until.astimezone(UTC):%Y-%m-%d %H:%MZ}; its effects may go again."
+    return f"{done}\n{stopped}" if stopped else done
 
 
 def tell_prefect(thrown: Thrown) -> None:

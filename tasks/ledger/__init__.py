@@ -15,7 +15,7 @@ from tasks.ledger.forgetting import forget_email, forget_return
 from tasks.ledger.holds import find_hold, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
-from tasks.ledger.pausing import paused
+from tasks.ledger.pausing import lift_pause, paused
 from tasks.ledger.reading import done_between, final_returns, history, last_run, runs_began, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
@@ -91,6 +91,7 @@ __all__ = [
     "forget_return",
     "history",
     "last_run",
+    "lift_pause",
     "load_records",
     "mark_restored",
     "mark_sent",

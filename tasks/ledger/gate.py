@@ -11,10 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
+from tasks.ledger.pausing import LONGEST
 from tasks.ledger.prepared import Prepared
 from tasks.ledger.restored import up_to_date
 from tasks.ledger.schema import ledger, pauses
 from tasks.ledger.types import Sending, SendVerdict
+from tasks.policy.clocks import come
 
 _GATE = Prepared(
     select(ledger, pauses)
@@ -24,7 +26,7 @@ _GATE = Prepared(
 )
 _TRY = (
     update(pauses)
-    .where(pauses.c.store == bindparam("s"), pauses.c.trial_intent == "", pauses.c.paused_until <= bindparam("t"))
+    .where(pauses.c.store == bindparam("s"), pauses.c.trial_intent == "", pauses.c.paused_until == bindparam("seen"))
     .values(trial_intent=bindparam("trial"))
     .returning(pauses.c.store)
 )
@@ -62,7 +64,7 @@ class Gate:
         if pause is None or pause.paused_until is None:
             return GO
         many = f"{pause.unknown_in_a_row} effects in a row had an unknown outcome"
-        if now < pause.paused_until:
+        if not come(pause.paused_until, now, LONGEST):
             return SendVerdict(Sending.PAUSED, f"the store is paused: {many}", pause.paused_until)
         if pause.trial_intent:
             return SendVerdict(Sending.PAUSED, f"one effect tries whether the store answers again: {many}", now + TRIAL)
@@ -80,4 +82,6 @@ class Gate:
         pause = self.pauses.get(store)
         if pause is None or pause.paused_until is None:
             return True
-        return conn.execute(_TRY, {"s": store, "t": now, "trial": intent_id}).first() is not None
+        if not come(pause.paused_until, now, LONGEST):
+            return False
+        return conn.execute(_TRY, {"s": store, "seen": pause.paused_until, "trial": intent_id}).first() is not None

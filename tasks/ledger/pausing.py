@@ -8,10 +8,14 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from tasks.ledger.prepared import Prepared
 from tasks.ledger.schema import pauses
+from tasks.ledger.trail import append, audit_row
+from tasks.ledger.types import Actor
+from tasks.policy.clocks import ahead
 
 IN_A_ROW = 5
 FIRST_MINUTES = 1
 MOST_MINUTES = 30
+LONGEST = timedelta(minutes=MOST_MINUTES)
 
 _PAUSE = select(pauses).where(pauses.c.store == bindparam("s")).with_for_update()
 _SET = (
@@ -38,6 +42,19 @@ def paused(conn: Connection) -> dict[str, datetime]:
     return {row.store: row.paused_until for row in conn.execute(query.order_by(pauses.c.store))}
 
 
+def lift_pause(conn: Connection, store: str, *, why: str, now: datetime, actor: Actor) -> datetime | None:
+    """End the pause of a store by hand; answers until when it was, None where the store was not paused.
+
+    Nothing is in a row any more: five further unknown outcomes pause it again.
+    """
+    until = paused(conn).get(store)
+    if until is not None:
+        answered(conn, store)
+        said = {"store": store, "paused_until": until.isoformat(timespec="seconds"), "why": why}
+        append(conn, [audit_row(actor, now, "resumed", "", evidence=said)])
+    return until
+
+
 def answered(conn: Connection, store: str) -> None:
     """The store answered: nothing is in a row any more, and a pause is over."""
     _RESET.all(conn, {"s": store})
@@ -57,7 +74,7 @@ def not_answered(conn: Connection, store: str, intent_id: str, now: datetime) ->
     if trial == intent_id:
         minutes, trial = min(2 * minutes, MOST_MINUTES), ""
         until = now + timedelta(minutes=minutes)
-    elif until is None and many >= IN_A_ROW:
+    elif many >= IN_A_ROW and (until is None or ahead(until, now, LONGEST)):
         minutes = FIRST_MINUTES
         until = now + timedelta(minutes=minutes)
     conn.execute(_SET, {"s": store, "many": many, "until": until, "minutes": minutes, "trial": trial})

@@ -1,11 +1,15 @@
 """`stop` and `start` tell Prefect where one is configured, and never wait long, nor fail, for it."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Connection
 
 from tasks.desk import utc_now
 from tasks.ledger import Ledger
+from tasks.ledger.pausing import not_answered
+from tasks.settings import load_settings
 from tests.deployments.cli.conftest import ENVIRONMENT, Call
 
 
@@ -53,3 +57,20 @@ def test_prefect_hears_of_a_switch_that_was_thrown_and_of_no_other(
         assert ended.code in {0, None}
         assert ended.err == ""
     assert sent == ["All effects were stopped by olga: wrong prices", "All effects were let go again by olga"]
+
+
+def test_a_pause_is_ended_by_hand(call: Call) -> None:
+    def fail(conn: Connection) -> None:
+        for number in range(5):
+            not_answered(conn, "acme", f"effect {number}", datetime.now(UTC))
+
+    settings = load_settings()
+    ledger = Ledger.open(settings.ledger_url.get_secret_value(), account=settings.account, clock=utc_now)
+    ledger.write(fail)
+    ledger.close()
+    resumed = call("resume", "acme", "--by", "olga")
+    assert resumed.code in {0, None}
+    assert "Store acme was paused until" in resumed.out
+    assert "Nothing changed: store acme is not paused." in call("resume", "acme", "--by", "olga").out
+    assert call("resume", "amce", "--by", "olga").code == 2
+    assert call("resume", "acme", "--by", " ").code == 2

@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from tasks.ledger import (
+    Actor,
     Recorded,
     Sending,
     SendVerdict,
     Sent,
     expire,
+    lift_pause,
     mark_sent_many,
     open_intents,
     put_back,
@@ -21,7 +23,7 @@ from tasks.ledger import (
     settle_done,
     stop_switch,
 )
-from tasks.ledger.schema import intents
+from tasks.ledger.schema import audit, intents
 from tasks.policy.decision import Adopt, Wait
 from tasks.policy.record import IntentState
 from tests.tasks.ledger.desk import (
@@ -303,3 +305,31 @@ def test_what_the_clock_made_unknown_does_not_pause(desk: LedgerDesk) -> None:
     desk.clock.forward(seconds=16)
     assert len(desk.ledger.write(expire, now=desk.clock(), actor=FLOW).unknown) == 6
     assert desk.one("p9").claim is not None
+
+
+def test_a_pause_that_a_clock_ahead_left_behind_is_over(desk: LedgerDesk) -> None:
+    desk.clock.forward(days=400)
+    fail(desk, 1, 2, 3, 4, 5)
+    assert desk.one("p7").decision.rule == "store_paused"
+    desk.clock.forward(days=-400)
+    trial, other = desk.claim("p8"), desk.claim("p9")
+    assert desk.send(trial).sending is Sending.SENT
+    assert desk.send(other).sending is Sending.PAUSED
+    desk.unknown(trial)
+    assert desk.send(other).until == desk.clock() + timedelta(minutes=2)
+
+
+def test_a_pause_is_lifted_by_hand_and_begins_anew_after_five_more(desk: LedgerDesk) -> None:
+    waiting = [desk.claim(f"w{n}") for n in range(7)]
+    fail(desk, 1, 2, 3, 4, 5)
+    assert desk.send(waiting[0]).sending is Sending.PAUSED
+    now, olga = desk.clock(), Actor("olga")
+    until = desk.ledger.write(lift_pause, STORE, why="REVER is back", now=now, actor=olga)
+    assert until == now + timedelta(minutes=1)
+    assert desk.ledger.write(lift_pause, STORE, why="again", now=now, actor=olga) is None
+    for claim in waiting[:5]:
+        assert desk.send(claim).sending is Sending.SENT
+        desk.unknown(claim)
+    assert desk.send(waiting[5]).sending is Sending.PAUSED
+    steps = desk.ledger.read(lambda conn: conn.execute(select(audit).where(audit.c.event == "resumed")).all())
+    assert [(row.actor, row.evidence["why"]) for row in steps] == [("olga", "REVER is back")]

@@ -1,0 +1,23 @@
+"""Times that were stored, beside the clock: none is believed further ahead than the longest span its rule can give.
+
+A clock that was ahead once leaves times behind that lie years in the future. What waits for such a time waits no longer
+than it ever could have: it is due now.
+"""
+
+from datetime import datetime, timedelta
+
+DIFFER = timedelta(minutes=2)
+"""By so much the clocks of two machines that work together may differ; what is further off is a wrong clock."""
+
+
+def come(at: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Whether a stored time has come: it has passed, or no rule could have given it.
+
+    `longest` is the longest span from now to such a time; None is a time that was never set, which is no wait.
+    """
+    return at is None or at <= now or ahead(at, now, longest)
+
+
+def ahead(at: datetime, now: datetime, longest: timedelta = timedelta(0)) -> bool:
+    """Whether a stored time lies further in the future than any right clock can have put it."""
+    return at - now > longest + DIFFER
