@@ -41,7 +41,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     """Settle every open outcome, then compare each return that changed lately, or is not at its end, with the ledger.
 
     What differs becomes a hold, never a correction; nothing is sent. After a restore this goes back to the backup, and
-    once it has seen all of it, effects may be sent again.
+    once it has seen all of it, a person may let effects go again.
     """
     if parameters.csv:
         check_target(Path(parameters.csv))

@@ -20,6 +20,7 @@ from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import lock_rows
 from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.record import REFUNDS_SEEN, IntentKind, IntentState, LineUnits
+from tasks.policy.restored import LABEL_ASKED, MONEY_ASKED
 
 _HOLD = select(holds).where(holds.c.id == bindparam("hold"))
 _CLOSE = (
@@ -107,6 +108,9 @@ def answer_hold(
     intent_id = hold.intent_id
     if row is not None and row.state == IntentState.UNKNOWN:
         claim = _about_unknown(conn, row, said, now, lease)
+        if claim is not None:
+            # Who sends it again has looked at this return: it is not asked about once more after a restore.
+            _waive(conn, hold, LABEL_ASKED if hold.label else MONEY_ASKED)
     elif answer.goes_on or (row is None and _closes_no_unit(hold, said)):
         _waive(conn, hold)
     elif row is None:
@@ -181,11 +185,11 @@ def _closes_no_unit(hold: Row[Any], said: Said) -> bool:
     return not (hold.items or said.items or hold.label or hold.rule in NOT_WAIVED)
 
 
-def _waive(conn: Connection, hold: Row[Any]) -> None:
+def _waive(conn: Connection, hold: Row[Any], rule: str = "") -> None:
     conn.execute(
         insert(waivers).values(
             process_id=hold.process_id,
-            rule=hold.rule,
+            rule=rule or hold.rule,
             amount=hold.amount,
             currency=hold.currency,
             items=hold.items,

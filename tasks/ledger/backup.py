@@ -14,8 +14,10 @@ from pathlib import Path
 from tasks.ledger.checking import Checked, check
 from tasks.ledger.engines import PATIENCE_S, make_private
 from tasks.ledger.errors import LedgerError, NoLedgerError
+from tasks.ledger.former import Lineage, known_since, lineage
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.restored import mark_restored
+from tasks.ledger.restored import FormerReturn, mark_restored
+from tasks.ledger.switch import switch
 from tasks.ledger.types import Actor
 from tasks.ledger.where import Where
 
@@ -63,9 +65,11 @@ def restore(
     kept = target.with_name(f"{target.name}.before-{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}")
     try:
         _copy(source, part)
-        until = _marked(part, account, clock, actor)
-        if target.exists():
-            _keep(target, kept)
+        with closing(_sound(part, account, clock)) as backup:
+            if target.exists():
+                _keep(target, kept)
+            why, known = _former(kept, backup.read(lineage), account, clock)
+            until = backup.write(mark_restored, why=why, now=clock(), actor=actor, known=known)
         _copy(part, target, fresh=False)
     finally:
         for name in (part.name, f"{part.name}-wal", f"{part.name}-shm"):
@@ -73,18 +77,34 @@ def restore(
     return kept, until
 
 
-def _marked(part: Path, account: str, clock: Callable[[], datetime], actor: Actor) -> datetime:
+def _sound(part: Path, account: str, clock: Callable[[], datetime]) -> Ledger:
+    """The backup's copy, opened, migrated and checked."""
     try:
         ledger = Ledger.open(f"sqlite:///{part.resolve()}", account=account, clock=clock, existing=True)
     except NoLedgerError:
         raise LedgerError("nothing was restored: the backup holds no ledger") from None
-    try:
-        found: Checked = ledger.read(check, now=LONG_AGO)
-        if found.findings:
-            raise LedgerError(f"nothing was restored: the backup is not sound. {found.findings[0]}")
-        return ledger.write(mark_restored, why=WHY, now=clock(), actor=actor)
-    finally:
+    found: Checked = ledger.read(check, now=LONG_AGO)
+    if found.findings:
         ledger.close()
+        raise LedgerError(f"nothing was restored: the backup is not sound. {found.findings[0]}")
+    return ledger
+
+
+def _former(
+    kept: Path, backup: Lineage, account: str, clock: Callable[[], datetime]
+) -> tuple[str, dict[str, FormerReturn] | None]:
+    """Why effects are stopped, and what the former ledger knows beyond the backup; None where it cannot be read."""
+    try:
+        former = Ledger.open(f"sqlite:///{kept.resolve()}", account=account, clock=clock, read_only=True, existing=True)
+    except LedgerError:
+        return WHY, None
+    with closing(former):
+        try:
+            was = former.read(switch)
+        except LedgerError:
+            return WHY, None
+        also = f" (the one it replaced was stopped by {was.by}: {was.why})" if was.stopped else ""
+        return WHY + also, known_since(former, backup, clock())
 
 
 def _keep(target: Path, kept: Path) -> None:

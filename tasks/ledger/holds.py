@@ -96,6 +96,8 @@ def going_on(row: Row[Any], intent_state: str) -> Answer:
         return Answer.TAKE_AS_IT_IS
     if row.rule in NOT_WAIVED or row.kind == HoldKind.NOT_PAID_BY_REVER:
         return Answer.LOOK_AGAIN
+    if row.kind == HoldKind.AFTER_RESTORE:
+        return Answer.APPROVE
     if row.label or row.kind in {HoldKind.REFUSED, HoldKind.OUT_OF_STOCK}:
         return Answer.SEND_AGAIN
     return Answer.APPROVE if row.items else Answer.TAKE_AS_IT_IS

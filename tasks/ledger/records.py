@@ -11,11 +11,14 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, exists, select
 
 from tasks.ledger.prepared import Prepared
 from tasks.ledger.rows import hold_of, intent_of, items_of
-from tasks.ledger.schema import holds, intents, lines, records, waivers
+from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.policy.record import IntentKind, LineTerms, LineUnits, Record, Waiver
 
 CHUNK = 500
 """Ids in one query: below SQLite's limit of bound values on any build."""
+
+REVIEW_BEFORE = select(ledger.c.review_before).scalar_subquery().label("review_before")
+"""The time before which nobody can say what people answered; beside each record, for the rules."""
 
 _ids: BindParameter[Any] = bindparam("ids", expanding=True)
 _of_many = partial(Prepared, several="ids")
@@ -24,6 +27,7 @@ _RECORDS = _of_many(
         records,
         exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open").label("held"),
         exists().where(waivers.c.process_id == records.c.process_id).label("waived"),
+        REVIEW_BEFORE,
     ).where(records.c.process_id.in_(_ids))
 )
 _INTENTS = _of_many(select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq))
@@ -65,8 +69,10 @@ def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Re
     held = [process_id for process_id, row in found.items() if row.held]
     waived = [process_id for process_id, row in found.items() if row.waived]
     loaded = load(conn, found, held, waived)
+    unseen = set(process_ids) - loaded.keys()
+    before = conn.execute(select(ledger.c.review_before)).scalar() if unseen else None
     return {
-        process_id: loaded[process_id].record if process_id in loaded else Record(process_id)
+        process_id: Record(process_id, review_before=before) if process_id in unseen else loaded[process_id].record
         for process_id in process_ids
     }
 
@@ -128,5 +134,7 @@ def _assemble(
         intents=made,
         holds=tuple(hold_of(each) for each in hold_rows),
         waivers=tuple(each.waiver for each in stored),
+        review_before=row.review_before,
+        former=row.former,
     )
     return Loaded(record, (row.decision, row.rule, row.why), row.final, stored)

@@ -5,17 +5,30 @@ place and read in every step to `sent`; each store takes it off for itself. It a
 backup said: what people answered since the backup is seen nowhere, so a person looks before effects go again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tasks.ledger.schema import audit, caught_up, ledger
+from tasks.ledger.schema import audit, caught_up, ledger, records, waivers
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor
+from tasks.policy.restored import LABEL_ASKED, MONEY_ASKED
+
+ASKED_ANEW = (MONEY_ASKED, LABEL_ASKED)
+"""Rules that a person lets pass after one restore, and not after the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormerReturn:
+    """A return of which the former ledger knows more: what, in words for the person who is asked about it."""
+
+    store: str
+    order_name: str
+    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +40,19 @@ class Restored:
     stores: tuple[str, ...]
 
 
-def mark_restored(conn: Connection, *, why: str, now: datetime, actor: Actor) -> datetime:
-    """Note that this ledger came from a backup, and stop all effects; answers the time of the last thing it knows."""
+def mark_restored(
+    conn: Connection,
+    *,
+    why: str,
+    now: datetime,
+    actor: Actor,
+    known: Mapping[str, FormerReturn] | None = None,
+) -> datetime:
+    """Note that this ledger came from a backup, and stop all effects; answers the time of the last thing it knows.
+
+    `known` is what the former ledger knows and this one does not, where it could be read: just these returns are asked
+    about before anything is done for them. Without it every return is that began before `now`.
+    """
     found = conn.execute(select(ledger)).one()
     last: datetime = conn.execute(select(func.max(audit.c.at))).scalar() or found.created_at
     before = f"; before that {found.stopped_by} had stopped them: {found.stopped_why}" if found.stopped else ""
@@ -38,7 +62,17 @@ def mark_restored(conn: Connection, *, why: str, now: datetime, actor: Actor) ->
         "stopped_by": actor.name,
         "stopped_why": f"{why}, and a person looks first at what is due: `rever-returns holds`{before}",
     }
-    conn.execute(update(ledger).values(restored_at=now, restored_from=last, restored_why=why, **stop))
+    review = {"review_before": now} if known is None else {}
+    conn.execute(update(ledger).values(restored_at=now, restored_from=last, restored_why=why, **stop, **review))
+    conn.execute(delete(waivers).where(waivers.c.rule.in_(ASKED_ANEW)))
+    if known:
+        build = pg_insert(records) if conn.dialect.name == "postgresql" else sqlite_insert(records)
+        rows = [
+            {"process_id": each, "store": it.store, "order_name": it.order_name, "former": it.told, "final": False}
+            for each, it in known.items()
+        ]
+        new = {"former": build.excluded.former, "final": False}
+        conn.execute(build.on_conflict_do_update(index_elements=["process_id"], set_=new), rows)
     append(conn, [audit_row(actor, now, "restored", "", evidence={"why": why, "knows_until": last.isoformat()})])
     return last
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.ledger.columns import Money, UtcTime
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -49,6 +49,8 @@ ledger = Table(
     Column("restored_at", UtcTime),
     Column("restored_from", UtcTime),
     Column("restored_why", Text, **_TEXT),
+    Column("review_before", UtcTime),
+    Column("server", Text, **_TEXT),
     CheckConstraint("id = 1", name="ledger_has_one_row"),
 )
 
@@ -66,6 +68,7 @@ records = Table(
     Column("run_began_at", UtcTime),
     Column("final", Boolean, **_NO),
     Column("costs", Money),
+    Column("former", Text, **_TEXT),
     Index("records_unfinished", "store", sqlite_where=text("NOT final"), postgresql_where=text("NOT final")),
 )
 

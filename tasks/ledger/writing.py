@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from tasks.ledger.draft import Draft
-from tasks.ledger.records import Loaded, chunks, load
+from tasks.ledger.records import REVIEW_BEFORE, Loaded, chunks, load
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import DecideRequest
@@ -16,10 +16,10 @@ from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, 
 from tasks.policy.record import Record
 
 _LOCK = (
-    select(records)
+    select(records, REVIEW_BEFORE)
     .where(records.c.process_id.in_(bindparam("ids", expanding=True)))
     .order_by(records.c.process_id)
-    .with_for_update()
+    .with_for_update(of=records)
 )
 _BEGAN = bindparam("began", type_=records.c.run_began_at.type)
 _LOOKED = (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
-from tasks.policy import checks, foreign, gates, payment, waiting
+from tasks.policy import checks, foreign, gates, payment, restored, waiting
 from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.label import decide_label
@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     foreign.foreign_exchange,
     foreign.expected_of_rever,
     payment.completed_unpaid,
+    restored.after_restore,
     payment.not_received,
     payment.refused,
     payment.no_variant,

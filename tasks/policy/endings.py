@@ -38,6 +38,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
         **dict.fromkeys(
             (
                 "completed_unpaid",
+                "after_restore",
                 "contradictory",
                 "differs_from_rever",
                 "fewer_approvals",
@@ -66,7 +67,14 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
             Ending.NOTHING_DUE,
         ),
         **dict.fromkeys(
-            ("label_error", "label_not_shown", "no_carrier", "label_refused", "unknown_return_method"),
+            (
+                "label_after_restore",
+                "label_error",
+                "label_not_shown",
+                "label_refused",
+                "no_carrier",
+                "unknown_return_method",
+            ),
             Ending.NO_LABEL_NEEDED,
         ),
         "unknown_outcome": Ending.SEEN_AT_REVER,

@@ -20,6 +20,7 @@ from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.inspection import inspect
 from tasks.policy.reading import later, quoted
 from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record
+from tasks.policy.restored import label_after_restore
 from tasks.policy.rules import StoreRules
 
 NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
@@ -168,6 +169,9 @@ class _Label:
         if carrier is None:
             why = f"no carrier of the store serves {method} in {where}"
             return Hold("no_carrier", why, HoldKind.LABEL, {"return_method": method, "country": where}, label=True)
+        asked = label_after_restore(self.process, self.record)
+        if asked is not None:
+            return asked
         why = f"the return waits for a label: {method} in {where} goes by {carrier.provider}/{carrier.carrier}"
         return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method)
 

@@ -111,6 +111,7 @@ class HoldKind(StrEnum):
     LABEL = "label"
     CONTRADICTION = "contradiction"
     UNKNOWN_VALUE = "unknown_value"
+    AFTER_RESTORE = "after_restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,9 @@ class Record:
     """All that the ledger knows of one return. An empty one is a return never seen.
 
     `costs` is the return's costs C as the first refund intent fixed them. `lines` are the terms fixed by each line's
-    first intent. `intents` are in the order they were made, dead ones too.
+    first intent. `intents` are in the order they were made, dead ones too. `review_before` is when the ledger was made
+    or restored, where nobody can say what people answered before that; `former` is what a ledger that was replaced
+    knew of this return beyond its backup, in words.
     """
 
     process_id: str
@@ -172,6 +175,8 @@ class Record:
     intents: tuple[Intent, ...] = ()
     holds: tuple[OpenHold, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    review_before: datetime | None = None
+    former: str = ""
 
     def waived(self, rule: str, amount: Decimal | None = None, currency: str = "") -> bool:
         """Whether a person has let this rule pass for this amount, and no intent has used that up."""
@@ -207,4 +212,6 @@ class Record:
             waivers=tuple(
                 replace(waiver, used_by="") if waiver.used_by == intent_id else waiver for waiver in self.waivers
             ),
+            review_before=self.review_before,
+            former=self.former,
         )
