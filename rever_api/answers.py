@@ -1,6 +1,7 @@
 """An HTTP answer, and the error that it means when it is not a 2xx."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from rever_api.errors import (
     Unauthorized,
     WrongRoute,
 )
+from rever_api.models.base import Spoiled
 from rever_api.redaction import shown
 from rever_api.retry_after import seconds_to_wait
 
@@ -54,9 +56,12 @@ class Answer:
         if not 200 <= self.status < 300:
             raise self.error()
         try:
-            return read_json(self.body)
+            found = read_json(self.body)
         except ValueError:
-            raise self.unreadable(f"its body of {len(self.body)} bytes is not JSON") from None
+            found = _NOT_JSON
+        if isinstance(found, Spoiled):
+            raise self.unreadable(f"its body of {len(self.body)} bytes is not JSON")
+        return found
 
     def unreadable(self, why: str) -> OutcomeUnknown:
         """The error of a 2xx that does not say what it should; `why` holds no value of the body."""
@@ -83,21 +88,77 @@ class Answer:
         inner = document.get("error")
         source = {**document, **inner} if isinstance(inner, dict) else document
         words = next((word for word in (source.get("message"), inner) if isinstance(word, str) and word), "")
-        code = source.get("code")
-        return int(code) if isinstance(code, int | str) and str(code).isdecimal() else None, self.mask(words)
+        code = str(source.get("code"))
+        return int(code) if re.fullmatch("[0-9]{1,9}", code) else None, self.mask(words)
+
+
+_NOT_JSON = Spoiled("no JSON")
+_MOST_DIGITS = 40
+_DEEPEST = 100
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def read_json(body: bytes) -> Any:
-    """Parse JSON without binary floating point; raises ValueError for anything else, NaN and deep nesting included."""
+    """Parse JSON without binary floating point; raises ValueError for what is not JSON.
+
+    What no field could take (NaN, a number of thousands of digits, a name with two values, a list in a list in a list
+    without end) becomes a `Spoiled` in its place: it spoils the object that it is in, and not a page of a hundred.
+    Bytes that are no text in the body's encoding and bare control characters are let through to the models, which
+    clean free text and refuse ids and amounts. A byte order mark is passed over (RFC 8259, 8.1).
+    """
+    text = body.decode(json.detect_encoding(body), "replace")
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        return _DECODER.decode(text)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        return _DECODER.decode(_without_depths(text))
 
 
-def _no_number(name: str) -> None:
-    """Refuse NaN and the infinities, which JSON does not have (RFC 8259)."""
-    raise ValueError(name)
+def _fraction(digits: str) -> Any:
+    try:
+        return Decimal(digits) if len(digits) <= _MOST_DIGITS else Spoiled("a number of too many digits")
+    except ArithmeticError:
+        return Spoiled("a number beyond all bounds")
+
+
+def _whole(digits: str) -> Any:
+    return int(digits) if len(digits) <= _MOST_DIGITS else Spoiled("a number of too many digits")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; a name that is there twice with two values has none."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for name, value in pairs:
+            if type(found[name]) is not type(value) or found[name] != value:
+                found[name] = Spoiled("two values of one name")
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_fraction,
+    parse_int=_whole,
+    parse_constant=lambda name: Spoiled(f"{name}, which is no number"),
+    object_pairs_hook=_object,
+    strict=False,
+)
+
+
+def _without_depths(text: str) -> str:
+    """The text with NaN, which is read as spoiled, in place of each list or object that lies too deep."""
+    kept, done, depth = [], 0, 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == _DEEPEST:
+                kept.append(text[done : token.start()])
+        elif token[0] in "]}":
+            depth -= 1
+            if depth == _DEEPEST - 1:
+                kept.append("NaN")
+                done = token.end()
+    if depth >= _DEEPEST:
+        raise ValueError("nested too deeply, and without an end")
+    return "".join((*kept, text[done:]))
 
 
 def _judge(status: int, code: int | None, words: str) -> tuple[type[ReverError], str]:

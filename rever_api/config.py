@@ -20,7 +20,7 @@ class ClientConfig:
     Attributes:
         base_url: origin, with a path of its own where there is one (REVER's mock server has). Only https, but for a
             loopback host: the key goes in a header.
-        api_key: sent in `x-rever-api-key` and nowhere else.
+        api_key: sent in `x-rever-api-key` and nowhere else; a plain text is taken as a secret one.
         timeout: seconds that one stage of an attempt may take: a place in the pool, the connect, the write, each wait
             for bytes.
         deadline: seconds that one attempt may take as a whole, for reads and effects; default: `timeout`. An effect
@@ -46,6 +46,10 @@ class ClientConfig:
     retry_after_cap: float = 30.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.api_key, str):
+            object.__setattr__(self, "api_key", SecretStr(self.api_key))  # hidden from here on, as if it had been
+        if not isinstance(self.api_key, SecretStr):
+            raise WrongSetup(f"api_key must be a SecretStr or a text, found a {type(self.api_key).__name__}.")
         _check_key(self.api_key.get_secret_value())
         _check_url(self.base_url)
         for name in ("timeout", "read_patience", "retry_after_cap", "max_in_flight", "read_attempts"):
@@ -75,6 +79,8 @@ def _check_key(key: str) -> None:
 
 def _check_url(url: str) -> None:
     """Refuse a base URL that is none, that carries more than a path, or that would send the key in clear text."""
+    if not isinstance(url, str):
+        raise WrongSetup(f"base_url must be a text, found a {type(url).__name__}.")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -95,5 +101,7 @@ def _check_url(url: str) -> None:
 
 def _check_positive(name: str, value: float) -> None:
     """Refuse a number that is not above zero (NaN included)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongSetup(f"{name} must be a number, found a {type(value).__name__}.")
     if not value > 0:
         raise WrongSetup(f"{name} must be above 0, found {value}.")

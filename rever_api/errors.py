@@ -8,11 +8,18 @@
       Unauthorized  ... the API key (401, 403)
       WrongRoute    ... the base URL or the endpoint table (404 or 405 of the route, 3xx)
     OutcomeUnknown  it may have been done: an effect is never sent again by itself, a read may be
+      Unreadable    ... a return was answered in which a field that money hangs on cannot be read
 
 A cancelled effect raises `asyncio.CancelledError` as such, and is of unknown outcome from the moment the call began.
 The text of an error is a sentence for a person. It holds no API key, no whole body and no shopper's data; REVER's own
 words are trimmed and masked before they get here.
 """
+
+from typing import Any
+
+from rever_api.models.pages import UnreadableProcess
+
+_NOTHING = UnreadableProcess(process_id="", why="")
 
 
 class ReverError(Exception):
@@ -74,3 +81,14 @@ class WrongRoute(WrongSetup):
 
 class OutcomeUnknown(ReverError):  # noqa: N818
     """REVER may have acted: 408, 425, 499, a 5xx but 501, a broken or late answer, a 2xx that does not say so."""
+
+
+class Unreadable(OutcomeUnknown):
+    """A 2xx that is about the right return, in which a field that money hangs on cannot be read.
+
+    To read it again brings the same. `process` says which fields, and what was found.
+    """
+
+    def __init__(self, sentence: str, *, process: UnreadableProcess = _NOTHING, **details: Any) -> None:
+        super().__init__(sentence, **details)
+        self.process = process

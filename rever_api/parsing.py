@@ -2,11 +2,12 @@
 
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from rever_api.answers import Answer
+from rever_api.errors import Unreadable
 from rever_api.models import ReturnProcess, UnreadableProcess
-from rever_api.models.base import ApiModel
+from rever_api.models.base import UNREADABLE, ApiModel, LooseId, Text
 
 LISTS = ("processes", "return_processes", "results")
 """The names under which the list of a page may stand (REVER's is not confirmed)."""
@@ -32,13 +33,32 @@ def entry(item: Any) -> ReturnProcess | UnreadableProcess:
     try:
         return ReturnProcess.model_validate(item)
     except ValidationError as error:
-        process_id = item.get("rever_process_id") if isinstance(item, dict) else None
-        return UnreadableProcess(process_id=process_id if isinstance(process_id, str) else "", why=_why(error))
+        return _unreadable(item, error)
+
+
+def _unreadable(item: Any, error: ValidationError) -> UnreadableProcess:
+    """What can be told of a return that cannot be read: the ids in it that can."""
+    fields = item if isinstance(item, dict) else {}
+    return UnreadableProcess(
+        process_id=_loose_id(fields.get("rever_process_id")),
+        ecommerce_id=_loose_id(fields.get("ecommerce_id")),
+        order_name=_text(fields.get("order_name")),
+        why=_why(error),
+    )
 
 
 def same_process(answer: Answer, document: Any, process_id: str) -> ReturnProcess:
-    """Read a process and insist on its id."""
-    read = one(answer, document, ReturnProcess)
+    """Read a process and insist on its id. Raises `Unreadable` where it is the one, and cannot be read."""
+    if not isinstance(document, dict) or not document:
+        raise answer.unreadable("it holds no ReturnProcess")
+    try:
+        read = ReturnProcess.model_validate(document)
+    except ValidationError as error:
+        found = _unreadable(document, error)
+        if found.process_id != process_id:
+            raise answer.unreadable(f"it is no ReturnProcess ({found.why})") from None
+        sentence = f"REVER answered {answer.status} to {answer.operation}, but the return cannot be read: {found.why}."
+        raise Unreadable(sentence, process=found, operation=answer.operation, status=answer.status) from None
     if read.rever_process_id != process_id:
         raise answer.unreadable("it is about another process")
     return read
@@ -63,7 +83,22 @@ def several(answer: Answer, name: str, model: type[_Model]) -> tuple[_Model, ...
     return tuple(one(answer, item, model) for item in listed)
 
 
+_MOST_TOLD = 3
+_loose_id = TypeAdapter(LooseId).validate_python
+_text = TypeAdapter(Text).validate_python
+
+
 def _why(error: ValidationError) -> str:
-    """Say which fields are wrong and how, without their values."""
-    wrong = [f"{'.'.join(str(part) for part in item['loc']) or 'entry'}: {item['type']}" for item in error.errors()]
-    return "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+    """Say which fields are wrong, what was found in them and what would be right; never a word that was found."""
+    wrong = error.errors(include_url=False)
+    told = [f"{_field(item['loc'])}: {_what(item['type'], item['msg'])}" for item in wrong[:_MOST_TOLD]]
+    return "; ".join(told) + (f"; and {len(wrong) - _MOST_TOLD} more" if len(wrong) > _MOST_TOLD else "")
+
+
+def _field(path: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in path if isinstance(part, int) or part.isidentifier()) or "entry"
+
+
+def _what(kind: str, said: str) -> str:
+    """The models' own words hold no text that was found; of pydantic's only the kind of error is known not to."""
+    return said if kind == UNREADABLE else kind

@@ -4,6 +4,7 @@ A 2xx counts as done only when its body says what was done: an effect's answer i
 other 2xx is `OutcomeUnknown`. Errors name fields and kinds of error, never values.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -32,13 +33,15 @@ from rever_api.parsing import LISTS, entry, listed, one, same_process, says_empt
 TOTALS = ("rowcount", "total")
 """The names under which the count over all pages may stand (REVER's is not confirmed)."""
 
+_TOTAL = re.compile("[0-9]{1,9}")
+
 
 def search_page(answer: Answer) -> SearchPage:
     """Read one page, entry by entry; the list may be bare or under one of several names (REVER's is not confirmed)."""
     document = answer.document()
     entries = listed(document)
     totals = [document.get(name) for name in TOTALS] if isinstance(document, dict) else []
-    rowcount = next((int(total) for total in totals if isinstance(total, int | str) and str(total).isdecimal()), None)
+    rowcount = next((int(str(total)) for total in totals if _TOTAL.fullmatch(str(total))), None)
     if entries is None and isinstance(document, dict) and says_empty(document, rowcount):
         entries = []
     if entries is None:
@@ -51,7 +54,7 @@ def process(answer: Answer, process_id: str) -> ReturnProcess:
     document = answer.document()
     entries = listed(document)
     if entries is not None:
-        found = [item for item in entries if isinstance(item, dict) and item.get("rever_process_id") == process_id]
+        found = [item for item in entries if isinstance(item, dict) and str(item.get("rever_process_id")) == process_id]
         if not found:
             raise NotFound(f"REVER's list holds no process {process_id}.", operation=answer.operation, status=404)
         document = found[0]

@@ -15,7 +15,7 @@ from tenacity.retry import retry_base
 from tenacity.stop import stop_base
 
 from rever_api.config import ClientConfig
-from rever_api.errors import NotSent, OutcomeUnknown, RefusedForNow, ReverError
+from rever_api.errors import NotSent, OutcomeUnknown, RefusedForNow, ReverError, Unreadable
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
@@ -33,11 +33,19 @@ class Strategy(TypedDict):
 def strategy(config: ClientConfig, monotonic: Callable[[], float]) -> Strategy:
     """Say how one read is tried again; its total time counts from now."""
     return {
-        "retry": retry_if_exception_type((NotSent, RefusedForNow, OutcomeUnknown)),
+        "retry": retry_if_exception_type((NotSent, RefusedForNow, OutcomeUnknown)) & _ReadableSoon(),
         "stop": stop_after_attempt(config.read_attempts) | _OutOfPatience(config.read_patience, monotonic, monotonic()),
         "wait": _Wait(config.retry_after_cap),
         "reraise": True,
     }
+
+
+class _ReadableSoon(retry_base):
+    """Not a return that cannot be read twice in a row: a third look would find the same."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        return not isinstance(error, Unreadable) or retry_state.attempt_number == 1
 
 
 @dataclass(frozen=True)

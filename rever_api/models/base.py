@@ -1,52 +1,365 @@
-"""What every REVER model shares: tolerance of unknown fields, open enums, exact money, aware times.
+"""What every REVER model shares: how a value is read, once, so that no field has a rule of its own.
 
 REVER's conventions (its published reference): `null`, "" and absent mean the same; unknown fields are never an error;
 enums are open, so a value this project does not know passes through as the plain string it is.
+
+Whatever is read is bounded and clean afterwards: nothing later (a database, a log, arithmetic) has to look again.
+
+* *Empty is absent*: `null`, blank text, `{}`, and objects that hold nothing but these. A list is different where its
+  field is None by default (`reviews`, `refunds`, `logistics`): there `[]` says "none", and only its absence, `null` or
+  `{}` says "not told". Reading `[]` as "not told" would hold every return without a review; reading "not told" as
+  "none" would pay again what REVER did not show. An object with such a list in it says something, so
+  `compensation: {"refunds": []}` is there, and `exchange_order: {"ordered_items": []}` is not.
+* *What carries money is strict* (ids of returns and lines, amounts, quantities, currencies, statuses, methods): an
+  unclean value makes the object unreadable, which is for a person to see.
+* *What carries none is tolerant* (names, addresses, tracking, times): letters that no database takes are replaced, a
+  number is taken for its text, what is too long is cut, and what cannot be read at all counts as not told.
 """
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+MOST_LETTERS = 2_000
+"""Of a free text; the rest is cut."""
+
+MOST_ID_LETTERS = 200
+"""Of an id, a currency or a word of an enum."""
+
+MOST_ENTRIES = 10_000
+"""Of a list: as many as one line may have units, each with its review."""
+
+UNREADABLE = "unreadable"
+"""The type of the errors whose message is ours, and holds no word that was found."""
+
+_MOST_DIGITS = 30
+_DEEPEST = 20
+_UNCLEAN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,4})?")
+_COUNT = re.compile(r"-?[0-9]{1,12}")
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)([.,]\d{1,9})?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
+_FIRST_YEAR = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """Stands where JSON held what no field takes: NaN, a number without end, two values of one name, a bottomless list.
+
+    So it spoils the field it is in, and not the page around it. `what` says what was found.
+    """
+
+    what: str
 
 
 class ApiModel(BaseModel):
-    """A frozen object of the API. A field whose value was `null` or "" counts as absent and takes its default."""
+    """A frozen object of the API. A field whose value is empty counts as absent and takes its default."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, value: Any) -> Any:
-        """Treat `null` and "" as absent, as proto3 JSON does."""
-        if not isinstance(value, dict):
+        """Treat what is empty as absent, as proto3 JSON does; an empty list stays one in a field that is a list."""
+        if type(value) is not dict:
             return value
-        return {key: item for key, item in value.items() if item is not None and item != ""}
+        shape = _shape(cls)
+        return {key: item for key, item in value.items() if key not in shape or not _is_absent(item, shape[key])}
 
 
-def _exact(value: Any) -> Any:
-    """Refuse binary floating point: a JSON number must have been read with `parse_float=Decimal`."""
-    if isinstance(value, float):
-        msg = "money was read as binary floating point; parse JSON with parse_float=Decimal"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError as a field's error
-    return value
+class InputModel(ApiModel):
+    """An object that a caller sends. What it does not know is refused: a misspelt filter would search all stores."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
-def _aware(value: Any) -> Any:
-    """Take a time without an offset as UTC, and turn every other one into UTC."""
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What a field holds: objects of a model, a list, a list whose emptiness says something."""
+
+    model: type[ApiModel] | None = None
+    is_list: bool = False
+    tells_none: bool = False
+
+
+_NO_FIELD = _Field()
+
+
+@cache
+def _shape(model: type[ApiModel]) -> Mapping[str, _Field]:
+    """The fields of a model by every name that they may have in JSON."""
+    found: dict[str, _Field] = {}
+    for name, info in model.model_fields.items():
+        kinds = set(_kinds(info.annotation))
+        is_list = tuple in kinds
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ApiModel)), None)
+        field = _Field(inner, is_list, is_list and info.default is None)
+        found |= {name: field, **({info.alias: field} if info.alias else {})}
+    return found
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """All types that an annotation names."""
+    parts = [part for inner in get_args(annotation) for part in _kinds(inner)]
+    return [get_origin(annotation) or annotation, *parts]
+
+
+def _is_absent(item: Any, field: _Field) -> bool:
+    if field.is_list and isinstance(item, list | tuple):
+        return False
+    return _is_empty(item, field.model, _DEEPEST)
+
+
+def _is_empty(item: Any, model: type[ApiModel] | None, deep: int) -> bool:
+    """Whether this says nothing. `model` is what an object is read as, None where that is not known."""
+    if item is None:
+        return True
+    if isinstance(item, str):
+        return not item or item.isspace()
+    if not deep or not isinstance(item, dict | list | tuple):
+        return False
+    if isinstance(item, dict):
+        shape = _shape(model) if model else {}
+        fields = ((value, shape.get(name, _NO_FIELD)) for name, value in item.items())
+        return all(_is_empty(value, field.model, deep - 1) and not _says_none(value, field) for value, field in fields)
+    return all(_is_empty(value, model, deep - 1) for value in item)
+
+
+def _says_none(value: Any, field: _Field) -> bool:
+    return field.tells_none and isinstance(value, list | tuple)
+
+
+def _shown(value: Any) -> str:
+    """What was found, for a person: never its words, which may be a shopper's."""
+    if isinstance(value, Spoiled):
+        return value.what
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime):
+        figures = re.fullmatch(r"[0-9 _.,+eE-]{1,24}", value)
+        return repr(value) if figures else f"a text of {len(value)} characters"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    if isinstance(value, int | Decimal):
+        small = abs(value) < 10**_MOST_DIGITS if isinstance(value, int) else _is_sensible(value)
+        return str(value) if small else "a number beyond all bounds"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def _wrong(what: str, value: Any) -> PydanticCustomError:
+    return PydanticCustomError(UNREADABLE, "{what} expected, found {found}", {"what": what, "found": _shown(value)})
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text may be an id: printable, without what stands for letters that were lost, and not too long."""
+    return text.isprintable() and _REPLACED not in text and len(text) <= MOST_ID_LETTERS
+
+
+def cleaned(text: str, most: int = MOST_LETTERS) -> str:
+    """A free text without letters that no database takes, at most so many of it."""
+    if len(text) > most:
+        text = text[:most]
+    return text if text.isprintable() else _UNCLEAN.sub(_REPLACED, text)
+
+
+def _id(value: Any) -> Any:
+    """An id, also one that came as a number."""
+    if isinstance(value, str) and is_clean(value):
         return value
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MOST_DIGITS:
+        return str(value)
+    raise _wrong(f"an id of at most {MOST_ID_LETTERS} printable characters", value)
+
+
+def _loose_id(value: Any) -> Any:
+    """An id on which no money hangs: not told where it is none."""
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a time outside the years that can be told in UTC") from None
+        return _id(value)
+    except PydanticCustomError:
+        return ""
 
 
-Money = Annotated[Decimal, BeforeValidator(_exact)]
-"""A decimal amount in major units, exact; a JSON string, or a number read as Decimal."""
+def _text(value: Any) -> Any:
+    """A free text, also one that came as a number; what is no text tells nothing."""
+    if isinstance(value, str):
+        return cleaned(value)
+    return _loose_id(str(value) if isinstance(value, Decimal) and value.is_finite() else value)
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_aware)]
-"""An ISO 8601 time, aware, in UTC."""
+
+def word(value: Any) -> str:
+    """A word of an enum that money hangs on."""
+    if isinstance(value, str) and is_clean(value):
+        return value
+    raise _wrong("a word", value)
+
+
+def loose_word(value: Any) -> str:
+    """A word of an enum that no money hangs on: cleaned, and not told where it is none."""
+    return cleaned(value, MOST_ID_LETTERS) if isinstance(value, str) else ""
+
+
+def _amount(value: Any) -> Any:
+    """An amount by the contract's pattern, or a JSON number, which must have been read with `parse_float=Decimal`."""
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        return Decimal(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
+        return Decimal(value)
+    if isinstance(value, Decimal) and _is_sensible(value):
+        return Decimal(format(value, "f"))
+    if isinstance(value, float):
+        raise _wrong("an exact amount (parse JSON with parse_float=Decimal)", value)
+    raise _wrong("an amount such as 24.00", value)
+
+
+def _is_sensible(value: Decimal) -> bool:
+    """Whether a number can be written out: a power of ten without end takes all memory there is."""
+    if not value.is_finite():
+        return False
+    exponent = value.as_tuple().exponent
+    return value.adjusted() < 18 and isinstance(exponent, int) and exponent >= -18
+
+
+def _count(value: Any) -> Any:
+    """A whole number, as JSON or as text (proto3 JSON writes 64-bit numbers as text)."""
+    if isinstance(value, str) and _COUNT.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**12:
+        return value
+    if isinstance(value, Decimal) and _is_sensible(value) and value == value.to_integral_value():
+        return _count(int(value))
+    raise _wrong("a whole number", value)
+
+
+def _loose_count(value: Any) -> Any:
+    try:
+        return _count(value)
+    except PydanticCustomError:
+        return None
+
+
+def _loose_flag(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _instant(value: Any) -> Any:
+    """A time, in UTC; one without an offset is taken as UTC. None where it is none, or before 2000: such is not told.
+
+    No rule pays on a time alone, so an unreadable one never stops money. Digits alone are no year and no count of
+    seconds, a leap second is the second after the one before it, and Go's and Unix's zero times are nothing said.
+    """
+    try:
+        if isinstance(value, str):
+            value = _time(value.strip())
+        if not isinstance(value, datetime):
+            return None
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return value if value.year >= _FIRST_YEAR else None
+
+
+def _time(text: str) -> datetime:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError("no time")
+    day, minute, second, fraction, offset = found.groups()
+    leap = second == "60"
+    seconds = "59" if leap else second or "00"
+    fraction = (fraction or "").replace(",", ".") if not leap else ""
+    at = datetime.fromisoformat(f"{day}T{minute or '00:00'}:{seconds}{fraction}{(offset or '').upper()}")
+    return at + timedelta(seconds=1) if leap else at
+
+
+def _object(value: Any) -> Any:
+    """An object on which no money hangs: not told where it is none."""
+    return value if isinstance(value, dict | ApiModel) else None
+
+
+def _objects(value: Any) -> Any:
+    """A list of objects on which no money hangs: what is none, or empty, is left out; not told where it is no list."""
+    if not isinstance(value, list | tuple):
+        return None
+    return tuple(
+        item
+        for item in value[:MOST_ENTRIES]
+        if isinstance(item, ApiModel) or (isinstance(item, dict) and not _is_empty(item, None, _DEEPEST))
+    )
+
+
+def _objects_or_none_of_them(value: Any) -> Any:
+    return _objects(value) or ()
+
+
+def _words(value: Any) -> Any:
+    """A list of words on which no money hangs."""
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(item for item in value[:MOST_ENTRIES] if isinstance(item, str) and not _is_empty(item, None, 1))
+
+
+def _scope(value: Any) -> Any:
+    """What something serves, where an empty list means all: what cannot be read serves none instead."""
+    words: tuple[str, ...] = _words(value)
+    return words or (() if isinstance(value, list | tuple) and not value else ("unreadable",))
+
+
+def _bounded(value: Any) -> Any:
+    """A list on which money hangs: of at most so many entries."""
+    if isinstance(value, list | tuple) and len(value) <= MOST_ENTRIES:
+        return value
+    raise _wrong(f"a list of at most {MOST_ENTRIES}", value)
+
+
+Id = Annotated[str, BeforeValidator(_id)]
+"""The id of a return, a line or a store: clean, or the object is unreadable."""
+
+LooseId = Annotated[str, BeforeValidator(_loose_id)]
+"""An id on which no money hangs; empty where it is unclean."""
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""A free text, cleaned."""
+
+Currency = Annotated[str, BeforeValidator(word)]
+"""A currency's code as it came; whether it is one is the rules' to say."""
+
+Money = Annotated[Decimal, BeforeValidator(_amount)]
+"""A decimal amount in major units, exact; a JSON string by the contract's pattern, or a number read as Decimal."""
+
+Count = Annotated[int, BeforeValidator(_count)]
+"""A whole number."""
+
+LooseCount = Annotated[int | None, BeforeValidator(_loose_count)]
+"""A whole number on which no money hangs; None where it is none."""
+
+LooseFlag = Annotated[bool, BeforeValidator(_loose_flag)]
+"""Whether it is true; false where it is not said readably."""
+
+Instant = Annotated[AwareDatetime | None, BeforeValidator(_instant)]
+"""An ISO 8601 time, aware, in UTC; None where none was told that can be."""
+
+Loose = BeforeValidator(_object)
+"""Marks an object on which no money hangs."""
+
+LooseList = BeforeValidator(_objects_or_none_of_them)
+"""Marks a list of objects on which no money hangs."""
+
+LooseToldList = BeforeValidator(_objects)
+"""The same where "none" and "not told" are two things."""
+
+LooseWords = BeforeValidator(_words)
+"""Marks a list of words on which no money hangs."""
+
+Scope = BeforeValidator(_scope)
+"""Marks a list of words whose emptiness means all."""
+
+Bounded = BeforeValidator(_bounded)
+"""Marks a list on which money hangs."""

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from rever_api.models.base import loose_word, word
+
 
 class ProcessStatus(StrEnum):
     """Workflow status of a return process (confirmed: REVER's webhook reference)."""
@@ -93,11 +95,19 @@ def canonical(value: Any) -> Any:
     return _SAME.get(value, value) if isinstance(value, str) else value
 
 
-OpenProcessStatus = Annotated[ProcessStatus | str, BeforeValidator(canonical)]
-OpenShippingStatus = Annotated[ShippingStatus | str, BeforeValidator(canonical)]
-OpenReviewStatus = Annotated[ReviewStatus | str, BeforeValidator(canonical)]
-OpenReturnStatus = ReturnStatus | str
-OpenReturnMethod = ReturnMethod | str
-OpenPickupRange = PickupRange | str
-OpenCompensationMethod = CompensationMethod | str
-OpenRefundTiming = RefundTiming | str
+def _word(value: Any) -> str:
+    return str(canonical(word(value)))
+
+
+def _loose_word(value: Any) -> str:
+    return str(canonical(loose_word(value)))
+
+
+OpenProcessStatus = Annotated[ProcessStatus | str, BeforeValidator(_word)]
+OpenReviewStatus = Annotated[ReviewStatus | str, BeforeValidator(_word)]
+OpenCompensationMethod = Annotated[CompensationMethod | str, BeforeValidator(word)]
+OpenShippingStatus = Annotated[ShippingStatus | str, BeforeValidator(_loose_word)]
+OpenReturnStatus = Annotated[ReturnStatus | str, BeforeValidator(loose_word)]
+OpenReturnMethod = Annotated[ReturnMethod | str, BeforeValidator(loose_word)]
+OpenPickupRange = Annotated[PickupRange | str, BeforeValidator(loose_word)]
+OpenRefundTiming = Annotated[RefundTiming | str, BeforeValidator(word)]

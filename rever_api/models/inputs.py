@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from rever_api.models.base import ApiModel, Money
+from rever_api.models.base import InputModel, Money
 from rever_api.models.enums import (
     OpenCompensationMethod,
     OpenReturnMethod,
@@ -14,7 +14,7 @@ from rever_api.models.enums import (
 from rever_api.models.process import Product
 
 
-class SearchQuery(ApiModel):
+class SearchQuery(InputModel):
     """The filters of searchReturnProcesses (observed; `updated_since` assumed). Only what is given is sent.
 
     `sortby` is `started_at` or `updated_at`; `order` is `asc` or `desc`; `limit` is at most 100.
@@ -37,7 +37,7 @@ class SearchQuery(ApiModel):
     offset: int = 0
 
 
-class ReviewInput(ApiModel):
+class ReviewInput(InputModel):
     """The review of one unit. `reject_reason` is required by REVER when DECLINED (observed)."""
 
     line_item_id: str
@@ -45,14 +45,14 @@ class ReviewInput(ApiModel):
     reject_reason: str = ""
 
 
-class LineQuantity(ApiModel):
+class LineQuantity(InputModel):
     """So many units of one line."""
 
     line_item_id: str
     quantity: int = Field(ge=1)
 
 
-class RefundInput(ApiModel):
+class RefundInput(InputModel):
     """The body of issueRefund (assumed). Two identical calls are two refunds."""
 
     type: OpenCompensationMethod
@@ -61,7 +61,7 @@ class RefundInput(ApiModel):
     items: tuple[LineQuantity, ...] = Field(min_length=1)
 
 
-class ExchangeItem(ApiModel):
+class ExchangeItem(InputModel):
     """Replacement goods for `quantity` units of a line (assumed)."""
 
     line_item_id: str
@@ -70,7 +70,7 @@ class ExchangeItem(ApiModel):
     product_id: str = ""
 
 
-class ReturnItemInput(ApiModel):
+class ReturnItemInput(InputModel):
     """One item of a new return (assumed)."""
 
     sku: str
@@ -80,7 +80,7 @@ class ReturnItemInput(ApiModel):
     exchange_for: Product | None = None
 
 
-class ReturnInput(ApiModel):
+class ReturnInput(InputModel):
     """A new return: an order, the shopper's e-mail and the items (assumed)."""
 
     ecommerce_id: str

@@ -1,8 +1,10 @@
 """Logistic orders: registering one made by hand, and having REVER make one."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from rever_api.models.base import ApiModel, Instant
+from rever_api.models.base import ApiModel, InputModel, Instant, Loose, LooseId, Text
 from rever_api.models.enums import OpenPickupRange, OpenReturnMethod, OpenShippingStatus
 from rever_api.models.process import Address
 
@@ -10,18 +12,18 @@ from rever_api.models.process import Address
 class LogisticOrder(ApiModel):
     """A pickup or drop-off at a carrier (confirmed; `id` assumed)."""
 
-    id: str = ""
-    process_id: str = ""
-    provider: str = ""
-    carrier: str = ""
+    id: LooseId = ""
+    process_id: LooseId = ""
+    provider: LooseId = ""
+    carrier: LooseId = ""
     return_method: OpenReturnMethod = ""
-    tracking_id: str = ""
-    tracking_url: str = ""
-    from_: Address | None = Field(None, alias="from")
-    to: Address | None = None
+    tracking_id: LooseId = ""
+    tracking_url: Text = ""
+    from_: Annotated[Address | None, Loose] = Field(None, alias="from")
+    to: Annotated[Address | None, Loose] = None
 
 
-class LogisticCustomer(ApiModel):
+class LogisticCustomer(InputModel):
     """The shopper as createOrderV2 wants them (confirmed). Personal data: never logged."""
 
     email: str = Field("", repr=False)
@@ -30,7 +32,7 @@ class LogisticCustomer(ApiModel):
     rever_id: str = ""
 
 
-class LogisticOrderRequest(ApiModel):
+class LogisticOrderRequest(InputModel):
     """The body of createOrderV2 (confirmed). Each call may order another pickup."""
 
     process_id: str
@@ -51,7 +53,7 @@ class Shipping(ApiModel):
     """The answer of getShippingStatus (path confirmed, body assumed)."""
 
     status: OpenShippingStatus
-    process_id: str = ""
-    tracking_id: str = ""
-    tracking_url: str = ""
-    updated_at: Instant | None = None
+    process_id: LooseId = ""
+    tracking_id: LooseId = ""
+    tracking_url: Text = ""
+    updated_at: Instant = None

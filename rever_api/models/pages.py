@@ -6,12 +6,18 @@ from rever_api.models.process import ReturnProcess
 
 
 class UnreadableProcess(BaseModel):
-    """An entry of a page that is not a return process. `why` names fields and kinds of error, never values."""
+    """A return process that cannot be read. `why` names the fields, what was found and what would be right.
+
+    What was found is told by its kind, and by its figures where it holds nothing else. The ids and the order's name are
+    empty where they cannot be read either.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     process_id: str
     why: str
+    ecommerce_id: str = ""
+    order_name: str = ""
 
 
 class SearchPage(BaseModel):

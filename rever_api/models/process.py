@@ -1,8 +1,24 @@
 """A return process and its parts, as REVER answers a read and as its webhooks carry them."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from rever_api.models.base import ApiModel, Instant, Money
+from rever_api.models.base import (
+    ApiModel,
+    Bounded,
+    Count,
+    Currency,
+    Id,
+    Instant,
+    Loose,
+    LooseId,
+    LooseList,
+    LooseToldList,
+    LooseWords,
+    Money,
+    Text,
+)
 from rever_api.models.enums import (
     OpenCompensationMethod,
     OpenPickupRange,
@@ -17,40 +33,40 @@ from rever_api.models.enums import (
 class Address(ApiModel):
     """A postal address (confirmed). Personal data: never logged."""
 
-    rever_id: str = ""
-    first_name: str = Field("", repr=False)
-    last_name: str = Field("", repr=False)
-    company: str = Field("", repr=False)
-    address_line_1: str = Field("", repr=False)
-    address_line_2: str = Field("", repr=False)
-    city: str = Field("", repr=False)
-    state_province: str = Field("", repr=False)
-    state_province_code: str = Field("", repr=False)
-    postcode: str = Field("", repr=False)
-    country: str = ""
-    country_code: str = ""
-    email: str = Field("", repr=False)
-    phone: str = Field("", repr=False)
+    rever_id: LooseId = ""
+    first_name: Text = Field("", repr=False)
+    last_name: Text = Field("", repr=False)
+    company: Text = Field("", repr=False)
+    address_line_1: Text = Field("", repr=False)
+    address_line_2: Text = Field("", repr=False)
+    city: Text = Field("", repr=False)
+    state_province: Text = Field("", repr=False)
+    state_province_code: Text = Field("", repr=False)
+    postcode: Text = Field("", repr=False)
+    country: Text = ""
+    country_code: Text = ""
+    email: Text = Field("", repr=False)
+    phone: Text = Field("", repr=False)
 
 
 class Shopper(ApiModel):
     """Who returns (confirmed). Personal data: never logged."""
 
-    email: str = Field("", repr=False)
-    first_name: str = Field("", repr=False)
-    last_name: str = Field("", repr=False)
-    phone_number: str = Field("", repr=False)
+    email: Text = Field("", repr=False)
+    first_name: Text = Field("", repr=False)
+    last_name: Text = Field("", repr=False)
+    phone_number: Text = Field("", repr=False)
 
 
 class Product(ApiModel):
     """A product variant of the shop (confirmed)."""
 
-    product_id: str = ""
-    variant_id: str = ""
-    sku: str = ""
-    ean: str = ""
-    name: str = ""
-    variant_name: str = ""
+    product_id: LooseId = ""
+    variant_id: LooseId = ""
+    sku: LooseId = ""
+    ean: LooseId = ""
+    name: Text = ""
+    variant_name: Text = ""
 
 
 class ReturnLineItem(ApiModel):
@@ -60,66 +76,66 @@ class ReturnLineItem(ApiModel):
     contradictory line is the policy's to hold, not the parser's to refuse.
     """
 
-    id: str
-    quantity: int
-    return_reason: str = ""
-    product: Product | None = None
+    id: Id
+    quantity: Count
+    return_reason: Text = ""
+    product: Annotated[Product | None, Loose] = None
     unit_price: Money | None = None
     subtotal_price: Money | None = None
     total_discounts: Money | None = None
     total_taxes: Money | None = None
     total_price: Money | None = None
-    currency: str = ""
+    currency: Currency = ""
     compensation_method: OpenCompensationMethod = ""
-    exchange_for: Product | None = None
+    exchange_for: Annotated[Product | None, Loose] = None
 
 
 class Review(ApiModel):
     """The inspection of one unit of a line (confirmed)."""
 
-    line_item_id: str
+    line_item_id: Id
     status: OpenReviewStatus
-    reject_reason: str = ""
-    review_date: Instant | None = None
-    user: str = Field("", repr=False)
+    reject_reason: Text = ""
+    review_date: Instant = None
+    user: Text = Field("", repr=False)
 
 
 class Refund(ApiModel):
     """A refund that REVER shows (confirmed). `missing_amount` is the part still to be paid (inferred)."""
 
     amount: Money
-    currency: str
+    currency: Currency
     type: OpenCompensationMethod = ""
-    refunded_at: Instant | None = None
+    refunded_at: Instant = None
     missing_amount: Money | None = None
 
 
 class ExchangeOrder(ApiModel):
     """The order of replacement goods (confirmed)."""
 
-    order_id: str = ""
-    order_name: str = ""
-    shipping_address: Address | None = None
-    ordered_items: tuple[Product, ...] = ()
+    order_id: LooseId = ""
+    order_name: Text = ""
+    shipping_address: Annotated[Address | None, Loose] = None
+    ordered_items: Annotated[tuple[Product, ...], LooseList] = ()
 
 
 class Compensation(ApiModel):
     """What was paid or sent so far. `refunds` is None where REVER left it out, which is not the same as none."""
 
-    refunds: tuple[Refund, ...] | None = None
+    refunds: Annotated[tuple[Refund, ...] | None, Bounded] = None
     exchange_order: ExchangeOrder | None = None
 
 
 class LogisticsEntry(ApiModel):
     """One parcel of a return (confirmed)."""
 
-    tracking_number: str = ""
-    tracking_url: str = ""
+    tracking_number: LooseId = ""
+    tracking_url: Text = ""
     status: OpenShippingStatus = ""
-    carrier: str = ""
+    carrier: Text = ""
     method: OpenReturnMethod = ""
-    from_: Address | None = Field(None, alias="from")
-    to: Address | None = None
+    from_: Annotated[Address | None, Loose] = Field(None, alias="from")
+    to: Annotated[Address | None, Loose] = None
 
 
 class ReturnProcess(ApiModel):
@@ -127,23 +143,23 @@ class ReturnProcess(ApiModel):
     out, so that a caller who pays can tell "none" from "not told".
     """
 
-    rever_process_id: str
+    rever_process_id: Id
     rever_process_status: OpenProcessStatus
-    return_line_items: tuple[ReturnLineItem, ...]
+    return_line_items: Annotated[tuple[ReturnLineItem, ...], Bounded] = ()
     return_status: OpenReturnStatus = ""
-    portal_name: str = ""
-    platform_process_id: str = ""
-    ecommerce_id: str = ""
-    ecommerce_group: str = ""
-    started_at: Instant | None = None
-    updated_at: Instant | None = None
-    order_id: str = ""
-    order_name: str = ""
-    shopper: Shopper | None = None
-    pickup_address: Address | None = None
+    portal_name: Text = ""
+    platform_process_id: LooseId = ""
+    ecommerce_id: Id = ""
+    ecommerce_group: LooseId = ""
+    started_at: Instant = None
+    updated_at: Instant = None
+    order_id: LooseId = ""
+    order_name: Text = ""
+    shopper: Annotated[Shopper | None, Loose] = None
+    pickup_address: Annotated[Address | None, Loose] = None
     return_method: OpenReturnMethod = ""
-    pickup_ranges: tuple[OpenPickupRange, ...] = ()
+    pickup_ranges: Annotated[tuple[OpenPickupRange, ...], LooseWords] = ()
     return_costs: Money | None = None
-    reviews: tuple[Review, ...] | None = None
+    reviews: Annotated[tuple[Review, ...] | None, Bounded] = None
     compensation: Compensation | None = None
-    logistics: tuple[LogisticsEntry, ...] | None = None
+    logistics: Annotated[tuple[LogisticsEntry, ...] | None, LooseToldList] = None

@@ -1,6 +1,19 @@
 """A store's settings at REVER, its warehouses, and the stores of a group (assumed)."""
 
-from rever_api.models.base import ApiModel
+from typing import Annotated
+
+from rever_api.models.base import (
+    ApiModel,
+    Id,
+    Loose,
+    LooseCount,
+    LooseFlag,
+    LooseId,
+    LooseList,
+    LooseWords,
+    Scope,
+    Text,
+)
 from rever_api.models.enums import OpenCompensationMethod, OpenRefundTiming, OpenReturnMethod
 from rever_api.models.process import Address
 
@@ -9,41 +22,41 @@ class RefundSettings(ApiModel):
     """When and how a store refunds. An empty `timing` means that REVER did not say."""
 
     timing: OpenRefundTiming = ""
-    methods: tuple[OpenCompensationMethod, ...] = ()
+    methods: Annotated[tuple[OpenCompensationMethod, ...], LooseWords] = ()
 
 
 class Carrier(ApiModel):
     """A provider and carrier that the store may use, for these countries and return methods."""
 
-    provider: str = ""
-    carrier: str = ""
-    countries: tuple[str, ...] = ()
-    return_methods: tuple[OpenReturnMethod, ...] = ()
+    provider: LooseId = ""
+    carrier: LooseId = ""
+    countries: Annotated[tuple[Text, ...], Scope] = ()
+    return_methods: Annotated[tuple[OpenReturnMethod, ...], Scope] = ()
 
 
 class EcommerceSettings(ApiModel):
     """The return rules of one store."""
 
-    ecommerce_id: str = ""
-    currency: str = ""
-    timezone: str = ""
-    return_window_days: int | None = None
+    ecommerce_id: Id = ""
+    currency: Text = ""
+    timezone: Text = ""
+    return_window_days: LooseCount = None
     refund: RefundSettings = RefundSettings()
-    carriers: tuple[Carrier, ...] = ()
+    carriers: Annotated[tuple[Carrier, ...], LooseList] = ()
 
 
 class Warehouse(ApiModel):
     """Where goods come back to. `countries` are the shoppers' countries it serves."""
 
-    id: str = ""
-    name: str = ""
-    is_default: bool = False
-    countries: tuple[str, ...] = ()
-    address: Address | None = None
+    id: LooseId = ""
+    name: Text = ""
+    is_default: LooseFlag = False
+    countries: Annotated[tuple[Text, ...], Scope] = ()
+    address: Annotated[Address | None, Loose] = None
 
 
 class Ecommerce(ApiModel):
     """One store of a group."""
 
-    ecommerce_id: str
-    name: str = ""
+    ecommerce_id: Id
+    name: Text = ""

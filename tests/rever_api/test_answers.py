@@ -70,7 +70,7 @@ def test_an_error_body_of_any_shape_is_survived(status: int, body: bytes) -> Non
     assert len(error.message) <= 200
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b'{"a": NaN}', b"", b"1" * 5000, b"{"])
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b"NaN", b"", b"1" * 5000, b"{"])
 def test_a_2xx_that_is_not_json_is_unknown(body: bytes) -> None:
     with pytest.raises(OutcomeUnknown, match="not JSON"):
         answer(200, body).document()

@@ -49,12 +49,12 @@ class Odd:
 
     def amount(self) -> str | None:
         usual = ["10.00", "10.00", "3.33", "6.67", "0", f"{self.random.randrange(5000)}.50"]
-        return self.one(usual, [None, "10.001", "-1", "1E+999999", "9E-999999", "123456789012345678.99"])
+        return self.one(usual, [None, "10.001", "-1", "123456789012345678.99"])
 
     def line(self, line_id: str) -> dict[str, Any]:
         return {
             "id": self.one([line_id], ["a"]),
-            "quantity": self.one([1, 1, 2, 3], [0, -1, 10**12]),
+            "quantity": self.one([1, 1, 2, 3], [0, -1, 10**11]),
             "total_price": self.amount(),
             "currency": self.one(["EUR"], ["JPY", "", "eur", "EURO"]),
             "compensation_method": self.one([ORIGINAL, ORIGINAL, GIFT, BANK, EXCHANGE], ["", "BIZUM"]),
@@ -85,7 +85,7 @@ class Odd:
         order = {"order_id": "1", "ordered_items": [{"variant_id": self.one(["v"], ["w"])}]}
         told: dict[str, Any] = {
             "reviews": self.reviews(lines),
-            "return_costs": self.one(["0", "0", "2.00", "15.00"], ["-1", "0.001", "1E+99"]),
+            "return_costs": self.one(["0", "0", "2.00", "15.00"], ["-1", "0.001", "99999999999999999"]),
             "compensation": {
                 "refunds": [self.refund() for _ in range(self.one([0, 0, 1, 2]))],
                 "exchange_order": self.one([None, None, None, order]),

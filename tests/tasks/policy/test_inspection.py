@@ -59,7 +59,7 @@ def test_what_was_never_received_counts_but_for_what_a_review_says() -> None:
         ({"return_line_items": (line(total="-1"),)}, "negative total"),
         ({"return_line_items": (line(total="1.005"),)}, "more than the 2 decimals"),
         ({"return_line_items": (line(total="1.5", currency="JPY"),)}, "more than the 0 decimals"),
-        ({"return_line_items": (line(total="1E+400"),)}, "no sensible amount"),
+        ({"return_line_items": (line(total="1E+15"),)}, "no sensible amount"),
         ({"return_line_items": (line(currency=""),)}, "no currency"),
         ({"return_line_items": (line(currency="EURO"),)}, "not three capital letters"),
         ({"return_line_items": (line(), line("retl_2", currency="SEK"))}, "more than one currency"),
@@ -74,7 +74,7 @@ def test_contradictions_are_named(broken: dict[str, Any], says: str) -> None:
 
 
 def test_a_refund_of_no_sensible_amount_is_a_contradiction() -> None:
-    huge: Refund = refund("9E+999999")
+    huge: Refund = refund("9E+15")
     it: ReturnProcess = process(refunds=[huge, huge])
     assert "no sensible amount" in inspect(it, rules()).contradictions[0]
 
