@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from flows.parameters import StoresParameters
+from flows.parameters import Day, StoresParameters
 from tasks.answer_hold import HoldAnswer
 from tasks.ledger import Answer
 from tasks.policy.record import LineUnits
@@ -68,9 +68,7 @@ class Parameters(StoresParameters):
         title="Amount paid by hand",
         description="For done_by_hand: the amount that was paid. Empty: the hold's own.",
     )
-    on: date | None = Field(
-        None, title="Day", description="For done_by_hand: the day on which it was done. Empty: today."
-    )
+    on: Day = Field(None, title="Day", description="For done_by_hand: the day on which it was done. Empty: today.")
     units: list[str] = Field(
         default_factory=list,
         title="Units",

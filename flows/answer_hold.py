@@ -32,7 +32,8 @@ AT_ONCE = 25
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     """List the holds that are meant; with `act` give the answer to each, and take the returns on from there."""
     check_day(parameters.on, desk.clock())
-    report = Report(NAME, desk.mode, desk.chosen(parameters.stores))
+    report = desk.report
+    report.stores = desk.chosen(parameters.stores)
     chosen = await _chosen(desk, parameters, report.stores)
     report.stores = tuple(dict.fromkeys(hold.store for hold in chosen))
     if desk.mode is Mode.PLAN:

@@ -27,7 +27,7 @@ def _plain(field: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
     """A field that may be left out, without the choice of a type."""
     kinds = [kind for kind in field.get("anyOf", ()) if kind.get("type") != "null"]
     if not kinds:
-        return field
+        return {name: value for name, value in field.items() if (name, value) != ("default", None)}
     # Of an amount's two kinds the number comes first; a text that is one is taken all the same where it comes in.
     kind = resolve(kinds[0]) if "$ref" in kinds[0] else kinds[0]
     if "enum" in kind:

@@ -9,7 +9,7 @@ from tasks.carry_out import Carried
 from tasks.check_inspection import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk
-from tasks.fetch_pending_returns import PendingReturns, fetch_returns
+from tasks.fetch_pending_returns import PendingReturns, fetch_returns, since_at
 from tasks.report import Mode, Report
 from tasks.returns import PendingReturn
 from tasks.steps import Stage
@@ -25,7 +25,8 @@ class Parameters(SearchParameters):
 async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     """Settle what is open, then order a label for each started return that waits for one."""
     stores = desk.chosen(parameters.stores)
-    report = Report(NAME, desk.mode, stores)
+    report = desk.report
+    report.stores = stores
     await settle(desk, stage, report, stores, parameters.process_ids or None)
     if parameters.process_ids:
         ids = parameters.process_ids[: parameters.max_returns]
@@ -42,7 +43,7 @@ async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Re
     carried, left = [], parameters.max_returns
     for store in report.stores:
         await desk.rules(store)
-        since = parameters.started_since
+        since = await since_at(desk, store, parameters.started_since)
         pending = PendingReturns(desk, store, started_since=since, at_most=left, label_only=True)
         while batch := await stage("fetch-pending-returns", pending.next_batch, store):
             carried += await _label(desk, stage, report, batch, f"{store} ({len(batch)} returns)")

@@ -1,10 +1,12 @@
 """What the forms of the flows share: each field has a description to act on, and a default that harms nobody."""
 
-from datetime import datetime
+import re
+from contextlib import suppress
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from flows.form import as_form
@@ -12,6 +14,79 @@ from tasks.report import Mode
 
 LAST = ("mode", "credentials")
 """What stands at the end of each form: a person says first what is meant, then whether it is to be done."""
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?) ?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
+_FIRST, _LAST = 2000, 9998
+"""No return is older than this year; and at the end of the last one every zone still has a time in UTC."""
+
+
+def _day(value: Any) -> date | None:
+    """A day as it is written, with nothing guessed: a number or a bare year is none."""
+    if value is None or value == "":
+        return None
+    day: date | None = None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        day = value
+    elif isinstance(value, str) and _DATE.fullmatch(value.strip()):
+        with suppress(ValueError):  # the 30th of February
+            day = date.fromisoformat(value.strip())
+    if day is None:
+        msg = "write a date such as 2026-11-01"
+        raise ValueError(msg)
+    return day
+
+
+def _store_time(value: Any) -> date | datetime | None:
+    """A day, or a time that says its offset. Which moment a day begins is the store's own affair."""
+    written = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if written is None and not isinstance(value, datetime):
+        with suppress(ValueError):
+            day = _day(value)
+            if day is None or _FIRST <= day.year <= _LAST:
+                return day
+        raise ValueError(_WANTED)
+    try:
+        at = (
+            value if written is None else datetime.fromisoformat(f"{written[1]}T{written[2]}{written[3] or ''}".upper())
+        )
+    except ValueError:
+        at = None
+    if at is None or not _FIRST <= at.year <= _LAST:
+        raise ValueError(_WANTED)
+    if at.utcoffset() is None:
+        msg = f"say the time's offset from UTC, such as {at.isoformat()}Z or {at.isoformat()}+01:00"
+        raise ValueError(msg)
+    return at
+
+
+_WANTED = (
+    f"write a date such as 2026-11-01 (the start of that day at each store), or a time with its offset such as "
+    f"2026-11-01T09:00+01:00, of the year {_FIRST} or later"
+)
+
+
+def _written(at: date | datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+Day = Annotated[
+    date | None,
+    PlainValidator(_day),
+    PlainSerializer(_written, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
+"""A form's day, or none. The type of every parameter that is a day."""
+
+StoreTime = Annotated[
+    date | datetime | None,
+    PlainValidator(_store_time),
+    PlainSerializer(_written, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A form's point in time, or none: a time with its offset, or a date, which is the start of that day at each store
+(`tasks.store_zone.StoreZone.begins`). The type of every parameter that is a time."""
 
 
 class FlowParameters(BaseModel):
@@ -59,10 +134,11 @@ class SearchParameters(StoresParameters):
         title="Returns",
         description="REVER process ids (retp_...). Empty: all running returns of the stores.",
     )
-    started_since: datetime | None = Field(
+    started_since: StoreTime = Field(
         None,
         title="Started since",
-        description="Only returns that the shopper started at or after this time. Empty: however old.",
+        description="Only returns that the shopper started at or after this: a date (the start of that day at the "
+        "store), or a time with its offset, such as 2026-11-01T09:00+01:00. Empty: however old.",
     )
     max_returns: int | None = Field(
         None, ge=1, title="At most this many returns", description="Look at no more returns than this. Empty: all."

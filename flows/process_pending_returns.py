@@ -8,7 +8,7 @@ from flows.stages import batches_through, settle, settle_own, take_through
 from tasks.budget import Budget
 from tasks.carry_out import Carried
 from tasks.desk import Desk
-from tasks.fetch_pending_returns import PendingReturns, fetch_returns
+from tasks.fetch_pending_returns import PendingReturns, fetch_returns, since_at
 from tasks.report import Report
 from tasks.steps import Stage
 
@@ -23,7 +23,8 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     """Settle what is open, then take the stores' running returns, or those named, as far as they can go now."""
     stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
-    report = Report(NAME, desk.mode, stores)
+    report = desk.report
+    report.stores = stores
     for store in stores:
         await desk.rules(store)  # a store that REVER does not know stops the run before anything is done
     await settle(desk, stage, report, stores, parameters.process_ids or None)
@@ -39,7 +40,8 @@ async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Re
     unknown: list[Carried] = []
     left = parameters.max_returns
     for store in report.stores:
-        pending = PendingReturns(desk, store, started_since=parameters.started_since, at_most=left)
+        since = await since_at(desk, store, parameters.started_since)
+        pending = PendingReturns(desk, store, started_since=since, at_most=left)
         before = report.seen
         unknown += await batches_through(desk, stage, report, pending)
         left = None if left is None else max(0, left - (report.seen - before))

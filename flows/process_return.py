@@ -32,7 +32,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     Raises `DeskError` where it cannot be read: this run is about nothing else.
     """
     process_id = parameters.process_id
-    report = Report(NAME, desk.mode, desk.stores)
+    report = desk.report
     await settle(desk, stage, report, desk.stores, [process_id])
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, [process_id]), process_id)
     if failures:

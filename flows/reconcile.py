@@ -47,7 +47,8 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
         check_target(Path(parameters.csv))
     began = desk.clock()
     stores = desk.chosen(parameters.stores)
-    report = Report(NAME, desk.mode, stores)
+    report = desk.report
+    report.stores = stores
     window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
     await settle(desk, stage, report, stores)
     label = f"{', '.join(stores)} {window.total_seconds() / 3600:.0f} h"

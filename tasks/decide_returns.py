@@ -201,7 +201,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         process_id=pending.process_id,
         store=pending.store,
         order_name=process.order_name,
-        day=desk.day(rules, now),
+        day=(await desk.zone(pending.store)).day(now),
         decide=by_rule,
         guards=rules.policy.guards,
         shopper_email=shopper.email if shopper else "",

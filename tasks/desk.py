@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound
@@ -14,8 +13,9 @@ from tasks.budget import Budget
 from tasks.ledger import Actor, Ledger
 from tasks.policy.rules import StoreRules
 from tasks.policy_file import PolicyFile, load_policy
-from tasks.report import Mode
+from tasks.report import Mode, Report
 from tasks.settings import Settings
+from tasks.store_zone import StoreZone, store_zone
 
 Clock = Callable[[], datetime]
 
@@ -31,7 +31,7 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class Desk:
-    """The means of one run. `stores` are the e-commerce ids it may touch."""
+    """The means of one run. `stores` are the e-commerce ids it may touch; `report` grows as the run goes."""
 
     settings: Settings
     client: AsyncReverClient
@@ -40,6 +40,7 @@ class Desk:
     mode: Mode
     actor: Actor
     stores: tuple[str, ...]
+    report: Report
     clock: Clock = utc_now
     budget: Budget = field(default_factory=Budget)
     _rules: dict[str, StoreRules] = field(default_factory=dict)
@@ -59,6 +60,8 @@ class Desk:
         except NotFound:
             known = "REVER_STORES" if self.settings.stores else "REVER_GROUP"
             raise DeskError(f"REVER knows no store {store!r} for this key; correct {known}") from None
+        if problem := store_zone(settings.timezone).problem:
+            self.report.notes.append(f"store {store!r}: {problem}; its days are those of UTC")
         return StoreRules(
             store=store,
             settings=settings,
@@ -75,12 +78,9 @@ class Desk:
                 self._warehouses[store] = tuple(await self.client.list_warehouses(store))
         return self._warehouses[store]
 
-    def day(self, rules: StoreRules, now: datetime) -> date:
-        """The store's own date, for caps per day; UTC's where REVER gives no time zone that is known."""
-        try:
-            return now.astimezone(ZoneInfo(rules.settings.timezone or "UTC")).date()
-        except (ZoneInfoNotFoundError, ValueError):
-            return now.astimezone(UTC).date()
+    async def zone(self, store: str) -> StoreZone:
+        """The store's time zone, for its days. Raises as `rules` does."""
+        return store_zone((await self.rules(store)).settings.timezone)
 
     def chosen(self, stores: list[str]) -> tuple[str, ...]:
         """The stores of a run: those asked for, or all. Raises `DeskError` for one that is not this desk's."""
@@ -123,7 +123,8 @@ async def open_desk(
         async with AsyncReverClient(config) as client:
             stores = await _stores(settings, client)
             _check_policies(policies, stores)
-            yield Desk(settings, client, ledger, policies, mode, actor, stores, clock)
+            report = Report(actor.name, mode, stores, back_office=settings.back_office)
+            yield Desk(settings, client, ledger, policies, mode, actor, stores, report, clock)
     finally:
         ledger.close()
 

@@ -1,7 +1,7 @@
 """Fetch the returns that may have to move: by search over a store, batch by batch, or by id."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
@@ -73,6 +73,11 @@ class PendingReturns:
         if self._since and entry.started_at and entry.started_at < self._since:
             return None
         return PendingReturn(self.store, entry)
+
+
+async def since_at(desk: Desk, store: str, asked: date | datetime | None) -> datetime | None:
+    """From when on a store's returns are asked for: a date is the start of that day at the store."""
+    return None if asked is None else (await desk.zone(store)).begins(asked)
 
 
 async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:

@@ -9,6 +9,7 @@ from rever_api import AsyncReverClient, NotFound, ReverError
 from rever_api.models import EcommerceSettings, RefundTiming
 from tasks.policy.rules import RefundsBy
 from tasks.settings import Settings
+from tasks.store_zone import store_zone
 
 _PAID_BY = {RefundsBy.US: "this desk pays", RefundsBy.REVER: "REVER pays by itself"}
 
@@ -52,4 +53,7 @@ def told(name: str, rules: EcommerceSettings, payer: RefundsBy) -> Line:
         return attention(name, found, mend)
     if timing == RefundTiming.NO_TIMING or (rules.refund.timing and rules.refund.timing not in set(RefundTiming)):
         return attention(name, found, "what is due at this store is held: ask REVER to set the store's refund timing")
+    if problem := store_zone(rules.timezone).problem:
+        mend = "ask REVER to set the store's time zone (such as Europe/Madrid): its days, for caps per day, are UTC's"
+        return attention(name, f"{found}; {problem}", mend)
     return ok(name, found)

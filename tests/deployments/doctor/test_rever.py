@@ -105,9 +105,19 @@ def test_a_groups_stores_are_asked_from_rever(desk: Desk, monkeypatch: pytest.Mo
     ],
 )
 def test_a_store_tells_when_it_refunds_and_who_pays(timing: str, payer: RefundsBy, state: State, words: str) -> None:
-    line = told("store acme", EcommerceSettings.model_validate({"refund": {"timing": timing}}), payer)
+    shown = {"refund": {"timing": timing}, "timezone": "Europe/Madrid"}
+    line = told("store acme", EcommerceSettings.model_validate(shown), payer)
     assert line.state is state
     assert words in line.found
+
+
+@pytest.mark.parametrize("zone", ["Europe", "x" * 300, "../x", "", "europe/madrid"])
+def test_a_store_whose_time_zone_is_none_is_named(zone: str) -> None:
+    shown = {"refund": {"timing": "ON_ITEM_VERIFIED"}, "timezone": zone}
+    line = told("store acme", EcommerceSettings.model_validate(shown), RefundsBy.US)
+    assert line.state is State.ATTENTION
+    assert "time zone" in line.found
+    assert "Europe/Madrid" in line.to_do
 
 
 def test_a_policy_file_is_held_against_the_stores(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
