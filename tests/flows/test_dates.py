@@ -97,7 +97,7 @@ def test_a_zone_that_is_none_is_utc_and_is_said_once(bench: Bench) -> None:
         name_zone(bench, "acme", "Europe")
     for flow in ("process-pending-returns", "generate-labels", "reconcile"):
         report = bench.run(flow, mode="act")
-        assert [note for note in report.notes if "zone" in note] == [
+        assert [note for note in report.notes if "time zone" in note] == [
             "store 'acme': REVER names the time zone 'Europe', which is none; its days are those of UTC"
         ]
         assert report.failures == []
