@@ -8,8 +8,10 @@ from enum import StrEnum
 from rever_api.models import ReturnProcess
 from tasks.policy.claims import BY_A_PERSON
 from tasks.policy.comparison import compare
+from tasks.policy.money import shown
+from tasks.policy.paid import paid_of, strange, unseen_back
 from tasks.policy.reading import refunds_shown
-from tasks.policy.record import IntentKind, IntentState, Record
+from tasks.policy.record import SHOWS_LESS, IntentKind, IntentState, Record
 
 RULE = "differs_from_rever"
 """The rule of the hold that asks about a difference which no other rule asks about."""
@@ -27,7 +29,10 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A return's refunds in one currency. `by_hand` is what people said was paid, which REVER may show or not."""
+    """A return's refunds in one currency. `by_hand` is what people said was paid, which REVER may show or not.
+
+    `on_its_way` is the part of `theirs` that REVER has not paid yet.
+    """
 
     process_id: str
     order_name: str
@@ -38,6 +43,7 @@ class Beside:
     by_hand: Decimal
     seen: Seen
     status: str
+    on_its_way: Decimal = Decimal(0)
 
     @property
     def difference(self) -> Decimal:
@@ -59,8 +65,11 @@ def beside(process: ReturnProcess, record: Record, store: str) -> list[Beside]:
                 ours[intent.currency] += intent.amount
             elif intent.state in BY_A_PERSON:
                 by_hand[intent.currency] += intent.amount
+    on_its_way: dict[str, Decimal] = defaultdict(Decimal)
     for refund in refunds_shown(process):
         theirs[refund.currency] += refund.amount
+        if not strange(refund):
+            on_its_way[refund.currency] += refund.amount - paid_of(refund)
     money = sorted({*ours, *theirs, *by_hand}) or [_currency(process)]
     return [
         Beside(
@@ -73,6 +82,7 @@ def beside(process: ReturnProcess, record: Record, store: str) -> list[Beside]:
             by_hand=by_hand[currency],
             seen=_seen(ours[currency], theirs[currency]),
             status=str(process.rever_process_status),
+            on_its_way=on_its_way[currency],
         )
         for currency in money
     ]
@@ -85,8 +95,15 @@ def differs(process: ReturnProcess, record: Record) -> str:
     """
     found = compare(process, record)
     words = [
-        f"REVER does not show {amount} {currency} by {method}" for (method, currency), amount in found.missing.items()
+        f"of a refund REVER showed {shown(it.paid + it.back, it.intent.currency)} as paid, and shows {it.paid} now"
+        for it in unseen_back(found.standings, record)
     ]
+    unseen = sum(found.missing.values(), Decimal(0))
+    if not record.waived(SHOWS_LESS, unseen, next(iter(found.missing), ("", ""))[1]):
+        words += [
+            f"REVER does not show {amount} {currency} by {method}"
+            for (method, currency), amount in found.missing.items()
+        ]
     if not record.seen(found.others):
         words += [
             f"REVER shows {amount} {currency} by {method or 'no method'} that our ledger does not have"

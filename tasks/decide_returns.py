@@ -11,6 +11,8 @@ from tasks.desk import Desk
 from tasks.failures import FATAL, failure
 from tasks.ledger import Decided, DecideRequest, decide, load_records
 from tasks.policy import decide as money
+from tasks.policy import paid
+from tasks.policy.case import Case
 from tasks.policy.comparison import received
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.endings import ended_holds
@@ -212,6 +214,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         ),
         received=partial(received, process),
         ended=lambda record: ended_holds(process, rules, record, now),
+        paid=lambda record: paid.news(Case(process, rules, record, now)),
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound
@@ -68,6 +68,7 @@ class Desk:
             refunds_by=self.settings.refunds_by(store),
             policy=self.policies.for_store(store),
             settle_after=self.settings.settle_delay,
+            on_its_way_after=timedelta(days=self.settings.on_its_way_after),
             omits_empty_fields=self.settings.omits_empty_fields,
         )
 

@@ -27,6 +27,7 @@ from tasks.ledger import (
     withdraw,
 )
 from tasks.mark_if_due import mark_if_due
+from tasks.policy.record import PaidSeen
 from tasks.policy.settling import snapshot
 
 T = TypeVar("T")
@@ -37,8 +38,17 @@ TRIES = 5
 LONGEST_WAIT_S = 30.0
 """A longer `Retry-After` than this is left to the next run."""
 
-Send = Callable[[Desk, Claim, ReturnProcess, Slot], Awaitable[Mapping[str, str]]]
-"""The one call of an effect. Answers the evidence that it was done; raises a `ReverError`."""
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """REVER's answer that an effect is done: the evidence, and of a refund how much REVER says is paid of it."""
+
+    evidence: Mapping[str, str]
+    paid: PaidSeen | None = None
+
+
+Send = Callable[[Desk, Claim, ReturnProcess, Slot], Awaitable[Confirmed]]
+"""The one call of an effect. Answers that it was done; raises a `ReverError`."""
 
 
 class Result(StrEnum):
@@ -56,12 +66,16 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One claimed effect and what came of it. `process` is the return as it was read just before, if it was."""
+    """One claimed effect and what came of it. `process` is the return as it was read just before, if it was.
+
+    `paid` is how much of a done refund REVER says is paid.
+    """
 
     claim: Claim
     result: Result
     why: str = ""
     process: ReturnProcess | None = None
+    paid: PaidSeen | None = None
 
 
 async def perform(desk: Desk, claim: Claim, send: Send) -> Outcome:
@@ -157,7 +171,7 @@ async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcom
 
 async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot) -> Outcome:
     try:
-        evidence = await send(desk, claim, process, slot)
+        done = await send(desk, claim, process, slot)
     except (NotSent, RefusedForNow) as error:
         return await _back(desk, claim, str(error), process, _too_long(error))
     except WrongSetup as error:
@@ -175,10 +189,12 @@ async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, sl
         await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
         raise
     reached(CrashPoint.AFTER_ANSWER, claim.process_id)
-    recorded = await desk.ledger.awrite(record_done, claim, evidence=evidence, now=desk.clock(), actor=desk.actor)
+    recorded = await desk.ledger.awrite(
+        record_done, claim, evidence=done.evidence, now=desk.clock(), actor=desk.actor, paid=done.paid
+    )
     if recorded is Recorded.KNOWN:
         return Outcome(claim, Result.COUNTED, "another run has found it done meanwhile, and counts it", process)
-    return Outcome(claim, Result.DONE, process=process)
+    return Outcome(claim, Result.DONE, process=process, paid=done.paid)
 
 
 def _too_long(error: ReverError) -> bool:

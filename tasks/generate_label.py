@@ -1,12 +1,13 @@
 """Generate the labels and pickups that were claimed: one createOrderV2 per claim."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse
 from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
+from tasks.effects import Confirmed
 from tasks.ledger import Claim
 from tasks.policy.decision import MakeLabel
 from tasks.policy.label import warehouse_for
@@ -37,14 +38,15 @@ def order_request(
     )
 
 
-async def send_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Mapping[str, str]:
+async def send_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
     """The one call. A PUT by method, but each may order another pickup: only `effects.perform` makes it."""
     if claim.label is None:
         msg = "a claim for a label without provider and carrier"
         raise TypeError(msg)
     warehouses = await desk.warehouses(claim.store)
     order = await desk.client.create_order_v2(order_request(claim, claim.label, process, warehouses), slot=slot)
-    return {"answer": "REVER ordered the label", "order": order.id, "carrier": order.carrier or claim.label.carrier}
+    carrier = order.carrier or claim.label.carrier
+    return Confirmed({"answer": "REVER ordered the label", "order": order.id, "carrier": carrier})
 
 
 async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:

@@ -1,17 +1,18 @@
 """Issue the exchanges that were claimed: all replacement goods of a return in one issueExchange."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ExchangeItem, ReturnProcess
 from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
+from tasks.effects import Confirmed
 from tasks.ledger import Claim
 from tasks.policy.record import IntentKind
 
 
-async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Mapping[str, str]:
+async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
     """The one call. Only `effects.perform` makes it."""
     items = tuple(
         ExchangeItem(
@@ -23,7 +24,7 @@ async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: 
         for item in claim.exchange_items
     )
     order = await desk.client.issue_exchange(process.rever_process_id, items, slot=slot)
-    return {"answer": "REVER ordered the replacement", "order": order.order_name or order.order_id}
+    return Confirmed({"answer": "REVER ordered the replacement", "order": order.order_name or order.order_id})
 
 
 async def issue_exchange(desk: Desk, item: DecidedReturn) -> Carried:

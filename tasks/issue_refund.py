@@ -1,18 +1,23 @@
 """Issue the refunds that were claimed: one issueRefund per claim, method by method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LineQuantity, RefundInput, ReturnProcess
 from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
+from tasks.effects import Confirmed
 from tasks.ledger import Claim
+from tasks.policy.paid import Standing
 from tasks.policy.record import IntentKind
 
 
-async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Mapping[str, str]:
-    """The one call. Two identical calls would be two refunds, so only `effects.perform` makes it."""
+async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
+    """The one call. Two identical calls would be two refunds, so only `effects.perform` makes it.
+
+    A refund that REVER has accepted may be on its way: what is paid already is said apart.
+    """
     intent = claim.intent
     body = RefundInput(
         type=intent.method,
@@ -22,7 +27,11 @@ async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Sl
     )
     refund = await desk.client.issue_refund(process.rever_process_id, body, slot=slot)
     when = refund.refunded_at.isoformat() if refund.refunded_at else "not said"
-    return {"answer": "REVER confirmed the refund", "refunded_at": when}
+    seen = Standing.of(intent, [refund]).seen(desk.clock())
+    evidence = {"answer": "REVER confirmed the refund", "refunded_at": when}
+    if seen.paid != intent.amount:
+        evidence |= {"paid": str(seen.paid), "on its way": str(intent.amount - seen.paid)}
+    return Confirmed(evidence, seen)
 
 
 async def issue_refund(desk: Desk, item: DecidedReturn) -> Carried:

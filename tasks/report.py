@@ -49,7 +49,8 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """The account of one run. `paid` counts refunds done in this run, those settled by it included.
+    """The account of one run. `paid` counts refunds done in this run, those settled by it included; what REVER has
+    accepted of them and not paid yet is in `on_its_way` instead (of a comparison: all that is on its way).
 
     `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
     many returns were worked on at a time. `back_office` is where a person looks at a return: a URL with `{process_id}`
@@ -63,6 +64,7 @@ class Report:
     decisions: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
     paid: dict[str, Decimal] = field(default_factory=dict)
+    on_its_way: dict[str, Decimal] = field(default_factory=dict)
     due: dict[str, Decimal] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -75,6 +77,10 @@ class Report:
     def pay(self, currency: str, amount: Decimal) -> None:
         """Add a refund that is known to have been made."""
         self.paid[currency] = self.paid.get(currency, Decimal(0)) + amount
+
+    def send_on(self, currency: str, amount: Decimal) -> None:
+        """Add what REVER has accepted to pay and not paid yet."""
+        self.on_its_way[currency] = self.on_its_way.get(currency, Decimal(0)) + amount
 
     def owe(self, currency: str, amount: Decimal) -> None:
         """Add a refund that the rules found due in this run."""
@@ -96,6 +102,7 @@ class Report:
             "decisions": dict(sorted(self.decisions.items())),
             "effects": {name: self.effects[name] for name in EFFECTS},
             "paid": _strings(self.paid),
+            "on_its_way": _strings(self.on_its_way),
             "due": _strings(self.due),
             "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
             "notes": list(self.notes),
@@ -111,6 +118,7 @@ class Report:
             f"  effects:   {counts(self.effects)}",
             f"  due:       {amounts(self.due)}",
             f"  paid:      {amounts(self.paid)}",
+            *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
             *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
             *(f"  note: {note}" for note in self.notes),
             *([f"  limits:    {self.limits}"] if self.limits else []),
@@ -126,6 +134,7 @@ class Report:
         said = [f"{self.counted}: {counts(self.decisions)}" if self.seen else "no return had to be looked at"]
         if self.mode is Mode.ACT:
             said.append(f"paid {amounts(self.paid)}")
+            said += [f"{amounts(self.on_its_way)} on its way"] if self.on_its_way else []
             said += [f"{self.effects[name]} {name}" for name in ("held", "unknown", "refused") if self.effects[name]]
         else:
             said.append(f"{amounts(self.due)} due")

@@ -28,6 +28,8 @@ def _lines(report: Report) -> Iterator[str]:
     if report.mode is Mode.ACT:
         yield f"| Effects | {counts(report.effects)} |"
         yield f"| Paid | {amounts(report.paid)} |"
+    if report.on_its_way:
+        yield f"| On its way | {amounts(report.on_its_way)} |"
     yield f"| Limits | {report.limits or 'none'} |"
     yield f"| Time | {report.duration_s:.1f} s |"
     held = [row for row in report.rows.values() if row.held]

@@ -19,7 +19,7 @@ from tasks.ledger import (
     touch,
 )
 from tasks.policy.comparison import received
-from tasks.policy.record import IntentState
+from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.settling import Held, NotYet, Seen, judge
 from tasks.report import Mode
 from tasks.steps import each
@@ -45,11 +45,12 @@ SETTLED_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One open effect and what settling found of it."""
+    """One open effect and what settling found of it. `paid` is how much of a done refund REVER shows as paid."""
 
     intent: OpenIntent
     settlement: Settlement
     why: str
+    paid: PaidSeen | None = None
 
 
 async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
@@ -66,11 +67,11 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
     now = desk.clock()
     verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=unknown.settle_at)
     match verdict:
-        case Seen(evidence=evidence):
+        case Seen(evidence=evidence, paid=paid):
             recorded = await desk.ledger.awrite(
-                settle_done, unknown.intent.id, evidence=evidence, now=now, actor=desk.actor
+                settle_done, unknown.intent.id, evidence=evidence, now=now, actor=desk.actor, paid=paid
             )
-            return Settled(unknown, SETTLED_AS[recorded], "seen at REVER")
+            return Settled(unknown, SETTLED_AS[recorded], "seen at REVER", paid)
         case NotYet(look_at=look_at, why=why):
             await desk.ledger.awrite(touch, unknown.intent.id, look_at)
             return Settled(unknown, Settlement.OPEN, why)

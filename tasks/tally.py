@@ -12,7 +12,7 @@ from tasks.compare_with_rever import Compared
 from tasks.decide_returns import DecidedReturn
 from tasks.effects import Outcome, Result
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold
-from tasks.policy.record import IntentKind
+from tasks.policy.record import Intent, IntentKind, PaidSeen
 from tasks.report import Report, Row
 from tasks.returns import decision_name
 from tasks.settle_outcome import Settled, Settlement
@@ -52,7 +52,7 @@ def count_outcome(report: Report, outcome: Outcome) -> None:
     intent = outcome.claim.intent
     report.effects[str(outcome.result)] += 1
     if outcome.result is Result.DONE and intent.kind is IntentKind.REFUND:
-        report.pay(intent.currency, intent.amount)
+        _pay(report, intent, outcome.paid)
     words = _words(outcome)
     row = report.rows.get(outcome.claim.process_id)
     if row:
@@ -67,7 +67,7 @@ def count_settled(report: Report, settled: Iterable[Settled]) -> None:
         if item.settlement is Settlement.DONE:
             report.effects["done"] += 1
             if intent.kind is IntentKind.REFUND:
-                report.pay(intent.currency, intent.amount)
+                _pay(report, intent, item.paid)
         elif item.settlement is Settlement.HELD:
             report.effects["held"] += 1
 
@@ -82,7 +82,11 @@ def count_compared(report: Report, compared: Compared) -> None:
     for currency in sorted({row.currency for row in rows if row.ours or row.theirs}):
         ours = sum((row.ours for row in rows if row.currency == currency), Decimal(0))
         theirs = sum((row.theirs for row in rows if row.currency == currency), Decimal(0))
-        report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}")
+        on_its_way = sum((row.on_its_way for row in rows if row.currency == currency), Decimal(0))
+        rest = f"; of REVER's {theirs - on_its_way} paid, {on_its_way} on its way" if on_its_way else ""
+        report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}{rest}")
+        if on_its_way:
+            report.send_on(currency, on_its_way)
     kinds = Counter(str(row.seen) for row in rows)
     report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen))
     report.notes.append(f"{len(compared.differing)} returns differ")
@@ -105,6 +109,14 @@ def _count_hold(report: Report, item: DecidedReturn) -> None:
         report.rows[row.process_id] = replace(row, outcome=f"{row.outcome}; held" if row.outcome else "held")
 
 
+def _pay(report: Report, intent: Intent, seen: PaidSeen | None) -> None:
+    """Count a done refund: what REVER says is paid of it, and the rest that is on its way."""
+    paid = intent.amount if seen is None else seen.paid
+    report.pay(intent.currency, paid)
+    if paid != intent.amount:
+        report.send_on(intent.currency, intent.amount - paid)
+
+
 def _owe(report: Report, decision: Compensate) -> None:
     for refund in decision.refunds:
         report.owe(refund.currency, refund.amount)
@@ -123,4 +135,7 @@ def _money(decision: Decision) -> tuple[Decimal | None, str]:
 def _words(outcome: Outcome) -> str:
     intent = outcome.claim.intent
     what = f"{intent.kind} {intent.amount} {intent.currency} by {intent.method}" if intent.method else str(intent.kind)
-    return f"{what}: {outcome.result}" + (f" ({outcome.why})" if outcome.why else "")
+    why = outcome.why
+    if outcome.paid is not None and outcome.paid.paid != intent.amount:
+        why = f"{intent.amount - outcome.paid.paid} {intent.currency} on its way"
+    return f"{what}: {outcome.result}" + (f" ({why})" if why else "")

@@ -84,6 +84,11 @@ def _intent(row: IntentRow) -> Iterator[str]:
     what = " ".join(filter(None, [intent.kind.value, money, intent.method.lower()]))
     attempts = f", attempt {row.attempt}" if row.attempt > 1 else ""
     yield f"  {what}: {state}{closed}{attempts}{_rule(row.rule)}"
+    seen = intent.paid_seen
+    if seen is not None and (seen.paid != intent.amount or seen.most != seen.paid):
+        on_its_way = _money(intent.amount - seen.paid, intent.currency)
+        back = f", {_money(seen.most, intent.currency)} was paid before" if seen.most != seen.paid else ""
+        yield f"           paid {_money(seen.paid, intent.currency)}, {on_its_way} on its way at REVER{back}"
     if intent.items:
         yield "           " + "; ".join(f"{item.line_id} units {_numbers(item.units)}" for item in intent.items)
     if row.why:

@@ -17,7 +17,7 @@ from rever_api.sandbox.autopay import refunds_due
 from rever_api.sandbox.books import Actor
 from rever_api.sandbox.operations.creation import open_return
 from rever_api.sandbox.operations.effects import cancel, review
-from rever_api.sandbox.paying import pay
+from rever_api.sandbox.paying import come_back, part_in_legs, pay, pay_out
 from rever_api.sandbox.refusal import invalid
 from rever_api.sandbox.state import Sandbox, StoredProcess
 
@@ -96,6 +96,16 @@ def _pay(sandbox: Sandbox, stored: StoredProcess, amount: str = "", type: str = 
     pay(sandbox, stored, refund, Actor.BACK_OFFICE)
 
 
+def _pay_out(sandbox: Sandbox, stored: StoredProcess, amount: str = "") -> None:
+    """What is on its way is paid, all of it or so much."""
+    pay_out(sandbox, stored, Decimal(amount) if amount else None)
+
+
+def _legs(sandbox: Sandbox, stored: StoredProcess, first: str) -> None:
+    """The last refund shows as two legs, the first of this amount."""
+    part_in_legs(sandbox, stored, Decimal(first))
+
+
 _ACTIONS: dict[str, Callable[..., None]] = {
     "review": _review,
     "review_one": _review_one,
@@ -108,4 +118,7 @@ _ACTIONS: dict[str, Callable[..., None]] = {
     "release": _become(ProcessStatus.RUNNING),
     "fail": _become(ProcessStatus.FAILED),
     "pay": _pay,
+    "pay_out": _pay_out,
+    "come_back": come_back,
+    "legs": _legs,
 }

@@ -1,5 +1,6 @@
 """Refunds and exchanges as REVER carries them out: written in the books, shown on the process. Nothing is deduped."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from rever_api.models import Compensation, ExchangeItem, ExchangeOrder, LineQuantity, Product, Refund, RefundInput
@@ -13,12 +14,13 @@ def pay(sandbox: Sandbox, stored: StoredProcess, refund: RefundInput, by: Actor,
     """Carry out a refund, whatever the process's state; the last outcome ends the process where it `completes`."""
     before = stored.process
     amount = major(minor(refund.amount, refund.currency), refund.currency)
+    wait = 0.0 if by is Actor.HISTORY else sandbox.options.pays_out_after
     paid = Refund(
         amount=amount,
         currency=refund.currency,
         type=refund.type,
-        refunded_at=sandbox.clock(),
-        missing_amount=Decimal(0),
+        refunded_at=sandbox.clock() if wait == 0 else None,
+        missing_amount=Decimal(0) if wait == 0 else amount,
     )
     sandbox.books.write(
         at=sandbox.clock(), process_id=before.rever_process_id, store=before.ecommerce_id, operation="issueRefund",
@@ -31,7 +33,46 @@ def pay(sandbox: Sandbox, stored: StoredProcess, refund: RefundInput, by: Actor,
     sandbox.change(stored, compensation=shown.model_copy(update={"refunds": (*(shown.refunds or ()), paid)}))
     if completes:
         complete(sandbox, stored)
+    if wait:
+        sandbox.later(wait, lambda: pay_out(sandbox, stored))
     return paid
+
+
+def pay_out(sandbox: Sandbox, stored: StoredProcess, amount: Decimal | None = None) -> None:
+    """Pay what is on its way, one refund after another: all of it, or so much."""
+    left, paid = amount, []
+    for refund in _shown(stored):
+        missing = refund.missing_amount or Decimal(0)
+        part = missing if left is None else min(left, missing)
+        left = None if left is None else left - part
+        now = {"missing_amount": missing - part, "refunded_at": sandbox.clock()}
+        paid.append(refund.model_copy(update=now) if part else refund)
+    _show(sandbox, stored, paid)
+
+
+def come_back(sandbox: Sandbox, stored: StoredProcess) -> None:
+    """The payments fail after all, days later: the money of every refund is with the store again."""
+    failed = [it.model_copy(update={"missing_amount": it.amount, "refunded_at": None}) for it in _shown(stored)]
+    _show(sandbox, stored, failed)
+
+
+def part_in_legs(sandbox: Sandbox, stored: StoredProcess, first: Decimal) -> None:
+    """Show the last refund as two, since the order was paid by two payments; the first leg is of this amount."""
+    *others, last = _shown(stored)
+    amounts = (first, last.amount - first)
+    legs = [
+        last.model_copy(update={"amount": it, "missing_amount": min(it, last.missing_amount or 0)}) for it in amounts
+    ]
+    _show(sandbox, stored, [*others, *legs])
+
+
+def _shown(stored: StoredProcess) -> tuple[Refund, ...]:
+    return (stored.process.compensation.refunds or ()) if stored.process.compensation else ()
+
+
+def _show(sandbox: Sandbox, stored: StoredProcess, refunds: Iterable[Refund]) -> None:
+    shown = stored.process.compensation or Compensation(refunds=())
+    sandbox.change(stored, compensation=shown.model_copy(update={"refunds": tuple(refunds)}))
 
 
 def send_exchange(

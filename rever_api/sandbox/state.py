@@ -40,7 +40,8 @@ class Options:
     """How this REVER behaves. It checks neither amounts nor statuses by default, so that a mistake shows in the books.
 
     `completion_delay` is in seconds: how long after its last outcome a process becomes COMPLETED. `rate` is how many
-    requests per second it takes of a key; the others are answered 429. None: as many as come.
+    requests per second it takes of a key; the others are answered 429. None: as many as come. `pays_out_after` is how
+    many seconds after it has accepted a refund the money is paid: 0 at once, None not before the act `pay_out`.
     """
 
     completion_delay: float = 0.0
@@ -49,6 +50,7 @@ class Options:
     stale_for: float = 30.0
     label_url_seconds: float = 900.0
     rate: float | None = None
+    pays_out_after: float | None = 0.0
 
 
 Subscriber = Callable[[ReturnProcess], None]

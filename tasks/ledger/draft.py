@@ -12,8 +12,8 @@ from tasks.ledger.trail import audit_row
 from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.decision import Decision, ExchangeDue, Hold, MakeLabel, RefundDue
 from tasks.policy.record import (
+    LASTING,
     MONEY_KINDS,
-    REFUNDS_SEEN,
     Intent,
     IntentKind,
     IntentState,
@@ -246,7 +246,7 @@ class Draft:
         taken = {(item.line_id, n) for i in self.record.intents if i.live for item in i.items for n in item.units}
         for stored in self._unused():
             asked = {(item.line_id, n) for item in stored.items for n in item.units}
-            lasting = stored.waiver.rule == REFUNDS_SEEN or stored.waiver.rule.startswith("guard:")
+            lasting = stored.waiver.rule in LASTING or stored.waiver.rule.startswith("guard:")
             rule = not lasting and stored.label is label and asked <= taken
             if rule or stored in self.waived:
                 self.waivers_used.append({"waiver": stored.seq, "intent": intent.id})

@@ -83,6 +83,10 @@ def hold_row(row: Row[Any]) -> HoldRow:
     )
 
 
+_WAITS_FOR_REVER = frozenset({HoldKind.NOT_PAID_BY_REVER, HoldKind.ON_ITS_WAY, HoldKind.CAME_BACK})
+"""Kinds of hold about money that REVER is to pay: to go on is to wait for it."""
+
+
 def going_on(row: Row[Any], intent_state: str) -> Answer:
     """The one answer that goes on with this hold, and says what that does: of a row of `holds` and its intent's state.
 
@@ -94,7 +98,7 @@ def going_on(row: Row[Any], intent_state: str) -> Answer:
         return Answer.SEND_AGAIN
     if row.intent_id:
         return Answer.TAKE_AS_IT_IS
-    if row.rule in NOT_WAIVED or row.kind == HoldKind.NOT_PAID_BY_REVER:
+    if row.rule in NOT_WAIVED or row.kind in _WAITS_FOR_REVER:
         return Answer.LOOK_AGAIN
     if row.kind == HoldKind.AFTER_RESTORE:
         return Answer.APPROVE
@@ -137,6 +141,8 @@ def _going_on(word: Answer, row: Row[Any]) -> str:
             "looks again, and holds again as long as REVER shows the same; "
             f"{_NO_MONEY if row.label else 'nothing is paid as long as it does'}"
         )
+    if row.kind in {HoldKind.ON_ITS_WAY, HoldKind.CAME_BACK}:
+        return f"waits for REVER as long again (REVER_ON_ITS_WAY_AFTER), then asks again; {_nothing_more(row)}"
     if word is Answer.LOOK_AGAIN:
         return f"goes on waiting for REVER to pay; {_nothing_more(row)}"
     does = f"lets `{row.rule}` pass once, and goes on"

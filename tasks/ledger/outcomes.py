@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam
 
 from tasks.ledger import pausing
 from tasks.ledger.opening import hold_intent
+from tasks.ledger.rows import paid_json
 from tasks.ledger.schema import intents
 from tasks.ledger.transitions import (
     SENT_BY_ME,
@@ -22,13 +23,14 @@ from tasks.ledger.transitions import (
 )
 from tasks.ledger.types import Actor, Claim, Recorded
 from tasks.ledger.writing import lock_rows
-from tasks.policy.record import OPEN_STATES, HoldKind, IntentState
+from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
 LATE_ANSWER = "late_answer"
 """The rule of the hold for an effect that was confirmed after the ledger had held it for something else."""
 
 _AT = bindparam("at", type_=intents.c.closed_at.type)
 _SAID = bindparam("said", type_=intents.c.evidence.type)
+_PAID = bindparam("paid", type_=intents.c.paid_seen.type)
 _DONE = change(
     IntentState.DONE,
     SENT_BY_ME,
@@ -37,8 +39,11 @@ _DONE = change(
     evidence=_SAID,
     closed_at=_AT,
     look_at=None,
+    paid_seen=_PAID,
 )
-_LATE = change(IntentState.DONE, intents.c.state.in_(OPEN_STATES), evidence=_SAID, closed_at=_AT, look_at=None)
+_LATE = change(
+    IntentState.DONE, intents.c.state.in_(OPEN_STATES), evidence=_SAID, closed_at=_AT, look_at=None, paid_seen=_PAID
+)
 _REFUSED = change(
     IntentState.REFUSED,
     certainly_mine(),
@@ -53,24 +58,34 @@ _UNKNOWN = change(
 
 
 def record_done(
-    conn: Connection, claim: Claim, *, evidence: Mapping[str, Any], now: datetime, actor: Actor
+    conn: Connection,
+    claim: Claim,
+    *,
+    evidence: Mapping[str, Any],
+    now: datetime,
+    actor: Actor,
+    paid: PaidSeen | None = None,
 ) -> Recorded:
     """REVER confirmed the effect. A late confirmation is never lost, and never overwrites what a person closed.
+
+    `paid` is how much of a refund REVER's answer shows as paid already.
 
     TAKEN also where the intent had meanwhile become unknown, or a person's retry had not been sent yet; the hold that
     asked about it closes. KNOWN where it was found done by evidence before. CONTRADICTS where a person closed it, or
     it was given up, or sent a second time, since: then a hold `late_answer` asks a person.
     """
     said = {**evidence, "by": "REVER's answer"}
-    row = take(conn, _DONE, claim, at=now, said=said)
+    row = take(conn, _DONE, claim, at=now, said=said, paid=paid_json(paid))
     if row is None:
-        return _late(conn, claim, said, now, actor)
+        return _late(conn, claim, said, now, actor, paid)
     pausing.answered(conn, row.store)
     tell(conn, row, "done", said, now, actor)
     return Recorded.TAKEN
 
 
-def _late(conn: Connection, claim: Claim, said: Mapping[str, Any], now: datetime, actor: Actor) -> Recorded:
+def _late(
+    conn: Connection, claim: Claim, said: Mapping[str, Any], now: datetime, actor: Actor, paid: PaidSeen | None
+) -> Recorded:
     lock_rows(conn, [claim.process_id])
     row = lock_intent(conn, claim.intent.id)
     if row is None:
@@ -80,7 +95,7 @@ def _late(conn: Connection, claim: Claim, said: Mapping[str, Any], now: datetime
         tell(conn, row, "late_answer", said, now, actor)
         return Recorded.KNOWN
     if row.state in OPEN_STATES:
-        row = _LATE.one(conn, {"intent": row.id, "at": now, "said": said})
+        row = _LATE.one(conn, {"intent": row.id, "at": now, "said": said, "paid": paid_json(paid)})
         pausing.answered(conn, row.store)
         close_hold(conn, row, "REVER's answer came late: it is done", now, actor)
         tell(conn, row, "done", {**said, "late": "yes"}, now, actor)

@@ -32,7 +32,12 @@ _RECORDS = _of_many(
 )
 _INTENTS = _of_many(select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq))
 _HOLDS = _of_many(select(holds).where(holds.c.process_id.in_(_ids), holds.c.state == "open").order_by(holds.c.seq))
-_WAIVERS = _of_many(select(waivers).where(waivers.c.process_id.in_(_ids)).order_by(waivers.c.seq))
+_WAIVERS = _of_many(
+    select(waivers, holds.c.answer, holds.c.answered_at)
+    .select_from(waivers.outerjoin(holds, holds.c.id == waivers.c.hold_id))
+    .where(waivers.c.process_id.in_(_ids))
+    .order_by(waivers.c.seq)
+)
 _LINES = _of_many(select(lines).where(lines.c.process_id.in_(_ids)))
 
 
@@ -117,7 +122,10 @@ def _assemble(
     named = {item.line_id for intent in made if intent.live for item in intent.items}
     stored = tuple(
         StoredWaiver(
-            each.seq, Waiver(each.rule, each.amount, each.currency, each.used_by), items_of(each.items), each.label
+            each.seq,
+            Waiver(each.rule, each.amount, each.currency, each.used_by, each.answer or "", each.answered_at),
+            items_of(each.items),
+            each.label,
         )
         for each in waiver_rows
     )

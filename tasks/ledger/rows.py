@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from tasks.ledger.types import Claim
 from tasks.policy.decision import ExchangeDueItem, MakeLabel
-from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, LineTerms, LineUnits, OpenHold
+from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, LineTerms, LineUnits, OpenHold, PaidSeen
 
 
 def new_id() -> str:
@@ -69,6 +69,22 @@ def terms_of(details: Mapping[str, Any]) -> dict[str, LineTerms]:
     }
 
 
+def paid_json(seen: PaidSeen | None) -> dict[str, Any] | None:
+    """What REVER showed as paid of a refund, for its row; NULL where nobody has looked."""
+    if seen is None:
+        return None
+    since = seen.since.astimezone(UTC).isoformat()
+    return {"paid": format(seen.paid, "f"), "most": format(seen.most, "f"), "since": since, "dated": seen.dated}
+
+
+def paid_of(found: Mapping[str, Any] | None) -> PaidSeen | None:
+    """The reverse of `paid_json`."""
+    if found is None:
+        return None
+    since = datetime.fromisoformat(found["since"])
+    return PaidSeen(Decimal(found["paid"]), Decimal(found["most"]), since, found["dated"])
+
+
 def intent_of(row: Row[Any]) -> Intent:
     """The intent of a whole row of `intents`."""
     return Intent(
@@ -87,6 +103,7 @@ def intent_of(row: Row[Any]) -> Intent:
         error_code=row.error_code,
         adopted=row.adopted,
         nothing_sent=row.nothing_sent,
+        paid_seen=paid_of(row.paid_seen),
     )
 
 
@@ -162,6 +179,7 @@ def intent_row(
         "evidence": dict(evidence or {}),
         "adopted": intent.adopted,
         "nothing_sent": intent.nothing_sent,
+        "paid_seen": paid_json(intent.paid_seen),
         "counted": counted,
         "day": day,
         "created_at": now,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.ledger.columns import Money, UtcTime
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -118,6 +118,7 @@ intents = Table(
     Column("error_code", Text, **_TEXT),
     Column("adopted", Boolean, **_NO),
     Column("nothing_sent", Boolean, **_NO),
+    Column("paid_seen", JSON(none_as_null=True)),
     Column("counted", Boolean, **_NO),
     Column("day", Date, nullable=False),
     Column("created_at", UtcTime, nullable=False),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -45,7 +46,7 @@ _RELEASE = change(
     lease_until=bindparam("at", type_=intents.c.lease_until.type),
     look_at=bindparam("at", type_=intents.c.look_at.type),
 )
-_LIKE = ("process_id", "kind", "method", "amount", "currency", "generation")
+_LIKE = ("process_id", "kind", "state", "method", "amount", "currency", "generation")
 _KNOWN = Prepared(
     select(*(intents.c[name] for name in _LIKE)).where(
         intents.c.process_id.in_(bindparam("ids", expanding=True)),
@@ -78,7 +79,8 @@ def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, ac
     """Like `mark_sent` for several claims in one commit; each call starts after it.
 
     `ledger_knew` is how many like effects of the return the ledger knows as done: refunds of the same method, amount
-    and currency; exchanges; labels of this generation or a later one (an earlier label was cancelled at REVER).
+    and currency; exchanges; labels of this generation or a later one (an earlier label was cancelled at REVER). Of a
+    refund also `ledger_paid`, what the done ones of its method and currency come to.
     """
     gate = Gate.read(conn, {sent.claim.store for sent in sents})
     known = _KNOWN.all(conn, {"ids": sorted({sent.claim.process_id for sent in sents})})
@@ -90,7 +92,10 @@ def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, ac
         if verdict.sending is Sending.SENT and not gate.takes_trial(conn, claim.store, claim.intent.id, now):
             verdict = SendVerdict(Sending.PAUSED, "one effect tries whether the store answers again", now + TRIAL)
         if verdict.sending is Sending.SENT:
-            knew = sum(row.process_id == claim.process_id and _like(claim.intent, row) for row in known)
+            ours = [row for row in known if row.process_id == claim.process_id]
+            knew: dict[str, Any] = {"ledger_knew": sum(_like(claim.intent, row) for row in ours)}
+            if paid := _paid(claim.intent, ours):
+                knew["ledger_paid"] = str(paid)
             verdict = _send(conn, sent, knew, now, actor, trail)
         verdicts.append(verdict)
     append(conn, trail)
@@ -98,9 +103,9 @@ def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, ac
 
 
 def _send(
-    conn: Connection, sent: Sent, knew: int, now: datetime, actor: Actor, trail: list[dict[str, Any]]
+    conn: Connection, sent: Sent, knew: Mapping[str, Any], now: datetime, actor: Actor, trail: list[dict[str, Any]]
 ) -> SendVerdict:
-    seen = {**sent.snapshot, "ledger_knew": knew}
+    seen = {**sent.snapshot, **knew}
     row = take(conn, _SEND, sent.claim, seen=seen, at=now, until=sent.deadline, settle=sent.settle_at)
     if row is None:
         end_trial(conn, [sent.claim.intent.id])
@@ -115,6 +120,13 @@ def _like(intent: Intent, row: Any) -> bool:
     if intent.kind is IntentKind.REFUND:
         return (row.method, row.amount, row.currency) == (intent.method, intent.amount, intent.currency)
     return intent.kind is IntentKind.EXCHANGE or row.generation >= intent.generation
+
+
+def _paid(intent: Intent, rows: Sequence[Any]) -> Decimal:
+    """What the done refunds of this type and currency come to; what people paid elsewhere is not REVER's to show."""
+    alike = (row for row in rows if row.state == IntentState.DONE and row.kind == IntentKind.REFUND)
+    purse = (intent.method, intent.currency)
+    return sum((row.amount for row in alike if (row.method, row.currency) == purse), Decimal(0))
 
 
 def put_back(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor) -> Recorded:

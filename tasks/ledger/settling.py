@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from tasks.ledger import pausing
 from tasks.ledger.opening import hold_intent
 from tasks.ledger.records import chunks
-from tasks.ledger.rows import intent_of, new_token
+from tasks.ledger.rows import intent_of, new_token, paid_json
 from tasks.ledger.schema import holds, intents
 from tasks.ledger.trail import append
 from tasks.ledger.transitions import (
@@ -24,7 +24,7 @@ from tasks.ledger.transitions import (
 )
 from tasks.ledger.types import Actor, Expired, OpenIntent, Recorded
 from tasks.ledger.writing import lock_rows
-from tasks.policy.record import OPEN_STATES, HoldKind, IntentState
+from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
 _asked = and_(holds.c.intent_id == intents.c.id, holds.c.state == "open", holds.c.rule == UNKNOWN_OUTCOME)
 _OPEN = (
@@ -43,6 +43,7 @@ _SETTLE = change(
     evidence=bindparam("said", type_=intents.c.evidence.type),
     closed_at=bindparam("at", type_=intents.c.closed_at.type),
     look_at=None,
+    paid_seen=bindparam("paid", type_=intents.c.paid_seen.type),
 )
 _PROCESS = select(intents.c.process_id).where(intents.c.id == bindparam("intent"))
 _TOUCH = (
@@ -121,14 +122,21 @@ def _lock_in_order(conn: Connection, where: Any) -> None:
 
 
 def settle_done(
-    conn: Connection, intent_id: str, *, evidence: Mapping[str, Any], now: datetime, actor: Actor
+    conn: Connection,
+    intent_id: str,
+    *,
+    evidence: Mapping[str, Any],
+    now: datetime,
+    actor: Actor,
+    paid: PaidSeen | None = None,
 ) -> Recorded:
     """Seen at REVER: `unknown` or `sent` becomes `done` by evidence, and its hold closes.
 
-    Also a person's retry that has not been sent. KNOWN where it was done already.
+    Also a person's retry that has not been sent. KNOWN where it was done already. `paid` is how much of a refund REVER
+    shows as paid.
     """
     said = {**evidence, "by": "evidence at REVER"}
-    row = _SETTLE.first(conn, {"intent": intent_id, "at": now, "said": said})
+    row = _SETTLE.first(conn, {"intent": intent_id, "at": now, "said": said, "paid": paid_json(paid)})
     if row is None:
         now_is = lock_intent(conn, intent_id)
         done = now_is is not None and now_is.state == IntentState.DONE

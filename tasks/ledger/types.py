@@ -9,8 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from tasks.policy.decision import Decision, ExchangeDueItem, MakeLabel
-from tasks.policy.record import Intent, LineTerms, OpenHold, Record
+from tasks.policy.record import Intent, LineTerms, OpenHold, PaidSeen, Record
 from tasks.policy.rules import Guards
+
+NOTHING_SEEN: Mapping[str, PaidSeen] = MappingProxyType({})
+"""Where a look says nothing new about what was paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class DecideRequest:
     decision itself says no time. `exchanged` are the lines that are to be exchanged: no costs come off them.
     `received` is what the shopper has in all by then, per currency, and `ended` the open holds whose subject is gone,
     hold id -> why; both are bound to the process, like `decide`.
+    `paid` says of the done refunds, by intent id, what the process shows as paid, where that is news.
     """
 
     process_id: str
@@ -65,6 +69,7 @@ class DecideRequest:
     exchanged: frozenset[str] = frozenset()
     received: Callable[[Record], Mapping[str, Decimal]] = lambda record: {}  # noqa: ARG005 - not told
     ended: Callable[[Record], Mapping[str, str]] = lambda record: {}  # noqa: ARG005 - none
+    paid: Callable[[Record], Mapping[str, PaidSeen]] = lambda _: NOTHING_SEEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from tasks.ledger.draft import Draft
 from tasks.ledger.records import REVIEW_BEFORE, Loaded, chunks, load
+from tasks.ledger.rows import paid_json
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import DecideRequest
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.record import Record
+from tasks.policy.record import IntentState, Record
 
 _LOCK = (
     select(records, REVIEW_BEFORE)
@@ -44,6 +45,11 @@ _LOOKED = (
 )
 _FREE = delete(units).where(
     units.c.process_id.in_(bindparam("ids", expanding=True)), units.c.intent_id.in_(bindparam("dead", expanding=True))
+)
+_PAID = (
+    update(intents)
+    .where(intents.c.id == bindparam("intent"), intents.c.state == IntentState.DONE)
+    .values(paid_seen=bindparam("paid", type_=intents.c.paid_seen.type))
 )
 _USE = update(waivers).where(waivers.c.seq == bindparam("waiver")).values(used_by=bindparam("intent"))
 _CLOSE = (
@@ -92,6 +98,8 @@ def write(conn: Connection, drafts: Sequence[Draft]) -> None:
     _insert(conn, _CLOSE, [row for draft in drafts for row in draft.closed_holds])
     _insert(conn, _HOLDS, [row for draft in drafts for row in draft.holds])
     _insert(conn, _USE, [row for draft in drafts for row in draft.waivers_used])
+    paid = [(intent, seen) for draft in drafts for intent, seen in draft.request.paid(draft.record).items()]
+    _insert(conn, _PAID, [{"intent": intent, "paid": paid_json(seen)} for intent, seen in paid])
     conn.execute(_LOOKED, [_looked(draft) for draft in drafts])
     append(conn, [row for draft in drafts for row in _trail(draft)])
 
@@ -150,7 +158,7 @@ def _final(loaded: Loaded, decision: Decision) -> bool:
     """
     if isinstance(decision, Nothing) and decision.final:
         return True
-    return loaded.final and isinstance(decision, Nothing | Wait)
+    return loaded.final and (isinstance(decision, Nothing) or (isinstance(decision, Wait) and not decision.reopens))
 
 
 def _trail(draft: Draft) -> list[dict[str, Any]]:

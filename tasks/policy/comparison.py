@@ -1,19 +1,25 @@
 """REVER's refunds beside the ledger's: what REVER does not show of ours, and what it shows that is not ours."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import combinations
 
-from rever_api.models import ReturnProcess
+from rever_api.models import Refund, ReturnProcess
 from tasks.policy.claims import BY_A_PERSON, money_intents
+from tasks.policy.paid import Standing, paid_of
 from tasks.policy.reading import exchange_shown, refunds_shown
-from tasks.policy.record import IntentKind, IntentState, Record
+from tasks.policy.record import Intent, IntentKind, IntentState, Record
 
 Shape = tuple[str, Decimal, str]
 """A refund as both sides can name it: type, amount, currency."""
 
 Purse = tuple[str, str]
 """Type and currency, in which amounts may be added up."""
+
+MOST_LEGS = 12
+"""Refunds among which the legs of one are looked for: of more it is not tried, and a person is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,10 @@ class Comparison:
     was taken back added as well: it grows with each further movement, whatever became of those before.
     `foreign_taken_back` says that some of it is negative, so that `foreign` may be less than was moved, or nothing.
     `foreign_unpaid` says that a foreign refund is not wholly paid yet by REVER's own account (`missing_amount`).
+    `standings` say of each done refund that REVER shows how much of it is paid. `in_legs` says that one of them was
+    found only as several refunds, or as a part of itself: another's refund might be taken for a leg. `unshown` are the
+    refunds of ours that are not shown at all, `beside` amount and currency of each refund that we did not send.
+    `exchange_short` counts units that an exchange of ours asked for and REVER's order does not name.
     """
 
     missing: dict[Purse, Decimal]
@@ -33,71 +43,192 @@ class Comparison:
     foreign_taken_back: bool
     exchange_missing: bool
     exchange_foreign: bool
+    standings: tuple[Standing, ...] = ()
+    unshown: tuple[Intent, ...] = ()
+    beside: tuple[tuple[Decimal, str], ...] = ()
+    in_legs: bool = False
+    exchange_short: int = 0
 
 
 def compare(process: ReturnProcess, record: Record) -> Comparison:
-    """Match REVER's refunds with the done ones, one to one by type, amount and currency.
+    """Match REVER's refunds with the done ones, one to one by type, amount and currency, else leg by leg.
 
-    A refund that REVER made itself was adopted by its method's sum, since it may have paid in several parts: those
-    are matched by sum. A refund that a person closed by hand is matched by its amount where it can be seen.
+    REVER may pay one refund in several, of the same type: ours is found where they come to its amount exactly, and is
+    shown in part where there are less, and nothing else is due to be found among them. A refund that REVER made itself
+    was adopted by its method's sum, since it may have paid in several parts: those are matched by sum. A refund that a
+    person closed by hand is matched by its amount where it can be seen.
     """
     done = [intent for intent in money_intents(record) if intent.state is IntentState.DONE]
     refunds = [intent for intent in done if intent.kind is IntentKind.REFUND and intent.amount]
-    shown = Counter((str(it.type), it.amount, it.currency) for it in refunds_shown(process) if it.amount)
-    own = Counter((it.method, it.amount, it.currency) for it in refunds if not it.adopted)
-    adopted = Counter((it.method, it.amount, it.currency) for it in refunds if it.adopted)
-    missing, rest = _sums(own - shown), shown - own
+    rest: dict[Shape, list[Refund]] = defaultdict(list)
+    for it in sorted(refunds_shown(process), key=lambda it: (paid_of(it), it.refunded_at is not None), reverse=True):
+        if it.amount:
+            rest[str(it.type), it.amount, it.currency].append(it)
+    # What was paid before is looked for among what is paid now, so that alike refunds do not change places.
+    refunds.sort(key=lambda it: it.paid_seen.most if it.paid_seen else Decimal(0), reverse=True)
+    standings, unshown = _alike([it for it in refunds if not it.adopted], rest)
+    waits_for = {(it.method, it.currency) for it in refunds if it.adopted and not rest.get(_shape(it))}
+    by_legs, unshown = _by_legs(unshown, rest, waits_for)
+    standings += by_legs
+    missing = _sums(_shape(it) for it in unshown)
     others: dict[str, Decimal] = {}
-    for (_, amount, currency), times in rest.items():
-        others[currency] = others.get(currency, Decimal(0)) + abs(amount) * times
-    adopted, rest = adopted - rest, rest - adopted
-    rest = _without_closed(rest, record)
-    difference = _sums(rest)
-    for purse, amount in _sums(adopted).items():
+    for shape, found in rest.items():
+        if found:
+            others[shape[2]] = others.get(shape[2], Decimal(0)) + abs(shape[1]) * len(found)
+    beside = [(shape[1], shape[2]) for shape, found in rest.items() for _ in found]
+    adopted, by_sum = _alike([it for it in refunds if it.adopted], rest)
+    standings += adopted
+    foreign = [it for found in rest.values() for it in found]
+    left = _without_closed(foreign, record)
+    difference = _sums(left.elements())
+    for purse, amount in _sums(_shape(it) for it in by_sum).items():
         difference[purse] = difference.get(purse, Decimal(0)) - amount
-    for purse, amount in difference.items():
-        if purse in _sums(adopted) and amount < 0:
-            missing[purse] = missing.get(purse, Decimal(0)) - amount
-    exchanged = any(intent.kind is IntentKind.EXCHANGE for intent in done)
+        alike = [it for it in foreign if (str(it.type), it.currency) == purse]
+        standings += _in_turn([it for it in by_sum if (it.method, it.currency) == purse], alike)
+        if difference[purse] < 0:
+            missing[purse] = missing.get(purse, Decimal(0)) - difference[purse]
+    exchanges = [intent for intent in done if intent.kind is IntentKind.EXCHANGE]
+    order = exchange_shown(process)
     return Comparison(
         missing=missing,
         foreign={purse: amount for purse, amount in difference.items() if amount and purse not in missing},
         others=others,
-        foreign_taken_back=any(amount < 0 for _, amount, _ in rest),
-        foreign_unpaid=any(refund.missing_amount for refund in refunds_shown(process)),
-        exchange_missing=exchanged and exchange_shown(process) is None,
-        exchange_foreign=not exchanged and exchange_shown(process) is not None,
+        foreign_taken_back=any(amount < 0 for _, amount, _ in left),
+        foreign_unpaid=any(paid_of(it) != it.amount for it in foreign),
+        exchange_missing=bool(exchanges) and order is None,
+        exchange_foreign=not exchanges and order is not None,
+        standings=tuple(standings),
+        unshown=tuple(unshown),
+        beside=tuple(beside),
+        in_legs=bool(by_legs),
+        exchange_short=_short(exchanges, len(order.ordered_items) if order else 0),
     )
 
 
 def received(process: ReturnProcess, record: Record) -> dict[str, Decimal]:
-    """What the shopper has in all, per currency: all that REVER shows, what we did and it does not show yet, and what
-    people said they paid by hand, where REVER shows no such refund beside ours.
+    """What the shopper has in all, per currency: all that REVER shows, what is on its way too, what we did and it does
+    not show yet, and what people said they paid by hand, where REVER shows no such refund beside ours.
     """
-    money = [it for it in money_intents(record) if it.kind is IntentKind.REFUND and it.amount]
-    ours = Counter((it.amount, it.currency) for it in money if it.state is IntentState.DONE and not it.adopted)
-    by_hand = Counter((it.amount, it.currency) for it in money if it.state is IntentState.DONE_BY_HAND)
+    found = compare(process, record)
     sums: dict[str, Decimal] = {}
-    for (amount, currency), times in (Counter(_paid(process)) | (ours + by_hand)).items():
-        sums[currency] = sums.get(currency, Decimal(0)) + amount * times
+
+    def add(amount: Decimal, currency: str) -> None:
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+
+    for it in refunds_shown(process):
+        if it.amount:
+            add(it.amount, it.currency)
+    for intent in found.unshown:
+        add(intent.amount, intent.currency)
+    for standing in found.standings:
+        if standing.amount < standing.intent.amount:
+            add(standing.intent.amount - standing.amount, standing.intent.currency)
+    closed = [it for it in money_intents(record) if it.state is IntentState.DONE_BY_HAND and it.amount]
+    by_hand = Counter((it.amount, it.currency) for it in closed if it.kind is IntentKind.REFUND)
+    for (amount, currency), times in (by_hand - Counter(found.beside)).items():
+        add(amount * times, currency)
     return sums
 
 
-def _paid(process: ReturnProcess) -> list[tuple[Decimal, str]]:
-    return [(it.amount, it.currency) for it in refunds_shown(process) if it.amount]
+def _shape(intent: Intent) -> Shape:
+    return intent.method, intent.amount, intent.currency
 
 
-def _sums(refunds: Counter[Shape]) -> dict[Purse, Decimal]:
+def _alike(refunds: Sequence[Intent], rest: dict[Shape, list[Refund]]) -> tuple[list[Standing], list[Intent]]:
+    """The refunds that are shown as they were made, taken out of `rest`, and those that are not."""
+    standings, unshown = [], []
+    for intent in refunds:
+        found = rest.get(_shape(intent))
+        if found:
+            standings.append(Standing.of(intent, [found.pop(0)]))
+        else:
+            unshown.append(intent)
+    return standings, unshown
+
+
+def _by_legs(
+    refunds: Sequence[Intent], rest: dict[Shape, list[Refund]], waits_for: set[Purse]
+) -> tuple[list[Standing], list[Intent]]:
+    """The refunds that are shown leg by leg, taken out of `rest`, and those that are not shown at all.
+
+    First those that come out exactly. What is left of a type is a part of ours only where REVER has said that ours is
+    on its way, where it is less than ours, and where no refund of REVER's own (`waits_for`) may be part of it.
+    """
+    standings, unshown = [], []
+    for intent in refunds:
+        legs = _legs(intent, [it for found in rest.values() for it in found])
+        if legs:
+            standings.append(Standing.of(intent, legs))
+            _take(rest, legs)
+        else:
+            unshown.append(intent)
+    missing = []
+    for purse in dict.fromkeys((it.method, it.currency) for it in unshown):
+        ours = [it for it in unshown if (it.method, it.currency) == purse]
+        shown = [it for found in rest.values() for it in found if (str(it.type), it.currency) == purse]
+        amount = sum((it.amount for it in shown), Decimal(0))
+        on_its_way = all(it.paid_seen is not None and it.paid_seen.most < it.amount for it in ours)
+        fits = all(it.amount > 0 for it in shown) and 0 < amount < sum((it.amount for it in ours), Decimal(0))
+        if purse in waits_for or not on_its_way or not fits:
+            missing += ours
+            continue
+        partly = _in_turn(ours, shown)
+        standings += partly
+        missing += [it for it in ours if it not in [each.intent for each in partly]]
+        _take(rest, shown)
+    return standings, missing
+
+
+def _legs(intent: Intent, rest: Sequence[Refund]) -> tuple[Refund, ...]:
+    """Two or more refunds that come to this one's amount exactly; none where there are too many to tell."""
+    alike = [it for it in rest if (str(it.type), it.currency) == (intent.method, intent.currency) and it.amount > 0]
+    if len(alike) > MOST_LEGS:
+        return ()
+    for many in range(2, len(alike) + 1):
+        for some in combinations(alike, many):
+            if sum(it.amount for it in some) == intent.amount:
+                return some
+    return ()
+
+
+def _take(rest: dict[Shape, list[Refund]], refunds: Iterable[Refund]) -> None:
+    for it in refunds:
+        rest[str(it.type), it.amount, it.currency].remove(it)
+
+
+def _in_turn(refunds: Sequence[Intent], shown: Sequence[Refund]) -> list[Standing]:
+    """What is shown, counted for one refund after another, each up to its amount; those that get nothing are left out.
+
+    Of refunds matched by sum nobody can say whose is whose; the sums are right.
+    """
+    amount, paid = sum((it.amount for it in shown), Decimal(0)), sum((paid_of(it) for it in shown), Decimal(0))
+    dated = any(it.refunded_at is not None for it in shown)
+    standings = []
+    for intent in refunds:
+        here = min(intent.amount, amount)
+        if here > 0:
+            standings.append(Standing.dating(intent, here, max(Decimal(0), min(here, paid)), dated=dated))
+        amount, paid = amount - here, paid - min(here, paid)
+    return standings
+
+
+def _short(exchanges: Sequence[Intent], ordered: int) -> int:
+    """The units of ours that an order leaves out which says of what it is."""
+    asked = sum(item.quantity for intent in exchanges for item in intent.items)
+    return max(0, asked - ordered) if ordered else 0
+
+
+def _sums(refunds: Iterable[Shape]) -> dict[Purse, Decimal]:
     """The amounts per type and currency."""
     sums: dict[Purse, Decimal] = {}
-    for (method, amount, currency), times in refunds.items():
-        sums[method, currency] = sums.get((method, currency), Decimal(0)) + amount * times
+    for method, amount, currency in refunds:
+        sums[method, currency] = sums.get((method, currency), Decimal(0)) + amount
     return sums
 
 
-def _without_closed(rest: Counter[Shape], record: Record) -> Counter[Shape]:
+def _without_closed(foreign: Iterable[Refund], record: Record) -> Counter[Shape]:
     """Take out what a person said was paid: of the same type if there is one, else of any."""
-    left = Counter(rest)
+    left = Counter((str(it.type), it.amount, it.currency) for it in foreign)
     closed = [it for it in money_intents(record) if it.state in BY_A_PERSON and it.kind is IntentKind.REFUND]
     for intent in closed:
         alike = [shape for shape in left if shape[1:] == (intent.amount, intent.currency) and left[shape] > 0]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from rever_api.models import ReturnLineItem, ReturnProcess
 from tasks.policy.money import LARGEST, minor_unit, payable
+from tasks.policy.paid import strange
 from tasks.policy.reading import counted, quoted, refunds_shown
 from tasks.policy.rules import is_currency
 
@@ -114,6 +115,8 @@ def _of_amounts(process: ReturnProcess) -> Iterator[str]:
     for refund in refunds_shown(process):
         if not payable(refund.amount, refund.currency):
             yield f"a refund of {refund.amount} is shown, {_unpayable(refund.amount, refund.currency)}"
+        elif how := strange(refund):
+            yield f"of a refund of {refund.amount} {refund.currency} {refund.missing_amount} is missing, which {how}"
 
 
 def _unpayable(amount: Decimal, currency: str) -> str:

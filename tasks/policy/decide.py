@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
-from tasks.policy import checks, foreign, gates, payment, restored, waiting
+from tasks.policy import checks, foreign, gates, paid, payment, restored, waiting
 from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.label import decide_label
@@ -21,6 +21,8 @@ RULES: tuple[Rule, ...] = (
     gates.outcome_open,
     gates.contradictory,
     gates.not_told,
+    paid.came_back,
+    paid.still_on_its_way,
     gates.stale_view,
     gates.status,
     waiting.ended,
@@ -40,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     payment.refused,
     payment.no_variant,
     payment.compensate,
+    paid.on_its_way,
     waiting.completed,
     waiting.all_settled,
     waiting.waits,

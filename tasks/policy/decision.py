@@ -77,11 +77,15 @@ class MakeLabel:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing can be done now; it is looked at again no later than `until`."""
+    """Nothing can be done now; it is looked at again no later than `until`.
+
+    `reopens` says that what is waited for takes a return from its end again: it is no older view of it.
+    """
 
     rule: str
     why: str
     until: datetime
+    reopens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

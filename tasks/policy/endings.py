@@ -37,6 +37,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
     {
         **dict.fromkeys(
             (
+                "came_back",
                 "completed_unpaid",
                 "after_restore",
                 "contradictory",
@@ -56,6 +57,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "out_of_stock",
                 "refused_by_rever",
                 "rever_shows_less",
+                "still_on_its_way",
                 "second_exchange",
                 "terms_changed",
                 "total_above_parts",

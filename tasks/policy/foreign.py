@@ -23,8 +23,9 @@ def foreign_refund(case: Case) -> Decision | None:
     if not found and not taken_back:
         return None
     unpaid = case.comparison.foreign_unpaid
-    if found == due and not unpaid and not taken_back:
-        return _adopt(case, f"REVER itself has refunded {_listed(due)}, which is what is due: nothing is sent")
+    if found == due and not taken_back and not (unpaid and case.by_us):
+        rest = ", and has still to pay a part of it" if unpaid else ""
+        return _adopt(case, f"REVER itself has refunded {_listed(due)}, which is what is due{rest}: nothing is sent")
     if (
         not case.by_us
         and not taken_back

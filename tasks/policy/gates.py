@@ -1,14 +1,16 @@
 """The first rules: whether this read and this record are any ground to decide about money at all."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from rever_api.models import ProcessStatus
 from tasks.policy.case import Case
 from tasks.policy.claims import money_intents, open_money_intent
 from tasks.policy.decision import Decision, Hold
-from tasks.policy.money import shown
+from tasks.policy.money import ZERO, shown
+from tasks.policy.paid import ON_ITS_WAY
 from tasks.policy.reading import incomplete, later, quoted
-from tasks.policy.record import HoldKind, IntentState
+from tasks.policy.record import SHOWS_LESS, HoldKind, IntentState
 
 REVER_ON_HOLD = "rever_on_hold"
 """The rule by which a return waits that REVER's own people hold."""
@@ -61,7 +63,7 @@ def stale_view(case: Case) -> Decision | None:
     """REVER shows less than this desk has done: an older view. It is waited for, for `settle_after`, then held."""
     missing, exchange = case.comparison.missing, case.comparison.exchange_missing
     if not missing and not exchange:
-        return None
+        return _legs(case)
     absent = [f"{shown(amount, currency)} by {method}" for (method, currency), amount in missing.items()]
     absent += ["the exchange order"] if exchange else []
     why = f"REVER does not show what was done: {', '.join(absent)}"
@@ -69,11 +71,27 @@ def stale_view(case: Case) -> Decision | None:
     if until is not None and case.now < until:
         return case.wait("stale_view", f"{why}; this may be an older view of the return", until)
     return case.hold(
-        "rever_shows_less",
+        SHOWS_LESS,
         HoldKind.CONTRADICTION,
         f"{why}, though it was done long enough ago",
         {"absent": ", ".join(absent)},
+        amount=sum(missing.values(), ZERO) or None,
     )
+
+
+def _legs(case: Case) -> Decision | None:
+    """A refund of ours is shown as several, or in part: nothing else is paid as long as these may be another's."""
+    if not case.comparison.in_legs:
+        return None
+    until = _settled_by(case)
+    if until is not None and case.now < until:
+        why = "REVER shows other refunds in place of one that was made: its legs, or an older view with another's"
+        return case.wait("stale_view", why, until)
+    if all(it.amount == it.intent.amount for it in case.comparison.standings):
+        return None
+    amount = sum((it.intent.amount - it.amount for it in case.comparison.standings), ZERO)
+    why = f"REVER shows a refund that was made only in part; {shown(amount, case.currency)} of it is still to appear"
+    return replace(case.wait(ON_ITS_WAY, f"{why}, and until then nothing else is paid"), reopens=True)
 
 
 def status(case: Case) -> Decision | None:

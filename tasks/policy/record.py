@@ -62,6 +62,20 @@ class LineTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidSeen:
+    """How much of a refund REVER showed as paid when it was last looked at; the rest was on its way.
+
+    `most` is the most that was ever shown, `since` when that was first seen; `dated` whether REVER has named the time
+    of the payment (`refunded_at`). What falls below `most`, or loses its time, has come back.
+    """
+
+    paid: Decimal
+    most: Decimal
+    since: datetime
+    dated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One effect that was meant, and what came of it.
 
@@ -69,6 +83,7 @@ class Intent:
     at next: its lease's end, its deadline, or the end of `settle_after`. `error_code` is REVER's code of a refusal
     (gRPC number as text), empty otherwise. `generation` counts labels; 0 for the others. `adopted` marks a refund that
     REVER had already made itself. `nothing_sent` marks an intent that came to 0 after costs, closed without a call.
+    `paid_seen` is None as long as nobody has looked what REVER shows of it.
     """
 
     id: str
@@ -86,6 +101,7 @@ class Intent:
     error_code: str = ""
     adopted: bool = False
     nothing_sent: bool = False
+    paid_seen: PaidSeen | None = None
 
     @property
     def live(self) -> bool:
@@ -112,6 +128,8 @@ class HoldKind(StrEnum):
     CONTRADICTION = "contradiction"
     UNKNOWN_VALUE = "unknown_value"
     AFTER_RESTORE = "after_restore"
+    ON_ITS_WAY = "on_its_way"
+    CAME_BACK = "came_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +151,18 @@ class OpenHold:
 REFUNDS_SEEN = "refunds_seen"
 """A waiver that no rule uses up: up to this amount a person has seen refunds at REVER that this desk did not send."""
 
+STILL_ON_ITS_WAY = "still_on_its_way"
+"""The rule of the hold for money that REVER has accepted to pay and has not paid within the patience for it."""
+
+CAME_BACK = "came_back"
+"""The rule of the hold for money that REVER showed as paid and no longer does."""
+
+SHOWS_LESS = "rever_shows_less"
+"""The rule of the hold for what was done and REVER does not show."""
+
+LASTING = frozenset({REFUNDS_SEEN, STILL_ON_ITS_WAY, CAME_BACK, SHOWS_LESS})
+"""Waivers that no further effect uses up: they are about what REVER shows, up to their amount."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
@@ -141,13 +171,15 @@ class Waiver:
     The amount is None where the hold names no money.
 
     `used_by` is the intent that was claimed under it, empty while it is unused. An intent that is withdrawn gives its
-    waivers back.
+    waivers back. `answer` is what the person said, and `at` when; empty where that is not known.
     """
 
     rule: str
     amount: Decimal | None = None
     currency: str = ""
     used_by: str = ""
+    answer: str = ""
+    at: datetime | None = None
 
     def lets_pass(self, rule: str, amount: Decimal | None, currency: str) -> bool:
         """Whether it is of this rule and the amount at stake is within what the person saw."""

@@ -106,7 +106,9 @@ class StorePolicy(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class StoreRules:
-    """All that decides for one store. `look_again` is the time to the next look at a return that waits."""
+    """All that decides for one store. `look_again` is the time to the next look at a return that waits,
+    `on_its_way_after` how long REVER may take to pay a refund that it has accepted.
+    """
 
     store: str
     settings: EcommerceSettings
@@ -114,4 +116,5 @@ class StoreRules:
     policy: StorePolicy = field(default_factory=StorePolicy)
     settle_after: timedelta = timedelta(minutes=15)
     look_again: timedelta = timedelta(minutes=10)
+    on_its_way_after: timedelta = timedelta(days=7)
     omits_empty_fields: bool = False

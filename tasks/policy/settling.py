@@ -1,24 +1,27 @@
 """Whether an effect that was sent is to be seen at REVER: the counts before it, and the judgement after it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from rever_api.models import ReturnProcess
+from rever_api.models import Refund, ReturnProcess
 from tasks.policy.decision import ExchangeDueItem
 from tasks.policy.money import shown
+from tasks.policy.paid import Standing, paid_of, strange
 from tasks.policy.reading import exchange_shown, refunds_shown
-from tasks.policy.record import Intent, IntentKind
+from tasks.policy.record import Intent, IntentKind, PaidSeen
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The effect is at REVER: the intent is done, by this evidence."""
+    """The effect is at REVER: the intent is done, by this evidence. `paid` says how much of a refund REVER has paid."""
 
     evidence: Mapping[str, str]
+    paid: PaidSeen | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,16 @@ def snapshot(
 ) -> dict[str, Any]:
     """Count what `judge` compares, just before the call: JSON values only, no personal data.
 
-    The ledger adds `ledger_knew`, the number of like intents it knew as done when this one was marked `sent`.
+    The ledger adds `ledger_knew`, the number of like intents it knew as done when this one was marked `sent`, and
+    `ledger_paid`, what its done refunds of this type and currency came to.
     """
     match kind:
         case IntentKind.REFUND:
-            return {"same": _same(process, method, amount, currency), "refunds": len(refunds_shown(process))}
+            return {
+                "same": len(_same(process, method, amount, currency)),
+                "refunds": len(refunds_shown(process)),
+                "of_type": sorted(str(it.amount) for it in _of_type(process, method, currency)),
+            }
         case IntentKind.EXCHANGE:
             variants = sorted({item.variant_id for item in exchange_items})
             return {"exchange_order": exchange_shown(process) is not None, "variants": variants}
@@ -72,7 +80,7 @@ def judge(
     """
     match intent.kind:
         case IntentKind.REFUND:
-            verdict = _refund(intent, snapshot, process)
+            verdict = _refund(intent, snapshot, process, now)
         case IntentKind.EXCHANGE:
             verdict = _exchange(intent, snapshot, process)
         case IntentKind.LABEL:
@@ -85,24 +93,46 @@ def judge(
     return Held(waited, {"snapshot": str(dict(snapshot)), "settle_at": settle_at.isoformat(timespec="seconds")})
 
 
-def _refund(intent: Intent, before: Mapping[str, Any], process: ReturnProcess) -> Seen | Held | str:
-    """One more of this type, amount and currency than snapshot and ledger knew, and nothing else more."""
+def _refund(intent: Intent, before: Mapping[str, Any], process: ReturnProcess, now: datetime) -> Seen | Held | str:
+    """One more of this type, amount and currency than snapshot and ledger knew, and nothing else more; or its legs."""
     if process.compensation is None or process.compensation.refunds is None:
         return "REVER's answer does not tell the refunds"
+    of_type = _of_type(process, intent.method, intent.currency)
+    for it in of_type:
+        if how := strange(it):
+            return Held(f"REVER shows a refund by {intent.method} of which what is still to be paid {how}")
+    alike, everything = [it for it in of_type if it.amount == intent.amount], len(refunds_shown(process))
+    new = len(alike) - max(_count(before, "same"), _count(before, "ledger_knew"))
+    others = (everything - len(alike)) - (_count(before, "refunds") - _count(before, "same"))
+    legs = _legs(intent, before, process) if new < 1 else ()
+    if legs:
+        return _in_legs(intent, before, legs, now)
     paid = f"{shown(intent.amount, intent.currency)} by {intent.method}"
-    same, everything = _same(process, intent.method, intent.amount, intent.currency), len(refunds_shown(process))
-    known = max(_count(before, "same"), _count(before, "ledger_knew"))
-    others = (everything - same) - (_count(before, "refunds") - _count(before, "same"))
-    evidence = {"refunds like this": str(same), "known before": str(known), "all refunds": str(everything)}
-    if same - known > 1:
-        return Held(f"REVER shows {same - known} more refunds of {paid} where one was sent", evidence)
-    if others > 0:
-        return Held(f"REVER shows another new refund beside, or instead of, the one of {paid} that was sent", evidence)
-    return Seen(evidence) if same - known == 1 else f"REVER does not show the refund of {paid} that was sent"
+    evidence = {
+        "refunds like this": str(len(alike)),
+        "known before": str(len(alike) - new),
+        "all refunds": str(everything),
+    }
+    if new > 1 or others > 0:
+        many = f"REVER shows {new} more refunds of {paid} where one was sent"
+        another = f"REVER shows another new refund beside, or instead of, the one of {paid} that was sent"
+        return Held(many if new > 1 else another, evidence)
+    if new < 1:
+        return f"REVER does not show the refund of {paid} that was sent"
+    return Seen(evidence, Standing.of(intent, [min(alike, key=paid_of)]).seen(now))
+
+
+def _in_legs(intent: Intent, before: Mapping[str, Any], legs: Sequence[Refund], now: datetime) -> Seen | str:
+    """The new refunds come to what was sent. Where the view before was an old one, they may be older ones of ours."""
+    words = " + ".join(str(it.amount) for it in legs)
+    if sum(Decimal(it) for it in before["of_type"]) < Decimal(str(before.get("ledger_paid", 0))):
+        paid = f"{shown(intent.amount, intent.currency)} by {intent.method}"
+        return f"REVER shows {words} in place of {paid}, and its view before the call may have been an old one"
+    return Seen({"legs": words}, Standing.of(intent, legs).seen(now))
 
 
 def _exchange(intent: Intent, before: Mapping[str, Any], process: ReturnProcess) -> Seen | Held | str:
-    """An exchange order where none was, of the variants that were asked for."""
+    """An exchange order where none was, of the variants that were asked for, or of some: it may be filled in part."""
     if process.compensation is None:
         return "REVER's answer does not tell the exchange"
     order = exchange_shown(process)
@@ -116,7 +146,7 @@ def _exchange(intent: Intent, before: Mapping[str, Any], process: ReturnProcess)
     if not ordered:
         return "REVER shows an exchange order without saying of what"
     units = sum(item.quantity for item in intent.items)
-    if ordered != wanted or (units and len(order.ordered_items) > units):
+    if not set(ordered) <= set(wanted) or (units and len(order.ordered_items) > units):
         return Held("REVER shows an exchange order of other items than were asked for", evidence)
     return Seen(evidence)
 
@@ -132,10 +162,31 @@ def _label(before: Mapping[str, Any], process: ReturnProcess) -> Seen | Held | s
     return Seen(evidence) if parcels - known == 1 else "REVER does not show the label that was asked for"
 
 
-def _same(process: ReturnProcess, method: str, amount: Decimal, currency: str) -> int:
+def _same(process: ReturnProcess, method: str, amount: Decimal, currency: str) -> list[Refund]:
     """The refunds of this type, amount and currency that REVER shows."""
-    alike = (it for it in refunds_shown(process) if (it.type, it.amount, it.currency) == (method, amount, currency))
-    return sum(1 for _ in alike)
+    return [it for it in _of_type(process, method, currency) if it.amount == amount]
+
+
+def _of_type(process: ReturnProcess, method: str, currency: str) -> list[Refund]:
+    """The refunds of this type and currency that REVER shows."""
+    return [it for it in refunds_shown(process) if (it.type, it.currency) == (method, currency)]
+
+
+def _legs(intent: Intent, before: Mapping[str, Any], process: ReturnProcess) -> tuple[Refund, ...]:
+    """The new refunds of the type, where they are several, come to the amount exactly, and are all that has changed."""
+    known = before.get("of_type")
+    shown_now = _of_type(process, intent.method, intent.currency)
+    elsewhere = len(refunds_shown(process)) - len(shown_now)
+    if not isinstance(known, list) or elsewhere != _count(before, "refunds") - len(known):
+        return ()
+    left, new = Counter(Decimal(it) for it in known), []
+    for it in shown_now:
+        if left[it.amount] > 0:
+            left[it.amount] -= 1
+        else:
+            new.append(it)
+    exact = len(new) > 1 and all(it.amount > 0 for it in new) and sum(it.amount for it in new) == intent.amount
+    return tuple(new) if exact and not +left else ()
 
 
 def _chosen(intent: Intent, process: ReturnProcess) -> set[str]:

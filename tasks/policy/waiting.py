@@ -5,6 +5,7 @@ from tasks.policy.case import Case
 from tasks.policy.claims import taken_by_desk
 from tasks.policy.decision import Decision, Nothing
 from tasks.policy.inspection import LineInspection
+from tasks.policy.paid import all_paid, on_its_way, told_on_its_way
 from tasks.policy.reading import counted, goods_sent
 
 _BY_PARCEL = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP}
@@ -21,6 +22,9 @@ def ended(case: Case) -> Decision | None:
     status = case.process.rever_process_status
     if status not in {ProcessStatus.CANCELED, ProcessStatus.FAILED}:
         return None
+    outstanding = on_its_way(case)
+    if outstanding is not None:
+        return outstanding
     units = sum(len(part.units) for part in case.free)
     why = f"the return is {status} at REVER, so nothing is paid"
     why += f"; {counted(units, 'approved unit')} left without compensation" if units else ""
@@ -52,7 +56,7 @@ def waits(case: Case) -> Decision:
     """Wait, with the precise reason."""
     uninspected = case.inspection.uninspected
     told = f"{counted(uninspected)} not inspected yet"
-    since = _declined_since(case)
+    since = _declined_since(case) + told_on_its_way(case)
     if case.due.exchange_waits:
         waiting = counted(case.due.exchange_waits, "approved unit")
         why = f"{waiting} to be exchanged once the whole exchange is inspected; {told}"
@@ -92,13 +96,13 @@ def _without_outcome(line: LineInspection) -> int:
 
 
 def same_at_rever(case: Case) -> bool:
-    """Whether no effect is open and REVER shows no more than the ledger, but for what a person has seen."""
+    """Whether no effect is open, all is paid and REVER shows no more than the ledger, but for what a person saw."""
     if any(intent.open for intent in case.record.intents):
         return False
     comparison = case.comparison
     refunds = not (comparison.foreign or comparison.foreign_taken_back) or case.refunds_seen
     exchange = not comparison.exchange_foreign or not case.by_us or case.exchange_seen
-    return refunds and exchange
+    return refunds and exchange and all_paid(case)
 
 
 def _declined_since(case: Case) -> str:

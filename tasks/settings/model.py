@@ -17,7 +17,7 @@ from tasks.settings.addresses import (
     inbox_beside,
     is_loopback,
 )
-from tasks.settings.fields import ANY_STORE, Hosts, Key, Names, Payers, Rate, Seconds, Secrets
+from tasks.settings.fields import ANY_STORE, Days, Hosts, Key, Names, Payers, Rate, Seconds, Secrets
 
 LOCAL_LEDGER = "sqlite:///rever-returns.sqlite"
 
@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(8, ge=1, le=100, description="Calls at the same time.")
     settle_after: Seconds = Field(
         900.0, description="Seconds after which an unknown outcome that is not seen at REVER is held for a person."
+    )
+    on_its_way_after: Days = Field(
+        7.0,
+        description="Days that REVER may take to pay a refund that it has accepted; what is still on its way then is "
+        "held for a person.",
     )
     lease: Seconds = Field(
         60.0, description="Seconds for which a claimed effect is left to the worker that claimed it."

@@ -141,11 +141,11 @@ def test_the_snapshot_says_how_many_like_refunds_the_ledger_knew(desk: LedgerDes
     ten, rest = refund(), refund(items=units(2))
     desk.done(desk.sent(rule=pay(ten)))
     desk.sent(rule=pay(ten, rest))
-    assert snapshot(desk) == {"ledger_knew": 1}
+    assert snapshot(desk) == {"ledger_knew": 1, "ledger_paid": "10.00"}
     desk.one("p2", always(Adopt("a", "w", Decimal(0), (refund("9.99", items=units(1, line="l2")),))))
     claim = desk.claim("p2")
     desk.send(claim, refunds=7)
-    assert snapshot(desk, "p2") == {"ledger_knew": 0, "refunds": 7}
+    assert snapshot(desk, "p2") == {"ledger_knew": 0, "ledger_paid": "9.99", "refunds": 7}
 
 
 def test_the_snapshot_of_a_label_does_not_count_the_cancelled_one(desk: LedgerDesk) -> None:

@@ -59,7 +59,7 @@ def _compensation(process: ReturnProcess) -> Compensation:
 
 def _refunded(process: ReturnProcess, due: RefundDue) -> ReturnProcess:
     shown = _compensation(process)
-    made = Refund(amount=due.amount, currency=due.currency, type=due.method)
+    made = Refund(amount=due.amount, currency=due.currency, type=due.method, refunded_at=NOW)
     return process.model_copy(
         update={"compensation": shown.model_copy(update={"refunds": (*(shown.refunds or ()), made)})}
     )

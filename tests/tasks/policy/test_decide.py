@@ -93,7 +93,7 @@ def test_what_was_done_and_is_not_shown_is_waited_for_and_then_held() -> None:
     waited = Wait("stale_view", f"{why}; this may be an older view of the return", until)
     same(process(SWAP, line("b")), OURS, known, waited)
     told = {"absent": f"{OWED}, the exchange order"}
-    held = Hold("rever_shows_less", f"{why}, though it was done long enough ago", CONTRADICTION, told)
+    held = Hold("rever_shows_less", f"{why}, though it was done long enough ago", CONTRADICTION, told, TEN, "EUR")
     same(process(SWAP, line("b")), OURS, known, held, until)
 
 

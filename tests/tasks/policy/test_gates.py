@@ -124,8 +124,11 @@ def test_what_a_person_did_or_costs_used_up_need_not_show() -> None:
 
 
 def test_a_waived_stale_view_goes_on() -> None:
-    done = record(intent(), lines={"retl_1": terms()}, waivers=(Waiver("rever_shows_less"),))
+    waived = Waiver("rever_shows_less", Decimal(10), "EUR")
+    done = record(intent(), lines={"retl_1": terms()}, waivers=(waived,))
     assert decide(DUE, rules(), done, NOW).rule == "all_settled"
+    more = record(intent(), intent(line_id="b"), lines={"retl_1": terms(), "b": terms()}, waivers=(waived,))
+    assert decide(process(line(), line("b"), reviews=approved()), rules(), more, NOW).rule == "rever_shows_less"
 
 
 @pytest.mark.parametrize("status", ["CANCELED", "CANCELLED", "FAILED"])

@@ -52,7 +52,10 @@ def test_what_is_not_seen_is_held_only_when_the_time_is_over() -> None:
     assert settle(process(), process()) == NotYet(SETTLE_AT, unseen)
     assert settle(process(), process(), late=True) == Held(
         f"{unseen}, though 15 minutes were waited; whether it was done is not known",
-        {"snapshot": "{'same': 0, 'refunds': 0, 'ledger_knew': 0}", "settle_at": "2026-03-21T12:15:00+00:00"},
+        {
+            "snapshot": "{'same': 0, 'refunds': 0, 'of_type': [], 'ledger_knew': 0}",
+            "settle_at": "2026-03-21T12:15:00+00:00",
+        },
     )
     assert isinstance(settle(process(), process(refunds=[refund()]), late=True), Seen)
 
@@ -112,7 +115,11 @@ def test_a_label(before: list[str], after: list[str] | None, knew: int, verdict:
 
 def test_a_snapshot_holds_counts_and_variants_only() -> None:
     it = process(SWAP, refunds=[refund(), refund("9.00")], logistics=["CREATED"])
-    assert snapshot(IntentKind.REFUND, ORIGINAL, Decimal("10.0"), "EUR", it) == {"same": 1, "refunds": 2}
+    assert snapshot(IntentKind.REFUND, ORIGINAL, Decimal("10.0"), "EUR", it) == {
+        "same": 1,
+        "refunds": 2,
+        "of_type": ["10.00", "9.00"],
+    }
     assert snapshot(IntentKind.EXCHANGE, "", Decimal(0), "EUR", it, WANTED) == {
         "exchange_order": False,
         "variants": ["v"],

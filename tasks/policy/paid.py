@@ -1,0 +1,251 @@
+"""What REVER has paid of the refunds it shows, what is on its way, and what has come back.
+
+A refund that REVER accepted is not paid yet: REVER pays leg by leg over the payments of the order, and a leg that a
+person must pay may take days. What is paid is `amount - missing_amount`. Money on its way is as good as sent: its
+units stay taken, and it is never paid a second time. It is waited for with a patience of its own, then held.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rever_api.models import CompensationMethod, ProcessStatus, Refund
+from tasks.policy.decision import Decision, Hold
+from tasks.policy.money import ZERO, payable, shown
+from tasks.policy.reading import counted, exchange_shown, later
+from tasks.policy.record import (
+    CAME_BACK,
+    STILL_ON_ITS_WAY,
+    HoldKind,
+    Intent,
+    IntentKind,
+    IntentState,
+    PaidSeen,
+    Record,
+    Waiver,
+)
+
+if TYPE_CHECKING:
+    from tasks.policy.case import Case
+
+ON_ITS_WAY = "on_its_way"
+"""The rule by which a return waits whose money REVER has accepted to pay and not wholly paid."""
+
+TAKEN = frozenset({"done_by_hand", "drop"})
+"""A person's answers that take it as REVER shows it; after any other it is waited for once more, as long again."""
+
+
+def paid_of(refund: Refund) -> Decimal:
+    """How much of a refund is paid; 0 where REVER says neither what is missing nor when it was paid."""
+    if refund.missing_amount is None:
+        return refund.amount if refund.refunded_at is not None else ZERO
+    return refund.amount - refund.missing_amount
+
+
+def strange(refund: Refund) -> str:
+    """Why `missing_amount` of a refund cannot be, empty where it can: it is a part of the amount, from 0 to all."""
+    missing = refund.missing_amount
+    if missing is None:
+        return ""
+    if missing < 0:
+        return "is negative"
+    if not payable(missing, refund.currency):
+        return "is no amount of its currency"
+    return "is more than the refund" if missing > max(refund.amount, ZERO) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A done refund of ours and what REVER shows of it: how much in all, and how much of that as paid.
+
+    `dated` says that REVER names when it was paid.
+    """
+
+    intent: Intent
+    amount: Decimal
+    paid: Decimal
+    dated: bool
+
+    @classmethod
+    def of(cls, intent: Intent, refunds: Sequence[Refund]) -> "Standing":
+        """The standing of a refund that REVER shows as these."""
+        amount, paid = sum((it.amount for it in refunds), ZERO), sum((paid_of(it) for it in refunds), ZERO)
+        return cls.dating(intent, amount, paid, dated=any(it.refunded_at is not None for it in refunds))
+
+    @classmethod
+    def dating(cls, intent: Intent, amount: Decimal, paid: Decimal, *, dated: bool) -> "Standing":
+        """The standing by sums. Where all seems paid, and its time that was named before no longer is, none is paid."""
+        before = intent.paid_seen
+        gone = before is not None and before.dated and not dated and paid >= amount
+        return cls(intent, amount, ZERO if gone else paid, dated)
+
+    @property
+    def open(self) -> Decimal:
+        """What is not paid of it."""
+        return max(ZERO, self.intent.amount - self.paid)
+
+    @property
+    def back(self) -> Decimal:
+        """What was shown as paid before, and no longer is."""
+        before = self.intent.paid_seen
+        return max(ZERO, before.most - self.paid) if before else ZERO
+
+    def seen(self, now: datetime) -> PaidSeen:
+        """What is to be remembered of it."""
+        before = self.intent.paid_seen
+        if before is None or self.paid > before.most:
+            return PaidSeen(self.paid, self.paid, now, self.dated)
+        return replace(before, paid=self.paid, dated=before.dated or self.dated)
+
+
+def news(case: "Case") -> dict[str, PaidSeen]:
+    """Intent id -> what is to be remembered of what REVER shows as paid, where it is not known yet.
+
+    What falls is not believed as long as it may be an older view of the return.
+    """
+    found = {}
+    for standing in case.comparison.standings:
+        seen = standing.seen(case.now)
+        if seen != standing.intent.paid_seen and not (standing.back and _maybe_stale(case, standing)):
+            found[standing.intent.id] = seen
+    return found
+
+
+def unseen_back(standings: Sequence[Standing], record: Record) -> list[Standing]:
+    """The refunds whose money has come back, where that is more than a person has seen and let pass."""
+    back = [it for it in standings if it.back]
+    seen = [it.amount for it in record.waivers if it.rule == CAME_BACK and it.amount is not None]
+    return back if sum((it.back for it in back), ZERO) > max(seen, default=ZERO) else []
+
+
+def came_back(case: "Case") -> Decision | None:
+    """Money that was shown as paid no longer is: a payment that failed after days, a return reversed after its end."""
+    back = unseen_back(case.comparison.standings, case.record)
+    if not back:
+        return None
+    amount, currency = sum((it.back for it in back), ZERO), back[0].intent.currency
+    was, now = sum((it.back + it.paid for it in back), ZERO), sum((it.paid for it in back), ZERO)
+    why = f"REVER showed {shown(was, currency)} as paid, and now shows {shown(now, currency)}"
+    young = [it for it in back if _maybe_stale(case, it)]
+    if young:
+        until = max(later(_since(it), case.rules.settle_after) for it in young)
+        return case.wait("stale_view", f"{why}; this may be an older view of the return", until)
+    why += f": {shown(amount, currency)} came back. Nothing is sent again"
+    evidence = {"was paid": shown(was, currency), "is paid": shown(now, currency)}
+    return Hold(CAME_BACK, why, HoldKind.CAME_BACK, evidence, amount, currency)
+
+
+def still_on_its_way(case: "Case") -> Decision | None:
+    """What REVER accepted and has not paid within the patience for it: a person is asked."""
+    amount, currency, until = _open(case)
+    units, goods_until = _goods_open(case)
+    late = bool(amount) and until is not None and case.now >= until
+    late_goods = bool(units) and goods_until is not None and case.now >= goods_until
+    if not (late or late_goods):
+        return None
+    days = case.rules.on_its_way_after.total_seconds() / 86_400
+    words = f"{_words(case, amount, currency, units)}, longer than the {days:g} days that are waited for it"
+    why = f"{words}. Nothing is sent again"
+    evidence = {"on its way": shown(amount, currency) if amount else counted(units), "days": f"{days:g}"}
+    stake, of = (amount, currency) if amount else (None, "")
+    return Hold(STILL_ON_ITS_WAY, why, HoldKind.ON_ITS_WAY, evidence, stake, of)
+
+
+def on_its_way(case: "Case") -> Decision | None:
+    """A return that would be at its end, but for what is on its way: it is waited for, and looked at again."""
+    amount, currency, until = _open(case)
+    units, goods_until = _goods_open(case)
+    if not amount and not units:
+        return None
+    running = case.process.rever_process_status == ProcessStatus.RUNNING
+    if running and (case.free or not all(line.reviewed for line in case.inspection.lines)):
+        return None
+    limit = min(it for it in (until, goods_until) if it is not None)
+    wait = case.wait(ON_ITS_WAY, f"{_words(case, amount, currency, units)}; it is waited for until {limit:%F %H:%MZ}")
+    return replace(wait, until=min(limit, wait.until), reopens=True)
+
+
+def all_paid(case: "Case") -> bool:
+    """Whether nothing is on its way and nothing has come back, but for what a person has taken as REVER shows it."""
+    back = unseen_back(case.comparison.standings, case.record)
+    return not back and not _open(case)[0] and not _goods_open(case)[0]
+
+
+def told_on_its_way(case: "Case") -> str:
+    """What is on its way, as the end of a sentence about something else; empty where nothing is."""
+    amount, currency, _ = _open(case)
+    return f"; {shown(amount, currency)} on its way to the shopper" if amount else ""
+
+
+def _open(case: "Case") -> tuple[Decimal, str, datetime | None]:
+    """The money on its way, its currency, and when the first of it is late."""
+    rest = [it for it in case.comparison.standings if it.open]
+    amount = sum((it.open for it in rest), ZERO)
+    if not amount or amount <= _taken(case, amount, rest[0].intent.currency):
+        return ZERO, "", None
+    currency = rest[0].intent.currency
+    again = [it.at for it in _answered(case) if it.at and _covers(it, amount, currency)]
+    begun = [max([_begun(it.intent, case), *again]) for it in rest]
+    return amount, currency, later(min(begun), case.rules.on_its_way_after)
+
+
+def _goods_open(case: "Case") -> tuple[int, datetime | None]:
+    """Units of an exchange that REVER's order leaves out so far, and when they are late."""
+    units, begun = case.comparison.exchange_short, case.now
+    ours = [it for it in case.record.intents if it.kind is IntentKind.EXCHANGE and it.state is IntentState.DONE]
+    if ours:
+        begun = min(_begun(it, case) for it in ours)
+    elif not case.by_us and (order := exchange_shown(case.process)) is not None and order.ordered_items:
+        lines = [it for it in case.process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE]
+        approved = sum(case.inspected(it.id).counted for it in lines)
+        units = max(0, approved - len(order.ordered_items))
+        reviewed = [it.review_date for it in case.process.reviews or () if it.review_date]
+        begun = max([it for it in reviewed if it <= case.now], default=case.process.started_at or case.now)
+    if not units or any(it.answer in TAKEN for it in _answered(case) if it.amount is None):
+        return 0, None
+    again = [it.at for it in _answered(case) if it.amount is None and it.at]
+    return units, later(max([begun, *again]), case.rules.on_its_way_after)
+
+
+def _words(case: "Case", amount: Decimal, currency: str, units: int) -> str:
+    """What is paid and what is on its way."""
+    parts = []
+    if amount:
+        paid = sum((it.paid for it in case.comparison.standings), ZERO)
+        parts.append(f"REVER has paid {shown(paid, currency)}; {shown(amount, currency)} is on its way to the shopper")
+    if units:
+        parts.append(f"the exchange is filled in part: {counted(units)} still to be ordered by REVER")
+    return "; ".join(parts)
+
+
+def _begun(intent: Intent, case: "Case") -> datetime:
+    """When a refund or exchange was made; a time ahead of the clock is not believed."""
+    return min(intent.sent_at or intent.created_at or case.now, case.now)
+
+
+def _since(standing: Standing) -> datetime:
+    before = standing.intent.paid_seen
+    assert before is not None  # noqa: S101 - only what was seen can have come back
+    return before.since
+
+
+def _maybe_stale(case: "Case", standing: Standing) -> bool:
+    """Whether what was paid was seen so lately that a read may still be older; a time ahead of the clock is not."""
+    since = _since(standing)
+    return since <= case.now < later(since, case.rules.settle_after)
+
+
+def _answered(case: "Case") -> list[Waiver]:
+    return [it for it in case.record.waivers if it.rule in {STILL_ON_ITS_WAY, CAME_BACK}]
+
+
+def _covers(waiver: Waiver, amount: Decimal, currency: str) -> bool:
+    return waiver.amount is not None and waiver.currency == currency and amount <= waiver.amount
+
+
+def _taken(case: "Case", amount: Decimal, currency: str) -> Decimal:
+    """The amount, where a person has taken it as REVER shows it; else 0."""
+    taken = [it for it in _answered(case) if it.answer in TAKEN and _covers(it, amount, currency)]
+    return amount if taken else ZERO
