@@ -16,6 +16,7 @@ from rever_api.errors import (
     WrongSetup,
 )
 from rever_api.limits import AsyncSlot, Limits, Slot
+from rever_api.reasons import Reason
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -29,6 +30,7 @@ __all__ = [
     "NotFound",
     "NotSent",
     "OutcomeUnknown",
+    "Reason",
     "Refused",
     "RefusedForNow",
     "ReverClient",

@@ -18,6 +18,7 @@ from rever_api.errors import (
     WrongRoute,
 )
 from rever_api.models.base import Spoiled
+from rever_api.reasons import reason_of
 from rever_api.redaction import shown
 from rever_api.retry_after import seconds_to_wait
 
@@ -72,10 +73,20 @@ class Answer:
         """The error that a status outside 2xx means (the classes are told in `rever_api.errors`)."""
         code, words = self._words()
         kind, advice = _judge(self.status, code, words)
-        said = f': "{words}"' if words else ""
+        # The class and the code, not the words: these may quote a shopper's name and street.
+        reason = reason_of(self.status, code, words)
+        said = "".join([f": {reason.words}" if reason.words else "", f" (code {code})" if code is not None else ""])
         sentence = f"REVER answered {self.status} to {self.operation}{said}. {advice}"
         wait = seconds_to_wait(self.headers.get("retry-after"), self.at)
-        return kind(sentence, operation=self.operation, status=self.status, code=code, message=words, retry_after=wait)
+        return kind(
+            sentence,
+            operation=self.operation,
+            status=self.status,
+            code=code,
+            message=words,
+            retry_after=wait,
+            reason=reason,
+        )
 
     def _words(self) -> tuple[int | None, str]:
         """The code and the masked message of an error body; text, HTML, bad UTF-8 or nothing have neither."""

@@ -11,13 +11,15 @@
       Unreadable    ... a return was answered in which a field that money hangs on cannot be read
 
 A cancelled effect raises `asyncio.CancelledError` as such, and is of unknown outcome from the moment the call began.
-The text of an error is a sentence for a person. It holds no API key, no whole body and no shopper's data; REVER's own
-words are trimmed and masked before they get here.
+The text of an error is a sentence for a person. It holds no API key, no body and no word of REVER's: these may quote a
+shopper's name and address in any wording, so that no mask finds them all. What REVER said is told by its class
+(`reason`) and code; its words, trimmed and masked, are in `message` alone, for who keeps them where they can be erased.
 """
 
 from typing import Any
 
 from rever_api.models.pages import UnreadableProcess
+from rever_api.reasons import Reason
 
 _NOTHING = UnreadableProcess(process_id="", why="")
 
@@ -29,7 +31,8 @@ class ReverError(Exception):
         operation: operationId of the contract, "" where no operation was begun.
         status: HTTP status, None without an answer.
         code: gRPC status code of the gateway's error body, None where there was none.
-        message: REVER's own words, trimmed and masked, "" where there were none fit to show.
+        message: REVER's own words, trimmed and masked, "" where there were none fit to show. They may name a shopper.
+        reason: the class of what REVER said; `Reason.OTHER` where it fits none, or without an answer.
         retry_after: seconds that REVER asked to wait, None where it did not say or said nonsense.
     """
 
@@ -42,6 +45,7 @@ class ReverError(Exception):
         code: int | None = None,
         message: str = "",
         retry_after: float | None = None,
+        reason: Reason = Reason.OTHER,
     ) -> None:
         super().__init__(sentence)
         self.operation = operation
@@ -49,6 +53,7 @@ class ReverError(Exception):
         self.code = code
         self.message = message
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class NotSent(ReverError):  # noqa: N818 - the name says what happened

@@ -10,7 +10,7 @@ from tasks.policy.claims import BY_A_PERSON
 from tasks.policy.comparison import compare
 from tasks.policy.money import shown
 from tasks.policy.paid import paid_of, strange, unseen_back
-from tasks.policy.reading import refunds_shown
+from tasks.policy.reading import named, refunds_shown
 from tasks.policy.record import SHOWS_LESS, IntentKind, IntentState, Record
 
 RULE = "differs_from_rever"
@@ -106,7 +106,7 @@ def differs(process: ReturnProcess, record: Record) -> str:
         ]
     if not record.seen(found.others):
         words += [
-            f"REVER shows {amount} {currency} by {method or 'no method'} that our ledger does not have"
+            f"REVER shows {amount} {named(currency)} by {named(method) or 'no method'} that our ledger does not have"
             for (method, currency), amount in found.foreign.items()
         ]
         if found.foreign_taken_back:

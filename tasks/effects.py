@@ -12,11 +12,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 from rever_api.errors import NotSent, OutcomeUnknown, Refused, RefusedForNow, ReverError, WrongSetup
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ReturnProcess
+from rever_api.reasons import Reason
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import (
+    NOTHING_SAID,
     Claim,
     Recorded,
+    Said,
     Sending,
     Sent,
     put_back,
@@ -179,11 +182,18 @@ async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, sl
         raise
     except Refused as error:
         await desk.ledger.awrite(
-            record_refused, claim, code=str(error.code or ""), why=str(error), now=desk.clock(), actor=desk.actor
+            record_refused,
+            claim,
+            code=str(error.code or ""),
+            why=str(error),
+            now=desk.clock(),
+            actor=desk.actor,
+            reason=error.reason,
+            said=_said(error, process),
         )
         return Outcome(claim, Result.REFUSED, str(error), process)
     except OutcomeUnknown as error:
-        await _unknown(desk, claim, str(error))
+        await _unknown(desk, claim, str(error), _said(error, process))
         return Outcome(claim, Result.UNKNOWN, str(error), process)
     except asyncio.CancelledError:
         await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
@@ -201,8 +211,17 @@ def _too_long(error: ReverError) -> bool:
     return error.retry_after is not None and error.retry_after > LONGEST_WAIT_S
 
 
-async def _unknown(desk: Desk, claim: Claim, why: str, *, ours: bool = False) -> None:
-    await desk.ledger.awrite(record_unknown, claim, why=why, now=desk.clock(), actor=desk.actor, at_rever=not ours)
+def _said(error: ReverError, process: ReturnProcess) -> Said:
+    """REVER's own words where no class says as much; a person may need them, and they may name the shopper."""
+    if error.reason is not Reason.OTHER or not error.message:
+        return NOTHING_SAID
+    return Said(error.message, process.shopper.email if process.shopper else "")
+
+
+async def _unknown(desk: Desk, claim: Claim, why: str, said: Said = NOTHING_SAID, *, ours: bool = False) -> None:
+    await desk.ledger.awrite(
+        record_unknown, claim, why=why, now=desk.clock(), actor=desk.actor, at_rever=not ours, said=said
+    )
 
 
 async def _back(desk: Desk, claim: Claim, why: str, process: ReturnProcess, final: bool = False) -> Outcome:

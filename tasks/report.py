@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from tasks.policy.reading import counted
+
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
 
@@ -112,7 +114,7 @@ class Report:
     def lines(self) -> list[str]:
         """The report in a few lines for a terminal."""
         return [
-            f"{self.flow} ({self.mode}) over {', '.join(self.stores) or 'no store'}: {self.seen} returns "
+            f"{self.flow} ({self.mode}) over {', '.join(self.stores) or 'no store'}: {self.counted} "
             f"in {self.duration_s:.1f} s",
             f"  decisions: {counts(self.decisions)}",
             f"  effects:   {counts(self.effects)}",
@@ -127,7 +129,7 @@ class Report:
     @property
     def counted(self) -> str:
         """How many returns it was about, in words."""
-        return f"{self.seen} return{'' if self.seen == 1 else 's'}"
+        return counted(self.seen, "return")
 
     def sentence(self) -> str:
         """The report in one line, for the state of a run."""

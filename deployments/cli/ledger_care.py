@@ -1,5 +1,6 @@
 """What `rever-returns ledger ...` does, with the settings in force; each answers what to print."""
 
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ from deployments.receiver.keeping import remove_return, remove_shopper
 from tasks.desk import utc_now
 from tasks.ledger import (
     Actor,
+    Forgotten,
     Format,
     Ledger,
     LedgerError,
@@ -24,6 +26,8 @@ from tasks.ledger import (
     mark_restored,
     restore,
 )
+from tasks.ledger.where import Where
+from tasks.policy.reading import counted
 from tasks.settings import Settings, load_settings, without_password
 
 UNTIL_RECONCILE = (
@@ -111,26 +115,38 @@ def forgotten(process_id: str, email: str, by: str) -> str:
         raise UsageError("--email takes an e-mail address")
     settings = load_settings()
     bodies = _forgotten_bodies(settings, process_id, address)
-    told = f"removed from the inbox: {bodies} webhook bodies. " if bodies else ""
+    inbox = f"removed from the inbox: {counted(bodies, 'webhook body', 'webhook bodies')}. " if bodies else ""
     try:
-        many = _forgotten_hash(settings, process_id, address, by)
+        found = _forgotten_in_ledger(settings, process_id, address, by)
     except LedgerError as error:
         if not bodies:
             raise
-        return f"{told}In the ledger nothing was removed: {error}"
+        return f"{inbox}In the ledger nothing was removed: {error}"
+    if not found.known:
+        whose = f"the shopper of {process_id}" if process_id else "this address"
+        nothing = f"nothing in the ledger leads to {whose}, so nothing was removed there"
+        return f"{inbox}{nothing[0].upper()}{nothing[1:]}. Check how it is written; backups were not looked at."
     return (
-        f"{told}removed: what led back to the shopper, the keyed hash under which {many} refunds were counted. Kept:"
-        " amounts, ids and the audit, which explain where money went and name nobody. Backups made before still hold"
-        " what was removed."
+        f"{inbox}removed: what led back to the shopper, that is the keyed hash under which"
+        f" {counted(found.refunds, 'refund')} {'was' if found.refunds == 1 else 'were'} counted, and"
+        f" {counted(found.words, 'text')} in REVER's own words. Kept: amounts, ids and the audit, which explain"
+        " where money went and name nobody. Backups made before still hold what was removed."
     )
 
 
-def _forgotten_hash(settings: Settings, process_id: str, address: str, by: str) -> int:
+def _forgotten_in_ledger(settings: Settings, process_id: str, address: str, by: str) -> Forgotten:
     with _opened(settings) as ledger:
         now, actor = utc_now(), Actor(by)
         if process_id:
-            return ledger.write(forget_return, process_id, now=now, actor=actor)
-        return ledger.write(forget_email, address, now=now, actor=actor)
+            found = ledger.write(forget_return, process_id, now=now, actor=actor)
+        else:
+            found = ledger.write(forget_email, address, now=now, actor=actor)
+    path = Where.of(settings.ledger_url.get_secret_value()).path
+    if path is not None:
+        # The write-ahead log still has what was removed; it cannot be shortened inside of a transaction.
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return found
 
 
 def _forgotten_bodies(settings: Settings, process_id: str, address: str) -> int:

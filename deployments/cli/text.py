@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tasks.ledger.types import History, HoldRow, IntentRow, PastHold
+from tasks.ledger.types import History, HoldRow, IntentRow, KeptWords, PastHold
+from tasks.ledger.words import IN_AUDIT
 from tasks.policy.record import IntentKind, IntentState
 
 _WORDS = {
@@ -30,7 +31,7 @@ def told(known: History) -> list[str]:
         head,
         f"  decided: {record.decision or 'nothing yet'}{_rule(record.rule)}{looked}",
         *([f"           {record.why}"] if record.why and record.why not in held else []),
-        *(line for intent in known.intents for line in _intent(intent)),
+        *(line for intent in known.intents for line in _intent(intent, known.words)),
         *(line for past in known.holds for line in _hold(past)),
         f"  next:    {_next(known)}",
     ]
@@ -74,7 +75,7 @@ def _cells(row: HoldRow) -> tuple[str, ...]:
     return (row.hold_id, str(row.version), _time(row.since), row.store, row.process_id, amount, str(row.kind))
 
 
-def _intent(row: IntentRow) -> Iterator[str]:
+def _intent(row: IntentRow, words: Sequence[KeptWords]) -> Iterator[str]:
     intent = row.intent
     closed = f" {_time(row.closed_at)}" if row.closed_at else ""
     state = (
@@ -93,8 +94,13 @@ def _intent(row: IntentRow) -> Iterator[str]:
         yield "           " + "; ".join(f"{item.line_id} units {_numbers(item.units)}" for item in intent.items)
     if row.why:
         yield f"           {row.why}"
-    if row.evidence:
-        yield f"           evidence: {_pairs(row.evidence)}"
+    shown = {name: value for name, value in row.evidence.items() if name != IN_AUDIT}
+    if shown:
+        yield f"           evidence: {_pairs(shown)}"
+    for said in words:
+        if said.intent_id == intent.id:
+            text = "(removed on request)" if said.forgotten else f'"{said.text}"'
+            yield f"           REVER's own words {_time(said.at)}: {text}"
 
 
 def _hold(past: PastHold) -> Iterator[str]:

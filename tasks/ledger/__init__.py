@@ -11,7 +11,7 @@ from tasks.ledger.condition import Condition, condition
 from tasks.ledger.deciding import decide
 from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
-from tasks.ledger.forgetting import forget_email, forget_return
+from tasks.ledger.forgetting import Forgotten, forget_email, forget_return
 from tasks.ledger.holds import find_hold, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
@@ -34,6 +34,7 @@ from tasks.ledger.types import (
     History,
     HoldRow,
     IntentRow,
+    KeptWords,
     OpenIntent,
     PastHold,
     Recorded,
@@ -44,8 +45,10 @@ from tasks.ledger.types import (
     Switch,
     Unfinished,
 )
+from tasks.ledger.words import NOTHING_SAID, Said
 
 __all__ = [
+    "NOTHING_SAID",
     "Actor",
     "Answer",
     "AnswerError",
@@ -58,10 +61,12 @@ __all__ = [
     "Decided",
     "Expired",
     "Finding",
+    "Forgotten",
     "Format",
     "History",
     "HoldRow",
     "IntentRow",
+    "KeptWords",
     "Ledger",
     "LedgerError",
     "NoLedgerError",
@@ -71,6 +76,7 @@ __all__ = [
     "RecordRow",
     "Recorded",
     "Restored",
+    "Said",
     "SendVerdict",
     "Sending",
     "Sent",

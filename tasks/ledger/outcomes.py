@@ -22,6 +22,7 @@ from tasks.ledger.transitions import (
     tell,
 )
 from tasks.ledger.types import Actor, Claim, Recorded
+from tasks.ledger.words import NOTHING_SAID, Said, keep
 from tasks.ledger.writing import lock_rows
 from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
@@ -121,37 +122,59 @@ def _contradicts(conn: Connection, row: Row[Any], said: Mapping[str, Any], now: 
     )
 
 
-def record_refused(conn: Connection, claim: Claim, *, code: str, why: str, now: datetime, actor: Actor) -> Recorded:
-    """REVER refused it (`code` is its gRPC number as text): units and counters are given back.
+def record_refused(
+    conn: Connection,
+    claim: Claim,
+    *,
+    code: str,
+    why: str,
+    now: datetime,
+    actor: Actor,
+    reason: str = "",
+    said: Said = NOTHING_SAID,
+) -> Recorded:
+    """REVER refused it: units and counters are given back. `code` is its gRPC number as text, `reason` its class.
 
+    `why` is a sentence of ours; what REVER said in its own words is in `said`, and is kept where it can be erased.
     Also from `unknown`, where somebody else saw only that it ran past its deadline.
     """
-    row = take(conn, _REFUSED, claim, at=now, said={"why": why, "code": code}, code=code)
+    evidence = {"why": why, "code": code, **({"reason": reason} if reason else {}), **said.evidence}
+    row = take(conn, _REFUSED, claim, at=now, said=evidence, code=code)
     if row is None:
         return _not_mine(conn, claim, "late_refusal", why, now, actor)
     free(conn, [row])
     pausing.answered(conn, row.store)
     close_hold(conn, row, f"REVER refused it: {why}", now, actor)
-    tell(conn, row, "refused", {"why": why, "code": code}, now, actor)
+    keep(conn, claim, said, now)
+    tell(conn, row, "refused", evidence, now, actor)
     return Recorded.TAKEN
 
 
 def record_unknown(
-    conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor, at_rever: bool = True
+    conn: Connection,
+    claim: Claim,
+    *,
+    why: str,
+    now: datetime,
+    actor: Actor,
+    at_rever: bool = True,
+    said: Said = NOTHING_SAID,
 ) -> Recorded:
     """Nobody knows what came of it; it is never sent again by itself.
 
     Five in a row at a store pause it. `at_rever=False` says that the cause is ours (a cancelled run), so that it does
     not count for that.
     """
-    row = take(conn, _UNKNOWN, claim, said={"why": why})
+    evidence = {"why": why, **said.evidence}
+    row = take(conn, _UNKNOWN, claim, said=evidence)
     if row is None:
         return _not_mine(conn, claim, "late_unknown", why, now, actor)
     if at_rever:
         pausing.not_answered(conn, row.store, row.id, now)
     else:
         pausing.end_trial(conn, [row.id])
-    tell(conn, row, "unknown", {"why": why, "attempt": row.attempt}, now, actor)
+    keep(conn, claim, said, now)
+    tell(conn, row, "unknown", {**evidence, "attempt": row.attempt}, now, actor)
     return Recorded.TAKEN
 
 

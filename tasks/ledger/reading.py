@@ -11,6 +11,7 @@ from tasks.ledger.records import chunks
 from tasks.ledger.rows import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
+from tasks.ledger.words import words_of
 from tasks.policy.record import OPEN_STATES, IntentState
 
 
@@ -32,6 +33,7 @@ def history(conn: Connection, process_id: str) -> History | None:
         intents=tuple(_intent(each) for each in conn.execute(made)),
         holds=tuple(past_hold(each) for each in conn.execute(held)),
         audit=tuple(_step(each) for each in conn.execute(steps)),
+        words=words_of(conn, process_id),
     )
 
 

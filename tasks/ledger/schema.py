@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.ledger.columns import Money, UtcTime
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -212,6 +212,22 @@ chains = Table(
     Column("process_id", Text, primary_key=True),
     Column("steps", Integer, **_COUNT),
     Column("head", Text, **_TEXT),
+)
+
+words = Table(
+    "words",
+    metadata,
+    Column("seq", _serial, primary_key=True, autoincrement=True),
+    Column("process_id", Text, nullable=False),
+    Column("intent_id", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("shopper", Text, **_TEXT),
+    Column("salt", Text, **_TEXT),
+    Column("text", Text, **_TEXT),
+    Column("digest", Text, nullable=False),
+    Column("forgotten_at", UtcTime),
+    Index("words_of_process", "process_id"),
+    Index("words_of_shopper", "shopper"),
 )
 
 caught_up = Table("caught_up", metadata, Column("store", Text, primary_key=True), Column("at", UtcTime, nullable=False))

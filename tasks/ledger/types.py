@@ -301,6 +301,16 @@ class PastHold:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptWords:
+    """What REVER said of an effect in its own words; `text` is empty where it was `forgotten` on request."""
+
+    intent_id: str
+    at: datetime
+    text: str = field(repr=False)
+    forgotten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that the ledger knows of one return, for a person who asks why."""
 
@@ -308,6 +318,7 @@ class History:
     intents: tuple[IntentRow, ...] = ()
     holds: tuple[PastHold, ...] = ()
     audit: tuple[AuditRow, ...] = ()
+    words: tuple[KeptWords, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

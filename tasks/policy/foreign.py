@@ -7,7 +7,7 @@ from rever_api.models import CompensationMethod, RefundTiming, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Adopt, Decision
 from tasks.policy.money import shown
-from tasks.policy.reading import counted, exchange_shown, later
+from tasks.policy.reading import counted, exchange_shown, later, named
 from tasks.policy.record import HoldKind
 from tasks.policy.rules import RefundsBy
 
@@ -95,7 +95,9 @@ def _due(case: Case) -> dict[tuple[str, str], Decimal]:
 
 
 def _listed(amounts: dict[tuple[str, str], Decimal]) -> str:
-    return ", ".join(f"{shown(amount, purse[1])} by {purse[0] or 'no method'}" for purse, amount in amounts.items())
+    return ", ".join(
+        f"{shown(amount, purse[1])} by {named(purse[0]) or 'no method'}" for purse, amount in amounts.items()
+    )
 
 
 def _owed(case: Case) -> str:

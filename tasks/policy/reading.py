@@ -1,5 +1,6 @@
 """What one read of a process told: fields left out, refunds and exchange shown, whether the goods are on their way."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from rever_api.models import (
 from tasks.policy.rules import StoreRules
 
 _ON_THE_WAY = {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED}
+_A_NAME = re.compile(r"[\w.:/#+-]*", re.ASCII)
 _PARCEL_MOVED = {ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE}
 
 
@@ -76,11 +78,19 @@ def later(at: datetime, by: timedelta) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def counted(number: int, noun: str = "unit") -> str:
-    """A number of things in words: `1 unit`, `2 units`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str = "unit", several: str = "") -> str:
+    """A number of things in words: `1 unit`, `2 units`; `several` is the plural where an s does not make it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
 
 
 def quoted(text: str) -> str:
     """A value of REVER's in quotes, cut to a length that a sentence can bear."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(text if len(text) <= 60 else text[:57] + "...") if _A_NAME.fullmatch(text) else named(text)
+
+
+def named(text: str) -> str:
+    """A value of REVER's where it can be an id or a name of the API; else only its length.
+
+    Such values stand in holds and in the audit for good, and a text in their place can be anything: a shopper's name.
+    """
+    return text if _A_NAME.fullmatch(text) else f"a text of {counted(len(text), 'character')}"

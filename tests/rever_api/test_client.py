@@ -210,7 +210,10 @@ def test_the_base_url_may_have_a_path_and_the_slash_stays(call: Caller, told: To
     [
         ((401, {"code": 16, "message": "no"}), "REVER refused the API key (401): check REVER_API_KEY"),
         ((404, b"<html>nginx"), "check REVER_BASE_URL and the endpoint table"),
-        ((422, {"error": "above what is refundable"}), '"above what is refundable"'),
+        (
+            (422, {"error": "above what is still refundable"}),
+            ": it is refunded already. Nothing",
+        ),
         ((501, {"code": 12, "message": "OPS"}), "a person has to"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from tasks.ledger import Format, LedgerError, check, export, forget_email, forget_return
+from tasks.ledger import Forgotten, Format, LedgerError, check, export, forget_email, forget_return
 from tasks.ledger.schema import shopper_refunds, shoppers
 from tasks.policy.rules import Guards
 from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always
@@ -77,9 +77,9 @@ def test_a_shopper_is_forgotten_and_the_books_stay(desk: LedgerDesk, *, by_retur
     assert desk.one("p2", email="bob@example.test", **capped).decision.rule == "guard:max_refunds_per_shopper"
     desk.done(desk.sent("p3", email="eve@example.test", **capped))
     if by_return:
-        assert desk.ledger.write(forget_return, "p1", now=NOON, actor=FLOW) == 1
+        assert desk.ledger.write(forget_return, "p1", now=NOON, actor=FLOW).refunds == 1
     else:
-        assert desk.ledger.write(forget_email, " BOB@example.TEST", now=NOON, actor=FLOW) == 1
+        assert desk.ledger.write(forget_email, " BOB@example.TEST", now=NOON, actor=FLOW).refunds == 1
     assert hashes(desk) == 2  # the other shopper's
     assert desk.history("p1").intents == before
     assert desk.ledger.read(check, now=NOON).findings == ()
@@ -90,4 +90,6 @@ def test_a_shopper_is_forgotten_and_the_books_stay(desk: LedgerDesk, *, by_retur
 def test_a_return_nobody_knows_is_said(desk: LedgerDesk) -> None:
     with pytest.raises(LedgerError, match="nobody is not in the ledger"):
         desk.ledger.write(forget_return, "nobody", now=NOON, actor=FLOW)
-    assert desk.ledger.write(forget_email, "never@example.test", now=NOON, actor=FLOW) == 0
+    steps = desk.ledger.read(check, now=NOON).steps
+    assert desk.ledger.write(forget_email, "never@example.test", now=NOON, actor=FLOW) == Forgotten(0, 0, known=False)
+    assert desk.ledger.read(check, now=NOON).steps == steps

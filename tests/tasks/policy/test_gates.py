@@ -232,9 +232,19 @@ def test_a_return_without_lines_contradicts_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("a" * 60, "'" + "a" * 60 + "'"), ("a" * 61, "'" + "a" * 57 + "...'"), ("it", "'it'")]
+    ("text", "shown"),
+    [
+        ("a" * 60, "'" + "a" * 60 + "'"),
+        ("a" * 61, "'" + "a" * 57 + "...'"),
+        ("it", "'it'"),
+        ("ON_FIRE", "'ON_FIRE'"),
+        ("Ada Lovelace, 7 Mill Lane", "a text of 25 characters"),
+        ("ada@example.test", "a text of 16 characters"),
+        ("\x1b[2J", "a text of 4 characters"),
+        ("é", "a text of 1 character"),
+    ],
 )
-def test_what_rever_says_is_quoted_at_no_great_length(text: str, shown: str) -> None:
+def test_what_rever_says_is_quoted_where_it_is_no_text_and_at_no_great_length(text: str, shown: str) -> None:
     assert quoted(text) == shown
 
 

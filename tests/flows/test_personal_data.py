@@ -1,0 +1,61 @@
+"""What REVER says of a shopper in its own words gets nowhere but where an erasure request reaches it."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from deployments.cli.ledger_care import forgotten
+from deployments.cli.text import told
+from rever_api.sandbox.refusal import Refusal
+from tasks.ledger import Format, check, export, history
+from tests.flows.conftest import Bench
+
+NAME, STREET = "Zebedee", "Quillon Lane"
+WORDS = f"{NAME} of 7 {STREET} asks to wait"
+
+
+@pytest.fixture
+def talkative(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """REVER refuses each refund in words that name a shopper whom the request did not."""
+
+    def refuse(*_: object) -> None:
+        raise Refusal(400, 3, WORDS)
+
+    monkeypatch.setattr("rever_api.sandbox.operations.effects.pay", refuse)
+    return bench
+
+
+def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_be_erased(
+    talkative: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    report = talkative.act()
+    assert report.effects["refused"] > 3
+    ledger = talkative.ledger()
+    try:
+        process_id = next(hold.process_id for hold in talkative.holds() if hold.kind == "refused")
+        known = ledger.read(history, process_id)
+        ledger.read(export, tmp_path / "out", Format.CSV)
+    finally:
+        ledger.close()
+    assert known is not None
+    assert WORDS in "\n".join(told(known))
+    shown = [json.dumps(report.as_json()), *report.lines(), caplog.text, str(known.audit), str(talkative.holds())]
+    shown += [file.read_text() for file in (tmp_path / "out").iterdir()]
+    assert not [text for text in shown if NAME in text or STREET in text]
+    assert "(code 3)" in "\n".join(told(known))
+
+    process_ids = sorted({hold.process_id for hold in talkative.holds()})
+    answers = [forgotten(each, "", "olga") for each in process_ids]
+    assert "1 text in REVER's own words" in "".join(answers)
+    assert not [path for path in tmp_path.glob("ledger*") if path.is_file() and NAME.encode() in path.read_bytes()]
+    ledger = talkative.ledger()
+    try:
+        assert ledger.read(check, now=talkative.clock()).findings == ()
+        after = ledger.read(history, process_id)
+    finally:
+        ledger.close()
+    assert after is not None
+    assert "(removed on request)" in "\n".join(told(after))
