@@ -185,7 +185,7 @@ def test_what_an_older_ledger_counted_for_this_spelling_goes_on_counting(desk: L
     assert rule_of(desk, "p2", guards=one, email="Ann+x@example.test") == "guard:max_refunds_per_shopper"
     assert desk.one("p3", guards=one, email="ann@example.test").claim is not None
     gone = desk.ledger.write(forget_email, "ann+x@example.test", now=desk.clock(), actor=FLOW)
-    assert (gone, claim.intent.id) == (2, desk.record("p1").intents[0].id)
+    assert (gone.refunds, claim.intent.id) == (2, desk.record("p1").intents[0].id)
 
 
 def test_an_address_has_the_hash_that_it_always_had() -> None:
