@@ -16,7 +16,7 @@ import typer
 from deployments.cli.care import care
 from deployments.cli.errors import FAILED, said_plainly
 from deployments.cli.living import living
-from deployments.cli.webhook import webhook
+from deployments.cli.webhook import inbox, webhook
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(care, name="ledger")
 app.add_typer(living)
 app.add_typer(webhook, name="webhook")
+app.add_typer(inbox, name="inbox")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]

@@ -1,7 +1,20 @@
-"""`rever-returns receiver` and `webhook send`."""
+"""`rever-returns receiver`, `webhook send` and `inbox`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from deployments.cli.errors import UsageError
 from deployments.cli.logs import log_to_stderr
+from tasks.desk import utc_now
+from tasks.ledger import LedgerError
+from tasks.settings import load_settings
+
+if TYPE_CHECKING:
+    from deployments.receiver.inbox import Inbox
+    from deployments.receiver.listing import Listed
 
 
 def run_receiver(port: int, *, debug: bool) -> None:
@@ -24,4 +37,66 @@ def send_example(event: str, process_id: str, url: str, secret_from: str) -> tup
     if secret is None:
         raise UsageError(f"there is no secret in {secret_from}: set it, or name another variable with --secret-from")
     answer = send(url.replace("{event}", event), example_body(Kind(event), process_id), secret)
-    return f"{answer.status}: {answer.meaning}", answer.status in {200, 202}
+    taken = answer.status in {200, 202}
+    meaning = INVENTED if taken and not process_id else answer.meaning
+    return f"{answer.status}: {meaning}", taken
+
+
+INVENTED = "it is stored; it is about an invented return, and is closed once REVER says so: rever-returns inbox"
+
+
+def listed_inbox(*, as_json: bool) -> str:
+    """What waits in the inbox, and what was closed without a run, as a table or JSON. Writes nothing."""
+    from deployments.receiver.listing import listed
+
+    with _opened() as inbox:
+        found = inbox.read(partial(listed, now=utc_now())) if inbox else []
+    if as_json:
+        return json.dumps([each.as_json() for each in found], ensure_ascii=False)
+    return "\n".join(_lines(found)) or "No event waits, and none was closed without a run in the last 30 days."
+
+
+def dropped(process_id: str, *, by: str, why: str) -> str:
+    """Drop the events of a return by a person's say. Raises `UsageError`, `LedgerError`."""
+    from deployments.receiver.listing import drop
+
+    if not by.strip() or not why.strip():
+        raise UsageError("say who you are (--by) and why (--why): the list of the inbox keeps both.")
+    with _opened() as inbox:
+        if inbox is None:
+            raise LedgerError("there is no inbox yet: `rever-returns receiver` makes it")
+        many = inbox.write(drop, process_id, by=by.strip(), why=why.strip(), now=utc_now())
+    return (
+        f"Dropped: {counted(many)} about {process_id}. No run is offered for it any more; schedules still look at it."
+    )
+
+
+@contextmanager
+def _opened() -> "Iterator[Inbox | None]":
+    """The inbox of the settings in force; None where there is none yet."""
+    from deployments.receiver.inbox import Inbox
+
+    url = load_settings().inbox_url.get_secret_value()
+    if not Inbox.exists(url):
+        yield None
+        return
+    with closing(Inbox.open(url)) as inbox:
+        yield inbox
+
+
+def _lines(found: "Sequence[Listed]") -> "Iterator[str]":
+    for each in found:
+        state = each.state.replace("_", " ")
+        times = (
+            f"since {each.first:%Y-%m-%d %H:%MZ}" if each.closed_at is None else f"closed {each.closed_at:%F %H:%MZ}"
+        )
+        yield f"{each.process_id}  {state}, {counted(each.events)} ({', '.join(each.kinds)}), {times}"
+        if each.tries:
+            yield f"    {each.tries} run{'s' if each.tries > 1 else ''} for it came to nothing"
+        if each.why:
+            yield f"    {each.why}" + (f" (by {each.by})" if each.by else "")
+
+
+def counted(events: int) -> str:
+    """So many events, in words."""
+    return "1 event" if events == 1 else f"{events} events"

@@ -1,4 +1,4 @@
-"""`rever-returns webhook ...`: try a receiver. What is heavy is imported by who needs it."""
+"""`rever-returns webhook ...` and `inbox`: try a receiver, and see what came in. What is heavy is imported by need."""
 
 from typing import Annotated
 
@@ -7,6 +7,39 @@ import typer
 from deployments.cli.errors import FAILED, said_plainly
 
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
+
+
+inbox = typer.Typer(help="What REVER told of and no run has looked at.")
+
+
+@inbox.callback(invoke_without_command=True)
+def _list(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """List the events that wait, and those that were closed without a run in the last 30 days, with the reason."""
+    if context.invoked_subcommand is None:
+        with said_plainly(debug=debug):
+            from deployments.cli.receiver import listed_inbox
+
+            print(listed_inbox(as_json=as_json))
+
+
+@inbox.command("drop")
+def _drop(
+    process_id: Annotated[str, typer.Argument(metavar="ID", help="The return's id.")],
+    *,
+    by: Annotated[str, typer.Option(help="Who drops its events.")],
+    why: Annotated[str, typer.Option(help="Why.")],
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
+    with said_plainly(debug=debug):
+        from deployments.cli.receiver import dropped
+
+        print(dropped(process_id, by=by, why=why))
 
 
 @webhook.callback()
@@ -18,7 +51,9 @@ def _root() -> None:
 def send(
     *,
     event: Annotated[str, typer.Option(help="created, shipped, completed, cancelled or unknown.")] = "created",
-    process_id: Annotated[str, typer.Option(help="The return's id. Empty: one that REVER does not know.")] = "",
+    process_id: Annotated[
+        str, typer.Option(help="The return's id. Empty: an invented one, which REVER never gives.")
+    ] = "",
     url: Annotated[
         str, typer.Option(help="Where to; {event} stands for the event.")
     ] = "http://127.0.0.1:8766/webhooks/rever/{event}",

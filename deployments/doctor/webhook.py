@@ -1,10 +1,10 @@
 """Webhooks: the secret, the receiver, and events that wait in the inbox. The inbox is only looked at."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
-from sqlalchemy import func, inspect, select
+from sqlalchemy import exists, func, inspect, or_, select, true
 
 from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
 from deployments.doctor.line import Line, attention, broken, not_used, ok
@@ -14,6 +14,16 @@ SHORTEST = 16
 
 PATIENCE_S = 5.0
 WAITS_TOO_LONG_S = 600
+TRIES = 3
+"""Runs that come to nothing before it is worth a word."""
+
+REMEMBERED = timedelta(days=7)
+"""How long events that were closed without a run are told of, unless a person drops them."""
+
+_LIST = (
+    "rever-returns inbox lists them with the reason, and `inbox drop ID` closes those of a return for good;"
+    " rever-returns run reconcile mode=act looks at returns that REVER knows"
+)
 
 _START = "rever-returns receiver, or rever-returns up; say where it is with --receiver URL if it is elsewhere"
 
@@ -58,36 +68,52 @@ async def inbox(examination: Examination) -> Line:
     """How many events no run has acted on yet."""
     _used(examination)
     url = examination.settings.inbox_url.get_secret_value()
-    found = await in_thread(lambda: look(url))
+    since = examination.clock() - REMEMBERED
+    found = await in_thread(lambda: look(url, since))
     return ok("inbox", "not made yet: the receiver makes it") if found is None else judged(found, examination.clock())
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How many events wait, since when the oldest, and how many were given up."""
+    """How many events wait, since when the oldest, and how many were given up.
+
+    `stuck` returns had several runs that came to nothing; `strange` events were closed because REVER does not know
+    their return, or shows it elsewhere.
+    """
 
     waiting: int
     oldest: datetime | None
     given_up: int
+    stuck: int = 0
+    strange: int = 0
 
 
 def judged(found: Seen, now: datetime) -> Line:
     """One line from what the inbox holds. Pure."""
     words = {0: "no event waits", 1: "1 event waits"}.get(found.waiting, f"{found.waiting} events wait")
     words += f", the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%MZ}" if found.oldest else ""
+    if found.stuck:
+        many = "1 return" if found.stuck == 1 else f"{found.stuck} returns"
+        words += f"; {many} had {TRIES} or more runs that came to nothing"
+    if found.strange:
+        words += f"; {found.strange} closed lately: REVER does not know their return, or shows it at another store"
     if found.given_up:
         words += f"; {found.given_up} given up: no run acted on them"
-        return attention("inbox", words, "rever-returns run reconcile mode=act looks at those returns too")
+    if found.given_up or found.stuck or found.strange:
+        return attention("inbox", words, _LIST)
     if found.oldest and (now - found.oldest).total_seconds() > WAITS_TOO_LONG_S:
         return attention("inbox", words, "see the lines of the receiver, of Prefect and of its workers")
     return ok("inbox", words)
 
 
-def look(url: str) -> Seen | None:
-    """Look into an inbox without leaving a trace; None where there is none yet. Raises `LedgerError`."""
+def look(url: str, since: datetime | None = None) -> Seen | None:
+    """Look into an inbox without leaving a trace; None where there is none yet. Raises `LedgerError`.
+
+    What was closed before `since` is left out.
+    """
     from deployments.receiver.inbox import VARIABLE
-    from deployments.receiver.storing import GIVEN_UP, WAITING
-    from deployments.receiver.tables import events
+    from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, WAITING
+    from deployments.receiver.tables import events, returns
     from tasks.ledger.engines import looking_engine
     from tasks.ledger.failures import told
     from tasks.ledger.where import Where
@@ -97,16 +123,21 @@ def look(url: str) -> Seen | None:
         return None
     engine = looking_engine(where)
     oldest = func.min(events.c.stored_at, type_=events.c.stored_at.type)
-    by_state = select(events.c.state, func.count(), oldest).group_by(events.c.state)
+    lately = true() if since is None else or_(events.c.closed_at.is_(None), events.c.closed_at >= since)
+    by_state = select(events.c.state, func.count(), oldest).where(lately).group_by(events.c.state)
+    waits = exists().where(events.c.process_id == returns.c.process_id, events.c.state == WAITING)
+    tried = select(func.count()).select_from(returns).where(returns.c.attempt >= TRIES, waits)
     try:
         with told(where), engine.connect() as conn:
             if not inspect(conn).has_table(events.name):
                 return None
             found = {state: (many, first) for state, many, first in conn.execute(by_state)}
+            stuck = conn.execute(tried).scalar_one()
     finally:
         engine.dispose()
     many, first = found.get(WAITING, (0, None))
-    return Seen(many, first, found.get(GIVEN_UP, (0, None))[0])
+    given_up, *strange = (found.get(state, (0, None))[0] for state in (GIVEN_UP, UNKNOWN, ELSEWHERE))
+    return Seen(many, first, given_up, stuck, sum(strange))
 
 
 def _used(examination: Examination) -> None:

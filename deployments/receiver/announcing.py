@@ -45,6 +45,12 @@ class Announcer:
         sentence = f"no run has looked at the return {process_id} since REVER told of it; no more are offered"
         self._put("rever.webhook.given_up", process_id, at, {"events": events, "sentence": sentence})
 
+    def closed(self, process_id: str, reason: str, why: str, events: int, at: datetime) -> None:
+        """Its events are closed because of what REVER says of it: it is none of ours."""
+        sentence = f"the events about the return {process_id} are closed: {why}"
+        payload = {"events": events, "reason": reason, "sentence": sentence}
+        self._put("rever.webhook.closed", process_id, at, payload)
+
     def _put(self, name: str, process_id: str, at: datetime, payload: dict[str, Any]) -> None:
         self._waiting.append(
             {

@@ -19,7 +19,9 @@ from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import (
     Offer,
     WaitingReturn,
+    close_for,
     close_seen,
+    doubt,
     give_up,
     look_later,
     mark_offered,
@@ -29,8 +31,18 @@ from deployments.receiver.offers import (
     waiting_returns,
 )
 from deployments.receiver.prefect_runs import PrefectTrouble, Runs, RunState
+from deployments.receiver.rever_look import Standing, Standings, nobody_asked
+from deployments.receiver.storing import ELSEWHERE, UNKNOWN
 from deployments.receiver.times import FRESH, Pause, Times
 from tasks.ledger import LedgerError
+
+MOST_ASKED = 20
+"""Returns that REVER is asked for in one step."""
+
+_CLOSED = {
+    Standing.UNKNOWN: (UNKNOWN, "REVER knows no return of this id"),
+    Standing.ELSEWHERE: (ELSEWHERE, "REVER shows it at a store that is not one of this desk's"),
+}
 
 RunsBegan = Callable[[Collection[str]], Awaitable[dict[str, datetime]]]
 
@@ -50,11 +62,13 @@ class Dispatcher:
         clock: Callable[[], datetime],
         times: Times | None = None,
         pace: Pace | None = None,
+        standings: Standings = nobody_asked,
     ) -> None:
         self._inbox, self._runs, self._began = inbox, runs, began
         self._metrics, self._announcer, self._clock = metrics, announcer, clock
         self._times = times or Times()
         self._pace = pace or Pace()
+        self._standings = standings
         self._woken = asyncio.Event()
         self._trouble, self._trouble_s, self._prefect_again = "", 0.0, 0.0
         self._alive = self._busy = self._clean_at = time.monotonic()
@@ -135,7 +149,10 @@ class Dispatcher:
         given = await self._give_up(waiting)
         if await self._look_after(offers, waiting) or given:
             waiting = await self._inbox.aread(waiting_returns)
-        ready = [item.process_id for item in waiting if not item.offer]
+        free = [item for item in waiting if not item.offer]
+        doubtful = [item for item in free if item.attempt or item.doubts]
+        cleared = await self._cleared(doubtful) if doubtful else set()
+        ready = [item.process_id for item in free if not (item.attempt or item.doubts) or item.process_id in cleared]
         pause = self._pace.wait(time.monotonic()) if ready else 0.0
         if ready and not pause:
             made = await self._inbox.awrite(prepare, fold(ready), now=self._clock())
@@ -144,6 +161,43 @@ class Dispatcher:
                 await self._send(offer)
         self._calm()
         return pause
+
+    async def _cleared(self, doubtful: Sequence[WaitingReturn]) -> set[str]:
+        """Of returns whose runs came to nothing, those for which another is offered: where REVER shows them as ours.
+
+        So an event about a return that REVER does not know costs one failed run at most, and some reads. Where REVER
+        cannot be asked runs are offered as ever: they know how to say what is wrong.
+        """
+        now = self._clock()
+        due = [item for item in doubtful if item.ask_at is None or item.ask_at <= now][:MOST_ASKED]
+        found = await self._standings([item.process_id for item in due]) if due else {}
+        self._alive = time.monotonic()
+        cleared = set()
+        for item in due:
+            standing = found.get(item.process_id, Standing.OURS)
+            # A run, one, says what cannot be read of a return, and has a person look at it.
+            if standing is Standing.OURS or (standing is Standing.UNREADABLE and not item.attempt):
+                cleared.add(item.process_id)
+                doubts, ask_at = 0, None
+            else:
+                doubts, ask_at = item.doubts + 1, now + self._times.again(item.doubts)
+            over = standing is Standing.ELSEWHERE or (standing is Standing.UNKNOWN and doubts >= self._times.doubts)
+            if over:
+                # Another event about it is not believed at once, and needs no run to be found out about.
+                doubts, ask_at = max(1, self._times.doubts - 2), None
+            if (doubts, ask_at) != (item.doubts, item.ask_at):
+                await self._inbox.awrite(doubt, item.process_id, doubts=doubts, ask_at=ask_at)
+            if over:
+                await self._close_for(item, standing, now)
+        return cleared
+
+    async def _close_for(self, item: WaitingReturn, standing: Standing, now: datetime) -> None:
+        state, why = _CLOSED[standing]
+        closed = await self._inbox.awrite(close_for, item.process_id, state=state, why=why, until=item.last, now=now)
+        if closed:
+            self._metrics.closed(state, closed)
+            self._announcer.closed(item.process_id, state, why, closed, now)
+            logger.warning("return %s: %s; %d events about it are closed", item.process_id, why, closed)
 
     async def _send(self, offer: Offer) -> None:
         parameters = parameters_of(offer.deployment, offer.process_ids)

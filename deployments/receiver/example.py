@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from secrets import token_hex
 
 import httpx
 from pydantic import SecretStr
 
-from deployments.receiver.kinds import Kind
+from deployments.receiver.kinds import EXAMPLE, Kind
 from rever_api.models import LogisticsEntry, ProcessStatus, ShippingStatus
 from rever_api.sandbox.seed import seed
 from rever_api.sandbox.shops import catalogue
@@ -35,14 +36,17 @@ class Answer:
 
 
 def example_body(kind: Kind, process_id: str) -> bytes:
-    """A raw body about an invented shopper's return, begun at this moment: no two of them are the same event."""
+    """A raw body about an invented shopper's return, begun at this moment: no two of them are the same event.
+
+    Without an id it is about an invented return too, by an id that REVER never gives.
+    """
     sandbox = Sandbox(catalogue(("acme",), 2.0, {}), 7)
     seed(sandbox, 1)
     process = next(iter(sandbox.processes.values())).process
     shipping = ShippingStatus.COLLECTED if kind is Kind.SHIPPED else ShippingStatus.CREATED
     changed = process.model_copy(
         update={
-            "rever_process_id": process_id or process.rever_process_id,
+            "rever_process_id": process_id or f"{EXAMPLE}{token_hex(13)}",
             "rever_process_status": _STATUS.get(kind, ProcessStatus.RUNNING),
             "logistics": (LogisticsEntry(status=shipping),),
             "started_at": datetime.now(UTC),

@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from rever_api.models import ProcessStatus
 
+EXAMPLE = "example_"
+"""How the id of an invented return begins (`webhook send`). REVER's begin with `retp_`."""
+
 
 class Kind(StrEnum):
     """The kinds of event. Each has a run look at the return; the kind itself decides nothing."""

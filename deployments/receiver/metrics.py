@@ -26,6 +26,9 @@ class Metrics:
         )
         self._acted_on = Counter("rever_webhook_acted_on", "Events that a run has acted on", registry=of)
         self._given_up = Counter("rever_webhook_given_up", "Events for which no run is offered any more", registry=of)
+        self._closed = Counter(
+            "rever_webhook_closed", "Events closed because of what REVER says of their return", ["reason"], registry=of
+        )
         self._waiting = Gauge("rever_webhook_waiting_events", "Events that no run has acted on yet", registry=of)
         self._oldest = Gauge("rever_webhook_oldest_waiting_seconds", "Age of the oldest waiting event", registry=of)
 
@@ -45,6 +48,10 @@ class Metrics:
     def given_up(self, events: int) -> None:
         """So many events were given up."""
         self._given_up.inc(events)
+
+    def closed(self, reason: str, events: int) -> None:
+        """So many events were closed for this reason: `unknown_return` or `other_store`."""
+        self._closed.labels(reason).inc(events)
 
     def text(self, waiting: list[WaitingReturn], now: datetime) -> bytes:
         """All of it in Prometheus' text format."""

@@ -23,15 +23,25 @@ _IS_WAITING = events.c.state == WAITING
 _OF_RETURN = exists().where(events.c.process_id == returns.c.process_id, _IS_WAITING)
 
 
+WHY_GIVEN_UP = "no run looked at the return, in all the time that runs were offered"
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingReturn:
-    """A return with events that no run has acted on yet: when the first and the last came in, and its offer's key."""
+    """A return with events that no run has acted on yet: when the first and the last came in, and its offer's key.
+
+    `attempt` counts its offers that came to nothing, `doubts` how often REVER did not show it as one of ours; at
+    `ask_at` REVER is asked again.
+    """
 
     process_id: str
     first: datetime
     last: datetime
     events: int
     offer: str
+    attempt: int = 0
+    doubts: int = 0
+    ask_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +62,18 @@ def waiting_returns(conn: Connection) -> list[WaitingReturn]:
     """All returns with waiting events, the one that waits longest first."""
     first = func.min(events.c.stored_at, type_=events.c.stored_at.type).label("first")
     last = func.max(events.c.stored_at, type_=events.c.stored_at.type).label("last")
+    of_return = (returns.c.offer, returns.c.attempt, returns.c.doubts, returns.c.ask_at)
     found = (
-        select(events.c.process_id, first, last, func.count().label("many"), returns.c.offer)
+        select(events.c.process_id, first, last, func.count().label("many"), *of_return)
         .join(returns, returns.c.process_id == events.c.process_id)
         .where(_IS_WAITING)
-        .group_by(events.c.process_id, returns.c.offer)
+        .group_by(events.c.process_id, *of_return)
         .order_by(first, events.c.process_id)
     )
-    return [WaitingReturn(row.process_id, row.first, row.last, row.many, row.offer) for row in conn.execute(found)]
+    return [
+        WaitingReturn(row.process_id, row.first, row.last, row.many, row.offer, row.attempt, row.doubts, row.ask_at)
+        for row in conn.execute(found)
+    ]
 
 
 def open_offers(conn: Connection) -> list[Offer]:
@@ -138,20 +152,40 @@ def give_up(conn: Connection, *, offered_before: datetime, now: datetime) -> dic
     late = select(returns.c.process_id, returns.c.offered_last).where(returns.c.offered_since <= offered_before)
     given: dict[str, int] = {}
     for row in conn.execute(late).all():
-        given[row.process_id] = _close(conn, [row.process_id], GIVEN_UP, row.offered_last, now)
+        given[row.process_id] = _close(conn, [row.process_id], GIVEN_UP, row.offered_last, now, WHY_GIVEN_UP)
         conn.execute(update(returns).where(returns.c.process_id == row.process_id).values(**_FRESH))
     _drop_empty(conn)
     return given
 
 
+def doubt(conn: Connection, process_id: str, *, doubts: int, ask_at: datetime | None) -> None:
+    """Note how often REVER did not show this return as one of ours, and when it is asked again."""
+    conn.execute(update(returns).where(returns.c.process_id == process_id).values(doubts=doubts, ask_at=ask_at))
+
+
+def close_for(conn: Connection, process_id: str, *, state: str, why: str, until: datetime, now: datetime) -> int:
+    """Close the events of a return that came in until then, because of what REVER says of it; answers how many."""
+    closed = _close(conn, [process_id], state, until, now, why)
+    free_return(conn, process_id)
+    return closed
+
+
+def free_return(conn: Connection, process_id: str) -> None:
+    """Nothing of this return is under way any more."""
+    conn.execute(update(returns).where(returns.c.process_id == process_id).values(**_FRESH))
+    _drop_empty(conn)
+
+
 _FRESH: dict[str, Any] = {"offer": "", "attempt": 0, "offered_since": None, "offered_last": None}
 
 
-def _close(conn: Connection, ids: Sequence[str], state: str, until: datetime, now: datetime) -> int:
+def _close(
+    conn: Connection, ids: Sequence[str], state: str, until: datetime, now: datetime, why: str | None = None
+) -> int:
     closing = (
         update(events)
         .where(events.c.process_id.in_(_IDS), _IS_WAITING, events.c.stored_at <= until)
-        .values(state=state, closed_at=now)
+        .values(state=state, closed_at=now, closed_why=why)
     )
     return sum(conn.execute(closing, {"ids": piece}).rowcount for piece in chunks(ids))
 

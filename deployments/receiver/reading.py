@@ -15,7 +15,8 @@ READ_ON = 8 * MOST_BYTES
 BODY_S = 10.0
 """Seconds a body may take to come in."""
 
-_ID = re.compile(r"[!-~]{1,200}")
+# No sign that means something in a path: REVER would be asked for another route, and a run take it for a wrong set-up.
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:~=+@-]{1,200}")
 _STATUS = re.compile(r"[!-~]{0,64}")
 _SAME = {"CANCELLED": "CANCELED"}
 

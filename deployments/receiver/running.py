@@ -17,6 +17,7 @@ from deployments.receiver.inbox import Inbox
 from deployments.receiver.ledger_look import LedgerLook
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.prefect_runs import PrefectRuns
+from deployments.receiver.rever_look import ReverLook
 from tasks.desk import utc_now
 from tasks.settings import Settings, SettingsError, load_settings
 
@@ -53,7 +54,10 @@ def serve_receiver(port: int = PORT) -> None:
 async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening: socket.socket) -> None:
     # A client each: what one waits for must not hold up the others.
     metrics, announcer, health = Metrics(), Announcer(PrefectRuns()), PrefectRuns()
-    dispatcher = Dispatcher(inbox, PrefectRuns(), ledger.runs_began, metrics, announcer, utc_now)
+    rever = ReverLook(settings)
+    dispatcher = Dispatcher(
+        inbox, PrefectRuns(), ledger.runs_began, metrics, announcer, utc_now, standings=rever.standings
+    )
     secrets, hosts = settings.webhook_secrets, settings.webhook_hosts
     receiver = Receiver(inbox, secrets, dispatcher, announcer, metrics, utc_now, health.reachable, hosts)
     config = uvicorn.Config(
@@ -72,6 +76,7 @@ async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening
         asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
     await server.serve(sockets=[listening])
     await health.close()
+    await rever.close()
 
 
 def _check(settings: Settings) -> None:

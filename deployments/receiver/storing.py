@@ -9,12 +9,15 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from deployments.receiver.kinds import Kind, kind_of
+from deployments.receiver.kinds import EXAMPLE, Kind, kind_of
 from deployments.receiver.reading import Told
 from deployments.receiver.tables import events, returns
 
 WAITING, ACTED_ON, GIVEN_UP = "waiting", "acted_on", "given_up"
-"""An event's states: no run has looked at its return since; one has; none did for so long that none is offered."""
+UNKNOWN, ELSEWHERE, DROPPED = "unknown_return", "other_store", "dropped"
+"""An event's states: no run has looked at its return since; one has; none did for so long that none is offered; REVER
+knows no such return; it is of a store that is not this desk's; a person has closed it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,9 @@ def store(conn: Connection, delivery: Delivery) -> Stored:
 
 
 def _note(conn: Connection, process_id: str, shipping: str) -> None:
-    noted = _insert(conn, returns).values(process_id=process_id, shipping=shipping)
+    # Of an example's return it is known that REVER does not know it: REVER is asked before a run is offered.
+    doubts = 1 if process_id.startswith(EXAMPLE) else 0
+    noted = _insert(conn, returns).values(process_id=process_id, shipping=shipping, doubts=doubts)
     conn.execute(noted.on_conflict_do_update(index_elements=["process_id"], set_={"shipping": shipping}))
 
 

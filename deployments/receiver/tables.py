@@ -15,13 +15,15 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    update,
 )
+from sqlalchemy.schema import CreateColumn
 
 from tasks.ledger import LedgerError
 from tasks.ledger.columns import UtcTime
 from tasks.ledger.where import Where
 
-VERSION = 1
+VERSION = 2
 """Of these tables. A change of them comes with a step here that brings an older inbox up to it."""
 
 _ONE_AT_A_TIME = 7_203_665_002
@@ -45,6 +47,8 @@ events = Table(
     Column("body", LargeBinary),
     Column("state", Text, nullable=False),
     Column("closed_at", UtcTime),
+    Column("closed_why", Text),
+    Column("closed_by", Text),
     Index("inbox_events_waiting", "process_id", "stored_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("inbox_events_kept", "stored_at", sqlite_where=_KEPT, postgresql_where=_KEPT),
     Index("inbox_events_of_return", "process_id"),
@@ -59,6 +63,8 @@ returns = Table(
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("offered_since", UtcTime),
     Column("offered_last", UtcTime),
+    Column("doubts", Integer, nullable=False, server_default="0"),
+    Column("ask_at", UtcTime),
     Index("inbox_returns_of_offer", "offer"),
 )
 
@@ -76,8 +82,17 @@ offers = Table(
 )
 
 
+_SINCE_2 = (events.c.closed_why, events.c.closed_by, returns.c.doubts, returns.c.ask_at)
+"""Why an event was closed, and by whom; how often REVER was asked about a return without a run that looked at it, and
+when it is asked again.
+"""
+
+
 def make(conn: Connection, where: Where) -> None:
-    """Make the tables where there are none yet. Raises `LedgerError`: they are newer than this, or not ours."""
+    """Make the tables where there are none yet, and bring older ones up to these.
+
+    Raises `LedgerError`: they are newer than this, or not ours.
+    """
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
     found = set(inspect(conn).get_table_names())
@@ -94,3 +109,8 @@ def make(conn: Connection, where: Where) -> None:
             f"the inbox {where} was made by a newer version of rever-returns (its version is {made_by}, this one knows"
             f" {VERSION}); upgrade rever-returns"
         )
+    if made_by < VERSION:
+        for column in _SINCE_2:
+            clause = CreateColumn(column).compile(dialect=conn.dialect)
+            conn.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {clause}"))
+        conn.execute(update(version).values(version=VERSION))

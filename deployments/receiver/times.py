@@ -8,10 +8,13 @@ from datetime import timedelta
 class Times:
     """How long things take and may take. An offer that shows nothing is made again after 5, 10, 20 s and so on.
 
+    REVER is asked `doubts` times about a return before its events are closed, 5, 10, 20 and 40 s apart.
+
     Where Prefect does not take a run it is asked again after 0.1, 0.2, 0.4 s and so on: a server that is merely busy
     answers 503, and takes it a moment later.
     """
 
+    doubts: int = 5
     first_again: timedelta = timedelta(seconds=5)
     most_again: timedelta = timedelta(hours=1)
     under_way: timedelta = timedelta(minutes=15)

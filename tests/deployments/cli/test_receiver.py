@@ -1,5 +1,6 @@
 """`rever-returns receiver` and `webhook send`, as processes and as a person would call them."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -48,9 +49,27 @@ def test_it_takes_webhooks_until_ctrl_c(receiver: ReceiverProcess, call: Call, m
     assert httpx.get(url).status_code == 405
 
     monkeypatch.setenv("REVER_WEBHOOK_SECRETS", f"{SECRET},older")
+    monkeypatch.setenv("REVER_INBOX_URL", f"sqlite:///{receiver.folder}/rever-returns-inbox.sqlite")
     monkeypatch.setenv("MY_SECRET", "another")
     told = call("webhook", "send", "--event", "cancelled", "--process-id", "retp_9", "--url", f"{url}/{{event}}")
     assert (told.code, told.out) == (0, "202: it is stored, and a run is offered\n")
+    invented = call("webhook", "send", "--url", url)
+    assert (invented.code, "an invented return" in invented.out) == (0, True)
+    listed = json.loads(call("inbox", "--json").out)
+    assert [each["process_id"] for each in listed][:2] == ["retp_1", "retp_9"]
+    assert {each["state"] for each in listed} == {"waiting"}
+    example = listed[2]["process_id"]
+    assert example.startswith("example_")
+    no_reason = call("inbox", "drop", example, "--by", "ann", "--why", " ")
+    assert (no_reason.code, "--why" in no_reason.err) == (2, True)
+    dropped = call("inbox", "drop", example, "--by", "ann", "--why", "a test of ours")
+    assert (dropped.code, dropped.out.startswith(f"Dropped: 1 event about {example}.")) == (0, True)
+    table = call("inbox").out.splitlines()
+    assert table[0].startswith("retp_1  waiting, 1 event (created), since 20")
+    assert table[-2].startswith(f"{example}  dropped, 1 event (created), closed 20")
+    assert table[-1] == "    a test of ours (by ann)"
+    again = call("inbox", "drop", example, "--by", "ann", "--why", "a test of ours")
+    assert (again.code, "no event of the return" in again.err) == (1, True)
     refused = call("webhook", "send", "--url", url, "--secret-from", "MY_SECRET")
     assert (refused.code, refused.out) == (1, "401: the signature is not valid: the receiver has another secret\n")
 
@@ -60,6 +79,14 @@ def test_it_takes_webhooks_until_ctrl_c(receiver: ReceiverProcess, call: Call, m
     assert not [word for word in ("Traceback", "shopper", SECRET) if word in receiver.log]
     with closing(Inbox.open(f"sqlite:///{receiver.folder}/rever-returns-inbox.sqlite")) as inbox:
         assert [item.process_id for item in inbox.read(waiting_returns)] == ["retp_1", "retp_9"]
+
+
+def test_without_an_inbox_nothing_waits_and_none_is_made(call: Call, tmp_path: Path) -> None:
+    assert call("inbox").out == "No event waits, and none was closed without a run in the last 30 days.\n"
+    assert call("inbox", "--json").out == "[]\n"
+    dropped = call("inbox", "drop", "retp_1", "--by", "ann", "--why", "so")
+    assert (dropped.code, "there is no inbox yet" in dropped.err) == (1, True)
+    assert not list(tmp_path.glob("*inbox*"))
 
 
 def test_without_secrets_or_prefect_it_does_not_start(call: Call) -> None:

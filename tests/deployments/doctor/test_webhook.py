@@ -12,9 +12,10 @@ from deployments.doctor.examination import Examination
 from deployments.doctor.line import State
 from deployments.doctor.webhook import health, look
 from deployments.receiver.inbox import Inbox
+from deployments.receiver.listing import drop
 from deployments.receiver.reading import told as told_by
-from deployments.receiver.storing import GIVEN_UP, Delivery, store
-from deployments.receiver.tables import events
+from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, store
+from deployments.receiver.tables import events, returns
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import Desk
 from tests.deployments.receiver.conftest import body
@@ -106,7 +107,13 @@ def test_an_inbox_is_looked_into_and_left_as_it_is(desk: Desk, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("minutes", "state", "words"), [(30, "", "1 event waits"), (1, GIVEN_UP, "1 given up: no run acted on them")]
+    ("minutes", "state", "words"),
+    [
+        (30, "", "1 event waits"),
+        (1, GIVEN_UP, "1 given up: no run acted on them"),
+        (1, UNKNOWN, "1 closed lately: REVER does not know their return"),
+        (1, ELSEWHERE, "shows it at another store"),
+    ],
 )
 def test_events_that_wait_long_or_were_given_up_are_worth_a_word(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, minutes: int, state: str, words: str
@@ -116,6 +123,31 @@ def test_events_that_wait_long_or_were_given_up_are_worth_a_word(
     line = desk.lines("inbox")["inbox"]
     assert line.state is State.ATTENTION
     assert words in line.found
+
+
+def test_returns_whose_runs_come_to_nothing_are_worth_a_word_and_dropped_events_are_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVER_WEBHOOK_SECRETS", LONG)
+    file = desk.ledger_file.with_name("ledger-inbox.sqlite")
+    fill(file, minutes=1)
+    with closing(Inbox.open(f"sqlite:///{file}")) as inbox:
+        inbox.write(lambda conn: conn.execute(update(returns).values(attempt=3)))
+        line = desk.lines("inbox")["inbox"]
+        assert line.state is State.ATTENTION
+        assert "1 return had 3 or more runs that came to nothing" in line.found
+        assert "rever-returns inbox" in line.to_do
+        inbox.write(drop, told_by(body()).process_id, by="ann", why="a test", now=utc_now())
+    assert desk.lines("inbox")["inbox"].state is State.OK
+
+
+def test_what_was_closed_long_ago_is_no_longer_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVER_WEBHOOK_SECRETS", LONG)
+    file = desk.ledger_file.with_name("ledger-inbox.sqlite")
+    fill(file, minutes=1, state=UNKNOWN)
+    with closing(Inbox.open(f"sqlite:///{file}")) as inbox:
+        inbox.write(lambda conn: conn.execute(update(events).values(closed_at=utc_now() - timedelta(days=8))))
+    assert desk.lines("inbox")["inbox"].state is State.OK
 
 
 def test_a_file_that_is_no_inbox_holds_none(desk: Desk) -> None:

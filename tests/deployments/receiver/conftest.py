@@ -21,6 +21,7 @@ from deployments.receiver.inbox import Inbox
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.prefect_runs import PrefectTrouble, RunState
 from deployments.receiver.reading import told
+from deployments.receiver.rever_look import Standing
 from deployments.receiver.storing import Delivery, Stored, store
 from deployments.receiver.times import Times
 from rever_api.webhooks import SIGNATURE_HEADER, sign
@@ -94,19 +95,29 @@ class Prefect:
 
 
 class Desk:
-    """A receiver's parts around an inbox. `looked` is what the ledger says: process id -> when the run began."""
+    """A receiver's parts around an inbox. `looked` is what the ledger says: process id -> when the run began.
+
+    `standing` is what REVER says, of returns that it can be asked about; `asked` are those that it was asked about.
+    """
 
     def __init__(self, inbox: Inbox, clock: Clock) -> None:
         self.inbox, self.clock = inbox, clock
         self.prefect, self.metrics = Prefect(), Metrics()
         self.looked: dict[str, datetime] = {}
+        self.standing: dict[str, Standing] = {}
+        self.asked: list[str] = []
         self.announcer = Announcer(self.prefect)
         self.dispatcher = self.another()
 
     def another(self, pace: Pace | None = None, times: Times | None = None) -> Dispatcher:
         """A dispatcher on this inbox."""
         times = times or Times(first_again=timedelta(seconds=5), most_trouble_s=0.0, idle_s=1000.0)
-        return Dispatcher(self.inbox, self.prefect, self._began, self.metrics, self.announcer, self.clock, times, pace)
+        parts = (self.inbox, self.prefect, self._began, self.metrics, self.announcer, self.clock)
+        return Dispatcher(*parts, times, pace, self._standings)
+
+    async def _standings(self, process_ids: Collection[str]) -> dict[str, Standing]:
+        self.asked += process_ids
+        return {process_id: self.standing[process_id] for process_id in process_ids if process_id in self.standing}
 
     async def _began(self, process_ids: Collection[str]) -> dict[str, datetime]:
         return {process_id: self.looked[process_id] for process_id in process_ids if process_id in self.looked}

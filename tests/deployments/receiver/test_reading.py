@@ -77,6 +77,10 @@ def test_the_return_its_status_and_its_youngest_parcel_are_told() -> None:
         (b'{"rever_process_id": 7}', "no rever_process_id"),
         (b'{"rever_process_id": ""}', "no rever_process_id"),
         (b'{"rever_process_id": "a b"}', "no rever_process_id"),
+        *(
+            (b'{"rever_process_id": "%s"}' % odd, "no rever_process_id")
+            for odd in (b"a/b", b"..", b"a?b", b"a%2fb", b"`a")
+        ),
         (b'{"rever_process_id": "\\ud800"}', "no rever_process_id"),
         (b'{"rever_process_id": "a\\u0000"}', "no rever_process_id"),
         (b'{"rever_process_id": "' + b"x" * 201 + b'"}', "no rever_process_id"),

@@ -1,0 +1,100 @@
+"""What REVER says about returns on which no run has looked: read before another run is offered for them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from typing import Any
+
+import httpx
+
+from tasks.settings import Settings
+
+PATIENCE_S = 15.0
+"""Seconds for all that is asked at one time. What has no answer by then is not known."""
+
+logger = logging.getLogger(__name__)
+
+
+class Standing(StrEnum):
+    """How a return stands at REVER, as far as a run of ours could do something about it."""
+
+    OURS = "ours"
+    UNKNOWN = "unknown"
+    ELSEWHERE = "elsewhere"
+    UNREADABLE = "unreadable"
+
+
+Standings = Callable[[Collection[str]], Awaitable[dict[str, Standing]]]
+"""Process id -> its standing; one that could not be asked for is left out."""
+
+
+async def nobody_asked(process_ids: Collection[str]) -> dict[str, Standing]:  # noqa: ARG001 - nothing is known of any
+    """Where REVER is not asked."""
+    return {}
+
+
+class ReverLook:
+    """Reads returns at REVER by the settings in force, with one client that is made at first need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+        self._said = ""
+
+    async def standings(self, process_ids: Collection[str]) -> dict[str, Standing]:
+        """How these returns stand. Never raises: what could not be asked for is left out, and said once in the log."""
+        found: dict[str, Standing] = {}
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._connect()
+                failed = await asyncio.gather(*(self._look(process_id, found) for process_id in process_ids))
+        except Exception as error:  # noqa: BLE001 - runs are offered all the same, and say what is wrong
+            failed = [type(error).__name__]
+        self._say(next(filter(None, failed), ""))
+        return found
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        self._client = None
+        await self._stack.aclose()
+
+    async def _look(self, process_id: str, found: dict[str, Standing]) -> str:
+        """Read one; answers the kind of error that kept it from being known."""
+        from rever_api.errors import NotFound, OutcomeUnknown, ReverError
+
+        try:
+            process = await self._client.get_return_process(process_id)
+        except NotFound:
+            found[process_id] = Standing.UNKNOWN
+        except ReverError as error:
+            if not isinstance(error, OutcomeUnknown) or error.status != httpx.codes.OK:
+                return type(error).__name__
+            found[process_id] = Standing.UNREADABLE  # it answered, and what it said cannot be read
+        else:
+            # A group's stores are known to runs alone.
+            strange = self._settings.stores and process.ecommerce_id not in {"", *self._settings.stores}
+            found[process_id] = Standing.ELSEWHERE if strange else Standing.OURS
+        return ""
+
+    async def _connect(self) -> None:
+        if self._client is None:
+            from rever_api import AsyncReverClient, ClientConfig, Endpoints
+
+            of = self._settings
+            config = ClientConfig(
+                base_url=of.base_url,
+                api_key=of.api_key,
+                timeout=of.timeout,
+                rate=of.rate,
+                max_in_flight=of.max_in_flight,
+                endpoints=Endpoints.load(of.endpoints),
+            )
+            self._client = await self._stack.enter_async_context(AsyncReverClient(config))
+
+    def _say(self, words: str) -> None:
+        if words and words != self._said:
+            logger.warning("REVER cannot be asked about returns without a run (%s): runs are offered for them", words)
+        self._said = words
