@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from tasks.ledger.errors import LedgerError
-from tasks.ledger.failures import FAILURES, passes, sentence
+from tasks.ledger.failures import FAILURES, damaged, passes, sentence
 from tasks.ledger.where import Where
 
 T = TypeVar("T")
@@ -42,8 +42,11 @@ class GroupCommit:
     more than once, and only its last run counts.
     """
 
-    def __init__(self, engine: Engine, where: Where) -> None:
+    def __init__(
+        self, engine: Engine, where: Where, unreadable: Callable[[Connection], bool] = lambda _: False
+    ) -> None:
         self._engine = engine
+        self._unreadable = unreadable
         self._where = where
         self._waiting: queue.SimpleQueue[Waiting[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -110,10 +113,21 @@ class GroupCommit:
                     continue
                 waiting.answer.set_exception(sentence(error, self._where))
             except Exception as error:  # noqa: BLE001 - it belongs to who asked
-                waiting.answer.set_exception(error)
+                waiting.answer.set_exception(self._judged(error))
             else:
                 waiting.answer.set_result(answer)
             return
+
+    def _judged(self, error: Exception) -> Exception:
+        """The error of an operation, or, where the database holds what cannot be read, the one that says so."""
+        if isinstance(error, LedgerError):
+            return error
+        try:
+            with self._engine.connect() as conn:
+                conn.begin()
+                return damaged(self._where) if self._unreadable(conn) else error
+        except FAILURES as failed:
+            return sentence(failed, self._where)
 
     def _together(self, batch: Sequence[Waiting[Any]]) -> list[Any]:
         with self._engine.connect() as conn:

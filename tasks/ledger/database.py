@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from tasks.ledger.commit import GroupCommit
 from tasks.ledger.errors import LedgerError
-from tasks.ledger.failures import told
+from tasks.ledger.failures import FAILURES, damaged, told
 from tasks.ledger.readers import Reader
 from tasks.ledger.where import Where
 
@@ -29,6 +29,9 @@ class Database:
     All writes of a process go through one thread, which lets those that wait share a commit. An operation may be run
     again after a conflict, so it must keep its effects to the connection.
     """
+
+    unreadable: Callable[[Connection], bool] = staticmethod(lambda _: False)
+    """Whether it holds values that cannot be read: asked when an operation fails for no reason that is known."""
 
     def __init__(self, where: Where, writer: GroupCommit | None, reader: Reader) -> None:
         self._where = where
@@ -55,7 +58,14 @@ class Database:
     def read(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one reading operation. Raises `LedgerError`."""
         with told(self._where):
-            return self._reader.run(lambda conn: op(conn, *args, **kwargs))
+            try:
+                return self._reader.run(lambda conn: op(conn, *args, **kwargs))
+            except (LedgerError, *FAILURES):
+                raise
+            except Exception:
+                if self._reader.run(self.unreadable):
+                    raise damaged(self._where) from None
+                raise
 
     async def aread(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Like `read`, from a coroutine."""

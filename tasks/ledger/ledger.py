@@ -14,6 +14,7 @@ from tasks.ledger.engines import check_durable, writing_engine
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.failures import told
 from tasks.ledger.migrate import migrate, no_ledger
+from tasks.ledger.readable import unreadable
 from tasks.ledger.readers import Looking, Reading
 from tasks.ledger.schema import ledger
 from tasks.ledger.where import Where
@@ -22,6 +23,7 @@ from tasks.ledger.where import Where
 class Ledger(Database):
     """One open ledger, bound to one REVER account."""
 
+    unreadable = staticmethod(unreadable)
     made = False
     """Whether this opening made the ledger: it knows nothing of what was done before."""
 
@@ -64,7 +66,7 @@ class Ledger(Database):
         except LedgerError:
             engine.dispose()
             raise
-        opened = cls(where, GroupCommit(engine, where), Reading(where))
+        opened = cls(where, GroupCommit(engine, where, unreadable), Reading(where))
         opened.made = made
         return opened
 

@@ -39,7 +39,7 @@ def migrate(conn: Connection, where: Where, *, existing: bool = False) -> bool:
     if not found:
         if existing:
             raise no_ledger(where)
-        _check_vacant(conn, where)
+        check_vacant(conn, where)
     if found != REVISION:
         _upgrade(conn, where, found)
     return not found
@@ -55,7 +55,7 @@ def check_revision(conn: Connection, where: Where) -> bool:
             f"the ledger {where} is of an older version ({found}); a run with mode=act brings it up to {REVISION}"
         )
     if not found:
-        _check_vacant(conn, where)
+        check_vacant(conn, where)
     return bool(found)
 
 
@@ -68,10 +68,13 @@ def no_ledger(where: Where) -> NoLedgerError:
     )
 
 
-def _check_vacant(conn: Connection, where: Where) -> None:
+def check_vacant(conn: Connection, where: Where) -> None:
     """Refuse to make a ledger in a SQLite file that holds something else. (A server's database may be shared.)"""
     if where.path is not None and inspect(conn).get_table_names():
-        raise LedgerError(f"the file of {where} holds something else, not a ledger; point REVER_LEDGER_URL elsewhere")
+        raise LedgerError(
+            f"the file of {where} holds something else, not a ledger; point REVER_LEDGER_URL elsewhere, or restore a"
+            " backup where it was one"
+        )
 
 
 def _upgrade(conn: Connection, where: Where, found: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from tasks.ledger.engines import looking_engine, reading_engine
-from tasks.ledger.migrate import check_revision, revision
+from tasks.ledger.migrate import check_revision, check_vacant, revision
 from tasks.ledger.schema import metadata
 from tasks.ledger.where import Where
 
@@ -77,7 +77,10 @@ class Looking:
 
     def _has_revision(self) -> bool:
         with self._engine.begin() as conn:
-            return bool(revision(conn))
+            found = revision(conn)
+            if not found:
+                check_vacant(conn, self._where)
+            return bool(found)
 
     def _once(self, op: Callable[[Connection], T]) -> T:
         with self._engine.begin() as conn:

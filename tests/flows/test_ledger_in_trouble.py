@@ -1,11 +1,18 @@
 """A full disk, a locked database, a file that may not be written: one clear sentence, and nothing unrecorded."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from random import Random
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from tasks.ledger import LedgerError, check, engines
+from tasks.ledger import LedgerError, check, engines, history, open_holds, open_intents, unfinished
+from tasks.ledger.failures import sentence
+from tasks.ledger.where import Where
 from tests.flows.conftest import Bench, Start
 
 PATIENT = engines._PRAGMAS
@@ -82,3 +89,106 @@ def test_a_file_that_is_damaged(bench: Bench) -> None:
     with pytest.raises(LedgerError, match=r"damaged|not a database"):
         bench.act()
     assert bench.sandbox.books.effects == before
+
+
+DAMAGED = "the file is damaged; restore it from a backup before anything is sent"
+
+
+def said(work: Callable[[], object]) -> str:
+    """The way out that an error of the ledger names; empty where there was none, and no fault of ours either."""
+    try:
+        report = work()
+    except LedgerError as error:
+        return str(error).partition("cannot be used: ")[2] or str(error)
+    assert not [failure for failure in getattr(report, "failures", ()) if failure.ours]
+    return ""
+
+
+TEXT = "CAST(x'ff41fe' AS TEXT)"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("records.order_name", TEXT),
+        ("records.decision", TEXT),
+        ("records.next_look_at", "'2026-13-45'"),
+        ("records.looked_at", "x'00ff'"),
+        ("records.costs", "'garbage'"),
+        ("intents.state", "'sold'"),
+        ("intents.kind", "''"),
+        ("intents.amount", "'garbage'"),
+        ("intents.items", "'{'"),
+        ("intents.items", "'[]'"),
+        ("intents.created_at", "'garbage'"),
+        ("intents.generation", "'one'"),
+        ("lines.quantity", "x'00'"),
+        ("lines.total", "''"),
+        ("units.line_id", TEXT),
+        ("holds.evidence", TEXT),
+        ("holds.kind", "'love'"),
+        ("holds.since", "-5"),
+        ("audit.evidence", "'{'"),
+        ("audit.at", "'garbage'"),
+        ("store_days.amount_e4", "'garbage'"),
+        ("ledger.created_at", "'garbage'"),
+        ("ledger.stopped_why", TEXT),
+        ("ledger.shopper_key", "'text'"),
+    ],
+)
+def test_a_damaged_value_is_never_a_fault_of_this_software(bench: Bench, column: str, value: str) -> None:
+    """Where it is met it is called damaged; where it is not, all goes on as before."""
+    table, name = column.split(".")
+    ledger = bench.ledger()
+    process_ids = [hold.process_id for hold in ledger.read(open_holds)] + [
+        item.process_id for item in ledger.read(unfinished)
+    ]
+    ledger.close()
+    with closing(sqlite3.connect(bench.ledger_file)) as conn, conn:
+        conn.execute("DROP TRIGGER audit_no_update")
+        conn.execute(f"UPDATE {table} SET {name} = {value}")
+    for mode in ("plan", "act"):
+        run = partial(bench.run, "process-pending-returns", mode=mode, max_returns="5")
+        assert said(run) in {"", DAMAGED}
+    with closing(bench.ledger()) as looked:
+        assert said(lambda: looked.read(open_holds)) in {"", DAMAGED}
+        assert said(lambda: looked.read(unfinished)) in {"", DAMAGED}
+        assert said(lambda: looked.read(open_intents)) in {"", DAMAGED}
+        for process_id in process_ids[:3]:
+            assert said(partial(looked.read, history, process_id)) in {"", DAMAGED}
+    assert bench.sandbox.audit().violations == ()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_damaged_page_is_never_a_fault_of_this_software(bench: Bench, seed: int) -> None:
+    with closing(sqlite3.connect(bench.ledger_file)) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    random = Random(seed)
+    content = bytearray(bench.ledger_file.read_bytes())
+    for _ in range(300):
+        content[random.randrange(100, len(content))] = random.randrange(256)
+    bench.ledger_file.write_bytes(content)
+    for mode in ("plan", "act"):
+        told = said(partial(bench.run, "process-pending-returns", mode=mode, max_returns="5"))
+        assert told in {"", DAMAGED} or "restore a backup" in told
+
+
+def test_a_fault_of_ours_stays_one_where_nothing_is_damaged(bench: Bench) -> None:
+    def wrong(_conn: object) -> None:
+        raise ValueError("a fault of ours")
+
+    ledger = bench.ledger()
+    with pytest.raises(ValueError, match="a fault of ours"):
+        ledger.read(wrong)
+    ledger.close()
+
+
+def test_a_disk_without_room_for_the_files_beside_is_said_to_be_full(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says of it that it cannot open the file, or that the disk reports an error."""
+    error = OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
+    where = Where.of(bench.environment["REVER_LEDGER_URL"])
+    assert "its disk reports an error" in str(sentence(error, where))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert "the disk is full; make room" in str(sentence(error, where))
