@@ -17,6 +17,7 @@ from tasks.ledger.migrate import migrate, no_ledger
 from tasks.ledger.readable import unreadable
 from tasks.ledger.readers import Looking, Reading
 from tasks.ledger.schema import ledger
+from tasks.ledger.server import check_server, identity, stay_on_server
 from tasks.ledger.where import Where
 
 
@@ -62,10 +63,13 @@ class Ledger(Database):
                 made = migrate(conn, where, existing=existing)
                 check_durable(conn, where)
                 _bind(conn, where, account, clock())
+                check_server(conn, clock())
+                server = identity(conn)
                 conn.commit()
         except LedgerError:
             engine.dispose()
             raise
+        stay_on_server(engine, where, server)
         opened = cls(where, GroupCommit(engine, where, unreadable), Reading(where))
         opened.made = made
         return opened
