@@ -285,9 +285,9 @@ def _object(value: Any) -> Any:
 
 
 def _objects(value: Any) -> Any:
-    """A list of objects on which no money hangs: what is none, or empty, is left out; not told where it is no list."""
+    """A list of objects on which no money hangs: what is none, or empty, is left out; empty where it is no list."""
     if not isinstance(value, list | tuple):
-        return None
+        return ()
     return tuple(
         item
         for item in value[:MOST_ENTRIES]
@@ -295,8 +295,13 @@ def _objects(value: Any) -> Any:
     )
 
 
-def _objects_or_none_of_them(value: Any) -> Any:
-    return _objects(value) or ()
+def _counted_objects(value: Any) -> Any:
+    """A list whose entries count: what is no object stays as one that tells nothing.
+
+    Left out, it would say that there are fewer than there are, and another label would be ordered.
+    """
+    entries = value[:MOST_ENTRIES] if isinstance(value, list | tuple) else [value]
+    return tuple(item if isinstance(item, dict | ApiModel) else {} for item in entries)
 
 
 def _words(value: Any) -> Any:
@@ -349,11 +354,11 @@ Instant = Annotated[AwareDatetime | None, BeforeValidator(_instant)]
 Loose = BeforeValidator(_object)
 """Marks an object on which no money hangs."""
 
-LooseList = BeforeValidator(_objects_or_none_of_them)
+LooseList = BeforeValidator(_objects)
 """Marks a list of objects on which no money hangs."""
 
-LooseToldList = BeforeValidator(_objects)
-"""The same where "none" and "not told" are two things."""
+LooseToldList = BeforeValidator(_counted_objects)
+"""The same where "none" and "not told" are two things, and each entry counts."""
 
 LooseWords = BeforeValidator(_words)
 """Marks a list of words on which no money hangs."""

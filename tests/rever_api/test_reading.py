@@ -163,6 +163,12 @@ def test_too_many_entries_are_unreadable_where_money_hangs_on_them_and_cut_where
     assert len(read(logistics=[{"status": "CREATED"}] * 10_001).logistics or ()) == 10_000
 
 
+@pytest.mark.parametrize("spoiled", ["lost", ["lost"], [{}], [None], [7], [[]]])
+def test_a_parcel_that_cannot_be_read_still_counts_as_one(spoiled: object) -> None:
+    """Read as none, it would have another label ordered beside the one that is there."""
+    assert len(read(logistics=spoiled).logistics or ()) == 1
+
+
 BODY = json.dumps({"processes": [process("a"), process("b", note="HERE")], "rowcount": 2})
 
 
