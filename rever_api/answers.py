@@ -24,12 +24,18 @@ from rever_api.retry_after import seconds_to_wait
 
 _GRPC_NOT_FOUND = 5
 _UNKNOWN = (OutcomeUnknown, "What was done is not known.")
+_REDIRECTED = (
+    OutcomeUnknown,
+    "A redirect is also the answer to a request that was carried out, so what was done is not known. Check"
+    " REVER_BASE_URL and the endpoint table.",
+)
 _WRONG_ROUTE = (WrongRoute, "That is not where the operation is: check REVER_BASE_URL and the endpoint table.")
 _CHECK_KEY = "check REVER_API_KEY, and that it belongs to this account."
 _ADVICE: Mapping[int, tuple[type[ReverError], str]] = {
     401: (Unauthorized, f"REVER refused the API key (401): {_CHECK_KEY}"),
     403: (Unauthorized, f"REVER does not let this API key do that (403): {_CHECK_KEY}"),
     405: _WRONG_ROUTE,
+    407: (Unauthorized, "A proxy on the way to REVER wants credentials of its own (407): check HTTPS_PROXY."),
     408: _UNKNOWN,
     425: _UNKNOWN,
     429: (RefusedForNow, "Too many requests: try again later."),
@@ -42,7 +48,8 @@ _ADVICE: Mapping[int, tuple[type[ReverError], str]] = {
 class Answer:
     """Status, headers (lower-case names) and whole body of one answer, and how REVER's words are masked.
 
-    `at` is when it came, aware; it is what a `Retry-After` date is measured from.
+    `at` is when it came, aware; it is what a `Retry-After` date is measured from. `effect` says that it answers an
+    effect, which may have been carried out whatever the answer says.
     """
 
     operation: str
@@ -51,6 +58,7 @@ class Answer:
     body: bytes = field(repr=False)
     at: datetime
     mask: Callable[[str], str] = field(default=shown, repr=False)
+    effect: bool = False
 
     def document(self) -> Any:
         """The JSON of a 2xx, numbers with a point read as `Decimal`; raises what any other answer means."""
@@ -72,7 +80,7 @@ class Answer:
     def error(self) -> ReverError:
         """The error that a status outside 2xx means (the classes are told in `rever_api.errors`)."""
         code, words = self._words()
-        kind, advice = _judge(self.status, code, words)
+        kind, advice = _judge(self.status, code, words, effect=self.effect)
         # The class and the code, not the words: these may quote a shopper's name and street.
         reason = reason_of(self.status, code, words)
         said = "".join([f": {reason.words}" if reason.words else "", f" (code {code})" if code is not None else ""])
@@ -172,8 +180,10 @@ def _without_depths(text: str) -> str:
     return "".join((*kept, text[done:]))
 
 
-def _judge(status: int, code: int | None, words: str) -> tuple[type[ReverError], str]:
+def _judge(status: int, code: int | None, words: str, *, effect: bool) -> tuple[type[ReverError], str]:
     """Tell which error a status means, and what a person can do about it.
+
+    303 is the normal answer to a POST that acted (RFC 9110, 15.4.4), and a proxy may send another on the way back.
 
     A gateway that does not know a route answers 404 with code 5 and the bare words "Not Found"; one whose service does
     not know the resource answers code 5 in the service's own words (gRPC-gateway).
@@ -182,6 +192,8 @@ def _judge(status: int, code: int | None, words: str) -> tuple[type[ReverError],
         return _ADVICE[status]
     if status == 404 and code == _GRPC_NOT_FOUND and words.strip(". ").lower() != "not found":
         return NotFound, "There is nothing of that id at REVER."
+    if effect and 300 <= status < 400:
+        return _REDIRECTED
     if 300 <= status < 400 or status == 404:
         return _WRONG_ROUTE
     if 400 <= status < 500:

@@ -95,6 +95,7 @@ class Attempts:
             body=_decoded(headers, body) if "content-encoding" in headers else body,
             at=self._clock(),
             mask=partial(masked, key=self._config.api_key.get_secret_value(), request=request),
+            effect=request.effect,
         )
 
 

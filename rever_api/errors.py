@@ -1,14 +1,17 @@
 """What can go wrong with a call to REVER. Each class is one way to react, for reads and effects alike.
 
     NotSent         the request never left: the same call may be made again
-    RefusedForNow   429, nothing was done: again after `retry_after`
+    RefusedForNow   429, REVER did nothing: again after `retry_after`, once REVER was looked at
     Refused         REVER said no: the same call will be refused again
       NotFound      ... because the process (not the route) does not exist
     WrongSetup      no call will work until a person mends a setting
-      Unauthorized  ... the API key (401, 403)
-      WrongRoute    ... the base URL or the endpoint table (404 or 405 of the route, 3xx)
+      Unauthorized  ... the API key (401, 403), or a proxy's credentials (407)
+      WrongRoute    ... the base URL or the endpoint table (404 or 405 of the route; 3xx to a read)
     OutcomeUnknown  it may have been done: an effect is never sent again by itself, a read may be
       Unreadable    ... a return was answered in which a field that money hangs on cannot be read
+
+A proxy can say 401, 403, 404, 405, 407 or 429 by itself after REVER has acted: it sent the request twice, or guards the
+way back. Whoever sends effects looks at REVER before such a one is sent again (docs/ledger.md).
 
 A cancelled effect raises `asyncio.CancelledError` as such, and is of unknown outcome from the moment the call began.
 The text of an error is a sentence for a person. It holds no API key, no body and no word of REVER's: these may quote a
@@ -22,6 +25,7 @@ from rever_api.models.pages import UnreadableProcess
 from rever_api.reasons import Reason
 
 _NOTHING = UnreadableProcess(process_id="", why="")
+_RESOURCE_EXHAUSTED = 8
 
 
 class ReverError(Exception):
@@ -61,7 +65,15 @@ class NotSent(ReverError):  # noqa: N818 - the name says what happened
 
 
 class RefusedForNow(ReverError):  # noqa: N818
-    """429: too fast, nothing was done (REVER's reference). `retry_after` is uncapped, in seconds."""
+    """429: too fast, REVER did nothing (its reference). `retry_after` is uncapped, in seconds.
+
+    `by_rever` tells whether the answer is in REVER's own words; any other may be a proxy's.
+    """
+
+    @property
+    def by_rever(self) -> bool:
+        """Whether the error's body is that of REVER's gateway, with the gRPC code of a used-up quota."""
+        return self.code == _RESOURCE_EXHAUSTED
 
 
 class Refused(ReverError):  # noqa: N818
@@ -73,19 +85,21 @@ class NotFound(Refused):
 
 
 class WrongSetup(ReverError):  # noqa: N818
-    """A setting is wrong: nothing was done and no call will work until a person has mended it."""
+    """A setting is wrong, and no call will work until a person has mended it. REVER itself did nothing."""
 
 
 class Unauthorized(WrongSetup):
-    """401 or 403: the API key is missing, wrong, or not allowed to do this."""
+    """401 or 403: the API key is missing, wrong, or not allowed to do this. 407: a proxy wants credentials."""
 
 
 class WrongRoute(WrongSetup):
-    """404 or 405 of the route, or any redirect: the base URL or an entry of the endpoint table is wrong."""
+    """404 or 405 of the route, or a redirect of a read: the base URL or an entry of the endpoint table is wrong."""
 
 
 class OutcomeUnknown(ReverError):  # noqa: N818
-    """REVER may have acted: 408, 425, 499, a 5xx but 501, a broken or late answer, a 2xx that does not say so."""
+    """REVER may have acted: 408, 425, 499, a 3xx to an effect, a 5xx but 501, a broken or late answer, and a
+    2xx that does not say what was done.
+    """
 
 
 class Unreadable(OutcomeUnknown):

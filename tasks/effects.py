@@ -22,16 +22,18 @@ from tasks.ledger import (
     Said,
     Sending,
     Sent,
+    open_intents,
     put_back,
     record_done,
     record_refused,
     record_unknown,
     release,
+    settle_done,
     withdraw,
 )
 from tasks.mark_if_due import mark_if_due
 from tasks.policy.record import PaidSeen
-from tasks.policy.settling import snapshot
+from tasks.policy.settling import Seen, judge, snapshot
 
 T = TypeVar("T")
 
@@ -85,16 +87,18 @@ async def perform(desk: Desk, claim: Claim, send: Send) -> Outcome:
     """Carry out one claim: read the return again, decide again, mark it `sent`, send it once, record what came.
 
     The rate slot is taken before `sent` is written, so that nothing waits between the mark and the call. An attempt
-    that certainly did nothing (never sent, or 429) is tried again; any other end is final for this run.
-    Raises `WrongSetup` after withdrawing the claim.
+    that certainly did nothing (never sent, or 429 in REVER's own words) is tried again; any other end is final for this
+    run. Where an attempt was answered with "no", REVER is looked at before the next (`_look`), or, where a proxy may
+    have said it, only a later run sends it again (`told_no`). Raises `WrongSetup` after withdrawing the claim.
     """
+    refused: list[RefusedForNow] = []
     attempts = AsyncRetrying(
         stop=stop_after_attempt(TRIES),
         wait=wait_exponential_jitter(multiplier=0.2, max=5),
         retry=retry_if_result(lambda outcome: outcome.result is Result.PUT_BACK),
         retry_error_callback=_last,
     )
-    outcome: Outcome = await attempts(_attempt, desk, claim, send)
+    outcome: Outcome = await attempts(_attempt, desk, claim, send, refused)
     if outcome.result is not Result.PUT_BACK:
         return outcome
     await desk.ledger.awrite(release, claim, now=desk.clock())
@@ -107,7 +111,7 @@ def _last(state: RetryCallState) -> Outcome:
     return outcome
 
 
-async def _attempt(desk: Desk, claim: Claim, send: Send) -> Outcome:
+async def _attempt(desk: Desk, claim: Claim, send: Send, refused: list[RefusedForNow]) -> Outcome:
     async with desk.client.slot(calls=2) as slot:
         try:
             process = await desk.client.get_return_process(claim.process_id, slot=slot)
@@ -116,14 +120,38 @@ async def _attempt(desk: Desk, claim: Claim, send: Send) -> Outcome:
             if isinstance(error, WrongSetup):
                 raise
             return Outcome(claim, Result.NOT_SENT, f"the return could not be read again: {error}")
-        return await _mark_and_send(desk, claim, process, send, slot)
+        if refused and (done := await _look(desk, claim, process)) is not None:
+            return done
+        return await _mark_and_send(desk, claim, process, send, slot, refused)
 
 
-async def _withdraw(desk: Desk, claim: Claim, why: str) -> None:
-    await desk.ledger.awrite(withdraw, claim, why=why, now=desk.clock(), actor=desk.actor)
+async def _look(desk: Desk, claim: Claim, process: ReturnProcess) -> Outcome | None:
+    """Settle an attempt that was answered with 429 by this read, as an unknown outcome is: it may have been done.
+
+    None where REVER does not show it; what else it shows is judged by the rules.
+    """
+    found = await desk.ledger.aread(open_intents, process_ids=[claim.process_id])
+    mine = next((each for each in found if each.intent.id == claim.intent.id), None)
+    if mine is None:
+        return None
+    now = desk.clock()
+    verdict = judge(mine.intent, mine.snapshot, process, now=now, settle_at=now + desk.settings.settle_delay)
+    if not isinstance(verdict, Seen):
+        return None
+    recorded = await desk.ledger.awrite(
+        settle_done, claim.intent.id, evidence=verdict.evidence, now=now, actor=desk.actor, paid=verdict.paid
+    )
+    result = Result.DONE if recorded is Recorded.TAKEN else Result.COUNTED
+    return Outcome(claim, result, "seen at REVER", process, paid=verdict.paid)
 
 
-async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot) -> Outcome:
+async def _withdraw(desk: Desk, claim: Claim, why: str, *, told_no: bool = False) -> None:
+    await desk.ledger.awrite(withdraw, claim, why=why, now=desk.clock(), actor=desk.actor, told_no=told_no)
+
+
+async def _mark_and_send(
+    desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
+) -> Outcome:
     rules = await desk.rules(claim.store)
     now, clock = desk.clock(), asyncio.get_running_loop().time
     window = desk.settings.timeout / 2
@@ -144,7 +172,7 @@ async def _mark_and_send(desk: Desk, claim: Claim, process: ReturnProcess, send:
     if clock() > latest:
         # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
         return await _back(desk, claim, "too late to send after it was marked", process)
-    return await _send(desk, claim, process, send, slot)
+    return await _send(desk, claim, process, send, slot, refused)
 
 
 def _to_be_sent(claim: Claim, process: ReturnProcess, now: datetime, within: timedelta, settle: timedelta) -> Sent:
@@ -172,13 +200,17 @@ async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcom
     return Outcome(claim, Result.NOT_SENT, why)
 
 
-async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot) -> Outcome:
+async def _send(
+    desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
+) -> Outcome:
     try:
         done = await send(desk, claim, process, slot)
-    except (NotSent, RefusedForNow) as error:
-        return await _back(desk, claim, str(error), process, _too_long(error))
+    except NotSent as error:
+        return await _back(desk, claim, str(error), process)
+    except RefusedForNow as error:
+        return await _denied(desk, claim, error, process, refused)
     except WrongSetup as error:
-        await _withdraw(desk, claim, str(error))
+        await _withdraw(desk, claim, str(error), told_no=True)
         raise
     except Refused as error:
         await desk.ledger.awrite(
@@ -205,6 +237,18 @@ async def _send(desk: Desk, claim: Claim, process: ReturnProcess, send: Send, sl
     if recorded is Recorded.KNOWN:
         return Outcome(claim, Result.COUNTED, "another run has found it done meanwhile, and counts it", process)
     return Outcome(claim, Result.DONE, process=process, paid=done.paid)
+
+
+async def _denied(
+    desk: Desk, claim: Claim, error: RefusedForNow, process: ReturnProcess, refused: list[RefusedForNow]
+) -> Outcome:
+    """A 429: tried again after a look where it is REVER's own word, left to a later run where it may be a proxy's."""
+    if error.by_rever:
+        refused.append(error)
+        return await _back(desk, claim, str(error), process, _too_long(error))
+    await _withdraw(desk, claim, str(error), told_no=True)
+    why = f"{error} A proxy may have said it; a later run sends it again, once REVER would show it"
+    return Outcome(claim, Result.NOT_SENT, why, process)
 
 
 def _too_long(error: ReverError) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -34,6 +35,14 @@ _READS_OTHERWISE: dict[Fault, dict[str, Any]] = {
     Fault.PAGE_REPEATS: {"moved": -1},
     Fault.PAGE_SKIPS: {"moved": 1},
 }
+
+_NO_AFTER: dict[Fault, tuple[int, ...]] = {
+    Fault.REDIRECT_AFTER: (301, 302, 303, 307, 308),
+    Fault.SET_UP_AFTER: (401, 403, 404, 405, 407),
+    Fault.TOO_MANY_AFTER: (429,),
+    Fault.CONFLICT_409_AFTER: (409,),
+}
+"""What somebody on the way answers though it was carried out; the draw says which."""
 
 
 def error(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -90,6 +99,8 @@ class Asked:
             return NoAnswer(reset=True)
         if fault in {Fault.ERROR_500_AFTER, Fault.ERROR_502_AFTER}:
             return _html(500 if fault is Fault.ERROR_500_AFTER else 502)
+        if fault in _NO_AFTER:
+            return _no_after(fault, self.draw)
         if fault is Fault.HANG_AFTER_ACTING:
             await self._hang()
             return proper
@@ -120,6 +131,18 @@ class Asked:
         # The end of a hang is told from another thread, and a caller that is gone is not told at all: hence the loop.
         while time.monotonic() < until and not self.faults.released.is_set() and not await self.gone():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+def _no_after(fault: Fault, draw: int) -> Response:
+    """Deny, in the words of a proxy or of REVER's own gateway, what was carried out."""
+    statuses = _NO_AFTER[fault]
+    status = statuses[draw % len(statuses)]
+    if fault is Fault.REDIRECT_AFTER:
+        return Response(b"", status, {"Location": "/v1/done"})
+    words = HTTPStatus(status).phrase
+    if fault is Fault.CONFLICT_409_AFTER or (fault is Fault.TOO_MANY_AFTER and draw & 1):
+        return error(status, ABORTED if status == 409 else RESOURCE_EXHAUSTED, words.lower())
+    return HTMLResponse(_HTML.format(f"{status} {words}"), status)
 
 
 def _broken(fault: Fault, proper: Response, slow: float, draw: int) -> Response:

@@ -13,6 +13,7 @@ from tasks.ledger.gate import Gate
 from tasks.ledger.guards import Guard
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import lock_and_load, write
+from tasks.policy.clocks import believed
 from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Wait
 
 LOST = "somebody else was first with these units"
@@ -118,7 +119,7 @@ class _Batch:
         before = draft.open_intent(money=not isinstance(draft.decision, MakeLabel))
         if before is not None:
             why = f"the outcome of its {before.kind} is still to come ({before.state})"
-            return Wait("open_intent", why, before.look_at or until)
+            return Wait("open_intent", why, believed(before.look_at, self.now) if before.look_at else until)
         if isinstance(draft.decision, Adopt):
             return None
         verdict = gate.verdict(draft.request.store, self.now)

@@ -100,6 +100,7 @@ def intent_of(row: Row[Any]) -> Intent:
         created_at=row.created_at,
         sent_at=row.sent_at,
         look_at=row.look_at,
+        told_no_until=row.look_at if row.state == IntentState.WITHDRAWN else None,
         error_code=row.error_code,
         adopted=row.adopted,
         nothing_sent=row.nothing_sent,

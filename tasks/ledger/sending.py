@@ -32,13 +32,12 @@ _SEND = change(
 _PUT_BACK = change(
     IntentState.INTENDED, certainly_mine(), sent_at=None, deadline=None, settle_at=None, look_at=intents.c.lease_until
 )
-_WITHDRAW = change(
-    IntentState.WITHDRAWN,
-    certainly_mine(intended=True),
-    look_at=None,
-    closed_at=bindparam("at", type_=intents.c.closed_at.type),
-    evidence=bindparam("said", type_=intents.c.evidence.type),
-)
+_END: dict[str, Any] = {
+    "closed_at": bindparam("at", type_=intents.c.closed_at.type),
+    "evidence": bindparam("said", type_=intents.c.evidence.type),
+}
+_WITHDRAW = change(IntentState.WITHDRAWN, certainly_mine(intended=True), look_at=None, **_END)
+_TOLD_NO = change(IntentState.WITHDRAWN, certainly_mine(), look_at=intents.c.settle_at, **_END)
 _RELEASE = change(
     IntentState.INTENDED,
     MINE,
@@ -143,12 +142,16 @@ def put_back(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: 
     return Recorded.TAKEN
 
 
-def withdraw(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor) -> Recorded:
+def withdraw(
+    conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor, told_no: bool = False
+) -> Recorded:
     """`intended -> withdrawn`, or from `sent` where it certainly did nothing.
 
-    Its units are free for the next claim, its counters and waivers given back.
+    Its units are free for the next claim, its counters and waivers given back. `told_no` says that it was sent, and
+    that somebody on the way answered that nothing was done: until its `look_at`, when REVER would show the effect, the
+    rules send no other (`tasks.policy.gates.told_no`).
     """
-    row = take(conn, _WITHDRAW, claim, at=now, said={"why": why})
+    row = take(conn, _TOLD_NO if told_no else _WITHDRAW, claim, at=now, said={"why": why})
     if row is None:
         return Recorded.NOT_MINE
     free(conn, [row])

@@ -21,3 +21,12 @@ def come(at: datetime | None, now: datetime, longest: timedelta) -> bool:
 def ahead(at: datetime, now: datetime, longest: timedelta = timedelta(0)) -> bool:
     """Whether a stored time lies further in the future than any right clock can have put it."""
     return at - now > longest + DIFFER
+
+
+LONGEST_SETTING = timedelta(days=1)
+"""No time-out, lease or delay can be set to more (`tasks.settings`)."""
+
+
+def believed(at: datetime, now: datetime) -> datetime:
+    """A stored time of the next look, or now where no setting could have given it."""
+    return now if ahead(at, now, LONGEST_SETTING) else at

@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     checks.unknown_method,
     foreign.foreign_refund,
     foreign.foreign_exchange,
+    gates.told_no,
     foreign.expected_of_rever,
     payment.completed_unpaid,
     restored.after_restore,

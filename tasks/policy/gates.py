@@ -1,16 +1,19 @@
 """The first rules: whether this read and this record are any ground to decide about money at all."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from rever_api.models import ProcessStatus
 from tasks.policy.case import Case
 from tasks.policy.claims import money_intents, open_money_intent
+from tasks.policy.clocks import believed, come
 from tasks.policy.decision import Decision, Hold
 from tasks.policy.money import ZERO, shown
 from tasks.policy.paid import ON_ITS_WAY
 from tasks.policy.reading import incomplete, later, quoted
-from tasks.policy.record import SHOWS_LESS, HoldKind, IntentState
+from tasks.policy.record import MONEY_KINDS, SHOWS_LESS, HoldKind, Intent, IntentKind, IntentState
+from tasks.policy.rules import StoreRules
 
 REVER_ON_HOLD = "rever_on_hold"
 """The rule by which a return waits that REVER's own people hold."""
@@ -33,7 +36,28 @@ def outcome_open(case: Case) -> Decision | None:
         return None
     paid = f" of {shown(intent.amount, intent.currency)}" if intent.amount else ""
     why = f"the outcome of the {intent.kind}{paid} is still open ({intent.state})"
-    return case.wait("open_intent", why, max(intent.look_at, case.now) if intent.look_at else None)
+    return case.wait("open_intent", why, max(believed(intent.look_at, case.now), case.now) if intent.look_at else None)
+
+
+def told_no(case: Case) -> Decision | None:
+    """An effect was sent, and somebody on the way answered "no": REVER is looked at once it would show it, then sent.
+
+    A proxy can say 401, 403, 404, 405, 407 or 429 by itself after REVER has acted. What REVER shows is adopted or held
+    by the rules before this one.
+    """
+    until = told_no_until(case.record.intents, MONEY_KINDS, case.rules, case.now)
+    if until is None or not case.due:
+        return None
+    why = "it was sent, and REVER or a proxy before it answered that it was not done; it is sent again once REVER"
+    return case.wait("told_no", f"{why} would show it by now", until)
+
+
+def told_no_until(
+    intents: Iterable[Intent], kinds: Collection[IntentKind], rules: StoreRules, now: datetime
+) -> datetime | None:
+    """Until when nothing of these kinds is sent because of a "no" that a proxy may have given; None where it may."""
+    told = (intent.told_no_until for intent in intents if intent.kind in kinds)
+    return max((until for until in told if until and not come(until, now, rules.settle_after)), default=None)
 
 
 def contradictory(case: Case) -> Decision | None:
@@ -68,7 +92,7 @@ def stale_view(case: Case) -> Decision | None:
     absent += ["the exchange order"] if exchange else []
     why = f"REVER does not show what was done: {', '.join(absent)}"
     until = _settled_by(case)
-    if until is not None and case.now < until:
+    if until is not None and not come(until, case.now, case.rules.settle_after):
         return case.wait("stale_view", f"{why}; this may be an older view of the return", until)
     return case.hold(
         SHOWS_LESS,
@@ -84,7 +108,7 @@ def _legs(case: Case) -> Decision | None:
     if not case.comparison.in_legs:
         return None
     until = _settled_by(case)
-    if until is not None and case.now < until:
+    if until is not None and not come(until, case.now, case.rules.settle_after):
         why = "REVER shows other refunds in place of one that was made: its legs, or an older view with another's"
         return case.wait("stale_view", why, until)
     if all(it.amount == it.intent.amount for it in case.comparison.standings):

@@ -16,7 +16,9 @@ from rever_api.models import (
     ShippingStatus,
     Warehouse,
 )
+from tasks.policy.clocks import believed, come
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.gates import told_no_until
 from tasks.policy.inspection import inspect
 from tasks.policy.reading import later, quoted
 from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record
@@ -34,7 +36,7 @@ def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now:
     """Decide the label alone: `MakeLabel`, `Wait`, `Hold(label=True)` or `Nothing`. Total and pure."""
     case = _Label(process, rules, record, now)
     rule = (case.held_already, case.not_needed, case.intent_open, case.unknown_method, case.not_told)
-    for answer in (*rule, case.there, case.failed, case.made, case.refused):
+    for answer in (*rule, case.there, case.failed, case.made, case.refused, case.told_no):
         if (decision := answer()) is not None:
             return decision
     return case.make()
@@ -112,7 +114,7 @@ class _Label:
         """A label whose outcome is open is not asked for again."""
         for intent in self.intents:
             if intent.open:
-                until = max(intent.look_at, self.now) if intent.look_at else None
+                until = max(believed(intent.look_at, self.now), self.now) if intent.look_at else None
                 return self._wait("label_open", f"the outcome of a label is still open ({intent.state})", until)
         return None
 
@@ -161,6 +163,12 @@ class _Label:
         why = f"REVER has refused to make the label{code}: a person makes it by hand and registers it at REVER"
         return self._hold("label_refused", why, {"intent": last[-1].id, "code": last[-1].error_code})
 
+    def told_no(self) -> Decision | None:
+        """It was asked for, and somebody on the way answered "no": REVER is looked at once it would show it."""
+        until = told_no_until(self.intents, {IntentKind.LABEL}, self.rules, self.now)
+        why = "the label was asked for, and REVER or a proxy before it answered that nothing was done; it is asked for"
+        return self._wait("told_no", f"{why} again once REVER would show it by now", until) if until else None
+
     def make(self) -> Decision:
         """The label, by the carrier that fits the country and the return method, the policy's preferred one first."""
         carrier = self._carrier()
@@ -197,7 +205,7 @@ class _Label:
             return Nothing("label_by_hand", "a person has taken care of the label")
         at = intent.sent_at or intent.created_at
         until = later(at, self.rules.settle_after) if at else self.now
-        if self.now < until:
+        if not come(until, self.now, self.rules.settle_after):
             return self._wait("label_made", "the label was made; REVER does not show it yet", until)
         why = "the label was made long enough ago, and REVER does not show it"
         return Hold("label_not_shown", why, HoldKind.LABEL, {"intent": intent.id}, label=True)

@@ -80,7 +80,8 @@ class Intent:
     """One effect that was meant, and what came of it.
 
     `gross` is the value of its units before costs, `amount` what is paid. `look_at` is when an open intent is looked
-    at next: its lease's end, its deadline, or the end of `settle_after`. `error_code` is REVER's code of a refusal
+    at next: its lease's end, its deadline, or the end of `settle_after`. `told_no_until` is the end of `settle_after`
+    of one that was sent and withdrawn, since somebody on the way said "no". `error_code` is REVER's code of a refusal
     (gRPC number as text), empty otherwise. `generation` counts labels; 0 for the others. `adopted` marks a refund that
     REVER had already made itself. `nothing_sent` marks an intent that came to 0 after costs, closed without a call.
     `paid_seen` is None as long as nobody has looked what REVER shows of it.
@@ -98,6 +99,7 @@ class Intent:
     created_at: datetime | None = None
     sent_at: datetime | None = None
     look_at: datetime | None = None
+    told_no_until: datetime | None = None
     error_code: str = ""
     adopted: bool = False
     nothing_sent: bool = False

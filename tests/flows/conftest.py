@@ -12,6 +12,7 @@ from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import Clock, utc_now
 from tasks.ledger import HoldRow, Ledger, open_holds, open_intents, unfinished
+from tasks.ledger.types import Unfinished
 from tasks.report import Report
 from tests.hurry import hurry
 
@@ -52,6 +53,14 @@ class Bench:
         ledger = self.ledger()
         try:
             return ledger.read(open_holds)
+        finally:
+            ledger.close()
+
+    def unfinished(self) -> list[Unfinished]:
+        """The returns that are not at their end and have no effect open."""
+        ledger = self.ledger()
+        try:
+            return ledger.read(unfinished)
         finally:
             ledger.close()
 

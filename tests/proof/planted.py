@@ -141,6 +141,16 @@ BUGS = {
             ("tasks/ledger/engines.py", "or 0) >= 2", "or 0) >= 1"),
         ),
     ),
+    "redirect": Bug(
+        "a redirect after the effect was sent taken for a wrong address, and nothing done",
+        f"{HERE}test_a_redirect_after_acting_is_no_no",
+        (("rever_api/answers.py", "    if effect and 300 <= status < 400:\n", "    if effect and status == 399:\n"),),
+    ),
+    "denied": Bug(
+        "what was answered with 401 after it was sent, sent again by the next run at once",
+        f"{HERE}test_what_a_proxy_denied_is_not_sent_again_before_rever_would_show_it",
+        (("tasks/policy/decide.py", "    gates.told_no,\n", ""),),
+    ),
     "guard": Bug(
         "the guard outside the claim's transaction: it judges by what the day had come to before",
         f"{HERE}test_a_cap_per_day_counts_what_was_claimed_a_moment_ago",

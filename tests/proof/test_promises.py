@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rever_api import limits
+from rever_api.errors import WrongSetup
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks import crash_points
@@ -164,3 +165,22 @@ def test_a_cap_per_day_counts_what_was_claimed_a_moment_ago(start_bench: Start, 
     bench.act()
     assert refunds(bench.sandbox) == totals[:1]
     assert [hold.rule for hold in bench.holds()] == ["guard:max_per_day"]
+
+
+def test_a_redirect_after_acting_is_no_no(start_bench: Start) -> None:
+    bench = shop(start_bench, "approved_one")
+    bench.sandbox.set_faults("issueRefund:1:redirect_after")
+    report = bench.act()  # a wrong set-up would end the run here
+    assert len(refunds(bench.sandbox)) == 1
+    assert report.paid
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_what_a_proxy_denied_is_not_sent_again_before_rever_would_show_it(start_bench: Start) -> None:
+    bench = shop(start_bench, "approved_one")
+    named = (NamedFault("issueRefund", 1, Fault.SET_UP_AFTER),)
+    bench.sandbox.set_faults(FaultPlan(1.0, weights={Fault.STALE_READ: 1}, named=named))
+    with pytest.raises(WrongSetup):
+        bench.act()
+    bench.act()
+    assert len(refunds(bench.sandbox)) == 1

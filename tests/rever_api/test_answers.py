@@ -13,9 +13,9 @@ from rever_api.answers import Answer
 from tests.rever_api.fake_time import START
 
 
-def answer(status: int, body: Any = b"", **headers: str) -> Answer:
+def answer(status: int, body: Any = b"", *, effect: bool = False, **headers: str) -> Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer("issueRefund", status, headers, raw, START)
+    return Answer("issueRefund", status, headers, raw, START, effect=effect)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def answer(status: int, body: Any = b"", **headers: str) -> Answer:
         (404, {"error": {"code": 5, "message": "no such process"}}, NotFound),
         (401, {"code": 16}, Unauthorized),
         (403, {"code": 7}, Unauthorized),
+        (407, b"", Unauthorized),
         *((status, b"", Refused) for status in (400, 402, 406, 409, 410, 413, 415, 422, 451, 501)),
         (429, b"", RefusedForNow),
         *((status, b"", OutcomeUnknown) for status in (100, 199, 408, 425, 499, 500, 502, 503, 504, 520, 599)),
@@ -47,6 +48,23 @@ def test_every_status_is_judged_and_only_a_clear_no_counts_as_refused() -> None:
             assert type(error) is OutcomeUnknown, status
         else:
             assert isinstance(error, Refused | RefusedForNow | Unauthorized | WrongRoute), status
+
+
+def test_no_redirect_of_an_effect_says_that_nothing_was_done() -> None:
+    for status in range(300, 400):
+        error = answer(status, {"code": 5, "message": "Not Found"}, effect=True).error()
+        assert type(error) is OutcomeUnknown, status
+        assert "what was done is not known" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>429</html>", {"message": "slow down"}, {"code": 3}, {"error": "busy"}])
+def test_a_429_in_other_words_than_those_of_rever_may_be_a_proxys(body: Any) -> None:
+    error = answer(429, body).error()
+    assert isinstance(error, RefusedForNow)
+    assert not error.by_rever
+    own = answer(429, {"code": 8, "message": "too many requests"}).error()
+    assert isinstance(own, RefusedForNow)
+    assert own.by_rever
 
 
 SHAPES = st.one_of(

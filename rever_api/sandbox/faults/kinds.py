@@ -35,6 +35,10 @@ class Fault(StrEnum):
     STALE_READ = "stale_read"
     UNAUTHORIZED_401 = "unauthorized_401"
     CONFLICT_409 = "conflict_409"  # nothing is done
+    REDIRECT_AFTER = "redirect_after"  # 301, 302, 303, 307 or 308 to what was carried out; in no mix
+    SET_UP_AFTER = "set_up_after"  # carried out, then a proxy's 401, 403, 404, 405 or 407; in no mix
+    TOO_MANY_AFTER = "too_many_after"  # carried out, then a 429, a proxy's or in REVER's words; in no mix
+    CONFLICT_409_AFTER = "conflict_409_after"  # carried out, then 409: a proxy sent it twice; in no mix
     HANG_AFTER_ACTING = "hang_after_acting"  # the answer is held back; only by name, never in a mix
 
 
@@ -44,6 +48,10 @@ _EFFECTS_ONLY = {
     Fault.ERROR_500_AFTER,
     Fault.ERROR_502_AFTER,
     Fault.CONFLICT_409,
+    Fault.REDIRECT_AFTER,
+    Fault.SET_UP_AFTER,
+    Fault.TOO_MANY_AFTER,
+    Fault.CONFLICT_409_AFTER,
 }
 _PAGES_ONLY = {Fault.PAGE_REPEATS, Fault.PAGE_SKIPS}
 
@@ -56,9 +64,20 @@ AMBIGUOUS = (
 )
 """After these a caller cannot know whether the effect was carried out."""
 
+BY_NAME = frozenset(
+    {
+        Fault.REDIRECT_AFTER,
+        Fault.SET_UP_AFTER,
+        Fault.TOO_MANY_AFTER,
+        Fault.CONFLICT_409_AFTER,
+        Fault.HANG_AFTER_ACTING,
+    }
+)
+"""In no mix: a shop and a seed break the same calls as ever."""
+
 # A 401 stops a careful caller's whole run, so that in a mix it is ten times rarer than any other fault.
 WEIGHTS: dict[Fault, int] = {
-    fault: 1 if fault is Fault.UNAUTHORIZED_401 else 10 for fault in Fault if fault is not Fault.HANG_AFTER_ACTING
+    fault: 1 if fault is Fault.UNAUTHORIZED_401 else 10 for fault in Fault if fault not in BY_NAME
 }
 
 
