@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.run import RunFailedError
+from flows.timed import RunFailedError
 from rever_api.errors import ReverError
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tests.flows.conftest import Bench, Start

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from rever_api.answers import Answer
 from tests.rever_api.fake_time import START
 
 
-def answer(status: int, body: Any = b"", *, effect: bool = False, **headers: str) -> Answer:
+def answer(status: int, body: Any = b"", **headers: str) -> Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer("issueRefund", status, headers, raw, START, effect=effect)
+    return Answer("issueRefund", status, headers, raw, START)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_every_status_is_judged_and_only_a_clear_no_counts_as_refused() -> None:
 
 def test_no_redirect_of_an_effect_says_that_nothing_was_done() -> None:
     for status in range(300, 400):
-        error = answer(status, {"code": 5, "message": "Not Found"}, effect=True).error()
+        error = replace(answer(status, {"code": 5, "message": "Not Found"}), effect=True).error()
         assert type(error) is OutcomeUnknown, status
         assert "what was done is not known" in str(error)
 
