@@ -114,6 +114,13 @@ def differs(process: ReturnProcess, record: Record) -> str:
     return "; ".join(words)
 
 
+def outstanding(process: ReturnProcess, record: Record) -> bool:
+    """Whether REVER has not wholly paid, or not wholly ordered, what the ledger has as done, or tells odd sums."""
+    found = compare(process, record)
+    impossible = any(strange(it) for it in refunds_shown(process))
+    return impossible or bool(found.exchange_short) or any(it.open for it in found.standings)
+
+
 def _seen(ours: Decimal, theirs: Decimal) -> Seen:
     if ours == theirs:
         return Seen.SAME if ours else Seen.NEITHER

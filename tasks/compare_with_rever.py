@@ -3,22 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from rever_api.models import ReturnProcess
-from tasks.beside_rever import RULE, Beside, beside, differs
+from rever_api.models import ProcessStatus, ReturnProcess
+from tasks.beside_rever import RULE, Beside, beside, differs, outstanding
 from tasks.check_inspection import check_inspections
 from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import BATCH, fetch_returns
 from tasks.fetch_updated_returns import UpdatedReturns
-from tasks.ledger import done_between, final_returns, load_records, unfinished
+from tasks.ledger import done_between, ended, final_returns, load_records, unfinished
+from tasks.policy.claims import money_intents
 from tasks.policy.comparison import compare
 from tasks.policy.decision import Decision, Hold, Nothing
 from tasks.policy.gates import REVER_ON_HOLD
+from tasks.policy.money import shown
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Record
 from tasks.policy.rules import StoreRules
 from tasks.report import Failure
 from tasks.returns import PendingReturn
+
+PAST_THE_END = timedelta(days=366)
+"""How long after a return's end its refunds are still looked at: as far back as `hours` goes."""
+
+LOOK_AGAIN = timedelta(days=7)
+"""How long a return that has ended is left alone between two looks."""
+
+MOST_OLD = 300
+"""Returns that ended long ago and are read in one run: half a minute of REVER's rate; of 200 a day each has its turn."""
+
+REVERSED = "reversed"
+"""The rule of the hold for a return that REVER has called off though it was paid."""
 
 
 @dataclass(slots=True)
@@ -38,7 +53,8 @@ async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta) -
     """Compare every return that changed at REVER in the window, that we acted on in it, or that is not at its end.
 
     The first are found by REVER's list, whatever their status, so that none is missed of which only REVER knows; the
-    others, where the list has not shown them, are read by id.
+    others, where the list has not shown them, are read by id. So are, some in each run and each about once a week,
+    those that ended longer ago: a payment may come back without a change that the list would show.
     """
     now = desk.clock()
     result = Compared()
@@ -52,6 +68,14 @@ async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta) -
         found, failures = await fetch_returns(desk, ids[start : start + BATCH])
         result.failures += failures
         await _compare(desk, found, result)
+    old = await desk.ledger.aread(
+        ended, stores, since=now - PAST_THE_END, looked_before=now - LOOK_AGAIN, most=MOST_OLD
+    )
+    ids = sorted(set(old) - result.beside.keys())
+    for start in range(0, len(ids), BATCH):
+        found, failures = await fetch_returns(desk, ids[start : start + BATCH])
+        result.failures += failures
+        await _compare(desk, found, result, note_all=True)
     return result
 
 
@@ -62,8 +86,8 @@ async def _ours(desk: Desk, stores: Sequence[str], since: datetime, now: datetim
     return {item.process_id for item in waiting} | {item.process_id for item in done}
 
 
-async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared) -> None:
-    """Compare a batch, and write down what follows for those that differ or are not at their end.
+async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared, *, note_all: bool = False) -> None:
+    """Compare a batch, and write down what follows for those that differ or are not at their end, or for all.
 
     A list may be older than a read by id, so a return is read again before its difference counts.
     """
@@ -85,7 +109,8 @@ async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared)
         how = differs(pending.process, record)
         if how:
             result.differing[pending.process_id] = how
-        if how or pending.process_id not in final:
+        open_again = outstanding(pending.process, record) or _called_off(pending.process, record)
+        if how or open_again or note_all or pending.process_id not in final:
             to_note.append(pending)
     decided, failed = await note_returns(desk, to_note, hold_differences)
     result.decided |= {item.process_id: item for item in decided}
@@ -101,10 +126,30 @@ def hold_differences(process: ReturnProcess, rules: StoreRules, record: Record, 
     left_alone = isinstance(decision, Nothing) or (decision.rule == REVER_ON_HOLD and _paid_by_us(record))
     how = differs(process, record) if left_alone else ""
     if not how:
-        return decision
+        return _reversed(process, record) or decision if left_alone else decision
     why = f"our ledger and REVER differ about this return: {how}"
     evidence = {"status": str(process.rever_process_status)[:40], "rules": decision.why, "store": rules.store}
     return Hold(RULE, why, HoldKind.CONTRADICTION, evidence, refunds=compare(process, record).others)
+
+
+def _reversed(process: ReturnProcess, record: Record) -> Hold | None:
+    """Ask about a return that was paid and is called off at REVER since; once, and for the amount that was seen."""
+    if not _called_off(process, record):
+        return None
+    paid = [it for it in record.intents if it.kind is IntentKind.REFUND and it.state is IntentState.DONE]
+    amount, currency = sum((it.amount for it in paid), Decimal(0)), next((it.currency for it in paid), "")
+    stake, of = (amount, currency) if amount else (None, "")
+    if record.waived(REVERSED, stake, of):
+        return None
+    status = str(process.rever_process_status)[:40]
+    why = f"REVER shows the return as {status}, and {shown(amount, currency) if amount else 'goods'} went out for it"
+    return Hold(REVERSED, why, HoldKind.CONTRADICTION, {"status": status}, stake, of)
+
+
+def _called_off(process: ReturnProcess, record: Record) -> bool:
+    """Whether REVER has cancelled a return, or failed in it, for which money or goods went out."""
+    gone = process.rever_process_status in {ProcessStatus.CANCELED, ProcessStatus.FAILED}
+    return gone and any(it.state is IntentState.DONE and not it.nothing_sent for it in money_intents(record))
 
 
 def _paid_by_us(record: Record) -> bool:

@@ -16,7 +16,7 @@ from tasks.ledger.holds import find_hold, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
 from tasks.ledger.pausing import lift_pause, paused
-from tasks.ledger.reading import done_between, final_returns, history, last_run, runs_began, unfinished
+from tasks.ledger.reading import done_between, ended, final_returns, history, last_run, runs_began, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
@@ -89,6 +89,7 @@ __all__ = [
     "condition",
     "decide",
     "done_between",
+    "ended",
     "expire",
     "export",
     "final_returns",

@@ -12,7 +12,7 @@ from tasks.ledger.rows import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.ledger.words import words_of
-from tasks.policy.record import OPEN_STATES, IntentState
+from tasks.policy.record import MONEY_KINDS, OPEN_STATES, IntentState
 
 
 def last_run(conn: Connection) -> datetime | None:
@@ -62,6 +62,29 @@ def final_returns(conn: Connection, process_ids: Collection[str]) -> set[str]:
     held = exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open")
     ended = query.where(records.c.final, ~held)
     return {row.process_id for ids in chunks(process_ids) for row in conn.execute(ended, {"ids": ids})}
+
+
+def ended(
+    conn: Connection, stores: Collection[str], *, since: datetime, looked_before: datetime, most: int
+) -> list[str]:
+    """Returns at their end, paid or exchanged at `since` or later and not looked at from `looked_before` on.
+
+    Those not looked at for the longest time first, at most `most`.
+    """
+    done = (IntentState.DONE, IntentState.DONE_BY_HAND)
+    moved = exists().where(
+        intents.c.process_id == records.c.process_id,
+        intents.c.state.in_(done),
+        intents.c.kind.in_(sorted(MONEY_KINDS)),
+        intents.c.closed_at >= since,
+    )
+    query = (
+        select(records.c.process_id)
+        .where(records.c.final, records.c.store.in_(sorted(stores)), records.c.looked_at < looked_before, moved)
+        .order_by(records.c.looked_at, records.c.process_id)
+        .limit(most)
+    )
+    return [row.process_id for row in conn.execute(query)]
 
 
 def runs_began(conn: Connection, process_ids: Collection[str]) -> dict[str, datetime]:

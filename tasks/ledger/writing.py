@@ -98,8 +98,7 @@ def write(conn: Connection, drafts: Sequence[Draft]) -> None:
     _insert(conn, _CLOSE, [row for draft in drafts for row in draft.closed_holds])
     _insert(conn, _HOLDS, [row for draft in drafts for row in draft.holds])
     _insert(conn, _USE, [row for draft in drafts for row in draft.waivers_used])
-    paid = [(intent, seen) for draft in drafts for intent, seen in draft.request.paid(draft.record).items()]
-    _insert(conn, _PAID, [{"intent": intent, "paid": paid_json(seen)} for intent, seen in paid])
+    _insert(conn, _PAID, [row for draft in drafts for row in _paid(draft)])
     conn.execute(_LOOKED, [_looked(draft) for draft in drafts])
     append(conn, [row for draft in drafts for row in _trail(draft)])
 
@@ -123,6 +122,25 @@ def free_dead_units(conn: Connection, found: Sequence[Record]) -> None:
     dead = {intent.id: record.process_id for record in found for intent in record.intents if not intent.live}
     if dead:
         conn.execute(_FREE, {"ids": sorted(set(dead.values())), "dead": list(dead)})
+
+
+def _paid(draft: Draft) -> list[dict[str, Any]]:
+    """What REVER shows as paid of the done refunds; told in the audit where it is not all, or not what it was."""
+    made = {intent.id: intent for intent in draft.record.intents}
+    rows = []
+    for intent_id, seen in draft.request.paid(draft.record).items():
+        rows.append({"intent": intent_id, "paid": paid_json(seen)})
+        intent = made[intent_id]
+        before = intent.amount if intent.paid_seen is None else intent.paid_seen.paid
+        if seen.paid != before:
+            evidence = {"paid": str(seen.paid), "on its way": str(intent.amount - seen.paid), "before": str(before)}
+            draft.trail.append(
+                audit_row(
+                    draft.actor, draft.now, "paid", draft.request.process_id, rule=draft.decision.rule,
+                    evidence=evidence, amount=seen.paid, currency=intent.currency, intent_id=intent_id,
+                )
+            )  # fmt: skip
+    return rows
 
 
 def _free_units(conn: Connection, drafts: Sequence[Draft]) -> None:

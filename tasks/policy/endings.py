@@ -81,6 +81,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
         ),
         "unknown_outcome": Ending.SEEN_AT_REVER,
         "late_answer": Ending.PERSON,
+        "reversed": Ending.PERSON,
     }
 )
 """Every rule that can hold -> what ends its hold without a person. A hold of the label that is not about an outcome

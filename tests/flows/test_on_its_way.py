@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deployments.cli.text import told
+from rever_api.models import ProcessStatus
 from rever_api.sandbox.state import Options
 from tasks.ledger import Answer, HoldRow, RecordRow, history
 from tests.flows.conftest import Bench, Start
@@ -250,3 +251,70 @@ def test_the_hold_closes_itself_once_rever_has_paid(bench: Bench, came: bool) ->
     act(bench, "pay_out")
     reconcile(bench)
     assert (bench.holds(), record(bench).final, sent(bench)) == ([], True, 1)
+
+
+def test_a_return_that_ended_long_ago_is_looked_at_again_though_rever_shows_no_change(bench: Bench) -> None:
+    """A payment failed without a change of `updated_at`: no list shows it, and no run has acted on it lately."""
+    bench.act()
+    act(bench, "pay_out")
+    reconcile(bench)
+    assert record(bench).final
+    before = record(bench).looked_at
+    act(bench, "come_back")
+    with bench.sandbox.sandbox.locked():
+        stored = bench.sandbox.sandbox.processes[only(bench)]
+        stored.process = stored.process.model_copy(update={"updated_at": before})
+    bench.let_pass(60 * DAY)
+    reconcile(bench, hours="1")
+    (hold,) = bench.holds()
+    assert hold.rule == "came_back"
+    assert sent(bench) == 1
+
+
+def test_a_return_that_ended_is_left_alone_between_two_looks(bench: Bench) -> None:
+    bench.act()
+    act(bench, "pay_out")
+    reconcile(bench)
+    bench.let_pass(60 * DAY)
+    reconcile(bench, hours="1")
+    looked = record(bench).looked_at
+    assert record(bench).final
+    bench.let_pass(6 * DAY)
+    reconcile(bench, hours="1")
+    assert record(bench).looked_at == looked
+
+
+@pytest.mark.parametrize("status", [ProcessStatus.CANCELED, ProcessStatus.FAILED])
+def test_a_paid_return_that_rever_calls_off_after_its_end_is_asked_about_once(bench: Bench, status: str) -> None:
+    bench.act()
+    act(bench, "pay_out")
+    reconcile(bench)
+    assert record(bench).final
+    with bench.sandbox.sandbox.locked():
+        stored = bench.sandbox.sandbox.processes[only(bench)]
+        bench.sandbox.sandbox.change(stored, rever_process_status=status)
+    reconcile(bench)
+    (hold,) = bench.holds()
+    assert (hold.rule, hold.amount) == ("reversed", str(amount(bench)))
+    answer(bench, hold, "drop")
+    reconcile(bench)
+    assert (bench.holds(), record(bench).final, sent(bench)) == ([], True, 1)
+
+
+def test_each_change_of_what_is_paid_is_in_the_audit(bench: Bench) -> None:
+    bench.act()
+    due = amount(bench)
+    reconcile(bench)
+    act(bench, "pay_out", amount="1.00")
+    reconcile(bench)
+    act(bench, "pay_out")
+    reconcile(bench)
+    reconcile(bench)
+    ledger = bench.ledger()
+    try:
+        known = ledger.read(history, only(bench))
+    finally:
+        ledger.close()
+    assert known is not None
+    steps = [step for step in known.audit if step.event == "paid"]
+    assert [(step.amount, step.evidence["before"]) for step in steps] == [("1.00", "0.00"), (str(due), "1.00")]
