@@ -1,8 +1,8 @@
 """A return process and its parts, as REVER answers a read and as its webhooks carry them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rever_api.models.base import (
     ApiModel,
@@ -90,6 +90,23 @@ class ReturnLineItem(ApiModel):
     exchange_for: Annotated[Product | None, Loose] = None
 
 
+class CostLine(ApiModel):
+    """A cost that REVER lists among the lines of a return, of type `cost` and with a negative total (observed)."""
+
+    id: LooseId = ""
+    name: Text = ""
+    total_price: Money | None = None
+    currency: Currency = ""
+
+
+class LineFee(ApiModel):
+    """A fee of a return (SHIPPING_FEE, HANDLING_FEE; the names of its fields are assumed)."""
+
+    type: Text = ""
+    amount: Money | None = None
+    currency: Currency = ""
+
+
 class Review(ApiModel):
     """The inspection of one unit of a line (confirmed)."""
 
@@ -141,6 +158,9 @@ class LogisticsEntry(ApiModel):
 class ReturnProcess(ApiModel):
     """A return process. `reviews`, `compensation`, `return_costs` and `logistics` are None where the read left them
     out, so that a caller who pays can tell "none" from "not told".
+
+    `return_line_items` are goods alone: `cost_lines` are the lines of type `cost` that REVER listed among them. Costs
+    may be told by `return_costs`, by such lines or by `line_fees`, and may be the same ones told twice.
     """
 
     rever_process_id: Id
@@ -160,6 +180,25 @@ class ReturnProcess(ApiModel):
     return_method: OpenReturnMethod = ""
     pickup_ranges: Annotated[tuple[OpenPickupRange, ...], LooseWords] = ()
     return_costs: Money | None = None
+    cost_lines: Annotated[tuple[CostLine, ...], Bounded] = Field((), exclude=True)
+    line_fees: Annotated[tuple[LineFee, ...], Bounded] = Field((), exclude=True)
     reviews: Annotated[tuple[Review, ...] | None, Bounded] = None
     compensation: Compensation | None = None
     logistics: Annotated[tuple[LogisticsEntry, ...] | None, LooseToldList] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _part_costs(cls, value: Any) -> Any:
+        """Take the costs out of the lines: nothing may ever inspect, refund or exchange one."""
+        lines = value.get("return_line_items") if type(value) is dict else None
+        if not isinstance(lines, list | tuple):
+            return value
+        costs = [line for line in lines if _is_cost(line)]
+        if not costs:
+            return value
+        return {**value, "return_line_items": [line for line in lines if not _is_cost(line)], "cost_lines": costs}
+
+
+def _is_cost(line: Any) -> bool:
+    kind = line.get("type") if isinstance(line, dict) else None
+    return isinstance(kind, str) and kind.strip().casefold() == "cost"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rever_api.models import ReturnLineItem, ReturnProcess
 from tasks.policy.money import LARGEST, minor_unit, payable
 from tasks.policy.paid import strange
-from tasks.policy.reading import counted, quoted, refunds_shown
+from tasks.policy.reading import costs_contradict, costs_told, counted, quoted, refunds_shown
 from tasks.policy.rules import is_currency
 
 MOST_UNITS = 10_000
@@ -107,10 +107,11 @@ def _of_reviews(process: ReturnProcess) -> Iterator[str]:
 def _of_amounts(process: ReturnProcess) -> Iterator[str]:
     """Costs and refunds: amounts that can be reckoned with."""
     currency = next((line.currency for line in process.return_line_items), "")
-    costs = process.return_costs
-    if costs is not None and costs < 0:
+    yield from costs_contradict(process)
+    costs = costs_told(process)
+    if costs < 0:
         yield f"the return costs are negative, {costs}"
-    elif costs is not None and not payable(costs, currency):
+    elif not payable(costs, currency):
         yield f"the return costs are {costs}, {_unpayable(costs, currency)}"
     for refund in refunds_shown(process):
         if not payable(refund.amount, refund.currency):

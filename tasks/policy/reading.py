@@ -1,6 +1,7 @@
 """What one read of a process told: fields left out, refunds and exchange shown, whether the goods are on their way."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -33,7 +34,7 @@ def incomplete(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
         missing.append("compensation.refunds")
     if process.reviews is None:
         missing.append("reviews")
-    if process.return_costs is None:
+    if process.return_costs is None and not (process.cost_lines or process.line_fees):
         missing.append("return_costs")
     return tuple(missing)
 
@@ -49,8 +50,51 @@ def exchange_shown(process: ReturnProcess) -> ExchangeOrder | None:
 
 
 def costs_told(process: ReturnProcess) -> Decimal:
-    """The return's costs; 0 where REVER did not say."""
-    return process.return_costs if process.return_costs is not None else Decimal(0)
+    """The return's costs, once, however often REVER tells them; 0 where it did not say.
+
+    Where it tells them in several ways that contradict each other (`costs_contradict`) this is no ground to pay.
+    """
+    parts = _cost_parts(process)
+    if process.return_costs is not None:
+        return process.return_costs
+    return next(iter(parts.values()), Decimal(0))
+
+
+def costs_contradict(process: ReturnProcess) -> Iterator[str]:
+    """Why the costs that REVER tells cannot be: `return_costs`, lines of type `cost`, and fees, each the whole or, of
+    the lines and fees together, the parts of `return_costs`.
+    """
+    currency = next((line.currency for line in process.return_line_items), "")
+    for name, amount, told in _each_cost(process):
+        if amount is None:
+            yield f"a {name} has no amount"
+        elif name == "cost line" and amount > 0:
+            yield f"a cost line has the total {amount}, which is not negative"
+        if told not in {"", currency}:
+            yield f"a {name} is in {quoted(told)}, and the lines are in {quoted(currency)}"
+    signs = {fee.amount > 0 for fee in process.line_fees if fee.amount}
+    if len(signs) > 1:
+        yield "some fees are negative and some are not"
+    parts, costs = _cost_parts(process), process.return_costs
+    same = set(parts.values()) | (set() if costs is None else {costs})
+    whole = costs is not None and len(parts) > 1 and sum(parts.values(), Decimal(0)) == costs
+    if len(same) > 1 and not whole:
+        ways = [f"{name} {amount}" for name, amount in parts.items()]
+        ways += [] if costs is None else [f"return_costs {costs}"]
+        yield f"the costs are told in several ways that differ: {', '.join(ways)}"
+
+
+def _each_cost(process: ReturnProcess) -> Iterator[tuple[str, Decimal | None, str]]:
+    """Each single cost: what it is, its amount as told, its currency."""
+    yield from (("cost line", line.total_price, line.currency) for line in process.cost_lines)
+    yield from (("fee", fee.amount, fee.currency) for fee in process.line_fees)
+
+
+def _cost_parts(process: ReturnProcess) -> dict[str, Decimal]:
+    """What lines of type `cost` and fees come to, each only where it is more than nothing."""
+    lines = sum((-line.total_price for line in process.cost_lines if line.total_price), Decimal(0))
+    fees = sum((abs(fee.amount) for fee in process.line_fees if fee.amount), Decimal(0))
+    return {name: amount for name, amount in (("cost lines", lines), ("fees", fees)) if amount}
 
 
 def timing_of(rules: StoreRules) -> RefundTiming | str:

@@ -1,0 +1,31 @@
+"""A REVER that tells costs as lines of type `cost`, as its older answers did: taken off once, and never refunded."""
+
+from typing import Any
+
+import pytest
+
+from rever_api.models import ReturnProcess
+from rever_api.sandbox.operations import call, effects, reads
+from tests.flows.conftest import Start
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_costs_among_the_lines_are_taken_off_once(
+    start_bench: Start, monkeypatch: pytest.MonkeyPatch, also: bool
+) -> None:
+    def wire(model: Any) -> dict[str, Any]:
+        body = call.wire(model)
+        if isinstance(model, ReturnProcess):
+            costs = body["return_costs"] if also else body.pop("return_costs")
+            cost = {"type": "cost", "name": "shipping", "quantity": 0, "total_price": f"-{costs}"}
+            body["return_line_items"].append(cost)
+        return body
+
+    for module in (reads, effects):
+        monkeypatch.setattr(module, "wire", wire)
+    scenarios = ("costs_smaller", "costs_larger", "approved_one")
+    bench = start_bench(returns=9, shops=("acme",), scenarios=scenarios)
+    due = bench.sandbox.audit().due_total
+    bench.act()
+    assert bench.sandbox.audit().violations == ()
+    assert (bench.paid(), bench.sandbox.audit().due_total, bench.holds()) == (due, {}, [])
