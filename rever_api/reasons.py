@@ -61,13 +61,16 @@ _SAID = tuple(
     (re.compile(pattern), reason)
     for pattern, reason in (
         (r"reject[ _]?reason", Reason.REJECT_REASON),
+        (r"combination|combinaci", Reason.COMBINATION),
+        (r"out of stock|no stock|insufficient (stock|inventory)|inventory|sold out", Reason.OUT_OF_STOCK),
+        (r"pick-?up|\bslots?\b|holiday|festiv|non[- ]?working day|weekend|time (range|window)", Reason.PICKUP),
+        (r"address|postcode|postal|zip code|phone|country|province|city\b|street", Reason.ADDRESS),
+        # After pickups and addresses: only what speaks of carrier and method themselves is worth another carrier.
         (
-            r"combination|not supported (by|for|with) |carrier .*(not|un)supported|unsupported carrier",
+            r"not supported (by|for|with) |unsupported carrier"
+            r"|\b(carrier|provider)\b.*\b(not|un)\W*(support|available|valid|allow)",
             Reason.COMBINATION,
         ),
-        (r"out of stock|no stock|insufficient (stock|inventory)|inventory|sold out", Reason.OUT_OF_STOCK),
-        (r"pick-?up|\bslot\b|bank holiday|time range", Reason.PICKUP),
-        (r"address|postcode|postal|zip code|phone|country|province|city\b", Reason.ADDRESS),
         (r"already.*refund|refund.*already|fully refunded|above what is still refundable", Reason.ALREADY_REFUNDED),
         (r"already.*review|review.*already", Reason.ALREADY_REVIEWED),
         (r"\bamount\b|currency", Reason.AMOUNT),

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 from rever_api.limits import AsyncSlot as Slot
-from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse
+from rever_api.models import (
+    LogisticCustomer,
+    LogisticOrderRequest,
+    ReturnProcess,
+    Warehouse,
+    logistic_address,
+)
 from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
 from tasks.effects import Confirmed
 from tasks.ledger import Claim
+from tasks.policy.country import country_of
 from tasks.policy.decision import MakeLabel
 from tasks.policy.label import warehouse_for
 from tasks.policy.record import IntentKind
@@ -17,9 +24,12 @@ from tasks.policy.record import IntentKind
 def order_request(
     claim: Claim, label: MakeLabel, process: ReturnProcess, warehouses: Sequence[Warehouse]
 ) -> LogisticOrderRequest:
-    """The body of createOrderV2: from the shopper's address to the warehouse that serves their country."""
+    """The body of createOrderV2: from the shopper's address to the warehouse that serves their country.
+
+    Where the address names its country but no code, the code by which the carrier was chosen is sent.
+    """
     origin, shopper = process.pickup_address, process.shopper
-    warehouse = warehouse_for(tuple(warehouses), origin.country_code if origin else "")
+    warehouse = warehouse_for(tuple(warehouses), country_of(origin))
     return LogisticOrderRequest(
         process_id=process.rever_process_id,
         provider=label.provider,
@@ -28,8 +38,8 @@ def order_request(
         customer=LogisticCustomer(email=shopper.email, first_name=shopper.first_name, last_name=shopper.last_name)
         if shopper
         else None,
-        customer_address=origin,
-        ecommerce_warehouse_address=warehouse.address if warehouse else None,
+        customer_address=logistic_address(origin, country_of(origin)),
+        ecommerce_warehouse_address=logistic_address(warehouse.address) if warehouse else None,
         ecommerce_id=claim.store,
         ecommerce_group=process.ecommerce_group,
         ecommerce_order_id=process.order_id,

@@ -20,7 +20,14 @@ from rever_api.models.inputs import (
     ReviewInput,
     SearchQuery,
 )
-from rever_api.models.logistics import LogisticCustomer, LogisticOrder, LogisticOrderRequest, Shipping
+from rever_api.models.logistics import (
+    LogisticAddress,
+    LogisticCustomer,
+    LogisticOrder,
+    LogisticOrderRequest,
+    Shipping,
+    logistic_address,
+)
 from rever_api.models.pages import ImportResult, SearchPage, UnreadableProcess
 from rever_api.models.process import (
     Address,
@@ -48,6 +55,7 @@ __all__ = [
     "ExchangeOrder",
     "ImportResult",
     "LineQuantity",
+    "LogisticAddress",
     "LogisticCustomer",
     "LogisticOrder",
     "LogisticOrderRequest",
@@ -75,4 +83,5 @@ __all__ = [
     "Shopper",
     "UnreadableProcess",
     "Warehouse",
+    "logistic_address",
 ]

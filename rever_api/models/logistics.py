@@ -32,6 +32,32 @@ class LogisticCustomer(InputModel):
     rever_id: str = ""
 
 
+class LogisticAddress(InputModel):
+    """An address as createOrderV2 takes it: ten fields, no names and no e-mail (REVER's reference lists these alone).
+
+    Personal data: never logged.
+    """
+
+    company: str = Field("", repr=False)
+    address_line_1: str = Field("", repr=False)
+    address_line_2: str = Field("", repr=False)
+    city: str = Field("", repr=False)
+    state_province: str = Field("", repr=False)
+    state_province_code: str = Field("", repr=False)
+    postcode: str = Field("", repr=False)
+    country: str = ""
+    country_code: str = ""
+    phone: str = Field("", repr=False)
+
+
+def logistic_address(address: Address | None, country_code: str = "") -> LogisticAddress | None:
+    """The ten fields of an address; `country_code` where it has none. None for None."""
+    if address is None:
+        return None
+    fields = address.model_dump(include=set(LogisticAddress.model_fields))
+    return LogisticAddress(**{**fields, "country_code": address.country_code or country_code})
+
+
 class LogisticOrderRequest(InputModel):
     """The body of createOrderV2 (confirmed). Each call may order another pickup."""
 
@@ -40,8 +66,8 @@ class LogisticOrderRequest(InputModel):
     carrier: str
     return_method: OpenReturnMethod = ""
     customer: LogisticCustomer | None = None
-    customer_address: Address | None = None
-    ecommerce_warehouse_address: Address | None = None
+    customer_address: LogisticAddress | None = None
+    ecommerce_warehouse_address: LogisticAddress | None = None
     ecommerce_id: str = ""
     ecommerce_group: str = ""
     ecommerce_order_id: str = ""

@@ -46,12 +46,16 @@ class EcommerceSettings(ApiModel):
 
 
 class Warehouse(ApiModel):
-    """Where goods come back to. `countries` are the shoppers' countries it serves."""
+    """Where goods come back to. `countries` are the shoppers' countries it serves.
+
+    `tags` (assumed) are the order tags for which it is chosen: REVER's "dynamic warehouses".
+    """
 
     id: LooseId = ""
     name: Text = ""
     is_default: LooseFlag = False
     countries: Annotated[tuple[Text, ...], Scope] = ()
+    tags: Annotated[tuple[Text, ...], Scope] = ()
     address: Annotated[Address | None, Loose] = None
 
 

@@ -106,6 +106,7 @@ class Draft:
             kind=IntentKind.LABEL,
             state=IntentState.INTENDED,
             generation=label.generation,
+            carrier=f"{label.provider}/{label.carrier}",
             created_at=self.now,
             look_at=self.now + lease,
         )

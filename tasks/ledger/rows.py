@@ -102,10 +102,18 @@ def intent_of(row: Row[Any]) -> Intent:
         look_at=row.look_at,
         told_no_until=row.look_at if row.state == IntentState.WITHDRAWN else None,
         error_code=row.error_code,
+        reason=row.evidence.get("reason", "") if row.state == IntentState.REFUSED else "",
+        carrier=_carrier(row.details),
         adopted=row.adopted,
         nothing_sent=row.nothing_sent,
         paid_seen=paid_of(row.paid_seen),
     )
+
+
+def _carrier(details: Mapping[str, Any]) -> str:
+    """`PROVIDER/CARRIER` that a label was asked of; empty for other kinds, and where a person took care of it."""
+    label = details.get("label", {})
+    return f"{label['provider']}/{label['carrier']}" if label.get("carrier") else ""
 
 
 def claim_of(row: Row[Any]) -> Claim:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from rever_api.models import (
     NOT_RECEIVED,
+    Address,
     Carrier,
     LogisticsEntry,
     ProcessStatus,
@@ -16,7 +17,9 @@ from rever_api.models import (
     ShippingStatus,
     Warehouse,
 )
+from rever_api.reasons import Reason
 from tasks.policy.clocks import believed, come
+from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.gates import told_no_until
 from tasks.policy.inspection import inspect
@@ -27,6 +30,9 @@ from tasks.policy.rules import StoreRules
 
 NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
 """Return methods whose goods travel by a carrier."""
+
+_AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
+"""Return methods for which a carrier comes to the shopper's address."""
 
 _NO_LABEL = {ReturnMethod.NO_RETURN_METHOD, ReturnMethod.IN_STORE, ""}
 _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
@@ -48,13 +54,24 @@ def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ..
 
 
 def warehouse_for(warehouses: Iterable[Warehouse], country: str) -> Warehouse | None:
-    """Choose the warehouse goods go back to: one that serves the country, else the default, else the only one."""
+    """Choose the warehouse goods go back to: one that serves the country, else the default, else the only one.
+
+    None where none of these is there, and where order tags decide ("dynamic warehouses"), which this desk does not see:
+    then the order names no warehouse, and REVER chooses.
+    """
     known = tuple(warehouses)
-    wanted = country.upper()
-    serving = [house for house in known if wanted and wanted in {code.upper() for code in house.countries}]
+    if any(house.tags for house in known):
+        return None
+    wanted = country_code(country)
+    serving = [house for house in known if wanted and wanted in map(country_code, house.countries)]
     defaults = [house for house in known if house.is_default]
     only = known if len(known) == 1 else ()
     return next(iter((*serving, *defaults, *only)), None)
+
+
+def _names_a_place(address: Address | None) -> bool:
+    """Whether a carrier finds the place: a street, and a town or its postcode."""
+    return address is not None and bool(address.address_line_1.strip() and (address.city + address.postcode).strip())
 
 
 @dataclass(frozen=True)
@@ -82,11 +99,10 @@ class _Label:
         """The label intents of this return."""
         return tuple(intent for intent in self.record.intents if intent.kind is IntentKind.LABEL)
 
-    @property
+    @cached_property
     def country(self) -> str:
-        """The country the goods are picked up in, empty where REVER does not say."""
-        address = self.process.pickup_address
-        return (address.country_code or address.country).upper() if address else ""
+        """The country the goods are picked up in, empty where it cannot be told."""
+        return country_of(self.process.pickup_address)
 
     def held_already(self) -> Decision | None:
         """An unanswered hold of the label goes on holding it."""
@@ -159,9 +175,17 @@ class _Label:
         last = [it for it in self.intents if it.state is IntentState.REFUSED and it.generation == self.generation]
         if not last:
             return None
+        if last[-1].reason == Reason.COMBINATION and self._carriers(untried=True):
+            return None
         code = f" (code {quoted(last[-1].error_code)})" if last[-1].error_code else ""
-        why = f"REVER has refused to make the label{code}: a person makes it by hand and registers it at REVER"
-        return self._hold("label_refused", why, {"intent": last[-1].id, "code": last[-1].error_code})
+        words = Reason(last[-1].reason).words if last[-1].reason in set(Reason) else ""
+        words += " and no other carrier is left" if last[-1].reason == Reason.COMBINATION else ""
+        said = f", since {words}" if words else ""
+        why = f"REVER has refused to make the label{code}{said}: a person makes it by hand and registers it at REVER"
+        evidence = {"intent": last[-1].id, "code": last[-1].error_code}
+        if last[-1].reason:
+            evidence["reason"] = last[-1].reason
+        return self._hold("label_refused", why, evidence)
 
     def told_no(self) -> Decision | None:
         """It was asked for, and somebody on the way answered "no": REVER is looked at once it would show it."""
@@ -171,12 +195,21 @@ class _Label:
 
     def make(self) -> Decision:
         """The label, by the carrier that fits the country and the return method, the policy's preferred one first."""
-        carrier = self._carrier()
         method = str(self.process.return_method)
-        where = self.country or "an unknown country"
+        told = {"return_method": method}
+        if method in _AT_HOME and not _names_a_place(self.process.pickup_address):
+            why = f"a return by {method} has no pickup address with a street and a town, so no carrier is sent"
+            return Hold("no_address", why, HoldKind.LABEL, told, label=True)
+        if not self.country:
+            why = (
+                "the pickup address tells no country that is known here, so neither carrier nor warehouse can be chosen"
+            )
+            return Hold("no_country", why, HoldKind.LABEL, told, label=True)
+        carrier = self._carrier()
+        where = self.country
         if carrier is None:
             why = f"no carrier of the store serves {method} in {where}"
-            return Hold("no_carrier", why, HoldKind.LABEL, {"return_method": method, "country": where}, label=True)
+            return Hold("no_carrier", why, HoldKind.LABEL, told | {"country": where}, label=True)
         asked = label_after_restore(self.process, self.record)
         if asked is not None:
             return asked
@@ -184,19 +217,32 @@ class _Label:
         return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method)
 
     def _carrier(self) -> Carrier | None:
-        """The first carrier that fits, in the policy's order and then the store's."""
+        """The first carrier that fits, in the policy's order and then the store's.
+
+        Those that REVER said do not go with this return come into question only where a person asked again.
+        """
         preferred = self.rules.policy.label_carriers
-        fitting = [it for it in self.rules.settings.carriers if self._fits(it)]
+        fitting = self._carriers(untried=True) or self._carriers(untried=False)
         names = [f"{it.provider}/{it.carrier}" for it in fitting]
         chosen = (fitting[names.index(name)] for name in preferred if name in names)
         return next(chosen, fitting[0] if fitting else None)
 
+    def _carriers(self, *, untried: bool) -> list[Carrier]:
+        """The carriers that fit; `untried`: without those that this label was refused for, as a combination."""
+        refused = {
+            it.carrier
+            for it in self.intents
+            if it.state is IntentState.REFUSED and it.generation == self.generation and it.reason == Reason.COMBINATION
+        }
+        tried = refused if untried else set()
+        fitting = [it for it in self.rules.settings.carriers if self._fits(it)]
+        return [it for it in fitting if f"{it.provider}/{it.carrier}" not in tried]
+
     def _fits(self, carrier: Carrier) -> bool:
         """Whether a carrier serves the country and the method. An empty list serves all."""
-        countries = {country.upper() for country in carrier.countries}
         methods = carrier.return_methods
         named = bool(carrier.provider and carrier.carrier)
-        here = not countries or self.country in countries
+        here = not carrier.countries or self.country in map(country_code, carrier.countries)
         return named and here and (not methods or self.process.return_method in methods)
 
     def _made(self, intent: Intent) -> Decision:

@@ -1,14 +1,14 @@
 """The last rules: nothing is due. Either the return is at its end, or it waits for something that has a name."""
 
-from rever_api.models import ProcessStatus, ReturnMethod, ReturnStatus, ShippingStatus
+from rever_api.models import ProcessStatus, ReturnStatus, ShippingStatus
 from tasks.policy.case import Case
 from tasks.policy.claims import taken_by_desk
 from tasks.policy.decision import Decision, Nothing
 from tasks.policy.inspection import LineInspection
+from tasks.policy.label import NEEDS_LABEL
 from tasks.policy.paid import all_paid, on_its_way, told_on_its_way
 from tasks.policy.reading import counted, goods_sent
 
-_BY_PARCEL = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP}
 _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
 _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
 
@@ -71,7 +71,7 @@ def waits(case: Case) -> Decision:
 def _before_collection(case: Case, since: str) -> tuple[str, str]:
     """What a return waits for whose goods are still with the shopper."""
     method, entries = case.process.return_method, case.process.logistics or ()
-    if method not in _BY_PARCEL:
+    if method not in NEEDS_LABEL:
         return "wait_goods", f"waiting for the shopper to bring the goods{since}"
     live = [entry for entry in entries if entry.status not in _DEAD]
     if any(entry.status not in _PENDING for entry in live):

@@ -105,7 +105,7 @@ def process(
         "order_name": "#1001",
         "started_at": STARTED,
         "return_method": method,
-        "pickup_address": Address(country_code=country),
+        "pickup_address": Address(address_line_1="Calle 1", city="Somewhere", country_code=country),
         "reviews": None if reviews is None else tuple(reviews),
         "compensation": Compensation(refunds=tuple(refunds), exchange_order=exchange),
         "logistics": None if logistics is None else tuple(LogisticsEntry(status=it) for it in logistics),

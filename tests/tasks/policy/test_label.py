@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from rever_api.models import Carrier, Warehouse
+from rever_api.models import Address, Carrier, Warehouse
+from rever_api.reasons import Reason
+from tasks.policy.country import country_of
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.label import decide_label, incomplete_label, warehouse_for
-from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, Waiver
+from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record, Waiver
 from tests.tasks.policy.factories import NOW, approved, hold, intent, line, process, record, refund, rules, terms
 
 LABEL = IntentKind.LABEL
@@ -141,7 +143,6 @@ def test_a_retry_that_still_finds_no_way_asks_again_and_does_not_wait_for_ever()
         ("ES", "HOME_PICK_UP", (), "UPS"),
         ("FR", "DROP_OFF_POINT", (), "UPS"),
         ("FR", "DELIVERY_PICKUP", (), None),
-        ("", "HOME_PICK_UP", (), "UPS"),
     ],
 )
 def test_the_carrier_fits_country_and_method(
@@ -248,11 +249,126 @@ def test_each_answer_about_a_label_is_told_whole(changed: dict[str, Any], known:
     assert decide_label(process(**{**FRESH, **changed}), rules(), known, NOW) == expected
 
 
-@pytest.mark.parametrize(("country", "where"), [("fr", "FR"), ("", "an unknown country")])
-def test_where_no_carrier_goes_is_told(country: str, where: str) -> None:
-    why = f"no carrier of the store serves DROP_OFF_POINT in {where}"
-    expected = held_label("no_carrier", why, {"return_method": "DROP_OFF_POINT", "country": where})
-    assert decide_label(process(country=country, **FRESH), rules(carriers=()), EMPTY, NOW) == expected
+def test_where_no_carrier_goes_is_told() -> None:
+    why = "no carrier of the store serves DROP_OFF_POINT in FR"
+    expected = held_label("no_carrier", why, {"return_method": "DROP_OFF_POINT", "country": "FR"})
+    assert decide_label(process(country="fr", **FRESH), rules(carriers=()), EMPTY, NOW) == expected
+
+
+PLACE = {"address_line_1": "Calle 1", "city": "Somewhere"}
+CARRIERS = (
+    Carrier(provider="X", carrier="GLS", countries=("ES",)),
+    Carrier(provider="X", carrier="DHL", countries=("FR", "DEU", "Italia")),
+)
+HOUSES = [Warehouse(id=code, countries=(code,)) for code in ("ES", "FR", "DEU", "Italia")]
+
+
+@pytest.mark.parametrize(
+    ("told", "carrier", "house"),
+    [
+        ({"country_code": "FR"}, "DHL", "FR"),
+        ({"country_code": "fra"}, "DHL", "FR"),
+        ({"country": "FR"}, "DHL", "FR"),
+        ({"country": "France"}, "DHL", "FR"),
+        ({"country": "Francia"}, "DHL", "FR"),
+        ({"country": "Alemania"}, "DHL", "DEU"),
+        ({"country_code": "IT"}, "DHL", "Italia"),
+        ({"country": "ESPANA"}, "GLS", "ES"),
+        ({"country_code": "ES", "country": "FR"}, "GLS", "ES"),
+        ({"country_code": "??", "country": "FR"}, "DHL", "FR"),
+    ],
+)
+def test_carrier_and_warehouse_are_chosen_by_the_same_country(told: dict[str, str], carrier: str, house: str) -> None:
+    address = Address(**PLACE, **told)
+    decision = decide_label(process(pickup_address=address, **FRESH), rules(carriers=CARRIERS), EMPTY, NOW)
+    assert isinstance(decision, MakeLabel)
+    found = warehouse_for(HOUSES, country_of(address))
+    assert (decision.carrier, found and found.id) == (carrier, house)
+
+
+@pytest.mark.parametrize("method", ["HOME_PICK_UP", "DROP_OFF_POINT", "DELIVERY_PICKUP"])
+@pytest.mark.parametrize("told", [{}, {"country": "Atlantis"}, {"country_code": "ZZ"}, {"country_code": "1"}])
+def test_where_no_country_can_be_told_the_label_is_held_though_a_carrier_serves_all(
+    method: str, told: dict[str, str]
+) -> None:
+    it = process(method=method, pickup_address=Address(**PLACE, **told), **FRESH)
+    held = decide_label(it, rules(), EMPTY, NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.label) == ("no_country", True)
+
+
+@pytest.mark.parametrize("method", ["HOME_PICK_UP", "DELIVERY_PICKUP"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        None,
+        Address(),
+        Address(country_code="ES"),
+        Address(address_line_1="Calle 1", country_code="ES"),
+        Address(city="Valencia", country_code="ES"),
+        Address(address_line_1=" ", city="Valencia", country_code="ES"),
+    ],
+)
+def test_a_pickup_at_home_without_an_address_is_held(method: str, address: Address | None) -> None:
+    held = decide_label(process(method=method, pickup_address=address, **FRESH), rules(), EMPTY, NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.label) == ("no_address", True)
+
+
+def test_a_drop_off_needs_a_country_alone() -> None:
+    known = process(pickup_address=Address(country_code="ES"), **FRESH)
+    assert isinstance(decide_label(known, rules(), EMPTY, NOW), MakeLabel)
+    assert decide_label(process(pickup_address=None, **FRESH), rules(), EMPTY, NOW).rule == "no_country"
+
+
+def test_where_order_tags_decide_rever_chooses_the_warehouse() -> None:
+    assert warehouse_for([*HOUSES, Warehouse(id="tagged", tags=("bulky",))], "FR") is None
+
+
+def refused_by(carrier: str, refusal: Reason, number: int = 1) -> Intent:
+    """The label that this carrier was refused for."""
+    return intent(
+        LABEL,
+        IntentState.REFUSED,
+        generation=1,
+        error_code="3",
+        carrier=f"X/{carrier}",
+        reason=refusal,
+        id=str(number),
+    )
+
+
+TWO = rules(carriers=(Carrier(provider="X", carrier="GLS"), Carrier(provider="X", carrier="DHL")))
+
+
+def test_another_carrier_is_tried_where_the_combination_was_refused_and_a_person_after_the_last() -> None:
+    first = record(refused_by("GLS", Reason.COMBINATION))
+    decision = decide_label(process(**FRESH), TWO, first, NOW)
+    assert isinstance(decision, MakeLabel)
+    assert (decision.carrier, decision.generation) == ("DHL", 1)
+    both = record(*first.intents, refused_by("DHL", Reason.COMBINATION, 2))
+    held = decide_label(process(**FRESH), TWO, both, NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.evidence["reason"]) == ("label_refused", Reason.COMBINATION)
+    again = decide_label(process(**FRESH), TWO, replace(both, waivers=(Waiver("label_refused"),)), NOW)
+    assert isinstance(again, MakeLabel)
+
+
+@pytest.mark.parametrize("refusal", [each for each in Reason if each is not Reason.COMBINATION])
+def test_after_any_other_refusal_no_other_carrier_is_tried(refusal: Reason) -> None:
+    tried = record(refused_by("GLS", Reason.COMBINATION), refused_by("DHL", refusal, 2))
+    three = rules(carriers=(*TWO.settings.carriers, Carrier(provider="X", carrier="UPS")))
+    for known in (tried, record(refused_by("GLS", refusal))):
+        held = decide_label(process(**FRESH), three, known, NOW)
+        assert isinstance(held, Hold)
+        assert (held.rule, held.evidence["reason"]) == ("label_refused", refusal)
+
+
+def test_a_combination_refused_for_the_label_before_is_tried_again_for_the_next() -> None:
+    it = process(**{**FRESH, "logistics": ["CANCELED"]})
+    decision = decide_label(it, TWO, record(refused_by("GLS", Reason.COMBINATION)), NOW)
+    assert isinstance(decision, MakeLabel)
+    assert (decision.carrier, decision.generation) == ("GLS", 2)
 
 
 @pytest.mark.parametrize(("code", "told"), [("12", " (code '12')"), ("", "")])
