@@ -58,7 +58,8 @@ def parts_contradict(line: ReturnLineItem) -> tuple[str, ...]:
     """In which ways a line's total is more than its parts come to; empty where it is not, or they are not all told.
 
     Each unit may be rounded by one minor unit of the currency. Taxes may be in the subtotal or come on top, so they
-    are always allowed for; less than the parts come to is the shop's to give. Unit price, subtotal, discounts and taxes
+    are always allowed for; discounts that the subtotal already leaves out are not taken off again (REVER's integration
+    v2: subtotal = (unit price - unit discount) x quantity); less than the parts come to is the shop's to give. Unit price, subtotal, discounts and taxes
     may have more decimals than the currency, but no sign and no absurd size.
     """
     parts = {
@@ -76,10 +77,12 @@ def parts_contradict(line: ReturnLineItem) -> tuple[str, ...]:
             return (f"{name} has the {part} {shortened(amount)}",)
     rounding = line.quantity * Decimal(1).scaleb(-minor_unit(line.currency))
     found = []
-    if line.total_price > subtotal - discounts + taxes + rounding:
+    inside = subtotal <= price * line.quantity - discounts + rounding
+    most = subtotal + taxes if inside else subtotal - discounts + taxes
+    if line.total_price > most + rounding:
+        less = "" if inside else f"less discounts {discounts} and "
         found.append(
-            f"{name} has the total {line.total_price}, and the subtotal {subtotal} less discounts {discounts} and with "
-            f"taxes {taxes} is {subtotal - discounts + taxes}"
+            f"{name} has the total {line.total_price}, and the subtotal {subtotal} {less}with taxes {taxes} is {most}"
         )
     if subtotal > price * line.quantity + taxes + rounding:
         found.append(
