@@ -59,8 +59,8 @@ def parts_contradict(line: ReturnLineItem) -> tuple[str, ...]:
 
     Each unit may be rounded by one minor unit of the currency. Taxes may be in the subtotal or come on top, so they
     are always allowed for; discounts that the subtotal already leaves out are not taken off again (REVER's integration
-    v2: subtotal = (unit price - unit discount) x quantity); less than the parts come to is the shop's to give. Unit price, subtotal, discounts and taxes
-    may have more decimals than the currency, but no sign and no absurd size.
+    v2: subtotal = (unit price - unit discount) x quantity); less than the parts come to is the shop's to give. Unit
+    price, subtotal, discounts and taxes may have more decimals than the currency, but no sign and no absurd size.
     """
     parts = {
         "unit price": line.unit_price,
