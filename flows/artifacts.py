@@ -1,4 +1,4 @@
-"""What a run leaves behind in Prefect's UI: its report, its returns, and the holds that are open at its stores.
+"""What a run leaves behind in Prefect's UI: its report, its returns, and, one table a store, the holds that are open.
 
 Keys are stable, so that the UI shows under each the newest and those before it. Prefect renders the cells of a table
 as markdown.
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
 
-from tasks.ledger import HoldRow
+from tasks.ledger import HoldRow, Pause
+from tasks.printable import markdown
 from tasks.report import Report
 from tasks.report_page import holds_table, report_page, returns_table
 
@@ -20,31 +21,35 @@ MOST_ROWS = 500
 LONGEST_KEY = 60
 
 
-def artifacts_of(report: Report, holds: Sequence[HoldRow]) -> list[Artifact]:
-    """The artifacts of a run. A run over one return shows the holds of that return only."""
+def artifacts_of(report: Report) -> list[Artifact]:
+    """The artifacts of a run itself: what was done, and return by return."""
     flow = report.flow
     made: list[Artifact] = [
         MarkdownArtifact(markdown=report_page(report), key=f"{flow}-report", description=f"{flow}: what was done"),
         _table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"),
     ]
-    made += [_table(cells, f"{flow}-{name}", f"{flow}: {name}") for name, cells in report.tables.items()]
-    key = f"open-holds-{_slug(report.stores)}"
-    told = "What waits for a person. To answer, run answer-hold with the hold's id and version as they stand here."
-    if flow == "process-return":
-        holds = [hold for hold in holds if hold.process_id in report.rows]
-        key = f"{flow}-holds"
-    if holds or flow != "process-return":
-        made.append(_table(holds_table(holds[:MOST_ROWS], report.back_office), key, told))
+    for name, rows in report.tables.items():
+        cells = [{column: markdown(value) for column, value in row.items()} for row in rows]
+        made.append(_table(cells, f"{flow}-{name}", f"{flow}: {name}"))
     return made
+
+
+def open_holds_table(store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], back_office: str) -> Artifact:
+    """What waits for a person at one store: the one such table there is of it, whichever run writes it."""
+    told = ["What waits for a person. To answer, run answer-hold with the hold's id and version as they stand here."]
+    told += [f"There are {len(holds)}; these are the oldest {MOST_ROWS}."] if len(holds) > MOST_ROWS else []
+    told += [markdown(pause.words[0].upper() + pause.words[1:]) + "." for pause in pauses]
+    return _table(holds_table(holds[:MOST_ROWS], back_office), f"open-holds-{_slug(store)}", " ".join(told))
 
 
 def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:
     return TableArtifact(table=[dict(row) for row in rows], key=key, description=description)
 
 
-def _slug(stores: Sequence[str]) -> str:
-    """The stores as part of a key: lower-case letters, digits and dashes; a digest where that would be too long."""
-    words = "-".join(re.sub("[^a-z0-9]+", "-", store.lower()).strip("-") for store in stores)
-    if len(words) <= LONGEST_KEY:
+def _slug(store: str) -> str:
+    """A store as part of a key: lower-case letters, digits and dashes, with a digest where that loses something."""
+    words = re.sub("[^a-z0-9]+", "-", store.lower()).strip("-")
+    if words == store and len(words) <= LONGEST_KEY:
         return words
-    return f"{len(stores)}-stores-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(store.encode(errors="replace")).hexdigest()[:8]
+    return "-".join(filter(None, [words[:LONGEST_KEY], digest]))

@@ -1,12 +1,16 @@
 """What every flow does around its work when Prefect runs it: each step as a task, and the result to be seen."""
 
+import asyncio
+from datetime import datetime
+
 import httpx
 from prefect import State, get_client, get_run_logger
 from prefect.exceptions import PrefectException
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
+from sqlalchemy import Connection
 
-from flows.artifacts import artifacts_of
+from flows.artifacts import artifacts_of, open_holds_table
 from flows.parameters import FlowParameters
 from flows.timed import P, RunFailedError, Work, timed
 from tasks.credentials import stated_by
@@ -14,11 +18,18 @@ from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.global_limits import standing_limits
 from tasks.in_prefect import WithinLimits, as_task
-from tasks.ledger import HoldRow, LedgerError, open_holds, opened_by
-from tasks.notices import hold_events, send
+from tasks.ledger import HoldRow, LedgerError, Pause, held_since, open_holds, opened_by, pauses_of
+from tasks.notices import hold_events, pause_events, send
+from tasks.printable import printable
 from tasks.report import Mode, Report
 from tasks.settings import load_settings
 from tasks.steps import Stage, limits_note
+
+SHOWN_WITHIN_S = 20.0
+"""Seconds in which the tables of open holds must be written; the run's end waits no longer for them."""
+
+MOST_TIMES = 5
+"""How often one table is written at a run's end while other runs change what it shows."""
 
 MANY = 3
 """Stores that a run's name lists; more are counted."""
@@ -43,15 +54,15 @@ async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
         report = await _worked(name, work, parameters, ending)
     except Exception as error:  # noqa: BLE001 - Prefect would keep its text, which may quote a shopper
         shown = presentable(error)
-        get_run_logger().error("%s", shown)
+        get_run_logger().error("%s", printable(str(shown)))
         await ending.tell()
-        return Failed(message=f"{name} stopped: {shown}", data=shown)
+        return Failed(message=printable(f"{name} stopped: {shown}"), data=shown)
     await ending.tell()
-    await _show(report, ending.holds, parameters)
+    await _show(report, parameters)
     if report.failed:
         failed = RunFailedError(report)
-        return Failed(message=f"{failed} ({report.sentence()})", data=failed)
-    return Completed(message=report.sentence(), data=report)
+        return Failed(message=printable(f"{failed} ({report.sentence()})"), data=failed)
+    return Completed(message=printable(report.sentence()), data=report)
 
 
 async def _worked(name: str, work: Work[P], parameters: P, ending: "Ending") -> Report:
@@ -68,11 +79,11 @@ async def _worked(name: str, work: Work[P], parameters: P, ending: "Ending") -> 
 
 
 class Ending:
-    """What the ledger says at the end of a run: the holds it opened, and those that are open at its stores."""
+    """What the ledger says at the end of a run: the holds it opened, the stores it paused, and what is open there."""
 
     def __init__(self) -> None:
         self.opened: list[HoldRow] = []
-        self.holds: list[HoldRow] = []
+        self.paused: list[Pause] = []
         self._back_office = ""
 
     async def look(self, desk: Desk, report: Report | None) -> None:
@@ -81,19 +92,49 @@ class Ending:
         try:
             if desk.mode is Mode.ACT and flow_run.id:
                 self.opened = await desk.ledger.aread(opened_by, flow_run.id)
+                began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
+                self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
             if report is not None:
                 report.back_office = self._back_office
-                self.holds = await desk.ledger.aread(open_holds, report.stores)
+            await _show_open_holds(desk)
         except LedgerError:
             if report is not None:
                 raise
 
     async def tell(self) -> None:
-        """Emit an event for each hold that was opened."""
-        await send(hold_events(self.opened, flow_run_id=flow_run.id or "", back_office=self._back_office))
+        """Emit an event for each hold that was opened and each store that was paused."""
+        run = flow_run.id or ""
+        held = hold_events(self.opened, flow_run_id=run, back_office=self._back_office)
+        await send([*held, *pause_events(self.paused, flow_run_id=run)])
 
 
-async def _show(report: Report, holds: list[HoldRow], parameters: FlowParameters) -> None:
+async def _show_open_holds(desk: Desk) -> None:
+    """Write the table of open holds anew for each store of the run, and each at which a hold changed since it began.
+
+    It is read again once it is written: of two runs that end at the same time, the one that writes last has read last.
+    """
+    stores = set() if desk.report.flow == "process-return" else set(desk.report.stores)
+    if desk.mode is Mode.ACT and desk.actor.run_began_at is not None:
+        stores |= await desk.ledger.aread(held_since, desk.actor.run_began_at)
+    try:
+        async with asyncio.timeout(SHOWN_WITHIN_S), get_client() as client:
+            for store in sorted(stores):
+                shown = None
+                for _ in range(MOST_TIMES):
+                    found = await desk.ledger.aread(_waits, store, desk.clock())
+                    if found == shown:
+                        break
+                    shown = found
+                    await open_holds_table(store, *found, desk.settings.back_office).acreate(client=client)
+    except (httpx.HTTPError, PrefectException, TimeoutError) as error:
+        get_run_logger().warning("Prefect did not keep the table of open holds: %s", type(error).__name__)
+
+
+def _waits(conn: Connection, store: str, now: datetime) -> tuple[list[HoldRow], list[Pause]]:
+    return open_holds(conn, [store]), pauses_of(conn, [store], now)
+
+
+async def _show(report: Report, parameters: FlowParameters) -> None:
     """Name, tags and artifacts of the run. What was done is done: where they cannot be kept, the log says so."""
     about = str(getattr(parameters, "process_id", "")) or report.counted
     name = f"{report.flow} {_stores(report.stores)} {report.mode} {about}"
@@ -101,7 +142,7 @@ async def _show(report: Report, holds: list[HoldRow], parameters: FlowParameters
     tags = [*flow_run.tags, f"mode:{report.mode}", *(f"store:{store}" for store in report.stores), *held]
     try:
         async with get_client() as client:
-            for artifact in artifacts_of(report, holds):
+            for artifact in artifacts_of(report):
                 await artifact.acreate(client=client)
             await client.update_flow_run(flow_run.id, name=name, tags=sorted(set(tags)))
     except (httpx.HTTPError, PrefectException) as error:

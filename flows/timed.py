@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from flows.parameters import FlowParameters
 from tasks.desk import Clock, Desk, open_desk, utc_now
-from tasks.ledger import Actor, Ledger, switch
+from tasks.ledger import Actor, Ledger, pauses_of, switch
 from tasks.report import Mode, Report
 from tasks.settings import Settings, load_settings, without_password
 from tasks.steps import Stage
@@ -73,8 +73,12 @@ def _new(desk: Desk) -> list[str]:
 
 
 async def _stopped(desk: Desk) -> list[str]:
-    """What a report says while the stop switch is on."""
-    now = await desk.ledger.aread(switch)
-    return (
-        [f"all effects are stopped by {now.by}: {now.why}; `rever-returns start` lets them go"] if now.stopped else []
-    )
+    """What a report says while the stop switch is on, or a store of the run is paused."""
+    now, clock = await desk.ledger.aread(switch), desk.clock()
+    pauses = await desk.ledger.aread(pauses_of, desk.report.stores or desk.stores, clock)
+    desk.report.paused = {pause.store: pause.until for pause in pauses}
+    start = "`rever-returns start --by NAME` lets them go"
+    return [
+        *([f"all effects are stopped by {now.by}: {now.why}; {start}"] if now.stopped else []),
+        *(pause.words for pause in pauses),
+    ]

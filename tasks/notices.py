@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx
@@ -16,13 +17,15 @@ from prefect import get_client
 from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import PrefectException
 
-from tasks.ledger import HoldRow, Switch
+from tasks.ledger import HoldRow, Pause, Switch
 from tasks.policy.record import HoldKind
+from tasks.printable import message
 
 HOLD_OPENED = "rever.hold.opened"
 GUARD_TRIPPED = "rever.guard.tripped"
 EFFECTS_STOPPED = "rever.effects.stopped"
 EFFECTS_STARTED = "rever.effects.started"
+STORE_PAUSED = "rever.store.paused"
 
 TIMEOUT_S = 5.0
 """Seconds in which the events of one run must be gone; the run's end waits no longer for them."""
@@ -53,18 +56,18 @@ def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str) -> Even
     }
     payload = {
         "sentence": _sentence(hold),
-        "store": hold.store,
-        "process_id": hold.process_id,
-        "order": hold.order_name,
+        "store": message(hold.store),
+        "process_id": message(hold.process_id),
+        "order": message(hold.order_name),
         "rule": hold.rule,
         "kind": hold.kind,
-        "why": hold.why,
+        "why": message(" ".join(hold.why.split())),
         "amount": hold.amount or "",
         "currency": hold.currency if hold.amount else "",
         "hold_id": hold.hold_id,
         "version": hold.version,
         "answers": dict(hold.answers),
-        "link": back_office.replace("{process_id}", hold.process_id),
+        "link": back_office.replace("{process_id}", quote(hold.process_id, safe="")),
     }
     return Event(
         id=uuid5(NAMESPACE_URL, f"{name}:{hold.hold_id}:{hold.version}"),
@@ -78,7 +81,8 @@ def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str) -> Even
 
 def _sentence(hold: HoldRow) -> str:
     money = f" about {hold.amount} {hold.currency}" if hold.amount else ""
-    return " ".join(f"{hold.store}: return {hold.process_id} is held{money} ({hold.rule}): {hold.why}".split())
+    said = f"{hold.store}: return {hold.process_id} is held{money} ({hold.rule}): {hold.why}"
+    return message(" ".join(said.split()))
 
 
 def _of_run(flow_run_id: str) -> list[RelatedResource]:
@@ -92,7 +96,7 @@ def switch_event(now: Switch) -> Event:
     """The event of the stop switch that was just thrown."""
     done = "stopped" if now.stopped else "let go again"
     reason = f": {now.why}" if now.why else ""
-    payload = {"sentence": " ".join(f"All effects were {done} by {now.by}{reason}".split())}
+    payload = {"sentence": message(" ".join(f"All effects were {done} by {now.by}{reason}".split()))}
     payload |= {"by": now.by, "why": now.why, "store": "", "process_id": "", "rule": "stop-switch"}
     return Event(
         event=EFFECTS_STOPPED if now.stopped else EFFECTS_STARTED,
@@ -100,6 +104,33 @@ def switch_event(now: Switch) -> Event:
         resource=Resource({"prefect.resource.id": "rever.desk", "prefect.resource.name": "rever-returns"}),
         payload=payload,
     )
+
+
+def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Event]:
+    """The events of stores that are paused. The same pause is one event, whoever tells it; a longer one is another."""
+    return [
+        Event(
+            id=uuid5(NAMESPACE_URL, f"{STORE_PAUSED}:{pause.store}:{pause.until.isoformat()}"),
+            event=STORE_PAUSED,
+            occurred=pause.since,
+            resource=Resource(
+                {
+                    "prefect.resource.id": f"rever.store.{message(pause.store)}",
+                    "prefect.resource.name": message(pause.store),
+                    "rever.store": message(pause.store),
+                }
+            ),
+            related=_of_run(flow_run_id),
+            payload={
+                "sentence": message(pause.words[0].upper() + pause.words[1:]),
+                "store": message(pause.store),
+                "process_id": "",
+                "rule": "pause",
+                "until": pause.until.isoformat(timespec="seconds"),
+            },
+        )
+        for pause in pauses
+    ]
 
 
 async def send(events: Sequence[Event], timeout_s: float = TIMEOUT_S) -> bool:

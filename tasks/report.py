@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from tasks.policy.reading import counted
+from tasks.printable import printable
 
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
@@ -56,7 +58,7 @@ class Report:
 
     `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
     many returns were worked on at a time. `back_office` is where a person looks at a return: a URL with `{process_id}`
-    in it, or nothing.
+    in it, or nothing. `paused` are the stores that were paused at its end, each with the time until which it is.
     """
 
     flow: str
@@ -75,6 +77,7 @@ class Report:
     duration_s: float = 0.0
     limits: str = ""
     back_office: str = ""
+    paused: dict[str, datetime] = field(default_factory=dict)
 
     def pay(self, currency: str, amount: Decimal) -> None:
         """Add a refund that is known to have been made."""
@@ -108,12 +111,13 @@ class Report:
             "due": _strings(self.due),
             "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
             "notes": list(self.notes),
+            "paused": {store: at.isoformat(timespec="seconds") for store, at in sorted(self.paused.items())},
             "duration_s": round(self.duration_s, 3),
         }
 
     def lines(self) -> list[str]:
         """The report in a few lines for a terminal."""
-        return [
+        lines = [
             f"{self.flow} ({self.mode}) over {', '.join(self.stores) or 'no store'}: {self.counted} "
             f"in {self.duration_s:.1f} s",
             f"  decisions: {counts(self.decisions)}",
@@ -125,6 +129,7 @@ class Report:
             *(f"  note: {note}" for note in self.notes),
             *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
+        return [printable(line) for line in lines]
 
     @property
     def counted(self) -> str:
@@ -142,6 +147,7 @@ class Report:
             said.append(f"{amounts(self.due)} due")
         if self.failures:
             said.append(f"{len(self.failures)} not worked on")
+        said += [f"{store} is paused until {at:%H:%M}Z" for store, at in sorted(self.paused.items())]
         return ("" if self.mode is Mode.ACT else "plan, nothing was done: ") + "; ".join(said)
 
 

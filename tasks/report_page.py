@@ -1,16 +1,15 @@
 """A run's report as a page and tables for Prefect's UI: what was decided and done, what waits, where to look."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from urllib.parse import quote
 
 from tasks.ledger import HoldRow
+from tasks.printable import code, markdown
 from tasks.report import Mode, Report, Row, amounts, counts
 
 MOST = 50
 """Returns that one part of the page lists; the table has all."""
-
-_ACTIVE = re.compile(r"([\[\]<>|*_~])")
 
 
 def report_page(report: Report) -> str:
@@ -20,16 +19,16 @@ def report_page(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"### {report.flow} ({report.mode})\n"
-    yield f"{report.sentence()}\n"
+    yield f"{markdown(report.sentence())}\n"
     yield from ("| | |", "| --- | --- |")
-    yield f"| Stores | {_text(', '.join(report.stores)) or 'none'} |"
+    yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
     yield f"| Decisions | {counts(report.decisions)} |"
-    yield f"| Due | {amounts(report.due)} |"
+    yield f"| Due | {markdown(amounts(report.due))} |"
     if report.mode is Mode.ACT:
         yield f"| Effects | {counts(report.effects)} |"
-        yield f"| Paid | {amounts(report.paid)} |"
+        yield f"| Paid | {markdown(amounts(report.paid))} |"
     if report.on_its_way:
-        yield f"| On its way | {amounts(report.on_its_way)} |"
+        yield f"| On its way | {markdown(amounts(report.on_its_way))} |"
     yield f"| Limits | {report.limits or 'none'} |"
     yield f"| Time | {report.duration_s:.1f} s |"
     held = [row for row in report.rows.values() if row.held]
@@ -38,9 +37,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _part("On hold for a person", [_row(row, report) for row in held])
     yield from _part(
         "Not worked on",
-        [f"{linked(item.process_id, report.back_office)}: {_text(item.why)}" for item in report.failures],
+        [f"{linked(item.process_id, report.back_office)}: {markdown(item.why)}" for item in report.failures],
     )
-    yield from _part("Notes", [_text(note) for note in report.notes])
+    yield from _part("Notes", [markdown(note) for note in report.notes])
 
 
 def _part(title: str, items: Sequence[str]) -> Iterator[str]:
@@ -52,10 +51,10 @@ def _part(title: str, items: Sequence[str]) -> Iterator[str]:
 
 
 def _row(row: Row, report: Report) -> str:
-    money = "" if row.amount is None else f" {row.amount} {row.currency}"
-    outcome = f" → {_text(row.outcome)}" if row.outcome else ""
-    order = f" ({_text(row.order)}, {_text(row.store)})"
-    return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}. {_text(row.why)}"
+    money = "" if row.amount is None else f" {row.amount} {markdown(row.currency)}"
+    outcome = f" → {markdown(row.outcome)}" if row.outcome else ""
+    order = f" ({markdown(row.order)}, {markdown(row.store)})"
+    return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}. {markdown(row.why)}"
 
 
 def returns_table(report: Report, most: int) -> list[dict[str, str]]:
@@ -64,12 +63,12 @@ def returns_table(report: Report, most: int) -> list[dict[str, str]]:
     return [
         {
             "return": linked(row.process_id, report.back_office),
-            "order": row.order,
-            "store": row.store,
+            "order": markdown(row.order),
+            "store": markdown(row.store),
             "decision": row.decision,
-            "amount": "" if row.amount is None else f"{row.amount} {row.currency}",
-            "outcome": row.outcome,
-            "why": row.why,
+            "amount": "" if row.amount is None else f"{row.amount} {markdown(row.currency)}",
+            "outcome": markdown(row.outcome),
+            "why": markdown(row.why),
         }
         for row in moved[:most]
     ]
@@ -80,14 +79,14 @@ def holds_table(holds: Sequence[HoldRow], back_office: str) -> list[dict[str, st
     return [
         {
             "return": linked(hold.process_id, back_office),
-            "order": hold.order_name,
-            "store": hold.store,
+            "order": markdown(hold.order_name),
+            "store": markdown(hold.store),
             "since": f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}",
-            "amount": f"{hold.amount} {hold.currency}" if hold.amount else "",
-            "why": f"{hold.why} (`{hold.rule}`)",
+            "amount": f"{hold.amount} {markdown(hold.currency)}" if hold.amount else "",
+            "why": f"{markdown(hold.why)} ({code(hold.rule)})",
             "hold_id": hold.hold_id,
             "version": str(hold.version),
-            "answers": "\n".join(f"- `{answer}`: {does}" for answer, does in hold.answers.items()),
+            "answers": "\n".join(f"- {code(answer)}: {markdown(does)}" for answer, does in hold.answers.items()),
         }
         for hold in holds
     ]
@@ -95,9 +94,5 @@ def holds_table(holds: Sequence[HoldRow], back_office: str) -> list[dict[str, st
 
 def linked(process_id: str, back_office: str) -> str:
     """A return's id, as a link to it at REVER where the settings say where that is."""
-    return f"[{process_id}]({back_office.replace('{process_id}', process_id)})" if back_office else process_id
-
-
-def _text(words: str) -> str:
-    """Words that came from outside, with what markdown would act on made harmless."""
-    return _ACTIVE.sub(r"\\\1", words)
+    name = markdown(process_id)
+    return f"[{name}]({back_office.replace('{process_id}', quote(process_id, safe=''))})" if back_office else name

@@ -88,6 +88,7 @@ def told(block_id: UUID) -> list[AutomationCore]:
         _told("holds", {"rever.hold.opened"}, send, match=returns),
         _told("tripped guards", {"rever.guard.tripped"}, send, match=returns),
         _told("the stop switch", {"rever.effects.stopped"}, send, match=desk, within=timedelta(0)),
+        _told("paused stores", {"rever.store.paused"}, send, match={"prefect.resource.id": "rever.store.*"}),
         _told(
             "failed runs",
             {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.care import care
-from deployments.cli.errors import FAILED, said_plainly
+from deployments.cli.errors import FAILED, out, said_plainly
 from deployments.cli.living import living
 from deployments.cli.webhook import inbox, webhook
 from flows.catalog import FLOWS
@@ -81,7 +81,7 @@ def why(
     with said_plainly(debug=debug):
         from deployments.cli.ledger import why_lines
 
-        print("\n".join(why_lines(process_id)))
+        out("\n".join(why_lines(process_id)))
 
 
 @app.command()
@@ -90,7 +90,7 @@ def holds(*, as_json: Json = False, debug: Debug = False) -> None:
     with said_plainly(debug=debug):
         from deployments.cli.ledger import holds_text
 
-        print(holds_text(as_json=as_json))
+        out(holds_text(as_json=as_json))
 
 
 @app.command()
@@ -105,7 +105,7 @@ def stop(
         from deployments.cli.switch import tell_prefect, throw_switch
 
         thrown = throw_switch(on=True, by=by, why=why)
-        print(thrown.text, flush=True)
+        out(thrown.text)
         tell_prefect(thrown)
 
 
@@ -121,7 +121,7 @@ def start(
         from deployments.cli.switch import tell_prefect, throw_switch
 
         thrown = throw_switch(on=False, by=by, why=why)
-        print(thrown.text, flush=True)
+        out(thrown.text)
         tell_prefect(thrown)
 
 
@@ -137,7 +137,7 @@ def resume(
     with said_plainly(debug=debug):
         from deployments.cli import switch
 
-        print(switch.resume(store, by=by, why=why))
+        out(switch.resume(store, by=by, why=why))
 
 
 @app.command()
@@ -209,11 +209,10 @@ def doctor(
 ) -> None:
     """Look at everything the desk needs and say what is broken and what to do. Writes nothing. Exit 1: broken."""
     with said_plainly(debug=debug):
-        from deployments.cli.redacting import redacted
         from deployments.doctor.command import doctor_says
 
         text, sound = doctor_says(openapi, receiver_url=receiver, credentials=credentials, as_json=as_json)
-        print(redacted(text))
+        out(text)
         if not sound:
             raise typer.Exit(FAILED)
 
@@ -225,7 +224,7 @@ def settings(*, debug: Debug = False) -> None:
         from tasks.settings import load_settings, masked_settings
 
         for name, value in masked_settings(load_settings()).items():
-            print(f"{name}={value}")
+            out(f"{name}={value}")
         from deployments.doctor.modes import env_warning
 
         if warning := env_warning():

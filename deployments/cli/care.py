@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.errors import FAILED, said_plainly
+from deployments.cli.errors import FAILED, out, said_plainly
 
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
 
@@ -23,7 +23,7 @@ def check(*, debug: Debug = False) -> None:
         from deployments.cli.ledger_care import checked
 
         lines, sound = checked()
-        print("\n".join(lines))
+        out("\n".join(lines))
         if not sound:
             raise typer.Exit(FAILED)
 
@@ -34,7 +34,7 @@ def create(*, by: By, debug: Debug = False) -> None:
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import created
 
-        print(created(by))
+        out(created(by))
 
 
 @care.command()
@@ -45,7 +45,7 @@ def backup(
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import backed_up
 
-        print(backed_up(file))
+        out(backed_up(file))
 
 
 @care.command()
@@ -59,7 +59,7 @@ def restore(
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import restored_from
 
-        print(restored_from(file, by))
+        out(restored_from(file, by))
 
 
 @care.command("mark-restored")
@@ -68,7 +68,7 @@ def mark_restored(*, by: By, debug: Debug = False) -> None:
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import marked_restored
 
-        print(marked_restored(by))
+        out(marked_restored(by))
 
 
 @care.command("caught-up")
@@ -83,7 +83,7 @@ def caught_up(
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import let_go_again
 
-        print(let_go_again(stores, by, why))
+        out(let_go_again(stores, by, why))
 
 
 @care.command()
@@ -97,7 +97,7 @@ def export(
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import exported
 
-        print("\n".join(exported(folder, form)))
+        out("\n".join(exported(folder, form)))
 
 
 @care.command()
@@ -112,4 +112,4 @@ def forget(
     with said_plainly(debug=debug):
         from deployments.cli.ledger_care import forgotten
 
-        print(forgotten(process_id, email, by))
+        out(forgotten(process_id, email, by))

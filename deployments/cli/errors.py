@@ -1,4 +1,7 @@
-"""From an error to a sentence on stderr and an exit code. No traceback unless asked for; no secret in either."""
+"""What leaves the command line: lines on stdout, and from an error to a sentence on stderr and an exit code.
+
+No traceback unless asked for; no secret in any of it, and nothing on which a terminal would act.
+"""
 
 import os
 import sys
@@ -75,11 +78,21 @@ def explained(error: Exception) -> tuple[int, str]:
     return FAILED, f"a fault of this software: {type(error).__name__} at {place}. --debug shows the traceback."
 
 
+def out(text: str) -> None:
+    """Print lines to stdout: no secret in them, and nothing on which a terminal would act. So every command prints."""
+    print(_clean(text), flush=True)
+
+
 def _say(words: str) -> None:
-    _write("".join(f"rever-returns: {line}\n" for line in words.splitlines() or [""]))
+    _write("".join(f"rever-returns: {line}\n" for line in words.split("\n")))
 
 
 def _write(text: str) -> None:
-    from deployments.cli.redacting import redacted
+    sys.stderr.write(_clean(text))
 
-    sys.stderr.write(redacted(text))
+
+def _clean(text: str) -> str:
+    from deployments.cli.redacting import redacted
+    from tasks.printable import printable_lines
+
+    return printable_lines(redacted(text))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deployments.cli.redacting import redacted
+from tasks.printable import printable, printable_lines
 
 _PREFECT = {
     "DO_NOT_TRACK": "1",
@@ -34,6 +35,10 @@ def log_to_stderr(*, debug: bool) -> None:
     logging.setLogRecordFactory(_factory(debug=debug))
 
 
+def _of_prefect(logger: str) -> bool:
+    return logger.startswith("prefect") and not logger.startswith(("prefect.flow_runs", "prefect.task_runs"))
+
+
 def _factory(*, debug: bool) -> Callable[..., logging.LogRecord]:
     """Prefect logs a failed run's traceback by itself; the record is where it can be left out for every handler."""
 
@@ -42,9 +47,11 @@ def _factory(*, debug: bool) -> Callable[..., logging.LogRecord]:
         if made.exc_info and not debug:
             made.exc_info = None
         elif made.exc_info:
-            made.exc_text = redacted(logging.Formatter().formatException(made.exc_info))
+            made.exc_text = printable_lines(redacted(logging.Formatter().formatException(made.exc_info)))
         text = made.getMessage()
-        if (clean := redacted(text)) != text:
+        # Prefect itself logs texts of several lines; a line end in anybody else's would begin a line that is forged.
+        clean = printable_lines(redacted(text)) if _of_prefect(made.name) else printable(redacted(text))
+        if clean != text:
             made.msg, made.args = clean, ()
         return made
 

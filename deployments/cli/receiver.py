@@ -1,6 +1,5 @@
 """`rever-returns receiver`, `webhook send` and `inbox`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -10,6 +9,8 @@ from deployments.cli.errors import UsageError
 from deployments.cli.logs import log_to_stderr
 from tasks.desk import utc_now
 from tasks.ledger import LedgerError
+from tasks.policy.reading import counted
+from tasks.printable import json_text, printable
 from tasks.settings import load_settings
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ def listed_inbox(*, as_json: bool) -> str:
     with _opened() as inbox:
         found = inbox.read(partial(listed, now=utc_now())) if inbox else []
     if as_json:
-        return json.dumps([each.as_json() for each in found], ensure_ascii=False)
-    return "\n".join(_lines(found)) or "No event waits, and none was closed without a run in the last 30 days."
+        return json_text([each.as_json() for each in found])
+    return (
+        "\n".join(map(printable, _lines(found)))
+        or "No event waits, and none was closed without a run in the last 30 days."
+    )
 
 
 def dropped(process_id: str, *, by: str, why: str) -> str:
@@ -66,9 +70,8 @@ def dropped(process_id: str, *, by: str, why: str) -> str:
         if inbox is None:
             raise LedgerError("there is no inbox yet: `rever-returns receiver` makes it")
         many = inbox.write(drop, process_id, by=by.strip(), why=why.strip(), now=utc_now())
-    return (
-        f"Dropped: {counted(many)} about {process_id}. No run is offered for it any more; schedules still look at it."
-    )
+    about = f"Dropped: {counted(many, 'event')} about {process_id}"
+    return f"{about}. No run is offered for it any more; schedules still look at it."
 
 
 @contextmanager
@@ -90,13 +93,8 @@ def _lines(found: "Sequence[Listed]") -> "Iterator[str]":
         times = (
             f"since {each.first:%Y-%m-%d %H:%MZ}" if each.closed_at is None else f"closed {each.closed_at:%F %H:%MZ}"
         )
-        yield f"{each.process_id}  {state}, {counted(each.events)} ({', '.join(each.kinds)}), {times}"
+        yield f"{each.process_id}  {state}, {counted(each.events, 'event')} ({', '.join(each.kinds)}), {times}"
         if each.tries:
             yield f"    {each.tries} run{'s' if each.tries > 1 else ''} for it came to nothing"
         if each.why:
             yield f"    {each.why}" + (f" (by {each.by})" if each.by else "")
-
-
-def counted(events: int) -> str:
-    """So many events, in words."""
-    return "1 event" if events == 1 else f"{events} events"

@@ -1,10 +1,10 @@
 """`rever-returns run`: one flow in this process, its report on stdout, everything else on stderr."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
+from deployments.cli.errors import out
 from deployments.cli.logs import log_to_stderr
 from deployments.cli.parameters import split_pairs
 from deployments.prefect_settings import LOOPBACK, new_auth
@@ -12,6 +12,7 @@ from deployments.prefect_settings import LOOPBACK, new_auth
 
 def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, debug: bool = False) -> int:
     """Run `flow` and print its report. Answers the exit code: 1 where the run counts as failed."""
+    from tasks.printable import json_text
     from tasks.settings import load_settings
 
     values = split_pairs(pairs)
@@ -30,7 +31,7 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
                 report = run_flow(flow, values, prefect=False)
         except RunFailedError as failed:
             report = failed.report
-    print(json.dumps(report.as_json(), ensure_ascii=False) if as_json else "\n".join(report.lines()))
+    out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))
     return 1 if report.failed else 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.ledger.types import History, HoldRow, IntentRow, KeptWords, PastHold
 from tasks.ledger.words import IN_AUDIT
 from tasks.policy.record import IntentKind, IntentState
+from tasks.printable import printable
 
 _WORDS = {
     IntentState.INTENDED: "meant, not sent yet",
@@ -21,20 +22,25 @@ _WORDS = {
 }
 
 
-def told(known: History) -> list[str]:
-    """A return's history in a few lines: decided, done, held, and what comes next."""
+def told(known: History, stops: Sequence[str] = (), now: datetime | None = None) -> list[str]:
+    """A return's history in a few lines: decided, done, held, and what comes next.
+
+    `stops` say what keeps effects from being sent now, whatever is due; without `now` no time is said to be past.
+    """
     record = known.record
     head = " ".join(filter(None, [record.process_id, record.order_name and f"order {record.order_name}", record.store]))
     held = {past.hold.why for past in known.holds if past.state == "open"}
     looked = f", looked at {_time(record.looked_at)}" if record.looked_at else ""
-    return [
+    lines = [
         head,
         f"  decided: {record.decision or 'nothing yet'}{_rule(record.rule)}{looked}",
         *([f"           {record.why}"] if record.why and record.why not in held else []),
         *(line for intent in known.intents for line in _intent(intent, known.words)),
         *(line for past in known.holds for line in _hold(past)),
-        f"  next:    {_next(known)}",
+        f"  next:    {_next(known, now)}",
+        *(f"  but:     {stop}" for stop in stops if not _ended(known)),
     ]
+    return [printable(line) for line in lines]
 
 
 def hold_json(row: HoldRow) -> dict[str, Any]:
@@ -58,12 +64,12 @@ def holds_table(rows: Sequence[HoldRow]) -> str:
     if not rows:
         return "Nothing waits for a person."
     head = ("HOLD", "VERSION", "SINCE", "STORE", "RETURN", "AMOUNT", "KIND")
-    cells = [head, *(_cells(row) for row in rows)]
+    cells = [head, *(tuple(map(printable, _cells(row))) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     below = [lines[0]]
     for line, row in zip(lines[1:], rows, strict=True):
-        below += [line, f"    {row.why}", *(f"    {answer}: {does}" for answer, does in row.answers.items())]
+        below += [line, f"    {printable(row.why)}", *(f"    {answer}: {does}" for answer, does in row.answers.items())]
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
     many = "rever-returns run answer-hold cause=KIND"
     ways = ["", f"Answer one:   {how}", f"List one cause, to answer it together:   {many}", "More:   docs/holds.md"]
@@ -117,13 +123,22 @@ def _hold(past: PastHold) -> Iterator[str]:
     yield from (f"           answer {answer}: {does}" for answer, does in row.answers.items())
 
 
-def _next(known: History) -> str:
+def _ended(known: History) -> bool:
+    return known.record.final and all(past.state != "open" for past in known.holds)
+
+
+def _next(known: History, now: datetime | None) -> str:
+    """What has to happen next. When a run comes by is not the ledger's to know, so no time of one is promised."""
     held = [past.hold for past in known.holds if past.state == "open"]
-    if known.record.final and not held:
+    if _ended(known):
         return "nothing, it is at its end"
     looks = [row.intent.look_at for row in known.intents if row.intent.open and row.intent.look_at]
     looks += [known.record.next_look_at] if known.record.next_look_at else []
-    when = f"looked at next by {_time(min(looks))}" if looks else "looked at in every run"
+    when = "the next run looks at it"
+    if looks and (now is None or min(looks) > now):
+        when = f"the next run looks at it; it is due by {_time(min(looks))}"
+    elif looks:
+        when = f"the next run looks at it; it is due since {_time(min(looks))}, and no run has come by"
     if any(row.intent.open for row in known.intents):
         return f"waits for the outcome at REVER; {when}"
     if any(not hold.label for hold in held) or (held and known.record.final):

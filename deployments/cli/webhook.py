@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.errors import FAILED, said_plainly
+from deployments.cli.errors import FAILED, out, said_plainly
 
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
 
@@ -24,7 +24,7 @@ def _list(
         with said_plainly(debug=debug):
             from deployments.cli.receiver import listed_inbox
 
-            print(listed_inbox(as_json=as_json))
+            out(listed_inbox(as_json=as_json))
 
 
 @inbox.command("drop")
@@ -39,7 +39,7 @@ def _drop(
     with said_plainly(debug=debug):
         from deployments.cli.receiver import dropped
 
-        print(dropped(process_id, by=by, why=why))
+        out(dropped(process_id, by=by, why=why))
 
 
 @webhook.callback()
@@ -67,6 +67,6 @@ def send(
         from deployments.cli.receiver import send_example
 
         line, taken = send_example(event, process_id, url, secret_from)
-        print(line)
+        out(line)
         if not taken:
             raise typer.Exit(FAILED)

@@ -12,6 +12,7 @@ from deployments.demo.account import Account, StoreTotals
 from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
 from tasks.policy.record import IntentKind
+from tasks.printable import printable
 
 WIDTH = 96
 A_FEW = 3
@@ -71,7 +72,7 @@ class Page:
             self._line(f"    {row}", "green" if promise.kept else "bold red")
 
     def _line(self, words: str, style: str = "") -> None:
-        self._console.print(Text(words, style=style), soft_wrap=True)
+        self._console.print(Text(printable(words), style=style), soft_wrap=True)
 
 
 def columns(cells: Sequence[Sequence[str]], left: int) -> list[str]:

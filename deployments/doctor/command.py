@@ -1,6 +1,5 @@
 """`rever-returns doctor`: the checks, and with `--openapi` the comparison with REVER's official document."""
 
-import json
 from pathlib import Path
 
 from deployments.doctor import openapi
@@ -10,6 +9,7 @@ from deployments.doctor.run import examine
 from deployments.doctor.text import lines_json, lines_text
 from rever_api import DEFAULT_BASE_URL
 from rever_api.comparing import Comparison, compare, read_document
+from tasks.printable import json_text
 
 
 def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str = "", as_json: bool) -> tuple[str, bool]:
@@ -25,6 +25,6 @@ def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str =
         lines.append(openapi.judged(compared))
     if as_json:
         told = lines_json(lines) | {"openapi": openapi.as_json(compared) if compared else None}
-        return json.dumps(told, ensure_ascii=False, indent=2), sound(lines)
+        return json_text(told, indent=2), sound(lines)
     parts = [lines_text(lines), *([openapi.text(compared, str(file))] if compared else [])]
     return "\n\n".join(parts), sound(lines)

@@ -1,5 +1,6 @@
 """The ledger: that it opens, is ours, keeps what it commits, and what in it stops or waits. Only read."""
 
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -10,7 +11,8 @@ from deployments.cli.switch import stopped_text
 from deployments.doctor.clocks import Sample, judged
 from deployments.doctor.examination import Examination, NotChecked, in_thread
 from deployments.doctor.line import Line, attention, broken, ok
-from tasks.ledger import Condition, Ledger, LedgerError, check, condition, open_holds, paused, restored, switch
+from tasks.desk import utc_now
+from tasks.ledger import Condition, Ledger, LedgerError, check, condition, open_holds, pauses_of, restored, switch
 
 T = TypeVar("T")
 
@@ -109,11 +111,12 @@ async def restore(examination: Examination) -> Line:
 
 async def pauses(examination: Examination) -> Line:
     """The stores at which no effect starts because the outcomes of several in a row are unknown."""
-    found = await _read(examination, paused)
+    found = await _read(examination, lambda conn: pauses_of(conn, None, utc_now()))
     if not found:
         return ok("paused stores", "none")
-    words = ", ".join(f"{store} until {_time(until)}" for store, until in found.items())
-    return attention("paused stores", words, "it ends by itself when REVER answers again; see `rever-returns holds`")
+    words = ", ".join(f"{pause.store} until {_time(pause.until)}" for pause in found)
+    ends = "; ".join(f"rever-returns resume {shlex.quote(pause.store)} --by NAME" for pause in found[:5])
+    return attention("paused stores", words, f"it ends by itself when REVER answers again, or by hand: {ends}")
 
 
 async def holds(examination: Examination) -> Line:

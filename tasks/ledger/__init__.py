@@ -12,10 +12,10 @@ from tasks.ledger.deciding import decide
 from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
 from tasks.ledger.forgetting import Forgotten, forget_email, forget_return
-from tasks.ledger.holds import find_hold, open_holds, opened_by
+from tasks.ledger.holds import find_hold, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
-from tasks.ledger.pausing import lift_pause, paused
+from tasks.ledger.pausing import Pause, lift_pause, paused, pauses_of
 from tasks.ledger.reading import done_between, ended, final_returns, history, last_run, runs_began, unfinished
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
@@ -73,6 +73,7 @@ __all__ = [
     "OpenIntent",
     "OutdatedAnswer",
     "PastHold",
+    "Pause",
     "RecordRow",
     "Recorded",
     "Restored",
@@ -96,6 +97,7 @@ __all__ = [
     "find_hold",
     "forget_email",
     "forget_return",
+    "held_since",
     "history",
     "last_run",
     "lift_pause",
@@ -107,6 +109,7 @@ __all__ = [
     "open_intents",
     "opened_by",
     "paused",
+    "pauses_of",
     "put_back",
     "record_done",
     "record_refused",

@@ -1,6 +1,7 @@
 """The holds that wait for a person, and what each answer would do."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,12 @@ def open_holds(conn: Connection, stores: Collection[str] | None = None) -> list[
     if stores is not None:
         query = query.where(holds.c.store.in_(sorted(stores)))
     return [hold_row(row) for row in conn.execute(query)]
+
+
+def held_since(conn: Connection, since: datetime) -> set[str]:
+    """The stores of which a hold was opened, answered or closed since then."""
+    changed = select(holds.c.store).where((holds.c.since >= since) | (holds.c.answered_at >= since))
+    return set(conn.execute(changed.distinct()).scalars())
 
 
 def opened_by(conn: Connection, flow_run_id: str) -> list[HoldRow]:

@@ -1,6 +1,9 @@
 """The pause of a store: five unknown outcomes in a row, one minute, doubling to thirty, then one trial."""
 
-from datetime import datetime, timedelta
+import shlex
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -10,7 +13,7 @@ from tasks.ledger.prepared import Prepared
 from tasks.ledger.schema import pauses
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor
-from tasks.policy.clocks import ahead
+from tasks.policy.clocks import ahead, come
 
 IN_A_ROW = 5
 FIRST_MINUTES = 1
@@ -34,6 +37,42 @@ _RESET = Prepared(
     .values(unknown_in_a_row=0, paused_until=None, pause_minutes=0, trial_intent="")
 )
 _END_TRIAL = update(pauses).where(pauses.c.trial_intent.in_(bindparam("ids", expanding=True))).values(trial_intent="")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A store to which nothing is sent `until` then, and then one effect as a trial. `over`: that time is past."""
+
+    store: str
+    since: datetime
+    until: datetime
+    over: bool = False
+
+    @property
+    def words(self) -> str:
+        """The pause in a sentence, with the command that ends it."""
+        end = f"`rever-returns resume {shlex.quote(self.store)} --by NAME` ends the pause"
+        why = f"store {self.store} is paused, since the outcome of {IN_A_ROW} effects in a row was unknown"
+        if self.over:
+            return f"{why}: one effect is sent as a trial, and no other before its outcome is known; {end}"
+        until = f"{self.until.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+        return f"{why}: nothing is sent there until {until}, then one as a trial; {end}"
+
+
+def pauses_of(conn: Connection, stores: Collection[str] | None, now: datetime) -> list[Pause]:
+    """The pauses of these stores (None: of all), by name."""
+    query = select(pauses).where(pauses.c.paused_until.is_not(None)).order_by(pauses.c.store)
+    if stores is not None:
+        query = query.where(pauses.c.store.in_(sorted(stores)))
+    return [
+        Pause(
+            row.store,
+            since=row.paused_until - timedelta(minutes=row.pause_minutes),
+            until=row.paused_until,
+            over=come(row.paused_until, now, LONGEST),
+        )
+        for row in conn.execute(query)
+    ]
 
 
 def paused(conn: Connection) -> dict[str, datetime]:

@@ -14,6 +14,8 @@ from prefect import Flow, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     FlowRunFilter,
@@ -26,13 +28,14 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.flow_engine import run_flow_async
 from pydantic import SecretStr
 
-from flows import answer_form, answer_hold
+from flows import answer_form, answer_hold, process_return
 from flows.process_pending_returns import Parameters, process_pending_returns
 from flows.timed import timed
 from tasks.credentials import ReverCredentials
 from tasks.desk import Desk, DeskError
 from tasks.failures import OwnFaultError
 from tasks.notices import GUARD_TRIPPED, HOLD_OPENED
+from tasks.printable import markdown
 from tasks.report import Mode, Report
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, Stage, global_limits, plainly
@@ -43,6 +46,9 @@ from tests.flows.conftest import Bench, Start
 pytestmark = pytest.mark.prefect
 
 BACK_OFFICE = "https://rever.example/returns/{process_id}"
+
+
+HOLDS = {"open-holds-acme", "open-holds-nordic"}
 
 
 def link(process_id: str) -> str:
@@ -100,13 +106,14 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
     assert run.name == f"process-pending-returns acme+nordic act {report.seen} returns"
     assert {"mode:act", "store:acme", "store:nordic", "held"} <= set(run.tags)
     assert "in this process only" in report.limits
-    keys = {"process-pending-returns-report", "process-pending-returns-returns", "open-holds-acme-nordic"}
+    keys = {"process-pending-returns-report", "process-pending-returns-returns"} | HOLDS
     assert {artifact["key"] for artifact in artifacts} == keys
     table = cells(artifacts, "process-pending-returns-returns")
     assert {row["return"] for row in table} == {
         f"[{each}](https://rever.example/returns/{each})" for each in report.rows
     }
-    await _assert_the_holds_can_be_answered(bench, cells(artifacts, "open-holds-acme-nordic"))
+    open_now = [row for key in sorted(HOLDS) for row in cells(artifacts, key)]
+    await _assert_the_holds_can_be_answered(bench, open_now)
     await _assert_each_hold_is_an_event(bench, run)
     assert {task.name.split()[0] for task in tasks} <= set(STEPS)
     assert any(task.name.startswith("issue-refunds acme 1 (") for task in tasks)
@@ -123,7 +130,7 @@ async def _assert_the_holds_can_be_answered(bench: Bench, table: list[dict[str, 
     holds = {hold.hold_id: hold for hold in bench.holds()}
     assert {row["hold_id"] for row in table} == set(holds) != set()
     row, hold = table[0], holds[table[0]["hold_id"]]
-    assert all(f"`{answer}`: {does}" in row["answers"] for answer, does in hold.answers.items())
+    assert all(f"`{answer}`: {markdown(does)}" in row["answers"] for answer, does in hold.answers.items())
     form = answer_form.Parameters.model_validate({"hold_id": row["hold_id"], "version": row["version"]})
     plan = await timed("answer-hold", answer_hold.work, form, plainly)
     assert any(hold.why in note for note in plan.notes)
@@ -266,6 +273,65 @@ async def test_a_block_that_is_not_there_or_is_wrong_is_a_sentence_without_its_s
         await process_pending_returns(Parameters(credentials="wrong"))
     assert "wrong at 'them'" in str(caught.value)
     assert "a broken key" not in repr(caught.value)
+
+
+async def shown_as_open(store: str) -> set[str]:
+    """The holds in the newest table of a store's open holds."""
+    async with get_client() as client:
+        (newest,) = await client.read_latest_artifacts(
+            artifact_filter=ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[f"open-holds-{store}"]))
+        )
+    return {row["hold_id"] for row in json.loads(str(newest.data))}
+
+
+async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and_however_that_ended(
+    start_bench: Start, prefect_server: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[default.guards]\nmax_refund = { EUR = "1" }\n')
+    bench = start_bench(returns=40, settings={"REVER_POLICY": str(policy)})
+
+    async def agree() -> set[str]:
+        now = bench.holds()
+        for store in ("acme", "nordic"):
+            assert await shown_as_open(store) == {hold.hold_id for hold in now if hold.store == store}
+        return {hold.hold_id for hold in now if hold.store == "acme"}
+
+    await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
+    before = await agree()
+    first, second, *_ = [hold for hold in bench.holds() if hold.store == "acme" and hold.kind == "guard"]
+    form = answer_form.Parameters.model_validate(
+        {
+            "hold_id": first.hold_id,
+            "version": first.version,
+            "answer": "drop",
+            "by": "olga",
+            "reason": "x",
+            "mode": "act",
+        }
+    )
+    await answer_hold.answer_hold(form, return_state=True)
+    assert await agree() == before - {first.hold_id}
+
+    async def broken(*_: object) -> None:
+        raise ValueError("nobody foresaw this")
+
+    monkeypatch.setattr("flows.answer_hold._go_on", broken)
+    form = form.model_copy(update={"hold_id": second.hold_id, "version": second.version})
+    state: State[Any] = await answer_hold.answer_hold(form, return_state=True)
+    assert state.is_failed()
+    assert await agree() == before - {first.hold_id, second.hold_id}
+    third = next(hold for hold in bench.holds() if hold.store == "acme" and hold.kind == "guard")
+    policy.write_text("")
+    retried = {"hold_id": third.hold_id, "version": third.version, "answer": "retry", "by": "olga", "mode": "act"}
+    monkeypatch.undo()
+    for name, value in bench.environment.items():
+        monkeypatch.setenv(name, value)
+    await answer_hold.answer_hold(answer_form.Parameters.model_validate(retried), return_state=True)
+    await process_return.process_return(
+        process_return.Parameters(process_id=third.process_id, mode=Mode.ACT), return_state=True
+    )
+    assert third.hold_id not in await agree()
 
 
 async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deployments.cli.ledger import holds_text, why_lines
+from deployments.cli.switch import resume
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import FaultPlan
 from tests.flows.conftest import Bench, Start
@@ -54,3 +56,26 @@ def test_a_store_in_an_outage_does_not_pause_another(start_bench: Start, monkeyp
     report = bench.act()
     assert set(report.paid) == {"SEK"}
     assert paused <= 5 + 8
+
+
+def test_a_pause_is_told_by_the_report_why_and_holds_with_its_end_and_the_command(
+    start_bench: Start,
+) -> None:
+    bench = start_bench(faults=OUTAGE, returns=60, shops=("acme",), settings={"REVER_MAX_IN_FLIGHT": "2"})
+    before = datetime.now(UTC)
+    report = bench.act()
+    command = "`rever-returns resume acme --by NAME`"
+    [note] = [note for note in report.notes if "paused" in note]
+    assert note.startswith("store acme is paused, since the outcome of 5 effects in a row was unknown")
+    assert command in note
+    assert before < report.paused["acme"] <= datetime.now(UTC) + timedelta(minutes=1)
+    assert f"acme is paused until {report.paused['acme']:%H:%M}Z" in report.sentence()
+    assert report.as_json()["paused"] == {"acme": report.paused["acme"].isoformat(timespec="seconds")}
+    some = next(hold.process_id for hold in bench.holds()) if bench.holds() else next(iter(report.rows))
+    assert command in "\n".join(why_lines(some))
+    assert command in holds_text(as_json=False).split("\n")[0]
+    bench.let_pass(90)
+    assert "one effect is sent as a trial" in next(note for note in bench.run("process-pending-returns").notes)
+    resume("acme", by="olga", why="REVER is back")
+    assert bench.run("process-pending-returns").paused == {}
+    assert "paused" not in "\n".join([*why_lines(some), holds_text(as_json=False)])

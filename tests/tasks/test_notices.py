@@ -2,13 +2,13 @@
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.ledger import HoldRow, Switch
-from tasks.notices import EFFECTS_STOPPED, GUARD_TRIPPED, HOLD_OPENED, hold_events, send, switch_event
+from tasks.ledger import HoldRow, Pause, Switch
+from tasks.notices import EFFECTS_STOPPED, GUARD_TRIPPED, HOLD_OPENED, hold_events, pause_events, send, switch_event
 from tasks.policy.record import HoldKind
 from tests.events import events
 
@@ -76,3 +76,25 @@ async def test_the_server_has_what_was_sent_and_has_it_once(prefect_server: None
     assert await send(last)
     ours = await events(HOLD_OPENED, lambda event: stopped.id.hex in event["payload"]["hold_id"], at_least=2)
     assert len(ours) == 2
+
+
+def test_a_pause_is_one_event_of_its_store_with_the_command_that_ends_it() -> None:
+    until = datetime(2026, 11, 23, 12, 4, tzinfo=UTC)
+    pause = Pause("acme", until - timedelta(minutes=4), until)
+    (event,) = pause_events([pause], flow_run_id="f1")
+    assert (event.event, event.resource.id) == ("rever.store.paused", "rever.store.acme")
+    assert "`rever-returns resume acme --by NAME` ends the pause" in event.payload["sentence"]
+    assert event.payload["until"] == "2026-11-23T12:04:00+00:00"
+    assert event.id == pause_events([replace(pause, over=True)])[0].id
+    assert event.id != pause_events([replace(pause, until=until + timedelta(minutes=4))])[0].id
+
+
+def test_no_word_from_outside_is_a_link_a_mention_or_a_tag_in_a_notice() -> None:
+    nasty = "<!channel> <http://evil.example|x> [y](https://evil.example) \x1b[2J\u202e"
+    bad = replace(HOLD, process_id=nasty, store=nasty, order_name=nasty, why=nasty)
+    payload = hold_events([bad], back_office="https://rever.example/{process_id}")[0].payload
+    for name in ("sentence", "why", "store", "order", "process_id"):
+        assert str(payload[name]).isprintable()
+        assert not set("<>[]") & set(str(payload[name]))
+        assert "://" not in str(payload[name])
+    assert str(payload["link"]).startswith("https://rever.example/%3C%21channel")

@@ -80,14 +80,15 @@ def test_a_done_refund_is_told_with_rule_amount_units_and_evidence() -> None:
     assert "refund 19.90 EUR original_payment: done 2026-11-23 12:00Z (rule approved)" in lines
     assert "retl_1 units 1,2" in lines
     assert "evidence: status=200" in lines
-    assert lines.endswith("next:    looked at next by 2026-11-23 12:10Z")
+    assert lines.endswith("next:    the next run looks at it; it is due by 2026-11-23 12:10Z")
 
 
 def test_an_unknown_outcome_is_told_as_never_sent_again() -> None:
     soon = NOON + timedelta(minutes=1)
     lines = told(History(record(), (intent(IntentState.UNKNOWN, soon),)))
     assert any("outcome unknown; never sent again by itself" in line for line in lines)
-    assert lines[-1] == "  next:    waits for the outcome at REVER; looked at next by 2026-11-23 12:01Z"
+    next_look = "the next run looks at it; it is due by 2026-11-23 12:01Z"
+    assert lines[-1] == f"  next:    waits for the outcome at REVER; {next_look}"
 
 
 def test_an_open_hold_is_told_with_its_answers_and_a_past_one_with_its_end() -> None:
@@ -142,3 +143,25 @@ def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
     assert "    retry: pay it all the same, once\n    drop: never pay it" in text
     assert "run answer-hold" in text
     assert holds_table([]) == "Nothing waits for a person."
+
+
+def test_no_look_is_promised_that_no_run_has_come_by_for() -> None:
+    lines = told(History(record()), now=NOON + timedelta(hours=2))
+    assert lines[-1] == "  next:    the next run looks at it; it is due since 2026-11-23 12:10Z, and no run has come by"
+
+
+def test_what_keeps_effects_from_going_is_told_unless_the_return_is_at_its_end() -> None:
+    assert told(History(record()), ["Store acme is paused"])[-1] == "  but:     Store acme is paused"
+    assert "paused" not in "\n".join(told(History(record(final=True)), ["Store acme is paused"]))
+
+
+NASTY = "\x1b]0;paid\x07\r\n  decided: paid\u202e"
+
+
+def test_no_name_from_outside_moves_the_cursor_or_begins_a_line() -> None:
+    bad = replace(hold(), process_id=NASTY, store=NASTY, order_name=NASTY, why=NASTY, evidence={"x": NASTY})
+    known = History(replace(record(), order_name=NASTY, why=NASTY), (), (PastHold(bad, "open"),))
+    for text in ("\n".join(told(known, [NASTY])), holds_table([bad])):
+        assert text.replace("\n", "").isprintable()
+        assert "\\x1b]0;paid\\x07\\r\\n  decided: paid\\u202e" in text
+        assert not [line for line in text.split("\n") if line == "  decided: paid"]
