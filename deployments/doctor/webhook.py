@@ -61,7 +61,11 @@ async def health(url: str) -> Line:
     if not isinstance(told, dict) or "inbox" not in told:
         return broken("receiver", f"what answers at {url} is no receiver", _START)
     words = f"{url}: " + ", ".join(f"{name} {state}" for name, state in told.items())
-    return ok("receiver", words) if answer.is_success else broken("receiver", words, "see the receiver's log")
+    if not answer.is_success:
+        return broken("receiver", words, "see the receiver's log")
+    if "hosts" in told:
+        return attention("receiver", words, "if webhooks are sent to one of them, name it in REVER_WEBHOOK_HOSTS")
+    return ok("receiver", words)
 
 
 async def inbox(examination: Examination) -> Line:

@@ -68,7 +68,9 @@ class Storing:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the endpoints work with. `reachable` tells whether Prefect answers, `hosts` the names we are reached by."""
+    """What the endpoints work with. `reachable` tells whether Prefect answers, `hosts` the names we are reached by,
+    `refused` those that were tried besides.
+    """
 
     inbox: Inbox
     secrets: tuple[SecretStr, ...]
@@ -79,6 +81,7 @@ class Receiver:
     reachable: Callable[[float], Awaitable[bool]]
     hosts: tuple[str, ...] = ()
     storing: Storing = field(default_factory=Storing)
+    refused: set[str] = field(default_factory=set)
 
 
 def create_app(receiver: Receiver) -> FastAPI:
@@ -119,15 +122,15 @@ def create_app(receiver: Receiver) -> FastAPI:
     app.add_api_route("/metrics", metrics, methods=["GET"], response_model=None)
     app.add_middleware(AnyPrefix, path=PATH)
     app.add_middleware(OneLength)
-    app.add_middleware(HostCheck, names=receiver.hosts, refused=partial(_strange, receiver, set()))
+    app.add_middleware(HostCheck, names=receiver.hosts, refused=partial(_strange, receiver))
     return app
 
 
-def _strange(receiver: Receiver, said: set[str], host: str) -> None:
+def _strange(receiver: Receiver, host: str) -> None:
     """A request for a host that we are not known by was refused: where it is REVER's, a person must hear of it."""
     receiver.metrics.received("wrong_host", 0.0)
-    if host not in said and len(said) < MOST_HOSTS:
-        said.add(host)
+    if host not in receiver.refused and len(receiver.refused) < MOST_HOSTS:
+        receiver.refused.add(host)
         name = host if _NAME.fullmatch(host) else "that is none"
         logger.warning(
             "a request for the host %s was refused: name the hosts that webhooks are sent to in REVER_WEBHOOK_HOSTS",
@@ -193,6 +196,8 @@ async def _health(receiver: Receiver) -> Response:
         "dispatcher": "alive" if alive else "stuck",
         "prefect": "reachable" if await receiver.reachable(1.0) else "not reachable: events wait in the inbox",
     }
+    if receiver.refused:
+        seen["hosts"] = f"{len(receiver.refused)} not in REVER_WEBHOOK_HOSTS were refused: see the log"
     return JSONResponse(seen, 200 if alive and not why else 503)
 
 

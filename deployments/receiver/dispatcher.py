@@ -36,7 +36,7 @@ from deployments.receiver.storing import ELSEWHERE, UNKNOWN
 from deployments.receiver.times import FRESH, Pause, Times
 from tasks.ledger import LedgerError
 
-MOST_ASKED = 20
+MOST_ASKED = 5
 """Returns that REVER is asked for in one step."""
 
 _CLOSED = {
@@ -68,7 +68,7 @@ class Dispatcher:
         self._metrics, self._announcer, self._clock = metrics, announcer, clock
         self._times = times or Times()
         self._pace = pace or Pace()
-        self._standings = standings
+        self._standings, self._ask_again = standings, 0.0
         self._woken = asyncio.Event()
         self._trouble, self._trouble_s, self._prefect_again = "", 0.0, 0.0
         self._alive = self._busy = self._clean_at = time.monotonic()
@@ -151,18 +151,24 @@ class Dispatcher:
             waiting = await self._inbox.aread(waiting_returns)
         free = [item for item in waiting if not item.offer]
         doubtful = [item for item in free if item.attempt or item.doubts]
-        cleared = await self._cleared(doubtful) if doubtful else set()
-        ready = [item.process_id for item in free if not (item.attempt or item.doubts) or item.process_id in cleared]
+        pause = await self._offer([item.process_id for item in free if not (item.attempt or item.doubts)])
+        # Asked for after what is new: that waits for nobody.
+        cleared = await self._cleared(doubtful) if doubtful and not pause else []
+        pause = pause or await self._offer(cleared)
+        self._calm()
+        return pause
+
+    async def _offer(self, ready: Sequence[str]) -> float:
+        """Offer runs for these returns, unless it is a storm. Answers how long the pace waits."""
         pause = self._pace.wait(time.monotonic()) if ready else 0.0
         if ready and not pause:
             made = await self._inbox.awrite(prepare, fold(ready), now=self._clock())
             self._pace.note(time.monotonic(), len(made))
             for offer in made:
                 await self._send(offer)
-        self._calm()
         return pause
 
-    async def _cleared(self, doubtful: Sequence[WaitingReturn]) -> set[str]:
+    async def _cleared(self, doubtful: Sequence[WaitingReturn]) -> list[str]:
         """Of returns whose runs came to nothing, those for which another is offered: where REVER shows them as ours.
 
         So an event about a return that REVER does not know costs one failed run at most, and some reads. Where REVER
@@ -170,14 +176,18 @@ class Dispatcher:
         """
         now = self._clock()
         due = [item for item in doubtful if item.ask_at is None or item.ask_at <= now][:MOST_ASKED]
-        found = await self._standings([item.process_id for item in due]) if due else {}
-        self._alive = time.monotonic()
-        cleared = set()
+        found: dict[str, Standing] = {}
+        if due and time.monotonic() >= self._ask_again:
+            found = await self._standings([item.process_id for item in due])
+            self._alive = time.monotonic()
+            if not found:
+                self._ask_again = time.monotonic() + self._times.ask_again_s
+        cleared = []
         for item in due:
             standing = found.get(item.process_id, Standing.OURS)
             # A run, one, says what cannot be read of a return, and has a person look at it.
             if standing is Standing.OURS or (standing is Standing.UNREADABLE and not item.attempt):
-                cleared.add(item.process_id)
+                cleared.append(item.process_id)
                 doubts, ask_at = 0, None
             else:
                 doubts, ask_at = item.doubts + 1, now + self._times.again(item.doubts)

@@ -11,7 +11,7 @@ import httpx
 
 from tasks.settings import Settings
 
-PATIENCE_S = 15.0
+PATIENCE_S = 5.0
 """Seconds for all that is asked at one time. What has no answer by then is not known."""
 
 logger = logging.getLogger(__name__)

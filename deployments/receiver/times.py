@@ -8,7 +8,8 @@ from datetime import timedelta
 class Times:
     """How long things take and may take. An offer that shows nothing is made again after 5, 10, 20 s and so on.
 
-    REVER is asked `doubts` times about a return before its events are closed, 5, 10, 20 and 40 s apart.
+    REVER is asked `doubts` times about a return before its events are closed, 5, 10, 20 and 40 s apart; where it cannot
+    be asked, not again for `ask_again_s` seconds.
 
     Where Prefect does not take a run it is asked again after 0.1, 0.2, 0.4 s and so on: a server that is merely busy
     answers 503, and takes it a moment later.
@@ -24,6 +25,7 @@ class Times:
     idle_s: float = 10.0
     first_trouble_s: float = 0.1
     most_trouble_s: float = 30.0
+    ask_again_s: float = 60.0
     clean_s: float = 3600.0
 
     def again(self, attempt: int) -> timedelta:

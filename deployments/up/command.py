@@ -89,6 +89,7 @@ def _supervise(desk: Desk, parts: Parts, logs: Path, workers: int) -> int:
 def _only_one(folder: Path) -> Iterator[None]:
     """Keep a second `up` out of the folder: it would make the data of the first anew under its feet."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)  # one of an earlier version may be open to others, and its files with it
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

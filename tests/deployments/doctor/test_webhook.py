@@ -68,6 +68,7 @@ def test_a_secret_is_judged_by_its_length(
     [
         (200, {"inbox": "writable", "dispatcher": "alive"}, State.OK, "inbox writable, dispatcher alive"),
         (503, {"inbox": "not writable", "dispatcher": "alive"}, State.BROKEN, "inbox not writable"),
+        (200, {"inbox": "writable", "hosts": "1 refused: see the log"}, State.ATTENTION, "hosts 1 refused"),
         (200, {"status": "up"}, State.BROKEN, "is no receiver"),
         (404, ["no"], State.BROKEN, "is no receiver"),
     ],

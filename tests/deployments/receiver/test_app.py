@@ -171,6 +171,8 @@ async def test_a_host_that_it_is_not_known_by_is_refused_and_named_once(
     assert local.inbox.read(waiting_returns) == []
     assert caplog.text.count("REVER_WEBHOOK_HOSTS") == 3
     assert "\x1b" not in caplog.text
+    health = await http.get("/health")
+    assert (health.status_code, health.json()["hosts"][:6]) == (200, "3 not ")
     assert local.number("rever_webhook_received_total", outcome="wrong_host") == 4
 
 

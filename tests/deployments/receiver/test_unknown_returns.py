@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -119,6 +119,43 @@ def test_where_rever_cannot_be_asked_runs_are_offered_as_ever(desk: Desk) -> Non
     let_pass(desk, minutes=10)
     assert len(desk.prefect.offered()) > 3
     assert states(desk) == {"waiting": 1}
+
+
+def test_where_rever_cannot_be_asked_it_is_not_asked_at_each_step(desk: Desk) -> None:
+    for number in range(4):
+        desk.store(body(f"p{number}"))
+    let_pass(desk, minutes=10)
+    assert len(desk.asked) <= 5
+
+
+def test_what_is_new_is_offered_before_rever_is_asked_about_others(desk: Desk) -> None:
+    desk.standing["old"] = Standing.OURS
+    desk.store(body("old"))
+    desk.step()
+    desk.prefect.state = RunState.OVER
+    desk.clock.forward(seconds=6)
+    desk.step()
+    desk.store(body("new"))
+    desk.clock.forward(seconds=12)
+    desk.step()
+    assert desk.prefect.offered()[:2] == [["old"], ["old"]]
+    order: list[str] = []
+    offer, standings = desk.prefect.offer, desk._standings
+
+    async def offered(deployment: str, parameters: Mapping[str, object], key: str) -> str:
+        order.append(str(parameters))
+        return await offer(deployment, parameters, key)
+
+    async def asked(process_ids: Collection[str]) -> dict[str, Standing]:
+        order.append("asked")
+        return await standings(process_ids)
+
+    desk.prefect.offer, desk.dispatcher._standings = offered, asked  # type: ignore[method-assign]
+    desk.store(body("newer"))
+    desk.clock.forward(minutes=2)
+    desk.step()
+    assert "newer" in order[0]
+    assert "asked" in order
 
 
 def test_a_return_of_another_store_is_closed_at_once(desk: Desk) -> None:

@@ -185,6 +185,14 @@ def test_what_is_no_password_is_made_anew_and_what_others_may_read_is_closed(fou
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_folder_of_an_earlier_version_is_closed_to_others(in_a_folder: Path) -> None:
+    (in_a_folder / ".up").mkdir()
+    (in_a_folder / ".up").chmod(0o755)
+    with pytest.raises(UsageError), socket.create_server(("127.0.0.1", 0)) as taken:
+        run_up(sandbox=True, workers=1, prefect_port=taken.getsockname()[1], receiver_port=0, sandbox_port=0)
+    assert (in_a_folder / ".up").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("name", ["PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"])
 def test_a_password_in_the_settings_file_is_the_desks(
     name: str, in_a_folder: Path, monkeypatch: pytest.MonkeyPatch
