@@ -12,6 +12,7 @@ from tasks.failures import FATAL, failure
 from tasks.ledger import Claim
 from tasks.policy.decision import Compensate
 from tasks.policy.record import IntentKind
+from tasks.policy.two_reads import differences
 from tasks.report import Failure
 from tasks.returns import PendingReturn
 from tasks.steps import each
@@ -61,7 +62,7 @@ async def _until_nothing_is_left(
             carried.left = item
             return
         reached(CrashPoint.AFTER_CLAIM, claim.process_id)
-        outcome = await perform(desk, claim, send)
+        outcome = await perform(desk, claim, send, item.pending.process)
         carried.outcomes.append(outcome)
         more = await _next(desk, item, claim, outcome)
         if more is None:
@@ -87,7 +88,8 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
             return None
     if process is None:
         return None
-    pending = PendingReturn(claim.store, process)
+    differ = differences(item.pending.process, process)
+    pending = PendingReturn(claim.store, process, differ=differ)
     return await decide_again(desk, pending, label=claim.intent.kind is IntentKind.LABEL)
 
 

@@ -14,11 +14,12 @@ from tasks.policy import decide as money
 from tasks.policy import paid
 from tasks.policy.case import Case
 from tasks.policy.comparison import received
-from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Wait
+from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.endings import ended_holds
 from tasks.policy.label import decide_label
 from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
 from tasks.policy.rules import StoreRules
+from tasks.policy.two_reads import reads_differ
 from tasks.report import Failure, Mode
 from tasks.returns import PendingReturn
 
@@ -158,12 +159,24 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
     for pending in batch:
         rules = await desk.rules(pending.store)
         record = records[pending.process_id]
-        ended = ended_holds(pending.process, rules, record, now)
+        ended = ended_holds(pending.process, rules, record, now, agreed=pending.agreed)
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
-        decision = _planned(pending.process, rules, record, now, rule)
+        decision = _on_both_reads(pending, _planned(pending.process, rules, record, now, rule), record)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     return planned
+
+
+def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -> Decision:
+    """Hold where one of two reads that contradict each other would pay, be taken for paid, or hold for what it shows.
+
+    A hold that is open goes on holding as it is.
+    """
+    if not pending.differ or not isinstance(decision, Compensate | Adopt | Hold):
+        return decision
+    if isinstance(decision, Hold) and (decision.label or any(hold.rule == decision.rule for hold in record.holds)):
+        return decision
+    return reads_differ(pending.differ)
 
 
 def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, rule: Decide) -> Decision:
@@ -197,7 +210,8 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
     until = now + rules.look_again
 
     def by_rule(record: Record) -> Decision:
-        return desk.budget.within(pending.process_id, rule(process, rules, record, now), until)
+        decision = _on_both_reads(pending, rule(process, rules, record, now), record)
+        return desk.budget.within(pending.process_id, decision, until)
 
     return DecideRequest(
         process_id=pending.process_id,
@@ -213,7 +227,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
             it.id for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE
         ),
         received=partial(received, process),
-        ended=lambda record: ended_holds(process, rules, record, now),
+        ended=lambda record: ended_holds(process, rules, record, now, agreed=pending.agreed),
         paid=lambda record: paid.news(Case(process, rules, record, now)),
     )
 

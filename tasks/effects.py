@@ -32,8 +32,9 @@ from tasks.ledger import (
     withdraw,
 )
 from tasks.mark_if_due import mark_if_due
-from tasks.policy.record import PaidSeen
+from tasks.policy.record import MONEY_KINDS, PaidSeen
 from tasks.policy.settling import Seen, judge, snapshot
+from tasks.policy.two_reads import differences
 
 T = TypeVar("T")
 
@@ -83,8 +84,10 @@ class Outcome:
     paid: PaidSeen | None = None
 
 
-async def perform(desk: Desk, claim: Claim, send: Send) -> Outcome:
+async def perform(desk: Desk, claim: Claim, send: Send, before: ReturnProcess | None = None) -> Outcome:
     """Carry out one claim: read the return again, decide again, mark it `sent`, send it once, record what came.
+
+    `before` is the read by which it was claimed in this run: where the two contradict each other nothing is sent.
 
     The rate slot is taken before `sent` is written, so that nothing waits between the mark and the call. An attempt
     that certainly did nothing (never sent, or 429 in REVER's own words) is tried again; any other end is final for this
@@ -98,7 +101,7 @@ async def perform(desk: Desk, claim: Claim, send: Send) -> Outcome:
         retry=retry_if_result(lambda outcome: outcome.result is Result.PUT_BACK),
         retry_error_callback=_last,
     )
-    outcome: Outcome = await attempts(_attempt, desk, claim, send, refused)
+    outcome: Outcome = await attempts(_attempt, desk, claim, send, before, refused)
     if outcome.result is not Result.PUT_BACK:
         return outcome
     await desk.ledger.awrite(release, claim, now=desk.clock())
@@ -111,7 +114,9 @@ def _last(state: RetryCallState) -> Outcome:
     return outcome
 
 
-async def _attempt(desk: Desk, claim: Claim, send: Send, refused: list[RefusedForNow]) -> Outcome:
+async def _attempt(
+    desk: Desk, claim: Claim, send: Send, before: ReturnProcess | None, refused: list[RefusedForNow]
+) -> Outcome:
     async with desk.client.slot(calls=2) as slot:
         try:
             process = await desk.client.get_return_process(claim.process_id, slot=slot)
@@ -122,6 +127,10 @@ async def _attempt(desk: Desk, claim: Claim, send: Send, refused: list[RefusedFo
             return Outcome(claim, Result.NOT_SENT, f"the return could not be read again: {error}")
         if refused and (done := await _look(desk, claim, process)) is not None:
             return done
+        if before is not None and claim.intent.kind in MONEY_KINDS and (found := differences(before, process)):
+            why = f"read again before the call, it contradicts the read before: {'; '.join(found[:3])}"
+            await _withdraw(desk, claim, why)
+            return Outcome(claim, Result.WITHDRAWN, why, process)
         return await _mark_and_send(desk, claim, process, send, slot, refused)
 
 

@@ -72,7 +72,7 @@ class PendingReturns:
             return None
         if self._since and entry.started_at and entry.started_at < self._since:
             return None
-        return PendingReturn(self.store, entry)
+        return PendingReturn(self.store, entry, searched=True)
 
 
 async def since_at(desk: Desk, store: str, asked: date | datetime | None) -> datetime | None:

@@ -11,10 +11,17 @@ Entry = ReturnProcess | UnreadableProcess
 
 @dataclass(frozen=True, slots=True)
 class PendingReturn:
-    """A return as REVER last answered it, and the store it was asked for."""
+    """A return as REVER last answered it, and the store it was asked for.
+
+    `searched` says that a search brought it; `differ` in what two reads of this run contradict each other; `agreed`
+    that a search and a read by id of this run agree, where those of an earlier run did not.
+    """
 
     store: str
     process: ReturnProcess
+    searched: bool = False
+    differ: tuple[str, ...] = ()
+    agreed: bool = False
 
     @property
     def process_id(self) -> str:

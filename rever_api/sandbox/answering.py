@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from rever_api.sandbox.faults.bodies import with_a_field_more, with_an_unknown_value, without_a_field
+from rever_api.sandbox.faults.bodies import with_a_field_more, with_an_unknown_value, with_other_terms, without_a_field
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import Faults
 from rever_api.sandbox.faults.wire import CutAnswer, NoAnswer, SlowAnswer
@@ -29,6 +29,7 @@ _TAMPERED: dict[Fault, Callable[[dict[str, Any], int], None]] = {
     Fault.MISSING_FIELD: without_a_field,
     Fault.EXTRA_FIELD: with_a_field_more,
     Fault.UNKNOWN_ENUM: with_an_unknown_value,
+    Fault.READ_DIFFERS: with_other_terms,
 }
 _READS_OTHERWISE: dict[Fault, dict[str, Any]] = {
     Fault.STALE_READ: {"stale": True},

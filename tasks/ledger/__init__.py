@@ -16,7 +16,16 @@ from tasks.ledger.holds import find_hold, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.outcomes import record_done, record_refused, record_unknown
 from tasks.ledger.pausing import Pause, lift_pause, paused, pauses_of
-from tasks.ledger.reading import done_between, ended, final_returns, history, last_run, runs_began, unfinished
+from tasks.ledger.reading import (
+    done_between,
+    ended,
+    final_returns,
+    held_by,
+    history,
+    last_run,
+    runs_began,
+    unfinished,
+)
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
@@ -97,6 +106,7 @@ __all__ = [
     "find_hold",
     "forget_email",
     "forget_return",
+    "held_by",
     "held_since",
     "history",
     "last_run",

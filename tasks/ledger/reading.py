@@ -87,6 +87,12 @@ def ended(
     return [row.process_id for row in conn.execute(query)]
 
 
+def held_by(conn: Connection, rule: str, process_ids: Collection[str]) -> set[str]:
+    """Those of these returns with an open hold of this rule."""
+    held = select(holds.c.process_id).where(holds.c.rule == rule, holds.c.state == "open")
+    return {row.process_id for row in conn.execute(held)} & set(process_ids)
+
+
 def runs_began(conn: Connection, process_ids: Collection[str]) -> dict[str, datetime]:
     """Process id -> when the run began that last took the return as far as it could go; those never so are left out."""
     known = select(records.c.process_id, records.c.run_began_at).where(

@@ -131,6 +131,7 @@ NOT_WAIVED = frozenset(
         "no_carrier",
         "no_country",
         "no_variant",
+        "reads_differ",
         "unknown_method",
         "unknown_return_method",
         "unknown_review_status",

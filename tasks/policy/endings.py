@@ -16,6 +16,7 @@ from tasks.policy.decide import decide_label, decide_money
 from tasks.policy.decision import Adopt, Decision, Nothing, Wait
 from tasks.policy.record import OpenHold, Record
 from tasks.policy.rules import StoreRules
+from tasks.policy.two_reads import READS_DIFFER
 from tasks.policy.waiting import WAITS, same_at_rever
 
 
@@ -55,6 +56,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "not_received",
                 "other_currency",
                 "out_of_stock",
+                READS_DIFFER,
                 "refused_by_rever",
                 "rever_shows_less",
                 "still_on_its_way",
@@ -90,11 +92,17 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
 ends like NO_LABEL_NEEDED whatever its rule (`incomplete_read` can be both). docs/holds.md has the same table."""
 
 
-def ended_holds(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> dict[str, str]:
-    """The open holds whose subject is gone by this read, hold id -> why. Pure; empty for most returns at once."""
+def ended_holds(
+    process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, *, agreed: bool = False
+) -> dict[str, str]:
+    """The open holds whose subject is gone by this read, hold id -> why. Pure; empty for most returns at once.
+
+    `agreed`: a search and a read by id of this run agree, which ends a hold because those of an earlier run did not.
+    """
     if not record.holds:
         return {}
-    ended: dict[str, str] = {}
+    disputed = [hold for hold in record.holds if hold.rule == READS_DIFFER and agreed]
+    ended = {hold.id: "a search and a read of the return by its id agree" for hold in disputed}
     for label in (False, True):
         asked = [hold for hold in record.holds if hold.label is label and _by_rules(hold)]
         rest = tuple(hold for hold in record.holds if hold.label is not label or not _by_rules(hold))

@@ -151,6 +151,11 @@ BUGS = {
         f"{HERE}test_what_a_proxy_denied_is_not_sent_again_before_rever_would_show_it",
         (("tasks/policy/decide.py", "    gates.told_no,\n", ""),),
     ),
+    "two reads": Bug(
+        "the second of two reads that differ believed, and paid",
+        f"{HERE}test_of_two_reads_that_differ_neither_is_paid",
+        (("tasks/policy/two_reads.py", "    return tuple(_differences(first, second))\n", "    return ()\n"),),
+    ),
     "guard": Bug(
         "the guard outside the claim's transaction: it judges by what the day had come to before",
         f"{HERE}test_a_cap_per_day_counts_what_was_claimed_a_moment_ago",

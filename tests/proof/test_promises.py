@@ -167,6 +167,21 @@ def test_a_cap_per_day_counts_what_was_claimed_a_moment_ago(start_bench: Start, 
     assert [hold.rule for hold in bench.holds()] == ["guard:max_per_day"]
 
 
+def test_of_two_reads_that_differ_neither_is_paid(start_bench: Start) -> None:
+    bench = shop(start_bench, "approved_one")
+    plan = FaultPlan(1.0, weights={Fault.READ_DIFFERS: 1})
+    bench.sandbox.set_faults(plan)
+    bench.act()
+    bench.act()
+    assert refunds(bench.sandbox) == []
+    assert [hold.rule for hold in bench.holds()] == ["reads_differ"]
+    bench.sandbox.stop_faults()
+    bench.act()
+    assert bench.holds() == []
+    assert len(refunds(bench.sandbox)) == 1
+    assert bench.sandbox.audit().violations == ()
+
+
 def test_a_redirect_after_acting_is_no_no(start_bench: Start) -> None:
     bench = shop(start_bench, "approved_one")
     bench.sandbox.set_faults("issueRefund:1:redirect_after")

@@ -4,6 +4,7 @@ Which entry and which field it is goes by `draw`, a number the plan gives, so th
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 _ENUMS = {
@@ -45,6 +46,24 @@ def with_an_unknown_value(body: dict[str, Any], draw: int) -> None:
     if enums:
         part, name = enums[draw % len(enums)]
         part[name] = _ENUMS[name]
+
+
+def with_other_terms(body: dict[str, Any], draw: int) -> None:
+    """Give each line of a process another total, quantity, currency or method, or the process other costs."""
+    further = Decimal(1 + draw // 5 % 5000) / 100
+    for line in body.get("return_line_items") or ():
+        if draw % 5 == 0:
+            line["total_price"] = str(Decimal(line["total_price"]) + further)
+        elif draw % 5 == 1:
+            line["quantity"] += 1 + draw // 5 % 50
+        elif draw % 5 == 2:
+            line["currency"] = "USD" if line["currency"] != "USD" else "EUR"
+        elif draw % 5 == 3:
+            line["compensation_method"] = (
+                "BANK_TRANSFER" if line["compensation_method"] != "BANK_TRANSFER" else "GIFT_CARD"
+            )
+    if draw % 5 == 4:
+        body["return_costs"] = str(Decimal(body.get("return_costs") or 0) + further)
 
 
 def _parts(body: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     SET_UP_AFTER = "set_up_after"  # carried out, then a proxy's 401, 403, 404, 405 or 407; in no mix
     TOO_MANY_AFTER = "too_many_after"  # carried out, then a 429, a proxy's or in REVER's words; in no mix
     CONFLICT_409_AFTER = "conflict_409_after"  # carried out, then 409: a proxy sent it twice; in no mix
+    READ_DIFFERS = "read_differs"  # a read by id tells other terms than the search; in no mix
     HANG_AFTER_ACTING = "hang_after_acting"  # the answer is held back; only by name, never in a mix
 
 
@@ -70,6 +71,7 @@ BY_NAME = frozenset(
         Fault.SET_UP_AFTER,
         Fault.TOO_MANY_AFTER,
         Fault.CONFLICT_409_AFTER,
+        Fault.READ_DIFFERS,
         Fault.HANG_AFTER_ACTING,
     }
 )
@@ -87,6 +89,8 @@ def fits(fault: Fault, operation: Operation) -> bool:
         return operation.effect
     if fault in _PAGES_ONLY:
         return operation.lists
+    if fault is Fault.READ_DIFFERS:
+        return operation.id == "getReturnProcess"
     if fault is Fault.STALE_READ:
         return operation.shows_process
     return True

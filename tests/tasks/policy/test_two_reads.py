@@ -1,0 +1,61 @@
+"""What two reads of one run must have in common, and what may be news."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rever_api.models import ReturnProcess
+from tasks.policy.two_reads import differences, reads_differ
+from tests.tasks.policy.factories import approved, line, process, refund
+
+
+def changed(**of_line: Any) -> ReturnProcess:
+    return process(line().model_copy(update=of_line))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "what"),
+    [
+        ({"total_price": Decimal("20.00")}, {"total_price": Decimal("40.00")}, "total 20.00 and 40.00"),
+        ({"quantity": 1}, {"quantity": 2}, "quantity 1 and 2"),
+        ({"currency": "EUR"}, {"currency": "USD"}, "currency 'EUR' and 'USD'"),
+        (
+            {"compensation_method": "GIFT_CARD"},
+            {"compensation_method": "BANK_TRANSFER"},
+            "compensation method 'GIFT_CARD' and 'BANK_TRANSFER'",
+        ),
+    ],
+)
+def test_what_money_hangs_on_must_be_the_same(one: dict[str, Any], other: dict[str, Any], what: str) -> None:
+    (found,) = differences(changed(**one), changed(**other))
+    assert what in found
+    assert what in reads_differ((found,)).why
+
+
+def test_costs_and_lines_must_be_the_same() -> None:
+    plain = changed()
+    assert differences(plain.model_copy(update={"return_costs": Decimal(3)}), plain)
+    assert not differences(plain.model_copy(update={"return_costs": None}), plain)
+    more = plain.model_copy(update={"return_line_items": (*plain.return_line_items, line("another"))})
+    assert differences(plain, more) == differences(more, plain) == ("line 'another' is in only one of them",)
+
+
+def test_further_approvals_and_refunds_are_news_and_no_difference() -> None:
+    before = process(line(quantity=2), reviews=())
+    after = process(line(quantity=2), reviews=approved(before.return_line_items[0].id, 2), refunds=(refund("20.00"),))
+    assert differences(before, after) == ()
+
+
+def test_what_a_read_leaves_out_is_no_difference() -> None:
+    lean = changed(total_price=None, currency="", compensation_method="")
+    assert differences(lean, changed()) == differences(changed(), lean) == ()
+    assert differences(changed().model_copy(update={"return_line_items": ()}), changed()) == ()
+
+
+@given(st.decimals(0, 1000, places=2), st.decimals(0, 1000, places=2), st.integers(1, 5), st.integers(1, 5))
+def test_it_is_silent_on_the_same_and_the_same_both_ways(one: Decimal, other: Decimal, few: int, many: int) -> None:
+    first, second = changed(total_price=one, quantity=few), changed(total_price=other, quantity=many)
+    assert bool(differences(first, second)) == bool(differences(second, first)) == ((one, few) != (other, many))
