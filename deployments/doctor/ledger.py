@@ -12,7 +12,18 @@ from deployments.doctor.clocks import Sample, judged
 from deployments.doctor.examination import Examination, NotChecked, in_thread
 from deployments.doctor.line import Line, attention, broken, ok
 from tasks.desk import utc_now
-from tasks.ledger import Condition, Ledger, LedgerError, check, condition, open_holds, pauses_of, restored, switch
+from tasks.ledger import (
+    Condition,
+    Ledger,
+    LedgerError,
+    check,
+    condition,
+    open_holds,
+    paid_elsewhere,
+    pauses_of,
+    restored,
+    switch,
+)
 
 T = TypeVar("T")
 
@@ -94,6 +105,16 @@ async def stop_switch(examination: Examination) -> Line:
     if now.stopped:
         return attention("stop switch", stopped_text(now).partition(" (`")[0], "rever-returns start --by NAME")
     return ok("stop switch", "effects may go")
+
+
+async def other_desk(examination: Examination) -> Line:
+    """Whether another desk seems to pay the same account, by what runs have seen in the last day."""
+    since = examination.clock() - timedelta(days=1)
+    many = await _read(examination, lambda conn: paid_elsewhere(conn, since))
+    if not many:
+        return ok("another desk", "no sign of one in the last day")
+    words = f"{many} returns were refunded at REVER just as this desk would, at the same time, and not by it"
+    return attention("another desk", words, "see that no other ledger serves this account; docs/ledger.md")
 
 
 async def restore(examination: Examination) -> Line:

@@ -32,6 +32,7 @@ CHECKS = (
     Named("ledger check", ledger.consistency, seconds=60),
     Named("stop switch", ledger.stop_switch),
     Named("restore", ledger.restore),
+    Named("another desk", ledger.other_desk),
     Named("paused stores", ledger.pauses),
     Named("open holds", ledger.holds),
     Named(prefect_api.NAME, prefect_api.api, seconds=20),

@@ -31,6 +31,7 @@ from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
 from tasks.ledger.settling import expire, open_intents, settle_done, settle_hold, touch
 from tasks.ledger.switch import stop_switch, switch
+from tasks.ledger.two_desks import note_paid_elsewhere, paid_elsewhere
 from tasks.ledger.types import (
     Actor,
     Answer,
@@ -115,9 +116,11 @@ __all__ = [
     "mark_restored",
     "mark_sent",
     "mark_sent_many",
+    "note_paid_elsewhere",
     "open_holds",
     "open_intents",
     "opened_by",
+    "paid_elsewhere",
     "paused",
     "pauses_of",
     "put_back",

@@ -11,6 +11,7 @@ from tasks.ledger import counters
 from tasks.ledger.draft import Draft, LostClaim
 from tasks.ledger.gate import Gate
 from tasks.ledger.guards import Guard
+from tasks.ledger.two_desks import note_paid_elsewhere
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import lock_and_load, write
 from tasks.policy.clocks import believed
@@ -84,6 +85,9 @@ class _Batch:
             self._guarded(draft, lambda draft: self._carry_out(draft, guard))
         write(self.conn, drafts)
         counters.add(self.conn, guard.spent, guard.refunds)
+        elsewhere = [draft.request.process_id for draft in drafts if _paid_elsewhere(draft)]
+        if elsewhere:
+            note_paid_elsewhere(self.conn, elsewhere, now=self.now, actor=self.actor)
         return [Decided(d.request.process_id, d.decision, d.claim, d.hold, d.new_hold) for d in drafts]
 
     def alone(self, request: DecideRequest) -> Decided:
@@ -156,3 +160,9 @@ class _Batch:
             guard.count(draft, refund, intent_id)
         elif due.exchange is not None:
             draft.claim_exchange(due.exchange, due.rule, due.why, self.lease)
+
+
+def _paid_elsewhere(draft: Draft) -> bool:
+    """Whether somebody else has just paid what this desk would have paid, or has, as far as that is new."""
+    decision = draft.decision
+    return (isinstance(decision, Adopt) or (isinstance(decision, Hold) and draft.new_hold)) and decision.paid_elsewhere

@@ -1,5 +1,6 @@
 """Rules about what REVER did by itself: adopt what equals what is due, expect what REVER pays, hold the rest."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -7,8 +8,8 @@ from rever_api.models import CompensationMethod, RefundTiming, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Adopt, Decision
 from tasks.policy.money import shown
-from tasks.policy.reading import counted, exchange_shown, later, named
-from tasks.policy.record import HoldKind
+from tasks.policy.reading import counted, exchange_shown, later, named, refunds_shown
+from tasks.policy.record import HoldKind, IntentKind
 from tasks.policy.rules import RefundsBy
 
 
@@ -25,7 +26,8 @@ def foreign_refund(case: Case) -> Decision | None:
     unpaid = case.comparison.foreign_unpaid
     if found == due and not taken_back and not (unpaid and case.by_us):
         rest = ", and has still to pay a part of it" if unpaid else ""
-        return _adopt(case, f"REVER itself has refunded {_listed(due)}, which is what is due{rest}: nothing is sent")
+        why = f"REVER itself has refunded {_listed(due)}, which is what is due{rest}: nothing is sent"
+        return replace(_adopt(case, why), paid_elsewhere=_just_now(case, found))
     if (
         not case.by_us
         and not taken_back
@@ -41,7 +43,26 @@ def foreign_refund(case: Case) -> Decision | None:
         f"while {_listed(due) if due else 'nothing'} is due"
     )
     evidence = {"foreign": _listed(found) or "nothing in all", "due": _listed(due) or "nothing"}
-    return case.hold("foreign_refund", HoldKind.FOREIGN_REFUND, why, evidence, refunds=case.comparison.others)
+    held = case.hold("foreign_refund", HoldKind.FOREIGN_REFUND, why, evidence, refunds=case.comparison.others)
+    return held and replace(held, paid_elsewhere=_just_now(case, found) and _as_we_did(case, found))
+
+
+MOMENT = timedelta(hours=1)
+"""A refund that is no older may be another desk's that runs now; an older one is the past of the account."""
+
+
+def _just_now(case: Case, found: dict[tuple[str, str], Decimal]) -> bool:
+    """Whether refunds of these purses were made a moment ago, at a store where only this desk pays."""
+    times = [it.refunded_at for it in refunds_shown(case.process) if (it.type, it.currency) in found and it.refunded_at]
+    return case.by_us and bool(found) and any(abs(case.now - at) < MOMENT for at in times)
+
+
+def _as_we_did(case: Case, found: dict[tuple[str, str], Decimal]) -> bool:
+    """Whether each is for an amount that this desk refunded too."""
+    ours = {
+        (it.method, it.currency, it.amount) for it in case.record.intents if it.kind is IntentKind.REFUND and it.live
+    }
+    return all((*purse, amount) in ours for purse, amount in found.items())
 
 
 def foreign_exchange(case: Case) -> Decision | None:
