@@ -54,7 +54,7 @@ class Failure:
 @dataclass(slots=True)
 class Report:
     """The account of one run. `paid` counts refunds done in this run, those settled by it included; what REVER has
-    accepted of them and not paid yet is in `on_its_way` instead (of a comparison: all that is on its way).
+    accepted of them and not paid yet is in `on_its_way` instead.
 
     `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
     many returns were worked on at a time. `back_office` is where a person looks at a return: a URL with `{process_id}`

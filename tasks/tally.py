@@ -85,8 +85,6 @@ def count_compared(report: Report, compared: Compared) -> None:
         on_its_way = sum((row.on_its_way for row in rows if row.currency == currency), Decimal(0))
         rest = f"; of REVER's {theirs - on_its_way} paid, {on_its_way} on its way" if on_its_way else ""
         report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}{rest}")
-        if on_its_way:
-            report.send_on(currency, on_its_way)
     kinds = Counter(str(row.seen) for row in rows)
     report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen))
     report.notes.append(f"{len(compared.differing)} returns differ")

@@ -31,6 +31,9 @@ def pay(sandbox: Sandbox, stored: StoredProcess, refund: RefundInput, by: Actor,
         stored.refunded[item.line_item_id] = stored.refunded.get(item.line_item_id, 0) + item.quantity
     shown = before.compensation or Compensation(refunds=())
     sandbox.change(stored, compensation=shown.model_copy(update={"refunds": (*(shown.refunds or ()), paid)}))
+    cent = major(1, refund.currency)
+    if sandbox.options.pays_in_legs and amount > cent and by is not Actor.HISTORY:
+        part_in_legs(sandbox, stored, cent)
     if completes:
         complete(sandbox, stored)
     if wait:
@@ -61,7 +64,7 @@ def part_in_legs(sandbox: Sandbox, stored: StoredProcess, first: Decimal) -> Non
     *others, last = _shown(stored)
     amounts = (first, last.amount - first)
     legs = [
-        last.model_copy(update={"amount": it, "missing_amount": min(it, last.missing_amount or 0)}) for it in amounts
+        last.model_copy(update={"amount": it, "missing_amount": min(it, last.missing_amount or Decimal(0))}) for it in amounts
     ]
     _show(sandbox, stored, [*others, *legs])
 

@@ -42,6 +42,7 @@ class Options:
     `completion_delay` is in seconds: how long after its last outcome a process becomes COMPLETED. `rate` is how many
     requests per second it takes of a key; the others are answered 429. None: as many as come. `pays_out_after` is how
     many seconds after it has accepted a refund the money is paid: 0 at once, None not before the act `pay_out`.
+    `pays_in_legs` shows each refund as two.
     """
 
     completion_delay: float = 0.0
@@ -51,6 +52,7 @@ class Options:
     label_url_seconds: float = 900.0
     rate: float | None = None
     pays_out_after: float | None = 0.0
+    pays_in_legs: bool = False
 
 
 Subscriber = Callable[[ReturnProcess], None]

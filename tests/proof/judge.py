@@ -169,7 +169,7 @@ def _trail(verdict: Verdict, process_id: str, known: History | None, effects: li
 
 
 def reports(world: World) -> Verdict:
-    """Where every run came to its end, alone: what the reports say was paid is what REVER's books say."""
+    """Where every run came to its end, alone: what the reports say was paid, or is on its way, is in REVER's books."""
     verdict = Verdict()
     answers = [answer for worker in world.workers for answer in worker.answers()]
     if any(worker.ended for worker in world.workers) or any(answer.report is None for answer in answers):
@@ -177,8 +177,9 @@ def reports(world: World) -> Verdict:
     told: dict[str, Decimal] = defaultdict(Decimal)
     for answer in answers:
         if answer.report and answer.report["mode"] == "act":
-            for currency, amount in answer.report["paid"].items():
-                told[currency] += Decimal(amount)
+            for paid_or_on_its_way in (answer.report["paid"], answer.report["on_its_way"]):
+                for currency, amount in paid_or_on_its_way.items():
+                    told[currency] += Decimal(amount)
     paid = {currency: amount for currency, amount in world.sandbox.books.paid().items() if amount}
     if {currency: amount for currency, amount in told.items() if amount} != paid:
         verdict.add(REPORT, f"reports {_plain(told)}, REVER {_plain(paid)}")

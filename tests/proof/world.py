@@ -17,7 +17,7 @@ from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
 from rever_api.sandbox.scenarios import SCENARIOS
 from tasks.ledger import HoldRow, Ledger, open_holds
-from tests.proof.faults import CLOCK, REFUSED, fault_plan
+from tests.proof.faults import CLOCK, REFUSED, fault_plan, options
 from tests.proof.job import Step, Strike
 from tests.proof.nursery import Nursery, Worker
 from tests.proof.settings import ACCOUNT, STORE, empty_sqlite, environment_of
@@ -156,7 +156,7 @@ def world(
     chosen = tuple(scenarios) or (*ALWAYS, *random.Random(seed).sample(SOMETIMES, A_FEW))
     with (
         tempfile.TemporaryDirectory(prefix="proof-", ignore_cleanup_errors=True, dir=memory()) as folder,
-        running_sandbox(seed=seed % 1000, returns=len(SCENARIOS), shops=(STORE,)) as sandbox,
+        running_sandbox(seed=seed % 1000, returns=len(SCENARIOS), shops=(STORE,), options=options(fault)) as sandbox,
     ):
         keep_only(sandbox, chosen)
         made = World(sandbox, ledger_url or empty_sqlite(Path(folder)), nursery, fault, seed)
