@@ -63,9 +63,8 @@ def part_in_legs(sandbox: Sandbox, stored: StoredProcess, first: Decimal) -> Non
     """Show the last refund as two, since the order was paid by two payments; the first leg is of this amount."""
     *others, last = _shown(stored)
     amounts = (first, last.amount - first)
-    legs = [
-        last.model_copy(update={"amount": it, "missing_amount": min(it, last.missing_amount or Decimal(0))}) for it in amounts
-    ]
+    missing = last.missing_amount or Decimal(0)
+    legs = [last.model_copy(update={"amount": it, "missing_amount": min(it, missing)}) for it in amounts]
     _show(sandbox, stored, [*others, *legs])
 
 
