@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rever_api import calls
+from rever_api.errors import EmptyAnswer, ReverError
 from rever_api.limits import Slot
 from rever_api.models import (
     Ecommerce,
@@ -24,6 +25,7 @@ from rever_api.models import (
     Warehouse,
 )
 from rever_api.paging import Walk
+from rever_api.responses import seen_reviews
 from rever_api.session import Session
 
 
@@ -82,9 +84,30 @@ class ReverClient(Session):
         """A store's warehouses."""
         return self._call(calls.list_warehouses(self._routes, ecommerce_id), slot)
 
-    def add_review(self, process_id: str, reviews: Sequence[ReviewInput], *, slot: Slot | None = None) -> ReturnProcess:
-        """Record the inspection of units, one entry each; answers the process, which must show them. An effect."""
-        return self._call(calls.add_review(self._routes, process_id, reviews), slot)
+    def add_review(
+        self,
+        process_id: str,
+        reviews: Sequence[ReviewInput],
+        *,
+        before: ReturnProcess | None = None,
+        slot: Slot | None = None,
+    ) -> ReturnProcess:
+        """Record the inspection of units, one entry each; answers the process, which must show them. An effect.
+
+        An answer without a body leads to one read of the process at once, as evidence: where it shows the reviews they
+        were recorded, else their outcome is unknown. `before` is the process as it was read just before, if it was.
+        """
+        try:
+            return self._call(calls.add_review(self._routes, process_id, reviews), slot)
+        except EmptyAnswer as nothing:
+            empty = nothing
+        try:
+            read = self._attempt(calls.get_return_process(self._routes, process_id), slot, first=False)
+        except ReverError:
+            raise empty from None
+        if seen_reviews(read, reviews, before):
+            return read
+        raise empty
 
     def issue_refund(self, process_id: str, refund: RefundInput, *, slot: Slot | None = None) -> Refund:
         """Pay. Two identical calls are two refunds. An effect."""

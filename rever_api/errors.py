@@ -102,6 +102,10 @@ class OutcomeUnknown(ReverError):  # noqa: N818
     """
 
 
+class EmptyAnswer(OutcomeUnknown):
+    """A 2xx to an effect whose body is empty: nothing, null, "" or {}. Of a review a read of the process tells more."""
+
+
 class Unreadable(OutcomeUnknown):
     """A 2xx that is about the right return, in which a field that money hangs on cannot be read.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rever_api.answers import Answer
-from rever_api.errors import NotFound, Refused, WrongSetup
+from rever_api.errors import EmptyAnswer, NotFound, Refused, WrongSetup
 from rever_api.models import (
     Ecommerce,
     EcommerceSettings,
@@ -33,6 +33,7 @@ from rever_api.parsing import LISTS, entry, listed, one, same_process, says_empt
 TOTALS = ("rowcount", "total")
 """The names under which the count over all pages may stand (REVER's is not confirmed)."""
 
+_EMPTY = frozenset({b"", b"null", b'""', b"{}"})
 _TOTAL = re.compile("[0-9]{1,9}")
 
 
@@ -62,13 +63,36 @@ def process(answer: Answer, process_id: str) -> ReturnProcess:
 
 
 def reviewed_process(answer: Answer, process_id: str, sent: Sequence[ReviewInput]) -> ReturnProcess:
-    """Read the process after a review: it must show the reviews that were sent."""
+    """Read the process after a review: it must show the reviews that were sent. Raises `EmptyAnswer` for no body.
+
+    The older client of REVER's ignored the body, which was null or empty (observed).
+    """
+    if 200 <= answer.status < 300 and answer.body.strip() in _EMPTY:
+        sentence = f"REVER answered {answer.status} to {answer.operation} without a body: what was done is not known."
+        raise EmptyAnswer(sentence, operation=answer.operation, status=answer.status)
     read = same_process(answer, answer.document(), process_id)
     wanted = Counter((review.line_item_id, str(review.status)) for review in sent)
     shown = Counter((review.line_item_id, str(review.status)) for review in read.reviews or ())
     if wanted - shown:
         raise answer.unreadable("the process does not show the reviews that were sent")
     return read
+
+
+def seen_reviews(read: ReturnProcess, sent: Sequence[ReviewInput], before: ReturnProcess | None) -> bool:
+    """Whether a process shows reviews that were sent and answered with nothing, as evidence that they were recorded.
+
+    With the process as it was `before`, so many more of each kind must be there. Without it one cannot tell a review
+    of ours from an equal one that was there already, unless every unit of the line is reviewed now.
+    """
+    wanted = Counter((review.line_item_id, str(review.status)) for review in sent)
+    shown = Counter((review.line_item_id, str(review.status)) for review in read.reviews or ())
+    if before is not None:
+        shown.subtract(Counter((review.line_item_id, str(review.status)) for review in before.reviews or ()))
+        return all(shown[kind] >= many for kind, many in wanted.items())
+    quantities = {line.id: line.quantity for line in read.return_line_items}
+    reviewed = Counter(review.line_item_id for review in read.reviews or ())
+    whole = all(reviewed[line_id] == quantities.get(line_id) for line_id, _ in wanted)
+    return whole and not wanted - shown
 
 
 def refund(answer: Answer, sent: RefundInput) -> Refund:

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rever_api.models.base import InputModel, Money
 from rever_api.models.enums import (
@@ -81,9 +82,19 @@ class ReturnItemInput(InputModel):
 
 
 class ReturnInput(InputModel):
-    """A new return: an order, the shopper's e-mail and the items (assumed)."""
+    """A new return: an order, the shopper's e-mail and the items (assumed). `order_number` is taken as `order_name`."""
 
     ecommerce_id: str
     order_name: str
     email: str = Field(repr=False)
     items: tuple[ReturnItemInput, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either_name(cls, value: Any) -> Any:
+        """Which of the two names REVER takes is not known."""
+        if isinstance(value, dict) and value.get("order_number") and not value.get("order_name"):
+            return {key: item for key, item in value.items() if key != "order_number"} | {
+                "order_name": value["order_number"]
+            }
+        return value

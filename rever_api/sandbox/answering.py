@@ -102,6 +102,8 @@ class Asked:
             return _html(500 if fault is Fault.ERROR_500_AFTER else 502)
         if fault in _NO_AFTER:
             return _no_after(fault, self.draw)
+        if fault is Fault.EMPTY_ANSWER:
+            return _empty(self.draw) if proper.status_code < 300 else proper
         if fault is Fault.HANG_AFTER_ACTING:
             await self._hang()
             return proper
@@ -132,6 +134,12 @@ class Asked:
         # The end of a hang is told from another thread, and a caller that is gone is not told at all: hence the loop.
         while time.monotonic() < until and not self.faults.released.is_set() and not await self.gone():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+def _empty(draw: int) -> Response:
+    """Say that it was done, and nothing more."""
+    status, body = ((200, b""), (204, b""), (200, b"null"), (200, b'""'), (200, b"{}"))[draw % 5]
+    return Response(body, status, media_type="application/json")
 
 
 def _no_after(fault: Fault, draw: int) -> Response:

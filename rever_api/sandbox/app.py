@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 from typing import Any
@@ -38,6 +39,8 @@ def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str)
     """Return the application. It must be served with `SandboxProtocol`, or faults that drop connections fail."""
     quota = Quota(sandbox.options.rate)
     routes = [_route(operation, sandbox, faults, journal, api_key, quota) for operation in OPERATIONS]
+    others = [replace(operation, path=operation.also) for operation in OPERATIONS if operation.also]
+    routes += [_route(operation, sandbox, faults, journal, api_key, quota) for operation in others]
     app = Starlette(
         routes=[*routes, *control_routes(sandbox, faults, journal)],
         exception_handlers={HTTPException: _no_such_route, ClientDisconnect: _gone},

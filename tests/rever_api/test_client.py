@@ -21,10 +21,11 @@ from rever_api import (
     WrongRoute,
 )
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
+from rever_api.responses import seen_reviews
 from tests.rever_api.conftest import KEY, Caller
 from tests.rever_api.fake_time import START
-from tests.rever_api.samples import EFFECTS, NOT_FOUND, PROCESS_ID, READS, page, process
-from tests.rever_api.told_server import ToldServer, answers
+from tests.rever_api.samples import EFFECTS, NOT_FOUND, PROCESS_ID, READS, REVIEW, REVIEWED, page, process
+from tests.rever_api.told_server import ToldServer, answers, closes
 
 GOOD = [*READS, *EFFECTS]
 BUSY = {"code": 8, "message": "too fast"}
@@ -243,3 +244,45 @@ def test_the_walk_reads_all_pages(call: Caller, told: ToldServer) -> None:
     assert [heard.target.partition("?")[2] for heard in told.heard] == [
         f"sortby=started_at&order=asc&limit=2&offset={offset}" for offset in (0, 1, 2)
     ]
+
+
+EMPTY = [b"", b"null", b'""', b"{}", b" null\n"]
+
+
+@pytest.mark.parametrize("body", EMPTY)
+def test_a_review_answered_with_nothing_is_looked_for_once(call: Caller, told: ToldServer, body: bytes) -> None:
+    told.tell(answers(200, body), answers(200, REVIEWED))
+    assert call("add_review", PROCESS_ID, [REVIEW]).reviews
+    assert [heard.method for heard in told.heard] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("read", [answers(200, process()), answers(500), answers(404, NOT_FOUND), closes()])
+def test_a_review_that_is_not_seen_after_an_empty_answer_is_unknown(call: Caller, told: ToldServer, read: Any) -> None:
+    told.tell(answers(200, b""), read)
+    with pytest.raises(OutcomeUnknown) as raised:
+        call("add_review", PROCESS_ID, [REVIEW])
+    assert (raised.value.operation, len(told.heard)) == ("addReview", 2)
+
+
+def test_an_equal_review_that_was_there_before_is_no_evidence() -> None:
+    line = {"id": REVIEW.line_item_id, "quantity": 2}
+    one = {"line_item_id": REVIEW.line_item_id, "status": str(REVIEW.status)}
+    shown = [ReturnProcess.model_validate(process(return_line_items=[line], reviews=[one] * many)) for many in range(3)]
+    assert not seen_reviews(shown[1], [REVIEW], None)  # of two units: one of before, or ours
+    assert seen_reviews(shown[2], [REVIEW], None)
+    assert not seen_reviews(shown[1], [REVIEW], shown[1])
+    assert seen_reviews(shown[1], [REVIEW], shown[0])
+    assert seen_reviews(shown[2], [REVIEW], shown[1])
+
+
+@pytest.mark.parametrize(("method", "arguments", "_answer"), EFFECTS, ids=[name for name, *_ in EFFECTS])
+@pytest.mark.parametrize("body", EMPTY)
+def test_any_other_effect_answered_with_nothing_is_unknown_and_sent_once(
+    call: Caller, told: ToldServer, method: str, arguments: tuple[Any, ...], _answer: Any, body: bytes
+) -> None:
+    if method == "add_review":
+        return
+    told.tell(answers(200, body))
+    with pytest.raises(OutcomeUnknown):
+        call(method, *arguments)
+    assert len(told.heard) == 1

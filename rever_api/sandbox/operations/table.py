@@ -13,13 +13,14 @@ _PROCESS = "/v1/processes/{process_id}"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. An effect moves money, goods or an inspection."""
+    """One operation. An effect moves money, goods or an inspection. `also` is another path at which it may be."""
 
     id: str
     method: str
     path: str
     run: Callable[[Sandbox, Call], dict[str, Any]]
     effect: bool = False
+    also: str = ""
 
     @property
     def lists(self) -> bool:
@@ -46,7 +47,7 @@ OPERATIONS = (
         "createReverseDelivery", "POST", f"{_PROCESS}/logistics/", logistics.create_reverse_delivery, effect=True
     ),
     Operation("createOrderV2", "PUT", f"{_PROCESS}/logistics/", logistics.create_order_v2, effect=True),
-    Operation("createReturn", "POST", "/v1/returns", creation.create_return, effect=True),
+    Operation("createReturn", "POST", "/v1/processes", creation.create_return, effect=True, also="/v1/returns"),
     Operation("importReturns", "POST", "/v1/returns/import", creation.import_returns, effect=True),
     Operation("getEcommerceSettings", "GET", "/v1/settings", settings.get_ecommerce_settings),
     Operation("listEcommerces", "GET", "/v1/settings/ecommerces", settings.list_ecommerces),

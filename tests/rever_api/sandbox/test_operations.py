@@ -196,3 +196,16 @@ def test_the_same_order_twice_is_two_returns(http: httpx.Client) -> None:
     ids = {http.post("/v1/returns", json=body).json()["rever_process_id"] for _ in range(2)}
     assert len(ids) == 2
     assert {p["rever_process_id"] for p in search(http, customer_printed_order_id="#77")} == ids
+
+
+@pytest.mark.parametrize("path", ["/v1/processes", "/v1/returns"])
+@pytest.mark.parametrize("name", ["order_name", "order_number"])
+def test_a_return_is_created_at_both_paths_and_by_both_names_of_its_order(
+    http: httpx.Client, path: str, name: str
+) -> None:
+    sku = http.get("/v1/processes").json()["processes"][0]["return_line_items"][0]["product"]["sku"]
+    shop = http.get("/v1/processes").json()["processes"][0]["ecommerce_id"]
+    body = {"ecommerce_id": shop, name: "#77", "email": "a@example.com", "items": [{"sku": sku, "quantity": 1}]}
+    made = http.post(path, json=body)
+    assert (made.status_code, made.json()["order_name"]) == (200, "#77")
+    assert http.get(f"/v1/processes/{made.json()['rever_process_id']}").status_code == 200
