@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from rever_api.errors import NotFound, ReverError, WrongSetup
@@ -18,6 +19,7 @@ from tasks.ledger import (
     settle_hold,
     touch,
 )
+from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.settling import Held, NotYet, Seen, judge
@@ -65,7 +67,8 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
         return Settled(unknown, Settlement.OPEN, f"the return could not be read: {error}")
     reached(CrashPoint.WHILE_SETTLING, unknown.process_id)
     now = desk.clock()
-    verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=unknown.settle_at)
+    settle_at = now if ahead(unknown.settle_at, now, desk.settings.settle_delay) else unknown.settle_at
+    verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=settle_at)
     match verdict:
         case Seen(evidence=evidence, paid=paid):
             recorded = await desk.ledger.awrite(
@@ -105,7 +108,8 @@ async def settle_outcomes(
     """
     if desk.mode is Mode.PLAN:
         return []
-    await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores)
+    longest = max(desk.settings.lease_duration, timedelta(seconds=1.5 * desk.settings.timeout))
+    await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores, longest=longest)
     found = await desk.ledger.aread(open_intents, stores=stores, process_ids=process_ids)
     unknown = [intent for intent in found if intent.intent.state is IntentState.UNKNOWN]
     return list(await each("settle-outcomes", unknown, lambda intent: settle_outcome(desk, intent)))

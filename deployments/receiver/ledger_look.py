@@ -25,7 +25,7 @@ class LedgerLook:
         try:
             if self._ledger is None:
                 self._ledger = await asyncio.to_thread(self._open)
-            found = await self._ledger.aread(runs_began, process_ids)
+            found = await self._ledger.aread(runs_began, process_ids, now=utc_now())
         except LedgerError as error:
             self._say(str(error))
             return {}

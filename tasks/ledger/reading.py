@@ -12,6 +12,7 @@ from tasks.ledger.rows import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.ledger.words import words_of
+from tasks.policy.clocks import DIFFER
 from tasks.policy.record import MONEY_KINDS, OPEN_STATES, IntentState
 
 
@@ -93,11 +94,16 @@ def held_by(conn: Connection, rule: str, process_ids: Collection[str]) -> set[st
     return {row.process_id for row in conn.execute(held)} & set(process_ids)
 
 
-def runs_began(conn: Connection, process_ids: Collection[str]) -> dict[str, datetime]:
-    """Process id -> when the run began that last took the return as far as it could go; those never so are left out."""
+def runs_began(conn: Connection, process_ids: Collection[str], *, now: datetime | None = None) -> dict[str, datetime]:
+    """Process id -> when the run began that last took the return as far as it could go; those never so are left out.
+
+    A time after `now` is none: a run by a clock that was ahead would stand for every run to come.
+    """
     known = select(records.c.process_id, records.c.run_began_at).where(
         records.c.process_id.in_(bindparam("ids", expanding=True)), records.c.run_began_at.is_not(None)
     )
+    if now is not None:
+        known = known.where(records.c.run_began_at <= now + DIFFER)
     return {
         row.process_id: row.run_began_at for ids in chunks(process_ids) for row in conn.execute(known, {"ids": ids})
     }

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from tasks.ledger.schema import audit, caught_up, ledger, records, waivers
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor
+from tasks.policy.clocks import ahead
 from tasks.policy.restored import LABEL_ASKED, MONEY_ASKED
 
 ASKED_ANEW = (MONEY_ASKED, LABEL_ASKED)
@@ -108,8 +109,9 @@ def catch_up(
     still come to be seen.
     """
     mark = restored(conn, stores)
-    if mark is None or read_since < mark.at + settle_after:
+    if mark is None or (read_since < mark.at + settle_after and not ahead(mark.at, now)):
         return ()
+    now = max(now, mark.at)  # a mark by a clock that was ahead is caught up with too
     build = pg_insert(caught_up) if conn.dialect.name == "postgresql" else sqlite_insert(caught_up)
     build = build.values([{"store": store, "at": now} for store in mark.stores])
     conn.execute(build.on_conflict_do_update(index_elements=["store"], set_={"at": now}))

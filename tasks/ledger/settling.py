@@ -1,7 +1,7 @@
 """Settle what is open: by the clock, by evidence, or by asking a person."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,7 @@ from tasks.ledger.transitions import (
 )
 from tasks.ledger.types import Actor, Expired, OpenIntent, Recorded
 from tasks.ledger.writing import lock_rows
+from tasks.policy.clocks import DIFFER, LONGEST_SETTING
 from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
 _asked = and_(holds.c.intent_id == intents.c.id, holds.c.state == "open", holds.c.rule == UNKNOWN_OUTCOME)
@@ -80,15 +81,27 @@ def _open(row: Row[Any]) -> OpenIntent:
     )
 
 
-def expire(conn: Connection, *, now: datetime, actor: Actor, stores: Collection[str] | None = None) -> Expired:
+def expire(
+    conn: Connection,
+    *,
+    now: datetime,
+    actor: Actor,
+    stores: Collection[str] | None = None,
+    longest: timedelta = LONGEST_SETTING,
+) -> Expired:
     """`sent` past its deadline becomes `unknown`, whoever owns it; `intended` past its lease is withdrawn.
+
+    So does one whose deadline or lease lies further ahead than `longest`, the longest that can be set or is: a clock
+    that was ahead has written it.
 
     The withdrawn one gets a new token, so that its former owner cannot send it any more. Neither counts towards a
     pause: that nobody recorded an answer is no sign that REVER gave none.
     """
     here = [] if stores is None else [intents.c.store.in_(sorted(stores))]
-    late = (intents.c.state == IntentState.SENT, intents.c.deadline < now, *here)
-    over = (intents.c.state == IntentState.INTENDED, intents.c.lease_until < now, *here)
+    wrong = now + longest + DIFFER
+    late = (intents.c.state == IntentState.SENT, or_(intents.c.deadline < now, intents.c.deadline > wrong), *here)
+    left = or_(intents.c.lease_until < now, intents.c.lease_until > wrong)
+    over = (intents.c.state == IntentState.INTENDED, left, *here)
     _lock_in_order(conn, or_(and_(*late), and_(*over)))
     why = {"why": "no outcome was recorded before its deadline"}
     unknown = conn.execute(

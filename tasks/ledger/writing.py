@@ -13,6 +13,7 @@ from tasks.ledger.rows import paid_json
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import DecideRequest
+from tasks.policy.clocks import DIFFER
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.record import IntentState, Record
 
@@ -22,6 +23,7 @@ _LOCK = (
     .order_by(records.c.process_id)
     .with_for_update(of=records)
 )
+_AT = records.c.run_began_at.type
 _BEGAN = bindparam("began", type_=records.c.run_began_at.type)
 _LOOKED = (
     update(records)
@@ -36,7 +38,11 @@ _LOOKED = (
         next_look_at=bindparam("next"),
         # Of two runs at the same time the one that began last counts, in whatever order they write.
         run_began_at=case(
-            (_BEGAN.is_(None) | (records.c.run_began_at > _BEGAN), records.c.run_began_at),
+            (
+                _BEGAN.is_(None)
+                | ((records.c.run_began_at > _BEGAN) & (records.c.run_began_at <= bindparam("believed", type_=_AT))),
+                records.c.run_began_at,
+            ),
             else_=_BEGAN,
         ),
         final=bindparam("f"),
@@ -164,6 +170,7 @@ def _looked(draft: Draft) -> dict[str, Any]:
         "looked": draft.now,
         "next": decision.until if isinstance(decision, Wait) else request.next_look_at,
         "began": draft.actor.run_began_at,
+        "believed": draft.now + DIFFER,
         "f": _final(draft.loaded, decision) and not draft.record.holds,
         "c": draft.costs,
     }

@@ -27,7 +27,7 @@ def check(conn: Connection, *, now: datetime) -> Checked:
     if not found:  # a file that is damaged cannot be read any further
         for rule in (references.check, taking.check, money.check, counted.check, audited.check):
             found += tuple(rule(conn))
-        found += tuple(lateness.check(conn, now))
+        found += tuple(lateness.check(conn, now)) + tuple(lateness.ahead_of(conn, now))
     return Checked(_many(conn, records), _many(conn, intents), _many(conn, audit), found)
 
 

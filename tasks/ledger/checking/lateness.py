@@ -3,14 +3,52 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from tasks.ledger.checking.finding import Finding
-from tasks.ledger.schema import holds, intents
+from tasks.ledger.pausing import LONGEST
+from tasks.ledger.schema import audit, caught_up, holds, intents, ledger, pauses, records, shopper_refunds
+from tasks.policy.clocks import DIFFER, LONGEST_SETTING
 from tasks.policy.record import IntentState
+
+LONGEST_WAIT = timedelta(days=366)
+"""A return waits for no longer: for REVER to pay, at most (`rever_pays_within_hours`)."""
 
 GRACE = timedelta(hours=1)
 """Runs come every ten minutes; one that is missed, or a night's pause of a store, is nothing to report."""
+
+
+def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
+    """Yield times that lie further ahead than any rule or setting can have put them: a clock was ahead.
+
+    Nothing waits for them, so that it is enough to know; what was written then is dated wrong.
+    """
+    right = now + DIFFER
+    told = (
+        (records.c.looked_at, records.c.process_id, right),
+        (records.c.run_began_at, records.c.process_id, right),
+        (records.c.next_look_at, records.c.process_id, right + LONGEST_WAIT),
+        (intents.c.created_at, intents.c.process_id, right),
+        (intents.c.sent_at, intents.c.process_id, right),
+        (intents.c.closed_at, intents.c.process_id, right),
+        (intents.c.lease_until, intents.c.process_id, right + LONGEST_SETTING),
+        (intents.c.deadline, intents.c.process_id, right + 2 * LONGEST_SETTING),
+        (intents.c.settle_at, intents.c.process_id, right + LONGEST_SETTING),
+        (holds.c.since, holds.c.process_id, right),
+        (audit.c.at, audit.c.process_id, right),
+        (shopper_refunds.c.at, shopper_refunds.c.intent_id, right),
+        (pauses.c.paused_until, pauses.c.store, right + LONGEST),
+        (caught_up.c.at, caught_up.c.store, right),
+        (ledger.c.restored_at, ledger.c.account, right),
+        (ledger.c.stopped_since, ledger.c.account, right),
+    )
+    for column, name, most in told:
+        query = select(func.count(), func.max(column, type_=column.type), func.max(name)).where(column > most)
+        many, last, one = conn.execute(query).one()
+        if many:
+            what = f"{column.table.name}.{column.name}"
+            why = f"{what} is {last:%F %H:%M} UTC, which is to come, in {many} of them: a clock was ahead"
+            yield Finding("ahead", one or "the ledger itself", why)
 
 
 def check(conn: Connection, now: datetime) -> Iterator[Finding]:

@@ -9,10 +9,12 @@ from sqlalchemy import select
 
 from tasks.ledger import (
     Actor,
+    Expired,
     Recorded,
     Sending,
     SendVerdict,
     Sent,
+    check,
     expire,
     lift_pause,
     mark_sent_many,
@@ -20,6 +22,7 @@ from tasks.ledger import (
     put_back,
     record_unknown,
     release,
+    runs_began,
     settle_done,
     stop_switch,
 )
@@ -333,3 +336,30 @@ def test_a_pause_is_lifted_by_hand_and_begins_anew_after_five_more(desk: LedgerD
     assert desk.send(waiting[5]).sending is Sending.PAUSED
     steps = desk.ledger.read(lambda conn: conn.execute(select(audit).where(audit.c.event == "resumed")).all())
     assert [(row.actor, row.evidence["why"]) for row in steps] == [("olga", "REVER is back")]
+
+
+def test_what_a_clock_ahead_left_behind_is_due_now(desk: LedgerDesk) -> None:
+    desk.clock.forward(days=400)
+    sent, claimed = desk.sent("p1"), desk.claim("p2")
+    desk.clock.forward(days=-400)
+    expired = desk.ledger.write(expire, now=desk.clock(), actor=FLOW)
+    assert expired == Expired((sent.intent.id,), (claimed.intent.id,))
+    assert desk.one("p2").claim is not None
+    assert desk.one("p1").decision.rule == "open_intent" or desk.state("p1") is IntentState.UNKNOWN
+
+
+def test_a_check_names_times_that_are_to_come(desk: LedgerDesk) -> None:
+    desk.sent("p1")
+    assert [found.rule for found in desk.ledger.read(check, now=desk.clock()).findings] == []
+    before = desk.clock() - timedelta(days=400)
+    found = desk.ledger.read(check, now=before).findings
+    assert {each.rule for each in found} == {"ahead"}
+    assert any("intents.settle_at is 2026-11-23 12:15 UTC" in each.why for each in found)
+
+
+def test_a_run_that_began_in_the_future_has_not_looked_yet(desk: LedgerDesk) -> None:
+    ahead = replace(FLOW, run_began_at=NOON + timedelta(days=400))
+    desk.decide(request("p1"), actor=ahead)
+    assert desk.ledger.read(lambda conn: runs_began(conn, ["p1"], now=NOON)) == {}
+    desk.decide(request("p1"), actor=replace(FLOW, run_began_at=NOON))
+    assert desk.ledger.read(lambda conn: runs_began(conn, ["p1"], now=NOON)) == {"p1": NOON}
