@@ -11,6 +11,9 @@ from tasks.ledger.schema import audit, caught_up, holds, intents, ledger, pauses
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
 from tasks.policy.record import IntentState
 
+AHEAD = "ahead"
+"""The rule of a time that is to come. It damages nothing."""
+
 LONGEST_WAIT = timedelta(days=366)
 """A return waits for no longer: for REVER to pay, at most (`rever_pays_within_hours`)."""
 
@@ -48,7 +51,7 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
         if many:
             what = f"{column.table.name}.{column.name}"
             why = f"{what} is {last:%F %H:%M} UTC, which is to come, in {many} of them: a clock was ahead"
-            yield Finding("ahead", one or "the ledger itself", why)
+            yield Finding(AHEAD, one or "the ledger itself", why)
 
 
 def check(conn: Connection, now: datetime) -> Iterator[Finding]:
