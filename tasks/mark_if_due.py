@@ -39,5 +39,5 @@ def _no_longer_due(
     if covers(decision, claim.intent, claim.exchange_items, claim.label):
         return ""
     if isinstance(decision, Adopt) and decision.paid_elsewhere:
-        note_paid_elsewhere(conn, [claim.process_id], now=now, actor=actor)
+        note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=actor)
     return f"read again before the call, it is no longer due: {decision.why}"

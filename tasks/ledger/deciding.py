@@ -85,7 +85,7 @@ class _Batch:
             self._guarded(draft, lambda draft: self._carry_out(draft, guard))
         write(self.conn, drafts)
         counters.add(self.conn, guard.spent, guard.refunds)
-        elsewhere = [draft.request.process_id for draft in drafts if _paid_elsewhere(draft)]
+        elsewhere = {draft.request.process_id: at for draft in drafts if (at := _paid_elsewhere(draft)) is not None}
         if elsewhere:
             note_paid_elsewhere(self.conn, elsewhere, now=self.now, actor=self.actor)
         return [Decided(d.request.process_id, d.decision, d.claim, d.hold, d.new_hold) for d in drafts]
@@ -162,7 +162,8 @@ class _Batch:
             draft.claim_exchange(due.exchange, due.rule, due.why, self.lease)
 
 
-def _paid_elsewhere(draft: Draft) -> bool:
-    """Whether somebody else has just paid what this desk would have paid, or has, as far as that is new."""
+def _paid_elsewhere(draft: Draft) -> datetime | None:
+    """When somebody else has paid what this desk would have paid, or has, as far as that is new."""
     decision = draft.decision
-    return (isinstance(decision, Adopt) or (isinstance(decision, Hold) and draft.new_hold)) and decision.paid_elsewhere
+    new = isinstance(decision, Adopt) or (isinstance(decision, Hold) and draft.new_hold)
+    return decision.paid_elsewhere if new and isinstance(decision, Adopt | Hold) else None

@@ -6,7 +6,7 @@ the hour, and no attempt of its own can have made it. One may be a person's; sev
 counts as restored: the other one knows what this one does not.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, select
@@ -29,18 +29,21 @@ _LAST_STEPS = 50_000
 """Of the audit, which has no index on its times: as many steps as are looked through."""
 
 
-def note_paid_elsewhere(conn: Connection, process_ids: Collection[str], *, now: datetime, actor: Actor) -> None:
-    """Write down that these returns were paid by others just as they would be here; stop where they are several.
+def note_paid_elsewhere(conn: Connection, paid: Mapping[str, datetime], *, now: datetime, actor: Actor) -> None:
+    """Write down that these returns were paid by others just as they would be here, process id -> when they were.
+
+    Where they are several, stop. What was paid before this ledger was made, or last started, is the account's past.
 
     A return for which an attempt of this desk came to nothing, as far as is known, does not count: it may have acted. A
     person's `start` begins the count anew. A ledger that is stopped already is left as it is.
     """
-    strange = sorted(set(process_ids) - _may_be_ours(conn, process_ids))
-    append(conn, [audit_row(actor, now, EVENT, process_id) for process_id in strange])
-    switch = conn.execute(select(ledger.c.stopped, ledger.c.stopped_since)).one()
-    if switch.stopped:
+    here = conn.execute(select(ledger.c.created_at, ledger.c.stopped, ledger.c.stopped_since)).one()
+    begun = max(here.created_at, here.stopped_since or here.created_at)
+    strange = {each for each, at in paid.items() if at > begun} - _may_be_ours(conn, paid.keys())
+    append(conn, [audit_row(actor, now, EVENT, process_id) for process_id in sorted(strange)])
+    if here.stopped or not strange:
         return
-    many = paid_elsewhere(conn, max(now - WITHIN, switch.stopped_since or now - WITHIN))
+    many = paid_elsewhere(conn, max(now - WITHIN, begun))
     if many >= SEVERAL:
         why = (
             f"{many} returns were refunded at REVER within the hour just as this desk would, and not by it: another"

@@ -57,14 +57,14 @@ class Compensate:
 class Adopt:
     """REVER already shows, to the cent and per method, what is due: record it as done and send nothing.
 
-    `paid_elsewhere`: at a store where this desk pays somebody else has done just that, a moment ago.
+    `paid_elsewhere`: when, a moment ago, somebody else has done just that at a store where only this desk pays.
     """
 
     rule: str
     why: str
     costs: Decimal
     refunds: tuple[RefundDue, ...]
-    paid_elsewhere: bool = field(default=False, compare=False)
+    paid_elsewhere: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Hold:
     `refunds` is what REVER shows and this desk did not send, per currency, where the hold tells of it: an answer takes
     that as seen, and no more. Where the amounts can be worked out, `pays` is what this desk refunds once a person lets
     the rule pass (0: nothing), and `goods` the value of what it orders then; a hold with other figures is the same one.
-    `paid_elsewhere`: somebody else has just refunded what this desk had refunded too.
+    `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
     """
 
     rule: str
@@ -113,7 +113,7 @@ class Hold:
     refunds: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     pays: Decimal | None = field(default=None, compare=False)
     goods: Decimal | None = field(default=None, compare=False)
-    paid_elsewhere: bool = field(default=False, compare=False)
+    paid_elsewhere: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

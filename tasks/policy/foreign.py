@@ -44,17 +44,18 @@ def foreign_refund(case: Case) -> Decision | None:
     )
     evidence = {"foreign": _listed(found) or "nothing in all", "due": _listed(due) or "nothing"}
     held = case.hold("foreign_refund", HoldKind.FOREIGN_REFUND, why, evidence, refunds=case.comparison.others)
-    return held and replace(held, paid_elsewhere=_just_now(case, found) and _as_we_did(case, found))
+    return held and replace(held, paid_elsewhere=_just_now(case, found) if _as_we_did(case, found) else None)
 
 
 MOMENT = timedelta(hours=1)
 """A refund that is no older may be another desk's that runs now; an older one is the past of the account."""
 
 
-def _just_now(case: Case, found: dict[tuple[str, str], Decimal]) -> bool:
-    """Whether refunds of these purses were made a moment ago, at a store where only this desk pays."""
+def _just_now(case: Case, found: dict[tuple[str, str], Decimal]) -> datetime | None:
+    """When refunds of these purses were made, if a moment ago and at a store where only this desk pays."""
     times = [it.refunded_at for it in refunds_shown(case.process) if (it.type, it.currency) in found and it.refunded_at]
-    return case.by_us and bool(found) and any(abs(case.now - at) < MOMENT for at in times)
+    recent = [at for at in times if abs(case.now - at) < MOMENT]
+    return max(recent) if case.by_us and recent else None
 
 
 def _as_we_did(case: Case, found: dict[tuple[str, str], Decimal]) -> bool:

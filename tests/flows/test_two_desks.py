@@ -30,10 +30,14 @@ def stopped(bench: Bench) -> str:
 def test_a_second_ledger_stops_when_it_sees_that_several_were_paid(
     start_bench: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ledger that was lost and made anew, too: it looks just the same."""
     bench = start_bench()
-    bench.act(max_returns="30")
+    first = bench.environment["REVER_LEDGER_URL"]
     other_ledger(bench, monkeypatch)
+    bench.run("reconcile", mode="act")
+    assert stopped(bench) == "", "what others paid before is the account's past"
+    monkeypatch.setenv("REVER_LEDGER_URL", first)
+    bench.act(max_returns="30")
+    monkeypatch.setenv("REVER_LEDGER_URL", bench.environment["REVER_LEDGER_URL"])
     bench.run("reconcile", mode="act")
     assert "another desk with another ledger seems to pay" in stopped(bench)
     before = len(bench.sandbox.books.effects)
@@ -85,5 +89,3 @@ def test_two_desks_at_once_stop_each_other_soon(start_bench: Start) -> None:
         with closing(Ledger.open(url, account=account, clock=utc_now, read_only=True)) as ledger:
             whys.append(ledger.read(switch).why)
     assert any("another desk with another ledger" in why for why in whys)
-    due = sum(effect.operation == "issueRefund" and effect.by == "api" for effect in bench.sandbox.books.effects)
-    assert due < 60
