@@ -25,7 +25,6 @@ KEY_HEADER = "x-rever-api-key"
 """The only place the API key goes to (REVER's reference)."""
 
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
-_MAX_BODY = 32 * 1024 * 1024
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 """What stays as it is in an address that is given whole (RFC 3986); a blank or a letter outside ASCII is encoded."""
 
@@ -84,15 +83,14 @@ class Attempts:
             headers.append((b"content-length", str(len(body or b"")).encode()))
         return headers
 
-    def _answer(self, request: Request, response: httpcore.Response, body: bytes) -> Answer:
+    def _answer(self, request: Request, status: int, headers: dict[str, str], body: bytes) -> Answer:
         """The answer, with the mask that its words need."""
-        logger.debug("%s %s: %d", request.method, request.url.partition("?")[0], response.status)
-        headers = _joined(response.headers)
+        logger.debug("%s %s: %d", request.method, request.url.partition("?")[0], status)
         return Answer(
             operation=request.operation,
-            status=response.status,
+            status=status,
             headers=headers,
-            body=_decoded(headers, body) if "content-encoding" in headers else body,
+            body=body,
             at=self._clock(),
             mask=partial(masked, key=self._config.api_key.get_secret_value(), request=request),
             effect=request.effect,
@@ -107,27 +105,14 @@ def _address(url: str) -> tuple[httpcore.URL, str]:
         raise httpx.InvalidURL("an address that is none") from None
 
 
-def bounded(body: bytearray, chunk: bytes) -> bytes:
-    """Refuse a body without end."""
-    if len(body) + len(chunk) > _MAX_BODY:
-        raise httpx.DecodingError("the body is too long")
-    return chunk
-
-
 def _json(document: Any) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+def joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """Names in lower case; what comes several times is joined (RFC 9110, 5.2)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
-
-
-def _decoded(headers: dict[str, str], body: bytes) -> bytes:
-    """The body as it was before it was packed for the way. Raises `httpx.DecodingError`."""
-    unpacked = httpx.Response(200, headers={"content-encoding": headers["content-encoding"]}, content=body).content
-    return bounded(bytearray(), unpacked)

@@ -7,12 +7,13 @@ from datetime import datetime
 import httpcore
 
 from rever_api.answers import Answer
-from rever_api.attempts import Attempts, bounded
+from rever_api.attempts import Attempts, joined
 from rever_api.config import ClientConfig
 from rever_api.connections import pool_options
 from rever_api.failures import BROKEN, failure
 from rever_api.progress import Progress
 from rever_api.requests import Request
+from rever_api.unpacking import Body
 
 
 class AsyncTransport(Attempts):
@@ -55,12 +56,15 @@ class AsyncTransport(Attempts):
         progress.left = True
         response = await http.handle_async_request(built)
         try:
-            body = bytearray()
+            headers = joined(response.headers)
+            body = Body(headers)
             async for chunk in response.aiter_stream():
-                body += bounded(body, chunk)
+                for taken, _ in enumerate(body.take(chunk)):
+                    if taken:
+                        await asyncio.sleep(0)  # a small chunk may hold a large body: others go on meanwhile
         finally:
             await response.aclose()
-        return self._answer(request, response, bytes(body))
+        return self._answer(request, response.status, headers, body.whole())
 
     def _one_more(self) -> httpcore.AsyncConnectionPool:
         self._all.append(httpcore.AsyncConnectionPool(**self._options))
@@ -104,13 +108,14 @@ class Transport(Attempts):
         progress.left = True
         response = http.handle_request(built)
         try:
-            body = bytearray()
+            headers = joined(response.headers)
+            body = Body(headers)
             for chunk in response.iter_stream():
-                progress.check()
-                body += bounded(body, chunk)
+                for _ in body.take(chunk):
+                    progress.check()
         finally:
             response.close()
-        return self._answer(request, response, bytes(body))
+        return self._answer(request, response.status, headers, body.whole())
 
     def _connections(self, url: str) -> httpcore.ConnectionPool:
         options = pool_options(url, self._config.max_in_flight, trust_env=not self._config.loopback)

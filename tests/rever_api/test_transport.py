@@ -206,7 +206,7 @@ async def _walk(client: Any) -> list[Any]:
 
 
 def test_a_body_without_end_is_refused(call: Caller, told: ToldServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rever_api.attempts._MAX_BODY", 10)
+    monkeypatch.setattr("rever_api.unpacking.MOST_BODY", 10)
     told.tell(answers(200, REFUNDED))
     with pytest.raises(OutcomeUnknown):
         call("issue_refund", PROCESS_ID, REFUND)
