@@ -14,7 +14,10 @@ offset" skips one. The rule here, for a list in a stable order (`started_at` asc
    or, where it told none, holds no more than its overlap. If fewer entries were seen than REVER counts, it walks again,
    at most twice.
 5. Pages that bring nothing new are bounded (20, and four more for each that did): a server that repeats a page for
-   ever, or a list that moves faster than it is read, ends in `OutcomeUnknown`.
+   ever, or a list that moves faster than it is read, ends in `OutcomeUnknown`. So do a list without an end (200,000
+   entries, or ten times and 1,000 more than a total that never changes) and one that shows nothing on any walk though
+   REVER counts some.
+6. Where REVER still counts more than were seen, the last entry is an unreadable one that says so.
 
 So every process that stays in the list during the walk is yielded exactly once, by its id. An unreadable entry without
 an id is told apart by its place, and may come twice when the list moves.
@@ -27,6 +30,8 @@ _WALKS_AGAIN = 2
 _GUESSED_PAGES = 2
 _FRUITLESS = 20
 _FRUITLESS_PER_PAGE = 4
+_MOST_ENTRIES = 200_000
+_MOST_TIMES_TOTAL, _AND_MORE = 10, 1000
 
 
 class Walk:
@@ -39,6 +44,7 @@ class Walk:
         self._seen: set[str] = set()
         self._step = self._moved = self._from = 0
         self._total: int | None = None
+        self._totals: set[int | None] = set()
         self._again = _WALKS_AGAIN
         self._fruitful = self._fruitless = 0
         self._over = False
@@ -62,10 +68,12 @@ class Walk:
             last_seen = self._offset + keys.index(next(iter(new))) - 1
             self._moved = max(self._moved // 2, self._from - last_seen)
         self._seen |= new.keys()
+        self._totals = {*self._totals, page.rowcount} if len(self._totals) < 2 else self._totals
+        self._check_end()
         self._count(fruitful=bool(new))
         self._step = 0 if new else self._step
         self._go_on(len(keys), page.rowcount, ended=not new)
-        return list(new.values())
+        return [*new.values(), *(self._hidden(page.rowcount) if self._over else [])]
 
     def _step_back(self, fell: int) -> None:
         """Go back to where the last entry that was seen may stand by now."""
@@ -86,6 +94,28 @@ class Walk:
             self._offset = self._begin
             return
         self._over = True
+
+    def _hidden(self, rowcount: int | None) -> list[UnreadableProcess]:
+        """What is told where REVER counts more entries than it showed; raises where it showed none at all."""
+        shown, counted = len(self._seen), (rowcount or 0) - self._begin
+        if shown >= counted:
+            return []
+        why = f"REVER counts {counted} entries in its list of return processes and shows {shown or 'none'}"
+        if not shown:
+            raise OutcomeUnknown(f"{why}.", operation="searchReturnProcesses")
+        return [UnreadableProcess(process_id="", why=why)]
+
+    def _check_end(self) -> None:
+        """Give up on a list without an end."""
+        most = _MOST_ENTRIES
+        if len(self._totals) == 1 and (total := max(self._totals, key=lambda it: it or 0)):
+            most = min(most, _MOST_TIMES_TOTAL * total + _AND_MORE) if total < most else 2 * total
+        if len(self._seen) > most:
+            raise OutcomeUnknown(
+                f"REVER's list of return processes has no end: it showed {len(self._seen)} entries"
+                + (f" and counts {self._total}." if self._total is not None else "."),
+                operation="searchReturnProcesses",
+            )
 
     def _count(self, *, fruitful: bool) -> None:
         """Count a page, and give up on a walk that leads nowhere."""

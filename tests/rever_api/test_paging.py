@@ -261,3 +261,36 @@ def test_the_query_keeps_its_own_order_and_begins_at_its_offset() -> None:
     query = Walk(SearchQuery(sortby="updated_at", order="desc", offset=7, ecommerce_id="acme")).query
     assert query is not None
     assert (query.sortby, query.order, query.offset, query.ecommerce_id) == ("updated_at", "desc", 7, "acme")
+
+
+@pytest.mark.parametrize("rowcount", [1, 13, 10**9])
+def test_a_list_that_shows_nothing_though_rever_counts_some_is_no_empty_list(rowcount: int) -> None:
+    walk = Walk(SearchQuery(limit=5))
+    with pytest.raises(OutcomeUnknown, match=f"counts {rowcount} entries .* shows none"):
+        walk_on(walk, lambda _: SearchPage(processes=(), rowcount=rowcount))
+
+
+def test_what_rever_counts_and_never_shows_is_told() -> None:
+    walk, found = Walk(SearchQuery(limit=5)), []
+    while (query := walk.query) is not None:
+        found += walk.take(served([1, 2, 3], query, told=False).model_copy(update={"rowcount": 7}))
+    (told,) = (each for each in found if isinstance(each, UnreadableProcess))
+    assert told.why == "REVER counts 7 entries in its list of return processes and shows 3"
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(("rowcount", "most"), [(13, 1200), (None, 200_100)])
+def test_a_list_without_an_end_is_given_up(rowcount: int | None, most: int) -> None:
+    walk, taken = Walk(SearchQuery(limit=100)), 0
+
+    def endless(query: SearchQuery) -> SearchPage:
+        shown = tuple(
+            UnreadableProcess(process_id=f"retp_{number}", why="")
+            for number in range(query.offset, query.offset + query.limit)
+        )
+        return SearchPage(processes=shown, rowcount=rowcount)
+
+    with pytest.raises(OutcomeUnknown, match="has no end: it showed"):
+        while (query := walk.query) is not None:
+            taken += len(walk.take(endless(query)))
+    assert taken <= most
