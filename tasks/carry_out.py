@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rever_api.errors import ReverError, WrongSetup
+from rever_api.errors import ReverError, Unreadable, WrongSetup
 from tasks.crash_points import CrashPoint, reached
 from tasks.decide_returns import DecidedReturn, decide_again
 from tasks.desk import Desk
@@ -14,7 +14,7 @@ from tasks.policy.decision import Compensate
 from tasks.policy.record import IntentKind
 from tasks.policy.two_reads import differences
 from tasks.report import Failure
-from tasks.returns import PendingReturn
+from tasks.returns import PendingReturn, unread_return
 from tasks.steps import each
 
 MOST_EFFECTS = 12
@@ -64,7 +64,8 @@ async def _until_nothing_is_left(
         reached(CrashPoint.AFTER_CLAIM, claim.process_id)
         outcome = await perform(desk, claim, send, item.pending.process)
         carried.outcomes.append(outcome)
-        more = await _next(desk, item, claim, outcome)
+        unread = outcome.unread
+        more = await (_next(desk, item, claim, outcome) if unread is None else decide_again(desk, unread))
         if more is None:
             return
         carried.decisions.append(more)
@@ -84,6 +85,8 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
             process = await desk.client.get_return_process(claim.process_id)
         except WrongSetup:
             raise
+        except Unreadable as error:
+            return await decide_again(desk, unread_return(claim.store, error.process))
         except ReverError:
             return None
     if process is None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rever_api.errors import ReverError, WrongSetup
+from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from tasks.desk import Desk
 from tasks.ledger import held_by
 from tasks.policy.decide import incomplete
@@ -11,7 +11,7 @@ from tasks.policy.inspection import inspect
 from tasks.policy.label import incomplete_label
 from tasks.policy.two_reads import READS_DIFFER, differences
 from tasks.report import Failure
-from tasks.returns import InspectedReturn, PendingReturn
+from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_return
 from tasks.steps import each
 
 
@@ -19,20 +19,32 @@ async def check_inspection(desk: Desk, pending: PendingReturn, *, disputed: bool
     """Read the reviews of one return.
 
     A search page that left out what no payment, or no label, can do without is no ground to act, so the return is
-    then read again by id; what that read leaves out too, the rules hold. So is one whose reads by search and by id
-    contradicted each other in an earlier run (`disputed`), to see whether they agree.
+    then read again by id; what that read leaves out too, or what cannot be read by id either, the rules hold. So is one
+    whose reads by search and by id contradicted each other in an earlier run (`disputed`), to see whether they agree.
     """
     rules = await desk.rules(pending.store)
     disputed = disputed and pending.searched
-    if disputed or incomplete(pending.process, rules) or incomplete_label(pending.process, rules):
+    left_out = incomplete(pending.process, rules) or incomplete_label(pending.process, rules)
+    if pending.unread or disputed or left_out:
         try:
             process = await desk.client.get_return_process(pending.process_id)
         except WrongSetup:
             raise
+        except NotFound:
+            pending = denied_return(pending)
+        except Unreadable as error:
+            pending = unread_return(pending.store, error.process)
         except ReverError as error:
             return Failure(pending.process_id, f"it could not be read again: {error}")
-        differ = differences(pending.process, process)
-        pending = replace(pending, process=process, differ=differ, agreed=disputed and not differ)
+        else:
+            if not pending.unread:
+                differ = differences(pending.process, process)
+                pending = replace(pending, process=process, differ=differ, agreed=disputed and not differ)
+            elif process.ecommerce_id in {"", pending.store}:
+                pending = PendingReturn(pending.store, process)
+            else:
+                why = f"it belongs to store {process.ecommerce_id!r}, though {pending.store!r} was asked for"
+                return Failure(pending.process_id, why)
     return InspectedReturn(pending, inspect(pending.process, rules))
 
 

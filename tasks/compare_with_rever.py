@@ -93,16 +93,26 @@ async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared,
     """
     inspected, unread = await check_inspections(desk, batch)
     result.failures += unread
-    batch = [item.pending for item in inspected]
-    ids = [pending.process_id for pending in batch]
+    unreadable = [item.pending for item in inspected if item.pending.unread]
+    batch = [item.pending for item in inspected if not item.pending.unread]
+    ids = [item.pending.process_id for item in inspected]
     records = await desk.ledger.aread(load_records, ids)
     suspects = [each.process_id for each in batch if differs(each.process, records[each.process_id])]
     again, failures = await fetch_returns(desk, suspects)
     result.failures += failures
-    fresh = {pending.process_id: pending for pending in again}
+    fresh = {pending.process_id: pending for pending in again if not pending.unread}
+    unreadable += [pending for pending in again if pending.unread]
     final = await desk.ledger.aread(final_returns, ids)
-    to_note: list[PendingReturn] = []
+    to_note = [pending for pending in unreadable if pending.process_id not in final]
+    for pending in unreadable:
+        result.beside.setdefault(pending.process_id, [])
+        if pending.process_id in final and pending.unread:
+            why = f"it was at its end, and REVER's answer about it cannot be read: {pending.unread.found or 'no such'}"
+            result.failures.append(Failure(pending.process_id, why))
+    unread_ids = {pending.process_id for pending in unreadable}
     for old in batch:
+        if old.process_id in unread_ids:
+            continue
         pending, record = fresh.get(old.process_id, old), records[old.process_id]
         result.beside[pending.process_id] = beside(pending.process, record, pending.store)
         result.differing.pop(pending.process_id, None)

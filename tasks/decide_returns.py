@@ -16,10 +16,12 @@ from tasks.policy.case import Case
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.endings import ended_holds
+from tasks.policy.gates import held_already
 from tasks.policy.label import decide_label
 from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
 from tasks.policy.rules import StoreRules
 from tasks.policy.two_reads import reads_differ
+from tasks.policy.unread import unread_hold
 from tasks.report import Failure, Mode
 from tasks.returns import PendingReturn
 
@@ -159,9 +161,10 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
     for pending in batch:
         rules = await desk.rules(pending.store)
         record = records[pending.process_id]
-        ended = ended_holds(pending.process, rules, record, now, agreed=pending.agreed)
+        ended = _ended(pending, rules, record, now)
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
-        decision = _on_both_reads(pending, _planned(pending.process, rules, record, now, rule), record)
+        decision = _planned(pending.process, rules, record, now, _rule_of(pending, rule))
+        decision = _on_both_reads(pending, decision, record)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     return planned
@@ -210,7 +213,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
     until = now + rules.look_again
 
     def by_rule(record: Record) -> Decision:
-        decision = _on_both_reads(pending, rule(process, rules, record, now), record)
+        decision = _on_both_reads(pending, _rule_of(pending, rule)(process, rules, record, now), record)
         return desk.budget.within(pending.process_id, decision, until)
 
     return DecideRequest(
@@ -227,9 +230,25 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
             it.id for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE
         ),
         received=partial(received, process),
-        ended=lambda record: ended_holds(process, rules, record, now, agreed=pending.agreed),
-        paid=lambda record: paid.news(Case(process, rules, record, now)),
+        ended=lambda record: _ended(pending, rules, record, now),
+        paid=lambda record: {} if pending.unread else paid.news(Case(process, rules, record, now)),
     )
+
+
+def _rule_of(pending: PendingReturn, rule: Decide) -> Decide:
+    """The rule that decides about a return: one that cannot be read is held, whatever the rule."""
+    unread = pending.unread
+    if unread is None:
+        return rule
+
+    def hold(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+        return held_already(Case(process, rules, record, now)) or unread_hold(unread)
+
+    return hold
+
+
+def _ended(pending: PendingReturn, rules: StoreRules, record: Record, now: datetime) -> dict[str, str]:
+    return {} if pending.unread else ended_holds(pending.process, rules, record, now, agreed=pending.agreed)
 
 
 def _terms(process: ReturnProcess) -> dict[str, LineTerms]:

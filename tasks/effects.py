@@ -9,9 +9,18 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
-from rever_api.errors import NotSent, OutcomeUnknown, Refused, RefusedForNow, ReverError, WrongSetup
+from rever_api.errors import (
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    RefusedForNow,
+    ReverError,
+    Unreadable,
+    WrongSetup,
+)
 from rever_api.limits import AsyncSlot as Slot
-from rever_api.models import ReturnProcess
+from rever_api.models import ReturnProcess, UnreadableProcess
 from rever_api.reasons import Reason
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
@@ -35,6 +44,7 @@ from tasks.mark_if_due import mark_if_due
 from tasks.policy.record import MONEY_KINDS, PaidSeen
 from tasks.policy.settling import Seen, judge, snapshot
 from tasks.policy.two_reads import differences
+from tasks.returns import PendingReturn, unread_return
 
 T = TypeVar("T")
 
@@ -74,7 +84,7 @@ class Result(StrEnum):
 class Outcome:
     """One claimed effect and what came of it. `process` is the return as it was read just before, if it was.
 
-    `paid` is how much of a done refund REVER says is paid.
+    `paid` is how much of a done refund REVER says is paid. `unread` stands for a return that cannot be read again.
     """
 
     claim: Claim
@@ -82,6 +92,7 @@ class Outcome:
     why: str = ""
     process: ReturnProcess | None = None
     paid: PaidSeen | None = None
+    unread: PendingReturn | None = None
 
 
 async def perform(desk: Desk, claim: Claim, send: Send, before: ReturnProcess | None = None) -> Outcome:
@@ -124,7 +135,8 @@ async def _attempt(
             await _withdraw(desk, claim, f"the return could not be read again: {error}")
             if isinstance(error, WrongSetup):
                 raise
-            return Outcome(claim, Result.NOT_SENT, f"the return could not be read again: {error}")
+            why = f"the return could not be read again: {error}"
+            return Outcome(claim, Result.NOT_SENT, why, unread=_unread(claim, error))
         if refused and (done := await _look(desk, claim, process)) is not None:
             return done
         if before is not None and claim.intent.kind in MONEY_KINDS and (found := differences(before, process)):
@@ -152,6 +164,15 @@ async def _look(desk: Desk, claim: Claim, process: ReturnProcess) -> Outcome | N
     )
     result = Result.DONE if recorded is Recorded.TAKEN else Result.COUNTED
     return Outcome(claim, result, "seen at REVER", process, paid=verdict.paid)
+
+
+def _unread(claim: Claim, error: ReverError) -> PendingReturn | None:
+    """The return to be held, where another read would bring the same: for ever claimed and withdrawn, it would hide."""
+    if isinstance(error, Unreadable):
+        return unread_return(claim.store, error.process)
+    if isinstance(error, NotFound):
+        return unread_return(claim.store, UnreadableProcess(process_id=claim.process_id, why=""))
+    return None
 
 
 async def _withdraw(desk: Desk, claim: Claim, why: str, *, told_no: bool = False) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 
-from rever_api.errors import NotFound, ReverError, WrongSetup
+from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
 from tasks.report import Failure
-from tasks.returns import Entry, PendingReturn
+from tasks.returns import Entry, PendingReturn, unread_return
 from tasks.steps import each
 
 BATCH = 100
@@ -48,24 +48,31 @@ class PendingReturns:
         )
         self._since = started_since
         self._left = at_most
+        self._broken: ReverError | None = None
 
     async def next_batch(self) -> list[PendingReturn]:
         """The next returns, at most a batch of them; empty at the end."""
         batch: list[PendingReturn] = []
-        while len(batch) < BATCH and self._left != 0:
-            entry = await anext(self._entries, None)
+        while len(batch) < BATCH and self._left != 0 and self._broken is None:
+            try:
+                entry = await anext(self._entries, None)
+            except ReverError as error:
+                # What was read before the list broke is worked on first; then the error is told.
+                self._broken = error
+                break
             if entry is None:
                 break
             pending = self._accept(entry)
             if pending is not None:
                 batch.append(pending)
                 self._left = None if self._left is None else self._left - 1
+        if self._broken is not None and not batch:
+            raise self._broken
         return batch
 
     def _accept(self, entry: Entry) -> PendingReturn | None:
         if isinstance(entry, UnreadableProcess):
-            self.failures.append(Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}"))
-            return None
+            return self._unread(entry)
         if entry.ecommerce_id and entry.ecommerce_id != self.store:
             why = f"it belongs to store {entry.ecommerce_id!r}, though {self.store!r} was asked for"
             self.failures.append(Failure(entry.rever_process_id, why))
@@ -73,6 +80,13 @@ class PendingReturns:
         if self._since and entry.started_at and entry.started_at < self._since:
             return None
         return PendingReturn(self.store, entry, searched=True)
+
+    def _unread(self, entry: UnreadableProcess) -> PendingReturn | None:
+        """A return to be held, where it has an id that can be read; else no more can be done than to tell of it."""
+        if entry.process_id and entry.ecommerce_id in {"", self.store}:
+            return unread_return(self.store, entry)
+        self.failures.append(Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}"))
+        return None
 
 
 async def since_at(desk: Desk, store: str, asked: date | datetime | None) -> datetime | None:
@@ -91,19 +105,28 @@ async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:
         raise
     except NotFound:
         return Failure(process_id, "REVER knows no return of this id")
+    except Unreadable as error:
+        store = _store_of(desk, error.process.ecommerce_id)
+        return unread_return(store, error.process) if store in desk.stores else _not_ours(desk, process_id, store)
     except ReverError as error:
         return Failure(process_id, f"it could not be read: {error}")
     return _of_our_stores(desk, process)
 
 
 def _of_our_stores(desk: Desk, process: ReturnProcess) -> PendingReturn | Failure:
-    store = process.ecommerce_id or (desk.stores[0] if len(desk.stores) == 1 else "")
-    if store in desk.stores:
-        return PendingReturn(store, process)
+    store = _store_of(desk, process.ecommerce_id)
+    return PendingReturn(store, process) if store in desk.stores else _not_ours(desk, process.rever_process_id, store)
+
+
+def _store_of(desk: Desk, told: str) -> str:
+    return told or (desk.stores[0] if len(desk.stores) == 1 else "")
+
+
+def _not_ours(desk: Desk, process_id: str, store: str) -> Failure:
     why = (
         f"it belongs to store {store!r}; this desk's stores are {', '.join(desk.stores)} (REVER_STORES or REVER_GROUP)"
     )
-    return Failure(process.rever_process_id, why)
+    return Failure(process_id, why)
 
 
 async def fetch_returns(desk: Desk, process_ids: Sequence[str]) -> tuple[list[PendingReturn], list[Failure]]:

@@ -11,7 +11,7 @@ from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import BATCH
 from tasks.report import Failure
-from tasks.returns import Entry, PendingReturn
+from tasks.returns import Entry, PendingReturn, unread_return
 
 
 class UpdatedReturns:
@@ -58,6 +58,8 @@ class UpdatedReturns:
 
     def _accept(self, entry: Entry) -> PendingReturn | None:
         if isinstance(entry, UnreadableProcess):
+            if entry.process_id and entry.ecommerce_id in {"", self.store}:
+                return unread_return(self.store, entry)
             self.failures.append(Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}"))
             return None
         if entry.ecommerce_id and entry.ecommerce_id != self.store:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.inspection import Inspection
+from tasks.policy.unread import Unread
 
 Entry = ReturnProcess | UnreadableProcess
 
@@ -15,6 +16,7 @@ class PendingReturn:
 
     `searched` says that a search brought it; `differ` in what two reads of this run contradict each other; `agreed`
     that a search and a read by id of this run agree, where those of an earlier run did not.
+    Where it is `unread`, `process` holds its id and nothing else, and is no ground for anything but a hold.
     """
 
     store: str
@@ -22,11 +24,29 @@ class PendingReturn:
     searched: bool = False
     differ: tuple[str, ...] = ()
     agreed: bool = False
+    unread: Unread | None = None
 
     @property
     def process_id(self) -> str:
         """REVER's id of the return."""
         return self.process.rever_process_id
+
+
+def unread_return(store: str, found: UnreadableProcess) -> PendingReturn:
+    """A return that cannot be read, of which no more than its id is known."""
+    stub = ReturnProcess(
+        rever_process_id=found.process_id,
+        rever_process_status="UNREADABLE",
+        return_line_items=(),
+        order_name=found.order_name,
+    )
+    return PendingReturn(store, stub, Unread(found.why))
+
+
+def denied_return(pending: PendingReturn) -> PendingReturn:
+    """A return that REVER's list shows, and its read by id denies."""
+    found = UnreadableProcess(process_id=pending.process_id, why="", order_name=pending.process.order_name)
+    return unread_return(pending.store, found)
 
 
 @dataclass(frozen=True, slots=True)

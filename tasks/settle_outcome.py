@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from rever_api.errors import NotFound, ReverError, WrongSetup
+from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import (
+    HoldRow,
     OpenIntent,
     Recorded,
+    close_readable,
     expire,
     load_records,
+    open_holds,
     open_intents,
     settle_done,
     settle_hold,
@@ -23,6 +26,7 @@ from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.settling import Held, NotYet, Seen, judge
+from tasks.policy.unread import UNREAD_RULES
 from tasks.report import Mode
 from tasks.steps import each
 
@@ -64,7 +68,12 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
     except NotFound:
         return await _hold(desk, unknown, Held("REVER no longer knows this return"))
     except ReverError as error:
-        return Settled(unknown, Settlement.OPEN, f"the return could not be read: {error}")
+        why = f"the return could not be read: {error}"
+        at, now = unknown.settle_at, desk.clock()
+        over = at is None or now >= at or ahead(at, now, desk.settings.settle_delay)
+        if isinstance(error, Unreadable) and over:
+            return await _hold(desk, unknown, Held(why))
+        return Settled(unknown, Settlement.OPEN, why)
     reached(CrashPoint.WHILE_SETTLING, unknown.process_id)
     now = desk.clock()
     settle_at = now if ahead(unknown.settle_at, now, desk.settings.settle_delay) else unknown.settle_at
@@ -108,8 +117,26 @@ async def settle_outcomes(
     """
     if desk.mode is Mode.PLAN:
         return []
+    await _close_what_is_readable(desk, stores, process_ids)
     longest = max(desk.settings.lease_duration, timedelta(seconds=1.5 * desk.settings.timeout))
     await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores, longest=longest)
     found = await desk.ledger.aread(open_intents, stores=stores, process_ids=process_ids)
     unknown = [intent for intent in found if intent.intent.state is IntentState.UNKNOWN]
     return list(await each("settle-outcomes", unknown, lambda intent: settle_outcome(desk, intent)))
+
+
+async def _close_what_is_readable(desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None) -> None:
+    """Close the holds of returns that could not be read, once a read by id brings them."""
+    found = await desk.ledger.aread(open_holds, stores)
+    held = [it for it in found if it.rule in UNREAD_RULES and (process_ids is None or it.process_id in process_ids)]
+    await each("settle-outcomes", held, lambda hold: _close_if_readable(desk, hold))
+
+
+async def _close_if_readable(desk: Desk, hold: HoldRow) -> None:
+    try:
+        await desk.client.get_return_process(hold.process_id)
+    except WrongSetup:
+        raise
+    except ReverError:
+        return
+    await desk.ledger.awrite(close_readable, hold.hold_id, now=desk.clock(), actor=desk.actor)

@@ -165,7 +165,7 @@ class ReturnProcess(ApiModel):
 
     rever_process_id: Id
     rever_process_status: OpenProcessStatus
-    return_line_items: Annotated[tuple[ReturnLineItem, ...], Bounded] = ()
+    return_line_items: Annotated[tuple[ReturnLineItem, ...], Bounded]
     return_status: OpenReturnStatus = ""
     portal_name: Text = ""
     platform_process_id: LooseId = ""

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
+from itertools import pairwise
 from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -51,6 +52,42 @@ def error(status: int, code: int, message: str, headers: dict[str, str] | None =
     return JSONResponse({"code": code, "message": message, "details": []}, status, headers)
 
 
+def _told(body: Any, poisons: Mapping[str, tuple[tuple[str | int, ...], bytes]]) -> Response:
+    """The answer, with what a test has put into fields of returns: any bytes, also such as are no JSON."""
+    if not poisons:
+        return JSONResponse(body)
+    content, raw = json.loads(bytes(JSONResponse(body).body)), {}
+    entries = content.get("processes", [content]) if isinstance(content, dict) else []
+    for place, entry in enumerate(entries):
+        path, value = poisons.get(entry.get("rever_process_id"), ((), b""))
+        if path:
+            mark = f"poison-{place}"
+            put(entry, path, mark)
+            raw[f'"{mark}"'.encode()] = value
+    told = JSONResponse(content).body
+    for mark_json, value in raw.items():
+        told = bytes(told).replace(mark_json, value)
+    return Response(told, media_type="application/json")
+
+
+def put(body: Any, path: tuple[str | int, ...], value: Any) -> None:
+    """Put a value into a body, making the objects and lists that lead there."""
+    for step, following in pairwise(path):
+        new: Any = [] if isinstance(following, int) else {}
+        if isinstance(body, list):
+            while len(body) <= int(step):
+                body.append({})
+            body = body[int(step)]
+        else:
+            if not isinstance(body.get(step), dict | list):
+                body[step] = new
+            body = body[step]
+    if isinstance(body, list):
+        body[int(path[-1]) :] = [value]
+    else:
+        body[path[-1]] = value
+
+
 def _html(status: int) -> Response:
     return HTMLResponse(_HTML.format(_WORDS[status]), status)
 
@@ -72,7 +109,7 @@ class Asked:
         with self.sandbox.locked():
             before = len(self.sandbox.books)
             try:
-                return JSONResponse(self.operation.run(self.sandbox, call or self.call))
+                return _told(self.operation.run(self.sandbox, call or self.call), self.sandbox.poisons)
             except Refusal as refusal:
                 return JSONResponse(refusal.body, refusal.status)
             finally:

@@ -148,6 +148,22 @@ class RunningSandbox:
         """
         return act(self.sandbox, action, process_id, **parameters)
 
+    def poison(self, process_id: str, path: tuple[str | int, ...], value: bytes) -> None:
+        """Have every read show these bytes in this field of a return, whether they are JSON or not."""
+        with self.sandbox.locked():
+            self.sandbox.poisons[process_id] = (path, value)
+
+    def cure(self) -> None:
+        """Show all returns as they are again, and deny none."""
+        with self.sandbox.locked():
+            self.sandbox.poisons.clear()
+            self.sandbox.denied.clear()
+
+    def deny(self, process_id: str) -> None:
+        """Have the read by id deny a return (404) that the search goes on showing."""
+        with self.sandbox.locked():
+            self.sandbox.denied.add(process_id)
+
     def advance(self, seconds: float) -> None:
         """Let time pass in the sandbox without waiting for it."""
         self.sandbox.clock.advance(seconds)

@@ -76,6 +76,8 @@ class Sandbox:
         self.label_files: dict[str, tuple[bytes, str]] = {}
         self.books = Books()
         self.subscribers: list[Subscriber] = []
+        self.poisons: dict[str, tuple[tuple[str | int, ...], bytes]] = {}
+        self.denied: set[str] = set()
         self._lock = RLock()
         self._later: list[tuple[datetime, int, bool, Callable[[], object]]] = []
         self._order = count()

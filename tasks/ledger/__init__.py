@@ -29,7 +29,7 @@ from tasks.ledger.reading import (
 from tasks.ledger.records import load_records
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
-from tasks.ledger.settling import expire, open_intents, settle_done, settle_hold, touch
+from tasks.ledger.settling import close_readable, expire, open_intents, settle_done, settle_hold, touch
 from tasks.ledger.switch import stop_switch, switch
 from tasks.ledger.two_desks import note_paid_elsewhere, paid_elsewhere
 from tasks.ledger.types import (
@@ -97,6 +97,7 @@ __all__ = [
     "back_up",
     "catch_up",
     "check",
+    "close_readable",
     "condition",
     "decide",
     "done_between",

@@ -14,6 +14,7 @@ from tasks.policy.decision import Decision, ExchangeDue, Hold, MakeLabel, Refund
 from tasks.policy.record import (
     LASTING,
     MONEY_KINDS,
+    HoldKind,
     Intent,
     IntentKind,
     IntentState,
@@ -139,7 +140,8 @@ class Draft:
         details: dict[str, Any] = {"terms": terms_json(self.request.lines), "day": self.request.day.isoformat()}
         if hold.refunds:
             details["refunds"] = _texts(hold.refunds)
-        details["received"] = _texts(self.request.received(self.record))
+        if hold.kind is not HoldKind.UNREADABLE:  # of which nobody knows what the shopper has
+            details["received"] = _texts(self.request.received(self.record))
         details |= {
             name: format(sum_, "f") for name, sum_ in (("pays", hold.pays), ("goods", hold.goods)) if sum_ is not None
         }

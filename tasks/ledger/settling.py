@@ -12,7 +12,7 @@ from tasks.ledger.opening import hold_intent
 from tasks.ledger.records import chunks
 from tasks.ledger.rows import intent_of, new_token, paid_json
 from tasks.ledger.schema import holds, intents
-from tasks.ledger.trail import append
+from tasks.ledger.trail import append, audit_row
 from tasks.ledger.transitions import (
     UNKNOWN_OUTCOME,
     change,
@@ -27,6 +27,13 @@ from tasks.ledger.writing import lock_rows
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
 from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
+_READABLE_WHY = "the return can be read again"
+_READABLE = (
+    update(holds)
+    .where(holds.c.id == bindparam("hold"), holds.c.state == "open")
+    .values(state="closed", closed_why=_READABLE_WHY, answered_at=bindparam("at"), version=holds.c.version + 1)
+    .returning(holds.c.id, holds.c.process_id, holds.c.rule)
+)
 _asked = and_(holds.c.intent_id == intents.c.id, holds.c.state == "open", holds.c.rule == UNKNOWN_OUTCOME)
 _OPEN = (
     select(intents, holds.c.id.label("hold_id"))
@@ -189,6 +196,15 @@ def settle_hold(
         actor=actor,
         received=received,
     )
+
+
+def close_readable(conn: Connection, hold_id: str, *, now: datetime, actor: Actor) -> None:
+    """Close the hold of a return that could not be read, and can by now. Nothing happens where it is closed already."""
+    for row in conn.execute(_READABLE, {"hold": hold_id, "at": now}).all():
+        why = {"why": _READABLE_WHY}
+        append(
+            conn, [audit_row(actor, now, "hold_closed", row.process_id, rule=row.rule, evidence=why, hold_id=row.id)]
+        )
 
 
 def touch(conn: Connection, intent_id: str, look_at: datetime) -> None:

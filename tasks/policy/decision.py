@@ -137,12 +137,14 @@ NOT_WAIVED = frozenset(
         "no_carrier",
         "no_country",
         "no_variant",
+        "read_denied",
         "reads_differ",
         "unknown_method",
         "unknown_return_method",
         "unknown_review_status",
         "unknown_status",
         "unknown_timing",
+        "unreadable",
     }
 )
 """Rules that hold as long as REVER shows the same: without what they miss nothing can be worked out, so a

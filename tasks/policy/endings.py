@@ -30,6 +30,8 @@ class Ending(StrEnum):
     """The label is there, the goods are on their way or inspected, or the return has ended."""
     SEEN_AT_REVER = "REVER shows the effect, or says so late"
     """Settling finds the effect done; `tasks.ledger.settling` and `outcomes` close the hold."""
+    READABLE = "the return can be read again"
+    """A read by id brings it: what follows is worked out anew, as for a return that was never held."""
     PERSON = "only a person's answer"
     """What happened stays so, whatever REVER shows."""
 
@@ -84,6 +86,8 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
             Ending.NO_LABEL_NEEDED,
         ),
         "unknown_outcome": Ending.SEEN_AT_REVER,
+        "unreadable": Ending.READABLE,
+        "read_denied": Ending.READABLE,
         "late_answer": Ending.PERSON,
         "reversed": Ending.PERSON,
     }

@@ -133,6 +133,7 @@ class HoldKind(StrEnum):
     LABEL = "label"
     CONTRADICTION = "contradiction"
     UNKNOWN_VALUE = "unknown_value"
+    UNREADABLE = "unreadable"
     AFTER_RESTORE = "after_restore"
     ON_ITS_WAY = "on_its_way"
     CAME_BACK = "came_back"

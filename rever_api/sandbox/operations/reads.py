@@ -104,6 +104,8 @@ def _refunded(sandbox: Sandbox, text: str) -> Callable[[ReturnProcess], bool]:
 
 def get_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     """Answer one process."""
+    if call.process_id in sandbox.denied:
+        raise not_found("process")
     return wire(sandbox.seen(sandbox.find(call.process_id), stale=call.stale))
 
 
