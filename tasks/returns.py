@@ -40,7 +40,7 @@ def unread_return(store: str, found: UnreadableProcess) -> PendingReturn:
         return_line_items=(),
         order_name=found.order_name,
     )
-    return PendingReturn(store, stub, Unread(found.why))
+    return PendingReturn(store, stub, unread=Unread(found.why))
 
 
 def denied_return(pending: PendingReturn) -> PendingReturn:

@@ -137,7 +137,7 @@ def on_postgres(server: URL, path: Path_, value: bytes) -> None:
 
 
 @given(**CASES)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 def test_a_poisoned_field_stops_no_other_return(path: Path_, value: bytes) -> None:
     on_sqlite(path, value)
 
@@ -145,12 +145,13 @@ def test_a_poisoned_field_stops_no_other_return(path: Path_, value: bytes) -> No
 @pytest.mark.postgres
 @pytest.mark.xdist_group("postgres")
 @given(**CASES)
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=3, deadline=None, derandomize=True)
 def test_a_poisoned_field_stops_no_other_return_on_postgres(postgres_server: URL, path: Path_, value: bytes) -> None:  # noqa: F811
     on_postgres(postgres_server, path, value)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(**CASES)
 @settings(max_examples=150, deadline=None)
 def test_150_poisoned_fields_on_sqlite(path: Path_, value: bytes) -> None:
@@ -158,6 +159,7 @@ def test_150_poisoned_fields_on_sqlite(path: Path_, value: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.postgres
 @pytest.mark.xdist_group("postgres")
 @given(**CASES)
