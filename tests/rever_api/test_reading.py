@@ -201,7 +201,8 @@ def test_bytes_that_are_no_utf_8_are_cleaned_in_text_and_refused_in_an_id() -> N
 
 
 def test_a_name_that_is_there_twice_has_no_value_unless_both_say_the_same() -> None:
-    twice = '{"rever_process_id":"a","rever_process_status":"RUNNING","return_costs":"1.00","return_costs":"%s"}'
+    start = '{"rever_process_id":"a","rever_process_status":"RUNNING","return_line_items":[],'
+    twice = start + '"return_costs":"1.00","return_costs":"%s"}'
     assert isinstance(entry(read_json((twice % "1.00").encode())), ReturnProcess)
     found = entry(read_json((twice % "100.00").encode()))
     assert isinstance(found, UnreadableProcess)
