@@ -23,6 +23,7 @@ SHORT = {
     "unavailable_503": "503", "missing_field": "missing", "extra_field": "extra", "unknown_enum": "enum",
     "cut_body": "cut", "cut_json": "json", "slow_body": "slow", "page_repeats": "repeats", "page_skips": "skips",
     "stale_read": "stale", "unauthorized_401": "401", "conflict_409": "409", "clock_jumps": "clock",
+    "redirect_after": "3xx", "read_differs": "differs",
     "accepted_unpaid": "unpaid", "paid_in_legs": "legs",
 }  # fmt: skip
 FAULT_WORDS = {
@@ -30,7 +31,8 @@ FAULT_WORDS = {
     "lost": "done, the answer lost", "later": "504, done a minute later", "429 !": "Retry-After of eleven days",
     "500 b": "before acting", "500 a": "after acting", "missing": "200 without a field", "extra": "with one more",
     "enum": "with an unknown value", "cut": "half a body", "json": "half a JSON text", "repeats": "a page repeats",
-    "skips": "a page skips", "stale": "a read shows the state before", "clock": "the worker's clock jumps by hours",
+    "skips": "a page skips", "stale": "a read shows the state before", "3xx": "done, answered with a redirect",
+    "differs": "a read by id tells other terms than the search", "clock": "the worker's clock jumps by hours",
     "unpaid": "refunds are accepted and not paid, answers lost", "legs": "a refund shows as two, answers lost",
     "mixed": "all of the wire's faults, on three calls in ten; one fault alone is on four in ten",
 }  # fmt: skip
