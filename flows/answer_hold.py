@@ -18,6 +18,7 @@ from tasks.desk import Desk, DeskError
 from tasks.effects import Result
 from tasks.fetch_pending_returns import fetch_returns
 from tasks.ledger import Answer, AnswerError, HoldRow
+from tasks.policy.reading import counted
 from tasks.report import Failure, Mode, Report, Row
 from tasks.steps import Stage
 from tasks.tally import count_decisions, count_outcome, count_settled
@@ -77,7 +78,7 @@ def _list(report: Report, parameters: Parameters, chosen: Sequence[HoldRow]) -> 
     for hold in chosen:
         report.notes.append(f"{hold.hold_id}:{hold.version} {hold.process_id}: {hold.why}")
         report.notes += [f"  {name} {words}" for name, words in hold.answers.items()]
-    report.notes.append(f"{len(chosen)} holds, {_total(chosen)}")
+    report.notes.append(f"{counted(len(chosen), 'hold')}, {_total(chosen)}")
     if parameters.cause:
         stores = f" stores={','.join(parameters.stores)}" if parameters.stores else ""
         mark = list_mark(chosen)

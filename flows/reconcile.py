@@ -13,6 +13,7 @@ from tasks.after_restore import after_restore, since_backup
 from tasks.compare_with_rever import compare_stores
 from tasks.comparison_table import check_target, comparison_rows, write_csv
 from tasks.desk import Desk
+from tasks.policy.reading import counted
 from tasks.report import Report
 from tasks.steps import Stage
 from tasks.tally import count_compared
@@ -59,7 +60,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     report.tables["comparison"] = rows[:MOST_ROWS]
     if parameters.csv:
         write_csv(Path(parameters.csv), rows)
-        report.notes.append(f"the comparison is in {parameters.csv}, {len(rows)} rows")
+        report.notes.append(f"the comparison is in {parameters.csv}, {counted(len(rows), 'row')}")
     return report
 
 

@@ -12,6 +12,7 @@ from tasks.compare_with_rever import Compared
 from tasks.decide_returns import DecidedReturn
 from tasks.effects import Outcome, Result
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold
+from tasks.policy.reading import counted
 from tasks.policy.record import Intent, IntentKind, PaidSeen
 from tasks.report import Report, Row
 from tasks.returns import decision_name
@@ -87,7 +88,9 @@ def count_compared(report: Report, compared: Compared) -> None:
         report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}{rest}")
     kinds = Counter(str(row.seen) for row in rows)
     report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen))
-    report.notes.append(f"{len(compared.differing)} returns differ")
+    report.notes.append(
+        f"{counted(len(compared.differing), 'return')} {'differs' if len(compared.differing) == 1 else 'differ'}"
+    )
     report.notes += [f"{process_id}: {how}" for process_id, how in compared.differing.items()]
 
 

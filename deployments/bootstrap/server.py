@@ -25,7 +25,7 @@ async def server(wait_s: float) -> AsyncIterator[PrefectClient]:
     if not url:
         raise BootstrapError(
             "PREFECT_API_URL is not set: bootstrap sets up a Prefect server that keeps running, and there is none. "
-            "Start one with `prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
+            "Start one with `python -m deployments.prefect_process server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
     await _answers(url, wait_s)
     try:
@@ -55,7 +55,8 @@ async def _answers(url: str, wait_s: float) -> None:
             if time.monotonic() >= until:
                 raise BootstrapError(
                     f"no Prefect server at {without_password(url)} after {wait_s:g} s ({found}): "
-                    "start it with `prefect server start`, or correct PREFECT_API_URL (it ends with /api)"
+                    "start it with `python -m deployments.prefect_process server start`, or correct PREFECT_API_URL"
+                    " (it ends with /api)"
                 )
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -41,7 +41,8 @@ def checked() -> tuple[list[str], bool]:
     settings = load_settings()
     with _opened(settings, read_only=True) as ledger:
         found = ledger.read(check, now=utc_now())
-    seen = f"{found.returns} returns, {found.intents} effects, {found.steps} steps of the audit"
+    seen = f"{counted(found.returns, 'return')}, {counted(found.intents, 'effect')}"
+    seen += f", {counted(found.steps, 'step')} of the audit"
     if not found.findings:
         return [f"{_name(settings)} is sound: {seen}."], True
     many = f"{len(found.findings)} finding{'s' if len(found.findings) > 1 else ''}"
@@ -103,7 +104,7 @@ def exported(folder: Path, form: str) -> list[str]:
         raise UsageError(f"--format is csv or jsonl, not {form!r}")
     with _opened(load_settings(), read_only=True) as ledger:
         written = ledger.read(export, folder, Format(form))
-    return [f"{folder / name}: {many} rows" for name, many in written.items()]
+    return [f"{folder / name}: {counted(many, 'row')}" for name, many in written.items()]
 
 
 def forgotten(process_id: str, email: str, by: str) -> str:

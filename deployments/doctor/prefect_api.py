@@ -33,7 +33,10 @@ _PASSWORD = (
 )
 _PROXY = "put a proxy with TLS before it: docs/running.md"
 _REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
-_START = "start it (rever-returns up, or prefect server start), or correct PREFECT_API_URL, which ends with /api"
+_START = (
+    "start it (rever-returns up, or python -m deployments.prefect_process server start), or correct PREFECT_API_URL,"
+    " which ends with /api"
+)
 _AUTH = "set PREFECT_API_AUTH_STRING to what the server has in PREFECT_SERVER_API_AUTH_STRING"
 
 

@@ -50,7 +50,7 @@ async def test_no_address_means_no_server_of_ones_own() -> None:
 async def test_a_server_that_does_not_come_up_is_waited_for_and_named_without_its_password() -> None:
     port = free_port()
     said = await why_not(f"http://me:secret@127.0.0.1:{port}/api", wait_s=0.6)
-    assert f"@127.0.0.1:{port}/api after 0.6 s (ConnectError): start it with `prefect server start`" in said
+    assert f"@127.0.0.1:{port}/api after 0.6 s (ConnectError): start it with `python -m deployments." in said
     assert "secret" not in said
 
 
