@@ -122,6 +122,11 @@ def later(at: datetime, by: timedelta) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
+def told_of_the_past(at: datetime | None, now: datetime) -> datetime | None:
+    """A time that tells of the past; more than a day ahead of the clock it cannot be, and counts as not told."""
+    return None if at is None or at > later(now, timedelta(days=1)) else at
+
+
 def counted(number: int, noun: str = "unit", several: str = "") -> str:
     """A number of things in words: `1 unit`, `2 units`; `several` is the plural where an s does not make it."""
     return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"

@@ -298,3 +298,12 @@ def test_a_hold_tells_what_a_person_who_lets_it_pass_pays_and_orders() -> None:
     by_rever = decide(mixed, rules(RefundsBy.REVER), record(), NOW)
     assert isinstance(by_rever, Hold)
     assert (by_rever.pays, by_rever.goods) == (Decimal(0), None)
+
+
+def test_a_review_of_days_to_come_makes_nobody_wait_for_them() -> None:
+    """A date years ahead cannot tell of the past: REVER's deadline runs from what can."""
+    ahead = process(reviews=reviews("retl_1", "APPROVED", at=NOW + timedelta(days=900)))
+    within = rules(RefundsBy.REVER, rever_pays_within_hours=71)
+    assert decide(ahead, within, record(), NOW).rule == "not_paid_by_rever"
+    soon = process(reviews=reviews("retl_1", "APPROVED", at=NOW + timedelta(hours=23)))
+    assert decide(soon, within, record(), NOW).rule == "rever_pays"
