@@ -11,6 +11,7 @@ import yaml
 
 MOST_BYTES = 20 * 1024 * 1024
 _MOST_HOPS = 20
+_MOST_NODES = 2_000_000
 
 
 class DocumentError(Exception):
@@ -92,7 +93,10 @@ def _tree(text: str, where: str) -> Any:
     except ValueError as error:
         broken_json = f"is not JSON ({error})"
     try:
-        return yaml.load(text, getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - makes texts only
+        tree = yaml.load(text, getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - makes texts only
+        if _size(tree, {}) > _MOST_NODES:
+            raise DocumentError(f"{where}: its aliases make it grow without end.")
+        return tree  # noqa: TRY300 - the size is part of what may fail
     except RecursionError:
         raise DocumentError(f"{where}: is nested too deeply.") from None
     except yaml.MarkedYAMLError as error:
@@ -101,6 +105,17 @@ def _tree(text: str, where: str) -> Any:
     except (yaml.YAMLError, ValueError, TypeError):
         broken = "is neither YAML nor JSON"
     raise DocumentError(f"{where}: {broken}.")
+
+
+def _size(found: Any, known: dict[int, int]) -> int:
+    """How many nodes a tree has once its aliases are written out: a few lines of them can make billions."""
+    if not isinstance(found, dict | list):
+        return 1
+    if id(found) not in known:
+        known[id(found)] = _MOST_NODES + 1  # what holds itself has no end
+        parts = found.values() if isinstance(found, dict) else found
+        known[id(found)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(found)]
 
 
 def _name(reference: str) -> str:

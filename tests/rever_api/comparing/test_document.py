@@ -91,3 +91,12 @@ def test_a_strange_document_is_survived(paths: dict[str, Any], schema: Any, serv
     tree = {"openapi": "3.0.0", "paths": paths, "components": {"schemas": {"X": schema}}, "servers": servers}
     found = compare(parsed(json.dumps(tree), "f"), base_url="https://api.byrever.com")
     assert found.operations
+
+
+def test_aliases_that_make_a_few_lines_billions_of_nodes_are_refused() -> None:
+    layers = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10))
+    bomb = f"openapi: 3.0.0\npaths: {{/v1: {{}}}}\na0: &a0 [x]\n{layers}\n"
+    with pytest.raises(DocumentError, match="grow without end"):
+        parsed(bomb, "bomb.yaml")
+    with pytest.raises(DocumentError):
+        parsed("openapi: 3.0.0\npaths: &p {/v1: *p}\n", "circle.yaml")
