@@ -9,9 +9,8 @@ from prefect import State, flow
 
 from flows.answer_form import Parameters
 from flows.in_prefect import in_prefect, run_name
-from flows.stages import settle_own, take_through
+from flows.stages import named_through, settle_own, store_by_store
 from tasks.answer_hold import AnsweredHold, HoldAnswer, answer, check_day
-from tasks.carry_out import Carried
 from tasks.choose_holds import hold_by_id, holds_by_cause, holds_by_list, list_mark
 from tasks.decide_returns import note_returns
 from tasks.desk import Desk, DeskError
@@ -45,8 +44,8 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     for start in range(0, len(chosen), AT_ONCE):
         some = chosen[start : start + AT_ONCE]
         label = f"{start + 1} to {start + len(some)} of {len(chosen)}"
-        give = partial(_answer, desk, report, some, said, alone=len(chosen) == 1)
-        done += await stage("answer-hold", give, label, len(some))
+        give = partial(_answer, desk, report, some, said, done, alone=len(chosen) == 1)
+        await stage("answer-hold", give, label, len(some))
     await _go_on(desk, stage, report, said.answer, done)
     return report
 
@@ -96,42 +95,47 @@ def _total(chosen: Sequence[HoldRow]) -> str:
 
 
 async def _answer(
-    desk: Desk, report: Report, chosen: Sequence[HoldRow], said: HoldAnswer, *, alone: bool
-) -> list[AnsweredHold]:
+    desk: Desk, report: Report, chosen: Sequence[HoldRow], said: HoldAnswer, done: list[AnsweredHold], *, alone: bool
+) -> None:
     """Answer one after the other. Of many, one that cannot be answered does not stop the others."""
-    done: list[AnsweredHold] = []
     for hold in chosen:
         try:
-            done.append(await answer(desk, hold, said))
+            item = await answer(desk, hold, said)
         except (AnswerError, DeskError) as error:
             if alone:
                 raise
             report.failures.append(Failure(hold.process_id, str(error)))
-    return done
+            continue
+        done.append(item)
+        if item.settled:
+            count_settled(report, [item.settled])
+            report.notes.append(_already(item, said.answer))
+        else:
+            report.notes.append(f"{item.hold.process_id}: answered {said.answer}, which {item.hold.does(said.answer)}")
+        if item.outcome:
+            count_outcome(report, item.outcome)
+            desk.under_way.pop(item.outcome.claim.intent.id, None)
 
 
 async def _go_on(desk: Desk, stage: Stage, report: Report, said: Answer, done: Sequence[AnsweredHold]) -> None:
-    """Count what came of the answers; after one that goes on act on the returns, after another just note them."""
-    for item in done:
-        if item.settled:
-            count_settled(report, [item.settled])
-            report.notes.append(_already(item, said))
-        else:
-            report.notes.append(f"{item.hold.process_id}: answered {said}, which {item.hold.does(said)}")
-        if item.outcome:
-            count_outcome(report, item.outcome)
+    """After an answer that goes on act on the returns, after another just note them."""
     open_now = {item.hold.process_id for item in done if item.outcome and item.outcome.result is Result.UNKNOWN}
     ids = [item.hold.process_id for item in done if item.hold.process_id not in open_now]
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
     report.failures += failures
-    label, unknown = f"{len(found)} answered", list[Carried]()
+    label = f"{len(found)} answered"
     if said.goes_on:
-        unknown = await take_through(desk, stage, report, found, label)
-    else:
-        decided, failed = await stage("decide-returns", lambda: note_returns(desk, found), label)
+        await named_through(desk, stage, report, found, label)
+        await settle_own(desk, stage, report, report.stores)
+        return
+
+    async def note(store: str) -> None:
+        mine = [item for item in found if item.store == store]
+        decided, failed = await stage("decide-returns", lambda: note_returns(desk, mine), f"{label} {store}")
         report.failures += failed
         count_decisions(report, decided)
-    await settle_own(desk, stage, report, report.stores, unknown)
+
+    await store_by_store(desk, report, dict.fromkeys(item.store for item in found), note)
 
 
 def _already(item: AnsweredHold, said: Answer) -> str:

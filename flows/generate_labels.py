@@ -4,8 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.stages import act, settle, settle_own
-from tasks.carry_out import Carried
+from flows.stages import act, settle, settle_own, store_by_store
 from tasks.check_inspection import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk
@@ -32,33 +31,39 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
         ids = parameters.process_ids[: parameters.max_returns]
         found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
         report.failures += failures
-        carried = await _label(desk, stage, report, [item for item in found if item.store in stores], "by id")
+
+        async def named(store: str) -> None:
+            await desk.rules(store)
+            await _label(desk, stage, report, [item for item in found if item.store == store], f"{store} by id")
+
+        await store_by_store(desk, report, [store for store in stores if any(it.store == store for it in found)], named)
     else:
-        carried = await _searched(desk, parameters, stage, report)
-    await settle_own(desk, stage, report, stores, carried)
+        await store_by_store(desk, report, stores, lambda store: _searched(desk, parameters, stage, report, store))
+    await settle_own(desk, stage, report, stores)
     return report
 
 
-async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list[Carried]:
-    carried, left = [], parameters.max_returns
-    for store in report.stores:
-        await desk.rules(store)
-        since = await since_at(desk, store, parameters.started_since)
-        pending = PendingReturns(desk, store, started_since=since, at_most=left, label_only=True)
+async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report, store: str) -> None:
+    await desk.rules(store)
+    since = await since_at(desk, store, parameters.started_since)
+    left = None if parameters.max_returns is None else max(0, parameters.max_returns - report.seen)
+    pending = PendingReturns(desk, store, started_since=since, at_most=left, label_only=True)
+    try:
         while batch := await stage("fetch-pending-returns", pending.next_batch, store):
-            carried += await _label(desk, stage, report, batch, f"{store} ({len(batch)} returns)")
-            left = None if left is None else left - len(batch)
+            await _label(desk, stage, report, batch, f"{store} ({len(batch)} returns)")
+    finally:
         report.failures += pending.failures
-    return carried
 
 
-async def _label(desk: Desk, stage: Stage, report: Report, batch: list[PendingReturn], label: str) -> list[Carried]:
+async def _label(desk: Desk, stage: Stage, report: Report, batch: list[PendingReturn], label: str) -> None:
     inspected, unread = await stage("check-inspections", lambda: check_inspections(desk, batch), label)
+    report.failures += unread
     pending = [item.pending for item in inspected]
     decided, failed = await stage("decide-returns", lambda: decide_labels(desk, pending), label)
-    report.failures += unread + failed
+    report.failures += failed
     count_decisions(report, decided)
-    return [] if desk.mode is Mode.PLAN else await act(desk, stage, report, decided, label)
+    if desk.mode is Mode.ACT:
+        await act(desk, stage, report, decided, label)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

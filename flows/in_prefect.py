@@ -1,6 +1,7 @@
 """What every flow does around its work when Prefect runs it: each step as a task, and the result to be seen."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 import httpx
@@ -18,7 +19,7 @@ from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.global_limits import standing_limits
 from tasks.in_prefect import WithinLimits, as_task
-from tasks.ledger import HoldRow, LedgerError, Pause, held_since, open_holds, opened_by, pauses_of
+from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.notices import hold_events, pause_events, send
 from tasks.printable import printable
 from tasks.report import Mode, Report
@@ -30,6 +31,8 @@ SHOWN_WITHIN_S = 20.0
 
 MOST_TIMES = 5
 """How often one table is written at a run's end while other runs change what it shows."""
+LAST_WORDS_S = 8.0
+"""A run that is told to end has this long to leave its artifacts: a worker kills it after 10 s and more."""
 
 MANY = 3
 """Stores that a run's name lists; more are counted."""
@@ -47,7 +50,9 @@ async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
     """Run a flow's work with Prefect's tasks around its steps, and leave name, tags, artifacts and events behind.
 
     The state says in a sentence what was done, and carries the report: who awaits the flow gets the report. Where the
-    set-up is wrong, or too much failed of our own fault, the state is Failed, says so, and carries the error.
+    set-up is wrong, a store was given up, or too much failed of our own fault, the state is Failed, says so, and
+    carries the error. A run that began leaves its artifacts however it ends; where it is cancelled or its process is
+    told to end, as far as there is time.
     """
     ending = Ending()
     try:
@@ -56,7 +61,17 @@ async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
         shown = presentable(error)
         get_run_logger().error("%s", printable(str(shown)))
         await ending.tell()
-        return Failed(message=printable(f"{name} stopped: {shown}"), data=shown)
+        if ending.report is None:
+            return Failed(message=printable(f"{name} stopped: {shown}"), data=shown)
+        await _show(ending.report, parameters)
+        return Failed(message=printable(f"{name} stopped: {shown} ({ending.report.sentence()})"), data=shown)
+    except BaseException:
+        if ending.report is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await _show(ending.report, parameters)
+                    await ending.tell()
+        raise
     await ending.tell()
     await _show(report, parameters)
     if report.failed:
@@ -73,9 +88,10 @@ async def _worked(name: str, work: Work[P], parameters: P, ending: "Ending") -> 
     if deployment.id:
         limits = await standing_limits()
         stage = WithinLimits(limits)
-    report = await timed(name, work, parameters, stage, flow_run.id or "", settings=settings, at_end=ending.look)
-    report.limits = limits_note(limits)
-    return report
+    note = limits_note(limits)
+    return await timed(
+        name, work, parameters, stage, flow_run.id or "", settings=settings, at_end=ending.look, limits=note
+    )
 
 
 class Ending:
@@ -84,27 +100,21 @@ class Ending:
     def __init__(self) -> None:
         self.opened: list[HoldRow] = []
         self.paused: list[Pause] = []
-        self._back_office = ""
+        self.report: Report | None = None
 
-    async def look(self, desk: Desk, report: Report | None) -> None:
-        """Read it. After a work that broke off, a ledger that cannot be read is no other error."""
-        self._back_office = desk.settings.back_office
-        try:
-            if desk.mode is Mode.ACT and flow_run.id:
-                self.opened = await desk.ledger.aread(opened_by, flow_run.id)
-                began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
-                self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
-            if report is not None:
-                report.back_office = self._back_office
-            await _show_open_holds(desk)
-        except LedgerError:
-            if report is not None:
-                raise
+    async def look(self, desk: Desk, report: Report) -> None:
+        """Read it. Raises `LedgerError`."""
+        self.report = report
+        if desk.mode is Mode.ACT and flow_run.id:
+            self.opened = await desk.ledger.aread(opened_by, flow_run.id)
+            began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
+            self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
+        await _show_open_holds(desk)
 
     async def tell(self) -> None:
         """Emit an event for each hold that was opened and each store that was paused."""
-        run = flow_run.id or ""
-        held = hold_events(self.opened, flow_run_id=run, back_office=self._back_office)
+        run, back_office = flow_run.id or "", self.report.back_office if self.report else ""
+        held = hold_events(self.opened, flow_run_id=run, back_office=back_office)
         await send([*held, *pause_events(self.paused, flow_run_id=run)])
 
 

@@ -4,9 +4,8 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.stages import batches_through, settle, settle_own, take_through
+from flows.stages import batches_through, named_through, settle, settle_own, store_by_store
 from tasks.budget import Budget
-from tasks.carry_out import Carried
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import PendingReturns, fetch_returns, since_at
 from tasks.report import Report
@@ -25,35 +24,31 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     desk.budget = Budget(parameters.max_amount)
     report = desk.report
     report.stores = stores
-    for store in stores:
-        await desk.rules(store)  # a store that REVER does not know stops the run before anything is done
     await settle(desk, stage, report, stores, parameters.process_ids or None)
     if parameters.process_ids:
-        unknown = await _named(desk, parameters, stage, report)
+        await _named(desk, parameters, stage, report)
     else:
-        unknown = await _searched(desk, parameters, stage, report)
-    await settle_own(desk, stage, report, stores, unknown)
+        await _searched(desk, parameters, stage, report)
+    await settle_own(desk, stage, report, stores)
     return report
 
 
-async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list[Carried]:
-    unknown: list[Carried] = []
-    left = parameters.max_returns
-    for store in report.stores:
+async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> None:
+    async def at(store: str) -> None:
         since = await since_at(desk, store, parameters.started_since)
-        pending = PendingReturns(desk, store, started_since=since, at_most=left)
-        before = report.seen
-        unknown += await batches_through(desk, stage, report, pending)
-        left = None if left is None else max(0, left - (report.seen - before))
-    return unknown
+        await desk.rules(store)
+        left = None if parameters.max_returns is None else max(0, parameters.max_returns - report.seen)
+        await batches_through(desk, stage, report, PendingReturns(desk, store, started_since=since, at_most=left))
+
+    await store_by_store(desk, report, report.stores, at)
 
 
-async def _named(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> list[Carried]:
+async def _named(desk: Desk, parameters: Parameters, stage: Stage, report: Report) -> None:
     ids = parameters.process_ids[: parameters.max_returns]
     found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
     report.failures += failures
     chosen = [pending for pending in found if pending.store in report.stores]
-    return await take_through(desk, stage, report, chosen, f"{len(chosen)} by id")
+    await named_through(desk, stage, report, chosen, f"{len(chosen)} by id")
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

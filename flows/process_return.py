@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters
-from flows.stages import settle, settle_own, take_through
+from flows.stages import named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
 from tasks.fetch_pending_returns import fetch_returns
 from tasks.report import Report
@@ -38,8 +38,8 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     if failures:
         raise DeskError(f"{process_id}: {failures[0].why}")
     report.stores = tuple(dict.fromkeys(pending.store for pending in found))
-    unknown = await take_through(desk, stage, report, found, process_id)
-    await settle_own(desk, stage, report, desk.stores, unknown)
+    await named_through(desk, stage, report, found, process_id)
+    await settle_own(desk, stage, report, report.stores)
     return report
 
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
-from flows.stages import settle
+from flows.stages import settle, store_by_store
 from tasks.after_restore import after_restore, since_backup
-from tasks.compare_with_rever import compare_stores
+from tasks.compare_with_rever import Compared, compare_stores
 from tasks.comparison_table import check_target, comparison_rows, write_csv
 from tasks.desk import Desk
 from tasks.policy.reading import counted
@@ -52,10 +52,19 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     report.stores = stores
     window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
     await settle(desk, stage, report, stores)
-    label = f"{', '.join(stores)} {window.total_seconds() / 3600:.0f} h"
-    compared = await stage("compare-with-rever", lambda: compare_stores(desk, stores, window), label)
-    count_compared(report, compared)
-    report.notes += await after_restore(desk, stores, began, failures=len(compared.failures))
+    compared = Compared()
+
+    async def compare(store: str) -> None:
+        label = f"{store} {window.total_seconds() / 3600:.0f} h"
+        await stage("compare-with-rever", lambda: compare_stores(desk, [store], window, compared), label)
+
+    try:
+        through = await store_by_store(desk, report, stores, compare)
+    finally:
+        count_compared(report, compared)
+    sound = [store for store in through if store not in report.stores_failed]
+    if sound:
+        report.notes += await after_restore(desk, sound, began, failures=len(compared.failures))
     rows = comparison_rows(compared)
     report.tables["comparison"] = rows[:MOST_ROWS]
     if parameters.csv:

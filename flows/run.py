@@ -1,16 +1,22 @@
 """Run any flow in this process, with Prefect or without, from the names and values a person typed."""
 
 import asyncio
+import signal
+from collections.abc import Awaitable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+from prefect import get_client
+from prefect.settings import PREFECT_API_URL
 from pydantic import BaseModel, ValidationError
 
 from flows.catalog import FLOWS
 from flows.parameters import FlowParameters
 from flows.timed import RunFailedError, timed
-from tasks.desk import Clock, utc_now
+from tasks.desk import Clock, DeskError, utc_now
 from tasks.report import Report
+from tasks.settings import without_password
 from tasks.steps import limits_note, plainly
 
 
@@ -40,24 +46,47 @@ def described(form: type[BaseModel]) -> str:
 def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock = utc_now) -> Report:
     """Run a flow to its end. Without Prefect the same plain functions run on the same ledger, by the given clock.
 
-    Raises `UsageError` for what was typed, `RunFailedError` or the errors of `tasks.desk.open_desk` otherwise.
+    Raises `UsageError` for what was typed, `RunFailedError` or the errors of `tasks.desk.open_desk` otherwise. SIGTERM
+    ends a run as Ctrl-C does: by a cancellation, so that what is under way is written down.
     """
     parameters = parameters_for(name, values)
     module = _module(name)
     if prefect:
+        asyncio.run(_prefect_answers())
         flow = getattr(module, name.replace("-", "_"))
-        finished: Report = asyncio.run(flow(parameters))
+        finished: Report = asyncio.run(_stoppable(flow(parameters)))
         return finished
     if parameters.credentials:
         raise UsageError(
             "a credentials block is kept by Prefect: leave --no-prefect out, or leave `credentials` empty and set "
             "REVER_API_KEY"
         )
-    report = asyncio.run(timed(name, module.work, parameters, plainly, clock=clock))
-    report.limits = limits_note({})
+    work = timed(name, module.work, parameters, plainly, clock=clock, limits=limits_note({}))
+    report = asyncio.run(_stoppable(work))
     if report.failed:
         raise RunFailedError(report)
     return report
+
+
+async def _prefect_answers() -> None:
+    """Raise `DeskError` where a Prefect server is named that does not answer; Prefect itself says so in a traceback."""
+    if not (url := PREFECT_API_URL.value()):
+        return
+    async with get_client() as client:
+        problem = await client.api_healthcheck()
+    if problem is not None:
+        raise DeskError(
+            f"Prefect's server at {without_password(url)} (PREFECT_API_URL) does not answer ({type(problem).__name__}):"
+            " start it, correct the address, or leave Prefect out with --no-prefect"
+        )
+
+
+async def _stoppable(work: Awaitable[Report]) -> Report:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine that runs has its task
+    with suppress(ValueError, RuntimeError, NotImplementedError):  # no main thread, or no such signal
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def _module(name: str) -> Any:

@@ -2,31 +2,41 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import TypeVar
 
 from flows.parameters import FlowParameters
-from tasks.desk import Clock, Desk, open_desk, utc_now
-from tasks.ledger import Actor, Ledger, pauses_of, switch
+from tasks.desk import Clock, Desk, chosen_stores, open_desk, utc_now
+from tasks.effects import Result
+from tasks.failures import presentable
+from tasks.ledger import Actor, Ledger, LedgerError, pauses_of, switch
+from tasks.policy.record import IntentKind
 from tasks.report import Mode, Report
 from tasks.settings import Settings, load_settings, without_password
 from tasks.steps import Stage
+from tasks.tally import count_outcome
 
 P = TypeVar("P", bound=FlowParameters)
 Work = Callable[[Desk, P, Stage], Awaitable[Report]]
-AtEnd = Callable[[Desk, Report | None], Awaitable[None]]
+AtEnd = Callable[[Desk, Report], Awaitable[None]]
+
+
+BEGUN: ContextVar[list[Report] | None] = ContextVar("begun", default=None)
+"""Where a run puts its report as soon as it has begun, for who wants it however the run ends."""
+
+CUT_OFF = "stopped before its end (Ctrl-C, a signal or a cancellation); what was under way is settled by the next run"
 
 
 class RunFailedError(Exception):
-    """A run in which too many returns failed of our own fault. `report` is what it did all the same."""
+    """A run that came to its end and failed: a store was given up, or too many returns. `report` is what it did."""
 
     def __init__(self, report: Report) -> None:
-        ours = [failure for failure in report.failures if failure.ours]
-        first = f"{ours[0].process_id}: {ours[0].why}" if ours else "none named"
-        super().__init__(f"{len(ours)} of {report.seen} returns failed by a fault of this software; the first: {first}")
+        super().__init__(report.failed_why)
         self.report = report
 
 
-async def nothing_more(desk: Desk, report: Report | None) -> None:
+async def nothing_more(desk: Desk, report: Report) -> None:
     """The end of a run of which nobody is told."""
 
 
@@ -39,24 +49,55 @@ async def timed(
     clock: Clock = utc_now,
     settings: Settings | None = None,
     at_end: AtEnd = nothing_more,
+    limits: str = "",
 ) -> Report:
     """Open the desk from the settings, do the work, and note how long it took.
 
-    `at_end` looks at the ledger once more before the desk closes, also after a work that broke off.
+    The report is whole however the work ends, by an error or a cancellation too: what was done is counted, `broke_off`
+    says what ended it, and `BEGUN` has it. `at_end` looks at the ledger once more before the desk closes.
     Raises whatever error says that the set-up is wrong (`tasks.desk.open_desk`).
     """
     began, actor = time.monotonic(), Actor(name, flow_run_id, run_began_at=clock())
     settings = settings or load_settings()
+    if settings.stores:
+        chosen_stores(getattr(parameters, "stores", ()), settings.stores)  # a wrong name makes no ledger
     async with open_desk(settings, parameters.mode, actor, clock, begins=parameters.begins) as desk:
+        report = desk.report
+        report.limits = limits
+        if (begun := BEGUN.get()) is not None:
+            begun.append(report)
         try:
-            report = await work(desk, parameters, stage)
-        except Exception:
-            await at_end(desk, None)
+            await work(desk, parameters, stage)
+        except BaseException as error:
+            report.broke_off = str(presentable(error)) if isinstance(error, Exception) else CUT_OFF
+            with suppress(LedgerError):  # where it is the ledger that fails, the report goes without its words
+                await _ended(desk, report, at_end)
             raise
-        report.notes += [*_new(desk), *await _stopped(desk)]
-        await at_end(desk, report)
-    report.duration_s = time.monotonic() - began
+        else:
+            await _ended(desk, report, at_end)
+        finally:
+            report.duration_s = time.monotonic() - began
     return report
+
+
+async def _ended(desk: Desk, report: Report, at_end: AtEnd) -> None:
+    """Count the calls that were cut off, and say what the ledger says at the end."""
+    cut_off = list(desk.under_way.values())
+    desk.under_way.clear()
+    for outcome in cut_off:
+        count_outcome(report, outcome)
+    unknown = [outcome.claim.intent for outcome in cut_off if outcome.result is Result.UNKNOWN]
+    if unknown:
+        money = ", ".join(f"{it.amount} {it.currency}" for it in unknown if it.kind is IntentKind.REFUND)
+        report.notes.append(
+            f"{len(unknown)} effects were sent and their outcome is not known here{f' ({money})' if money else ''}; the"
+            " next run looks for them at REVER, and counts what it finds"
+        )
+    report.notes += _new(desk)
+    try:
+        report.notes += await _stopped(desk)
+    finally:
+        await at_end(desk, report)
 
 
 def _new(desk: Desk) -> list[str]:

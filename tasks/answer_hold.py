@@ -8,7 +8,7 @@ from decimal import Decimal
 from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
-from tasks.desk import Desk, DeskError
+from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects import Outcome, Send, perform
 from tasks.generate_label import send_label
 from tasks.issue_exchange import send_exchange
@@ -74,9 +74,9 @@ def check_day(on: date | None, now: datetime) -> None:
         return
     latest = (now.astimezone(UTC) + EARLIEST_ZONE).date()
     if on > latest:
-        raise DeskError(f"nothing was done: on={on} is a day to come; state the day on which it was done")
+        raise WrongNameError(f"nothing was done: on={on} is a day to come; state the day on which it was done")
     if on.year < FIRST_YEAR:
-        raise DeskError(f"nothing was done: on={on} is before any return; state the day on which it was done")
+        raise WrongNameError(f"nothing was done: on={on} is before any return; state the day on which it was done")
 
 
 async def _check_began(desk: Desk, hold: HoldRow, said: HoldAnswer) -> None:

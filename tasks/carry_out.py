@@ -39,9 +39,16 @@ class Carried:
     failure: Failure | None = None
 
 
-async def carry_out(desk: Desk, item: DecidedReturn, kind: IntentKind, send: Send) -> Carried:
-    """Do the claimed effect of one return, decide again, and go on while effects of the same kind are claimed."""
+async def carry_out(
+    desk: Desk, item: DecidedReturn, kind: IntentKind, send: Send, into: list[Carried] | None = None
+) -> Carried:
+    """Do the claimed effect of one return, decide again, and go on while effects of the same kind are claimed.
+
+    What is done stands in `into` from the beginning, so that it is counted whatever ends the run.
+    """
     carried = Carried(item.pending)
+    if into is not None:
+        into.append(carried)
     try:
         await _until_nothing_is_left(desk, item, kind, send, carried)
     except FATAL:
@@ -64,6 +71,7 @@ async def _until_nothing_is_left(
         reached(CrashPoint.AFTER_CLAIM, claim.process_id)
         outcome = await perform(desk, claim, send, item.pending.process)
         carried.outcomes.append(outcome)
+        desk.under_way.pop(claim.intent.id, None)
         unread = outcome.unread
         more = await (_next(desk, item, claim, outcome) if unread is None else decide_again(desk, unread))
         if more is None:
@@ -102,8 +110,13 @@ def _more_was_due(item: DecidedReturn) -> bool:
 
 
 async def carry_out_batch(
-    desk: Desk, step: str, batch: Sequence[DecidedReturn], kind: IntentKind, send: Send
+    desk: Desk,
+    step: str,
+    batch: Sequence[DecidedReturn],
+    kind: IntentKind,
+    send: Send,
+    into: list[Carried] | None = None,
 ) -> list[Carried]:
     """Carry out the claims of this kind in a batch, at most the table's number of returns at a time."""
     mine = [item for item in batch if item.decided.claim is not None and item.decided.claim.intent.kind is kind]
-    return list(await each(step, mine, lambda item: carry_out(desk, item, kind, send)))
+    return list(await each(step, mine, lambda item: carry_out(desk, item, kind, send, into)))

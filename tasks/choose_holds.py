@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from tasks.desk import Desk, DeskError
+from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.ledger import HoldRow, PastHold, find_hold, open_holds
 
 NAMED = 5
@@ -20,7 +20,7 @@ async def hold_by_id(desk: Desk, hold_id: str, version: int | None = None) -> Ho
     """The open hold of this id, in this version where one is given. Raises `DeskError`: no such hold, or outdated."""
     past = await desk.ledger.aread(find_hold, hold_id)
     if past is None or past.hold.store not in desk.stores:
-        raise DeskError(f"there is no hold {hold_id!r}; `rever-returns holds` lists those that are open")
+        raise WrongNameError(f"there is no hold {hold_id!r}; `rever-returns holds` lists those that are open")
     changed = _changed(past, version)
     if changed:
         raise DeskError(f"nothing was done: hold {hold_id} {changed}")
@@ -52,7 +52,7 @@ async def holds_by_cause(desk: Desk, cause: str, stores: Sequence[str], listed: 
     found = [hold for hold in everything if cause in {hold.rule, hold.kind}]
     if not found:
         causes = ", ".join(sorted({hold.rule for hold in everything})) or "none"
-        raise DeskError(f"nothing is held by {cause!r}; the causes of open holds are: {causes}")
+        raise WrongNameError(f"nothing is held by {cause!r}; the causes of open holds are: {causes}")
     if listed and listed != list_mark(found):
         raise DeskError(
             f"nothing was done: the holds by {cause!r} have changed since they were listed as {listed}; "

@@ -49,20 +49,22 @@ class Compared:
     failures: list[Failure] = field(default_factory=list)
 
 
-async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta) -> Compared:
+async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta, result: Compared) -> None:
     """Compare every return that changed at REVER in the window, that we acted on in it, or that is not at its end.
 
     The first are found by REVER's list, whatever their status, so that none is missed of which only REVER knows; the
     others, where the list has not shown them, are read by id. So are, some in each run and each about once a week,
-    those that ended longer ago: a payment may come back without a change that the list would show.
+    those that ended longer ago: a payment may come back without a change that the list would show. What is found
+    stands in `result` at once.
     """
     now = desk.clock()
-    result = Compared()
     for store in stores:
         changed = UpdatedReturns(desk, store, now - window)
-        async for batch in changed.batches():
-            await _compare(desk, batch, result)
-        result.failures += changed.failures
+        try:
+            async for batch in changed.batches():
+                await _compare(desk, batch, result)
+        finally:
+            result.failures += changed.failures
     ids = sorted(await _ours(desk, stores, now - window, now) - result.beside.keys())
     for start in range(0, len(ids), BATCH):
         found, failures = await fetch_returns(desk, ids[start : start + BATCH])
@@ -76,7 +78,6 @@ async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta) -
         found, failures = await fetch_returns(desk, ids[start : start + BATCH])
         result.failures += failures
         await _compare(desk, found, result, note_all=True)
-    return result
 
 
 async def _ours(desk: Desk, stores: Sequence[str], since: datetime, now: datetime) -> set[str]:

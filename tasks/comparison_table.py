@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.beside_rever import Beside, Seen
 from tasks.compare_with_rever import Compared
-from tasks.desk import DeskError
+from tasks.desk import DeskError, WrongNameError
 
 COLUMNS = (
     "process_id",
@@ -36,10 +36,10 @@ def comparison_rows(compared: Compared) -> list[dict[str, str]]:
 
 
 def check_target(path: Path) -> None:
-    """Refuse, before anything is done, a file that cannot be written. Raises `DeskError`."""
+    """Refuse, before anything is done, a file that cannot be written. Raises `WrongNameError`."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise DeskError(f"the comparison cannot be written to {path}: name a file in a folder that is there")
+        raise WrongNameError(f"the comparison cannot be written to {path}: name a file in a folder that is there")
 
 
 def write_csv(path: Path, rows: Iterable[dict[str, str]]) -> None:

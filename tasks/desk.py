@@ -1,13 +1,14 @@
 """The desk: what every step of a run works with. One client, one ledger, one clock, one set of rules per store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
-from rever_api.errors import NotFound
+from rever_api.errors import NotFound, WrongSetup
 from rever_api.models import Warehouse
 from tasks.budget import Budget
 from tasks.ledger import Actor, Ledger
@@ -17,11 +18,18 @@ from tasks.report import Mode, Report
 from tasks.settings import Settings
 from tasks.store_zone import StoreZone, store_zone
 
+if TYPE_CHECKING:
+    from tasks.effects import Outcome
+
 Clock = Callable[[], datetime]
 
 
 class DeskError(Exception):
     """The run cannot go on because of how things are set up; the sentence says what and how to mend it."""
+
+
+class WrongNameError(DeskError):
+    """What was typed or set names something that is not there; nothing was begun."""
 
 
 def utc_now() -> datetime:
@@ -31,7 +39,12 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class Desk:
-    """The means of one run. `stores` are the e-commerce ids it may touch; `report` grows as the run goes."""
+    """The means of one run. `stores` are the e-commerce ids it may touch; `report` grows as the run goes.
+
+    `under_way` are the calls of effects that the report does not count yet, by intent, so that none is lost where the
+    run is cut off. `unknown` are the returns of the effects whose outcome this run left open, by intent. `halted` is
+    the wrong set-up that an effect was refused for: no other effect of this run starts after it.
+    """
 
     settings: Settings
     client: AsyncReverClient
@@ -43,6 +56,9 @@ class Desk:
     report: Report
     clock: Clock = utc_now
     budget: Budget = field(default_factory=Budget)
+    under_way: dict[str, "Outcome"] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    halted: WrongSetup | None = None
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -84,12 +100,17 @@ class Desk:
         return store_zone((await self.rules(store)).settings.timezone)
 
     def chosen(self, stores: list[str]) -> tuple[str, ...]:
-        """The stores of a run: those asked for, or all. Raises `DeskError` for one that is not this desk's."""
-        strange = sorted(set(stores) - set(self.stores))
-        if strange:
-            ours = ", ".join(self.stores)
-            raise DeskError(f"this desk has no store {', '.join(map(repr, strange))}; its stores are {ours}")
-        return tuple(dict.fromkeys(stores)) or self.stores
+        """The stores of a run: those asked for, or all. Raises `WrongNameError` for one that is not this desk's."""
+        return chosen_stores(stores, self.stores)
+
+
+def chosen_stores(asked: Sequence[str], ours: tuple[str, ...]) -> tuple[str, ...]:
+    """The stores asked for, or all. Raises `WrongNameError` for one that is not ours."""
+    strange = sorted(set(asked) - set(ours))
+    if strange:
+        names = ", ".join(map(repr, strange))
+        raise WrongNameError(f"this desk has no store {names}; its stores are {', '.join(ours)}")
+    return tuple(dict.fromkeys(asked)) or ours
 
 
 @asynccontextmanager
@@ -134,7 +155,7 @@ def _check_policies(policies: PolicyFile, stores: tuple[str, ...]) -> None:
     """Refuse a policy for a store that is not ours: a misspelt id would leave the real store without its caps."""
     strange = sorted(set(policies.stores) - set(stores))
     if strange:
-        raise DeskError(
+        raise WrongNameError(
             f"the policy file has rules for {', '.join(map(repr, strange))}, and this desk's stores are "
             f"{', '.join(stores)}; correct the name (REVER_POLICY)"
         )
@@ -149,5 +170,5 @@ async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ..
     try:
         settings.check_stores(stores)
     except ValueError as problem:
-        raise DeskError(str(problem)) from None
+        raise WrongNameError(str(problem)) from None
     return stores

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -128,12 +128,17 @@ def _last(state: RetryCallState) -> Outcome:
 async def _attempt(
     desk: Desk, claim: Claim, send: Send, before: ReturnProcess | None, refused: list[RefusedForNow]
 ) -> Outcome:
+    if desk.halted is not None:
+        why = f"nothing more is sent in this run: {desk.halted}"
+        await _withdraw(desk, claim, why)
+        return Outcome(claim, Result.NOT_SENT, why)
     async with desk.client.slot(calls=2) as slot:
         try:
             process = await desk.client.get_return_process(claim.process_id, slot=slot)
         except ReverError as error:
             await _withdraw(desk, claim, f"the return could not be read again: {error}")
             if isinstance(error, WrongSetup):
+                desk.halted = error
                 raise
             why = f"the return could not be read again: {error}"
             return Outcome(claim, Result.NOT_SENT, why, unread=_unread(claim, error))
@@ -233,6 +238,16 @@ async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcom
 async def _send(
     desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
 ) -> Outcome:
+    cut_off = Outcome(claim, Result.UNKNOWN, "the run was cut off before its outcome was written down")
+    desk.under_way[claim.intent.id] = cut_off
+    outcome = await _sent(desk, claim, process, send, slot, refused)
+    desk.under_way[claim.intent.id] = replace(outcome, process=None)
+    return outcome
+
+
+async def _sent(
+    desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
+) -> Outcome:
     try:
         done = await send(desk, claim, process, slot)
     except NotSent as error:
@@ -240,7 +255,9 @@ async def _send(
     except RefusedForNow as error:
         return await _denied(desk, claim, error, process, refused)
     except WrongSetup as error:
+        desk.halted = error
         await _withdraw(desk, claim, str(error), told_no=True)
+        del desk.under_way[claim.intent.id]
         raise
     except Refused as error:
         await desk.ledger.awrite(
@@ -261,8 +278,12 @@ async def _send(
         await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
         raise
     reached(CrashPoint.AFTER_ANSWER, claim.process_id)
-    recorded = await desk.ledger.awrite(
-        record_done, claim, evidence=done.evidence, now=desk.clock(), actor=desk.actor, paid=done.paid
+    recorded = await _noted(
+        desk,
+        Outcome(claim, Result.DONE, paid=done.paid),
+        desk.ledger.awrite(
+            record_done, claim, evidence=done.evidence, now=desk.clock(), actor=desk.actor, paid=done.paid
+        ),
     )
     if recorded is Recorded.KNOWN:
         return Outcome(claim, Result.COUNTED, "another run has found it done meanwhile, and counts it", process)
@@ -279,6 +300,17 @@ async def _denied(
     await _withdraw(desk, claim, str(error), told_no=True)
     why = f"{error} A proxy may have said it; a later run sends it again, once REVER would show it"
     return Outcome(claim, Result.NOT_SENT, why, process)
+
+
+async def _noted(desk: Desk, done: Outcome, writing: Coroutine[Any, Any, Recorded]) -> Recorded:
+    """Bring the note of an effect that is done to its end though the run is cancelled meanwhile, and count it then."""
+    task = asyncio.ensure_future(writing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if await task is not Recorded.KNOWN:
+            desk.under_way[done.claim.intent.id] = done
+        raise
 
 
 def _too_long(error: ReverError) -> bool:

@@ -4,6 +4,8 @@ import logging
 import traceback
 from pathlib import Path
 
+import httpx
+
 from rever_api.endpoints import EndpointsError
 from rever_api.errors import ReverError, WrongSetup
 from tasks.desk import DeskError
@@ -27,6 +29,11 @@ class OwnFaultError(Exception):
 
 def presentable(error: Exception) -> Exception:
     """The error itself where its text is a sentence of ours, else an `OwnFaultError` that stands for it."""
+    if isinstance(error, httpx.HTTPError):  # the calls to REVER raise errors of their own
+        kind = type(error).__name__
+        return DeskError(
+            f"Prefect's server did not answer ({kind}); what was done is in the ledger, the next run goes on"
+        )
     return error if isinstance(error, (*SAID, OwnFaultError)) else OwnFaultError(_kind_and_place(error))
 
 

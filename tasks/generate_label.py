@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rever_api.errors import ReverError
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import (
     LogisticCustomer,
@@ -14,7 +15,7 @@ from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
 from tasks.effects import Confirmed
-from tasks.ledger import Claim
+from tasks.ledger import Claim, withdraw
 from tasks.policy.country import country_of
 from tasks.policy.decision import MakeLabel
 from tasks.policy.label import warehouse_for
@@ -65,8 +66,23 @@ async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:
     return await carry_out(desk, item, IntentKind.LABEL, send_label)
 
 
-async def generate_labels(desk: Desk, batch: Sequence[DecidedReturn]) -> list[Carried]:
-    """Have REVER make the labels and pickups of a batch of returns."""
-    for store in {item.pending.store for item in batch if item.decided.claim is not None}:
-        await desk.warehouses(store)
-    return await carry_out_batch(desk, "generate-labels", batch, IntentKind.LABEL, send_label)
+async def generate_labels(
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None
+) -> list[Carried]:
+    """Have REVER make the labels and pickups of a batch of returns.
+
+    Where a store's warehouses cannot be read, its labels are left to the next run; nothing else waits for them.
+    """
+    ready = list(batch)
+    for store in dict.fromkeys(item.pending.store for item in batch if item.decided.claim is not None):
+        try:
+            await desk.warehouses(store)
+        except ReverError as error:
+            why = f"its warehouses could not be read: {error}"
+            desk.report.fail_store(store, why)
+            ready = [item for item in ready if item.pending.store != store]
+            left = [item.decided.claim for item in batch if item.pending.store == store]
+            for claim in left:
+                if claim is not None and claim.intent.kind is IntentKind.LABEL:
+                    await desk.ledger.awrite(withdraw, claim, why=why, now=desk.clock(), actor=desk.actor)
+    return await carry_out_batch(desk, "generate-labels", ready, IntentKind.LABEL, send_label, into)

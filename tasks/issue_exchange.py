@@ -32,6 +32,8 @@ async def issue_exchange(desk: Desk, item: DecidedReturn) -> Carried:
     return await carry_out(desk, item, IntentKind.EXCHANGE, send_exchange)
 
 
-async def issue_exchanges(desk: Desk, batch: Sequence[DecidedReturn]) -> list[Carried]:
+async def issue_exchanges(
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None
+) -> list[Carried]:
     """Order the replacement goods of a batch of returns."""
-    return await carry_out_batch(desk, "issue-exchanges", batch, IntentKind.EXCHANGE, send_exchange)
+    return await carry_out_batch(desk, "issue-exchanges", batch, IntentKind.EXCHANGE, send_exchange, into)

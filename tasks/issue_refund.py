@@ -39,6 +39,6 @@ async def issue_refund(desk: Desk, item: DecidedReturn) -> Carried:
     return await carry_out(desk, item, IntentKind.REFUND, send_refund)
 
 
-async def issue_refunds(desk: Desk, batch: Sequence[DecidedReturn]) -> list[Carried]:
+async def issue_refunds(desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None) -> list[Carried]:
     """Refund a batch of returns."""
-    return await carry_out_batch(desk, "issue-refunds", batch, IntentKind.REFUND, send_refund)
+    return await carry_out_batch(desk, "issue-refunds", batch, IntentKind.REFUND, send_refund, into)

@@ -56,6 +56,8 @@ class Report:
     """The account of one run. `paid` counts refunds done in this run, those settled by it included; what REVER has
     accepted of them and not paid yet is in `on_its_way` instead.
 
+    It grows as the run goes, so that it can be told at any end. `broke_off` is what ended the run before its own end,
+    `stores_failed` why the work at a store was given up, while it went on at the others.
     `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
     many returns were worked on at a time. `back_office` is where a person looks at a return: a URL with `{process_id}`
     in it, or nothing. `paused` are the stores that were paused at its end, each with the time until which it is.
@@ -72,6 +74,8 @@ class Report:
     due: dict[str, Decimal] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    stores_failed: dict[str, str] = field(default_factory=dict)
+    broke_off: str = ""
     notes: list[str] = field(default_factory=list)
     tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     duration_s: float = 0.0
@@ -91,11 +95,30 @@ class Report:
         """Add a refund that the rules found due in this run."""
         self.due[currency] = self.due.get(currency, Decimal(0)) + amount
 
+    def fail_store(self, store: str, why: str) -> None:
+        """Note why the work at a store was given up; the first reason stands."""
+        self.stores_failed.setdefault(store, why)
+
     @property
     def failed(self) -> bool:
-        """Whether so many returns failed of our own fault that the run itself counts as failed."""
-        ours = sum(failure.ours for failure in self.failures)
-        return bool(ours) and ours > FAILED_SHARE * max(self.seen, 1)
+        """Whether the run counts as failed."""
+        return bool(self.failed_why)
+
+    @property
+    def failed_why(self) -> str:
+        """Why the run counts as failed; empty where it does not.
+
+        It broke off, a store was given up, or too many returns failed of our own fault.
+        """
+        said = [self.broke_off] if self.broke_off else []
+        for why in dict.fromkeys(self.stores_failed.values()):
+            alike = [repr(store) for store, each in self.stores_failed.items() if each == why]
+            said.append(f"store{'s' if len(alike) > 1 else ''} {', '.join(alike)}: {why}")
+        ours = [failure for failure in self.failures if failure.ours]
+        if len(ours) > FAILED_SHARE * max(self.seen, 1):
+            first = f"{ours[0].process_id}: {ours[0].why}"
+            said.append(f"{len(ours)} of {self.seen} returns failed by a fault of this software; the first: {first}")
+        return "; ".join(said)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints. Amounts are decimal strings."""
@@ -109,6 +132,8 @@ class Report:
             "paid": _strings(self.paid),
             "on_its_way": _strings(self.on_its_way),
             "due": _strings(self.due),
+            "failed": self.failed_why or None,
+            "stores_failed": dict(self.stores_failed),
             "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
             "notes": list(self.notes),
             "paused": {store: at.isoformat(timespec="seconds") for store, at in sorted(self.paused.items())},
@@ -125,6 +150,8 @@ class Report:
             f"  due:       {amounts(self.due)}",
             f"  paid:      {amounts(self.paid)}",
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
+            *([f"  FAILED:    {self.broke_off}"] if self.broke_off else []),
+            *(f"  FAILED:    store {store!r}: {why}" for store, why in self.stores_failed.items()),
             *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
             *(f"  note: {note}" for note in self.notes),
             *([f"  limits:    {self.limits}"] if self.limits else []),
@@ -145,6 +172,8 @@ class Report:
             said += [f"{self.effects[name]} {name}" for name in ("held", "unknown", "refused") if self.effects[name]]
         else:
             said.append(f"{amounts(self.due)} due")
+        if self.stores_failed:
+            said.append(f"given up at {', '.join(self.stores_failed)}")
         if self.failures:
             said.append(f"{len(self.failures)} not worked on")
         said += [f"{store} is paused until {at:%H:%M}Z" for store, at in sorted(self.paused.items())]

@@ -29,6 +29,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"| Paid | {markdown(amounts(report.paid))} |"
     if report.on_its_way:
         yield f"| On its way | {markdown(amounts(report.on_its_way))} |"
+    if report.failed:
+        yield f"| Failed | {markdown(report.failed_why)} |"
     yield f"| Limits | {report.limits or 'none'} |"
     yield f"| Time | {report.duration_s:.1f} s |"
     held = [row for row in report.rows.values() if row.held]

@@ -108,21 +108,26 @@ async def _hold(desk: Desk, unknown: OpenIntent, held: Held, process: ReturnProc
 
 
 async def settle_outcomes(
-    desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None = None
-) -> list[Settled]:
+    desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None, into: list[Settled]
+) -> None:
     """Settle what is open at these stores, or of these returns: first by the clock, then each by a read.
 
     A `sent` effect past its deadline becomes unknown, an `intended` one whose lease is over is withdrawn. `plan`
-    settles nothing, since settling writes.
+    settles nothing, since settling writes. What is found stands in `into` at once, so that it is counted whatever ends
+    the run.
     """
     if desk.mode is Mode.PLAN:
-        return []
+        return
     await _close_what_is_readable(desk, stores, process_ids)
     longest = max(desk.settings.lease_duration, timedelta(seconds=1.5 * desk.settings.timeout))
     await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores, longest=longest)
     found = await desk.ledger.aread(open_intents, stores=stores, process_ids=process_ids)
     unknown = [intent for intent in found if intent.intent.state is IntentState.UNKNOWN]
-    return list(await each("settle-outcomes", unknown, lambda intent: settle_outcome(desk, intent)))
+
+    async def one(intent: OpenIntent) -> None:
+        into.append(await settle_outcome(desk, intent))
+
+    await each("settle-outcomes", unknown, one)
 
 
 async def _close_what_is_readable(desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None) -> None:

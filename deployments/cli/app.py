@@ -1,8 +1,8 @@
 """The command line `rever-returns`. What is heavy (Prefect, SQLAlchemy, the sandbox) is imported by who needs it.
 
-Exit codes: 0 the run came to its end, holds included; 1 it failed, or something was found wrong while it ran (a wrong
-key, an unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun; 130 stopped
-by a person.
+Exit codes: 0 the run came to its end, holds included; 1 it failed, was stopped, or something was found wrong while it
+ran (a wrong key, an unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun;
+130 a command that is no run was ended by Ctrl-C.
 """
 
 import os
@@ -221,10 +221,16 @@ def doctor(
 def settings(*, debug: Debug = False) -> None:
     """Print the settings in force; the key and passwords are masked."""
     with said_plainly(debug=debug):
+        from rever_api import Endpoints
+        from tasks.policy_file import load_policy
         from tasks.settings import load_settings, masked_settings
 
-        for name, value in masked_settings(load_settings()).items():
+        found = load_settings()
+        for name, value in masked_settings(found).items():
             out(f"{name}={value}")
+        # The files that they name count as settings: one that is missing or wrong would stop every run.
+        load_policy(found.policy)
+        Endpoints.load(found.endpoints)
         from deployments.doctor.modes import env_warning
 
         if warning := env_warning():

@@ -17,6 +17,7 @@ FAILED, USAGE, STOPPED = 1, 2, 130
 _BEFORE_THE_START = frozenset(
     {
         "UsageError",
+        "WrongNameError",
         "NoLedgerError",
         "SettingsError",
         "PolicyFileError",
@@ -25,7 +26,16 @@ _BEFORE_THE_START = frozenset(
         "PrefectFileError",
     }
 )
-_AT_RUN_TIME = frozenset({"LedgerError", "ReverError", "DeskError", "OwnFaultError", "BootstrapError", "UpError"})
+_AT_RUN_TIME = frozenset(
+    {"LedgerError", "ReverError", "DeskError", "OwnFaultError", "BootstrapError", "UpError", "RunStoppedError"}
+)
+
+
+STOPPED_WORDS = "stopped. What was under way is settled by the next run."
+
+
+class RunStoppedError(Exception):
+    """A run was stopped before its end, by Ctrl-C or a signal."""
 
 
 class UsageError(Exception):
@@ -47,13 +57,13 @@ def said_plainly(*, debug: bool) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except KeyboardInterrupt:
-        _say("stopped. What was under way is settled by the next run.")
+        say(STOPPED_WORDS)
         code = STOPPED
     except Exception as error:  # noqa: BLE001 - the outermost frame: an unforeseen error becomes one line here too
         if debug:
             _write("".join(traceback.format_exception(error)))
         code, words = explained(error)
-        _say(words)
+        say(words)
     else:
         return
     raise typer.Exit(code)
@@ -83,7 +93,8 @@ def out(text: str) -> None:
     print(_clean(text), flush=True)
 
 
-def _say(words: str) -> None:
+def say(words: str) -> None:
+    """Write a sentence to stderr, without any secret."""
     _write("".join(f"rever-returns: {line}\n" for line in words.split("\n")))
 
 

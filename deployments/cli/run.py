@@ -4,35 +4,66 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
-from deployments.cli.errors import out
+from deployments.cli.errors import FAILED, STOPPED_WORDS, USAGE, RunStoppedError, explained, out, say
 from deployments.cli.logs import log_to_stderr
 from deployments.cli.parameters import split_pairs
 from deployments.prefect_settings import LOOPBACK, new_auth
+from tasks.report import Mode, Report
 
 
 def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, debug: bool = False) -> int:
-    """Run `flow` and print its report. Answers the exit code: 1 where the run counts as failed."""
-    from tasks.printable import json_text
+    """Run `flow` and print its report, however the run ends. Returns the exit code: 1 where the run counts as failed.
+
+    With `as_json` one object is printed in any case, and `failed` in it says what went wrong, if anything. Raises the
+    error that ended the run, `RunStoppedError` where a person or a signal did.
+    """
+    begun: list[Report] = []
+    values: dict[str, str] = {}
+    try:
+        values |= split_pairs(pairs)
+        report = _ran(flow, values, begun, prefect=prefect, debug=debug)
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        stopped = None if isinstance(error, Exception) else RunStoppedError(STOPPED_WORDS)
+        code, words = explained(error) if isinstance(error, Exception) else (FAILED, STOPPED_WORDS)
+        report = begun[0] if begun else Report(flow, Mode.ACT if values.get("mode") == Mode.ACT else Mode.PLAN)
+        report.broke_off = report.broke_off or words
+        if as_json or (begun and code != USAGE):
+            _print(report, as_json=as_json)
+        if stopped is not None:
+            raise stopped from None
+        raise
+    _print(report, as_json=as_json)
+    if report.failed:
+        say(report.failed_why)
+    return FAILED if report.failed else 0
+
+
+def _ran(flow: str, values: dict[str, str], begun: list[Report], *, prefect: bool, debug: bool) -> Report:
     from tasks.settings import load_settings
 
-    values = split_pairs(pairs)
     load_settings()  # what is wrong with them is said now, not once Prefect is up
     log_to_stderr(debug=debug)
     # Whoever prints meanwhile (a library, a notice of Prefect's) must not spoil the one object on stdout.
     with redirect_stdout(sys.stderr):
         from flows.run import run_flow
-        from flows.timed import RunFailedError
+        from flows.timed import BEGUN, RunFailedError
 
+        BEGUN.set(begun)
         try:
             if prefect:
                 with _closed_server():
-                    report = run_flow(flow, values, prefect=True)
-            else:
-                report = run_flow(flow, values, prefect=False)
+                    return run_flow(flow, values, prefect=True)
+            return run_flow(flow, values, prefect=False)
         except RunFailedError as failed:
-            report = failed.report
+            return failed.report
+
+
+def _print(report: Report, *, as_json: bool) -> None:
+    from tasks.printable import json_text
+
     out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))
-    return 1 if report.failed else 0
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.run import UsageError
+from flows.timed import RunFailedError
 from tasks.desk import DeskError
 from tests.flows.conftest import Bench, Start
 
@@ -93,11 +94,11 @@ def test_a_store_that_is_not_ours_is_refused(bench: Bench) -> None:
         bench.act(stores="elsewhere")
 
 
-def test_a_store_rever_does_not_know_is_said(start_bench: Start) -> None:
-    bench = start_bench(settings={"REVER_STORES": "acme,nowhere"})
-    with pytest.raises(DeskError, match="'nowhere'"):
+def test_a_store_rever_does_not_know_is_said_and_stops_no_other(start_bench: Start) -> None:
+    bench = start_bench(settings={"REVER_STORES": "nowhere,acme"})
+    with pytest.raises(RunFailedError, match="store 'nowhere': REVER knows no store") as failed:
         bench.act()
-    assert bench.ledger_file.exists()
+    assert failed.value.report.paid == bench.paid() != {}
 
 
 def test_an_unknown_parameter_is_refused_with_the_right_ones(bench: Bench) -> None:

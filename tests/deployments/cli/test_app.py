@@ -170,7 +170,12 @@ def test_a_stopped_run_says_so(call: Call, monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     monkeypatch.setattr(flows.run, "run_flow", stopped)
-    assert call("run", "reconcile").code == 130
+    ended = call("run", "reconcile")
+    assert (ended.code, ended.out) == (1, "")
+    assert "rever-returns: stopped." in ended.err
+    ended = call("run", "reconcile", "mode=act", "--json")
+    assert (ended.code, json.loads(ended.out)["mode"]) == (1, "act")
+    assert "stopped" in json.loads(ended.out)["failed"]
 
 
 def test_the_key_of_the_settings_file_is_kept_back_too(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_with_prefect_the_same_is_paid(call: Call, rever: RunningSandbox, prefec
     ("wrong", "code", "said"),
     [
         ({"REVER_API_KEY": KEY}, 1, "REVER_API_KEY"),
-        ({"REVER_STORES": "acme,nowhere"}, 1, "'nowhere'"),
+        ({"REVER_STORES": "nowhere"}, 1, "'nowhere'"),
         ({"REVER_STORES": "", "REVER_GROUP": "no-such-group"}, 1, "no-such-group"),
         ({"REVER_BASE_URL": "http://127.0.0.1:9"}, 1, ""),
         ({"REVER_POLICY": "policy.toml"}, 2, "policy.toml"),
@@ -98,7 +98,8 @@ def test_a_bad_start_is_one_clear_sentence_and_nothing_half_done(
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
     ended = call(*RUN, "mode=act", "--no-prefect")
-    assert (ended.code, ended.out) == (code, ""), ended.err
+    assert (ended.code, ended.out.count("\n")) == (code, 1), ended.err
+    assert said in json.loads(ended.out)["failed"]
     assert said in ended.err
     assert "Traceback" not in ended.err
     assert "fault of this software" not in ended.err
@@ -110,7 +111,8 @@ def test_a_page_that_is_no_json_is_one_clear_sentence(call: Call, monkeypatch: p
     with web_page() as address:
         monkeypatch.setenv("REVER_BASE_URL", address)
         ended = call(*RUN, "mode=act", "--no-prefect")
-    assert (ended.code, ended.out) == (1, ""), ended.err
+    assert "JSON" in json.loads(ended.out)["failed"]
+    assert ended.code == 1, ended.err
     assert "Traceback" not in ended.err
     assert "fault of this software" not in ended.err
 

@@ -1,0 +1,197 @@
+"""One store's fault stops no other, and is named; and every run that began reports what it did, however it ends."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from flows.run import run_flow
+from flows.timed import BEGUN, CUT_OFF, RunFailedError
+from rever_api.errors import Unauthorized
+from rever_api.models import RefundInput
+from rever_api.sandbox.faults.kinds import Fault
+from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
+from tasks.ledger import LedgerError, record_done
+from tasks.report import Report
+from tests.flows.conftest import Bench, Start
+
+FLOWS = ("process-pending-returns", "generate-labels", "reconcile")
+
+
+def break_at(bench: Bench, store: str, operation: str, fault: Fault) -> None:
+    """Let every call of this operation about this store fail."""
+    named = tuple(NamedFault(operation, nth, fault, store) for nth in range(1, 40))
+    bench.sandbox.faults.set(replace(bench.sandbox.faults.plan, named=named))
+
+
+def reported(bench: Bench, flow: str = "process-pending-returns", **values: str) -> tuple[Report, BaseException | None]:
+    """The report of a run however it ended, and what ended it."""
+    begun: list[Report] = []
+    token = BEGUN.set(begun)
+    try:
+        run_flow(flow, {"mode": "act", **values}, prefect=False, clock=bench.clock)
+    except BaseException as error:  # noqa: BLE001 - whatever ends a run is looked at
+        ended: BaseException | None = error
+    else:
+        ended = None
+    finally:
+        BEGUN.reset(token)
+    [report] = begun
+    return report, ended
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        ("getEcommerceSettings", Fault.ERROR_500_BEFORE),
+        ("getEcommerceSettings", Fault.UNAUTHORIZED_401),
+        ("getEcommerceSettings", Fault.CUT_JSON),
+        ("searchReturnProcesses", Fault.ERROR_500_BEFORE),
+        ("searchReturnProcesses", Fault.UNAUTHORIZED_401),
+    ],
+)
+def test_what_fails_at_one_store_goes_on_at_the_others(
+    start_bench: Start, flow: str, operation: str, fault: Fault
+) -> None:
+    whole = start_bench()
+    whole_report = whole.run(flow, mode="act", stores="nordic")
+    bench = start_bench({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
+    break_at(bench, "acme", operation, fault)
+    report, ended = reported(bench, flow)
+    assert isinstance(ended, RunFailedError)
+    assert list(report.stores_failed) == ["acme"]
+    assert "store 'acme': " in report.as_json()["failed"]
+    assert "nordic" not in report.as_json()["failed"]
+    assert (report.decisions, report.paid) == (whole_report.decisions, whole_report.paid)
+    assert bench.paid() == whole.paid()
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_labels_that_no_warehouse_can_be_read_for_keep_no_refund_back(start_bench: Start) -> None:
+    whole = start_bench()
+    whole.act()
+    bench = start_bench({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
+    break_at(bench, "acme", "listWarehouses", Fault.ERROR_500_BEFORE)
+    report, _ = reported(bench)
+    assert bench.paid() == whole.paid() == report.paid
+    assert list(report.stores_failed) == ["acme"]
+    assert "warehouses" in report.failed_why
+    labels = {effect.store for effect in bench.sandbox.books.effects if effect.operation == "createOrderV2"}
+    assert labels == {"nordic"}
+    bench.sandbox.stop_faults()
+    assert bench.act().effects["done"] == sum(
+        e.operation == "createOrderV2" and e.store == "acme" for e in whole.sandbox.books.effects
+    )
+
+
+def test_a_page_that_is_refused_after_refunds_does_not_hide_them(
+    start_bench: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.fetch_pending_returns.BATCH", 10)
+    bench = start_bench(returns=40, shops=("acme",), scenarios=("approved_one",))
+    named = tuple(NamedFault("searchReturnProcesses", nth, Fault.UNAUTHORIZED_401) for nth in range(2, 40))
+    bench.sandbox.faults.set(FaultPlan(named=named))
+    report, ended = reported(bench)
+    assert isinstance(ended, RunFailedError)
+    assert report.paid == bench.paid() != {}
+    assert "401" in report.as_json()["failed"]
+
+
+def test_a_key_that_is_refused_for_an_effect_ends_the_run_with_its_report(start_bench: Start) -> None:
+    bench = start_bench(returns=60, scenarios=("approved_one",))
+    named = tuple(NamedFault("issueRefund", nth, Fault.UNAUTHORIZED_401) for nth in range(6, 99))
+    bench.sandbox.faults.set(FaultPlan(named=named))
+    report, ended = reported(bench)
+    assert isinstance(ended, Unauthorized)
+    assert report.effects["done"] == 5
+    assert report.paid == bench.paid() != {}
+    assert "401" in report.as_json()["failed"]
+    calls = sum(entry.operation == "issueRefund" for entry in bench.sandbox.journal.entries)
+    assert calls < 5 + 2 * 8, "effects went on after the key was refused"
+
+
+@pytest.mark.parametrize("nth", [1, 7])
+def test_a_ledger_that_fails_in_mid_run_does_not_hide_what_was_paid(
+    start_bench: Start, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """The n-th confirmed refund cannot be written down: it is told as sent and unknown, with its money."""
+    bench = start_bench(returns=30, scenarios=("approved_one",))
+    calls = 0
+
+    def failing(*args: Any, **how: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls >= nth:
+            raise LedgerError("the disk is full")
+        return record_done(*args, **how)
+
+    monkeypatch.setattr("tasks.effects.record_done", failing)
+    report, ended = reported(bench)
+    assert isinstance(ended, LedgerError)
+    assert report.as_json()["failed"] == "the disk is full"
+    sent = bench.sandbox.books.effects
+    assert report.effects["done"] < nth
+    assert report.effects["done"] + report.effects["unknown"] == len([each for each in sent if each.by == "api"])
+    assert any("outcome is not known here" in note for note in report.notes)
+    assert set(report.paid) <= set(bench.paid())
+
+
+def cut_off_after(monkeypatch: pytest.MonkeyPatch, nth: int, how: Callable[[], None]) -> None:
+    """Do something to the run just as REVER's n-th answer to a refund is in."""
+    calls = 0
+
+    def body(**values: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            how()
+        return RefundInput(**values)
+
+    monkeypatch.setattr("tasks.issue_refund.RefundInput", body)
+
+
+def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(
+    start_bench: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = start_bench(returns=40, scenarios=("approved_one",))
+    loops: list[asyncio.Task[Any]] = []
+
+    def cancel_all() -> None:
+        for task in asyncio.all_tasks():
+            if "stoppable" in str(task.get_coro()):
+                loops.append(task)
+                task.cancel()
+
+    cut_off_after(monkeypatch, 12, cancel_all)
+    report, ended = reported(bench)
+    assert loops
+    assert isinstance(ended, asyncio.CancelledError)
+    assert report.as_json()["failed"] == CUT_OFF
+    ledger = bench.ledger()
+    try:
+        done = ledger.read(lambda conn: list(conn.exec_driver_sql("SELECT state, currency, amount FROM intents")))
+    finally:
+        ledger.close()
+    paid: dict[str, Decimal] = {}
+    for state, currency, amount in done:
+        if state == "done":
+            paid[currency] = paid.get(currency, Decimal(0)) + Decimal(str(amount))
+    assert {currency: Decimal(amount) for currency, amount in report.paid.items()} == paid
+    assert report.effects["unknown"] == sum(state == "unknown" for state, *_ in done)
+    bench.let_pass(120)
+    again = bench.act()
+    total = {c: report.paid.get(c, Decimal(0)) + again.paid.get(c, Decimal(0)) for c in {*report.paid, *again.paid}}
+    assert total == bench.paid()
+    assert bench.sandbox.audit().violations == ()
+
+
+def test_named_returns_of_a_store_that_fails_keep_no_other_back(bench: Bench) -> None:
+    ids = [bench.sandbox.process_ids("approved_one", store=store)[0] for store in ("acme", "nordic")]
+    break_at(bench, "acme", "getEcommerceSettings", Fault.ERROR_500_BEFORE)
+    report, _ = reported(bench, process_ids=",".join(ids))
+    assert list(report.stores_failed) == ["acme"]
+    assert set(report.paid) == {"SEK"}
