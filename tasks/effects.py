@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -308,7 +309,10 @@ async def _noted(desk: Desk, done: Outcome, writing: Coroutine[Any, Any, Recorde
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if await task is not Recorded.KNOWN:
+        while not task.done():  # the run's end may cancel more than once
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if task.result() is not Recorded.KNOWN:
             desk.under_way[done.claim.intent.id] = done
         raise
 
