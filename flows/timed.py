@@ -71,16 +71,16 @@ async def timed(
         except BaseException as error:
             report.broke_off = str(presentable(error)) if isinstance(error, Exception) else CUT_OFF
             with suppress(LedgerError):  # where it is the ledger that fails, the report goes without its words
-                await _ended(desk, report, at_end)
+                await _ended(desk, report, at_end, parameters.credentials)
             raise
         else:
-            await _ended(desk, report, at_end)
+            await _ended(desk, report, at_end, parameters.credentials)
         finally:
             report.duration_s = time.monotonic() - began
     return report
 
 
-async def _ended(desk: Desk, report: Report, at_end: AtEnd) -> None:
+async def _ended(desk: Desk, report: Report, at_end: AtEnd, credentials: str) -> None:
     """Count the calls that were cut off, and say what the ledger says at the end."""
     cut_off = list(desk.under_way.values())
     desk.under_way.clear()
@@ -93,16 +93,18 @@ async def _ended(desk: Desk, report: Report, at_end: AtEnd) -> None:
             f"{len(unknown)} effects were sent and their outcome is not known here{f' ({money})' if money else ''}; the"
             " next run looks for them at REVER, and counts what it finds"
         )
-    report.notes += _new(desk)
+    report.notes += _new(desk, credentials)
     try:
         report.notes += await _stopped(desk)
     finally:
         await at_end(desk, report)
 
 
-def _new(desk: Desk) -> list[str]:
-    """What a report says of a ledger that this run has made, or has not found."""
+def _new(desk: Desk, credentials: str) -> list[str]:
+    """What a report says of a ledger that this run has made, or has not found. A block's address is a secret."""
     url = without_password(desk.settings.ledger_url.get_secret_value())
+    if credentials:
+        url = f"where the credentials block {credentials!r} says"
     if desk.ledger.made:
         return [
             f"A NEW LEDGER WAS MADE: {url}. There was none, so it knows nothing of what was paid or answered before. If"
