@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rever_api.models import ReturnProcess
 from tasks.policy.two_reads import differences, reads_differ
-from tests.tasks.policy.factories import approved, line, process, refund
+from tests.tasks.policy.factories import approved, line, process, refund, reviews
 
 
 def changed(**of_line: Any) -> ReturnProcess:
@@ -47,6 +47,30 @@ def test_further_approvals_and_refunds_are_news_and_no_difference() -> None:
     before = process(line(quantity=2), reviews=())
     after = process(line(quantity=2), reviews=approved(before.return_line_items[0].id, 2), refunds=(refund("20.00"),))
     assert differences(before, after) == ()
+
+
+def test_what_was_done_does_not_go_away_between_two_reads() -> None:
+    """A read that shows less is older or wrong: paid by it, a refund of others would be paid a second time."""
+    bare = process(line(quantity=2), reviews=approved(units=1))
+    paid = process(line(quantity=2), reviews=approved(units=1), refunds=(refund("20.00"),))
+    assert "a refund of 20.00 EUR" in differences(paid, bare)[0]
+    assert differences(bare, paid) == ()
+    undone = bare.model_copy(update={"reviews": ()})
+    assert differences(bare, undone) == ("1 review in the first alone",)
+    changed_mind = bare.model_copy(update={"reviews": reviews("retl_1", "DECLINED")})
+    assert differences(changed_mind, bare) != () != differences(bare, changed_mind)
+    untold = paid.model_copy(update={"compensation": None, "reviews": None})
+    assert len(differences(paid, untold)) == 2
+    assert differences(untold, paid) == ()
+
+
+def test_a_store_and_costs_do_not_change_between_two_reads() -> None:
+    ours, theirs = (changed().model_copy(update={"ecommerce_id": name}) for name in ("acme", "nordic"))
+    assert differences(ours, theirs) == ("the store is 'acme' and 'nordic'",)
+    assert differences(ours, changed().model_copy(update={"ecommerce_id": ""})) == ()
+    costly, silent = (changed().model_copy(update={"return_costs": costs}) for costs in (Decimal(3), None))
+    assert differences(costly, silent) == ("the return costs are 3 and not told",)
+    assert differences(silent, costly) == ()
 
 
 def test_what_a_read_leaves_out_is_no_difference() -> None:
