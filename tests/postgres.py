@@ -6,7 +6,7 @@ made once and emptied before each test.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +93,33 @@ def empty(database: str) -> None:
         # The audit refuses to be emptied; as a replica its triggers are silent.
         conn.execute("SET session_replication_role = replica")
         conn.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+
+
+def dump(database: str) -> dict[str, bytes]:
+    """All rows of a ledger's tables as of one moment, as `pg_dump` takes them; table -> rows."""
+    with _connected(make_url(database)) as conn, conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        rows = {}
+        for table in metadata.sorted_tables:
+            with conn.cursor().copy(f"COPY {table.name} TO STDOUT") as copy:
+                rows[table.name] = b"".join(bytes(block) for block in copy)
+    return rows
+
+
+def load(database: str, rows: Mapping[str, bytes]) -> None:
+    """Put dumped rows in the place of all that is there, as `pg_restore --clean` does."""
+    empty(database)
+    with _connected(make_url(database)) as conn, conn.transaction():
+        conn.execute("SET LOCAL session_replication_role = replica")
+        for table in metadata.sorted_tables:
+            with conn.cursor().copy(f"COPY {table.name} FROM STDIN") as copy:
+                copy.write(rows[table.name])
+            for column in table.columns:
+                if column.autoincrement is True:
+                    conn.execute(
+                        f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'),"
+                        f" (SELECT coalesce(max({column.name}), 0) + 1 FROM {table.name}), false)"
+                    )
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rever_api.models import ProcessStatus
 from tasks.crash_points import CrashPoint
+from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held
 from tests.proof.job import Blow, Step, Strike
 from tests.proof.nursery import Worker
@@ -15,6 +16,8 @@ from tests.proof.world import World
 Meanwhile = Callable[[World], None]
 SEEN_BY_ALL_S = 45
 """Longer than a stale read of the sandbox is stale: what happened before that, everybody can see."""
+IN_MID_WORK = (CrashPoint.AFTER_CLAIM, CrashPoint.AFTER_SENT, CrashPoint.AFTER_ANSWER)
+FAR_AHEAD_S = 400 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Case:
     """A same-time case: `play` starts the crash's worker and whoever meets it, and awaits both.
 
     `scenarios` are the returns it is about, where not just any; `before` comes before what leads up to the crash.
+    `after` is what a person does after each later run.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Case:
     play: Callable[[World, Crash], None]
     scenarios: tuple[str, ...] = ()
     before: Callable[[World], None] = lambda _: None
+    after: Callable[[World], None] = lambda _: None
 
 
 def _begin(
@@ -151,6 +156,35 @@ def _fifty(world: World) -> Worker:
     return world.start_all([Step("process-return", {"mode": "act", "process_id": each}, copies=25) for each in ids])
 
 
+def _restored(world: World, crash: Crash) -> None:
+    """A backup is taken in the middle of a run that is hit, more is done, and the backup is restored."""
+    taken: list[Callable[[], None]] = []
+    known: list[int] = []
+
+    def meanwhile(world: World) -> None:
+        taken.append(bad_days.back_up_now(world))
+        known.append(len(world.sandbox.books))
+
+    crash.watch(world, _begin(world, crash, meanwhile, world.random.choice(IN_MID_WORK)))
+    bad_days.work_on(world)
+    bad_days.put_back(world, taken[0], known[0])
+
+
+def _lost(world: World, crash: Crash) -> None:
+    """After a run that was hit, and others, the ledger is gone."""
+    crash.watch(world, _begin(world, crash))
+    bad_days.work_on(world)
+    bad_days.put_back(world, lambda: bad_days.make_anew(world), 0)
+
+
+def _far_ahead(world: World) -> None:
+    """A worker whose clock is 400 days ahead works first, until it is killed or done."""
+    world.break_it()
+    blow = Strike(Blow.KILL, world.random.choice(IN_MID_WORK), world.random.randint(1, 3))
+    world.start(strikes=[blow], wrong=FAR_AHEAD_S).wait()
+    world.pass_time(120)
+
+
 CASES = {
     case.name: case
     for case in (
@@ -169,6 +203,15 @@ CASES = {
             ("two_methods", "approved_two_of_three", "in_warehouse", "partially_reviewed", "costs_smaller"),
         ),
         Case("fifty", "the same webhook fifty times", _beside(_fifty)),
+        Case(
+            "restore", "a backup of mid-work is restored after more was done, and answered", _restored,
+            bad_days.SCENARIOS, before=bad_days.make_some_dear, after=bad_days.go_over,
+        ),
+        Case(
+            "ledger-lost", "the ledger is gone after effects and answers, and is made anew", _lost,
+            bad_days.SCENARIOS, before=bad_days.make_some_dear, after=bad_days.go_over,
+        ),
+        Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
     )
 }  # fmt: skip
 """Name -> case. On PostgreSQL `twice` is two workers on a shared ledger."""

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from tests.proof.cases import CASES
+from tests.proof.cases import CASES, Case
 from tests.proof.crashes import CRASHES
 from tests.proof.faults import CLOCK, COLUMNS
 from tests.proof.judge import PLAN, Verdict, fingerprint, judge, reports
@@ -72,9 +72,9 @@ def play(nursery: Nursery, cell: Cell, ledger_url: str = "") -> Played:
         crash.before(here)
         case.play(here, crash)
         verdict = Verdict()
-        _go_on_under_faults(here, verdict)
+        _go_on_under_faults(here, verdict, case)
         injected = Counter(here.sandbox.faults.injected)
-        _end_in_peace(here)
+        _end_in_peace(here, case)
         verdict += judge(here)
         if cell.case == ALONE:
             verdict += reports(here)
@@ -91,7 +91,7 @@ def play(nursery: Nursery, cell: Cell, ledger_url: str = "") -> Played:
         )  # fmt: skip
 
 
-def _go_on_under_faults(here: World, verdict: Verdict) -> None:
+def _go_on_under_faults(here: World, verdict: Verdict, case: Case) -> None:
     """Safety: whoever runs next, and whenever, pays nothing twice. A run that only plans writes nothing."""
     here.run()
     here.open()
@@ -100,11 +100,13 @@ def _go_on_under_faults(here: World, verdict: Verdict) -> None:
         here.run(mode="plan")
         if fingerprint(here) != before:
             verdict.add(PLAN, "the ledger or REVER's books changed")
+    case.after(here)
     here.pass_time(130)
     here.run()
+    case.after(here)
 
 
-def _end_in_peace(here: World) -> None:
+def _end_in_peace(here: World, case: Case) -> None:
     """Liveness: faults stop; within three runs everything is at its end or held."""
     here.mend_it()
     here.pass_time(here.latest - here.hour)
@@ -113,3 +115,4 @@ def _end_in_peace(here: World) -> None:
     for seconds, flow in ((1200, "reconcile"), (600, "process-pending-returns"), (2400, "process-pending-returns")):
         here.pass_time(seconds)
         here.run(flow)
+        case.after(here)

@@ -25,9 +25,9 @@ STEPS = ("intended", "sent", "done")
 BY_EVIDENCE = "evidence at REVER"
 """How the ledger says of an effect that it was found done by what REVER shows."""
 
-DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, REPORT, TRAIL, PLAN, NO_LOOK = (
+DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS, REPORT, TRAIL, PLAN, NO_LOOK, WHILE_STOPPED = (
     "double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ", "report differs",
-    "no audit row", "plan wrote", "open without a next look",
+    "no audit row", "plan wrote", "open without a next look", "sent while stopped",
 )  # fmt: skip
 _INVARIANTS = {1: OVER, 2: DOUBLE, 3: ELSEWHERE, 4: DOUBLE}
 
@@ -73,12 +73,24 @@ def judge(world: World) -> Verdict:
         for still in ledger.read(open_intents):
             if still.process_id not in held:
                 verdict.add(NO_LOOK, f"{still.process_id}: its {still.intent.kind} is still {still.intent.state}")
+    _put_back(verdict, world)
     for process_id, known in past.items():
         effects = world.sandbox.books.of(process_id)
+        if process_id in world.forgot:  # by the ledger; REVER's books alone judge it
+            continue
         if process_id not in by_hand:
             compare(verdict, process_id, known, effects)
         _trail(verdict, process_id, known, [effect for effect in effects if effect.by is Actor.API])
     return verdict
+
+
+def _put_back(verdict: Verdict, world: World) -> None:
+    """After a restore nothing is sent before a person's `start`, and never for what was closed by hand before it."""
+    if world.sent_while_stopped:
+        verdict.add(WHILE_STOPPED, f"{world.sent_while_stopped} effects")
+    for effect in world.sandbox.books.effects[world.put_back_at :]:
+        if effect.by is Actor.API and effect.process_id in world.by_hand:
+            verdict.add(ELSEWHERE, f"{effect.process_id}: {effect.operation}, which a person had closed by hand")
 
 
 def _closed_by_hand(known: History) -> bool:

@@ -23,7 +23,7 @@ SHORT = {
     "unavailable_503": "503", "missing_field": "missing", "extra_field": "extra", "unknown_enum": "enum",
     "cut_body": "cut", "cut_json": "json", "slow_body": "slow", "page_repeats": "repeats", "page_skips": "skips",
     "stale_read": "stale", "unauthorized_401": "401", "conflict_409": "409", "clock_jumps": "clock",
-    "redirect_after": "3xx", "read_differs": "differs",
+    "redirect_after": "3xx", "empty_answer": "empty", "read_differs": "differs",
     "accepted_unpaid": "unpaid", "paid_in_legs": "legs",
 }  # fmt: skip
 FAULT_WORDS = {
@@ -32,6 +32,7 @@ FAULT_WORDS = {
     "500 b": "before acting", "500 a": "after acting", "missing": "200 without a field", "extra": "with one more",
     "enum": "with an unknown value", "cut": "half a body", "json": "half a JSON text", "repeats": "a page repeats",
     "skips": "a page skips", "stale": "a read shows the state before", "3xx": "done, answered with a redirect",
+    "empty": "done, answered with an empty 2xx",
     "differs": "a read by id tells other terms than the search", "clock": "the worker's clock jumps by hours",
     "unpaid": "refunds are accepted and not paid, answers lost", "legs": "a refund shows as two, answers lost",
     "mixed": "all of the wire's faults, on three calls in ten; one fault alone is on four in ten",
@@ -187,6 +188,9 @@ def _limits() -> str:
         " `settle_after`, and pauses between attempts are cut to hundredths of a second.\n"
         "- A power cut is not played: SQLite's `synchronous=FULL` and PostgreSQL's `synchronous_commit=on` are held by"
         " tests of the settings, and tests' PostgreSQL runs without fsync.\n"
+        "- Of a ledger that was restored or lost, what it forgot is judged by REVER's books alone: no double, nothing"
+        " paid that a person had closed by hand, nothing sent before `start`, none forgotten. On PostgreSQL the backup is"
+        " a copy of all rows. That off loopback no ledger is made by itself is held by tests of its own.\n"
         "- The sandbox is our reading of REVER's reference, not REVER."
     )
 

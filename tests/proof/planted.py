@@ -156,6 +156,22 @@ BUGS = {
         f"{HERE}test_of_two_reads_that_differ_neither_is_paid",
         (("tasks/policy/two_reads.py", "    return tuple(_differences(first, second))\n", "    return ()\n"),),
     ),
+    "restore": Bug(
+        "a restore without its mark: what people answered after the backup is forgotten, and paid",
+        f"{HERE}test_what_a_person_dropped_after_the_backup_is_not_paid_after_the_restore",
+        (
+            (
+                "tasks/ledger/backup.py",
+                "            until = backup.write(mark_restored, why=why, now=clock(), actor=actor, known=known)\n",
+                "            until = clock()\n",
+            ),
+        ),
+    ),
+    "clock ahead": Bug(
+        "a stored time believed, however far ahead it lies: what a wrong clock wrote down waits for a year",
+        f"{HERE}test_what_a_worker_400_days_ahead_left_behind_is_not_forgotten",
+        (("tasks/policy/clocks.py", "    return at - now > longest + DIFFER\n", "    return False\n"),),
+    ),
     "guard": Bug(
         "the guard outside the claim's transaction: it judges by what the day had come to before",
         f"{HERE}test_a_cap_per_day_counts_what_was_claimed_a_moment_ago",

@@ -24,7 +24,10 @@ def paired(left: Sequence[str], right: Sequence[str]) -> list[tuple[str, str]]:
 
 ROWS = [Cell("sqlite", ALONE, crash, fault, 1) for crash, fault in paired(CRASHED, [c for c in COLUMNS if c != NONE])]
 PAIRS = [Cell("sqlite", case, crash, MIXED, 1) for case, crash in paired(MET, CRASHED)]
-SHARED = [Cell("postgres", case, crash, NONE, 1) for case, crash in paired(["twice", ALONE, "believed-dead"], CRASHED)]
+SHARED = [
+    Cell("postgres", case, crash, NONE, 1)
+    for case, crash in paired(["twice", ALONE, "believed-dead", "restore"], CRASHED)
+]
 
 
 def broken(played: Sequence[Played]) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks import crash_points
 from tasks.crash_points import CrashPoint
+from tasks.desk import utc_now
+from tasks.ledger import Actor, Ledger, back_up, restore, stop_switch
 from tests.flows.conftest import Bench, Start
 from tests.proof.world import keep_only
 
@@ -165,6 +168,43 @@ def test_a_cap_per_day_counts_what_was_claimed_a_moment_ago(start_bench: Start, 
     bench.act()
     assert refunds(bench.sandbox) == totals[:1]
     assert [hold.rule for hold in bench.holds()] == ["guard:max_per_day"]
+
+
+def test_what_a_person_dropped_after_the_backup_is_not_paid_after_the_restore(
+    start_bench: Start, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[default.guards]\nmax_refund = { EUR = "0" }\n')
+    bench = shop(start_bench, "approved_one", settings={"REVER_POLICY": str(policy)})
+    url, account = bench.environment["REVER_LEDGER_URL"], bench.environment["REVER_BASE_URL"]
+    Ledger.open(url, account=account, clock=utc_now).close()
+    back_up(url, tmp_path / "backup.sqlite")
+    bench.act()
+    (hold,) = bench.holds()
+    about = {"hold_id": hold.hold_id, "version": str(hold.version), "by": "ada", "reason": "agreed"}
+    bench.run("answer-hold", mode="act", answer="drop", **about)
+    restore(url, tmp_path / "backup.sqlite", account=account, clock=utc_now, actor=Actor("olga"))
+    policy.write_text("")
+    bench.let_pass(120)
+    bench.run("reconcile", mode="act")
+    with closing(Ledger.open(url, account=account, clock=bench.clock)) as ledger:
+        ledger.write(stop_switch, on=False, by="olga", why="looked at what is held", now=bench.clock())
+    bench.act()
+    assert refunds(bench.sandbox) == []
+    assert [hold.rule for hold in bench.holds()] == ["after_restore"]
+
+
+def test_what_a_worker_400_days_ahead_left_behind_is_not_forgotten(start_bench: Start) -> None:
+    bench = shop(start_bench, "approved_one")
+    right = bench.clock
+    bench.let_pass(400 * 86_400)
+    bench.sandbox.set_faults("issueRefund:1:error_500_before")
+    assert bench.act().effects["unknown"] == 1
+    bench.clock = right
+    bench.let_pass(120)
+    bench.run("reconcile", mode="act")
+    assert [hold.rule for hold in bench.holds()] == ["unknown_outcome"]
+    assert refunds(bench.sandbox) == []
 
 
 def test_of_two_reads_that_differ_neither_is_paid(start_bench: Start) -> None:

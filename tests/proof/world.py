@@ -17,6 +17,7 @@ from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
 from rever_api.sandbox.scenarios import SCENARIOS
 from tasks.ledger import HoldRow, Ledger, open_holds
+from tasks.ledger.where import Where
 from tests.proof.faults import CLOCK, REFUSED, fault_plan, options
 from tests.proof.job import Step, Strike
 from tests.proof.nursery import Nursery, Worker
@@ -40,15 +41,34 @@ class World:
     nursery: Nursery
     fault: str
     seed: int
+    folder: Path
     hour: float = 0.0
     workers: list[Worker] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    by_hand: set[str] = field(default_factory=set)
+    """Returns that a person closed by hand before a restore: none of them is ever paid after it."""
+    forgot: set[str] = field(default_factory=set)
+    """Returns of which a ledger that was restored, or lost, does not know all."""
+    put_back_at: int = 0
+    """How many effects were in REVER's books when a restored ledger had caught up."""
+    sent_while_stopped: int = 0
+    """Effects that were asked for between a restore and `start`."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
 
     def environment(self) -> dict[str, str]:
         """The settings of a desk in this world."""
-        return environment_of(self.sandbox, self.ledger_url)
+        return environment_of(self.sandbox, self.ledger_url) | self.settings
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """The ledger's file; None on PostgreSQL."""
+        return Where.of(self.ledger_url).path
+
+    def now(self) -> datetime:
+        """The time of this world."""
+        return datetime.now(UTC) + timedelta(seconds=self.hour)
 
     def start(
         self,
@@ -58,12 +78,12 @@ class World:
         strikes: Sequence[Strike] = (),
         copies: int = 1,
         ahead: float = 0.0,
+        wrong: float = 0.0,
         settings: dict[str, str] | None = None,
     ) -> Worker:
         """Start a worker that runs one flow at this hour, or `ahead` seconds after it."""
-        return self.start_all(
-            [Step(flow, {"mode": "act"} | (values or {}), copies)], strikes=strikes, ahead=ahead, settings=settings
-        )
+        steps = [Step(flow, {"mode": "act"} | (values or {}), copies)]
+        return self.start_all(steps, strikes=strikes, ahead=ahead, wrong=wrong, settings=settings)
 
     def start_all(
         self,
@@ -71,13 +91,14 @@ class World:
         *,
         strikes: Sequence[Strike] = (),
         ahead: float = 0.0,
+        wrong: float = 0.0,
         settings: dict[str, str] | None = None,
     ) -> Worker:
-        """Start a worker that runs several flows, one after another."""
+        """Start a worker that runs several flows, one after another. Its clock is `wrong` by so many seconds."""
         worker = self.nursery.start(
             steps=tuple(steps),
             environment=self.environment() | (settings or {}),
-            later=self.hour + ahead,
+            later=self.hour + ahead + wrong,
             jumps=self.random.randrange(1 << 30) if self.fault == CLOCK and self.broken else None,
             strikes=tuple(strikes),
         )
@@ -135,8 +156,7 @@ class World:
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """The ledger, to look at."""
-        clock = lambda: datetime.now(UTC) + timedelta(seconds=self.hour)  # noqa: E731
-        ledger = Ledger.open(self.ledger_url, account=ACCOUNT, clock=clock, read_only=True)
+        ledger = Ledger.open(self.ledger_url, account=ACCOUNT, clock=self.now, read_only=True)
         try:
             yield ledger
         finally:
@@ -159,7 +179,7 @@ def world(
         running_sandbox(seed=seed % 1000, returns=len(SCENARIOS), shops=(STORE,), options=options(fault)) as sandbox,
     ):
         keep_only(sandbox, chosen)
-        made = World(sandbox, ledger_url or empty_sqlite(Path(folder)), nursery, fault, seed)
+        made = World(sandbox, ledger_url or empty_sqlite(Path(folder)), nursery, fault, seed, Path(folder))
         try:
             yield made
         finally:
