@@ -189,8 +189,8 @@ def _limits() -> str:
         "- A power cut is not played: SQLite's `synchronous=FULL` and PostgreSQL's `synchronous_commit=on` are held by"
         " tests of the settings, and tests' PostgreSQL runs without fsync.\n"
         "- Of a ledger that was restored or lost, what it forgot is judged by REVER's books alone: no double, nothing"
-        " paid that a person had closed by hand, nothing sent before `start`, none forgotten. On PostgreSQL the backup is"
-        " a copy of all rows. That off loopback no ledger is made by itself is held by tests of its own.\n"
+        " paid that a person had closed by hand, nothing sent before `start`, none forgotten. On PostgreSQL the backup"
+        " is a copy of all rows. That off loopback no ledger is made by itself is held by tests of its own.\n"
         "- The sandbox is our reading of REVER's reference, not REVER."
     )
 
