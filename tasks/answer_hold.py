@@ -25,6 +25,7 @@ from tasks.ledger import (
 )
 from tasks.policy.comparison import compare
 from tasks.policy.money import shown
+from tasks.policy.reading import believed
 from tasks.policy.record import IntentKind, IntentState, LineUnits
 from tasks.settle_outcome import Settled, Settlement, settle_outcome
 
@@ -86,7 +87,7 @@ async def _check_began(desk: Desk, hold: HoldRow, said: HoldAnswer) -> None:
     if said.on is None or said.on >= now.date() - LONGEST_BEFORE:
         return
     try:
-        process = await desk.client.get_return_process(hold.process_id)
+        process = believed(await desk.client.get_return_process(hold.process_id), desk.clock())
     except WrongSetup:
         raise
     except ReverError:
@@ -164,7 +165,7 @@ async def _check_at_rever(desk: Desk, hold: HoldRow, said: HoldAnswer) -> str:
     A return that REVER no longer knows can still be closed.
     """
     try:
-        process = await desk.client.get_return_process(hold.process_id)
+        process = believed(await desk.client.get_return_process(hold.process_id), desk.clock())
     except WrongSetup:
         raise
     except NotFound:

@@ -11,6 +11,7 @@ from tasks.effects import Outcome, Result, Send, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim
 from tasks.policy.decision import Compensate
+from tasks.policy.reading import believed
 from tasks.policy.record import IntentKind
 from tasks.policy.two_reads import differences
 from tasks.report import Failure
@@ -90,7 +91,7 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
             return None
         reached(CrashPoint.BETWEEN_REFUNDS, claim.process_id)
         try:
-            process = await desk.client.get_return_process(claim.process_id)
+            process = believed(await desk.client.get_return_process(claim.process_id), desk.clock())
         except WrongSetup:
             raise
         except Unreadable as error:

@@ -9,6 +9,7 @@ from tasks.ledger import held_by
 from tasks.policy.decide import incomplete
 from tasks.policy.inspection import inspect
 from tasks.policy.label import incomplete_label
+from tasks.policy.reading import believed
 from tasks.policy.two_reads import READS_DIFFER, differences
 from tasks.report import Failure
 from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_return
@@ -27,7 +28,7 @@ async def check_inspection(desk: Desk, pending: PendingReturn, *, disputed: bool
     left_out = incomplete(pending.process, rules) or incomplete_label(pending.process, rules)
     if pending.unread or disputed or left_out:
         try:
-            process = await desk.client.get_return_process(pending.process_id)
+            process = believed(await desk.client.get_return_process(pending.process_id), desk.clock())
         except WrongSetup:
             raise
         except NotFound:

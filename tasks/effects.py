@@ -42,6 +42,7 @@ from tasks.ledger import (
     withdraw,
 )
 from tasks.mark_if_due import mark_if_due
+from tasks.policy.reading import believed
 from tasks.policy.record import MONEY_KINDS, PaidSeen
 from tasks.policy.settling import Seen, judge, snapshot
 from tasks.policy.two_reads import differences
@@ -135,7 +136,7 @@ async def _attempt(
         return Outcome(claim, Result.NOT_SENT, why)
     async with desk.client.slot(calls=2) as slot:
         try:
-            process = await desk.client.get_return_process(claim.process_id, slot=slot)
+            process = believed(await desk.client.get_return_process(claim.process_id, slot=slot), desk.clock())
         except ReverError as error:
             await _withdraw(desk, claim, f"the return could not be read again: {error}")
             if isinstance(error, WrongSetup):

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
+from tasks.policy.reading import believed
 from tasks.report import Failure
-from tasks.returns import Entry, PendingReturn, unread_return
+from tasks.returns import Entry, PendingReturn, taken_in, unread_return
 from tasks.steps import each
 
 BATCH = 100
@@ -43,6 +44,7 @@ class PendingReturns:
     ) -> None:
         self.store = store
         self.failures: list[Failure] = []
+        self._desk = desk
         self._entries: AsyncIterator[Entry] = desk.client.walk_return_processes(
             pending_query(store, label_only=label_only)
         )
@@ -62,7 +64,7 @@ class PendingReturns:
                 break
             if entry is None:
                 break
-            pending = self._accept(entry)
+            pending = self._accept(taken_in(entry, self._desk.clock()))
             if pending is not None:
                 batch.append(pending)
                 self._left = None if self._left is None else self._left - 1
@@ -100,7 +102,7 @@ async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:
     Raises `WrongSetup` where nothing else could be read either.
     """
     try:
-        process = await desk.client.get_return_process(process_id)
+        process = believed(await desk.client.get_return_process(process_id), desk.clock())
     except WrongSetup:
         raise
     except NotFound:

@@ -7,11 +7,12 @@ at here too, and the walk ends once a whole page of entries is older than asked 
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from rever_api.errors import ReverError
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
 from tasks.fetch_pending_returns import BATCH
 from tasks.report import Failure
-from tasks.returns import Entry, PendingReturn, unread_return
+from tasks.returns import Entry, PendingReturn, taken_in, unread_return
 
 
 class UpdatedReturns:
@@ -28,24 +29,34 @@ class UpdatedReturns:
         self._since = since
 
     async def batches(self) -> AsyncIterator[list[PendingReturn]]:
-        """The returns, at most a page at a time."""
+        """The returns, at most a page at a time. Raises the `ReverError` that broke the list, after what was read."""
         began = self._desk.clock()
         for since in (self._since, max(began, self._since)):
             batch: list[PendingReturn] = []
-            async for pending in self._walk(since):
-                batch.append(pending)
-                if len(batch) == BATCH:
+            walk, broken = self._walk(since), None
+            while broken is None:
+                try:
+                    pending = await anext(walk, None)
+                except ReverError as error:
+                    # What was read before the list broke is compared first; then the error is told.
+                    broken, pending = error, None
+                if pending is not None:
+                    batch.append(pending)
+                if batch and (pending is None or len(batch) == BATCH):
                     yield batch
                     batch = []
-            if batch:
-                yield batch
+                if pending is None:
+                    break
+            if broken is not None:
+                raise broken
 
     async def _walk(self, since: datetime) -> AsyncIterator[PendingReturn]:
         older = 0
         query = SearchQuery(
             ecommerce_id=self.store, updated_since=since, sortby="updated_at", order="desc", limit=BATCH
         )
-        async for entry in self._desk.client.walk_return_processes(query):
+        async for found in self._desk.client.walk_return_processes(query):
+            entry = taken_in(found, self._desk.clock())
             if isinstance(entry, ReturnProcess) and not _changed_since(entry, since):
                 older += 1
                 if older >= BATCH:

@@ -10,6 +10,7 @@ from tasks.desk import Desk
 from tasks.effects import Confirmed
 from tasks.ledger import Claim
 from tasks.policy.paid import Standing
+from tasks.policy.reading import told_of_the_past
 from tasks.policy.record import IntentKind
 
 
@@ -26,6 +27,7 @@ async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Sl
         items=tuple(LineQuantity(line_item_id=item.line_id, quantity=item.quantity) for item in intent.items),
     )
     refund = await desk.client.issue_refund(process.rever_process_id, body, slot=slot)
+    refund = refund.model_copy(update={"refunded_at": told_of_the_past(refund.refunded_at, desk.clock())})
     when = refund.refunded_at.isoformat() if refund.refunded_at else "not said"
     seen = Standing.of(intent, [refund]).seen(desk.clock())
     evidence = {"answer": "REVER confirmed the refund", "refunded_at": when}

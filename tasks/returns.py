@@ -1,10 +1,12 @@
 """The values that pass from step to step: a return with its store, its inspection, its decision."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.inspection import Inspection
+from tasks.policy.reading import believed
 from tasks.policy.unread import Unread
 
 Entry = ReturnProcess | UnreadableProcess
@@ -30,6 +32,11 @@ class PendingReturn:
     def process_id(self) -> str:
         """REVER's id of the return."""
         return self.process.rever_process_id
+
+
+def taken_in(entry: Entry, now: datetime) -> Entry:
+    """An entry of a list as it is worked with: a return without times that cannot be."""
+    return believed(entry, now) if isinstance(entry, ReturnProcess) else entry
 
 
 def unread_return(store: str, found: UnreadableProcess) -> PendingReturn:

@@ -24,6 +24,7 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
+from tasks.policy.reading import believed
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.settling import Held, NotYet, Seen, judge
 from tasks.policy.unread import UNREAD_RULES
@@ -62,7 +63,7 @@ class Settled:
 async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
     """Settle one effect of unknown outcome by a fresh read. It is never sent again from here."""
     try:
-        process = await desk.client.get_return_process(unknown.process_id)
+        process = believed(await desk.client.get_return_process(unknown.process_id), desk.clock())
     except WrongSetup:
         raise
     except NotFound:

@@ -1,19 +1,23 @@
 """How long bodies are kept, and how a shopper's go at once. The hash stays: it is what tells a repeat."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from deployments.receiver.tables import events
+from rever_api.answers import read_json
 
 KEPT = timedelta(days=30)
 """How long a body is kept."""
 
 AT_ONCE = 500
 """Bodies that are looked into, or removed, in one piece."""
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)
 
 _KEPT = events.c.body.is_not(None)
 _REMOVE = update(events).where(events.c.seq.in_(bindparam("seqs", expanding=True)), _KEPT).values(body=None)
@@ -58,16 +62,21 @@ def _bodies(conn: Connection) -> Iterator[tuple[int, str]]:
     while rows := conn.execute(page.where(events.c.seq > last)).all():
         last = rows[-1].seq
         for row in rows:
-            yield row.seq, json.dumps(_content(row.body), ensure_ascii=False).casefold()
+            yield row.seq, "\n".join(_texts(row.body)).casefold()
+
+
+def _texts(body: bytes) -> Iterator[str]:
+    """Every text of a JSON document, however deep it lies and whatever else spoils it: nothing hides an e-mail."""
+    for written in _TEXT.findall(body.decode(json.detect_encoding(body), "replace")):
+        try:
+            yield _DECODER.decode(written)
+        except ValueError:
+            yield written
 
 
 def _emails(body: bytes) -> Iterator[str]:
-    content = _content(body)
+    content = read_json(body)  # it was read when it was stored
     shopper = content.get("shopper") if isinstance(content, dict) else None
     email = shopper.get("email") if isinstance(shopper, dict) else None
     if isinstance(email, str) and "@" in email:
         yield email.strip().casefold()
-
-
-def _content(body: bytes) -> Any:
-    return json.loads(body)  # it was read when it was stored

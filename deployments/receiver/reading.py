@@ -1,10 +1,11 @@
 """Read one delivery: its raw bytes within limits, and of its JSON only what is needed."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+
+from rever_api.answers import read_json
 
 MOST_BYTES = 256 * 1024
 """Of a body. REVER's are a few KiB."""
@@ -64,14 +65,19 @@ async def read_body(chunks: AsyncIterator[bytes], *, most: int = MOST_BYTES, wit
 
 
 def told(body: bytes) -> Told:
-    """What a verified body says. Raises `NotTaken` (422), with a sentence that says what is missing."""
+    """What a verified body says, read as an answer of REVER's is: what spoils one field spoils that field alone.
+
+    Raises `NotTaken` (422), with a sentence that says what is missing.
+    """
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        content = read_json(body)
+    except ValueError:
         raise NotTaken(422, "unreadable", "the body is not readable JSON") from None
     if not isinstance(content, dict):
         raise NotTaken(422, "unreadable", "the body is not a JSON object")
     process_id = content.get("rever_process_id")
+    if isinstance(process_id, int) and not isinstance(process_id, bool):
+        process_id = str(process_id)
     if not isinstance(process_id, str) or not _ID.fullmatch(process_id):
         raise NotTaken(422, "unreadable", "the body has no rever_process_id that is an id")
     status = _word(content.get("rever_process_status"))

@@ -13,7 +13,7 @@ from tasks.policy.decision import Hold, Wait
 from tasks.policy.due import Due, FreeUnits, due_of
 from tasks.policy.inspection import Inspection, LineInspection, inspect
 from tasks.policy.money import ZERO, gross, payable
-from tasks.policy.reading import costs_told, later, timing_of
+from tasks.policy.reading import believed, costs_told, later, timing_of
 from tasks.policy.record import HoldKind, Intent, IntentKind, LineTerms, LineUnits, Record
 from tasks.policy.rules import REFUND_METHODS, RefundsBy, StoreRules
 
@@ -32,6 +32,10 @@ class Case:
     rules: StoreRules
     record: Record
     now: datetime
+
+    def __post_init__(self) -> None:
+        """Forget the times that cannot be, so that no rule believes one."""
+        object.__setattr__(self, "process", believed(self.process, self.now))
 
     @cached_property
     def inspection(self) -> Inspection:

@@ -8,7 +8,7 @@ from rever_api.models import CompensationMethod, RefundTiming, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Adopt, Decision
 from tasks.policy.money import shown
-from tasks.policy.reading import counted, exchange_shown, later, named, refunds_shown, told_of_the_past
+from tasks.policy.reading import counted, exchange_shown, later, named, refunds_shown
 from tasks.policy.record import HoldKind, IntentKind
 from tasks.policy.rules import RefundsBy
 
@@ -141,13 +141,11 @@ def _wanted(process: ReturnProcess) -> bool:
 
 def _approved_at(case: Case) -> datetime:
     """When the last thing happened that makes REVER pay: the last review, else the start, else now."""
-    dates = [told_of_the_past(review.review_date, case.now) for review in case.process.reviews or ()]
-    if reviews := [date for date in dates if date]:
+    if reviews := [review.review_date for review in case.process.reviews or () if review.review_date]:
         return max(reviews)
-    updated = told_of_the_past(case.process.updated_at, case.now)
-    if case.timing == RefundTiming.ON_ITEM_SENT and updated:
-        return updated
-    return told_of_the_past(case.process.started_at, case.now) or case.now
+    if case.timing == RefundTiming.ON_ITEM_SENT and case.process.updated_at:
+        return case.process.updated_at
+    return case.process.started_at or case.now
 
 
 def _next(case: Case) -> datetime:

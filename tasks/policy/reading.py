@@ -127,6 +127,27 @@ def told_of_the_past(at: datetime | None, now: datetime) -> datetime | None:
     return None if at is None or at > later(now, timedelta(days=1)) else at
 
 
+def believed(process: ReturnProcess, now: datetime) -> ReturnProcess:
+    """The process without the times that tell of the past and lie more than a day ahead of the clock.
+
+    Applied where a process is taken in: no rule, filter or wait has to look again. A refund whose only sign of payment
+    is such a time is not paid, but on its way.
+    """
+    told = {name: getattr(process, name) for name in ("started_at", "updated_at")}
+    changes: dict[str, object] = {name: None for name, at in told.items() if at and not told_of_the_past(at, now)}
+    if any(it.review_date and not told_of_the_past(it.review_date, now) for it in process.reviews or ()):
+        changes["reviews"] = tuple(
+            it.model_copy(update={"review_date": told_of_the_past(it.review_date, now)}) for it in process.reviews or ()
+        )
+    if any(it.refunded_at and not told_of_the_past(it.refunded_at, now) for it in refunds_shown(process)):
+        refunds = tuple(
+            it.model_copy(update={"refunded_at": told_of_the_past(it.refunded_at, now)})
+            for it in refunds_shown(process)
+        )
+        changes["compensation"] = process.compensation and process.compensation.model_copy(update={"refunds": refunds})
+    return process.model_copy(update=changes) if changes else process
+
+
 def counted(number: int, noun: str = "unit", several: str = "") -> str:
     """A number of things in words: `1 unit`, `2 units`; `several` is the plural where an s does not make it."""
     return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"

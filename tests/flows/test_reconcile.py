@@ -1,13 +1,17 @@
 """reconcile from end to end: what no search for running returns shows is found; nothing is sent."""
 
 import csv
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from rever_api.models import Compensation, ProcessStatus
+from flows.timed import RunFailedError
+from rever_api import AsyncReverClient
+from rever_api.errors import OutcomeUnknown
+from rever_api.models import Compensation, ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.sandbox.operations import reads
 from tasks.desk import DeskError
 from tests.flows.conftest import Bench, Start
@@ -145,6 +149,30 @@ def test_a_rever_that_does_not_know_updated_since_is_walked_no_further_than_need
     assert report.seen == 1
     assert [hold.process_id for hold in bench.holds()] == [fresh]
     assert len(bench.sandbox.journal.entries) < 10
+
+
+@pytest.mark.parametrize("told", [0, 1, 5])
+def test_what_a_list_showed_before_it_broke_is_compared(
+    start_bench: Start, monkeypatch: pytest.MonkeyPatch, told: int
+) -> None:
+    """A page cannot be had: the returns before it, fewer than a batch, are compared, and the store still fails."""
+    bench = start_bench(returns=12, shops=("acme",))
+    walk = AsyncReverClient.walk_return_processes
+
+    async def breaking(
+        client: AsyncReverClient, query: SearchQuery
+    ) -> AsyncIterator[ReturnProcess | UnreadableProcess]:
+        left = told
+        async for entry in walk(client, query):
+            if not left:
+                raise OutcomeUnknown("the list broke", operation="searchReturnProcesses", status=500)
+            left -= 1
+            yield entry
+
+    monkeypatch.setattr(AsyncReverClient, "walk_return_processes", breaking)
+    with pytest.raises(RunFailedError, match="the list broke") as failed:
+        bench.run("reconcile", mode="act")
+    assert (failed.value.report.seen, [*failed.value.report.stores_failed]) == (told, ["acme"])
 
 
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_done(bench: Bench, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from deployments.receiver.keeping import remove_old, remove_return, remove_shopper
 from deployments.receiver.tables import events
 from tests.deployments.receiver.conftest import Desk, body
+from tests.deployments.receiver.test_reading import SPOILED
 
 
 def kept(desk: Desk) -> list[str]:
@@ -53,6 +54,23 @@ def test_a_returns_shopper_takes_the_other_returns_along(desk: Desk) -> None:
     assert desk.inbox.write(remove_return, "p1") == 3
     assert kept(desk) == ["p3"]
     assert desk.inbox.write(remove_return, "p9") == 0
+
+
+@pytest.mark.parametrize("spoiled", SPOILED)
+def test_what_spoils_a_field_keeps_no_body_from_being_removed(desk: Desk, spoiled: bytes) -> None:
+    desk.store(body("p1").replace(b"{", b"{" + spoiled + b", ", 1))
+    desk.store(body("p2", email="bob@example.com").replace(b"{", b"{" + spoiled + b", ", 1))
+    desk.store(body("p3"))
+    assert desk.inbox.write(remove_shopper, "bob@example.com") == 1
+    assert desk.inbox.write(remove_return, "p1") == 2
+    assert kept(desk) == []
+
+
+def test_an_address_is_found_in_a_field_that_could_not_be_read(desk: Desk) -> None:
+    deep = b"[" * 500 + b'"ann@example.com"' + b"]" * 500
+    desk.store(b'{"rever_process_id": "p1", "deep": %s}' % deep)
+    desk.store(b'{"rever_process_id": "p2", "mail": "ann\\u0040example.com", "mail": "bob@example.com"}')
+    assert desk.inbox.write(remove_shopper, "ann@example.com") == 2
 
 
 def test_nothing_of_it_is_left_in_the_files(local: Desk, tmp_path: Path) -> None:

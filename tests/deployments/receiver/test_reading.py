@@ -70,11 +70,16 @@ def test_the_return_its_status_and_its_youngest_parcel_are_told() -> None:
         (b"{", "not readable JSON"),
         (b"\xff\xfe\xff", "not readable JSON"),
         (b"[" * 100_000, "not readable JSON"),
-        (b"9" * 5000, "not readable JSON"),
+        (b"9" * 5000, "not a JSON object"),
         (b"[]", "not a JSON object"),
         (b"null", "not a JSON object"),
         (b"{}", "no rever_process_id"),
-        (b'{"rever_process_id": 7}', "no rever_process_id"),
+        (b'{"rever_process_id": true}', "no rever_process_id"),
+        (b'{"rever_process_id": 7.5}', "no rever_process_id"),
+        (b'{"rever_process_id": NaN}', "no rever_process_id"),
+        (b'{"rever_process_id": ' + b"9" * 5000 + b"}", "no rever_process_id"),
+        (b'{"rever_process_id": "a\xff"}', "no rever_process_id"),
+        (b'{"rever_process_id": "a", "rever_process_id": "b"}', "no rever_process_id"),
         (b'{"rever_process_id": ""}', "no rever_process_id"),
         (b'{"rever_process_id": "a b"}', "no rever_process_id"),
         *(
@@ -90,3 +95,27 @@ def test_what_cannot_be_read_is_422_and_says_why(raw: bytes, says: str) -> None:
     with pytest.raises(NotTaken, match=says) as refused:
         told(raw)
     assert refused.value.status == 422
+
+
+SPOILED = [
+    b'"total": ' + b"9" * 5000,
+    b'"total": -1' + b"0" * 5000 + b".5e99999",
+    b'"total": NaN, "other": -Infinity',
+    b'"name": "\xff\xfe"',
+    b'"name": "a\x00\x1b\n"',
+    b'"name": "\\ud800"',
+    b'"deep": ' + b"[" * 50_000 + b"]" * 50_000,
+    b'"name": "a", "name": "b"',
+    b'"rever_process_status": NaN, "logistics": [Infinity]',
+]
+
+
+@pytest.mark.parametrize("spoiled", SPOILED)
+def test_what_spoils_another_field_hides_no_return(spoiled: bytes) -> None:
+    assert told(b'{"rever_process_id": "retp_1", ' + spoiled + b"}").process_id == "retp_1"
+    assert told(b'{%s, "rever_process_id": "retp_1"}' % spoiled).process_id == "retp_1"
+
+
+@pytest.mark.parametrize("raw", [b'{"rever_process_id": 4711}', b'\xef\xbb\xbf{"rever_process_id": "4711"}'])
+def test_an_id_that_came_as_a_number_or_after_a_mark_is_read(raw: bytes) -> None:
+    assert told(raw) == Told("4711", "", "")

@@ -265,3 +265,22 @@ def test_an_unknown_exchange_that_is_filled_in_part_is_done() -> None:
         it = two.model_copy(update={"compensation": process(exchange=order(*ordered)).compensation})
         both = replace(sent, items=(*sent.items, replace(sent.items[0], line_id="b")))
         assert isinstance(judge(both, before, it, now=NOW, settle_at=SETTLE_AT), verdict), ordered
+
+
+def test_a_refund_whose_only_sign_of_payment_lies_ahead_is_not_paid() -> None:
+    """REVER cannot have paid the day after tomorrow: the money is on its way, and never sent again."""
+    for ahead, rule in ((timedelta(hours=23), "completed"), (timedelta(days=2), paid.ON_ITS_WAY)):
+        told = refund("24.00").model_copy(update={"refunded_at": NOW + ahead})
+        decision = decide(shown(told, status="COMPLETED"), rules(), KNOWN, NOW)
+        assert decision.rule == rule, decision
+        assert not isinstance(decision, Compensate)
+
+
+def test_the_patience_for_goods_does_not_run_from_a_start_that_lies_ahead() -> None:
+    """An exchange that REVER fills in part waits for so many days from now, not from a start in ten years."""
+    rever_pays = rules(refunds_by=RefundsBy.REVER)
+    reviewed = [it.model_copy(update={"review_date": None}) for it in approved(units=2)]
+    told = process(SWAP, reviews=reviewed, exchange=order("v"), started_at=NOW + timedelta(days=3_650))
+    undated = told.model_copy(update={"started_at": None})
+    assert decide(told, rever_pays, record(), NOW) == decide(undated, rever_pays, record(), NOW)
+    assert decide(undated, rever_pays, record(), NOW).rule == paid.ON_ITS_WAY
