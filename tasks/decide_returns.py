@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from rever_api.models import CompensationMethod, ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.failures import FATAL, failure
-from tasks.ledger import Decided, DecideRequest, decide, load_records
+from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy import paid
 from tasks.policy.case import Case
@@ -167,6 +168,8 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         decision = _on_both_reads(pending, decision, record)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
+    if desk.mode is Mode.PLAN and batch:
+        await _rehearse(desk, batch, rule, now)
     return planned
 
 
@@ -180,6 +183,20 @@ def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -
     if isinstance(decision, Hold) and (decision.label or any(hold.rule == decision.rule for hold in record.holds)):
         return decision
     return reads_differ(pending.differ)
+
+
+async def _rehearse(desk: Desk, batch: Sequence[PendingReturn], rule: Decide, now: datetime) -> None:
+    """Enter into the plan's report what `act` would do with the batch now, guard by guard."""
+    requests = [await _request(desk, pending, rule, now) for pending in batch]
+    found = await desk.ledger.aread(
+        rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=desk.settings.lease_duration
+    )
+    report = desk.report
+    for currency, amount in found.would_pay.items():
+        report.would_pay[currency] = report.would_pay.get(currency, Decimal(0)) + amount
+    report.would_hold += found.would_hold
+    report.open_outcomes += found.open_outcomes
+    report.kept_back |= found.kept_back
 
 
 def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, rule: Decide) -> Decision:

@@ -11,7 +11,7 @@ from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound, WrongSetup
 from rever_api.models import Warehouse
 from tasks.budget import Budget
-from tasks.ledger import Actor, Ledger
+from tasks.ledger import Actor, Ledger, Rehearsal
 from tasks.policy.rules import StoreRules
 from tasks.policy_file import PolicyFile, load_policy
 from tasks.report import Mode, Report
@@ -59,6 +59,7 @@ class Desk:
     under_way: dict[str, "Outcome"] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     halted: WrongSetup | None = None
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -56,6 +56,8 @@ class Report:
     """The account of one run. `paid` counts refunds done in this run, those settled by it included; what REVER has
     accepted of them and not paid yet is in `on_its_way` instead.
 
+    Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it would open, by rule: what
+    is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`, `open_outcomes`).
     It grows as the run goes, so that it can be told at any end. `broke_off` is what ended the run before its own end,
     `stores_failed` why the work at a store was given up, while it went on at the others.
     `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
@@ -72,6 +74,10 @@ class Report:
     paid: dict[str, Decimal] = field(default_factory=dict)
     on_its_way: dict[str, Decimal] = field(default_factory=dict)
     due: dict[str, Decimal] = field(default_factory=dict)
+    would_pay: dict[str, Decimal] = field(default_factory=dict)
+    would_hold: Counter[str] = field(default_factory=Counter)
+    open_outcomes: int = 0
+    kept_back: dict[str, str] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     stores_failed: dict[str, str] = field(default_factory=dict)
@@ -132,6 +138,8 @@ class Report:
             "paid": _strings(self.paid),
             "on_its_way": _strings(self.on_its_way),
             "due": _strings(self.due),
+            "would_pay": _strings(self.would_pay),
+            "would_hold": dict(sorted(self.would_hold.items())),
             "failed": self.failed_why or None,
             "stores_failed": dict(self.stores_failed),
             "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
@@ -149,6 +157,7 @@ class Report:
             f"  effects:   {counts(self.effects)}",
             f"  due:       {amounts(self.due)}",
             f"  paid:      {amounts(self.paid)}",
+            *(self._planned() if self.mode is Mode.PLAN else []),
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
             *([f"  FAILED:    {self.broke_off}"] if self.broke_off else []),
             *(f"  FAILED:    store {store!r}: {why}" for store, why in self.stores_failed.items()),
@@ -157,6 +166,21 @@ class Report:
             *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
         return [printable(line) for line in lines]
+
+    def _planned(self) -> list[str]:
+        """What `act` would do now, and what a plan cannot know."""
+        first = f"{self.open_outcomes} returns have an effect whose outcome act looks at first, so they are left out"
+        return [
+            f"  act would pay now:  {amounts(self.would_pay)}",
+            f"  act would hold now: {counts(self.would_hold)}",
+            *(f"  nothing would be sent at {store}: {why}" for store, why in self.kept_back.items()),
+            *([f"  {first}"] if self.open_outcomes else []),
+            *(
+                ["  (as REVER and the ledger are now, each answer of REVER's taken for a yes)"]
+                if self.due or self.would_hold
+                else []
+            ),
+        ]
 
     @property
     def counted(self) -> str:
@@ -172,6 +196,10 @@ class Report:
             said += [f"{self.effects[name]} {name}" for name in ("held", "unknown", "refused") if self.effects[name]]
         else:
             said.append(f"{amounts(self.due)} due")
+            if self.due:
+                said.append(f"act would pay {amounts(self.would_pay)} now")
+            if self.would_hold:
+                said.append(f"and hold {self.would_hold.total()}")
         if self.stores_failed:
             said.append(f"given up at {', '.join(self.stores_failed)}")
         if self.failures:

@@ -24,6 +24,11 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
     yield f"| Decisions | {counts(report.decisions)} |"
     yield f"| Due | {markdown(amounts(report.due))} |"
+    if report.mode is Mode.PLAN:
+        yield f"| Act would pay now | {markdown(amounts(report.would_pay))} |"
+        yield f"| Act would hold now | {counts(report.would_hold)} |"
+        for store, why in report.kept_back.items():
+            yield f"| Nothing would be sent at {markdown(store)} | {markdown(why)} |"
     if report.mode is Mode.ACT:
         yield f"| Effects | {counts(report.effects)} |"
         yield f"| Paid | {markdown(amounts(report.paid))} |"

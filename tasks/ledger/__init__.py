@@ -27,6 +27,7 @@ from tasks.ledger.reading import (
     unfinished,
 )
 from tasks.ledger.records import load_records
+from tasks.ledger.rehearsing import Rehearsal, rehearse
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
 from tasks.ledger.settling import close_readable, expire, open_intents, settle_done, settle_hold, touch
@@ -86,6 +87,7 @@ __all__ = [
     "Pause",
     "RecordRow",
     "Recorded",
+    "Rehearsal",
     "Restored",
     "Said",
     "SendVerdict",
@@ -128,6 +130,7 @@ __all__ = [
     "record_done",
     "record_refused",
     "record_unknown",
+    "rehearse",
     "release",
     "restore",
     "restored",

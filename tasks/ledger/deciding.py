@@ -1,6 +1,6 @@
 """Decide about a batch of returns and carry the decisions out in the ledger, in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from tasks.ledger import counters
 from tasks.ledger.draft import Draft, LostClaim
 from tasks.ledger.gate import Gate
 from tasks.ledger.guards import Guard
+from tasks.ledger.records import Loaded
 from tasks.ledger.two_desks import note_paid_elsewhere
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import lock_and_load, write
@@ -32,7 +33,7 @@ def decide(
     is claimed while the switch is off, the store paused, or an effect of that return open: the answer is a `Wait` then.
     A return whose units somebody else has taken gets a `Wait` too, and does not touch the others.
     """
-    batch = _Batch(conn, actor, now, lease)
+    batch = Batch(conn, actor, now, lease)
     ordered = sorted({request.process_id: request for request in reversed(requests)}.values(), key=_by_id)
     if not ordered:
         return []
@@ -60,15 +61,33 @@ def _in_order(requests: Sequence[DecideRequest], found: dict[str, Decided]) -> l
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
+    """One transaction's returns. `rehearsing` takes the same steps without writing."""
+
     conn: Connection
     actor: Actor
     now: datetime
     lease: timedelta
 
     def run(self, requests: Sequence[DecideRequest]) -> list[Decided]:
+        """Decide about these returns and write it down."""
         loaded = lock_and_load(self.conn, requests)
         gate = Gate.read(self.conn, {request.store for request in requests})
+        drafts = self.drafted(requests, loaded)
+        for draft in drafts:
+            self._guarded(draft, lambda draft: self.propose(draft, gate))
+        guard = self._lock_guard(drafts, gate)
+        for draft in drafts:
+            self._guarded(draft, lambda draft: self.carry_out(draft, guard))
+        write(self.conn, drafts)
+        counters.add(self.conn, guard.spent, guard.refunds)
+        elsewhere = {draft.request.process_id: at for draft in drafts if (at := _paid_elsewhere(draft)) is not None}
+        if elsewhere:
+            note_paid_elsewhere(self.conn, elsewhere, now=self.now, actor=self.actor)
+        return [Decided(d.request.process_id, d.decision, d.claim, d.hold, d.new_hold) for d in drafts]
+
+    def drafted(self, requests: Sequence[DecideRequest], loaded: Mapping[str, Loaded]) -> list[Draft]:
+        """What the rules say of each return by its record, with the holds closed whose subject is gone."""
         drafts = []
         for request in requests:
             record = replace(loaded[request.process_id].record, store=request.store)
@@ -78,17 +97,7 @@ class _Batch:
             draft = Draft(request, loaded[request.process_id], record, self.actor, self.now, decision)
             draft.close_holds(ended)
             drafts.append(draft)
-        for draft in drafts:
-            self._guarded(draft, lambda draft: self._propose(draft, gate))
-        guard = self._lock_guard(drafts, gate)
-        for draft in drafts:
-            self._guarded(draft, lambda draft: self._carry_out(draft, guard))
-        write(self.conn, drafts)
-        counters.add(self.conn, guard.spent, guard.refunds)
-        elsewhere = {draft.request.process_id: at for draft in drafts if (at := _paid_elsewhere(draft)) is not None}
-        if elsewhere:
-            note_paid_elsewhere(self.conn, elsewhere, now=self.now, actor=self.actor)
-        return [Decided(d.request.process_id, d.decision, d.claim, d.hold, d.new_hold) for d in drafts]
+        return drafts
 
     def alone(self, request: DecideRequest) -> Decided:
         """Decide about one return, so that a loser sinks only itself."""
@@ -105,7 +114,7 @@ class _Batch:
         except LostClaim:
             draft.decision = Wait("lost_claim", LOST, draft.request.next_look_at)
 
-    def _propose(self, draft: Draft, gate: Gate) -> None:
+    def propose(self, draft: Draft, gate: Gate) -> None:
         """Turn a decision that cannot be begun into a wait, and close at once what comes to nothing after costs."""
         while isinstance(draft.decision, Compensate | Adopt | MakeLabel):
             wait = self._must_wait(draft, gate)
@@ -137,7 +146,8 @@ class _Batch:
         ]
         return Guard.lock(self.conn, asked, now=self.now, key=gate.ledger.shopper_key)
 
-    def _carry_out(self, draft: Draft, guard: Guard) -> None:
+    def carry_out(self, draft: Draft, guard: Guard) -> None:
+        """Claim, adopt or hold, in the draft: nothing is written yet."""
         match draft.decision:
             case Compensate():
                 self._compensate(draft, draft.decision, guard)

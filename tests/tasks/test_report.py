@@ -45,4 +45,4 @@ def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
     report.owe("EUR", Decimal("3.50"))
     assert report.sentence() == "2 returns: 2 refund; paid 3.50 EUR"
     report.mode = Mode.PLAN
-    assert report.sentence() == "plan, nothing was done: 2 returns: 2 refund; 3.50 EUR due"
+    assert report.sentence() == "plan, nothing was done: 2 returns: 2 refund; 3.50 EUR due; act would pay nothing now"

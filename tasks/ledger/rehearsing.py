@@ -1,0 +1,139 @@
+"""What `act` would do now with the returns of a plan, guard by guard. Reads only, and judges by the same code."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from tasks.ledger.counters import shopper_hashes
+from tasks.ledger.deciding import Batch
+from tasks.ledger.draft import Draft
+from tasks.ledger.gate import Gate
+from tasks.ledger.guards import Guard
+from tasks.ledger.records import chunks, look
+from tasks.ledger.restored import up_to_date
+from tasks.ledger.schema import ledger, pauses, shopper_refunds, store_days
+from tasks.ledger.types import Actor, DecideRequest, Sending
+from tasks.policy.decision import Compensate
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """The counters of one plan, which go on from batch to batch as those of the ledger would."""
+
+    guard: Guard | None = None
+    hashes: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Rehearsed:
+    """What `act` would pay, per currency, and how many holds it would open, by rule.
+
+    `open_outcomes` are returns about which it would first look at what became of an earlier effect; `kept_back` says
+    why nothing at all would be sent at a store, by store.
+    """
+
+    would_pay: dict[str, Decimal] = field(default_factory=dict)
+    would_hold: Counter[str] = field(default_factory=Counter)
+    open_outcomes: int = 0
+    kept_back: dict[str, str] = field(default_factory=dict)
+
+
+def rehearse(
+    conn: Connection,
+    requests: Sequence[DecideRequest],
+    *,
+    so_far: Rehearsal,
+    actor: Actor,
+    now: datetime,
+    lease: timedelta,
+) -> Rehearsed:
+    """Decide about a batch as `deciding.decide` does, and carry it out in memory alone.
+
+    Every return's first refund is judged in order of id, then the further ones of those whose first may be paid: so
+    `act` claims them. Each is taken to be paid, as without a fault it would be.
+    """
+    ordered = sorted(
+        {request.process_id: request for request in reversed(requests)}.values(), key=lambda it: it.process_id
+    )
+    loaded = look(conn, [request.process_id for request in ordered])
+    gate = _gate(conn, {request.store for request in ordered})
+    batch = Batch(conn, actor, now, lease)
+    found = Rehearsed()
+    drafts = batch.drafted(ordered, loaded)
+    for draft in drafts:
+        batch.propose(draft, gate)
+        _note_waiting(draft, gate, found, now)
+    guard = so_far.guard = so_far.guard or Guard(now, gate.ledger.shopper_key, {}, {})
+    _count_known(conn, guard, so_far, drafts, now)
+    further: list[tuple[Draft, Compensate]] = []
+    for draft in drafts:
+        due = draft.decision
+        batch.carry_out(draft, guard)
+        if isinstance(due, Compensate) and due.refunds and isinstance(draft.decision, Compensate):
+            _pay(found, due, 0)
+            further.append((draft, due))
+    for draft, due in further:
+        for place, refund in enumerate(due.refunds[1:], 1):
+            if not refund.amount:
+                continue
+            tripped = guard.judge(draft, refund)
+            if tripped is not None:
+                draft.stop(tripped, refund)
+                break
+            guard.count(draft, refund, "")
+            _pay(found, due, place)
+    found.would_hold.update(str(row["rule"]) for draft in drafts for row in draft.holds)
+    guard.refunds.clear()
+    return found
+
+
+def _pay(found: Rehearsed, due: Compensate, place: int) -> None:
+    refund = due.refunds[place]
+    found.would_pay[refund.currency] = found.would_pay.get(refund.currency, Decimal(0)) + refund.amount
+
+
+def _note_waiting(draft: Draft, gate: Gate, found: Rehearsed, now: datetime) -> None:
+    if draft.decision.rule == "open_intent":
+        found.open_outcomes += 1
+    verdict = gate.verdict(draft.request.store, now)
+    if verdict.sending is not Sending.SENT:
+        found.kept_back[draft.request.store] = verdict.why
+
+
+def _gate(conn: Connection, stores: set[str]) -> Gate:
+    """As `Gate.read`, without a lock; a ledger that is not there yet stops nothing."""
+    switch: Any = conn.execute(select(ledger)).first() or SimpleNamespace(
+        stopped=False, restored_at=None, shopper_key=b"plan"
+    )
+    found = {row.store: row for row in conn.execute(select(pauses).where(pauses.c.store.in_(sorted(stores))))}
+    caught_up = up_to_date(conn, switch.restored_at) if switch.restored_at else ()
+    return Gate(switch, found, caught_up)
+
+
+def _count_known(conn: Connection, guard: Guard, so_far: Rehearsal, drafts: Sequence[Draft], now: datetime) -> None:
+    """Read the counters of the ledger that this batch needs and no earlier one has read."""
+    asked = [(draft, draft.decision.refunds) for draft in drafts if isinstance(draft.decision, Compensate)]
+    for draft, refunds in asked:
+        for refund in refunds:
+            day = (draft.request.store, draft.request.day, refund.currency)
+            if day not in guard.days:
+                query = select(store_days.c.amount_e4).where(
+                    store_days.c.store == day[0], store_days.c.day == day[1], store_days.c.currency == day[2]
+                )
+                guard.days[day] = conn.execute(query).scalar() or 0
+    capped = [draft.request for draft, _ in asked if draft.request.guards.max_refunds_per_shopper]
+    widest = max((request.guards.shopper_window_days for request in capped), default=0)
+    new = {it for request in capped for it in shopper_hashes(guard.key, request.shopper_email)} - so_far.hashes
+    for piece in chunks(new):
+        query = select(shopper_refunds.c.hash, shopper_refunds.c.at).where(
+            shopper_refunds.c.hash.in_(piece), shopper_refunds.c.at >= now - timedelta(days=widest)
+        )
+        for row in conn.execute(query):
+            guard.shoppers.setdefault(row.hash, []).append(row.at)
+    so_far.hashes |= new

@@ -1,0 +1,97 @@
+"""`plan` says what `act` would do at this moment: what it would pay, and which holds it would open, guard by guard."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.desk import utc_now
+from tasks.ledger import Ledger, stop_switch
+from tests.flows.conftest import Bench, Start
+from tests.flows.test_guards import policy
+
+REFUSED_BY_REVER = {"refused_by_rever", "label_refused", "out_of_stock"}
+"""The plan says that it takes each answer of REVER's for a yes."""
+
+
+def opened(bench: Bench, before: set[str]) -> Counter[str]:
+    """The holds that are open and were not before, by rule; but for those that only REVER's refusal brings about."""
+    return Counter(
+        hold.rule for hold in bench.holds() if hold.hold_id not in before and hold.rule not in REFUSED_BY_REVER
+    )
+
+
+CAPS = [
+    'max_per_day = { EUR = "200", SEK = "3000" }',
+    'max_refund = { EUR = "60", SEK = "600" }',
+    "max_refunds_per_shopper = 1",
+    'max_refund = { EUR = "100" }\nmax_per_day = { EUR = "300", SEK = "1000" }\nmax_refunds_per_shopper = 2',
+]
+
+
+@pytest.mark.parametrize("caps", CAPS)
+def test_with_caps_it_is_what_act_then_does(start_bench: Start, tmp_path: Path, caps: str) -> None:
+    bench = start_bench(policy(tmp_path, caps), returns=80)
+    now = utc_now()
+    bench.clock = lambda: now
+    plan = bench.run("process-pending-returns")
+    act = bench.act()
+    assert plan.would_pay == act.paid == bench.paid()
+    assert plan.would_hold == opened(bench, set())
+    assert sum(plan.due.values()) >= sum(plan.would_pay.values())
+    again = bench.run("process-pending-returns")
+    held = {hold.hold_id for hold in bench.holds()}
+    second = bench.act()
+    assert (again.would_pay, again.would_hold) == (second.paid, opened(bench, held))
+
+
+def test_the_stop_switch_keeps_all_back_and_the_plan_says_so(bench: Bench) -> None:
+    bench.act(max_returns="5")
+    before = bench.paid()
+    ledger = Ledger.open(
+        bench.environment["REVER_LEDGER_URL"], account=bench.environment["REVER_BASE_URL"], clock=utc_now
+    )
+    ledger.write(stop_switch, on=True, by="olga", why="audit", now=utc_now())
+    ledger.close()
+    plan = bench.run("process-pending-returns")
+    assert plan.due
+    assert plan.would_pay == {}
+    assert set(plan.kept_back) == {"acme", "nordic"}
+    assert any("olga" in line for line in plan.lines())
+    bench.act()
+    assert bench.paid() == before
+
+
+def test_the_json_of_a_plan_has_both_what_is_due_and_what_would_be_paid(start_bench: Start, tmp_path: Path) -> None:
+    bench = start_bench(policy(tmp_path, 'max_refund = { EUR = "0", SEK = "0" }'))
+    told = bench.run("process-pending-returns").as_json()
+    assert told["due"]
+    assert told["would_pay"] == {}
+    assert told["would_hold"]["guard:max_refund"] > 1
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 10_000),
+    returns=st.integers(1, 40),
+    refund=st.integers(0, 200),
+    day=st.integers(0, 800),
+    shopper=st.integers(1, 4),
+)
+def test_on_any_shop_and_caps_it_is_what_act_then_does(
+    start_bench: Start, tmp_path: Path, seed: int, returns: int, refund: int, day: int, shopper: int
+) -> None:
+    caps = f'max_refund = {{ EUR = "{refund}" }}\nmax_per_day = {{ EUR = "{day}", SEK = "{day * 9}" }}'
+    file = tmp_path / f"ledger-{seed}-{returns}-{refund}-{day}-{shopper}.sqlite"
+    file.unlink(missing_ok=True)
+    chosen = policy(tmp_path, f"{caps}\nmax_refunds_per_shopper = {shopper}")
+    bench = start_bench({**chosen, "REVER_LEDGER_URL": f"sqlite:///{file}"}, seed=seed, returns=returns)
+    now = utc_now()
+    bench.clock = lambda: now
+    plan = bench.run("process-pending-returns")
+    assert not file.exists()
+    act = bench.act()
+    assert plan.would_pay == act.paid
+    assert plan.would_hold == opened(bench, set())
