@@ -125,13 +125,13 @@ def test_amounts_keep_their_digits(desk: LedgerDesk) -> None:
 
 
 def test_of_the_runs_that_took_a_return_on_the_one_that_began_last_counts(desk: LedgerDesk) -> None:
-    def look(minute: int | None) -> None:
-        began = None if minute is None else NOON + timedelta(minutes=minute)
+    def look(second: int | None) -> None:
+        began = None if second is None else NOON + timedelta(seconds=second)
         final = always(Nothing("all_settled", "done", final=True))
         desk.decide(request("p1", final), request("p2", final), actor=replace(FLOW, run_began_at=began))
 
     look(None)
     assert desk.ledger.read(runs_began, ["p1", "p2"]) == {}
-    for minute, counts in ((1, 1), (3, 3), (2, 3), (None, 3)):
-        look(minute)
-        assert desk.ledger.read(runs_began, ["p1", "p9"]) == {"p1": NOON + timedelta(minutes=counts)}
+    for second, counts in ((1, 1), (3, 3), (2, 3), (None, 3)):
+        look(second)
+        assert desk.ledger.read(runs_began, ["p1", "p9"]) == {"p1": NOON + timedelta(seconds=counts)}
