@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from decimal import Decimal
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -11,6 +10,7 @@ from flows.parameters import Day, StoresParameters
 from tasks.answer_hold import HoldAnswer
 from tasks.ledger import Answer
 from tasks.policy.record import LineUnits
+from tasks.policy.typed import Amount, Whole
 from tasks.report import Mode
 
 _HOLD = re.compile(r"[^:\s]+:[1-9][0-9]*")
@@ -27,9 +27,8 @@ class Parameters(StoresParameters):
         title="Hold",
         description="One hold, by its id, as the table of open holds lists it.",
     )
-    version: int | None = Field(
+    version: Whole = Field(
         None,
-        ge=1,
         title="Version of the hold",
         description="As listed beside the hold, and required with it: an outdated answer is refused.",
     )
@@ -62,9 +61,8 @@ class Parameters(StoresParameters):
         title="Reference",
         description="For done_by_hand, required: where the payment or order can be found.",
     )
-    amount: Decimal | None = Field(
+    amount: Amount = Field(
         None,
-        ge=0,
         title="Amount paid by hand",
         description="For done_by_hand: the amount that was paid. Empty: the hold's own.",
     )

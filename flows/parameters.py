@@ -3,13 +3,13 @@
 import re
 from contextlib import suppress
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from flows.form import as_form
+from tasks.policy.typed import Amount, Whole
 from tasks.report import Mode
 
 LAST = ("mode", "credentials")
@@ -140,12 +140,11 @@ class SearchParameters(StoresParameters):
         description="Only returns that the shopper started at or after this: a date (the start of that day at the "
         "store), or a time with its offset, such as 2026-11-01T09:00+01:00. Empty: however old.",
     )
-    max_returns: int | None = Field(
-        None, ge=1, title="At most this many returns", description="Look at no more returns than this. Empty: all."
+    max_returns: Whole = Field(
+        None, title="At most this many returns", description="Look at no more returns than this. Empty: all."
     )
-    max_amount: Decimal | None = Field(
+    max_amount: Amount = Field(
         None,
-        ge=0,
         title="At most this much money",
         description="Refund no more than this in one run, in each currency; what goes beyond waits. Empty: no cap.",
     )

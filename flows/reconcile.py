@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from prefect import State, flow
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
@@ -14,6 +15,7 @@ from tasks.compare_with_rever import Compared, compare_stores
 from tasks.comparison_table import check_target, comparison_rows, write_csv
 from tasks.desk import Desk
 from tasks.policy.reading import counted
+from tasks.policy.typed import whole
 from tasks.report import Report
 from tasks.steps import Stage
 from tasks.tally import count_compared
@@ -26,10 +28,8 @@ MOST_ROWS = 500
 class Parameters(StoresParameters):
     """Reconcile: settle unknown outcomes and compare our ledger with REVER."""
 
-    hours: int = Field(
+    hours: Annotated[int, Field(ge=1, le=24 * 366), BeforeValidator(whole)] = Field(
         24 * 14,
-        ge=1,
-        le=24 * 366,
         title="Hours back",
         description="Compare the returns that changed at REVER, or on which something was done, in the last hours.",
     )

@@ -109,7 +109,14 @@ def _problems_of(table: str, values: Any) -> Iterator[str]:
 
 def _policy(values: Mapping[str, Any]) -> StorePolicy:
     """Validate strictly: through JSON, in which a list is a tuple and a string names an enum's member."""
-    return StorePolicy.model_validate_json(json.dumps(values, default=str), strict=True)
+    return StorePolicy.model_validate_json(json.dumps(values, default=_plain), strict=True)
+
+
+def _plain(value: Any) -> str:
+    """A number of the file's in plain digits, however it was written there; bounded, and whatever else as text."""
+    if isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 30:
+        return format(value, "f")
+    return str(value)
 
 
 def _merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

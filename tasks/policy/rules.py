@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rever_api.models import CompensationMethod, EcommerceSettings
+from tasks.policy.typed import Cap
 
 REFUND_METHODS = frozenset(CompensationMethod) - {CompensationMethod.EXCHANGE}
 """Compensation methods that are paid by issueRefund."""
@@ -38,8 +39,8 @@ class Guards(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_refund: dict[str, Decimal] = Field(default_factory=dict, description="Currency -> the most one refund may be.")
-    max_per_day: dict[str, Decimal] = Field(
+    max_refund: dict[str, Cap] = Field(default_factory=dict, description="Currency -> the most one refund may be.")
+    max_per_day: dict[str, Cap] = Field(
         default_factory=dict, description="Currency -> the most a store may refund on one of its own days."
     )
     max_refunds_per_shopper: int | None = Field(None, ge=1, description="Refunds to one shopper within the window.")

@@ -55,6 +55,13 @@ def rate(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
+def number(value: Any) -> Any:
+    """A number in plain digits: `1_0`, full-width digits and `1e2` are none, though Python reads them."""
+    if isinstance(value, str) and (re.search("[_eE]", value) or not value.isascii()):
+        raise ValueError("is wrong: a number in plain digits is needed")
+    return value
+
+
 def key(value: Any) -> Any:
     """The API key, fit for an HTTP header: a line break in it would otherwise surface, key and all, in an error."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -84,7 +91,10 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(hosts)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(secrets)]
 Payers = Annotated[dict[str, RefundsBy], NoDecode, BeforeValidator(payers)]
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Days = Annotated[float, Field(gt=0, le=366, allow_inf_nan=False)]
-Rate = Annotated[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None, BeforeValidator(rate)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False), BeforeValidator(number)]
+Days = Annotated[float, Field(gt=0, le=366, allow_inf_nan=False), BeforeValidator(number)]
+Rate = Annotated[
+    Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), BeforeValidator(number)] | None, BeforeValidator(rate)
+]
+Count = Annotated[int, BeforeValidator(number)]
 Key = Annotated[SecretStr, BeforeValidator(key)]

@@ -17,7 +17,7 @@ from tasks.settings.addresses import (
     inbox_beside,
     is_loopback,
 )
-from tasks.settings.fields import ANY_STORE, Days, Hosts, Key, Names, Payers, Rate, Seconds, Secrets
+from tasks.settings.fields import ANY_STORE, Count, Days, Hosts, Key, Names, Payers, Rate, Seconds, Secrets
 
 LOCAL_LEDGER = "sqlite:///rever-returns.sqlite"
 
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         "guess, about 200 returns a minute.",
         json_schema_extra={"default": "`none` where REVER is this machine; `10` elsewhere"},
     )
-    max_in_flight: int = Field(8, ge=1, le=100, description="Calls at the same time.")
+    max_in_flight: Count = Field(8, ge=1, le=100, description="Calls at the same time.")
     settle_after: Seconds = Field(
         900.0, description="Seconds after which an unknown outcome that is not seen at REVER is held for a person."
     )
