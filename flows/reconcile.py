@@ -55,6 +55,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     compared = Compared()
 
     async def compare(store: str) -> None:
+        await desk.rules(store)  # by a clock that is wrong, the window is another one
         label = f"{store} {window.total_seconds() / 3600:.0f} h"
         await stage("compare-with-rever", lambda: compare_stores(desk, [store], window, compared), label)
 

@@ -94,6 +94,8 @@ async def _ended(desk: Desk, report: Report, at_end: AtEnd, credentials: str) ->
             " next run looks for them at REVER, and counts what it finds"
         )
     report.notes += _new(desk, credentials)
+    if report.mode is Mode.PLAN and (wrong := desk.wrong_clock()) is not None:
+        report.notes.append(str(wrong))
     try:
         report.notes += await _stopped(desk)
     finally:

@@ -49,7 +49,8 @@ class Answer:
     """Status, headers (lower-case names) and whole body of one answer, and how REVER's words are masked.
 
     `at` is when it came, aware; it is what a `Retry-After` date is measured from. `effect` says that it answers an
-    effect, which may have been carried out whatever the answer says.
+    effect, which may have been carried out whatever the answer says. `took` is how many seconds the attempt took, and
+    `theirs` that it comes from where the API is, and not from where a label's file lies.
     """
 
     operation: str
@@ -59,6 +60,8 @@ class Answer:
     at: datetime
     mask: Callable[[str], str] = field(default=shown, repr=False)
     effect: bool = False
+    took: float = 0.0
+    theirs: bool = True
 
     def document(self) -> Any:
         """The JSON of a 2xx, numbers with a point read as `Decimal`; raises what any other answer means."""

@@ -6,6 +6,7 @@ redirects, cookies and authentication are what a call here must not have.
 
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -83,7 +84,9 @@ class Attempts:
             headers.append((b"content-length", str(len(body or b"")).encode()))
         return headers
 
-    def _answer(self, request: Request, status: int, headers: dict[str, str], body: bytes) -> Answer:
+    def _answer(
+        self, request: Request, status: int, headers: dict[str, str], body: bytes, progress: Progress
+    ) -> Answer:
         """The answer, with the mask that its words need."""
         logger.debug("%s %s: %d", request.method, request.url.partition("?")[0], status)
         return Answer(
@@ -94,6 +97,8 @@ class Attempts:
             at=self._clock(),
             mask=partial(masked, key=self._config.api_key.get_secret_value(), request=request),
             effect=request.effect,
+            took=time.monotonic() - progress.started,
+            theirs=request.with_key,
         )
 
 

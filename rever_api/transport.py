@@ -64,7 +64,7 @@ class AsyncTransport(Attempts):
                         await asyncio.sleep(0)  # a small chunk may hold a large body: others go on meanwhile
         finally:
             await response.aclose()
-        return self._answer(request, response.status, headers, body.whole())
+        return self._answer(request, response.status, headers, body.whole(), progress)
 
     def _one_more(self) -> httpcore.AsyncConnectionPool:
         self._all.append(httpcore.AsyncConnectionPool(**self._options))
@@ -115,7 +115,7 @@ class Transport(Attempts):
                     progress.check()
         finally:
             response.close()
-        return self._answer(request, response.status, headers, body.whole())
+        return self._answer(request, response.status, headers, body.whole(), progress)
 
     def _connections(self, url: str) -> httpcore.ConnectionPool:
         options = pool_options(url, self._config.max_in_flight, trust_env=not self._config.loopback)

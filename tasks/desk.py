@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound, WrongSetup
 from rever_api.models import Warehouse
+from rever_api.other_clock import OtherClock, in_words
 from tasks.budget import Budget
 from tasks.ledger import Actor, Ledger, Rehearsal
+from tasks.policy.clocks import DIFFER
 from tasks.policy.rules import StoreRules
 from tasks.policy_file import PolicyFile, load_policy
 from tasks.report import Mode, Report
@@ -26,6 +28,10 @@ Clock = Callable[[], datetime]
 
 class DeskError(Exception):
     """The run cannot go on because of how things are set up; the sentence says what and how to mend it."""
+
+
+class WrongClockError(DeskError):
+    """This machine's clock and REVER's are too far apart to act by: what was due, and for how long, would be wrong."""
 
 
 class WrongNameError(DeskError):
@@ -43,7 +49,8 @@ class Desk:
 
     `under_way` are the calls of effects that the report does not count yet, by intent, so that none is lost where the
     run is cut off. `unknown` are the returns of the effects whose outcome this run left open, by intent. `halted` is
-    the wrong set-up that an effect was refused for: no other effect of this run starts after it.
+    the wrong set-up that an effect was refused for: no other effect of this run starts after it. `rever_clock` is
+    how far REVER's clock is from ours.
     """
 
     settings: Settings
@@ -54,12 +61,13 @@ class Desk:
     actor: Actor
     stores: tuple[str, ...]
     report: Report
+    rever_clock: OtherClock
     clock: Clock = utc_now
     budget: Budget = field(default_factory=Budget)
     under_way: dict[str, "Outcome"] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
-    halted: WrongSetup | None = None
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    halted: WrongSetup | DeskError | None = None
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -69,7 +77,31 @@ class Desk:
         async with self._asking:
             if store not in self._rules:
                 self._rules[store] = await self._ask_rules(store)
+                await self._check_clock(store)
         return self._rules[store]
+
+    def wrong_clock(self) -> WrongClockError | None:
+        """What is wrong with this machine's clock or REVER's, where they differ by more than `DIFFER`; else None.
+
+        None too where REVER tells no time.
+        """
+        skew = self.rever_clock.ahead
+        if abs(skew) <= DIFFER:
+            return None
+        way = "behind" if skew > timedelta(0) else "ahead of"
+        return WrongClockError(
+            f"this machine's clock is {in_words(abs(skew))} {way} REVER's (the Date of its answers): nothing is sent."
+            f" Synchronise it (NTP: `timedatectl`); they may differ by {in_words(DIFFER)}"
+        )
+
+    async def _check_clock(self, store: str) -> None:
+        """End a run that acts, before it has changed anything, where the clock is wrong: REVER is asked twice."""
+        if self.mode is not Mode.ACT or self.wrong_clock() is None:
+            return
+        await self.client.get_ecommerce_settings(store)
+        self.halted = self.wrong_clock()
+        if self.halted is not None:
+            raise self.halted
 
     async def _ask_rules(self, store: str) -> StoreRules:
         try:
@@ -135,6 +167,7 @@ async def open_desk(
         endpoints=Endpoints.load(settings.endpoints),
     )
     url = settings.ledger_url.get_secret_value()
+    rever_clock = OtherClock(clock)
     ledger = Ledger.open(
         url,
         account=settings.account,
@@ -143,11 +176,11 @@ async def open_desk(
         existing=not (begins and settings.loopback),
     )
     try:
-        async with AsyncReverClient(config) as client:
+        async with AsyncReverClient(config, watch=rever_clock.hear) as client:
             stores = await _stores(settings, client)
             _check_policies(policies, stores)
             report = Report(actor.name, mode, stores, back_office=settings.back_office)
-            yield Desk(settings, client, ledger, policies, mode, actor, stores, report, clock)
+            yield Desk(settings, client, ledger, policies, mode, actor, stores, report, rever_clock, clock)
     finally:
         ledger.close()
 

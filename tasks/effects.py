@@ -105,7 +105,8 @@ async def perform(desk: Desk, claim: Claim, send: Send, before: ReturnProcess | 
     The rate slot is taken before `sent` is written, so that nothing waits between the mark and the call. An attempt
     that certainly did nothing (never sent, or 429 in REVER's own words) is tried again; any other end is final for this
     run. Where an attempt was answered with "no", REVER is looked at before the next (`_look`), or, where a proxy may
-    have said it, only a later run sends it again (`told_no`). Raises `WrongSetup` after withdrawing the claim.
+    have said it, only a later run sends it again (`told_no`). Raises `WrongSetup`, and
+    `WrongClockError` where REVER's clock and ours differ by now, after withdrawing the claim.
     """
     refused: list[RefusedForNow] = []
     attempts = AsyncRetrying(
@@ -146,6 +147,10 @@ async def _attempt(
             return Outcome(claim, Result.NOT_SENT, why, unread=_unread(claim, error))
         if refused and (done := await _look(desk, claim, process)) is not None:
             return done
+        if (wrong := desk.wrong_clock()) is not None:
+            await _withdraw(desk, claim, str(wrong))
+            desk.halted = wrong
+            raise wrong
         if before is not None and claim.intent.kind in MONEY_KINDS and (found := differences(before, process)):
             why = f"read again before the call, it contradicts the read before: {'; '.join(found[:3])}"
             await _withdraw(desk, claim, why)

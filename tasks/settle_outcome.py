@@ -1,6 +1,7 @@
 """Settle the effects whose outcome nobody knows: read the return at REVER and judge (design, step 3)."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -8,7 +9,7 @@ from enum import StrEnum
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
-from tasks.desk import Desk
+from tasks.desk import Desk, DeskError
 from tasks.ledger import (
     HoldRow,
     OpenIntent,
@@ -115,11 +116,19 @@ async def settle_outcomes(
 
     A `sent` effect past its deadline becomes unknown, an `intended` one whose lease is over is withdrawn. `plan`
     settles nothing, since settling writes. What is found stands in `into` at once, so that it is counted whatever ends
-    the run.
+    the run. Raises `WrongClockError` before anything counts as over by a clock that is wrong.
     """
     if desk.mode is Mode.PLAN:
         return
     await _close_what_is_readable(desk, stores, process_ids)
+    if not await desk.ledger.aread(open_intents, stores=stores):
+        return
+    for store in stores:
+        with suppress(ReverError, DeskError):  # asked for REVER's time, which an error tells too
+            await desk.rules(store)
+    if (wrong := desk.wrong_clock()) is not None:
+        desk.halted = wrong
+        raise wrong
     longest = max(desk.settings.lease_duration, timedelta(seconds=1.5 * desk.settings.timeout))
     await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores, longest=longest)
     found = await desk.ledger.aread(open_intents, stores=stores, process_ids=process_ids)

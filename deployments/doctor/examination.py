@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from deployments.cli.errors import explained
-from deployments.doctor.clocks import Sample
 from deployments.doctor.line import Line, State
 from rever_api import Endpoints, ReverError
+from rever_api.other_clock import Sample
 from tasks.desk import utc_now
 from tasks.settings import Settings
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from deployments.cli.switch import stopped_text
-from deployments.doctor.clocks import Sample, judged
+from deployments.doctor.clocks import judged
 from deployments.doctor.examination import Examination, NotChecked, in_thread
 from deployments.doctor.line import Line, attention, broken, ok
+from rever_api.other_clock import Sample
 from tasks.desk import utc_now
 from tasks.ledger import (
     Condition,

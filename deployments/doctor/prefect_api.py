@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from deployments.doctor.clocks import judged, sample
+from deployments.doctor.clocks import judged
 from deployments.doctor.examination import Examination, NotChecked, NotUsed
 from deployments.doctor.line import Line, attention, broken, not_used, ok
 from flows.catalog import FLOWS
+from rever_api.other_clock import sample
 from tasks.settings import without_password
 from tasks.settings.addresses import is_loopback
 

@@ -5,12 +5,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from deployments.doctor.clocks import judged, sample
+from deployments.doctor.clocks import judged
 from deployments.doctor.examination import Examination, NotChecked
 from deployments.doctor.line import Line, attention, broken, ok
 from rever_api import AsyncReverClient, ClientConfig, NotSent, RefusedForNow, ReverError, Unauthorized, WrongRoute
 from rever_api.answers import Answer
 from rever_api.models import SearchQuery
+from rever_api.other_clock import sample
 
 PATIENCE_S = 5.0
 """Seconds one read may take here; the desk itself waits longer (`REVER_TIMEOUT`)."""

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any, cast
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rever_api.sandbox.actions import act
 from rever_api.sandbox.app import create_app
@@ -62,7 +64,7 @@ class _Uvicorn(uvicorn.Server):
 class _Server:
     """uvicorn on a thread. Starts with the first port that is free for `port` 0, and answers when `start` returns."""
 
-    def __init__(self, app: Starlette, port: int, *, lean: bool = False) -> None:
+    def __init__(self, app: ASGIApp, port: int, *, lean: bool = False) -> None:
         self._app = app
         self._protocol = lean_protocol() if lean else SandboxProtocol
         self.port = port
@@ -73,7 +75,7 @@ class _Server:
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             self._app, http=self._protocol, ws="none", lifespan="off", log_config=None, access_log=False,
-            timeout_keep_alive=60,
+            timeout_keep_alive=60, date_header=False,
         )  # fmt: skip
         self._server = _Uvicorn(config)
         run = {"sockets": [listening]}
@@ -91,6 +93,21 @@ class _Server:
         self._thread.join(_PATIENCE)
 
 
+def _dated(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
+    """The application, whose answers tell the sandbox's time in their `Date` header."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start" and (told := sandbox.tells()) is not None:
+                date = format_datetime(told.astimezone(UTC), usegmt=True).encode()
+                message["headers"] = [*message["headers"], (b"date", date)]
+            await send(message)
+
+        await app(scope, receive, send_dated)
+
+    return call
+
+
 class RunningSandbox:
     """A running sandbox: where it listens, and all one may do to it from the same process.
 
@@ -102,7 +119,8 @@ class RunningSandbox:
         self.faults = faults
         self.journal = Journal()
         self.api_key = api_key
-        self._server = _Server(create_app(sandbox, faults, self.journal, api_key), port, lean=lean)
+        app = _dated(create_app(sandbox, faults, self.journal, api_key), sandbox)
+        self._server = _Server(app, port, lean=lean)
 
     @property
     def base_url(self) -> str:

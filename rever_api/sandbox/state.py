@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import RLock
 from typing import Any
@@ -61,7 +61,8 @@ Subscriber = Callable[[ReturnProcess], None]
 class Sandbox:
     """The state of one REVER. Use it inside `with sandbox.locked():` when the server runs.
 
-    `subscribers` are called, under the lock, with each process that was created or changed.
+    `subscribers` are called, under the lock, with each process that was created or changed. `tells` is the time that
+    the answers' `Date` header tells, none where it is None: that of this machine, however much time a test lets pass.
     """
 
     def __init__(self, shops: dict[str, Shop], seed: int, options: Options | None = None) -> None:
@@ -70,6 +71,7 @@ class Sandbox:
         self.seed = seed
         self.options = options or Options()
         self.clock = SandboxClock()
+        self.tells: Callable[[], datetime | None] = lambda: datetime.now(UTC)
         self.ids = Ids(seed, "live")
         self.processes: dict[str, StoredProcess] = {}
         self.stock: dict[str, int] = {}

@@ -1,0 +1,67 @@
+"""How far another clock is from ours, as far as its answers tell."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from rever_api.answers import Answer
+
+LAST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One time told by another clock, and between which two of ours it was told. `grain`: how coarse it is."""
+
+    told: datetime
+    asked_at: datetime
+    came_at: datetime
+    grain: timedelta = timedelta(0)
+
+
+def sample(date: str | None, asked_at: datetime, came_at: datetime) -> list[Sample]:
+    """Read an HTTP `Date`, which is cut to whole seconds; none where there is none to read."""
+    try:
+        told = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser meets in a text that is no date
+        return []
+    return [Sample(told, asked_at, came_at, timedelta(seconds=1))] if told.tzinfo else []
+
+
+def ahead(samples: Sequence[Sample]) -> timedelta:
+    """By how much the other clock is ahead of ours at least (behind: negative); 0 where they may agree."""
+    least = max(each.told - each.came_at for each in samples)
+    most = min(each.told - each.asked_at + each.grain for each in samples)
+    return least if least > timedelta(0) else most if most < timedelta(0) else timedelta(0)
+
+
+class OtherClock:
+    """REVER's clock beside ours, by the `Date` of the last answers that have one.
+
+    Of the last two the one nearest to ours is believed, so that none decides alone (an old one, or a server that is
+    wrong), and a clock that jumps during a run is noticed at the second answer after it.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._told: deque[Sample] = deque(maxlen=LAST)
+
+    def hear(self, answer: Answer) -> None:
+        """Note the time that an answer tells, if any. Raises nothing for what it tells: it may answer an effect."""
+        now = self._clock()
+        if answer.theirs and answer.headers.get("age", "0").strip() == "0":  # no label's file, nothing out of a cache
+            self._told += sample(answer.headers.get("date"), now - timedelta(seconds=answer.took), now)
+
+    @property
+    def ahead(self) -> timedelta:
+        """By how much REVER's clock is ahead of ours (behind: negative); 0 where it may agree or tells no time."""
+        return min((ahead([each]) for each in self._told), key=abs, default=timedelta(0))
+
+
+def in_words(span: timedelta) -> str:
+    """A span between two clocks, in the unit that fits it."""
+    seconds = round(span.total_seconds())
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    return f"{seconds} s" if seconds < 120 else f"{minutes} min" if minutes < 120 else f"{hours} h"
