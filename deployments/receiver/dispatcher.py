@@ -27,7 +27,9 @@ from deployments.receiver.offers import (
     mark_offered,
     open_offers,
     prepare,
+    put_right,
     take_back,
+    times_ahead,
     waiting_returns,
 )
 from deployments.receiver.prefect_runs import PrefectTrouble, Runs, RunState
@@ -35,6 +37,7 @@ from deployments.receiver.rever_look import Standing, Standings, nobody_asked
 from deployments.receiver.storing import ELSEWHERE, UNKNOWN
 from deployments.receiver.times import FRESH, Pause, Times
 from tasks.ledger import LedgerError
+from tasks.policy.clocks import ahead
 
 MOST_ASKED = 5
 """Returns that REVER is asked for in one step."""
@@ -108,6 +111,7 @@ class Dispatcher:
 
     async def step(self) -> Pause:
         """Close what was acted on, offer what is ready, look after what was offered. Answers the pause after it."""
+        await self._put_right()
         await self._clean()
         waiting = await self._inbox.aread(waiting_returns)
         if not waiting:
@@ -126,17 +130,21 @@ class Dispatcher:
 
     async def _close(self, waiting: Sequence[WaitingReturn]) -> int:
         """Close the events on whose return a run has looked that began after they came in."""
-        since = self._clock() - FRESH
+        now = self._clock()
+        since = now - FRESH
         older = [item.process_id for item in waiting if item.offer or item.first < since]
         began = await self._began(older) if older else {}
         seen = {
             item.process_id: began[item.process_id]
             for item in waiting
-            if item.process_id in began and began[item.process_id] >= item.first
+            # By a clock that was ahead a run began after all that is still to come in: it has not seen that.
+            if item.process_id in began
+            and began[item.process_id] >= item.first
+            and not ahead(began[item.process_id], now)
         }
         if not seen:
             return 0
-        closed = await self._inbox.awrite(close_seen, seen, now=self._clock())
+        closed = await self._inbox.awrite(close_seen, seen, now=now)
         self._metrics.acted_on(closed)
         return closed
 
@@ -260,6 +268,13 @@ class Dispatcher:
                 self._times.give_up,
             )
         return bool(given)
+
+    async def _put_right(self) -> None:
+        """Believe no time in the inbox that is to come and that no rule has given."""
+        now, longest = self._clock(), self._times.most_again
+        if await self._inbox.aread(times_ahead, now=now, longest=longest):
+            await self._inbox.awrite(put_right, now=now, longest=longest)
+            logger.warning("the inbox held times to come, of a clock that was ahead; they count as now")
 
     async def _clean(self) -> None:
         if time.monotonic() >= self._clean_at:

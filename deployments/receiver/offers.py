@@ -7,16 +7,29 @@ dispatchers on one inbox, or one that was killed half-way, ask for the same run 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from deployments.receiver.folding import Fold
 from deployments.receiver.storing import ACTED_ON, GIVEN_UP, WAITING
 from deployments.receiver.tables import events, offers, returns
 from tasks.ledger.records import chunks
+from tasks.policy.clocks import DIFFER
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _IS_WAITING = events.c.state == WAITING
@@ -74,6 +87,34 @@ def waiting_returns(conn: Connection) -> list[WaitingReturn]:
         WaitingReturn(row.process_id, row.first, row.last, row.many, row.offer, row.attempt, row.doubts, row.ask_at)
         for row in conn.execute(found)
     ]
+
+
+_TIMES = ((events, "stored_at"), (offers, "sent_at"), (returns, "offered_since"), (returns, "offered_last"))
+_NEXT = ((offers, "look_at"), (returns, "ask_at"))
+"""When something was done, and when something is to be done next."""
+
+
+def times_ahead(conn: Connection, *, now: datetime, longest: timedelta) -> bool:
+    """Whether the inbox holds a time that no right clock has put there; `longest` is the longest wait there is."""
+    return any(
+        conn.execute(select(literal(1)).where(table.c[name] > latest).limit(1)).first()
+        for table, name, latest in _latest(now, longest)
+    )
+
+
+def put_right(conn: Connection, *, now: datetime, longest: timedelta) -> None:
+    """Make each time that a clock which was ahead has left behind now: what waits for it is due.
+
+    An event would otherwise wait for a run that begins after a time to come, its body be kept until then, and a run
+    never be asked about.
+    """
+    for table, name, latest in _latest(now, longest):
+        conn.execute(update(table).where(table.c[name] > latest).values({name: now}))
+
+
+def _latest(now: datetime, longest: timedelta) -> list[tuple[Table, str, datetime]]:
+    done = [(table, name, now + DIFFER) for table, name in _TIMES]
+    return done + [(table, name, now + longest + DIFFER) for table, name in _NEXT]
 
 
 def open_offers(conn: Connection) -> list[Offer]:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from tasks.ledger.schema import audit, caught_up, ledger, records, waivers
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor
-from tasks.policy.clocks import ahead
+from tasks.policy.clocks import DIFFER, ahead
 from tasks.policy.restored import LABEL_ASKED, MONEY_ASKED
 
 ASKED_ANEW = (MONEY_ASKED, LABEL_ASKED)
@@ -55,7 +55,9 @@ def mark_restored(
     about before anything is done for them. Without it every return is that began before `now`.
     """
     found = conn.execute(select(ledger)).one()
-    last: datetime = conn.execute(select(func.max(audit.c.at))).scalar() or found.created_at
+    # What a clock that was ahead has written says nothing of when: rather too far back than not far enough.
+    known_at = select(func.max(audit.c.at)).where(audit.c.at <= now + DIFFER)
+    last: datetime = conn.execute(known_at).scalar() or min(found.created_at, now)
     before = f"; before that {found.stopped_by} had stopped them: {found.stopped_why}" if found.stopped else ""
     stop = {
         "stopped": True,

@@ -14,7 +14,7 @@ from deployments.receiver.offers import open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
 from deployments.receiver.tables import events
 from deployments.receiver.times import Times
-from tests.deployments.receiver.conftest import Desk, body, signed, until
+from tests.deployments.receiver.conftest import NOON, Desk, body, signed, until
 
 
 def states(desk: Desk) -> dict[str, int]:
@@ -41,6 +41,50 @@ def test_an_event_is_offered_once_and_acted_on_once(desk: Desk) -> None:
 def test_a_run_that_began_before_the_event_came_in_does_not_count(desk: Desk) -> None:
     desk.look("p1")
     desk.clock.forward(seconds=5)
+    desk.store(body("p1"))
+    desk.step()
+    desk.clock.forward(seconds=2)
+    desk.step()
+    assert states(desk) == {"waiting": 1}
+    assert desk.prefect.offered() == [["p1"]]
+
+
+def test_what_a_clock_that_was_ahead_has_left_behind_is_due_now(desk: Desk) -> None:
+    """An event that came in then, a run that was offered then, and a return that REVER was asked about then."""
+    desk.store(body("p1"))
+    desk.clock.forward(days=400)
+    desk.store(body("p1", shipping="COLLECTED"))
+    desk.store(body("p2"))
+    desk.step()
+    desk.clock.forward(days=-400, seconds=10)
+    desk.step()
+    assert all(item.last <= desk.clock() for item in desk.inbox.read(waiting_returns))
+    assert all((offer.look_at or NOON) <= desk.clock() + Times().most_again for offer in desk.inbox.read(open_offers))
+    desk.clock.forward(seconds=2)
+    desk.look("p1", "p2")
+    desk.step()
+    assert states(desk) == {"acted_on": 3}
+    assert desk.inbox.read(open_offers) == []
+
+
+def test_a_lost_run_of_a_clock_that_was_ahead_is_offered_anew(desk: Desk) -> None:
+    desk.clock.forward(days=400)
+    desk.store(body("p1"))
+    desk.step()
+    desk.clock.forward(days=-400)
+    desk.step()
+    desk.prefect.state = RunState.OVER
+    for _ in range(3):
+        desk.clock.forward(minutes=2)
+        desk.step()
+    assert len(desk.prefect.offered()) > 1
+
+
+def test_a_run_that_began_in_the_future_has_looked_at_nothing(desk: Desk) -> None:
+    """By its clock, that was ahead, it began after every event of the next 400 days."""
+    desk.clock.forward(days=400)
+    desk.look("p1")
+    desk.clock.forward(days=-400)
     desk.store(body("p1"))
     desk.step()
     desk.clock.forward(seconds=2)

@@ -115,6 +115,17 @@ def test_who_has_the_ledger_open_sees_the_restored_one_and_sends_nothing_more(fi
     desk.ledger.close()
 
 
+def test_what_a_clock_ahead_has_written_does_not_shorten_how_far_back_reconcile_looks(desk: LedgerDesk) -> None:
+    desk.claim("p1")
+    desk.clock.forward(days=400)
+    desk.claim("p2")
+    desk.clock.forward(days=-400, hours=1)
+    assert desk.ledger.write(mark_restored, why="a try", now=desk.clock(), actor=OLGA) == NOON
+    mark = desk.ledger.read(restored, ["acme"])
+    assert mark is not None
+    assert mark.since == NOON
+
+
 def test_nothing_is_claimed_or_sent_until_each_store_has_caught_up(desk: LedgerDesk) -> None:
     claim = desk.claim("p1")
     desk.clock.forward(hours=1)
