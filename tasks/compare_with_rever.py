@@ -71,7 +71,7 @@ async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta, r
         result.failures += failures
         await _compare(desk, found, result)
     old = await desk.ledger.aread(
-        ended, stores, since=now - PAST_THE_END, looked_before=now - LOOK_AGAIN, most=MOST_OLD
+        ended, stores, since=now - PAST_THE_END, looked_before=now - LOOK_AGAIN, now=now, most=MOST_OLD
     )
     ids = sorted(set(old) - result.beside.keys())
     for start in range(0, len(ids), BATCH):

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
 from tasks.ledger.holds import HOLDS, past_hold
 from tasks.ledger.records import chunks
@@ -66,11 +66,12 @@ def final_returns(conn: Connection, process_ids: Collection[str]) -> set[str]:
 
 
 def ended(
-    conn: Connection, stores: Collection[str], *, since: datetime, looked_before: datetime, most: int
+    conn: Connection, stores: Collection[str], *, since: datetime, looked_before: datetime, now: datetime, most: int
 ) -> list[str]:
     """Returns at their end, paid or exchanged at `since` or later and not looked at from `looked_before` on.
 
-    Those not looked at for the longest time first, at most `most`.
+    Those not looked at for the longest time first, at most `most`. A look that is still to come, of a clock that was
+    ahead, is none.
     """
     done = (IntentState.DONE, IntentState.DONE_BY_HAND)
     moved = exists().where(
@@ -79,9 +80,10 @@ def ended(
         intents.c.kind.in_(sorted(MONEY_KINDS)),
         intents.c.closed_at >= since,
     )
+    unseen = or_(records.c.looked_at < looked_before, records.c.looked_at > now + DIFFER)
     query = (
         select(records.c.process_id)
-        .where(records.c.final, records.c.store.in_(sorted(stores)), records.c.looked_at < looked_before, moved)
+        .where(records.c.final, records.c.store.in_(sorted(stores)), unseen, moved)
         .order_by(records.c.looked_at, records.c.process_id)
         .limit(most)
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from tasks.ledger import (
     Answer,
     done_between,
+    ended,
     expire,
     history,
     open_holds,
@@ -135,3 +136,17 @@ def test_of_the_runs_that_took_a_return_on_the_one_that_began_last_counts(desk: 
     for second, counts in ((1, 1), (3, 3), (2, 3), (None, 3)):
         look(second)
         assert desk.ledger.read(runs_began, ["p1", "p9"]) == {"p1": NOON + timedelta(seconds=counts)}
+
+
+def test_a_return_at_its_end_is_looked_at_again_though_a_clock_ahead_has_looked(desk: LedgerDesk) -> None:
+    desk.done(desk.sent("p1"))
+
+    def due() -> list[str]:
+        now, day = desk.clock(), timedelta(days=1)
+        return desk.ledger.read(ended, ["acme"], since=now - 9 * day, looked_before=now - day, now=now, most=9)
+
+    desk.clock.forward(days=400)
+    desk.one("p1", rule=pay())
+    assert due() == []
+    desk.clock.forward(days=-400)
+    assert due() == ["p1"]
