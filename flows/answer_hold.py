@@ -1,7 +1,7 @@
 """answer-hold: a person's answer to a held return, or to many that are held for one cause."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -10,14 +10,15 @@ from prefect import State, flow
 from flows.answer_form import Parameters
 from flows.in_prefect import in_prefect, run_name
 from flows.stages import named_through, settle_own, store_by_store
-from tasks.answer_hold import AnsweredHold, HoldAnswer, answer, check_day
+from tasks.answer_hold import AnsweredHold, HoldAnswer, answer, check_day, what_was_done
 from tasks.choose_holds import hold_by_id, holds_by_cause, holds_by_list, list_mark
 from tasks.decide_returns import note_returns
 from tasks.desk import Desk, DeskError
 from tasks.effects import Result
 from tasks.fetch_pending_returns import fetch_returns
-from tasks.ledger import Answer, AnswerError, HoldRow
+from tasks.ledger import Answer, AnswerError, HoldRow, load_records
 from tasks.policy.reading import counted
+from tasks.policy.record import Record
 from tasks.report import Failure, Mode, Report, Row
 from tasks.steps import Stage
 from tasks.tally import count_decisions, count_outcome, count_settled
@@ -40,6 +41,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
         _list(report, parameters, chosen)
         return report
     said = parameters.said(desk.clock().date())
+    before = await desk.ledger.aread(load_records, [hold.process_id for hold in chosen])
     done: list[AnsweredHold] = []
     for start in range(0, len(chosen), AT_ONCE):
         some = chosen[start : start + AT_ONCE]
@@ -47,6 +49,7 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
         give = partial(_answer, desk, report, some, said, done, alone=len(chosen) == 1)
         await stage("answer-hold", give, label, len(some))
     await _go_on(desk, stage, report, said.answer, done)
+    await _tell(desk, report, said.answer, done, before)
     return report
 
 
@@ -111,7 +114,7 @@ async def _answer(
             count_settled(report, [item.settled])
             report.notes.append(_already(item, said.answer))
         else:
-            report.notes.append(f"{item.hold.process_id}: answered {said.answer}, which {item.hold.does(said.answer)}")
+            report.notes.append(_answered(item, said.answer))
         if item.outcome:
             count_outcome(report, item.outcome)
             desk.under_way.pop(item.outcome.claim.intent.id, None)
@@ -136,6 +139,27 @@ async def _go_on(desk: Desk, stage: Stage, report: Report, said: Answer, done: S
         count_decisions(report, decided)
 
     await store_by_store(desk, report, dict.fromkeys(item.store for item in found), note)
+
+
+async def _tell(
+    desk: Desk, report: Report, said: Answer, done: Sequence[AnsweredHold], before: Mapping[str, Record]
+) -> None:
+    """Complete each answer's note with what was really done: read back from the ledger, and not what was promised."""
+    ids = [item.hold.process_id for item in done]
+    after = await desk.ledger.aread(load_records, ids)
+    for item in done:
+        note = _already(item, said) if item.settled else _answered(item, said)
+        process_id = item.hold.process_id
+        row = report.rows.get(process_id)
+        waits = row.why if row and row.decision == "wait" else ""
+        settled = item.hold.intent_id if item.settled else ""
+        now_so = "; ".join(what_was_done(before[process_id], after[process_id], waits, settled=settled))
+        if note in report.notes and now_so:
+            report.notes[report.notes.index(note)] = f"{note}: {now_so}"
+
+
+def _answered(item: AnsweredHold, said: Answer) -> str:
+    return f"{item.hold.process_id}: answered {said}"
 
 
 def _already(item: AnsweredHold, said: Answer) -> str:

@@ -25,8 +25,8 @@ from tasks.ledger import (
 )
 from tasks.policy.comparison import compare
 from tasks.policy.money import shown
-from tasks.policy.reading import believed
-from tasks.policy.record import IntentKind, IntentState, LineUnits
+from tasks.policy.reading import believed, counted
+from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, Record
 from tasks.settle_outcome import Settled, Settlement, settle_outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
@@ -135,6 +135,49 @@ async def answer(desk: Desk, hold: HoldRow, said: HoldAnswer) -> AnsweredHold:
         at_rever=at_rever,
     )
     return AnsweredHold(hold, outcome=await _send_again(desk, answered))
+
+
+def what_was_done(before: Record, after: Record, waits: str = "", *, settled: str = "") -> list[str]:
+    """What came of a return from one record of it to a later one, in words: the effects, then what holds it. Pure.
+
+    `waits` is why it waits, where nothing holds it; `settled` is an intent that is told of elsewhere.
+    """
+    known = {intent.id: intent for intent in before.intents}
+    said = [_outcome(intent) for intent in after.intents if intent != known.get(intent.id) and intent.id != settled]
+    sent = any(intent != known.get(intent.id) for intent in after.intents)
+    said += [] if sent else ["nothing was paid, ordered or sent"]
+    opened = {hold.id for hold in before.holds}
+    held = [hold for hold in after.holds if hold.id not in opened]
+    said += [f"held by `{hold.rule}`" for hold in held]
+    said += [f"still held by `{hold.rule}`" for hold in after.holds if hold.id in opened]
+    return said + ([f"it waits: {waits}"] if waits and not sent and not held else [])
+
+
+def _outcome(intent: Intent) -> str:  # noqa: PLR0911 - one for each state
+    """One effect as it stands now."""
+    money = shown(intent.amount, intent.currency) if intent.kind is IntentKind.REFUND else ""
+    what = f"the {intent.kind}" + (f" of {money}" if money else "")
+    match intent.state:
+        case IntentState.DONE if intent.adopted:
+            return f"REVER shows {what} by now, and nothing was sent" if money else f"{what} was found done at REVER"
+        case IntentState.DONE if intent.nothing_sent:
+            return "its costs use up what is due, so nothing was sent"
+        case IntentState.DONE if money:
+            rest = intent.amount - intent.paid_seen.paid if intent.paid_seen else Decimal(0)
+            paid = f"paid {shown(intent.amount - rest, intent.currency)} by {intent.method}"
+            return paid + (f", {shown(rest, intent.currency)} on its way at REVER" if rest else "")
+        case IntentState.DONE:
+            return f"{what} is done"
+        case IntentState.REFUSED:
+            return f"REVER refused {what}"
+        case IntentState.WITHDRAWN:
+            return f"{what} was not sent"
+        case IntentState.DONE_BY_HAND | IntentState.DROPPED:
+            how = "done by hand" if intent.state is IntentState.DONE_BY_HAND else "dropped"
+            units = sum(len(item.units) for item in intent.items)
+            return f"{counted(units, 'unit')} closed as {how}" if units else f"{what} is closed as {how}"
+        case _:
+            return f"the outcome of {what} is not known yet"
 
 
 async def _unknown(desk: Desk, hold: HoldRow) -> OpenIntent | None:

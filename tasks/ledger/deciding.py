@@ -162,11 +162,11 @@ class Batch:
     def _compensate(self, draft: Draft, due: Compensate, guard: Guard) -> None:
         if due.refunds:
             refund = due.refunds[0]
-            tripped = guard.judge(draft, refund)
+            tripped = guard.judge(draft, due)
             if tripped is not None:
                 draft.stop(tripped, refund)
                 return
-            intent_id = draft.claim_refund(refund, due.costs, due.rule, due.why, self.lease)
+            intent_id = draft.claim_refund(due, self.lease)
             guard.count(draft, refund, intent_id)
         elif due.exchange is not None:
             draft.claim_exchange(due.exchange, due.rule, due.why, self.lease)

@@ -10,7 +10,7 @@ from tasks.ledger.records import Loaded, StoredWaiver
 from tasks.ledger.rows import exchange_json, intent_row, items_json, label_json, new_id, terms_json, unit_rows
 from tasks.ledger.trail import audit_row
 from tasks.ledger.types import Actor, Claim, DecideRequest
-from tasks.policy.decision import Decision, ExchangeDue, Hold, MakeLabel, RefundDue
+from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, MakeLabel, RefundDue
 from tasks.policy.record import (
     LASTING,
     MONEY_KINDS,
@@ -76,11 +76,17 @@ class Draft:
         self._insert(intent, rule, why, "adopted")
         self._use_up(intent)
 
-    def claim_refund(self, refund: RefundDue, costs: Decimal, rule: str, why: str, lease: timedelta) -> str:
-        """Claim one refund; answers its intent's id, for the counters."""
+    def claim_refund(self, due: Compensate, lease: timedelta) -> str:
+        """Claim the first refund of what is due; answers its intent's id, for the counters.
+
+        What is due beside it is written down with it: who is asked about its outcome is told what goes out besides.
+        """
+        refund, *others = due.refunds
+        besides = {"pays": format(sum((other.amount for other in others), Decimal(0)), "f")}
+        besides |= {"goods": format(due.exchange.gross, "f")} if due.exchange else {}
         intent = replace(self._refund(refund, IntentState.INTENDED), look_at=self.now + lease)
-        self._fix(intent, costs)
-        self._claim(intent, rule, why, lease, counted=True)
+        self._fix(intent, due.costs)
+        self._claim(intent, due.rule, due.why, lease, {"besides": besides}, counted=True)
         return intent.id
 
     def claim_exchange(self, exchange: ExchangeDue, rule: str, why: str, lease: timedelta) -> None:
@@ -142,9 +148,8 @@ class Draft:
             details["refunds"] = _texts(hold.refunds)
         if hold.kind is not HoldKind.UNREADABLE:  # of which nobody knows what the shopper has
             details["received"] = _texts(self.request.received(self.record))
-        details |= {
-            name: format(sum_, "f") for name, sum_ in (("pays", hold.pays), ("goods", hold.goods)) if sum_ is not None
-        }
+        sums = {name: getattr(hold, name) for name in ("pays", "goods", "besides", "leaves", "leaves_goods")}
+        details |= {name: format(sum_, "f") for name, sum_ in sums.items() if sum_ is not None}
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         elif self.request.exchanged:

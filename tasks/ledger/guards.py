@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
 
 from tasks.ledger import counters
 from tasks.ledger.draft import Draft
-from tasks.policy.decision import Hold, RefundDue
+from tasks.policy.decision import Compensate, Hold, RefundDue
 from tasks.policy.record import HoldKind
 
 MAX_REFUND = "guard:max_refund"
@@ -39,8 +40,14 @@ class Guard:
         widest = max((request.guards.shopper_window_days for request in capped), default=0)
         return cls(now, key, days, counters.lock_shoppers(conn, hashes, now - timedelta(days=widest)))
 
-    def judge(self, draft: Draft, refund: RefundDue) -> Hold | None:
-        """The hold of the first guard that trips and is not waived; None where the refund may be claimed."""
+    def judge(self, draft: Draft, due: Compensate) -> Hold | None:
+        """The hold of the first guard that trips and is not waived; None where the first refund may be claimed.
+
+        It carries all that is due beside this refund: that goes out too once a person lets the refund pass.
+        """
+        refund, *others = due.refunds
+        besides = sum((other.amount for other in others), Decimal(0))
+        goods = due.exchange.gross if due.exchange else None
         for rule, why, evidence in self._tripped(draft, refund):
             if not draft.waive(rule, refund.amount, refund.currency):
                 return Hold(
@@ -51,7 +58,11 @@ class Guard:
                     refund.amount,
                     refund.currency,
                     refund.items,
-                    pays=refund.amount,
+                    pays=refund.amount + besides,
+                    goods=goods,
+                    besides=besides,
+                    leaves=besides,
+                    leaves_goods=goods,
                 )
         return None
 

@@ -15,7 +15,13 @@ from tasks.policy.money import shown
 from tasks.policy.record import HoldKind, IntentKind, IntentState
 
 HOLDS = (
-    select(holds, records.c.order_name, intents.c.state.label("intent_state"), intents.c.kind.label("intent_kind"))
+    select(
+        holds,
+        records.c.order_name,
+        intents.c.state.label("intent_state"),
+        intents.c.kind.label("intent_kind"),
+        intents.c.details.label("intent_details"),
+    )
     .select_from(
         holds.join(records, records.c.process_id == holds.c.process_id).outerjoin(
             intents, intents.c.id == holds.c.intent_id
@@ -119,27 +125,32 @@ def _answers(row: Row[Any]) -> Mapping[str, str]:
     word = going_on(row, row.intent_state or "")
     if row.intent_state == IntentState.UNKNOWN:
         return _unknown(word, row)
-    by_hand, nothing = _besides(row), _nothing_more(row)
+    state = "state the reference" if row.label else "state amount, date and reference"
     if row.intent_id:
         return {
-            word: f"closes the question; the rules go on with this return as the ledger has it; {nothing}",
-            Answer.DONE_BY_HAND: "closes the question as put right by hand; state amount, date and reference; "
-            + by_hand,
-            Answer.DROP: f"closes the question; nothing is put right; {nothing}",
+            word: "closes the question; the rules go on with this return as the ledger has it; "
+            f"{_nothing_more(row)}; {_GOES_ON}",
+            Answer.DONE_BY_HAND: f"closes the question as put right by hand; {state}; {_closed(row, by_hand=True)}",
+            Answer.DROP: f"closes the question; nothing is put right; {_closed(row)}",
         }
     if row.items or row.label or row.rule in NOT_WAIVED:
         units = _units(row)
+        never = "makes it" if row.label else "pays or exchanges these units"
         return {
             word: _going_on(word, row),
-            Answer.DONE_BY_HAND: f"closes {units} as done outside of this desk; state amount, date and reference; "
-            + by_hand,
-            Answer.DROP: f"closes {units} for good; this desk never pays, exchanges or labels it again; {nothing}",
+            Answer.DONE_BY_HAND: f"closes {units} as done outside of this desk; {state}; {_closed(row, by_hand=True)}",
+            Answer.DROP: f"closes {units} for good; this desk never {never} again; {_closed(row)}",
         }
     return {
         word: _going_on(word, row),
-        Answer.DONE_BY_HAND: f"takes it as put right outside of this desk; state amount, date and reference; {by_hand}",
-        Answer.DROP: f"takes it as REVER shows it, and does not ask this again; no unit is closed; {nothing}",
+        Answer.DONE_BY_HAND: f"takes it as put right outside of this desk; {state}; {_closed(row, by_hand=True)}",
+        Answer.DROP: f"takes it as REVER shows it, and does not ask this again; no unit is closed; {_closed(row)}",
     }
+
+
+_GOES_ON = "what else is due goes out"
+_STAYS = "what else is due stays due"
+_UNLESS = "unless another rule or cap holds it"
 
 
 def _going_on(word: Answer, row: Row[Any]) -> str:
@@ -149,7 +160,8 @@ def _going_on(word: Answer, row: Row[Any]) -> str:
             f"{_NO_MONEY if row.label else 'nothing is paid as long as it does'}"
         )
     if row.kind in {HoldKind.ON_ITS_WAY, HoldKind.CAME_BACK}:
-        return f"waits for REVER as long again (REVER_ON_ITS_WAY_AFTER), then asks again; {_nothing_more(row)}"
+        waits = "waits for REVER as long again (REVER_ON_ITS_WAY_AFTER), then asks again"
+        return f"{waits}; {_nothing_more(row)}; {_GOES_ON}"
     if word is Answer.LOOK_AGAIN:
         return f"goes on waiting for REVER to pay; {_nothing_more(row)}"
     does = f"lets `{row.rule}` pass once, and goes on"
@@ -163,49 +175,99 @@ def _going_on(word: Answer, row: Row[Any]) -> str:
 
 
 def _what_goes_out(row: Row[Any]) -> str:
-    """The money and goods that go out when the rule is let pass, where they were worked out."""
+    """The money and goods that go out when the rule is let pass, where they were worked out: all of the return's."""
     if row.label:
-        return _NO_MONEY
-    if "pays" not in row.details:
-        return f"for up to {row.amount:f} {row.currency}" if row.amount is not None else "the amount is worked out then"
-    pays, currency = Decimal(row.details["pays"]), _currency(row)
-    goods = Decimal(row.details.get("goods", "0"))
-    ordered = f", and goods worth {shown(goods, currency)} are ordered" if goods else ""
-    return _more(row, pays, currency) + ordered if pays else _nothing_more(row) + ordered
+        return f"{_NO_MONEY} for the label; {_GOES_ON}"
+    details = row.details
+    if "pays" not in details:
+        most = f"for up to {row.amount:f} {row.currency}" if row.amount is not None else "the amount is worked out then"
+        return f"{most}; {_GOES_ON}"
+    pays, goods, currency = Decimal(details["pays"]), Decimal(details.get("goods", 0)), _currency(row)
+    besides = Decimal(details.get("besides", 0))
+    said = [_more(row, pays, currency, besides)] if pays else [_nothing_more(row)]
+    said += [f"goods worth {shown(goods, currency)} are ordered"] if goods else []
+    said += [_UNLESS] if pays or goods else []
+    return ", ".join(said) + ("" if "besides" in details else f"; {_GOES_ON}")
 
 
 def _unknown(word: Answer, row: Row[Any]) -> Mapping[str, str]:
     paid = row.amount if row.intent_kind == IntentKind.REFUND else None
     what = f"the {row.intent_kind}" + (f" of {row.amount:f} {row.currency}" if paid else "")
-    again, gone, by_hand = _NO_MONEY, _NO_MONEY, _NO_MONEY
+    goes, stays = _beside_unknown(row)
+    again = gone = by_hand = f"{_NO_MONEY} for it"
     if paid:
         again = f"{_more(row, paid, row.currency)}; were the first to land after all, {_in_all(row, 2 * paid)}"
-        gone = f"{_nothing_more(row)}; were the first to land after all, {_in_all(row, paid)}"
-        by_hand = f"{_besides(row)}; were the first to land after all, {shown(paid, row.currency)} more"
+        gone = f"{_nothing_more(row, ' for it')}; were the first to land after all, {_in_all(row, paid)}"
+        by_hand = f"{_nothing_more(row, ' for it')}{_BY_HAND}; were the first to land after all, "
+        by_hand += f"{shown(paid, row.currency)} more"
+    state = "state amount, date and reference" if paid else "state the reference"
     return {
-        word: f"reads REVER first; where it does not show {what}, sends it once more; {again}",
-        Answer.DONE_BY_HAND: f"closes {what} as done outside of this desk; state amount, date and reference; {by_hand}",
-        Answer.DROP: f"closes {what} for good; it is never sent again; {gone}",
+        word: f"reads REVER first; where it does not show {what}, sends it once more; {again}; {goes}",
+        Answer.DONE_BY_HAND: f"closes {what} as done outside of this desk; {state}; {by_hand}; {stays}",
+        Answer.DROP: f"closes {what} for good; it is never sent again; {gone}; {stays}",
     }
 
 
+def _beside_unknown(row: Row[Any]) -> tuple[str, str]:
+    """What goes out beside an effect of unknown outcome once it is sent again, and what stays due once it is closed.
+
+    The figures are those of the moment at which it was claimed: until it is at its end nothing is worked out anew.
+    """
+    beside = (row.intent_details or {}).get("besides")
+    if beside is None:
+        return _GOES_ON, _STAYS
+    sums, many = _sums(Decimal(beside["pays"]), Decimal(beside.get("goods", 0)), str(row.currency))
+    if not sums:
+        return "nothing else was due", "nothing else was due"
+    return f"then {sums} that {'were' if many else 'was'} due besides", f"{sums} {'stay' if many else 'stays'} due"
+
+
 _NO_MONEY = "no money moves"
+_BY_HAND = " besides what was paid by hand and REVER does not show"
 
 
-def _more(row: Row[Any], amount: Decimal, currency: str) -> str:
-    """`the shopper gets 106.29 EUR more, 201.95 EUR in all`."""
-    return f"the shopper gets {shown(amount, currency)} more, {_in_all(row, amount)}"
+def _sums(money: Decimal, goods: Decimal, currency: str) -> tuple[str, bool]:
+    """`22.30 EUR and goods worth 37.00 EUR`, and whether that is a plural; empty where it is nothing."""
+    said = [shown(money, currency)] if money else []
+    said += [f"goods worth {shown(goods, currency)}"] if goods else []
+    return " and ".join(said), bool(goods)
 
 
-def _nothing_more(row: Row[Any]) -> str:
+def _more(row: Row[Any], amount: Decimal, currency: str, besides: Decimal = Decimal(0)) -> str:
+    """`the shopper gets 106.29 EUR more, 201.95 EUR in all`, and how much of it is due besides, if any is."""
+    if not besides:
+        return f"the shopper gets {shown(amount, currency)} more, {_in_all(row, amount)}"
+    own, rest = shown(amount - besides, currency), f"{shown(besides, currency)} that is due besides"
+    if amount == besides:
+        return f"the shopper gets {rest}, {_in_all(row, amount)}"
+    return f"the shopper gets {own} more for this, and {rest}, {_in_all(row, amount)}"
+
+
+def _nothing_more(row: Row[Any], of: str = "") -> str:
     if row.label:
         return _NO_MONEY
-    return f"the shopper gets nothing more, {_in_all(row, Decimal(0))}"
+    return f"the shopper gets nothing more{of}, {_in_all(row, Decimal(0))}"
 
 
-def _besides(row: Row[Any]) -> str:
-    """For what was done by hand: this desk sends nothing, and what a person paid may not be among what is shown."""
-    return f"{_nothing_more(row)}{'' if row.label else ' besides what was paid by hand and REVER does not show'}"
+def _closed(row: Row[Any], *, by_hand: bool = False) -> str:
+    """What an answer that closes leaves: nothing more for its units, and what stays due for the others.
+
+    This desk sends nothing for what was done by hand, and what a person paid may not be among what is shown.
+    """
+    besides = _BY_HAND if by_hand and not row.label else ""
+    if row.label:
+        return f"{_NO_MONEY}; {_STAYS}"
+    if "leaves" not in row.details:
+        return f"{_nothing_more(row)}{besides}; {_STAYS}"
+    left, currency = Decimal(row.details["leaves"]), _currency(row)
+    sums, many = _sums(left, Decimal(row.details.get("leaves_goods", 0)), currency)
+    if not sums:
+        return f"{_nothing_more(row)}{besides}"
+    then = f", {_in_all(row, left)} with it" if left else ""
+    return (
+        f"{_nothing_more(row, ' for these units')}{besides}; {sums} {'stay' if many else 'stays'} due for other units"
+        f" and {'go' if many else 'goes'} out by the next run{then}"
+    )
 
 
 def _in_all(row: Row[Any], more: Decimal) -> str:

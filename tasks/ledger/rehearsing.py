@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -82,7 +82,7 @@ def rehearse(
         for place, refund in enumerate(due.refunds[1:], 1):
             if not refund.amount:
                 continue
-            tripped = guard.judge(draft, refund)
+            tripped = guard.judge(draft, replace(due, refunds=due.refunds[place:]))
             if tripped is not None:
                 draft.stop(tripped, refund)
                 break

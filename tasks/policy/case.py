@@ -1,13 +1,13 @@
 """One return at one moment, with all that the rules ask of it worked out once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
 from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, ReturnProcess
-from tasks.policy.claims import BY_A_PERSON, closed_by_person, money_intents, refusal, taken
+from tasks.policy.claims import BY_A_PERSON, closed_by_person, money_intents, overlap, refusal, taken, units_of
 from tasks.policy.comparison import Comparison, compare
 from tasks.policy.decision import Hold, Wait
 from tasks.policy.due import Due, FreeUnits, due_of
@@ -138,9 +138,35 @@ class Case:
             return None
         units = self.due.items if items is None else items
         currency = self.currency if stake is not None else ""
-        pays = self.due.amount if self.by_us else ZERO
-        goods = self.due.exchange.gross if self.by_us and self.due.exchange else None
-        return Hold(rule, why, kind, evidence or {}, stake, currency, units, refunds=told, pays=pays, goods=goods)
+        due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
+        held = units_of(units)
+        return Hold(
+            rule,
+            why,
+            kind,
+            evidence or {},
+            stake,
+            currency,
+            units,
+            refunds=told,
+            pays=due.amount,
+            goods=due.exchange.gross if due.exchange else None,
+            besides=sum((it.amount for it in due.refunds if not overlap(units_of(it.items), held)), ZERO),
+            leaves=left.amount,
+            leaves_goods=left.exchange.gross if left.exchange else None,
+        )
+
+    def _due_without(self, items: tuple[LineUnits, ...]) -> Due:
+        """What stays due once a person has closed these units; those that were to be refunded bear costs first."""
+        closed, before, rest = units_of(items), self.gross_before, []
+        for part in self.free:
+            ended = closed.get(part.line.id, frozenset())
+            units = tuple(unit for unit in part.units if unit not in ended)
+            if part.method != CompensationMethod.EXCHANGE:
+                before += gross(part.terms, tuple(unit for unit in part.units if unit in ended))
+            if units:
+                rest.append(replace(part, units=units))
+        return due_of(rest, before, self.costs, exchange_ready=self.exchange_inspected)
 
     @cached_property
     def _by_line(self) -> dict[str, LineInspection]:

@@ -99,6 +99,8 @@ class Hold:
     `refunds` is what REVER shows and this desk did not send, per currency, where the hold tells of it: an answer takes
     that as seen, and no more. Where the amounts can be worked out, `pays` is what this desk refunds once a person lets
     the rule pass (0: nothing), and `goods` the value of what it orders then; a hold with other figures is the same one.
+    `besides` is how much of `pays` is for other payments than those of its own `items`. `leaves` and `leaves_goods` are
+    what stays due for other units once a person closes the `items`.
     `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
     """
 
@@ -113,6 +115,9 @@ class Hold:
     refunds: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     pays: Decimal | None = field(default=None, compare=False)
     goods: Decimal | None = field(default=None, compare=False)
+    besides: Decimal | None = field(default=None, compare=False)
+    leaves: Decimal | None = field(default=None, compare=False)
+    leaves_goods: Decimal | None = field(default=None, compare=False)
     paid_elsewhere: datetime | None = field(default=None, compare=False)
 
 

@@ -1,5 +1,6 @@
 """answer-hold: what becomes of a return after each answer to each kind of hold, by books, ledger and report."""
 
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +15,7 @@ from rever_api.sandbox.books import Actor
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
 from tasks.crash_points import CrashPoint, reached
-from tasks.desk import DeskError
+from tasks.desk import DeskError, utc_now
 from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
 from tasks.policy.rules import StoreRules
@@ -314,7 +315,7 @@ class TestForeignRefund:
         planned = bench.run("answer-hold", hold_id=hold.hold_id, version=str(hold.version))
         assert any(more in note for note in planned.notes)
         report = say(bench, hold, "approve")
-        assert any("answered approve" in note and more in note for note in report.notes)
+        assert any(f"answered approve: paid {due} {hold.currency}" in note for note in report.notes)
         assert in_all(bench, hold.process_id) == there + due
 
     @pytest.mark.parametrize("mode", ["plan", "act"])
@@ -524,6 +525,7 @@ def test_two_people_at_once_are_one_answer(lost: Bench) -> None:
     hold = unknown_hold(lost)
     said = (f"hold_id={hold.hold_id}", f"version={hold.version}", "answer=retry", "mode=act")
     words, where = ("run", "answer-hold", "--no-prefect", *said), lost.ledger_file.parent
+    lost.date = utc_now  # these processes go by this machine's clock, and not by the test's
     people = [
         command(*words, f"by={name}", environment=lost.environment, folder=where) for name in ("olga", "pau", "ada")
     ]
@@ -561,3 +563,88 @@ def test_goods_that_a_person_exchanged_by_hand_bear_no_costs(start_bench: Start)
         say(bench, hold, "done_by_hand", reference="parcel 7", amount="0")
         [row] = known(bench, hold.process_id).intents
         assert (row.intent.state.value, bool(row.intent.gross)) == ("done_by_hand", bears)
+
+
+class TestMoreThanTheHolds:
+    """A return with a line that never arrived, above a cap, and another line that is due by another method."""
+
+    @pytest.fixture
+    def both(self, start_bench: Start, tmp_path: Path) -> Bench:
+        policy = tmp_path / "policy.toml"
+        caps = '[default.guards]\nmax_refund = { EUR = "30", SEK = "300" }\n'
+        policy.write_text(f'[default]\nnot_received = "hold"\n{caps}')
+        return start_bench({"REVER_POLICY": str(policy)})
+
+    @staticmethod
+    def split(bench: Bench) -> HoldRow:
+        """A guard's hold of a return of which more is due than the refund that it holds, and no other trips."""
+        bench.act()
+        return next(
+            hold
+            for hold in bench.holds()
+            if hold.rule == "guard:max_refund" and "due besides" in hold.answers["approve"]
+        )
+
+    def test_approve_pays_what_it_said_and_the_note_says_what_was_paid(self, both: Bench) -> None:
+        hold = self.split(both)
+        own, besides, in_all_then = _amounts(hold.answers["approve"])
+        assert own == Decimal(hold.amount or "")
+        report = say(both, hold, "approve")
+        [note] = report.notes
+        assert note.startswith(f"{hold.process_id}: answered approve: ")
+        assert "the shopper gets" not in note
+        paid = through_api(both, hold.process_id)
+        assert all(f"paid {amount} {hold.currency}" in note for amount in paid)
+        if any(each.process_id == hold.process_id for each in both.holds()):
+            assert "held by `guard:max_refund`" in note
+        else:
+            assert paid == [own, besides]
+            assert in_all(both, hold.process_id) == in_all_then
+
+    def test_drop_pays_what_it_said_stays_due(self, both: Bench) -> None:
+        hold = self.split(both)
+        before = in_all(both, hold.process_id)
+        assert "for other units and" in hold.answers["drop"]
+        left = Decimal(hold.answers["drop"].split("in all; ")[1].split()[0])
+        report = say(both, hold, "drop")
+        [note] = report.notes
+        assert re.search(r"answered drop: \d+ units? closed as dropped", note)
+        both.act()
+        if not any(each.process_id == hold.process_id for each in both.holds()):
+            assert in_all(both, hold.process_id) == before + left
+
+
+def _amounts(words: str) -> tuple[Decimal, Decimal, Decimal]:
+    found = re.search(r"gets (\S+) \w+ more for this, and (\S+) \w+ that is due besides, (\S+) \w+ in all", words)
+    assert found is not None, words
+    own, besides, total = map(Decimal, found.groups())
+    return own, besides, total
+
+
+def test_what_another_rule_holds_again_is_not_told_as_paid(start_bench: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    caps = '[default.guards]\nmax_refund = { EUR = "1", SEK = "1" }\n'
+    policy.write_text(f'[default]\nnot_received = "hold"\n{caps}')
+    bench = start_bench({"REVER_POLICY": str(policy)})
+    hold = held_by(bench, "not_received", "not_received")
+    report = say(bench, hold, "approve")
+    assert report.paid == {}
+    assert report.notes == [
+        f"{hold.process_id}: answered approve: nothing was paid, ordered or sent; held by `guard:max_refund`"
+    ]
+
+
+def test_what_rever_refuses_again_is_told_as_refused(bench: Bench) -> None:
+    hold = held_by(bench, "exchange_out_of_stock", "out_of_stock")
+    [note] = say(bench, hold, "send_again").notes
+    assert note == f"{hold.process_id}: answered send_again: REVER refused the exchange; held by `out_of_stock`"
+
+
+def test_an_answer_while_effects_are_stopped_says_that_nothing_was_sent(bench: Bench) -> None:
+    hold = held_by(bench, "foreign_different", "foreign_refund")
+    cli(bench, "stop", "--by", "pau", "--why", "prices")
+    report = say(bench, hold, "approve")
+    assert report.paid == {}
+    [note] = [note for note in report.notes if hold.process_id in note]
+    assert note.startswith(f"{hold.process_id}: answered approve: nothing was paid, ordered or sent; it waits: ")
+    assert "stopped by pau" in note

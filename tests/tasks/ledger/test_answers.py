@@ -414,3 +414,52 @@ def test_each_hold_says_what_each_answer_would_do(desk: LedgerDesk) -> None:
     assert unknown.order_name == "#p1"
     assert "10.00 EUR" in unknown.answers["send_again"]
     assert "no money moves" in desk.holds()[2].answers["send_again"]
+
+
+TWO_AND_GOODS = pay(
+    refund("80.57"),
+    refund("22.30", items=units(1, line="l2"), method="GIFT_CARD"),
+    exchange=replace(EXCHANGE, items=(replace(EXCHANGE.items[0], units=(2,)),), gross=Decimal("37.00")),
+)
+
+
+def test_a_guards_hold_says_all_that_goes_out_once_it_is_let_pass_and_what_stays_due(desk: LedgerDesk) -> None:
+    caps = Guards(max_refund={"EUR": Decimal(60)})
+    desk.one(rule=TWO_AND_GOODS, guards=caps, received=lambda _: {"EUR": Decimal("5.00")})
+    [hold] = desk.holds()
+    more = "the shopper gets 80.57 EUR more for this, and 22.30 EUR that is due besides, 107.87 EUR in all"
+    assert f"{more}, goods worth 37.00 EUR are ordered, unless another rule or cap holds it" in hold.does(
+        Answer.APPROVE
+    )
+    stay = "22.30 EUR and goods worth 37.00 EUR stay due for other units and go out by the next run, 27.30 EUR in all"
+    for answer in (Answer.DROP, Answer.DONE_BY_HAND):
+        assert "the shopper gets nothing more for these units, 5.00 EUR in all" in hold.does(answer)
+        assert stay in hold.does(answer)
+    assert "never pays or exchanges these units again" in hold.does(Answer.DROP)
+
+
+def test_an_unknown_outcome_says_what_was_due_besides(desk: LedgerDesk) -> None:
+    desk.held(rule=TWO_AND_GOODS)
+    [hold] = desk.holds()
+    assert "the shopper gets 80.57 EUR more" in hold.does(Answer.SEND_AGAIN)
+    besides = "22.30 EUR and goods worth 37.00 EUR"
+    assert f"; then {besides} that were due besides" in hold.does(Answer.SEND_AGAIN)
+    assert f"; {besides} stay due" in hold.does(Answer.DROP)
+    assert f"; {besides} stay due" in hold.does(Answer.DONE_BY_HAND)
+
+
+def test_a_hold_of_an_older_ledger_does_not_promise_that_nothing_else_moves(desk: LedgerDesk) -> None:
+    desk.one(rule=kept(pays=Decimal("10.00")))
+    [hold] = desk.holds()
+    assert "10.00 EUR in all, unless another rule or cap holds it; what else is due goes out" in (
+        hold.does(Answer.APPROVE)
+    )
+    assert hold.does(Answer.DROP).endswith("what else is due stays due")
+
+
+def test_a_labels_hold_speaks_of_no_payment_and_asks_for_no_amount(desk: LedgerDesk) -> None:
+    desk.one(rule=kept(label=True, items=(), amount=None, rule="label_error", kind=HoldKind.LABEL))
+    [hold] = desk.holds()
+    assert "state the reference" in hold.does(Answer.DONE_BY_HAND)
+    assert "amount" not in hold.does(Answer.DONE_BY_HAND)
+    assert "this desk never makes it again; no money moves" in hold.does(Answer.DROP)
