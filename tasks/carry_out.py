@@ -101,7 +101,8 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
     if process is None:
         return None
     differ = differences(item.pending.process, process)
-    pending = PendingReturn(claim.store, process, differ=differ)
+    claimed = claim.intent.kind is not IntentKind.LABEL
+    pending = PendingReturn(claim.store, process, differ=differ, claimed=claimed)
     return await decide_again(desk, pending, label=claim.intent.kind is IntentKind.LABEL)
 
 

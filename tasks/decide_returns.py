@@ -176,9 +176,10 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
 def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -> Decision:
     """Hold where one of two reads that contradict each other would pay, be taken for paid, or hold for what it shows.
 
+    That the second asks for nothing is no answer where money was claimed by the first: the next run would do the same.
     A hold that is open goes on holding as it is.
     """
-    if not pending.differ or not isinstance(decision, Compensate | Adopt | Hold):
+    if not pending.differ or not (pending.claimed or isinstance(decision, Compensate | Adopt | Hold)):
         return decision
     if isinstance(decision, Hold) and (decision.label or any(hold.rule == decision.rule for hold in record.holds)):
         return decision

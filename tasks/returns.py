@@ -17,7 +17,8 @@ class PendingReturn:
     """A return as REVER last answered it, and the store it was asked for.
 
     `searched` says that a search brought it; `differ` in what two reads of this run contradict each other; `agreed`
-    that a search and a read by id of this run agree, where those of an earlier run did not.
+    that a search and a read by id of this run agree, where those of an earlier run did not; `claimed` that money was
+    claimed by the first of two such reads, so that a person must hear of it whatever the second asks for.
     Where it is `unread`, `process` holds its id and nothing else, and is no ground for anything but a hold.
     """
 
@@ -26,6 +27,7 @@ class PendingReturn:
     searched: bool = False
     differ: tuple[str, ...] = ()
     agreed: bool = False
+    claimed: bool = False
     unread: Unread | None = None
 
     @property

@@ -15,6 +15,7 @@ from tasks.ledger.restored import mark_restored
 from tasks.ledger.schema import audit, intents, ledger
 from tasks.ledger.trail import append, audit_row
 from tasks.ledger.types import Actor
+from tasks.policy.clocks import ahead
 from tasks.policy.record import IntentKind, IntentState
 
 SEVERAL = 3
@@ -38,7 +39,8 @@ def note_paid_elsewhere(conn: Connection, paid: Mapping[str, datetime], *, now: 
     person's `start` begins the count anew. A ledger that is stopped already is left as it is.
     """
     here = conn.execute(select(ledger.c.created_at, ledger.c.stopped, ledger.c.stopped_since)).one()
-    begun = max(here.created_at, here.stopped_since or here.created_at)
+    told = (at for at in (here.created_at, here.stopped_since) if at is not None and not ahead(at, now))
+    begun = max(told, default=now - WITHIN)  # a clock ahead has dated the ledger's making
     strange = {each for each, at in paid.items() if at > begun} - _may_be_ours(conn, paid.keys())
     append(conn, [audit_row(actor, now, EVENT, process_id) for process_id in sorted(strange)])
     if here.stopped or not strange:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from rever_api.models import ReturnProcess
+from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decide import decide_label, decide_money
 from tasks.policy.decision import Adopt, Decision, Nothing, Wait
@@ -28,6 +28,9 @@ class Ending(StrEnum):
     withdrawn, or REVER itself has paid just what was due. Nothing may be at REVER that nobody has seen."""
     NO_LABEL_NEEDED = "the label is there, or none is needed"
     """The label is there, the goods are on their way or inspected, or the return has ended."""
+    READS_AGREE = "a search and a read by id of one later run agree"
+    """Then what is due is paid. While the return runs one read alone ends it not, though it ask for nothing: it may be
+    the wrong one. Once the return has ended, it ends as NOTHING_DUE."""
     SEEN_AT_REVER = "REVER shows the effect, or says so late"
     """Settling finds the effect done; `tasks.ledger.settling` and `outcomes` close the hold."""
     READABLE = "the return can be read again"
@@ -58,7 +61,6 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "not_received",
                 "other_currency",
                 "out_of_stock",
-                READS_DIFFER,
                 "refused_by_rever",
                 "rever_shows_less",
                 "still_on_its_way",
@@ -85,6 +87,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
             ),
             Ending.NO_LABEL_NEEDED,
         ),
+        READS_DIFFER: Ending.READS_AGREE,
         "unknown_outcome": Ending.SEEN_AT_REVER,
         "unreadable": Ending.READABLE,
         "read_denied": Ending.READABLE,
@@ -118,7 +121,9 @@ def ended_holds(
         ended |= {
             hold.id: f"nothing is left to answer: {decision.why}"
             for hold in asked
-            if gone and not (isinstance(decision, Wait) and _older(process, hold))
+            if gone
+            and not (isinstance(decision, Wait) and _older(process, hold))
+            and not _still_disputed(process, hold)
         }
     return ended
 
@@ -126,7 +131,7 @@ def ended_holds(
 def _by_rules(hold: OpenHold) -> bool:
     """Whether the rules can judge this hold anew: not one about an effect's outcome."""
     ending = Ending.NO_LABEL_NEEDED if hold.label and not hold.intent_id else ENDINGS.get(hold.rule, Ending.PERSON)
-    return not hold.intent_id and ending in {Ending.NOTHING_DUE, Ending.NO_LABEL_NEEDED}
+    return not hold.intent_id and ending in {Ending.NOTHING_DUE, Ending.NO_LABEL_NEEDED, Ending.READS_AGREE}
 
 
 def _money_gone(case: Case, decision: Decision) -> bool:
@@ -139,6 +144,11 @@ def _money_gone(case: Case, decision: Decision) -> bool:
 def _label_gone(decision: Decision) -> bool:
     """Whether no label would be asked for: none is needed, it is there, or REVER is making it."""
     return isinstance(decision, Nothing) or (isinstance(decision, Wait) and decision.rule == "label_pending")
+
+
+def _still_disputed(process: ReturnProcess, hold: OpenHold) -> bool:
+    """Whether this read may be the wrong one of two: that it asks for nothing says nothing, while the return runs."""
+    return hold.rule == READS_DIFFER and process.rever_process_status == ProcessStatus.RUNNING
 
 
 def _older(process: ReturnProcess, hold: OpenHold) -> bool:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rever_api.models import CompensationMethod, ProcessStatus, Refund
+from tasks.policy.clocks import ahead
 from tasks.policy.decision import Decision, Hold
 from tasks.policy.money import ZERO, payable, shown
 from tasks.policy.reading import counted, exchange_shown, later
@@ -186,7 +187,7 @@ def _open(case: "Case") -> tuple[Decimal, str, datetime | None]:
     if not amount or amount <= _taken(case, amount, rest[0].intent.currency):
         return ZERO, "", None
     currency = rest[0].intent.currency
-    again = [it.at for it in _answered(case) if it.at and _covers(it, amount, currency)]
+    again = [it.at for it in _answered(case) if it.at and not ahead(it.at, case.now) and _covers(it, amount, currency)]
     begun = [max([_begun(it.intent, case), *again]) for it in rest]
     return amount, currency, later(min(begun), case.rules.on_its_way_after)
 
@@ -205,7 +206,7 @@ def _goods_open(case: "Case") -> tuple[int, datetime | None]:
         begun = max([it for it in reviewed if it <= case.now], default=case.process.started_at or case.now)
     if not units or any(it.answer in TAKEN for it in _answered(case) if it.amount is None):
         return 0, None
-    again = [it.at for it in _answered(case) if it.amount is None and it.at]
+    again = [it.at for it in _answered(case) if it.amount is None and it.at and not ahead(it.at, case.now)]
     return units, later(max([begun, *again]), case.rules.on_its_way_after)
 
 
@@ -221,8 +222,9 @@ def _words(case: "Case", amount: Decimal, currency: str, units: int) -> str:
 
 
 def _begun(intent: Intent, case: "Case") -> datetime:
-    """When a refund or exchange was made; a time ahead of the clock is not believed."""
-    return min(intent.sent_at or intent.created_at or case.now, case.now)
+    """When a refund or exchange was made; one that a clock ahead has dated is late now."""
+    at = intent.sent_at or intent.created_at or case.now
+    return case.now - case.rules.on_its_way_after if ahead(at, case.now) else min(at, case.now)
 
 
 def _since(standing: Standing) -> datetime:

@@ -523,6 +523,7 @@ def test_plan_tells_what_each_answer_would_do_and_changes_nothing(bench: Bench) 
 @pytest.mark.crash
 def test_two_people_at_once_are_one_answer(lost: Bench) -> None:
     hold = unknown_hold(lost)
+    lost.date = utc_now  # the clock of the commands
     said = (f"hold_id={hold.hold_id}", f"version={hold.version}", "answer=retry", "mode=act")
     words, where = ("run", "answer-hold", "--no-prefect", *said), lost.ledger_file.parent
     lost.date = utc_now  # these processes go by this machine's clock, and not by the test's

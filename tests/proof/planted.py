@@ -93,7 +93,7 @@ BUGS = {
         (
             (
                 "tasks/mark_if_due.py",
-                "    changed = _no_longer_due(conn, sent.claim, process, rules, now)\n",
+                "    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)\n",
                 '    changed = ""\n',
             ),
         ),
@@ -115,8 +115,8 @@ BUGS = {
         (
             (
                 "tasks/policy/settling.py",
-                '    known = max(_count(before, "same"), _count(before, "ledger_knew"))\n    others',
-                "    known = max(0, same - 1)\n    others",
+                '    new = len(alike) - max(_count(before, "same"), _count(before, "ledger_knew"))\n',
+                "    new = min(len(alike), 1)\n",
             ),
         ),
     ),

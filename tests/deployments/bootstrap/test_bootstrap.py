@@ -168,7 +168,7 @@ async def test_notices_are_left_out_without_an_address_and_follow_a_new_one(fres
     [words] = [change.words for change in await put_up(fresh) if change.what == "notices"]
     assert "set REVER_NOTICES_URL" in words
     assert {each.name for each in await fresh.read_automations()} == {dead_runs().name, runs_not_begun().name}
-    assert sum("notices" in line for line in not_left(await put_up(fresh, URL))) == 5
+    assert sum("notices" in line for line in not_left(await put_up(fresh, URL))) == 6
     changed = await put_up(fresh, SecretStr("http://127.0.0.1:9/another"))
     assert not_left(changed) == ["changed  block custom-webhook/rever-notices: the address"]
     # What is on the server counts where the environment says nothing.

@@ -109,6 +109,16 @@ def test_a_hold_closes_where_rever_itself_has_paid_what_was_due(rule: str) -> No
     assert ended(process(reviews=approved(), refunds=[refund()]), hold(rule)).keys() == {"hold-1"}
 
 
+def test_two_reads_that_differ_hold_until_they_agree_or_the_return_has_ended() -> None:
+    """One of them asks for nothing, and may be the wrong one: closed by it, the hold would come again in each run."""
+    held = hold("reads_differ")
+    assert ended(process(), held) == {}
+    assert ended(process(status="CANCELED"), held).keys() == {"hold-1"}
+    due = process(reviews=approved())
+    assert ended(due, held) == {}
+    assert ended_holds(due, rules(), record(holds=(held,)), NOW, agreed=True).keys() == {"hold-1"}
+
+
 @pytest.mark.parametrize("rule", [*BY_RULES, "late_answer", "unknown_outcome"])
 def test_a_hold_never_turns_into_a_payment_by_itself(rule: str) -> None:
     """A person may be paying it by hand at that very moment."""

@@ -67,6 +67,16 @@ def test_what_is_on_its_way_is_waited_for_then_held_whatever_the_status(status: 
     assert (held.rule, held.amount, held.items) == (STILL_ON_ITS_WAY, Decimal(10), ())
 
 
+def test_what_a_clock_ahead_has_sent_or_let_wait_is_late_now() -> None:
+    ahead = NOW + timedelta(days=400)
+    it = shown(unpaid())
+    held = decide(it, rules(), known(replace(ACCEPTED, sent_at=ahead)), NOW)
+    assert (held.rule, type(held)) == (STILL_ON_ITS_WAY, Hold)
+    waiver = Waiver(STILL_ON_ITS_WAY, Decimal(24), "EUR", answer="look_again", at=NOW)
+    assert decide(it, rules(), known(ACCEPTED, waiver), NOW + timedelta(days=6)).rule == "on_its_way"
+    assert decide(it, rules(), known(ACCEPTED, replace(waiver, at=ahead)), NOW + WEEK).rule == STILL_ON_ITS_WAY
+
+
 def test_what_is_paid_in_full_ends_the_return() -> None:
     for it in (refund("24.00"), refund("24.00", missing="0"), refund("24.00", missing="0.00")):
         assert decide(shown(it), rules(), KNOWN, NOW) == replace(
