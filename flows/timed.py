@@ -25,6 +25,7 @@ AtEnd = Callable[[Desk, Report], Awaitable[None]]
 BEGUN: ContextVar[list[Report] | None] = ContextVar("begun", default=None)
 """Where a run puts its report as soon as it has begun, for who wants it however the run ends."""
 
+CUT_SHORT = "stopped before its end (Ctrl-C, a signal or a cancellation); a plan does nothing, so nothing was under way"
 CUT_OFF = "stopped before its end (Ctrl-C, a signal or a cancellation); what was under way is settled by the next run"
 
 
@@ -69,7 +70,8 @@ async def timed(
         try:
             await work(desk, parameters, stage)
         except BaseException as error:
-            report.broke_off = str(presentable(error)) if isinstance(error, Exception) else CUT_OFF
+            cut = CUT_SHORT if report.mode is Mode.PLAN else CUT_OFF
+            report.broke_off = str(presentable(error)) if isinstance(error, Exception) else cut
             with suppress(LedgerError):  # where it is the ledger that fails, the report goes without its words
                 await _ended(desk, report, at_end, parameters.credentials)
             raise

@@ -32,6 +32,7 @@ _AT_RUN_TIME = frozenset(
 
 
 STOPPED_WORDS = "stopped. What was under way is settled by the next run."
+STOPPED_BEFORE = "stopped. Nothing was under way."
 
 
 class RunStoppedError(Exception):
@@ -57,7 +58,7 @@ def said_plainly(*, debug: bool) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except KeyboardInterrupt:
-        say(STOPPED_WORDS)
+        say("stopped.")
         code = STOPPED
     except Exception as error:  # noqa: BLE001 - the outermost frame: an unforeseen error becomes one line here too
         if debug:

@@ -30,10 +30,18 @@ from tasks.ledger.where import Where
 from tasks.policy.reading import counted
 from tasks.settings import Settings, load_settings, without_password
 
-UNTIL_RECONCILE = (
-    "all effects are stopped. First reconcile goes over what REVER shows since then (rever-returns run reconcile"
-    " mode=act), then a person looks at what it holds (rever-returns holds) and lets effects go (rever-returns start)"
-)
+SINCE = "what REVER shows since then"
+
+
+def _until_reconcile(settings: Settings, *, over: str) -> str:
+    """What has to come before effects go again; `over` is what reconcile goes over."""
+    earliest = utc_now() + timedelta(seconds=settings.settle_after)
+    begin = f"It must begin at {earliest:%F %H:%M:%S} UTC or later (REVER_SETTLE_AFTER from now)"
+    return (
+        f"all effects are stopped. First reconcile goes over {over} (rever-returns run reconcile mode=act). {begin}:"
+        " what was sent until now may not show before. Then a person looks at what it holds (rever-returns holds) and"
+        " lets effects go (rever-returns start)"
+    )
 
 
 def checked() -> tuple[list[str], bool]:
@@ -59,7 +67,7 @@ def created(by: str) -> str:
         ledger.write(mark_restored, why="the ledger is new", now=utc_now(), actor=Actor(by))
     return (
         f"{_name(settings)} was made, for the REVER account {settings.account}. It knows nothing of what was paid or"
-        f" answered before, so {UNTIL_RECONCILE}."
+        f" answered before, so {_until_reconcile(settings, over='all that REVER shows')}."
     )
 
 
@@ -75,7 +83,9 @@ def restored_from(file: Path, by: str) -> str:
     url = settings.ledger_url.get_secret_value()
     kept, until = restore(url, file, account=settings.account, clock=utc_now, actor=Actor(by))
     former = f" The former one is kept as {kept}." if kept.exists() else ""
-    return f"{_name(settings)} is as it was at {until:%F %H:%M:%S} UTC; {UNTIL_RECONCILE}.{former}"
+    return (
+        f"{_name(settings)} is as it was at {until:%F %H:%M:%S} UTC; {_until_reconcile(settings, over=SINCE)}.{former}"
+    )
 
 
 def marked_restored(by: str) -> str:
@@ -83,7 +93,8 @@ def marked_restored(by: str) -> str:
     settings = load_settings()
     with _opened(settings) as ledger:
         until = ledger.write(mark_restored, why="it was put back by other means", now=utc_now(), actor=Actor(by))
-    return f"{_name(settings)} knows what was done until {until:%F %H:%M:%S} UTC; {UNTIL_RECONCILE}."
+    first = _until_reconcile(settings, over=SINCE)
+    return f"{_name(settings)} knows what was done until {until:%F %H:%M:%S} UTC; {first}."
 
 
 def let_go_again(stores: Sequence[str], by: str, why: str) -> str:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
-from deployments.cli.errors import FAILED, STOPPED_WORDS, USAGE, RunStoppedError, explained, out, say
+from deployments.cli.errors import FAILED, STOPPED_BEFORE, STOPPED_WORDS, USAGE, RunStoppedError, explained, out, say
 from deployments.cli.logs import log_to_stderr
 from deployments.cli.parameters import split_pairs
 from deployments.prefect_settings import LOOPBACK, new_auth
@@ -25,8 +25,10 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:
-        stopped = None if isinstance(error, Exception) else RunStoppedError(STOPPED_WORDS)
-        code, words = explained(error) if isinstance(error, Exception) else (FAILED, STOPPED_WORDS)
+        acted = any(report.mode is Mode.ACT for report in begun)
+        told = STOPPED_WORDS if acted else STOPPED_BEFORE
+        stopped = None if isinstance(error, Exception) else RunStoppedError(told)
+        code, words = explained(error) if isinstance(error, Exception) else (FAILED, told)
         report = begun[0] if begun else Report(flow, Mode.ACT if values.get("mode") == Mode.ACT else Mode.PLAN)
         report.broke_off = report.broke_off or words
         if as_json or (begun and code != USAGE):

@@ -72,7 +72,16 @@ def holds_table(rows: Sequence[HoldRow]) -> str:
         below += [line, f"    {printable(row.why)}", *(f"    {answer}: {does}" for answer, does in row.answers.items())]
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
     many = "rever-returns run answer-hold cause=KIND"
-    ways = ["", f"Answer one:   {how}", f"List one cause, to answer it together:   {many}", "More:   docs/holds.md"]
+    needs = (
+        "drop needs reason=WHY besides; done_by_hand needs reference=WHERE, and amount= where it is not the hold's own"
+    )
+    ways = [
+        "",
+        f"Answer one:   {how}",
+        f"              {needs}",
+        f"List one cause, to answer it together:   {many}",
+        "More:   docs/holds.md",
+    ]
     return "\n".join([*below, *ways])
 
 

@@ -15,6 +15,7 @@ from deployments.demo.text import Page
 from deployments.demo.trail import settled_by_evidence, told, trail_of
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.books import Effect
+from tasks.policy.reading import counted
 from tasks.policy.record import IntentState
 
 FAULT = "hang_after_acting"
@@ -111,7 +112,10 @@ def _run_until_settled(page: Page, env: dict[str, str], account: Account, folder
         with started_worker(FLOWS, env, folder, f"run-{number}") as worker:
             for report in worker.reports():
                 done = report["effects"]["done"]
-                page.say(f"{report['flow']}: {report['seen']} returns looked at, {done} effects done", indent=4)
+                page.say(
+                    f"{report['flow']}: {counted(report['seen'], 'return')} looked at, {counted(done, 'effect')} done",
+                    indent=4,
+                )
         account = account_in(env)
         if not account.open:
             return account

@@ -43,6 +43,7 @@ class Examination:
     stores: tuple[str, ...] = ()
     samples: list[Sample] = field(default_factory=list)
     ledger_readable: bool = False
+    ledger_made: bool = False
     prefect_url: str | None = None
     prefect_answers: bool = False
     prefect_samples: list[Sample] = field(default_factory=list)

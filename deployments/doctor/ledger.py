@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from deployments.cli.switch import stopped_text
 from deployments.doctor.clocks import judged
-from deployments.doctor.examination import Examination, NotChecked, in_thread
+from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
 from deployments.doctor.line import Line, attention, broken, ok
 from rever_api.other_clock import Sample
 from tasks.desk import utc_now
@@ -48,6 +48,7 @@ async def ledger(examination: Examination) -> list[Line]:
     lines = [judge(found, settings.account, first_run_makes_it=settings.loopback)]
     readable = {"", found.newest} if settings.loopback else {found.newest}
     examination.ledger_readable = found.revision in readable and found.account in {"", settings.account}
+    examination.ledger_made = bool(found.revision)
     if found.now is not None:
         seen = [Sample(found.now.astimezone(UTC), asked_at, examination.clock())]
         lines.append(judged("clock of the ledger", "the database's", seen))
@@ -159,6 +160,8 @@ async def _read(examination: Examination, op: Callable[[Connection], T]) -> T:
     settings = examination.settings
     if not examination.ledger_readable:
         raise NotChecked("there is no ledger that can be read")
+    if not examination.ledger_made:
+        raise NotUsed
 
     def run() -> T:
         url = settings.ledger_url.get_secret_value()

@@ -54,6 +54,7 @@ def _next(desk: Desk, parts: Parts) -> list[str]:
         "Next:",
         f"  1. {parts.prefect}/deployments: the flows run by schedule; run one by hand, with its form.",
         "  2. In that other terminal:",
-        "         rever-returns holds                # what waits for a person",
+        "         rever-returns holds                # what waits for a person, once a flow",
+        "                                            # has run with mode=act: until then there is no ledger",
         f"         rever-returns webhook send --url '{parts.webhooks}'   # an event, signed as REVER signs it",
     ]

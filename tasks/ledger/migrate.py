@@ -62,7 +62,8 @@ def check_revision(conn: Connection, where: Where) -> bool:
 def no_ledger(where: Where) -> NoLedgerError:
     """The error that says that there is no ledger, and what to look at before one is made."""
     return NoLedgerError(
-        f"there is no ledger {where}: check REVER_LEDGER_URL, and that its disk or server is the right one. If this"
+        f"there is no ledger {where}. With a REVER on this machine the first run with mode=act makes it. Else check"
+        " REVER_LEDGER_URL, and that its disk or server is the right one. If this"
         " account never had a ledger, make one: rever-returns ledger create. If it is lost, restore a backup:"
         " rever-returns ledger restore"
     )

@@ -39,5 +39,6 @@ def _check_caught_up(conn: Connection) -> None:
         raise LedgerError(
             "nothing was changed: effects stay stopped. The ledger was restored or made at"
             f" {at:%F %H:%M:%S} UTC, and no store has caught up yet with what was done before: first rever-returns run"
-            " reconcile mode=act, then look at what it holds, then start"
+            " reconcile mode=act, begun REVER_SETTLE_AFTER after that moment or later, then look at what it holds, then"
+            " start"
         )

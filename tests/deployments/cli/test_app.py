@@ -15,7 +15,7 @@ import pytest
 
 import flows.run
 from flows.catalog import FLOWS
-from flows.timed import RunFailedError
+from flows.timed import BEGUN, RunFailedError
 from rever_api.errors import Unauthorized
 from tasks.report import Failure, Mode, Report
 from tests.deployments.cli.conftest import ENVIRONMENT, KEY, Call
@@ -173,10 +173,34 @@ def test_a_stopped_run_says_so(call: Call, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(flows.run, "run_flow", stopped)
     ended = call("run", "reconcile")
     assert (ended.code, ended.out) == (1, "")
-    assert "rever-returns: stopped." in ended.err
+    assert "rever-returns: stopped. Nothing was under way." in ended.err
     ended = call("run", "reconcile", "mode=act", "--json")
     assert (ended.code, json.loads(ended.out)["mode"]) == (1, "act")
-    assert "stopped" in json.loads(ended.out)["failed"]
+    assert json.loads(ended.out)["failed"] == "stopped. Nothing was under way."
+
+
+@pytest.mark.parametrize(("mode", "words"), [(Mode.PLAN, "Nothing was"), (Mode.ACT, "What was")])
+def test_a_run_that_is_stopped_once_it_acts_says_who_settles_what_was_under_way(
+    call: Call, monkeypatch: pytest.MonkeyPatch, mode: Mode, words: str
+) -> None:
+    def stopped(flow: str, *_: object, **__: object) -> Report:
+        begun = BEGUN.get()
+        assert begun is not None
+        begun.append(Report(flow, mode))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flows.run, "run_flow", stopped)
+    assert f"stopped. {words} under way" in call("run", "reconcile", f"mode={mode}").err
+
+
+def test_a_command_that_sends_nothing_is_just_stopped(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tasks.ledger.Ledger.open", stopped)
+    ended = call("holds")
+    assert ended.code == 130
+    assert ended.err.strip() == "rever-returns: stopped."
 
 
 def test_the_key_of_the_settings_file_is_kept_back_too(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,11 +53,15 @@ def test_backup_restore_and_what_is_said_next(call: Call, rever: RunningSandbox)
     restored = call("ledger", "restore", "copy.sqlite", "--by", "olga")
     assert restored.code == 0
     assert "all effects are stopped. First reconcile" in restored.out
+    assert "over what REVER shows since then" in restored.out
+    assert "must begin at " in restored.out
+    assert "REVER_SETTLE_AFTER" in restored.out
     before = rever.books.effects
     assert call(*RUN).code == 0
     early = call("start", "--by", "olga")
     assert (early.code, early.out) == (1, "")
     assert "no store has caught up yet" in early.err
+    assert "begun REVER_SETTLE_AFTER after that moment or later" in early.err
     told = call("ledger", "caught-up", *rever.stores, "--by", "olga", "--why", "looked at REVER by hand")
     assert told.code == 0
     assert "caught up: acme, nordic. Effects are still stopped" in told.out
@@ -196,3 +200,16 @@ def test_where_rever_is_this_machine_the_first_run_makes_the_ledger_and_says_so_
     made = call(*RUN, "max_returns=1")
     assert "A NEW LEDGER WAS MADE: sqlite:///mistyped.sqlite" in made.out
     assert "A NEW LEDGER" not in call(*RUN, "max_returns=1").out
+
+
+def test_a_new_ledger_says_when_reconcile_may_begin_and_over_what_it_goes(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVER_BASE_URL", "https://rever.invalid")
+    monkeypatch.setenv("REVER_API_KEY", "k")
+    monkeypatch.setenv("REVER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    made = call("ledger", "create", "--by", "olga")
+    assert made.code == 0
+    assert "First reconcile goes over all that REVER shows" in made.out
+    assert "since then" not in made.out
+    assert "must begin at " in made.out

@@ -129,3 +129,11 @@ def test_where_no_run_makes_a_ledger_one_that_is_missing_is_broken() -> None:
     line = judge(missing, "acme", first_run_makes_it=False)
     assert line.state is State.BROKEN
     assert "rever-returns ledger create" in line.to_do
+
+
+def test_nothing_is_said_of_what_is_in_a_ledger_that_is_not_made_yet(desk: Desk) -> None:
+    lines = desk.lines("ledger", *LINES)
+    assert lines["ledger"].state is State.OK
+    assert "is not made yet" in lines["ledger"].found
+    assert not set(LINES) & set(lines)
+    assert not desk.ledger_file.exists()

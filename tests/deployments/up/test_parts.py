@@ -127,6 +127,7 @@ def test_the_page_shows_addresses_and_no_secret(
     assert ("No receiver: REVER_WEBHOOK_SECRETS is not set." in text) is not sandbox
     assert "PREFECT_SERVER_API_AUTH_STRING" in text
     assert "Prefect's UI asks for a password" in text
+    assert ("has run with mode=act: until then there is no ledger" in text) is sandbox
     hidden = [KEY, "a-password", desk.env["REVER_API_KEY"], desk.env.get("REVER_WEBHOOK_SECRETS", KEY)]
     assert not [secret for secret in hidden if secret in text]
 
