@@ -11,6 +11,7 @@ from tasks.desk import Clock, Desk, chosen_stores, open_desk, utc_now
 from tasks.effects import Result
 from tasks.failures import presentable
 from tasks.ledger import Actor, Ledger, LedgerError, pauses_of, switch
+from tasks.policy.reading import counted
 from tasks.policy.record import IntentKind
 from tasks.report import Mode, Report
 from tasks.settings import Settings, load_settings, without_password
@@ -92,8 +93,8 @@ async def _ended(desk: Desk, report: Report, at_end: AtEnd, credentials: str) ->
     if unknown:
         money = ", ".join(f"{it.amount} {it.currency}" for it in unknown if it.kind is IntentKind.REFUND)
         report.notes.append(
-            f"{len(unknown)} effects were sent and their outcome is not known here{f' ({money})' if money else ''}; the"
-            " next run looks for them at REVER, and counts what it finds"
+            f"{counted(len(unknown), 'effect')} sent, of which the outcome is not known here"
+            f"{f' ({money})' if money else ''}; the next run looks at REVER, and counts what it finds"
         )
     report.notes += _new(desk, credentials)
     if report.mode is Mode.PLAN and (wrong := desk.wrong_clock()) is not None:

@@ -169,7 +169,9 @@ class Report:
 
     def _planned(self) -> list[str]:
         """What `act` would do now, and what a plan cannot know."""
-        first = f"{self.open_outcomes} returns have an effect whose outcome act looks at first, so they are left out"
+        one = self.open_outcomes == 1
+        first = f"{counted(self.open_outcomes, 'return')} {'has' if one else 'have'} an effect whose outcome act looks"
+        first += f" at first, so {'it is' if one else 'they are'} left out"
         return [
             f"  act would pay now:  {amounts(self.would_pay)}",
             f"  act would hold now: {counts(self.would_hold)}",

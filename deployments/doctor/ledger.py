@@ -25,6 +25,7 @@ from tasks.ledger import (
     restored,
     switch,
 )
+from tasks.policy.reading import counted
 
 T = TypeVar("T")
 
@@ -88,7 +89,8 @@ async def consistency(examination: Examination) -> Line:
     """What `rever-returns ledger check` finds, in short."""
     now = examination.clock()
     found = await _read(examination, lambda conn: check(conn, now=now))
-    seen = f"{found.returns} returns, {found.intents} effects, {found.steps} steps of the audit"
+    seen = f"{counted(found.returns, 'return')}, {counted(found.intents, 'effect')}"
+    seen += f", {counted(found.steps, 'step')} of the audit"
     if not found.findings:
         return ok("ledger check", f"sound: {seen}")
     many = len(found.findings)
@@ -117,7 +119,10 @@ async def other_desk(examination: Examination) -> Line:
     many = await _read(examination, lambda conn: paid_elsewhere(conn, since))
     if not many:
         return ok("another desk", "no sign of one in the last day")
-    words = f"{many} returns were refunded at REVER just as this desk would, at the same time, and not by it"
+    were = "was" if many == 1 else "were"
+    words = (
+        f"{counted(many, 'return')} {were} refunded at REVER just as this desk would, at the same time, and not by it"
+    )
     return attention("another desk", words, "see that no other ledger serves this account; docs/ledger.md")
 
 

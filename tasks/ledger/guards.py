@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from tasks.ledger import counters
 from tasks.ledger.draft import Draft
 from tasks.policy.decision import Compensate, Hold, RefundDue
+from tasks.policy.reading import counted
 from tasks.policy.record import HoldKind
 
 MAX_REFUND = "guard:max_refund"
@@ -100,7 +101,8 @@ class Guard:
         times = sum(at >= since for each in hashes for at in self.shoppers.get(each, ()))
         if times < guards.max_refunds_per_shopper:
             return []
-        why = f"the shopper already had {times} refunds within {guards.shopper_window_days} days; {money} more is due"
+        had = f"{counted(times, 'refund')} within {counted(guards.shopper_window_days, 'day')}"
+        why = f"the shopper already had {had}; {money} more is due"
         return [(MAX_PER_SHOPPER, why, {**cap, "refunds": str(times)})]
 
     def count(self, draft: Draft, refund: RefundDue, intent_id: str) -> None:

@@ -266,7 +266,7 @@ def _closed(row: Row[Any], *, by_hand: bool = False) -> str:
     then = f", {_in_all(row, left)} with it" if left else ""
     return (
         f"{_nothing_more(row, ' for these units')}{besides}; {sums} {'stay' if many else 'stays'} due for other units"
-        f" and {'go' if many else 'goes'} out by the next run{then}"
+        f" and {'go' if many else 'goes'} out by the next run{then}, {_UNLESS}"
     )
 
 

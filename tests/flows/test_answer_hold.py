@@ -612,6 +612,22 @@ class TestMoreThanTheHolds:
         assert through_api(both, hold.process_id) == [left]
         assert in_all(both, hold.process_id) == before + left
 
+    @pytest.mark.parametrize("word", ["go on", "drop"])
+    def test_what_the_shopper_has_in_all_is_what_was_said_unless_it_is_held_again(self, both: Bench, word: str) -> None:
+        both.act()
+        asked = {hold.process_id: hold for hold in both.holds() if not hold.label}
+        for hold in asked.values():
+            say(both, hold, next(iter(hold.answers)) if word == "go on" else word)
+        both.act()
+        held = {hold.process_id for hold in both.holds() if not hold.label}
+        came = {process_id: hold for process_id, hold in asked.items() if process_id not in held}
+        assert len(came) > 1
+        for process_id, hold in came.items():
+            said = hold.answers["drop"] if word == "drop" else next(iter(hold.answers.values()))
+            found = re.findall(r"(\S+) (?:EUR|SEK) in all", said)
+            if found:
+                assert in_all(both, process_id) == Decimal(found[-1]), (hold.rule, said)
+
 
 def _amounts(words: str) -> tuple[Decimal, Decimal, Decimal]:
     found = re.search(r"gets (\S+) \w+ more for this, and (\S+) \w+ that is due besides, (\S+) \w+ in all", words)

@@ -46,3 +46,11 @@ def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
     assert report.sentence() == "2 returns: 2 refund; paid 3.50 EUR"
     report.mode = Mode.PLAN
     assert report.sentence() == "plan, nothing was done: 2 returns: 2 refund; 3.50 EUR due; act would pay nothing now"
+
+
+def test_one_return_is_no_plural() -> None:
+    report = Report("reconcile", Mode.PLAN, ("acme",), open_outcomes=1)
+    text = "\n".join(report.lines())
+    assert "1 return has an effect whose outcome act looks at first, so it is left out" in text
+    report.open_outcomes = 2
+    assert "2 returns have an effect" in "\n".join(report.lines())
