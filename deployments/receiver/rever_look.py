@@ -95,6 +95,6 @@ class ReverLook:
             self._client = await self._stack.enter_async_context(AsyncReverClient(config))
 
     def _say(self, words: str) -> None:
-        if words and words != self._said:
+        if words and not self._said:  # what is wrong may change from try to try while it lasts
             logger.warning("REVER cannot be asked about returns without a run (%s): runs are offered for them", words)
         self._said = words
