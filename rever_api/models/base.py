@@ -160,8 +160,8 @@ def _wrong(what: str, value: Any) -> PydanticCustomError:
 
 
 def is_clean(text: str) -> bool:
-    """Whether a text may be an id: printable, without what stands for letters that were lost, and not too long."""
-    return text.isprintable() and _REPLACED not in text and len(text) <= MOST_ID_LETTERS
+    """Whether a text may be an id: printable, not blank, without what stands for lost letters, and not too long."""
+    return text.isprintable() and not text.isspace() and _REPLACED not in text and len(text) <= MOST_ID_LETTERS
 
 
 def cleaned(text: str, most: int = MOST_LETTERS) -> str:
