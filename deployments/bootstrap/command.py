@@ -8,7 +8,7 @@ from deployments.bootstrap.bootstrap import bootstrap
 from deployments.bootstrap.change import Change, Outcome
 from deployments.bootstrap.prefect_file import PREFECT_FILE
 from deployments.bootstrap.server import server
-from deployments.cli.errors import out
+from deployments.console.errors import out
 
 
 def bootstrap_server(*, check: bool, wait_s: float, file: Path | None) -> int:

@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 
 from deployments.cli.care import care
-from deployments.cli.errors import FAILED, out, said_plainly
 from deployments.cli.living import living
 from deployments.cli.webhook import inbox, webhook
+from deployments.console.errors import FAILED, out, said_plainly
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -150,7 +150,7 @@ def bootstrap(
 ) -> None:
     """Set up the Prefect server at PREFECT_API_URL: pools, limits, blocks, automations, deployments."""
     with said_plainly(debug=debug):
-        from deployments.cli.logs import log_to_stderr
+        from deployments.console.logs import log_to_stderr
 
         log_to_stderr(debug=debug)
         from deployments.bootstrap.command import bootstrap_server

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.errors import FAILED, out, said_plainly
+from deployments.console.errors import FAILED, out, said_plainly
 
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
 

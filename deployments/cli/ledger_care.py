@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from deployments.cli.errors import UsageError
+from deployments.console.errors import UsageError
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.keeping import remove_return, remove_shopper
 from tasks.desk import utc_now

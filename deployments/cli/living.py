@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.errors import said_plainly
+from deployments.console.errors import said_plainly
 
 living = typer.Typer(add_completion=False, rich_markup_mode=None)
 

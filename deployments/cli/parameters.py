@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deployments.cli.errors import UsageError
+from deployments.console.errors import UsageError
 
 
 def split_pairs(pairs: Sequence[str]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from deployments.cli.errors import UsageError
-from deployments.cli.logs import log_to_stderr
+from deployments.console.errors import UsageError
+from deployments.console.logs import log_to_stderr
 from tasks.desk import utc_now
 from tasks.ledger import LedgerError
 from tasks.policy.reading import counted

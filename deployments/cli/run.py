@@ -4,9 +4,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
-from deployments.cli.errors import FAILED, STOPPED_BEFORE, STOPPED_WORDS, USAGE, RunStoppedError, explained, out, say
-from deployments.cli.logs import log_to_stderr
 from deployments.cli.parameters import split_pairs
+from deployments.console.errors import (
+    FAILED,
+    STOPPED_BEFORE,
+    STOPPED_WORDS,
+    USAGE,
+    RunStoppedError,
+    explained,
+    out,
+    say,
+)
+from deployments.console.logs import log_to_stderr
 from deployments.prefect_settings import LOOPBACK, new_auth
 from tasks.report import Mode, Report
 

@@ -1,6 +1,6 @@
 """`rever-returns sandbox`: a local REVER until it is stopped."""
 
-from deployments.cli.errors import UsageError
+from deployments.console.errors import UsageError
 
 
 def serve_sandbox(*, port: int, seed: int, returns: int, faults: str, shops: str, webhook_url: str = "") -> None:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from dotenv import dotenv_values
 from sqlalchemy import Connection
 
-from deployments.cli.errors import UsageError
-from deployments.cli.logs import log_to_stderr
+from deployments.console.errors import UsageError
+from deployments.console.logs import log_to_stderr
 from tasks.ledger import Actor, Ledger, Switch, last_run, lift_pause, restored, stop_switch, switch
 from tasks.settings import load_settings, without_password
 from tasks.settings.load import ENV_FILE

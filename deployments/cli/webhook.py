@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.errors import FAILED, out, said_plainly
+from deployments.console.errors import FAILED, out, said_plainly
 
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
 

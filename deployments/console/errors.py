@@ -104,7 +104,7 @@ def _write(text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    from deployments.cli.redacting import redacted
+    from deployments.console.redacting import redacted
     from tasks.printable import printable_lines
 
     return printable_lines(redacted(text))

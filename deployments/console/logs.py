@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from deployments.cli.redacting import redacted
+from deployments.console.redacting import redacted
 from tasks.printable import printable, printable_lines
 
 _PREFECT = {

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import typer
 
-from deployments.cli.errors import said_plainly
 from deployments.cli.run import run_one
+from deployments.console.errors import said_plainly
 
 
 def main(flows: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from deployments.cli.errors import explained
+from deployments.console.errors import explained
 from deployments.doctor.line import Line, State
 from rever_api import Endpoints, ReverError
 from rever_api.other_clock import Sample

@@ -7,8 +7,8 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
-from deployments.cli.errors import UsageError
-from deployments.cli.logs import log_to_stderr
+from deployments.console.errors import UsageError
+from deployments.console.logs import log_to_stderr
 
 
 def run_lane(*, name: str, at_once: int, grace_s: float, debug: bool) -> None:

@@ -11,7 +11,7 @@ from shlex import quote
 
 from dotenv import dotenv_values
 
-from deployments.cli.errors import UsageError
+from deployments.console.errors import UsageError
 from deployments.prefect_settings import (
     CLIENT_AUTH,
     LOOPBACK,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deployments.cli.errors import UsageError
+from deployments.console.errors import UsageError
 from deployments.free_port import free_port, is_free
 from deployments.prefect_settings import LOOPBACK
 

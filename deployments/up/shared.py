@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from deployments.cli.errors import UsageError
+from deployments.console.errors import UsageError
 from deployments.prefect_settings import shared_settings
 
 if TYPE_CHECKING:

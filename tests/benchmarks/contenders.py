@@ -35,7 +35,7 @@ class Contender:
 
 def ours(*, prefect: bool) -> Job:
     """process-pending-returns as the command line runs it."""
-    from deployments.cli.logs import log_to_stderr
+    from deployments.console.logs import log_to_stderr
 
     log_to_stderr(debug=False)
     from flows import process_pending_returns as flow
