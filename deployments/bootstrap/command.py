@@ -8,15 +8,15 @@ from deployments.bootstrap.bootstrap import bootstrap
 from deployments.bootstrap.change import Change, Outcome
 from deployments.bootstrap.prefect_file import PREFECT_FILE
 from deployments.bootstrap.server import server
-from deployments.console.errors import out
+from deployments.console.errors import print_out
 
 
 def bootstrap_server(*, check: bool, wait_s: float, file: Path | None) -> int:
     """Do it and print the account. Answers the exit code: 1 where `check` found something to do."""
     changes = asyncio.run(_bootstrap(check=check, wait_s=wait_s, file=file or PREFECT_FILE))
     for change in changes:
-        out(change.line(check=check))
-    out(_summary(changes, check=check))
+        print_out(change.line(check=check))
+    print_out(_summary(changes, check=check))
     return 1 if check and any(change.outcome is not Outcome.LEFT for change in changes) else 0
 
 

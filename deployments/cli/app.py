@@ -16,7 +16,7 @@ import typer
 from deployments.cli.care import care
 from deployments.cli.living import living
 from deployments.cli.webhook import inbox, webhook
-from deployments.console.errors import FAILED, out, said_plainly
+from deployments.console.errors import FAILED, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -65,7 +65,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Run one flow in this process, against what the settings say."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.run import run_one
 
         raise typer.Exit(run_one(flow, values or [], as_json=as_json, prefect=not no_prefect, debug=debug))
@@ -78,19 +78,19 @@ def why(
     debug: Debug = False,
 ) -> None:
     """Say what was decided and done about a return, why, what it waits for and when it is looked at next."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger import why_lines
 
-        out("\n".join(why_lines(process_id)))
+        print_out("\n".join(why_lines(process_id)))
 
 
 @app.command()
 def holds(*, as_json: Json = False, debug: Debug = False) -> None:
     """List what waits for a person, with the answers that can be given."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger import holds_text
 
-        out(holds_text(as_json=as_json))
+        print_out(holds_text(as_json=as_json))
 
 
 @app.command()
@@ -101,11 +101,11 @@ def stop(
     debug: Debug = False,
 ) -> None:
     """Stop all effects at once, also in runs that are under way: no refund, exchange or label starts. Reads go on."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.switch import tell_prefect, throw_switch
 
         thrown = throw_switch(on=True, by=by, why=why)
-        out(thrown.text)
+        print_out(thrown.text)
         tell_prefect(thrown)
 
 
@@ -117,11 +117,11 @@ def start(
     debug: Debug = False,
 ) -> None:
     """Let effects go again after `stop`."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.switch import tell_prefect, throw_switch
 
         thrown = throw_switch(on=False, by=by, why=why)
-        out(thrown.text)
+        print_out(thrown.text)
         tell_prefect(thrown)
 
 
@@ -134,10 +134,10 @@ def resume(
     debug: Debug = False,
 ) -> None:
     """End the pause of a store by hand. A store pauses by itself after five effects in a row of unknown outcome."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli import switch
 
-        out(switch.resume(store, by=by, why=why))
+        print_out(switch.resume(store, by=by, why=why))
 
 
 @app.command()
@@ -149,7 +149,7 @@ def bootstrap(
     debug: Debug = False,
 ) -> None:
     """Set up the Prefect server at PREFECT_API_URL: pools, limits, blocks, automations, deployments."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.console.logs import log_to_stderr
 
         log_to_stderr(debug=debug)
@@ -174,7 +174,7 @@ def sandbox(
     debug: Debug = False,
 ) -> None:
     """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.sandbox import serve_sandbox
 
         serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops, webhook_url=webhook_url)
@@ -185,7 +185,7 @@ def receiver(
     *, port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766, debug: Debug = False
 ) -> None:
     """Take REVER's webhooks in on 127.0.0.1, and have a run look at each return, until Ctrl-C."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.receiver import run_receiver
 
         run_receiver(port, debug=debug)
@@ -208,11 +208,11 @@ def doctor(
     debug: Debug = False,
 ) -> None:
     """Look at everything the desk needs and say what is broken and what to do. Writes nothing. Exit 1: broken."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.doctor.command import doctor_says
 
         text, sound = doctor_says(openapi, receiver_url=receiver, credentials=credentials, as_json=as_json)
-        out(text)
+        print_out(text)
         if not sound:
             raise typer.Exit(FAILED)
 
@@ -220,14 +220,14 @@ def doctor(
 @app.command()
 def settings(*, debug: Debug = False) -> None:
     """Print the settings in force; the key and passwords are masked."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from rever_api import Endpoints
         from tasks.policy_file import load_policy
         from tasks.settings import load_settings, masked_settings
 
         found = load_settings()
         for name, value in masked_settings(found).items():
-            out(f"{name}={value}")
+            print_out(f"{name}={value}")
         # The files that they name count as settings: one that is missing or wrong would stop every run.
         load_policy(found.policy)
         Endpoints.load(found.endpoints)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.console.errors import FAILED, out, said_plainly
+from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
 
@@ -19,11 +19,11 @@ By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
 @care.command()
 def check(*, debug: Debug = False) -> None:
     """Check that what the ledger says can be true: units, sums, claims, counters, audit. Exit 1 where it cannot."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import checked
 
         lines, sound = checked()
-        out("\n".join(lines))
+        print_out("\n".join(lines))
         if not sound:
             raise typer.Exit(FAILED)
 
@@ -31,10 +31,10 @@ def check(*, debug: Debug = False) -> None:
 @care.command()
 def create(*, by: By, debug: Debug = False) -> None:
     """Make the ledger of this account, once. It starts stopped: what was paid before is gone over first."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import created
 
-        out(created(by))
+        print_out(created(by))
 
 
 @care.command()
@@ -42,10 +42,10 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the copy.")], *, debug: Debug = False
 ) -> None:
     """Copy the ledger as it is now, while runs go on. PostgreSQL: use pg_dump."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import backed_up
 
-        out(backed_up(file))
+        print_out(backed_up(file))
 
 
 @care.command()
@@ -56,19 +56,19 @@ def restore(
     debug: Debug = False,
 ) -> None:
     """Put a backup in the ledger's place, stopped: reconcile goes over what REVER shows, then a person says start."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import restored_from
 
-        out(restored_from(file, by))
+        print_out(restored_from(file, by))
 
 
 @care.command("mark-restored")
 def mark_restored(*, by: By, debug: Debug = False) -> None:
     """Say that the ledger was put back by other means (pg_restore, a copied file, a machine's snapshot)."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import marked_restored
 
-        out(marked_restored(by))
+        print_out(marked_restored(by))
 
 
 @care.command("caught-up")
@@ -80,10 +80,10 @@ def caught_up(
     debug: Debug = False,
 ) -> None:
     """Say that stores have caught up with a restore, where reconcile cannot read every return; `start` comes after."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import let_go_again
 
-        out(let_go_again(stores, by, why))
+        print_out(let_go_again(stores, by, why))
 
 
 @care.command()
@@ -94,10 +94,10 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write intents, units, holds, audit and the rest as files, without personal data."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import exported
 
-        out("\n".join(exported(folder, form)))
+        print_out("\n".join(exported(folder, form)))
 
 
 @care.command()
@@ -109,7 +109,7 @@ def forget(
     debug: Debug = False,
 ) -> None:
     """Serve an erasure request: remove what leads back to a shopper. Amounts, ids and the audit stay."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import forgotten
 
-        out(forgotten(process_id, email, by))
+        print_out(forgotten(process_id, email, by))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.console.errors import said_plainly
+from deployments.console.errors import errors_as_sentences
 
 living = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -31,7 +31,7 @@ def up(
     debug: Debug = False,
 ) -> None:
     """Run the desk in Prefect on 127.0.0.1: server, receiver, fast lane and worker, in one terminal, until Ctrl-C."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.up.command import run_up
 
         ports = {"prefect_port": prefect_port, "receiver_port": receiver_port, "sandbox_port": sandbox_port}
@@ -47,7 +47,7 @@ def lane(
     debug: Debug = False,
 ) -> None:
     """Execute the runs of the work pool rever-fast-lane in this warm process, until Ctrl-C."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.lane.command import run_lane
 
         run_lane(name=name, at_once=at_once, grace_s=grace, debug=debug)

@@ -7,17 +7,18 @@ from contextlib import contextmanager, redirect_stdout
 from deployments.cli.parameters import split_pairs
 from deployments.console.errors import (
     FAILED,
-    STOPPED_BEFORE,
-    STOPPED_WORDS,
     USAGE,
     RunStoppedError,
     explained,
-    out,
-    say,
+    print_error,
+    print_out,
 )
 from deployments.console.logs import log_to_stderr
 from deployments.prefect_settings import LOOPBACK, new_auth
 from tasks.report import Mode, Report
+
+_STOPPED = "stopped. What was under way is settled by the next run."
+_STOPPED_BEFORE = "stopped. Nothing was under way."
 
 
 def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, debug: bool = False) -> int:
@@ -35,7 +36,7 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
         raise
     except BaseException as error:
         acted = any(report.mode is Mode.ACT for report in begun)
-        told = STOPPED_WORDS if acted else STOPPED_BEFORE
+        told = _STOPPED if acted else _STOPPED_BEFORE
         stopped = None if isinstance(error, Exception) else RunStoppedError(told)
         code, words = explained(error) if isinstance(error, Exception) else (FAILED, told)
         report = begun[0] if begun else Report(flow, Mode.ACT if values.get("mode") == Mode.ACT else Mode.PLAN)
@@ -47,7 +48,7 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
         raise
     _print(report, as_json=as_json)
     if report.failed:
-        say(report.failed_why)
+        print_error(report.failed_why)
     return FAILED if report.failed else 0
 
 
@@ -74,7 +75,7 @@ def _ran(flow: str, values: dict[str, str], begun: list[Report], *, prefect: boo
 def _print(report: Report, *, as_json: bool) -> None:
     from tasks.printable import json_text
 
-    out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))
+    print_out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))
 
 
 @contextmanager

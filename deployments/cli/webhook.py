@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.console.errors import FAILED, out, said_plainly
+from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
 
@@ -21,10 +21,10 @@ def _list(
 ) -> None:
     """List the events that wait, and those that were closed without a run in the last 30 days, with the reason."""
     if context.invoked_subcommand is None:
-        with said_plainly(debug=debug):
+        with errors_as_sentences(debug=debug):
             from deployments.cli.receiver import listed_inbox
 
-            out(listed_inbox(as_json=as_json))
+            print_out(listed_inbox(as_json=as_json))
 
 
 @inbox.command("drop")
@@ -36,10 +36,10 @@ def _drop(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
     """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.receiver import dropped
 
-        out(dropped(process_id, by=by, why=why))
+        print_out(dropped(process_id, by=by, why=why))
 
 
 @webhook.callback()
@@ -63,10 +63,10 @@ def send(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
     """Sign and send an example of a webhook, and say what was answered. Exit 1 where it was not taken."""
-    with said_plainly(debug=debug):
+    with errors_as_sentences(debug=debug):
         from deployments.cli.receiver import send_example
 
         line, taken = send_example(event, process_id, url, secret_from)
-        out(line)
+        print_out(line)
         if not taken:
             raise typer.Exit(FAILED)

@@ -1,12 +1,12 @@
-"""What leaves the command line: lines on stdout, and from an error to a sentence on stderr and an exit code.
+"""What a command prints: lines on stdout, and for an error a sentence on stderr and an exit code.
 
-No traceback unless asked for; no secret in any of it, and nothing on which a terminal would act.
+No traceback unless asked for, no secret, and nothing on which a terminal acts.
 """
 
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,38 +14,43 @@ import typer
 
 FAILED, USAGE, STOPPED = 1, 2, 130
 
-_BEFORE_THE_START = frozenset(
-    {
-        "UsageError",
-        "WrongNameError",
-        "NoLedgerError",
-        "SettingsError",
-        "PolicyFileError",
-        "EndpointsError",
-        "DocumentError",
-        "PrefectFileError",
-    }
+_USAGE_ERRORS = (
+    ("flows.run", "UsageError"),
+    ("tasks.settings", "SettingsError"),
+    ("tasks.ledger", "NoLedgerError"),
+    ("tasks.desk", "WrongNameError"),
+    ("tasks.policy_file", "PolicyFileError"),
+    ("rever_api", "EndpointsError"),
+    ("rever_api.comparing", "DocumentError"),
 )
-_AT_RUN_TIME = frozenset(
-    {"LedgerError", "ReverError", "DeskError", "OwnFaultError", "BootstrapError", "UpError", "RunStoppedError"}
+_RUN_ERRORS = (
+    ("tasks.ledger", "LedgerError"),
+    ("tasks.desk", "DeskError"),
+    ("tasks.failures", "OwnFaultError"),
+    ("rever_api", "ReverError"),
 )
+"""Where the expected errors of the layers below are defined: module and class.
+
+An error of a class that was never imported cannot have been raised. So only modules that are loaded are looked at, and
+printing a wrong setting does not wait for the import of ledger and client (half a second).
+"""
 
 
-STOPPED_WORDS = "stopped. What was under way is settled by the next run."
-STOPPED_BEFORE = "stopped. Nothing was under way."
+class CommandError(Exception):
+    """A command failed; the text is a sentence for a person. Exit code 1."""
 
 
-class RunStoppedError(Exception):
+class UsageError(CommandError):
+    """What was asked for is not possible, and nothing was begun; the text says what is right. Exit code 2."""
+
+
+class RunStoppedError(CommandError):
     """A run was stopped before its end, by Ctrl-C or a signal."""
 
 
-class UsageError(Exception):
-    """What was asked for on the command line cannot be: the sentence says what was found and what is right."""
-
-
 @contextmanager
-def said_plainly(*, debug: bool) -> Iterator[None]:
-    """Turn whatever ends a command into its sentence and its exit code (`typer.Exit`)."""
+def errors_as_sentences(*, debug: bool) -> Iterator[None]:
+    """Print the error that ends a command as a sentence, and leave by its exit code (`typer.Exit`)."""
     try:
         try:
             yield
@@ -58,27 +63,23 @@ def said_plainly(*, debug: bool) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except KeyboardInterrupt:
-        say("stopped.")
+        print_error("stopped.")
         code = STOPPED
     except Exception as error:  # noqa: BLE001 - the outermost frame: an unforeseen error becomes one line here too
         if debug:
             _write("".join(traceback.format_exception(error)))
         code, words = explained(error)
-        say(words)
+        print_error(words)
     else:
         return
     raise typer.Exit(code)
 
 
 def explained(error: Exception) -> tuple[int, str]:
-    """The exit code and the sentence of an error.
-
-    The expected classes are told by name, so that saying a wrong setting needs no import of ledger or client.
-    """
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & _BEFORE_THE_START:
+    """The exit code and the sentence of an error."""
+    if isinstance(error, UsageError) or _is_one_of(error, _USAGE_ERRORS):
         return USAGE, str(error)
-    if kinds & _AT_RUN_TIME:
+    if isinstance(error, CommandError) or _is_one_of(error, _RUN_ERRORS):
         return FAILED, str(error)
     if isinstance(error, OSError) and error.strerror:
         name = f" ({error.filename})" if error.filename else ""
@@ -89,12 +90,17 @@ def explained(error: Exception) -> tuple[int, str]:
     return FAILED, f"a fault of this software: {type(error).__name__} at {place}. --debug shows the traceback."
 
 
-def out(text: str) -> None:
-    """Print lines to stdout: no secret in them, and nothing on which a terminal would act. So every command prints."""
+def _is_one_of(error: Exception, kinds: Iterable[tuple[str, str]]) -> bool:
+    loaded = (getattr(sys.modules.get(module), name, None) for module, name in kinds)
+    return any(isinstance(kind, type) and isinstance(error, kind) for kind in loaded)
+
+
+def print_out(text: str) -> None:
+    """Print lines to stdout, without any secret and anything on which a terminal acts."""
     print(_clean(text), flush=True)
 
 
-def say(words: str) -> None:
+def print_error(words: str) -> None:
     """Write a sentence to stderr, without any secret."""
     _write("".join(f"rever-returns: {line}\n" for line in words.split("\n")))
 

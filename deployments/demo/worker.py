@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import typer
 
 from deployments.cli.run import run_one
-from deployments.console.errors import said_plainly
+from deployments.console.errors import errors_as_sentences
 
 
 def main(flows: Sequence[str]) -> int:
     """Run these flows with mode `act`; answers the first exit code that is not 0, and runs no flow after it."""
     try:
-        with said_plainly(debug=False):
+        with errors_as_sentences(debug=False):
             for flow in flows:
                 code = run_one(flow, ["mode=act"], as_json=True, prefect=True)
                 sys.stdout.flush()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from deployments.console.errors import STOPPED, UsageError, out
+from deployments.console.errors import STOPPED, UsageError, print_out
 from deployments.up.desk import Desk, has_key, own_desk, sandbox_desk
 from deployments.up.page import page
 from deployments.up.parts import Parts
@@ -107,4 +107,4 @@ def _logs(folder: Path) -> Path:
 
 
 def _say(words: str) -> None:
-    out(words)
+    print_out(words)

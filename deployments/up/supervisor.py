@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from deployments.console.errors import CommandError
 from deployments.up.child import Child, Spec
 
 LOOK_EVERY_S = 0.1
@@ -14,7 +15,7 @@ STEADY_S = 60.0
 """A child that has run this long is no longer held to have just failed."""
 
 
-class UpError(Exception):
+class UpError(CommandError):
     """Something did not come up, or ended on its own; the sentence says what, why and where its log is."""
 
 
