@@ -24,7 +24,7 @@ TOLD_BY = {
 """State -> the steps of which one must have been written when an intent came to it."""
 
 
-def check(conn: Connection) -> Iterator[Finding]:
+def check_audit(conn: Connection) -> Iterator[Finding]:
     """Yield chains that are broken or cut, effects whose state no step tells, and REVER's words that were changed."""
     heads: dict[str, Head] = defaultdict(Head)
     broken: set[str] = set()

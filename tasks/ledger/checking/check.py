@@ -25,9 +25,9 @@ def check(conn: Connection, *, now: datetime) -> Checked:
     """Check everything. A finding is no repair: nothing is changed."""
     found = tuple(_file(conn))
     if not found:  # a file that is damaged cannot be read any further
-        for rule in (references.check, taking.check, money.check, counted.check, audited.check):
+        for rule in (references.check_references, taking.check_taken, money.check_money, counted.check_counters, audited.check_audit):
             found += tuple(rule(conn))
-        found += tuple(lateness.check(conn, now)) + tuple(lateness.ahead_of(conn, now))
+        found += tuple(lateness.check_lateness(conn, now)) + tuple(lateness.ahead_of(conn, now))
     return Checked(_many(conn, records), _many(conn, intents), _many(conn, audit), found)
 
 

@@ -13,7 +13,7 @@ from tasks.ledger.schema import intents, shopper_refunds, store_days
 from tasks.policy.record import DEAD_STATES
 
 
-def check(conn: Connection) -> Iterator[Finding]:
+def check_counters(conn: Connection) -> Iterator[Finding]:
     """Yield the days of a store whose sum is not that of its counted refunds, and refunds counted for nothing."""
     due: Counter[tuple[str, Any, str]] = Counter()
     counted = set()

@@ -54,7 +54,7 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
             yield Finding(AHEAD, one or "the ledger itself", why)
 
 
-def check(conn: Connection, now: datetime) -> Iterator[Finding]:
+def check_lateness(conn: Connection, now: datetime) -> Iterator[Finding]:
     """Yield open effects past their time by more than `GRACE`, and unknown ones that nobody was asked about."""
     late = now - GRACE
     asked = exists().where(holds.c.intent_id == intents.c.id, holds.c.state == "open")

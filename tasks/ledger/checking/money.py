@@ -15,7 +15,7 @@ from tasks.policy.money import ZERO, gross, net
 from tasks.policy.record import MONEY_KINDS, Intent, IntentKind, LineTerms
 
 
-def check(conn: Connection) -> Iterator[Finding]:
+def check_money(conn: Connection) -> Iterator[Finding]:
     """Yield refunds that are not worth their units, and returns whose refunds are more than is due."""
     costs = {row.process_id: row.costs for row in conn.execute(select(records.c.process_id, records.c.costs))}
     terms: dict[str, dict[str, LineTerms]] = {}

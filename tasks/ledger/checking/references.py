@@ -11,7 +11,7 @@ from tasks.ledger.transitions import UNKNOWN_OUTCOME
 from tasks.policy.record import IntentState
 
 
-def check(conn: Connection) -> Iterator[Finding]:
+def check_references(conn: Connection) -> Iterator[Finding]:
     """Yield what names nothing."""
     for table, what in ((intents, "an effect"), (holds, "a hold"), (waivers, "a waiver"), (lines, "a line")):
         for (process_id,) in _naming_nothing(conn, table, table.c.process_id, records.c.process_id, table.c.process_id):

@@ -14,7 +14,7 @@ Key = tuple[str, str, str, int]
 """A unit: return, space, line, number. A label's number is its generation."""
 
 
-def check(conn: Connection) -> Iterator[Finding]:
+def check_taken(conn: Connection) -> Iterator[Finding]:
     """Yield units that are taken twice, claims without a row, and rows of a claim that names other units."""
     rows = {(row.process_id, row.space, row.line_id, row.n): row.intent_id for row in conn.execute(select(units))}
     named: dict[str, set[Key]] = defaultdict(set)
