@@ -10,6 +10,7 @@ from pathlib import Path
 from deployments.console.errors import UsageError
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.keeping import remove_return, remove_shopper
+from tasks.database.address import Where
 from tasks.desk import utc_now
 from tasks.ledger import (
     Actor,
@@ -26,7 +27,6 @@ from tasks.ledger import (
     mark_restored,
     restore,
 )
-from tasks.ledger.where import Where
 from tasks.policy.reading import counted
 from tasks.settings import Settings, load_settings, without_password
 

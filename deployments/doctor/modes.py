@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deployments.doctor.examination import Examination, in_thread
 from deployments.doctor.line import Line, attention, broken, not_used, ok
-from tasks.ledger.where import Where
+from tasks.database.address import Where
 from tasks.settings.load import ENV_FILE
 
 NAME = "file modes"

@@ -118,9 +118,9 @@ def look(url: str, since: datetime | None = None) -> Seen | None:
     from deployments.receiver.inbox import VARIABLE
     from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, WAITING
     from deployments.receiver.tables import events, returns
-    from tasks.ledger.engines import looking_engine
-    from tasks.ledger.failures import told
-    from tasks.ledger.where import Where
+    from tasks.database.address import Where
+    from tasks.database.engines import looking_engine
+    from tasks.database.failures import told
 
     where = Where.of(url, what="inbox", variable=VARIABLE)
     if where.path is not None and not where.path.exists():

@@ -8,13 +8,13 @@ from typing import Self
 from sqlalchemy import Connection, Engine, event, inspect, update
 
 from deployments.receiver.tables import make, version
+from tasks.database.address import Where
+from tasks.database.database import Database
+from tasks.database.engines import check_durable, reading_engine, writing_engine
+from tasks.database.failures import told
+from tasks.database.group_commit import GroupCommit
+from tasks.database.readers import Reading
 from tasks.ledger import LedgerError
-from tasks.ledger.commit import GroupCommit
-from tasks.ledger.database import Database
-from tasks.ledger.engines import check_durable, reading_engine, writing_engine
-from tasks.ledger.failures import told
-from tasks.ledger.readers import Reading
-from tasks.ledger.where import Where
 
 VARIABLE = "REVER_INBOX_URL"
 

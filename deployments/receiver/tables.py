@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateColumn
 
+from tasks.database.address import Where
+from tasks.database.columns import UtcTime
 from tasks.ledger import LedgerError
-from tasks.ledger.columns import UtcTime
-from tasks.ledger.where import Where
 
 VERSION = 2
 """Of these tables. A change of them comes with a step here that brings an older inbox up to it."""

@@ -8,11 +8,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from tasks.ledger.commit import GroupCommit
-from tasks.ledger.errors import LedgerError
-from tasks.ledger.failures import FAILURES, damaged, told
-from tasks.ledger.readers import Reader
-from tasks.ledger.where import Where
+from tasks.database.address import Where
+from tasks.database.errors import LedgerError
+from tasks.database.failures import FAILURES, damaged, told
+from tasks.database.group_commit import GroupCommit
+from tasks.database.readers import Reader
 
 P = ParamSpec("P")
 T = TypeVar("T")

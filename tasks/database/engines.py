@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from tasks.ledger.errors import LedgerError
-from tasks.ledger.where import Where
+from tasks.database.address import Where
+from tasks.database.errors import LedgerError
 
 PATIENCE_S = 30
 """How long a connection waits for a lock before it gives up."""

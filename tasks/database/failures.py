@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tasks.ledger.errors import LedgerError
-from tasks.ledger.where import Where
+from tasks.database.address import Where
+from tasks.database.errors import LedgerError
 
 DAMAGED = "the file is damaged; restore it from a backup before anything is sent"
 _FULL = "the disk is full; make room, then run again"

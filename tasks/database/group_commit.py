@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from tasks.ledger.errors import LedgerError
-from tasks.ledger.failures import FAILURES, damaged, passes, sentence
-from tasks.ledger.where import Where
+from tasks.database.address import Where
+from tasks.database.errors import LedgerError
+from tasks.database.failures import FAILURES, damaged, passes, sentence
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
-from tasks.ledger.written import Turn, Values, Written, write
+from tasks.database.written import Turn, Values, Written, write
 
 
 class Prepared:

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from tasks.ledger.engines import looking_engine, reading_engine
+from tasks.database.address import Where
+from tasks.database.engines import looking_engine, reading_engine
 from tasks.ledger.migrate import check_revision, check_vacant, revision
 from tasks.ledger.schema import metadata
-from tasks.ledger.where import Where
 
 T = TypeVar("T")
 

@@ -4,19 +4,16 @@ The protocol is *claim, look again and send, settle, audit*: each effect is done
 and never silently lost. `Ledger` opens it and runs the operations, plain functions over a connection.
 """
 
+from tasks.database.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import Checked, Finding, check
+from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
-from tasks.ledger.deciding import decide
-from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
-from tasks.ledger.forgetting import Forgotten, forget_email, forget_return
 from tasks.ledger.holds import find_hold, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.outcomes import record_done, record_refused, record_unknown
-from tasks.ledger.pausing import Pause, lift_pause, paused, pauses_of
-from tasks.ledger.reading import (
+from tasks.ledger.queries import (
     done_between,
     ended,
     final_returns,
@@ -27,12 +24,30 @@ from tasks.ledger.reading import (
     unfinished,
 )
 from tasks.ledger.records import load_records
-from tasks.ledger.rehearsing import Rehearsal, rehearse
+from tasks.ledger.rehearsal import Rehearsal, rehearse
 from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
-from tasks.ledger.sending import mark_sent, mark_sent_many, put_back, release, withdraw
-from tasks.ledger.settling import close_readable, expire, open_intents, settle_done, settle_hold, touch
-from tasks.ledger.switch import stop_switch, switch
-from tasks.ledger.two_desks import note_paid_elsewhere, paid_elsewhere
+from tasks.ledger.send import mark_sent, mark_sent_many, put_back, release, withdraw
+from tasks.ledger.settle import (
+    close_readable,
+    expire,
+    open_intents,
+    record_done,
+    record_refused,
+    record_unknown,
+    settle_done,
+    settle_hold,
+    touch,
+)
+from tasks.ledger.stops import (
+    Pause,
+    lift_pause,
+    note_paid_elsewhere,
+    paid_elsewhere,
+    paused,
+    pauses_of,
+    stop_switch,
+    switch,
+)
 from tasks.ledger.types import (
     Actor,
     Answer,
@@ -56,7 +71,7 @@ from tasks.ledger.types import (
     Switch,
     Unfinished,
 )
-from tasks.ledger.words import NOTHING_SAID, Said
+from tasks.ledger.words import NOTHING_SAID, Forgotten, Said, forget_email, forget_return
 
 __all__ = [
     "NOTHING_SAID",

@@ -10,15 +10,17 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tasks.ledger.prepared import Prepared
+from tasks.database.prepared import Prepared
 from tasks.ledger.records import chunks
-from tasks.ledger.schema import chains
+from tasks.ledger.schema import audit, chains
+from tasks.ledger.types import Actor
 
 _TEXT = json.JSONEncoder(default=str).encode
 _SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
@@ -91,3 +93,44 @@ def chained(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
     linked = [{**row, "hash": heads[row["process_id"]].link(row)} for row in rows]
     _MOVE.each(conn, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
     return linked
+
+
+# The audit: one append-only row per step. Nothing in this package changes or removes one, and triggers refuse it.
+
+
+_INSERT = Prepared(insert(audit).inline(), columns=[column.name for column in audit.c if column is not audit.c.id])
+
+
+def audit_row(
+    actor: Actor,
+    at: datetime,
+    event: str,
+    process_id: str,
+    *,
+    rule: str = "",
+    evidence: Mapping[str, Any] | None = None,
+    amount: Decimal | None = None,
+    currency: str = "",
+    intent_id: str = "",
+    hold_id: str = "",
+) -> dict[str, Any]:
+    """One step: who or what, when, by which rule, on what evidence, about how much. No personal data."""
+    return {
+        "process_id": process_id,
+        "at": at,
+        "actor": actor.name,
+        "event": event,
+        "rule": rule,
+        "evidence": dict(evidence or {}),
+        "amount": amount,
+        "currency": currency,
+        "intent_id": intent_id,
+        "hold_id": hold_id,
+        "flow_run_id": actor.flow_run_id,
+    }
+
+
+def append(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows to their returns' chains, in the transaction of what they tell about."""
+    if rows:
+        _INSERT.each(conn, chained(conn, rows))

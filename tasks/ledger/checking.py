@@ -1,15 +1,170 @@
-"""What should have been settled long ago: a sign that no run comes by any more."""
+"""Check a ledger: whether what it says can be true. Each broken rule is one finding, in a sentence.
 
-from collections.abc import Iterator
+`check` reads only. It is for a cron job, for the minute before a restore, and for whoever doubts.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    and_,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
-from tasks.ledger.checking.finding import Finding
-from tasks.ledger.pausing import LONGEST
-from tasks.ledger.schema import audit, caught_up, holds, intents, ledger, pauses, records, shopper_refunds
+from tasks.ledger.audit import Head
+from tasks.ledger.guards import e4
+from tasks.ledger.records import intent_of, unit_rows
+from tasks.ledger.schema import (
+    audit,
+    caught_up,
+    chains,
+    holds,
+    intents,
+    ledger,
+    lines,
+    metadata,
+    pauses,
+    records,
+    shopper_refunds,
+    store_days,
+    units,
+    waivers,
+    words,
+)
+from tasks.ledger.stops import LONGEST
+from tasks.ledger.transitions import UNKNOWN_OUTCOME
+from tasks.ledger.words import IN_AUDIT, digest
+from tasks.policy.claims import BY_A_PERSON
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
-from tasks.policy.record import IntentState
+from tasks.policy.money import ZERO, gross, net
+from tasks.policy.record import DEAD_STATES, MONEY_KINDS, HoldKind, Intent, IntentKind, IntentState, LineTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that cannot be right, or is late. `rule` names the check, `where` a return or a counter."""
+
+    rule: str
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.where}: {self.why}"
+
+
+# Whether the audit is whole: each return's chain unbroken to its end, and each effect's state told by a step.
+
+
+TOLD_BY = {
+    IntentState.INTENDED: {"intended"},
+    IntentState.SENT: {"sent"},
+    IntentState.UNKNOWN: {"unknown"},
+    IntentState.DONE: {"done", "adopted", "nothing_to_send"},
+    IntentState.REFUSED: {"refused"},
+    IntentState.WITHDRAWN: {"withdrawn"},
+    IntentState.DONE_BY_HAND: {"answered"},
+    IntentState.DROPPED: {"answered"},
+}
+"""State -> the steps of which one must have been written when an intent came to it."""
+
+
+def check_audit(conn: Connection) -> Iterator[Finding]:
+    """Yield chains that are broken or cut, effects whose state no step tells, and REVER's words that were changed."""
+    heads: dict[str, Head] = defaultdict(Head)
+    broken: set[str] = set()
+    told: dict[str, set[str]] = defaultdict(set)
+    hashed: dict[str, str] = {}
+    for row in conn.execute(select(audit).order_by(audit.c.id)):
+        told[row.intent_id].add(row.event)
+        if IN_AUDIT in row.evidence:
+            hashed[str(row.evidence[IN_AUDIT])] = row.process_id
+        if heads[row.process_id].link(row._asdict()) != row.hash and row.process_id not in broken:
+            broken.add(row.process_id)
+            steps = heads[row.process_id].steps
+            why = (
+                f"step {steps} ({row.event}, row {row.id}) does not follow from the one before: changed, or one is gone"
+            )
+            yield Finding("audit", row.process_id or "the ledger itself", why)
+    ends = {row.process_id: row for row in conn.execute(select(chains))}
+    for process_id in sorted({*heads, *ends} - broken):
+        head, end = heads.get(process_id, Head()), ends.get(process_id)
+        known = (end.steps, end.head) if end else (0, "")
+        if known != (head.steps, head.hash):
+            why = f"there are {head.steps} steps where {known[0]} were written: the last ones were changed or removed"
+            yield Finding("audit", process_id or "the ledger itself", why)
+    for row in conn.execute(select(intents.c.id, intents.c.process_id, intents.c.state)):
+        if not told[row.id] & TOLD_BY[IntentState(row.state)]:
+            why = f"effect {row.id} is {IntentState(row.state).replace('_', ' ')}, and no step of the audit says so"
+            yield Finding("audit", row.process_id, why)
+    yield from _words(conn, hashed)
+
+
+def _words(conn: Connection, hashed: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare REVER's words with the hashes in the audit; those that were forgotten on request have only the hash."""
+    missing = dict(hashed)
+    for row in conn.execute(select(words).order_by(words.c.seq)):
+        named = missing.pop(row.digest, None)
+        if named != row.process_id:
+            yield Finding("audit", row.process_id, "REVER's words are kept that no step of the audit names")
+        elif row.forgotten_at is None and digest(row.salt, row.text) != row.digest:
+            yield Finding("audit", row.process_id, "REVER's words are not those that the audit has the hash of")
+    for process_id in sorted(set(missing.values())):
+        yield Finding("audit", process_id, "REVER's words, which the audit has the hash of, are gone")
+
+
+# Whether the guards' counters are what the intents add up to.
+
+
+def check_counters(conn: Connection) -> Iterator[Finding]:
+    """Yield the days of a store whose sum is not that of its counted refunds, and refunds counted for nothing."""
+    due: Counter[tuple[str, Any, str]] = Counter()
+    counted = set()
+    for row in conn.execute(select(intents).where(intents.c.counted, intents.c.state.not_in(sorted(DEAD_STATES)))):
+        due[row.store, row.day, row.currency] += e4(_meant(row))
+        counted.add(row.id)
+    found = {(row.store, row.day, row.currency): row.amount_e4 for row in conn.execute(select(store_days))}
+    for key in sorted({*due, *found}):
+        if due[key] != found.get(key, 0):
+            store, day, currency = key
+            said = f"counts {_money(found.get(key, 0))} {currency}, the refunds of that day are {_money(due[key])}"
+            yield Finding("counter", f"store {store} on {day}", said)
+    for (intent_id,) in conn.execute(select(shopper_refunds.c.intent_id)):
+        if intent_id not in counted:
+            yield Finding("counter", intent_id, "is counted for a shopper, though it is no refund that counts")
+
+
+def _meant(row: Row[Any]) -> Decimal:
+    """What was claimed: a person who closed it by hand may have named another amount."""
+    return Decimal(row.evidence["meant"]) if "meant" in row.evidence else row.amount
+
+
+def _money(amount_e4: int) -> str:
+    return f"{Decimal(amount_e4) / 10_000:f}"
+
+
+# What should have been settled long ago: a sign that no run comes by any more.
+
 
 AHEAD = "ahead"
 """The rule of a time that is to come. It damages nothing."""
@@ -69,3 +224,215 @@ def check_lateness(conn: Connection, now: datetime) -> Iterator[Finding]:
         since = {IntentState.INTENDED: row.lease_until, IntentState.SENT: row.deadline}.get(row.state, row.settle_at)
         why = f"{row.kind} {row.id} is {row.state} since {since:%F %H:%M} UTC, and no run has settled it; run reconcile"
         yield Finding("late", row.process_id, why)
+
+
+# Whether each refund is what its units are worth after costs, to the cent, and no line has more units than it has.
+
+
+def check_money(conn: Connection) -> Iterator[Finding]:
+    """Yield refunds that are not worth their units, and returns whose refunds are more than is due."""
+    costs = {row.process_id: row.costs for row in conn.execute(select(records.c.process_id, records.c.costs))}
+    terms: dict[str, dict[str, LineTerms]] = {}
+    for row in conn.execute(select(lines)):
+        terms.setdefault(row.process_id, {})[row.line_id] = LineTerms(row.total, row.quantity, row.currency)
+    rows = conn.execute(select(intents).order_by(intents.c.process_id, intents.c.seq))
+    for process_id, group in groupby(rows, key=lambda row: str(row.process_id)):
+        made = _live(list(group))
+        yield from _worth(process_id, made, terms.get(process_id, {}))
+        yield from _paid(process_id, made, costs.get(process_id) or ZERO)
+
+
+def _live(rows: Sequence[Row[Any]]) -> list[Intent]:
+    made = [intent_of(row) for row in rows]
+    return [intent for intent in made if intent.live and intent.kind in MONEY_KINDS]
+
+
+def _worth(process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerms]) -> Iterator[Finding]:
+    for intent in made:
+        known = all(item.line_id in terms for item in intent.items)
+        if not known:
+            if intent.state not in BY_A_PERSON:
+                yield Finding("money", process_id, f"{intent.kind} {intent.id} names a line whose terms are not known")
+            continue
+        wrong = [i for i in intent.items if not all(1 <= n <= terms[i.line_id].quantity for n in i.units)]
+        for item in wrong:
+            many = terms[item.line_id].quantity
+            yield Finding("money", process_id, f"{intent.id} names units {item.units} of line {item.line_id} of {many}")
+        worth = sum((gross(terms[item.line_id], item.units) for item in intent.items), ZERO)
+        by_hand = intent.state in BY_A_PERSON and intent.gross <= worth  # units to be exchanged count for nothing there
+        if not wrong and worth != intent.gross and not by_hand:
+            said = f"{intent.kind} {intent.id} says its units are worth {intent.gross}, but they are worth {worth}"
+            yield Finding("money", process_id, f"{said} {intent.currency}")
+
+
+def _paid(process_id: str, made: Sequence[Intent], costs: Decimal) -> Iterator[Finding]:
+    before = ZERO
+    for intent in made:
+        if intent.kind is not IntentKind.REFUND:
+            continue
+        after = before + intent.gross
+        due = net(after, costs) - net(before, costs)
+        if intent.state not in BY_A_PERSON and intent.amount != due:
+            why = f"refund {intent.id} is of {intent.amount} {intent.currency}, where {due} was due after costs"
+            yield Finding("money", process_id, why)
+        before = after
+
+
+# Whether everything that names something else names what is there: no orphaned claim, hold or waiver.
+
+
+def check_references(conn: Connection) -> Iterator[Finding]:
+    """Yield what names nothing."""
+    for table, what in ((intents, "an effect"), (holds, "a hold"), (waivers, "a waiver"), (lines, "a line")):
+        for (process_id,) in _naming_nothing(conn, table, table.c.process_id, records.c.process_id, table.c.process_id):
+            yield Finding("orphan", process_id, f"{what} belongs to a return that the ledger does not have")
+    named = (
+        (units, units.c.intent_id, "a unit is claimed by"),
+        (holds, holds.c.intent_id, "a hold asks about"),
+        (waivers, waivers.c.used_by, "a waiver was used by"),
+    )
+    for table, column, what in named:
+        for process_id, intent_id in _naming_nothing(conn, table, column, intents.c.id, table.c.process_id, column):
+            yield Finding("orphan", process_id, f"{what} the effect {intent_id}, which does not exist")
+    for (intent_id,) in _naming_nothing(
+        conn, shopper_refunds, shopper_refunds.c.intent_id, intents.c.id, shopper_refunds.c.intent_id
+    ):
+        yield Finding("orphan", intent_id, "a shopper's refund is counted for an effect that does not exist")
+    yield from _questions(conn)
+
+
+def _naming_nothing(conn: Connection, table: Table, name: Column[Any], key: Column[Any], *shown: Column[Any]) -> Any:
+    joined = table.outerjoin(key.table, key == name)
+    return conn.execute(select(*shown).select_from(joined).where(key.is_(None), name != "").distinct())
+
+
+def _questions(conn: Connection) -> Iterator[Finding]:
+    """An open question about an outcome must be about one that is unknown, or about to be sent once more."""
+    asked = (IntentState.UNKNOWN, IntentState.SENT, IntentState.INTENDED)
+    query = (
+        select(holds.c.process_id, holds.c.id, intents.c.state)
+        .select_from(holds.join(intents, intents.c.id == holds.c.intent_id))
+        .where(holds.c.state == "open", holds.c.rule == UNKNOWN_OUTCOME, intents.c.state.not_in(asked))
+    )
+    for process_id, hold_id, state in conn.execute(query):
+        why = f"hold {hold_id} asks about an effect that is {IntentState(state).replace('_', ' ')}, not unknown"
+        yield Finding("hold", process_id, why)
+
+
+# Whether each unit is in at most one live intent, and the claims' rows say the same as the intents.
+
+
+Key = tuple[str, str, str, int]
+"""A unit: return, space, line, number. A label's number is its generation."""
+
+
+def check_taken(conn: Connection) -> Iterator[Finding]:
+    """Yield units that are taken twice, claims without a row, and rows of a claim that names other units."""
+    rows = {(row.process_id, row.space, row.line_id, row.n): row.intent_id for row in conn.execute(select(units))}
+    named: dict[str, set[Key]] = defaultdict(set)
+    taken: dict[Key, str] = {}
+    for row in conn.execute(select(intents).order_by(intents.c.seq)):
+        intent = intent_of(row)
+        keys = [
+            (row.process_id, unit["space"], unit["line_id"], unit["n"]) for unit in unit_rows(row.process_id, intent)
+        ]
+        named[intent.id].update(keys)
+        if not intent.live:
+            continue
+        if not keys or len(set(keys)) < len(keys):
+            yield Finding("units", row.process_id, f"{intent.kind} {intent.id} names no unit, or one of them twice")
+        for key in keys:
+            if key in taken:
+                yield Finding("units", row.process_id, f"{_unit(key)} is in {taken[key]} and in {intent.id}, both live")
+            elif rows.get(key) != intent.id:
+                holder = rows.get(key) or "nobody"
+                yield Finding("units", row.process_id, f"{_unit(key)} is {intent.id}'s, but is claimed by {holder}")
+            taken[key] = intent.id
+    for key, intent_id in rows.items():
+        if intent_id in named and key not in named[intent_id]:
+            yield Finding("units", key[0], f"{_unit(key)} is claimed by {intent_id}, which does not name it")
+
+
+def _unit(key: Key) -> str:
+    _, space, line_id, n = key
+    return f"{IntentKind.LABEL} {n}" if space == "label" else f"unit {n} of line {line_id}"
+
+
+# All checks over one consistent view of the ledger.
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at, and what was found wrong in it."""
+
+    returns: int
+    intents: int
+    steps: int
+    findings: tuple[Finding, ...]
+
+
+def check(conn: Connection, *, now: datetime) -> Checked:
+    """Check everything. A finding is no repair: nothing is changed."""
+    found = tuple(_file(conn))
+    if not found:  # a file that is damaged cannot be read any further
+        for rule in (check_references, check_taken, check_money, check_counters, check_audit):
+            found += tuple(rule(conn))
+        found += tuple(check_lateness(conn, now)) + tuple(ahead_of(conn, now))
+    return Checked(_many(conn, records), _many(conn, intents), _many(conn, audit), found)
+
+
+def _many(conn: Connection, table: Table) -> int:
+    return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _file(conn: Connection) -> Iterator[Finding]:
+    if conn.dialect.name != "sqlite":
+        return
+    for (said,) in conn.exec_driver_sql("PRAGMA integrity_check(20)"):
+        if said != "ok":
+            yield Finding("file", "the database file", f"SQLite finds it damaged: {said}")
+
+
+# Whether each value of a ledger on SQLite can be what it stands for: asked when an operation fails unexpectedly.
+#
+# SQLite keeps any bytes in any column and decodes them only when they are read, so a damaged file shows as a value
+# that is no time, no amount or no text. Such a ledger is to be restored, not to be looked for in this software's
+# code.
+
+
+_ONE_OF: Mapping[Column[Any], type[StrEnum]] = MappingProxyType(
+    {intents.c.state: IntentState, intents.c.kind: IntentKind, holds.c.kind: HoldKind}
+)
+
+
+def unreadable(conn: Connection) -> bool:
+    """Whether any value cannot be read, or is of another kind than its column. Always False on PostgreSQL."""
+    if conn.dialect.name != "sqlite":
+        return False
+    return any(_of_another_kind(conn, table) or _undecodable(conn, table) for table in metadata.sorted_tables)
+
+
+def _of_another_kind(conn: Connection, table: Table) -> bool:
+    for column in table.columns:
+        kind = func.typeof(column)
+        allowed = {_stored_as(column), *(["null"] if column.nullable else [])}
+        known = column.in_(list(_ONE_OF[column])) if column in _ONE_OF else true()
+        wrong = or_(kind.not_in(sorted(allowed)), not_(known))
+        if conn.execute(select(kind).select_from(table).where(wrong).limit(1)).first() is not None:
+            return True
+    return False
+
+
+def _stored_as(column: Column[Any]) -> str:
+    if isinstance(column.type, Integer | BigInteger | Boolean):
+        return "integer"
+    return "blob" if isinstance(column.type, LargeBinary) else "text"
+
+
+def _undecodable(conn: Connection, table: Table) -> bool:
+    documents = [column.name for column in table.columns if isinstance(column.type, JSON)]
+    try:
+        rows = conn.execute(select(table)).mappings()
+        return any(not isinstance(row[name], dict | None) for row in rows for name in documents)
+    except Exception:  # noqa: BLE001 - whatever a value's type raises: it cannot be read
+        return True

@@ -7,14 +7,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from tasks.ledger import counters
-from tasks.ledger.draft import Draft, LostClaim
-from tasks.ledger.gate import Gate
+from tasks.ledger import guards
 from tasks.ledger.guards import Guard
 from tasks.ledger.records import Loaded
-from tasks.ledger.two_desks import note_paid_elsewhere
+from tasks.ledger.stops import Gate, note_paid_elsewhere
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
-from tasks.ledger.writing import lock_and_load, write
+from tasks.ledger.writing import Draft, LostClaim, lock_and_load, write
 from tasks.policy.clocks import believed
 from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Wait
 
@@ -80,7 +78,7 @@ class Batch:
         for draft in drafts:
             self._guarded(draft, lambda draft: self.carry_out(draft, guard))
         write(self.conn, drafts)
-        counters.add(self.conn, guard.spent, guard.refunds)
+        guards.add(self.conn, guard.spent, guard.refunds)
         elsewhere = {draft.request.process_id: at for draft in drafts if (at := _paid_elsewhere(draft)) is not None}
         if elsewhere:
             note_paid_elsewhere(self.conn, elsewhere, now=self.now, actor=self.actor)

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, select
 
-from tasks.ledger.engines import looking_engine
-from tasks.ledger.failures import told
+from tasks.database.address import Where
+from tasks.database.engines import looking_engine
+from tasks.database.failures import told
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, ledger
-from tasks.ledger.where import Where
 
 _WAL = 2  # the file format's version numbers of a SQLite file in WAL mode, bytes 18 and 19 of its header
 

@@ -1,19 +1,139 @@
 """The guards: caps that are judged inside the transaction of the claim, against counters it has locked."""
 
+import hashlib
+import hmac
+import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tasks.ledger import counters
-from tasks.ledger.draft import Draft
+from tasks.ledger.schema import shopper_refunds, shoppers, store_days
+from tasks.ledger.writing import Draft
 from tasks.policy.decision import Compensate, Hold, RefundDue
 from tasks.policy.reading import counted
 from tasks.policy.record import HoldKind
+
+# What a store paid on a day and how often a shopper was refunded: rows that are locked before they are judged by.
+#
+# Intended, sent, unknown and done refunds count; refused and withdrawn ones are given back. Sums are whole numbers of
+# 1/10000 of the currency, since text cannot be added in SQL and no currency has more decimals.
+
+
+StoreDay = tuple[str, date, str]
+"""Store, the store's own date, currency."""
+
+
+_PG_DAY = (
+    pg_insert(store_days)
+    .on_conflict_do_update(index_elements=["store", "day", "currency"], set_={"amount_e4": store_days.c.amount_e4})
+    .returning(store_days.c.amount_e4)
+)
+_LITE_DAY = (
+    sqlite_insert(store_days)
+    .on_conflict_do_update(index_elements=["store", "day", "currency"], set_={"amount_e4": store_days.c.amount_e4})
+    .returning(store_days.c.amount_e4)
+)
+_PG_SHOPPER = pg_insert(shoppers).on_conflict_do_update(index_elements=["hash"], set_={"locks": shoppers.c.locks + 1})
+_LITE_SHOPPER = sqlite_insert(shoppers).on_conflict_do_update(
+    index_elements=["hash"], set_={"locks": shoppers.c.locks + 1}
+)
+_REFUNDS = (
+    select(shopper_refunds.c.hash, shopper_refunds.c.at)
+    .where(shopper_refunds.c.hash.in_(bindparam("hashes", expanding=True)))
+    .where(shopper_refunds.c.at >= bindparam("since"))
+)
+_ADD = (
+    update(store_days)
+    .where(
+        store_days.c.store == bindparam("s"),
+        store_days.c.day == bindparam("d"),
+        store_days.c.currency == bindparam("c"),
+    )
+    .values(amount_e4=store_days.c.amount_e4 + bindparam("e4"))
+)
+_FORGET = delete(shopper_refunds).where(shopper_refunds.c.intent_id.in_(bindparam("ids", expanding=True)))
+
+
+def e4(amount: Decimal) -> int:
+    """An amount in 1/10000, rounded up: a cap is never passed by rounding."""
+    return int((amount * 10_000).to_integral_value(ROUND_CEILING))
+
+
+def shopper_hash(key: bytes, email: str) -> str:
+    """The keyed hash under which a shopper's refunds are counted; empty for none. Useless without the ledger's key.
+
+    One shopper is one mailbox, however it is written: case and spaces around do not count, nor what follows a `+`
+    before the `@`, nor, at Gmail, dots. Where a provider takes these for two mailboxes, two people share a cap: that
+    holds a refund, and pays none.
+    """
+    plain = unicodedata.normalize("NFKC", email).strip().casefold()
+    name, at, domain = plain.rpartition("@")
+    domain = domain.rstrip(".")
+    base = name.partition("+")[0] or name
+    if domain in {"gmail.com", "googlemail.com"}:
+        base, domain = base.replace(".", "") or base, "gmail.com"
+    return _hashed(key, f"{base}{at}{domain}" if at else plain)
+
+
+def shopper_hashes(key: bytes, email: str) -> frozenset[str]:
+    """All hashes under which refunds to this e-mail may be counted: today's, and that of older ledgers.
+
+    Those hashed the e-mail as it was written, but for case: what they counted goes on counting for that spelling.
+    """
+    return frozenset({shopper_hash(key, email), _hashed(key, email.strip().casefold())} - {""})
+
+
+def _hashed(key: bytes, plain: str) -> str:
+    return hmac.new(key, plain.encode(errors="replace"), hashlib.sha256).hexdigest() if plain else ""
+
+
+def lock_days(conn: Connection, days: Iterable[StoreDay]) -> dict[StoreDay, int]:
+    """Lock these rows until the commit, in one order for everybody, and answer what they hold, in 1/10000."""
+    query = _PG_DAY if conn.dialect.name == "postgresql" else _LITE_DAY
+    return {
+        day: conn.execute(query, {"store": day[0], "day": day[1], "currency": day[2], "amount_e4": 0}).scalar_one()
+        for day in sorted(set(days))
+    }
+
+
+def lock_shoppers(conn: Connection, hashes: Collection[str], since: datetime) -> dict[str, list[datetime]]:
+    """Lock these shoppers until the commit, and answer when each was refunded since then."""
+    if not hashes:
+        return {}
+    query = _PG_SHOPPER if conn.dialect.name == "postgresql" else _LITE_SHOPPER
+    conn.execute(query, [{"hash": each, "locks": 0} for each in sorted(set(hashes))])
+    times: dict[str, list[datetime]] = defaultdict(list)
+    for row in conn.execute(_REFUNDS, {"hashes": sorted(set(hashes)), "since": since}):
+        times[row.hash].append(row.at)
+    return times
+
+
+def add(conn: Connection, spent: Mapping[StoreDay, int], refunds: Collection[Mapping[str, Any]]) -> None:
+    """Count what was claimed: amounts per store and day, and rows (`intent_id`, `hash`, `at`) per shopper."""
+    if spent:
+        conn.execute(_ADD, [{"s": s, "d": d, "c": c, "e4": spent[s, d, c]} for s, d, c in sorted(spent)])
+    if refunds:
+        conn.execute(shopper_refunds.insert(), list(refunds))
+
+
+def give_back(conn: Connection, rows: Collection[Any]) -> None:
+    """Take the counted ones of these rows of `intents` (id, store, day, currency, amount, counted) out again."""
+    counted = [row for row in rows if row.counted]
+    if not counted:
+        return
+    spent: dict[StoreDay, int] = defaultdict(int)
+    for row in counted:
+        spent[row.store, row.day, row.currency] -= e4(row.amount)
+    add(conn, spent, ())
+    conn.execute(_FORGET, {"ids": [row.id for row in counted]})
+
 
 MAX_REFUND = "guard:max_refund"
 MAX_PER_DAY = "guard:max_per_day"
@@ -27,19 +147,19 @@ class Guard:
 
     now: datetime
     key: bytes
-    days: dict[counters.StoreDay, int]
+    days: dict[StoreDay, int]
     shoppers: dict[str, list[datetime]]
-    spent: dict[counters.StoreDay, int] = field(default_factory=lambda: defaultdict(int))
+    spent: dict[StoreDay, int] = field(default_factory=lambda: defaultdict(int))
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def lock(cls, conn: Connection, asked: Sequence[tuple[Draft, RefundDue]], *, now: datetime, key: bytes) -> "Guard":
         """Lock the counters of all refunds that a batch wants to claim, days first, then shoppers."""
-        days = counters.lock_days(conn, (_day(draft, refund) for draft, refund in asked))
+        days = lock_days(conn, (_day(draft, refund) for draft, refund in asked))
         capped = [draft.request for draft, _ in asked if draft.request.guards.max_refunds_per_shopper]
-        hashes = {each for request in capped for each in counters.shopper_hashes(key, request.shopper_email)}
+        hashes = {each for request in capped for each in shopper_hashes(key, request.shopper_email)}
         widest = max((request.guards.shopper_window_days for request in capped), default=0)
-        return cls(now, key, days, counters.lock_shoppers(conn, hashes, now - timedelta(days=widest)))
+        return cls(now, key, days, lock_shoppers(conn, hashes, now - timedelta(days=widest)))
 
     def judge(self, draft: Draft, due: Compensate) -> Hold | None:
         """The hold of the first guard that trips and is not waived; None where the first refund may be claimed.
@@ -82,7 +202,7 @@ class Guard:
         day = _day(draft, refund)
         cap = draft.request.guards.max_per_day.get(refund.currency)
         before = self.days[day] + self.spent[day]
-        if cap is None or before + counters.e4(refund.amount) <= counters.e4(cap):
+        if cap is None or before + e4(refund.amount) <= e4(cap):
             return []
         spent = f"{before / 10_000:.2f}"
         why = f"with this refund of {money} the store would pass its cap of {cap} {refund.currency} for {day[1]}"
@@ -93,7 +213,7 @@ class Guard:
         if guards.max_refunds_per_shopper is None:
             return []
         cap = {"cap": str(guards.max_refunds_per_shopper)}
-        hashes = counters.shopper_hashes(self.key, draft.request.shopper_email)
+        hashes = shopper_hashes(self.key, draft.request.shopper_email)
         if not hashes:
             why = f"REVER names no e-mail, so the cap on refunds to one shopper cannot be judged; {money} is due"
             return [(SHOPPER_UNKNOWN, why, cap)]
@@ -107,12 +227,12 @@ class Guard:
 
     def count(self, draft: Draft, refund: RefundDue, intent_id: str) -> None:
         """Count a refund that is claimed."""
-        self.spent[_day(draft, refund)] += counters.e4(refund.amount)
-        shopper = counters.shopper_hash(self.key, draft.request.shopper_email)
+        self.spent[_day(draft, refund)] += e4(refund.amount)
+        shopper = shopper_hash(self.key, draft.request.shopper_email)
         if shopper:
             self.refunds.append({"intent_id": intent_id, "hash": shopper, "at": self.now})
             self.shoppers.setdefault(shopper, []).append(self.now)
 
 
-def _day(draft: Draft, refund: RefundDue) -> counters.StoreDay:
+def _day(draft: Draft, refund: RefundDue) -> StoreDay:
     return draft.request.store, draft.request.day, refund.currency

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
-from tasks.ledger.rows import terms_of
+from tasks.ledger.records import terms_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED

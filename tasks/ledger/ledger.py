@@ -8,17 +8,17 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select
 
-from tasks.ledger.commit import GroupCommit
-from tasks.ledger.database import Database
-from tasks.ledger.engines import check_durable, writing_engine
-from tasks.ledger.errors import LedgerError
-from tasks.ledger.failures import told
+from tasks.database.address import Where
+from tasks.database.database import Database
+from tasks.database.engines import check_durable, writing_engine
+from tasks.database.errors import LedgerError
+from tasks.database.failures import told
+from tasks.database.group_commit import GroupCommit
+from tasks.database.readers import Looking, Reading
+from tasks.ledger.checking import unreadable
 from tasks.ledger.migrate import migrate, no_ledger
-from tasks.ledger.readable import unreadable
-from tasks.ledger.readers import Looking, Reading
+from tasks.ledger.restored import check_server, identity, stay_on_server
 from tasks.ledger.schema import ledger
-from tasks.ledger.server import check_server, identity, stay_on_server
-from tasks.ledger.where import Where
 
 
 class Ledger(Database):

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
 from tasks.ledger.holds import HOLDS, past_hold
-from tasks.ledger.records import chunks
-from tasks.ledger.rows import intent_of
+from tasks.ledger.records import chunks, intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.ledger.words import words_of

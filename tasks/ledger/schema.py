@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from tasks.ledger.columns import Money, UtcTime
+from tasks.database.columns import Money, UtcTime
 
 REVISION = "0006"
 """The newest revision under `migrations/versions`."""

@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from tasks.ledger.gate import TRIAL, Gate
-from tasks.ledger.pausing import end_trial
-from tasks.ledger.prepared import Prepared
+from tasks.database.prepared import Prepared
+from tasks.ledger.audit import append
 from tasks.ledger.schema import intents
-from tasks.ledger.trail import append
+from tasks.ledger.stops import TRIAL, Gate, end_trial
 from tasks.ledger.transitions import MINE, TOLD, certainly_mine, change, close_hold, free, intent_trail, take, tell
 from tasks.ledger.types import Actor, Claim, Recorded, Sending, SendVerdict, Sent
 from tasks.policy.record import Intent, IntentKind, IntentState

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select, update
 
-from tasks.ledger import counters, pausing
-from tasks.ledger.prepared import Prepared
-from tasks.ledger.schema import holds, intents
-from tasks.ledger.trail import append, audit_row
+from tasks.database.prepared import Prepared
+from tasks.ledger import guards, stops
+from tasks.ledger.audit import append, audit_row
+from tasks.ledger.records import new_id
+from tasks.ledger.schema import holds, intents, records
 from tasks.ledger.types import Actor, Claim
-from tasks.policy.record import IntentState
+from tasks.policy.record import HoldKind, IntentKind, IntentState
 
 UNKNOWN_OUTCOME = "unknown_outcome"
 """The rule of the hold that asks about an intent nobody knows the outcome of."""
@@ -96,5 +98,57 @@ def close_hold(conn: Connection, row: Row[Any], why: str, now: datetime, actor: 
 
 def free(conn: Connection, rows: Collection[Row[Any]]) -> None:
     """Give back the counters of intents that did nothing. Their units are free by their state alone."""
-    counters.give_back(conn, rows)
-    pausing.end_trial(conn, [row.id for row in rows])
+    guards.give_back(conn, rows)
+    stops.end_trial(conn, [row.id for row in rows])
+
+
+# Open a hold about an intent: its outcome is unknown, or contradicts what the ledger says.
+
+
+def hold_intent(
+    conn: Connection,
+    row: Row[Any],
+    *,
+    kind: HoldKind,
+    rule: str,
+    why: str,
+    evidence: Mapping[str, Any],
+    now: datetime,
+    actor: Actor,
+    received: Mapping[str, Decimal] | None = None,
+) -> str:
+    """The id of the open hold of this rule for the intent's return; a new one where there is none.
+
+    `received` is what the shopper has in all by REVER's account and ours, per currency, where REVER was just read.
+    """
+    label = row.kind == IntentKind.LABEL
+    same = select(holds.c.id).where(
+        holds.c.process_id == row.process_id, holds.c.rule == rule, holds.c.label == label, holds.c.state == "open"
+    )
+    found = conn.execute(same).scalar()
+    if found is not None:
+        return str(found)
+    hold_id = new_id()
+    conn.execute(update(records).where(records.c.process_id == row.process_id).values(final=False))
+    conn.execute(
+        insert(holds).values(
+            id=hold_id,
+            process_id=row.process_id,
+            store=row.store,
+            kind=kind,
+            rule=rule,
+            why=why,
+            evidence=dict(evidence),
+            amount=None if label else row.amount,
+            currency=row.currency,
+            items=row.items,
+            details={}
+            if received is None
+            else {"received": {name: format(sum_, "f") for name, sum_ in received.items()}},
+            label=label,
+            intent_id=row.id,
+            since=now,
+        )
+    )
+    tell(conn, row, "held", {"why": why, **evidence}, now, actor, hold_id)
+    return hold_id

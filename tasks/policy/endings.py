@@ -32,7 +32,7 @@ class Ending(StrEnum):
     """Then what is due is paid. While the return runs one read alone ends it not, though it ask for nothing: it may be
     the wrong one. Once the return has ended, it ends as NOTHING_DUE."""
     SEEN_AT_REVER = "REVER shows the effect, or says so late"
-    """Settling finds the effect done; `tasks.ledger.settling` and `outcomes` close the hold."""
+    """Settling finds the effect done; `tasks.ledger.settle` and `outcomes` close the hold."""
     READABLE = "the return can be read again"
     """A read by id brings it: what follows is worked out anew, as for a return that was never held."""
     PERSON = "only a person's answer"

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tasks.ledger import LedgerError, check, engines, history, open_holds, open_intents, unfinished
-from tasks.ledger.failures import sentence
-from tasks.ledger.where import Where
+from tasks.database import engines
+from tasks.database.address import Where
+from tasks.database.failures import sentence
+from tasks.ledger import LedgerError, check, history, open_holds, open_intents, unfinished
 from tests.flows.conftest import Bench, Start
 
 PATIENT = engines._PRAGMAS

@@ -23,9 +23,9 @@ from rever_api.sandbox.running import API_KEY
 from rever_api.sandbox.seed import seed as add_returns
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Options
+from tasks.database.engines import reading_engine, writing_engine
 from tasks.desk import open_desk, utc_now
 from tasks.ledger import Actor, Ledger
-from tasks.ledger.engines import reading_engine, writing_engine
 from tasks.report import Report
 from tasks.settings import Settings
 from tasks.steps import plainly
@@ -74,7 +74,7 @@ class World:
         shutil.copy(_empty_ledger(), self.ledger_file)
         self._open = ExitStack()
         self._open.enter_context(patch("tasks.ledger.ledger.writing_engine", writing))
-        self._open.enter_context(patch("tasks.ledger.readers.reading_engine", reading))
+        self._open.enter_context(patch("tasks.database.readers.reading_engine", reading))
         self.settings = Settings(
             base_url=self.running.base_url,
             api_key=API_KEY,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tasks.ledger import Actor, Answer, Ledger, LedgerError, back_up, history, mark_restored, restore, stop_switch
-from tasks.ledger.switch import switch
+from tasks.ledger.stops import switch
 from tasks.policy.record import HoldKind
 from tests.postgres import dump, empty, load
 from tests.proof.settings import ACCOUNT, SETTLE_AFTER_S

@@ -75,11 +75,11 @@ BUGS = {
                 "    made = tuple(found for each in intent_rows if not (found := intent_of(each)).open)\n",
             ),
             (
-                "tasks/ledger/rows.py",
+                "tasks/ledger/records.py",
                 '    shared = {"process_id": process_id, "intent_id": intent.id}\n',
                 "    return []\n",
             ),
-            ("tasks/ledger/draft.py", '    wanted = unit_rows("", intent)\n    if not', "    return\n    if not"),
+            ("tasks/ledger/writing.py", '    wanted = unit_rows("", intent)\n    if not', "    return\n    if not"),
             (
                 "tasks/ledger/migrations/versions/0001_first_tables.py",
                 '"intents_one_open_money",\n        "intents",\n        ["process_id"],\n        unique=True,\n',
@@ -137,8 +137,8 @@ BUGS = {
         "`synchronous=NORMAL`: a commit may be lost with the power",
         "tests/tasks/ledger/test_opening.py::test_sqlite_commits_reach_the_disk[sqlite]",
         (
-            ("tasks/ledger/engines.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
-            ("tasks/ledger/engines.py", "or 0) >= 2", "or 0) >= 1"),
+            ("tasks/database/engines.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
+            ("tasks/database/engines.py", "or 0) >= 2", "or 0) >= 1"),
         ),
     ),
     "redirect": Bug(

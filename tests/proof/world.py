@@ -16,8 +16,8 @@ from pathlib import Path
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
 from rever_api.sandbox.scenarios import SCENARIOS
+from tasks.database.address import Where
 from tasks.ledger import HoldRow, Ledger, open_holds
-from tasks.ledger.where import Where
 from tests.proof.faults import CLOCK, REFUSED, fault_plan, options
 from tests.proof.job import Step, Strike
 from tests.proof.nursery import Nursery, Worker

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from tasks.desk import utc_now
 from tasks.ledger import Ledger
-from tasks.ledger.pausing import not_answered
+from tasks.ledger.stops import not_answered
 from tasks.settings import load_settings
 from tests.deployments.cli.conftest import ENVIRONMENT, Call
 

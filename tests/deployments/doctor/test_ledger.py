@@ -13,7 +13,7 @@ from deployments.doctor.ledger import judge
 from deployments.doctor.line import State
 from tasks.desk import utc_now
 from tasks.ledger import Actor, Condition, Ledger, mark_restored, stop_switch
-from tasks.ledger.pausing import not_answered
+from tasks.ledger.stops import not_answered
 from tests.deployments.doctor.conftest import Desk
 
 LINES = ("ledger check", "stop switch", "restore", "paused stores", "open holds")

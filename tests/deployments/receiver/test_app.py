@@ -16,7 +16,8 @@ from deployments.receiver.inbox import Inbox, beat
 from deployments.receiver.offers import waiting_returns
 from deployments.receiver.reading import MOST_BYTES
 from rever_api.webhooks import SIGNATURE_HEADER, sign
-from tasks.ledger import LedgerError, engines
+from tasks.database import engines
+from tasks.ledger import LedgerError
 from tests.deployments.receiver.conftest import OLD, SECRET, Clock, Desk, body, sender, signed
 
 URL = "/webhooks/rever"

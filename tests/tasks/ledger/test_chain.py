@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.ledger.chain import Head, link
+from tasks.ledger.audit import Head, link
 from tests.tasks.ledger.desk import NOON
 
 ROW: dict[str, Any] = {

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, event, func, select, text
 
 from tasks.ledger import LedgerError
+from tasks.ledger.audit import append, audit_row
 from tasks.ledger.schema import audit
-from tasks.ledger.trail import append, audit_row
 from tests.tasks.ledger.desk import FLOW, NOON, LedgerDesk
 
 

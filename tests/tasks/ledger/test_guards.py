@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tasks.ledger import Answer, expire, forget_email
-from tasks.ledger.counters import e4, shopper_hash
+from tasks.ledger.guards import e4, shopper_hash
 from tasks.ledger.schema import ledger, shopper_refunds, shoppers, store_days
 from tasks.policy.decision import Hold
 from tasks.policy.record import HoldKind, IntentState

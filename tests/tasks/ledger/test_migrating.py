@@ -11,11 +11,11 @@ from alembic.config import Config
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, select
 
 import tasks.ledger
+from tasks.database.address import Where
+from tasks.database.engines import writing_engine
 from tasks.ledger import Answer, Ledger, LedgerError, check, runs_began
-from tasks.ledger.engines import writing_engine
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, chains, metadata
-from tasks.ledger.where import Where
 from tasks.policy.decision import Nothing
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger.desk import FLOW, NOON, Clock, LedgerDesk, always, request

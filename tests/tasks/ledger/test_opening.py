@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from tasks.ledger import Ledger, LedgerError, history, load_records, open_holds, open_intents, switch, unfinished
 from tasks.ledger.schema import VERSION_TABLE, metadata
-from tasks.ledger.switch import stop_switch
+from tasks.ledger.stops import stop_switch
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger.desk import APPROVAL, NOON, Clock, LedgerDesk, always, pay, refund
 
@@ -210,7 +210,7 @@ def test_a_newer_ledger_is_refused(tmp_path: Path, read_only: bool) -> None:
 
 
 def test_a_locked_ledger_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.ledger.engines._PRAGMAS", ("busy_timeout=50", "journal_mode=WAL", "synchronous=FULL"))
+    monkeypatch.setattr("tasks.database.engines._PRAGMAS", ("busy_timeout=50", "journal_mode=WAL", "synchronous=FULL"))
     ledger = opened(f"sqlite:///{tmp_path}/ledger.sqlite")
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

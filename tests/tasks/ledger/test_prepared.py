@@ -27,10 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from tasks.ledger.columns import Money, UtcTime
-from tasks.ledger.engines import writing_engine
-from tasks.ledger.prepared import Prepared
-from tasks.ledger.where import Where
+from tasks.database.address import Where
+from tasks.database.columns import Money, UtcTime
+from tasks.database.engines import writing_engine
+from tasks.database.prepared import Prepared
 from tasks.policy.record import IntentState
 
 THINGS = Table(

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import CacheStats
 
-from tasks.ledger import load_records, prepared, written
-from tasks.ledger.engines import reading_engine, writing_engine
-from tasks.ledger.readers import Reading
-from tasks.ledger.where import Where
+from tasks.database import prepared, written
+from tasks.database.address import Where
+from tasks.database.engines import reading_engine, writing_engine
+from tasks.database.readers import Reading
+from tasks.ledger import load_records
 from tests.tasks.ledger.desk import LedgerDesk
 
 

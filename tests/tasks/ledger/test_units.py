@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Connection, func, select
 
 from tasks.ledger import Answer, Claim, Recorded, Sending, expire, put_back, settle_done
-from tasks.ledger.counters import e4
+from tasks.ledger.guards import e4
 from tasks.ledger.schema import intents, store_days, units
 from tasks.policy.decision import Compensate
 from tasks.policy.record import IntentState, LineTerms, LineUnits

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tasks.ledger.chain import Head
-from tasks.ledger.columns import Money, UtcTime
+from tasks.database.columns import Money, UtcTime
+from tasks.ledger.audit import Head
 
 revision = "0002"
 down_revision = "0001"
