@@ -7,10 +7,9 @@ from enum import StrEnum
 
 from rever_api.models import ReturnProcess
 from tasks.policy.claims import BY_A_PERSON
-from tasks.policy.comparison import compare
+from tasks.policy.comparison import compare, unseen_back
 from tasks.policy.money import shown
-from tasks.policy.paid import paid_of, strange, unseen_back
-from tasks.policy.reading import named, refunds_shown
+from tasks.policy.reading import named, paid_of, refunds_shown, strange
 from tasks.policy.record import SHOWS_LESS, IntentKind, IntentState, Record
 
 RULE = "differs_from_rever"

@@ -9,7 +9,7 @@ from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
 from tasks.effects import Confirmed
 from tasks.ledger import Claim
-from tasks.policy.paid import Standing
+from tasks.policy.comparison import Standing
 from tasks.policy.reading import told_of_the_past
 from tasks.policy.record import IntentKind
 

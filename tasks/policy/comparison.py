@@ -2,15 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import combinations
 
 from rever_api.models import Refund, ReturnProcess
 from tasks.policy.claims import BY_A_PERSON, money_intents
-from tasks.policy.paid import Standing, paid_of
-from tasks.policy.reading import exchange_shown, refunds_shown
-from tasks.policy.record import Intent, IntentKind, IntentState, Record
+from tasks.policy.money import ZERO
+from tasks.policy.reading import exchange_shown, paid_of, refunds_shown
+from tasks.policy.record import CAME_BACK, Intent, IntentKind, IntentState, PaidSeen, Record
 
 Shape = tuple[str, Decimal, str]
 """A refund as both sides can name it: type, amount, currency."""
@@ -20,6 +21,57 @@ Purse = tuple[str, str]
 
 MOST_LEGS = 12
 """Refunds among which the legs of one are looked for: of more it is not tried, and a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A done refund of ours and what REVER shows of it: how much in all, and how much of that as paid.
+
+    `dated` says that REVER names when it was paid.
+    """
+
+    intent: Intent
+    amount: Decimal
+    paid: Decimal
+    dated: bool
+
+    @classmethod
+    def of(cls, intent: Intent, refunds: Sequence[Refund]) -> "Standing":
+        """The standing of a refund that REVER shows as these."""
+        amount, paid = sum((it.amount for it in refunds), ZERO), sum((paid_of(it) for it in refunds), ZERO)
+        return cls.dating(intent, amount, paid, dated=any(it.refunded_at is not None for it in refunds))
+
+    @classmethod
+    def dating(cls, intent: Intent, amount: Decimal, paid: Decimal, *, dated: bool) -> "Standing":
+        """The standing by sums. Where all seems paid, and its time that was named before no longer is, none is paid."""
+        before = intent.paid_seen
+        gone = before is not None and before.dated and not dated and paid >= amount
+        return cls(intent, amount, ZERO if gone else paid, dated)
+
+    @property
+    def open(self) -> Decimal:
+        """What is not paid of it."""
+        return max(ZERO, self.intent.amount - self.paid)
+
+    @property
+    def back(self) -> Decimal:
+        """What was shown as paid before, and no longer is."""
+        before = self.intent.paid_seen
+        return max(ZERO, before.most - self.paid) if before else ZERO
+
+    def seen(self, now: datetime) -> PaidSeen:
+        """What is to be remembered of it."""
+        before = self.intent.paid_seen
+        if before is None or self.paid > before.most:
+            return PaidSeen(self.paid, self.paid, now, self.dated)
+        return replace(before, paid=self.paid, dated=before.dated or self.dated)
+
+
+def unseen_back(standings: Sequence[Standing], record: Record) -> list[Standing]:
+    """The refunds whose money has come back, where that is more than a person has seen and let pass."""
+    back = [it for it in standings if it.back]
+    seen = [it.amount for it in record.waivers if it.rule == CAME_BACK and it.amount is not None]
+    return back if sum((it.back for it in back), ZERO) > max(seen, default=ZERO) else []
 
 
 @dataclass(frozen=True, slots=True)

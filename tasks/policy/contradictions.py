@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from rever_api.models import ReturnLineItem, ReturnProcess
 from tasks.policy.money import LARGEST, minor_unit, payable
-from tasks.policy.paid import strange
-from tasks.policy.reading import costs_contradict, costs_told, counted, quoted, refunds_shown
+from tasks.policy.reading import costs_contradict, costs_told, counted, quoted, refunds_shown, strange
 from tasks.policy.rules import is_currency
 
 MOST_UNITS = 10_000

@@ -5,16 +5,16 @@ person must pay may take days. What is paid is `amount - missing_amount`. Money 
 units stay taken, and it is never paid a second time. It is waited for with a patience of its own, then held.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rever_api.models import CompensationMethod, ProcessStatus, Refund
+from rever_api.models import CompensationMethod, ProcessStatus
 from tasks.policy.clocks import ahead
+from tasks.policy.comparison import Standing, unseen_back
 from tasks.policy.decision import Decision, Hold
-from tasks.policy.money import ZERO, payable, shown
+from tasks.policy.money import ZERO, shown
 from tasks.policy.reading import counted, exchange_shown, later
 from tasks.policy.record import (
     CAME_BACK,
@@ -24,7 +24,6 @@ from tasks.policy.record import (
     IntentKind,
     IntentState,
     PaidSeen,
-    Record,
     Waiver,
 )
 
@@ -38,69 +37,6 @@ TAKEN = frozenset({"done_by_hand", "drop"})
 """A person's answers that take it as REVER shows it; after any other it is waited for once more, as long again."""
 
 
-def paid_of(refund: Refund) -> Decimal:
-    """How much of a refund is paid; 0 where REVER says neither what is missing nor when it was paid."""
-    if refund.missing_amount is None:
-        return refund.amount if refund.refunded_at is not None else ZERO
-    return refund.amount - refund.missing_amount
-
-
-def strange(refund: Refund) -> str:
-    """Why `missing_amount` of a refund cannot be, empty where it can: it is a part of the amount, from 0 to all."""
-    missing = refund.missing_amount
-    if missing is None:
-        return ""
-    if missing < 0:
-        return "is negative"
-    if not payable(missing, refund.currency):
-        return "is no amount of its currency"
-    return "is more than the refund" if missing > max(refund.amount, ZERO) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A done refund of ours and what REVER shows of it: how much in all, and how much of that as paid.
-
-    `dated` says that REVER names when it was paid.
-    """
-
-    intent: Intent
-    amount: Decimal
-    paid: Decimal
-    dated: bool
-
-    @classmethod
-    def of(cls, intent: Intent, refunds: Sequence[Refund]) -> "Standing":
-        """The standing of a refund that REVER shows as these."""
-        amount, paid = sum((it.amount for it in refunds), ZERO), sum((paid_of(it) for it in refunds), ZERO)
-        return cls.dating(intent, amount, paid, dated=any(it.refunded_at is not None for it in refunds))
-
-    @classmethod
-    def dating(cls, intent: Intent, amount: Decimal, paid: Decimal, *, dated: bool) -> "Standing":
-        """The standing by sums. Where all seems paid, and its time that was named before no longer is, none is paid."""
-        before = intent.paid_seen
-        gone = before is not None and before.dated and not dated and paid >= amount
-        return cls(intent, amount, ZERO if gone else paid, dated)
-
-    @property
-    def open(self) -> Decimal:
-        """What is not paid of it."""
-        return max(ZERO, self.intent.amount - self.paid)
-
-    @property
-    def back(self) -> Decimal:
-        """What was shown as paid before, and no longer is."""
-        before = self.intent.paid_seen
-        return max(ZERO, before.most - self.paid) if before else ZERO
-
-    def seen(self, now: datetime) -> PaidSeen:
-        """What is to be remembered of it."""
-        before = self.intent.paid_seen
-        if before is None or self.paid > before.most:
-            return PaidSeen(self.paid, self.paid, now, self.dated)
-        return replace(before, paid=self.paid, dated=before.dated or self.dated)
-
-
 def news(case: "Case") -> dict[str, PaidSeen]:
     """Intent id -> what is to be remembered of what REVER shows as paid, where it is not known yet.
 
@@ -112,13 +48,6 @@ def news(case: "Case") -> dict[str, PaidSeen]:
         if seen != standing.intent.paid_seen and not (standing.back and _maybe_stale(case, standing)):
             found[standing.intent.id] = seen
     return found
-
-
-def unseen_back(standings: Sequence[Standing], record: Record) -> list[Standing]:
-    """The refunds whose money has come back, where that is more than a person has seen and let pass."""
-    back = [it for it in standings if it.back]
-    seen = [it.amount for it in record.waivers if it.rule == CAME_BACK and it.amount is not None]
-    return back if sum((it.back for it in back), ZERO) > max(seen, default=ZERO) else []
 
 
 def came_back(case: "Case") -> Decision | None:

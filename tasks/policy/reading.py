@@ -13,6 +13,7 @@ from rever_api.models import (
     ReturnStatus,
     ShippingStatus,
 )
+from tasks.policy.money import ZERO, payable
 from tasks.policy.rules import StoreRules
 
 _ON_THE_WAY = {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED}
@@ -164,3 +165,22 @@ def named(text: str) -> str:
     Such values stand in holds and in the audit for good, and a text in their place can be anything: a shopper's name.
     """
     return text if _A_NAME.fullmatch(text) else f"a text of {counted(len(text), 'character')}"
+
+
+def paid_of(refund: Refund) -> Decimal:
+    """How much of a refund is paid; 0 where REVER says neither what is missing nor when it was paid."""
+    if refund.missing_amount is None:
+        return refund.amount if refund.refunded_at is not None else ZERO
+    return refund.amount - refund.missing_amount
+
+
+def strange(refund: Refund) -> str:
+    """Why `missing_amount` of a refund cannot be, empty where it can: it is a part of the amount, from 0 to all."""
+    missing = refund.missing_amount
+    if missing is None:
+        return ""
+    if missing < 0:
+        return "is negative"
+    if not payable(missing, refund.currency):
+        return "is no amount of its currency"
+    return "is more than the refund" if missing > max(refund.amount, ZERO) else ""

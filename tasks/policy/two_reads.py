@@ -57,7 +57,7 @@ def _gone(first: ReturnProcess, second: ReturnProcess) -> Iterator[str]:
     reviews = _reviews(first) - _reviews(second)
     if reviews:
         yield f"{counted(reviews.total(), 'review')} in the first alone"
-    for (method, amount, currency), times in (_refunds(first) - _refunds(second)).items():
+    for (method, amount, currency), times in (_refunds_of(first) - _refunds_of(second)).items():
         many = f"{times} refunds" if times > 1 else "a refund"
         yield f"{many} of {shown(amount, currency)} by {quoted(method)} in the first alone"
     if exchange_shown(first) is not None and exchange_shown(second) is None:
@@ -68,7 +68,7 @@ def _reviews(process: ReturnProcess) -> Counter[tuple[str, str]]:
     return Counter((review.line_item_id, str(review.status)) for review in process.reviews or ())
 
 
-def _refunds(process: ReturnProcess) -> Counter[tuple[str, Decimal, str]]:
+def _refunds_of(process: ReturnProcess) -> Counter[tuple[str, Decimal, str]]:
     return Counter((str(it.type), it.amount, it.currency) for it in refunds_shown(process))
 
 
