@@ -64,7 +64,7 @@ imports: .venv/.dev
 
 docs: .venv/.plain  ## Write the generated pages anew
 	$(BIN)/python -m tasks.settings > docs/settings.md
-	$(BIN)/python -m tasks.limits_page > docs/limits.md
+	$(BIN)/python -m tasks.in_prefect.limits_page > docs/limits.md
 
 venv: .venv/.dev  ## Only set up .venv
 

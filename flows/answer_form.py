@@ -10,8 +10,8 @@ from flows.parameters import Day, StoresParameters
 from tasks.answer_hold import HoldAnswer
 from tasks.ledger import Answer
 from tasks.policy.record import LineUnits
-from tasks.policy.typed import Amount, Whole
-from tasks.report import Mode
+from tasks.policy.store import Amount, Whole
+from tasks.reporting.report import Mode
 
 _HOLD = re.compile(r"[^:\s]+:[1-9][0-9]*")
 _UNITS = re.compile(r"(\S+):([1-9][0-9]*(?:\+[1-9][0-9]*)*)")

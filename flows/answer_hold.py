@@ -10,18 +10,27 @@ from prefect import State, flow
 from flows.answer_form import Parameters
 from flows.in_prefect import in_prefect, run_name
 from flows.stages import named_through, settle_own, store_by_store
-from tasks.answer_hold import AnsweredHold, HoldAnswer, answer, check_day, what_was_done
-from tasks.choose_holds import hold_by_id, holds_by_cause, holds_by_list, list_mark
+from tasks.answer_hold import (
+    AnsweredHold,
+    HoldAnswer,
+    answer,
+    check_day,
+    hold_by_id,
+    holds_by_cause,
+    holds_by_list,
+    list_mark,
+    what_was_done,
+)
 from tasks.decide_returns import note_returns
 from tasks.desk import Desk, DeskError
-from tasks.effects import Result
-from tasks.fetch_pending_returns import fetch_returns
+from tasks.effects.perform import Result
+from tasks.fetch_returns import fetch_returns
 from tasks.ledger import Answer, AnswerError, HoldRow, load_records
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 from tasks.policy.record import Record
-from tasks.report import Failure, Mode, Report, Row
+from tasks.reporting.report import Failure, Mode, Report, Row
+from tasks.reporting.tally import count_decisions, count_outcome, count_settled
 from tasks.steps import Stage
-from tasks.tally import count_decisions, count_outcome, count_settled
 
 __all__ = ["NAME", "Parameters", "answer_hold", "work"]
 

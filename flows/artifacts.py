@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
 
 from tasks.ledger import HoldRow, Pause
-from tasks.printable import markdown
-from tasks.report import Report
-from tasks.report_page import holds_table, report_page, returns_table
+from tasks.reporting.printable import markdown
+from tasks.reporting.report import Report
+from tasks.reporting.report_page import holds_table, report_page, returns_table
 
 MOST_ROWS = 500
 """Rows of a table; the ledger has all."""

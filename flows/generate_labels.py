@@ -5,14 +5,14 @@ from prefect import State, flow
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
 from flows.stages import act, settle, settle_own, store_by_store
-from tasks.check_inspection import check_inspections
+from tasks.check_inspections import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk
-from tasks.fetch_pending_returns import PendingReturns, fetch_returns, since_at
-from tasks.report import Mode, Report
+from tasks.fetch_returns import PendingReturns, fetch_returns, since_at
+from tasks.reporting.report import Mode, Report
+from tasks.reporting.tally import count_decisions
 from tasks.returns import PendingReturn
 from tasks.steps import Stage
-from tasks.tally import count_decisions
 
 NAME = "generate-labels"
 

@@ -14,15 +14,15 @@ from sqlalchemy import Connection
 from flows.artifacts import artifacts_of, open_holds_table
 from flows.parameters import FlowParameters
 from flows.timed import P, RunFailedError, Work, timed
-from tasks.credentials import stated_by
 from tasks.desk import Desk
 from tasks.failures import presentable
-from tasks.global_limits import standing_limits
-from tasks.in_prefect import WithinLimits, as_task
+from tasks.in_prefect.credentials import stated_by
+from tasks.in_prefect.events import hold_events, pause_events, send
+from tasks.in_prefect.global_limits import standing_limits
+from tasks.in_prefect.task import WithinLimits, as_task
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
-from tasks.notices import hold_events, pause_events, send
-from tasks.printable import printable
-from tasks.report import Mode, Report
+from tasks.reporting.printable import printable
+from tasks.reporting.report import Mode, Report
 from tasks.settings import load_settings
 from tasks.steps import Stage, limits_note
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainSe
 from pydantic_core import CoreSchema
 
 from flows.form import as_form
-from tasks.policy.typed import Amount, Whole
-from tasks.report import Mode
+from tasks.policy.store import Amount, Whole
+from tasks.reporting.report import Mode
 
 LAST = ("mode", "credentials")
 """What stands at the end of each form: a person says first what is meant, then whether it is to be done."""

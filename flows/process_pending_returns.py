@@ -5,10 +5,9 @@ from prefect import State, flow
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
 from flows.stages import batches_through, named_through, settle, settle_own, store_by_store
-from tasks.budget import Budget
-from tasks.desk import Desk
-from tasks.fetch_pending_returns import PendingReturns, fetch_returns, since_at
-from tasks.report import Report
+from tasks.desk import Budget, Desk
+from tasks.fetch_returns import PendingReturns, fetch_returns, since_at
+from tasks.reporting.report import Report
 from tasks.steps import Stage
 
 NAME = "process-pending-returns"

@@ -9,8 +9,8 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters
 from flows.stages import named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
-from tasks.fetch_pending_returns import fetch_returns
-from tasks.report import Report
+from tasks.fetch_returns import fetch_returns
+from tasks.reporting.report import Report
 from tasks.steps import Stage
 
 NAME = "process-return"

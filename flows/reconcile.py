@@ -10,15 +10,14 @@ from pydantic import BeforeValidator, Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
 from flows.stages import settle, store_by_store
-from tasks.after_restore import after_restore, since_backup
-from tasks.compare_with_rever import Compared, compare_stores
-from tasks.comparison_table import check_target, comparison_rows, write_csv
 from tasks.desk import Desk
-from tasks.policy.reading import counted
-from tasks.policy.typed import whole
-from tasks.report import Report
+from tasks.policy.facts import counted
+from tasks.policy.store import whole
+from tasks.reconcile import Compared, after_restore, compare_stores, since_backup
+from tasks.reporting.comparison_table import check_target, comparison_rows, write_csv
+from tasks.reporting.report import Report
+from tasks.reporting.tally import count_compared
 from tasks.steps import Stage
-from tasks.tally import count_compared
 
 NAME = "reconcile"
 MOST_ROWS = 500

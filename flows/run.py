@@ -15,7 +15,7 @@ from flows.catalog import FLOWS
 from flows.parameters import FlowParameters
 from flows.timed import RunFailedError, timed
 from tasks.desk import Clock, DeskError, utc_now
-from tasks.report import Report
+from tasks.reporting.report import Report
 from tasks.settings import without_password
 from tasks.steps import limits_note, plainly
 

@@ -4,23 +4,23 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 
-from tasks.carry_out import Carried
-from tasks.check_inspection import check_inspections
+from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_returns
 from tasks.desk import Desk
-from tasks.effects import Result
+from tasks.effects.carry_out import Carried
+from tasks.effects.exchange import issue_exchanges
+from tasks.effects.label import generate_labels
+from tasks.effects.perform import Result
+from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
-from tasks.fetch_pending_returns import PendingReturns
-from tasks.generate_label import generate_labels
-from tasks.issue_exchange import issue_exchanges
-from tasks.issue_refund import issue_refunds
+from tasks.fetch_returns import PendingReturns
 from tasks.ledger import LedgerError
 from tasks.policy.record import IntentKind
-from tasks.report import Mode, Report
+from tasks.reporting.report import Mode, Report
+from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
 from tasks.returns import PendingReturn
-from tasks.settle_outcome import Settled, settle_outcomes
+from tasks.settle_outcomes import Settled, settle_outcomes
 from tasks.steps import Stage
-from tasks.tally import count_carried, count_decisions, count_settled, forget_unknown
 
 log = logging.getLogger(__name__)
 

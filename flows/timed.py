@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from flows.parameters import FlowParameters
 from tasks.desk import Clock, Desk, chosen_stores, open_desk, utc_now
-from tasks.effects import Result
+from tasks.effects.perform import Result
 from tasks.failures import presentable
 from tasks.ledger import Actor, Ledger, LedgerError, pauses_of, switch
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 from tasks.policy.record import IntentKind
-from tasks.report import Mode, Report
+from tasks.reporting.report import Mode, Report
+from tasks.reporting.tally import count_outcome
 from tasks.settings import Settings, load_settings, without_password
 from tasks.steps import Stage
-from tasks.tally import count_outcome
 
 P = TypeVar("P", bound=FlowParameters)
 Work = Callable[[Desk, P, Stage], Awaitable[Report]]

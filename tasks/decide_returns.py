@@ -12,18 +12,17 @@ from tasks.desk import Desk
 from tasks.failures import FATAL, failure
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
-from tasks.policy import paid
 from tasks.policy.case import Case
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Wait
-from tasks.policy.endings import ended_holds
-from tasks.policy.gates import held_already
-from tasks.policy.label import decide_label
 from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
-from tasks.policy.rules import StoreRules
-from tasks.policy.two_reads import reads_differ
-from tasks.policy.unread import unread_hold
-from tasks.report import Failure, Mode
+from tasks.policy.rules import on_its_way
+from tasks.policy.rules.endings import ended_holds, unread_hold
+from tasks.policy.rules.gates import held_already
+from tasks.policy.rules.label import decide_label
+from tasks.policy.still_due import reads_differ
+from tasks.policy.store import StoreRules
+from tasks.reporting.report import Failure, Mode
 from tasks.returns import PendingReturn
 
 Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]
@@ -249,7 +248,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         ),
         received=partial(received, process),
         ended=lambda record: _ended(pending, rules, record, now),
-        paid=lambda record: {} if pending.unread else paid.news(Case(process, rules, record, now)),
+        paid=lambda record: {} if pending.unread else on_its_way.news(Case(process, rules, record, now)),
     )
 
 

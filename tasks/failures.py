@@ -10,8 +10,8 @@ from rever_api.endpoints import EndpointsError
 from rever_api.errors import ReverError, WrongSetup
 from tasks.desk import DeskError
 from tasks.ledger import AnswerError, LedgerError
-from tasks.policy_file import PolicyFileError
-from tasks.report import Failure
+from tasks.policy.policy_file import PolicyFileError
+from tasks.reporting.report import Failure
 from tasks.settings import SettingsError
 
 FATAL = (WrongSetup, LedgerError, DeskError)

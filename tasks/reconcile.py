@@ -6,21 +6,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, ReturnProcess
-from tasks.beside_rever import RULE, Beside, beside, differs, outstanding
-from tasks.check_inspection import check_inspections
+from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
-from tasks.fetch_pending_returns import BATCH, fetch_returns
-from tasks.fetch_updated_returns import UpdatedReturns
-from tasks.ledger import done_between, ended, final_returns, load_records, unfinished
-from tasks.policy.claims import money_intents
-from tasks.policy.comparison import compare
+from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
+from tasks.ledger import catch_up, done_between, ended, final_returns, load_records, restored, unfinished
+from tasks.policy.clocks import ahead
+from tasks.policy.comparison import RULE, Beside, beside, compare, differs, outstanding
 from tasks.policy.decision import Decision, Hold, Nothing
-from tasks.policy.gates import REVER_ON_HOLD
 from tasks.policy.money import shown
-from tasks.policy.record import HoldKind, IntentKind, IntentState, Record
-from tasks.policy.rules import StoreRules
-from tasks.report import Failure
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, money_intents
+from tasks.policy.rules.gates import REVER_ON_HOLD
+from tasks.policy.store import StoreRules
+from tasks.reporting.report import Failure, Mode
 from tasks.returns import PendingReturn
 
 PAST_THE_END = timedelta(days=366)
@@ -166,3 +164,40 @@ def _called_off(process: ReturnProcess, record: Record) -> bool:
 def _paid_by_us(record: Record) -> bool:
     """Whether a refund of ours is done."""
     return any(it.kind is IntentKind.REFUND and it.state is IntentState.DONE for it in record.intents)
+
+
+# After a restore from a backup: how far back reconcile must read, and when effects may go again.
+
+
+MARGIN = timedelta(hours=1)
+"""Clocks of two machines differ; what the backup knew last is looked at again from a little before."""
+
+
+async def since_backup(desk: Desk, stores: Sequence[str], asked: timedelta) -> timedelta:
+    """The window that was asked for, or a longer one that reaches back to the backup the ledger came from."""
+    mark = await desk.ledger.aread(restored, stores)
+    return asked if mark is None else max(asked, desk.clock() - mark.since + MARGIN)
+
+
+async def after_restore(desk: Desk, stores: Sequence[str], began: datetime, *, failures: int) -> list[str]:
+    """Let effects go again where REVER was read whole since `began`; answers what is to be said about it."""
+    mark = await desk.ledger.aread(restored, stores)
+    if mark is None:
+        return []
+    names, settled = ", ".join(mark.stores), mark.at + desk.settings.settle_delay
+    still = f"the ledger was restored; nothing is sent to {names}"
+    if desk.mode is Mode.PLAN:
+        return [f"{still} until reconcile has run with mode=act"]
+    if failures:
+        return [
+            f"{still} until a reconcile reads every return ({failures} could not be read), or a person says"
+            " `rever-returns ledger caught-up`"
+        ]
+    if began < settled and not ahead(mark.at, desk.clock()):
+        return [f"{still} until a reconcile that begins at {settled:%F %H:%M:%S} UTC or later"]
+    delay = desk.settings.settle_delay
+    await desk.ledger.awrite(catch_up, stores, read_since=began, settle_after=delay, now=desk.clock(), actor=desk.actor)
+    return [
+        f"reconcile has caught up with the restore at {names}. Effects are still stopped: look at what is held, then"
+        " let them go (rever-returns start)"
+    ]

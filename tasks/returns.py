@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
+from tasks.policy.case import Inspection
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.inspection import Inspection
-from tasks.policy.reading import believed
-from tasks.policy.unread import Unread
+from tasks.policy.facts import believed
+from tasks.policy.rules.endings import Unread
 
 Entry = ReturnProcess | UnreadableProcess
 

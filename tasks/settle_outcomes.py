@@ -25,11 +25,11 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
-from tasks.policy.reading import believed
+from tasks.policy.evidence import Held, NotYet, Seen, judge
+from tasks.policy.facts import believed
 from tasks.policy.record import IntentState, PaidSeen
-from tasks.policy.settling import Held, NotYet, Seen, judge
-from tasks.policy.unread import UNREAD_RULES
-from tasks.report import Mode
+from tasks.policy.rules.endings import UNREAD_RULES
+from tasks.reporting.report import Mode
 from tasks.steps import each
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from tenacity import wait_fixed
 
 from rever_api import ClientConfig, retrying
-from tasks import desk, effects
+from tasks import desk
+from tasks.effects.perform import perform
 
 
 def hurry(change: Callable[[Any, str, Any], None] = setattr) -> None:
@@ -18,4 +19,4 @@ def hurry(change: Callable[[Any, str, Any], None] = setattr) -> None:
     change(desk, "ClientConfig", partial(ClientConfig, retry_after_cap=0.03, read_patience=3.0))
     change(retrying, "_FIRST_WAIT", 0.01)
     change(retrying, "_LONGEST_WAIT", 0.05)
-    change(effects, "wait_exponential_jitter", lambda **_: wait_fixed(0.01))
+    change(perform, "wait_exponential_jitter", lambda **_: wait_fixed(0.01))

@@ -22,7 +22,7 @@ from flows import process_pending_returns
 from flows.parameters import FlowParameters
 from flows.run import run_flow
 from rever_api.sandbox import running_sandbox
-from tasks.report import Report
+from tasks.reporting.report import Report
 
 LAYERS = frozenset({"rever_api", "tasks", "flows", "deployments"})
 SANDBOX = "rever_api.sandbox"

@@ -4,7 +4,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
 from deployments.bootstrap.change import Change, put
-from tasks.credentials import ReverCredentials
+from tasks.in_prefect.credentials import ReverCredentials
 
 
 async def blocks(client: PrefectClient, *, check: bool) -> list[Change]:

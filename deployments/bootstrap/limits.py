@@ -7,7 +7,7 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalC
 from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 
 from deployments.bootstrap.change import Change, put
-from tasks.global_limits import found_limits, problem
+from tasks.in_prefect.global_limits import found_limits, problem
 from tasks.steps import global_limits
 
 

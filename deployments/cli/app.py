@@ -222,7 +222,7 @@ def settings(*, debug: Debug = False) -> None:
     """Print the settings in force; the key and passwords are masked."""
     with errors_as_sentences(debug=debug):
         from rever_api import Endpoints
-        from tasks.policy_file import load_policy
+        from tasks.policy.policy_file import load_policy
         from tasks.settings import load_settings, masked_settings
 
         found = load_settings()

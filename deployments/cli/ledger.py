@@ -9,7 +9,7 @@ from deployments.cli.switch import stopped_text
 from deployments.cli.text import hold_json, holds_table, told
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, LedgerError, Pause, history, open_holds, pauses_of, switch
-from tasks.printable import json_text, printable
+from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings, without_password
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ from tasks.ledger import (
     mark_restored,
     restore,
 )
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 from tasks.settings import Settings, load_settings, without_password
 
 SINCE = "what REVER shows since then"

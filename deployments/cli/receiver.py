@@ -9,8 +9,8 @@ from deployments.console.errors import UsageError
 from deployments.console.logs import log_to_stderr
 from tasks.desk import utc_now
 from tasks.ledger import LedgerError
-from tasks.policy.reading import counted
-from tasks.printable import json_text, printable
+from tasks.policy.facts import counted
+from tasks.reporting.printable import json_text, printable
 from tasks.settings import load_settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from deployments.console.errors import (
 )
 from deployments.console.logs import log_to_stderr
 from deployments.prefect_settings import LOOPBACK, new_auth
-from tasks.report import Mode, Report
+from tasks.reporting.report import Mode, Report
 
 _STOPPED = "stopped. What was under way is settled by the next run."
 _STOPPED_BEFORE = "stopped. Nothing was under way."
@@ -73,7 +73,7 @@ def _ran(flow: str, values: dict[str, str], begun: list[Report], *, prefect: boo
 
 
 def _print(report: Report, *, as_json: bool) -> None:
-    from tasks.printable import json_text
+    from tasks.reporting.printable import json_text
 
     print_out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))
 

@@ -99,7 +99,7 @@ def tell_prefect(thrown: Thrown) -> None:
     if thrown.now is None or not _has_prefect():
         return
     log_to_stderr(debug=False)
-    from tasks.notices import send, switch_event
+    from tasks.in_prefect.events import send, switch_event
 
     asyncio.run(send([switch_event(thrown.now)]))
 

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.ledger.types import History, HoldRow, IntentRow, KeptWords, PastHold
 from tasks.ledger.words import IN_AUDIT
 from tasks.policy.record import IntentKind, IntentState
-from tasks.printable import printable
+from tasks.reporting.printable import printable
 
 _WORDS = {
     IntentState.INTENDED: "meant, not sent yet",

@@ -19,7 +19,7 @@ _USAGE_ERRORS = (
     ("tasks.settings", "SettingsError"),
     ("tasks.ledger", "NoLedgerError"),
     ("tasks.desk", "WrongNameError"),
-    ("tasks.policy_file", "PolicyFileError"),
+    ("tasks.policy.policy_file", "PolicyFileError"),
     ("rever_api", "EndpointsError"),
     ("rever_api.comparing", "DocumentError"),
 )
@@ -111,6 +111,6 @@ def _write(text: str) -> None:
 
 def _clean(text: str) -> str:
     from deployments.console.redacting import redacted
-    from tasks.printable import printable_lines
+    from tasks.reporting.printable import printable_lines
 
     return printable_lines(redacted(text))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deployments.console.redacting import redacted
-from tasks.printable import printable, printable_lines
+from tasks.reporting.printable import printable, printable_lines
 
 _PREFECT = {
     "DO_NOT_TRACK": "1",

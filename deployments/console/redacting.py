@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from dotenv import dotenv_values
 
 from tasks.settings.load import ENV_FILE
-from tasks.settings.secrets import known_secrets
+from tasks.settings.model import known_secrets
 
 _SECRETS = ("REVER_API_KEY", "REVER_WEBHOOK_SECRETS", "REVER_NOTICES_URL")
 _LOGINS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")

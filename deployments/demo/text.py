@@ -12,7 +12,7 @@ from deployments.demo.account import Account, StoreTotals
 from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
 from tasks.policy.record import IntentKind
-from tasks.printable import printable
+from tasks.reporting.printable import printable
 
 WIDTH = 96
 A_FEW = 3

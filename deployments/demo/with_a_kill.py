@@ -15,7 +15,7 @@ from deployments.demo.text import Page
 from deployments.demo.trail import settled_by_evidence, told, trail_of
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.books import Effect
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 from tasks.policy.record import IntentState
 
 FAULT = "hang_after_acting"

@@ -9,7 +9,7 @@ from deployments.doctor.run import examine
 from deployments.doctor.text import lines_json, lines_text
 from rever_api import DEFAULT_BASE_URL
 from rever_api.comparing import Comparison, compare, read_document
-from tasks.printable import json_text
+from tasks.reporting.printable import json_text
 
 
 def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str = "", as_json: bool) -> tuple[str, bool]:

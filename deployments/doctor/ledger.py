@@ -25,7 +25,7 @@ from tasks.ledger import (
     restored,
     switch,
 )
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 
 T = TypeVar("T")
 

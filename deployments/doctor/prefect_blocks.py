@@ -34,7 +34,7 @@ async def settings_of(name: str) -> Settings:
     """The settings with this block's above the environment's. Raises `DeskError`, `SettingsError`."""
     from prefect.settings import get_current_settings
 
-    from tasks.credentials import stated_by
+    from tasks.in_prefect.credentials import stated_by
 
     if not get_current_settings().api.url:  # else Prefect would bring up a server, and write
         raise DeskError(f"the credentials block {name!r} is kept by a Prefect server, and PREFECT_API_URL is not set")

@@ -13,7 +13,7 @@ NAME = "global limits"
 async def limits(examination: Examination) -> Line:
     """Every limit of the table of steps is there, and does what it is for."""
     used(examination)
-    from tasks.global_limits import found_limits, problem
+    from tasks.in_prefect.global_limits import found_limits, problem
 
     async with client() as prefect:
         found = {limit.name: limit for limit in await found_limits(prefect)}

@@ -5,7 +5,7 @@ from deployments.doctor.line import Line, attention, broken, ok
 from deployments.doctor.prefect_blocks import settings_of
 from rever_api import Endpoints, EndpointsError
 from tasks.desk import DeskError
-from tasks.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
 
 

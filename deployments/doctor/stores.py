@@ -7,7 +7,7 @@ from deployments.doctor.line import Line, attention, broken, ok
 from deployments.doctor.rever import config
 from rever_api import AsyncReverClient, NotFound, ReverError
 from rever_api.models import EcommerceSettings, RefundTiming
-from tasks.policy.rules import RefundsBy
+from tasks.policy.store import RefundsBy
 from tasks.settings import Settings
 from tasks.store_zone import store_zone
 

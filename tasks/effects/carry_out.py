@@ -7,14 +7,14 @@ from rever_api.errors import ReverError, Unreadable, WrongSetup
 from tasks.crash_points import CrashPoint, reached
 from tasks.decide_returns import DecidedReturn, decide_again
 from tasks.desk import Desk
-from tasks.effects import Outcome, Result, Send, perform
+from tasks.effects.perform import Outcome, Result, Send, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim
 from tasks.policy.decision import Compensate
-from tasks.policy.reading import believed
+from tasks.policy.facts import believed
 from tasks.policy.record import IntentKind
-from tasks.policy.two_reads import differences
-from tasks.report import Failure
+from tasks.policy.still_due import differences
+from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
 from tasks.steps import each
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ExchangeItem, ReturnProcess
-from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects import Confirmed
+from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
+from tasks.effects.perform import Confirmed
 from tasks.ledger import Claim
 from tasks.policy.record import IntentKind
 

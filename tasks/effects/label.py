@@ -4,22 +4,16 @@ from collections.abc import Sequence
 
 from rever_api.errors import ReverError
 from rever_api.limits import AsyncSlot as Slot
-from rever_api.models import (
-    LogisticCustomer,
-    LogisticOrderRequest,
-    ReturnProcess,
-    Warehouse,
-    logistic_address,
-)
-from tasks.carry_out import Carried, carry_out, carry_out_batch
+from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse, logistic_address
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects import Confirmed
+from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
+from tasks.effects.perform import Confirmed
 from tasks.ledger import Claim, withdraw
 from tasks.policy.country import country_of
 from tasks.policy.decision import MakeLabel
-from tasks.policy.label import warehouse_for
 from tasks.policy.record import IntentKind
+from tasks.policy.rules.label import warehouse_for
 
 
 def order_request(

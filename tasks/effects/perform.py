@@ -1,4 +1,4 @@
-"""Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2)."""
+"""The last look at a return and the mark `sent` in one transaction: nothing of ours comes between them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
 from rever_api.errors import (
@@ -27,11 +28,16 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import (
     NOTHING_SAID,
+    Actor,
     Claim,
     Recorded,
     Said,
     Sending,
+    SendVerdict,
     Sent,
+    load_records,
+    mark_sent,
+    note_paid_elsewhere,
     open_intents,
     put_back,
     record_done,
@@ -41,12 +47,46 @@ from tasks.ledger import (
     settle_done,
     withdraw,
 )
-from tasks.mark_if_due import mark_if_due
-from tasks.policy.reading import believed
-from tasks.policy.record import MONEY_KINDS, PaidSeen
-from tasks.policy.settling import Seen, judge, snapshot
-from tasks.policy.two_reads import differences
+from tasks.policy.decide import decide
+from tasks.policy.decision import Adopt
+from tasks.policy.evidence import Seen, judge, snapshot
+from tasks.policy.facts import believed
+from tasks.policy.record import MONEY_KINDS, IntentKind, PaidSeen
+from tasks.policy.rules.label import decide_label
+from tasks.policy.still_due import covers, differences
+from tasks.policy.store import StoreRules
 from tasks.returns import PendingReturn, unread_return
+
+
+def mark_if_due(
+    conn: "Connection", sent: Sent, process: ReturnProcess, rules: StoreRules, *, now: datetime, actor: Actor
+) -> SendVerdict | str:
+    """Decide anew by what REVER has just shown; where it still asks for this effect, mark it `sent`.
+
+    Answers the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent.
+    """
+    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)
+    return changed or mark_sent(
+        conn, sent.claim, snapshot=sent.snapshot, deadline=sent.deadline, settle_at=sent.settle_at, now=now, actor=actor
+    )
+
+
+def _no_longer_due(
+    conn: "Connection", claim: Claim, process: ReturnProcess, rules: StoreRules, now: datetime, actor: Actor
+) -> str:
+    """Why the fresh read no longer asks for this effect; empty where it still does. Notes who was faster."""
+    record = load_records(conn, [claim.process_id])[claim.process_id].without(claim.intent.id)
+    again = decide_label if claim.intent.kind is IntentKind.LABEL else decide
+    decision = again(process, rules, record, now)
+    if covers(decision, claim.intent, claim.exchange_items, claim.label):
+        return ""
+    if isinstance(decision, Adopt) and decision.paid_elsewhere:
+        note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=actor)
+    return f"read again before the call, it is no longer due: {decision.why}"
+
+
+# Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2).
+
 
 T = TypeVar("T")
 

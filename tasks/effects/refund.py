@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LineQuantity, RefundInput, ReturnProcess
-from tasks.carry_out import Carried, carry_out, carry_out_batch
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects import Confirmed
+from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
+from tasks.effects.perform import Confirmed
 from tasks.ledger import Claim
 from tasks.policy.comparison import Standing
-from tasks.policy.reading import told_of_the_past
+from tasks.policy.facts import told_of_the_past
 from tasks.policy.record import IntentKind
 
 

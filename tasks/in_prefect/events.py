@@ -19,7 +19,7 @@ from prefect.exceptions import PrefectException
 
 from tasks.ledger import HoldRow, Pause, Switch
 from tasks.policy.record import HoldKind
-from tasks.printable import message
+from tasks.reporting.printable import message
 
 HOLD_OPENED = "rever.hold.opened"
 GUARD_TRIPPED = "rever.guard.tripped"

@@ -1,8 +1,8 @@
-"""`python -m tasks.limits_page`: the page `docs/limits.md`, on stdout. The figures in it were measured on two cores."""
+"""`python -m tasks.in_prefect.limits_page`: the page `docs/limits.md`, on stdout. The figures in it were measured on two cores."""
 
 import sys
 
-from tasks.global_limits import LEASE_S
+from tasks.in_prefect.global_limits import LEASE_S
 from tasks.steps import STEPS, Step
 
 HEAD = """# Limits: how much at a time, how often, how long

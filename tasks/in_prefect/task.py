@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.failures import presentable
-from tasks.global_limits import slots_of
+from tasks.in_prefect.global_limits import slots_of
 from tasks.steps import STEPS, Step
 
 T = TypeVar("T")
@@ -76,8 +76,8 @@ async def as_task(name: str, work: Callable[[], Awaitable[T]], label: str = "", 
 class WithinLimits:
     """A `Stage` of a deployment's run: each step as its task, holding slots of its global limit.
 
-    `limits` are the server's, as `tasks.global_limits.standing_limits` found them when the run began. The wait for
-    slots is no part of the task, so that the task's time-out is for its work alone.
+    `limits` are the server's, as `standing_limits` found them when the run began. The wait for slots is no part of the
+    task, so that the task's time-out is for its work alone.
     """
 
     limits: Mapping[str, int]

@@ -5,6 +5,7 @@ and never silently lost. `Ledger` opens it and runs the operations, plain functi
 """
 
 from tasks.database.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
+from tasks.ledger.after_restore import Restored, catch_up, mark_restored, restored
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import Checked, Finding, check
@@ -25,7 +26,6 @@ from tasks.ledger.queries import (
 )
 from tasks.ledger.records import load_records
 from tasks.ledger.rehearsal import Rehearsal, rehearse
-from tasks.ledger.restored import Restored, catch_up, mark_restored, restored
 from tasks.ledger.send import mark_sent, mark_sent_many, put_back, release, withdraw
 from tasks.ledger.settle import (
     close_readable,

@@ -31,7 +31,7 @@ from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
 from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.money import gross
 from tasks.policy.record import REFUNDS_SEEN, Intent, IntentKind, IntentState, LineTerms, LineUnits, Record
-from tasks.policy.restored import LABEL_ASKED, MONEY_ASKED
+from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
 
 # Close units that a person settled outside of this desk, or gave up: an intent that is at its end from the start.
 

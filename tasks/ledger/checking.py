@@ -55,10 +55,18 @@ from tasks.ledger.schema import (
 from tasks.ledger.stops import LONGEST
 from tasks.ledger.transitions import UNKNOWN_OUTCOME
 from tasks.ledger.words import IN_AUDIT, digest
-from tasks.policy.claims import BY_A_PERSON
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
 from tasks.policy.money import ZERO, gross, net
-from tasks.policy.record import DEAD_STATES, MONEY_KINDS, HoldKind, Intent, IntentKind, IntentState, LineTerms
+from tasks.policy.record import (
+    BY_A_PERSON,
+    DEAD_STATES,
+    MONEY_KINDS,
+    HoldKind,
+    Intent,
+    IntentKind,
+    IntentState,
+    LineTerms,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import Draft
 from tasks.policy.decision import Compensate, Hold, RefundDue
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 from tasks.policy.record import HoldKind
 
 # What a store paid on a day and how often a shopper was refunded: rows that are locked before they are judged by.

@@ -15,9 +15,9 @@ from tasks.database.errors import LedgerError
 from tasks.database.failures import told
 from tasks.database.group_commit import GroupCommit
 from tasks.database.readers import Looking, Reading
+from tasks.ledger.after_restore import check_server, identity, stay_on_server
 from tasks.ledger.checking import unreadable
 from tasks.ledger.migrate import migrate, no_ledger
-from tasks.ledger.restored import check_server, identity, stay_on_server
 from tasks.ledger.schema import ledger
 
 

@@ -148,7 +148,7 @@ def withdraw(
 
     Its units are free for the next claim, its counters and waivers given back. `told_no` says that it was sent, and
     that somebody on the way answered that nothing was done: until its `look_at`, when REVER would show the effect, the
-    rules send no other (`tasks.policy.gates.told_no`).
+    rules send no other (`tasks.policy.rules.gates.told_no`).
     """
     row = take(conn, _TOLD_NO if told_no else _WITHDRAW, claim, at=now, said={"why": why})
     if row is None:

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from tasks.database.errors import LedgerError
 from tasks.database.prepared import Prepared
+from tasks.ledger.after_restore import mark_restored, up_to_date
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.restored import mark_restored, up_to_date
 from tasks.ledger.schema import audit, intents, ledger, pauses
 from tasks.ledger.types import Actor, Sending, SendVerdict, Switch
 from tasks.policy.clocks import ahead, come

@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.policy.decision import Decision, ExchangeDueItem, MakeLabel
 from tasks.policy.record import Intent, LineTerms, OpenHold, PaidSeen, Record
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 
 NOTHING_SEEN: Mapping[str, PaidSeen] = MappingProxyType({})
 """Where a look says nothing new about what was paid."""

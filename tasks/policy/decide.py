@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
-from tasks.policy import checks, foreign, gates, paid, payment, restored, waiting
 from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.label import decide_label
-from tasks.policy.reading import incomplete
+from tasks.policy.facts import incomplete
 from tasks.policy.record import Record
-from tasks.policy.rules import StoreRules
+from tasks.policy.rules import foreign, gates, on_its_way, payment, restored
+from tasks.policy.rules.label import decide_label
+from tasks.policy.store import StoreRules
 
 __all__ = ["RULES", "decide", "decide_label", "incomplete"]
 
@@ -21,18 +21,18 @@ RULES: tuple[Rule, ...] = (
     gates.outcome_open,
     gates.contradictory,
     gates.not_told,
-    paid.came_back,
-    paid.still_on_its_way,
+    on_its_way.came_back,
+    on_its_way.still_on_its_way,
     gates.stale_view,
     gates.status,
-    waiting.ended,
-    checks.unknown_timing,
-    checks.fewer_approvals,
-    checks.terms_changed,
-    checks.total_above_parts,
-    checks.other_currency,
-    checks.unknown_review,
-    checks.unknown_method,
+    payment.ended,
+    gates.unknown_timing,
+    gates.fewer_approvals,
+    gates.terms_changed,
+    gates.total_above_parts,
+    gates.other_currency,
+    gates.unknown_review,
+    gates.unknown_method,
     foreign.foreign_refund,
     foreign.foreign_exchange,
     gates.told_no,
@@ -43,10 +43,10 @@ RULES: tuple[Rule, ...] = (
     payment.refused,
     payment.no_variant,
     payment.compensate,
-    paid.on_its_way,
-    waiting.completed,
-    waiting.all_settled,
-    waiting.waits,
+    on_its_way.on_its_way,
+    payment.completed,
+    payment.all_settled,
+    payment.waits,
 )
 """The rules of money in order: the first that answers decides. The last one always does."""
 

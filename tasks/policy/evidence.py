@@ -11,8 +11,8 @@ from typing import Any
 from rever_api.models import Refund, ReturnProcess
 from tasks.policy.comparison import Standing
 from tasks.policy.decision import ExchangeDueItem
+from tasks.policy.facts import exchange_shown, paid_of, refunds_shown, strange
 from tasks.policy.money import shown
-from tasks.policy.reading import exchange_shown, paid_of, refunds_shown, strange
 from tasks.policy.record import Intent, IntentKind, PaidSeen
 
 

@@ -26,7 +26,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.policy.rules import Guards, StorePolicy
+from tasks.policy.store import Guards, StorePolicy
 
 _TABLES = ("default", "stores")
 

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from tasks.beside_rever import Beside, Seen
-from tasks.compare_with_rever import Compared
 from tasks.desk import DeskError, WrongNameError
+from tasks.policy.comparison import Beside, Seen
+from tasks.reconcile import Compared
 
 COLUMNS = (
     "process_id",

@@ -7,8 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from tasks.policy.reading import counted
-from tasks.printable import printable
+from tasks.policy.facts import counted
+from tasks.reporting.printable import printable
 
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""

@@ -5,8 +5,8 @@ from datetime import UTC
 from urllib.parse import quote
 
 from tasks.ledger import HoldRow
-from tasks.printable import code, markdown
-from tasks.report import Mode, Report, Row, amounts, counts
+from tasks.reporting.printable import code, markdown
+from tasks.reporting.report import Mode, Report, Row, amounts, counts
 
 MOST = 50
 """Returns that one part of the page lists; the table has all."""

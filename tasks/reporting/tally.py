@@ -6,17 +6,17 @@ from dataclasses import replace
 from decimal import Decimal
 from sys import intern
 
-from tasks.beside_rever import Seen
-from tasks.carry_out import Carried
-from tasks.compare_with_rever import Compared
 from tasks.decide_returns import DecidedReturn
-from tasks.effects import Outcome, Result
+from tasks.effects.carry_out import Carried
+from tasks.effects.perform import Outcome, Result
+from tasks.policy.comparison import Seen
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold
-from tasks.policy.reading import counted
+from tasks.policy.facts import counted
 from tasks.policy.record import Intent, IntentKind, PaidSeen
-from tasks.report import Report, Row
+from tasks.reconcile import Compared
+from tasks.reporting.report import Report, Row
 from tasks.returns import decision_name
-from tasks.settle_outcome import Settled, Settlement
+from tasks.settle_outcomes import Settled, Settlement
 
 
 def count_decisions(report: Report, decided: Iterable[DecidedReturn]) -> None:

@@ -5,9 +5,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tasks.settings.addresses import without_password
-from tasks.settings.fields import ANY_STORE
 from tasks.settings.load import variables
-from tasks.settings.model import Settings
+from tasks.settings.model import ANY_STORE, Settings
 
 INTRO = """# Settings
 

@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from tasks.ledger import Actor, Claim, Decided, DecideRequest, Ledger, decide, mark_sent, record_done
 from tasks.policy.decision import Compensate, Decision, RefundDue
 from tasks.policy.record import LineTerms, LineUnits, Record
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 from tests.benchmarks.children import ROOT, clean_environment
 from tests.postgres import fresh_database
 

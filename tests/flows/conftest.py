@@ -13,7 +13,7 @@ from rever_api.sandbox import RunningSandbox
 from tasks.desk import Clock, utc_now
 from tasks.ledger import HoldRow, Ledger, open_holds, open_intents, unfinished
 from tasks.ledger.types import Unfinished
-from tasks.report import Report
+from tasks.reporting.report import Report
 from tests.hurry import hurry
 
 

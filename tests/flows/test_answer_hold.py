@@ -18,8 +18,8 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import DeskError, utc_now
 from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
-from tasks.policy.rules import StoreRules
-from tasks.report import Report
+from tasks.policy.store import StoreRules
+from tasks.reporting.report import Report
 from tests.flows.conftest import Bench, Start
 from tests.forked import command
 
@@ -140,11 +140,11 @@ class TestUnknownOutcome:
 
         def overtaken(point: CrashPoint, _process_id: str) -> None:
             if point is CrashPoint.WHILE_SETTLING:
-                monkeypatch.setattr("tasks.settle_outcome.reached", reached)
+                monkeypatch.setattr("tasks.settle_outcomes.reached", reached)
                 with ThreadPoolExecutor() as threads:
                     faster.append(threads.submit(bench.run, "reconcile", mode="act").result())
 
-        monkeypatch.setattr("tasks.settle_outcome.reached", overtaken)
+        monkeypatch.setattr("tasks.settle_outcomes.reached", overtaken)
         if flow == "reconcile":
             assert bench.run(flow, mode="act").paid == {}
         else:

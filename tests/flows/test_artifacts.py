@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from flows.artifacts import artifacts_of, open_holds_table
 from tasks.ledger import Pause
-from tasks.report import Failure, Mode, Report, Row
-from tasks.report_page import holds_table, report_page
+from tasks.reporting.report import Failure, Mode, Report, Row
+from tasks.reporting.report_page import holds_table, report_page
 from tests.tasks.test_notices import HOLD
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

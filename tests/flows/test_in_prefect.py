@@ -31,12 +31,12 @@ from pydantic import SecretStr
 from flows import answer_form, answer_hold, process_return
 from flows.process_pending_returns import Parameters, process_pending_returns
 from flows.timed import timed
-from tasks.credentials import ReverCredentials
 from tasks.desk import Desk, DeskError
 from tasks.failures import OwnFaultError
-from tasks.notices import GUARD_TRIPPED, HOLD_OPENED
-from tasks.printable import markdown
-from tasks.report import Mode, Report
+from tasks.in_prefect.credentials import ReverCredentials
+from tasks.in_prefect.events import GUARD_TRIPPED, HOLD_OPENED
+from tasks.reporting.printable import markdown
+from tasks.reporting.report import Mode, Report
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, Stage, global_limits, plainly
 from tests.events import events

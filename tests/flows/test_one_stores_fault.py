@@ -15,7 +15,7 @@ from rever_api.models import RefundInput
 from rever_api.sandbox.faults.kinds import Fault
 from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
 from tasks.ledger import LedgerError, record_done
-from tasks.report import Report
+from tasks.reporting.report import Report
 from tests.flows.conftest import Bench, Start
 
 FLOWS = ("process-pending-returns", "generate-labels", "reconcile")
@@ -91,7 +91,7 @@ def test_labels_that_no_warehouse_can_be_read_for_keep_no_refund_back(start_benc
 def test_a_page_that_is_refused_after_refunds_does_not_hide_them(
     start_bench: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.fetch_pending_returns.BATCH", 10)
+    monkeypatch.setattr("tasks.fetch_returns.BATCH", 10)
     bench = start_bench(returns=40, shops=("acme",), scenarios=("approved_one",))
     named = tuple(NamedFault("searchReturnProcesses", nth, Fault.UNAUTHORIZED_401) for nth in range(2, 40))
     bench.sandbox.faults.set(FaultPlan(named=named))
@@ -129,7 +129,7 @@ def test_a_ledger_that_fails_in_mid_run_does_not_hide_what_was_paid(
             raise LedgerError("the disk is full")
         return record_done(*args, **how)
 
-    monkeypatch.setattr("tasks.effects.record_done", failing)
+    monkeypatch.setattr("tasks.effects.perform.record_done", failing)
     report, ended = reported(bench)
     assert isinstance(ended, LedgerError)
     assert report.as_json()["failed"] == "the disk is full"
@@ -151,7 +151,7 @@ def cut_off_after(monkeypatch: pytest.MonkeyPatch, nth: int, how: Callable[[], N
             how()
         return RefundInput(**values)
 
-    monkeypatch.setattr("tasks.issue_refund.RefundInput", body)
+    monkeypatch.setattr("tasks.effects.refund.RefundInput", body)
 
 
 def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(

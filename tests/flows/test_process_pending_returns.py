@@ -66,7 +66,7 @@ def test_returns_that_end_as_they_are_paid_make_the_search_no_longer(
     start_bench: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is paid leaves the list that is being walked: the walk goes on beside what is left, at the first try."""
-    monkeypatch.setattr("tasks.fetch_pending_returns.BATCH", 10)
+    monkeypatch.setattr("tasks.fetch_returns.BATCH", 10)
     bench = start_bench(returns=60, shops=("acme",), scenarios=("approved_one",))
     report = bench.act()
     assert report.seen == 60

@@ -2,7 +2,7 @@
 
 import sys
 
-from tasks.policy.rules import StorePolicy
+from tasks.policy.store import StorePolicy
 from tests.model.agreement import Told
 from tests.model.counts import COUNTS
 from tests.model.machine import Desk

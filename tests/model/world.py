@@ -26,7 +26,7 @@ from rever_api.sandbox.state import Options
 from tasks.database.engines import reading_engine, writing_engine
 from tasks.desk import open_desk, utc_now
 from tasks.ledger import Actor, Ledger
-from tasks.report import Report
+from tasks.reporting.report import Report
 from tasks.settings import Settings
 from tasks.steps import plainly
 from tests.model.agreement import Told, tell

@@ -46,17 +46,16 @@ class Part:
     functions: tuple[str, ...] = ()
 
 
-_MONEY = ("money", "claims", "due", "covering", "comparison", "settling", "payment")
-_RULES = ("case", "checks", "contradictions", "decide", "foreign", "gates", "inspection", "label", "reading", "waiting")
-_LEDGER = ("deciding", "sending", "outcomes", "settling", "answers", "guards", "counters", "chain")
-_LEDGER_TESTS = ("deciding", "sending", "outcomes", "answers", "guards", "reading", "checking", "trail", "chain")
+_MONEY = ("money", "due", "still_due", "comparison", "evidence", "rules/payment", "rules/on_its_way")
+_RULES = ("case", "decide", "facts", "record", "store", "rules/foreign", "rules/gates", "rules/label")
+_LEDGER = ("claim", "send", "settle", "answers", "guards", "audit")
 
 PARTS = {
     "money": Part(tuple(f"tasks/policy/{name}.py" for name in _MONEY), ("tests/tasks/policy",)),
-    "rules": Part(tuple(f"tasks/policy/{name}.py" for name in (*_RULES, "rules", "record")), ("tests/tasks/policy",)),
+    "rules": Part(tuple(f"tasks/policy/{name}.py" for name in _RULES), ("tests/tasks/policy",)),
     "ledger": Part(
         tuple(f"tasks/ledger/{name}.py" for name in _LEDGER),
-        tuple(f"tests/tasks/ledger/test_{name}.py" for name in _LEDGER_TESTS),
+        tuple(f"tests/tasks/ledger/test_{name}.py" for name in _LEDGER),
         (
             "tasks.ledger.claim.*",
             "tasks.ledger.send.x_mark_sent*",

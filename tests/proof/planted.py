@@ -92,7 +92,7 @@ BUGS = {
         f"{HERE}test_what_the_back_office_pays_after_the_search_is_not_paid_again",
         (
             (
-                "tasks/mark_if_due.py",
+                "tasks/effects/perform.py",
                 "    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)\n",
                 '    changed = ""\n',
             ),
@@ -103,7 +103,7 @@ BUGS = {
         f"{HERE}test_a_refund_whose_answer_is_lost_is_not_sent_again",
         (
             (
-                "tasks/effects.py",
+                "tasks/effects/perform.py",
                 "        return Outcome(claim, Result.UNKNOWN, str(error), process)\n",
                 "        return await _back(desk, claim, str(error), process)\n",
             ),
@@ -114,7 +114,7 @@ BUGS = {
         f"{HERE}test_an_earlier_refund_of_the_same_amount_is_not_taken_for_the_lost_one",
         (
             (
-                "tasks/policy/settling.py",
+                "tasks/policy/evidence.py",
                 '    new = len(alike) - max(_count(before, "same"), _count(before, "ledger_knew"))\n',
                 "    new = min(len(alike), 1)\n",
             ),
@@ -131,7 +131,7 @@ BUGS = {
     "limiter": Bug(
         "the limiter after `sent`: the call waits for its turn once it is marked",
         f"{HERE}test_nothing_is_waited_for_between_sent_and_the_call",
-        (("tasks/effects.py", "desk.client.slot(calls=2)", "desk.client.slot(calls=1)"),),
+        (("tasks/effects/perform.py", "desk.client.slot(calls=2)", "desk.client.slot(calls=1)"),),
     ),
     "synchronous": Bug(
         "`synchronous=NORMAL`: a commit may be lost with the power",
@@ -154,7 +154,7 @@ BUGS = {
     "two reads": Bug(
         "the second of two reads that differ believed, and paid",
         f"{HERE}test_of_two_reads_that_differ_neither_is_paid",
-        (("tasks/policy/two_reads.py", "    return tuple(_differences(first, second))\n", "    return ()\n"),),
+        (("tasks/policy/still_due.py", "    return tuple(_differences(first, second))\n", "    return ()\n"),),
     ),
     "restore": Bug(
         "a restore without its mark: what people answered after the backup is forgotten, and paid",

@@ -22,7 +22,7 @@ from flows.timed import timed
 from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import Clock
-from tasks.report import Report
+from tasks.reporting.report import Report
 from tasks.steps import plainly
 from tests.hurry import hurry
 from tests.proof.job import BEFORE_COMMIT, Blow, Job, Step, Strike

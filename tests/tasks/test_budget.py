@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from tasks.budget import Budget
+from tasks.desk import Budget
 from tasks.policy.decision import Compensate, Nothing, RefundDue, Wait
 from tasks.policy.record import LineUnits
 

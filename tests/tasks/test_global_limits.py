@@ -10,8 +10,8 @@ from prefect import flow, get_client
 from prefect.client.orchestration import PrefectClient
 
 from tasks.desk import DeskError
-from tasks.global_limits import slots_of
-from tasks.in_prefect import WithinLimits
+from tasks.in_prefect.global_limits import slots_of
+from tasks.in_prefect.task import WithinLimits
 from tasks.steps import STEPS, Step
 
 pytestmark = pytest.mark.prefect

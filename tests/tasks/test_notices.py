@@ -7,8 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tasks.in_prefect.events import (
+    EFFECTS_STOPPED,
+    GUARD_TRIPPED,
+    HOLD_OPENED,
+    hold_events,
+    pause_events,
+    send,
+    switch_event,
+)
 from tasks.ledger import HoldRow, Pause, Switch
-from tasks.notices import EFFECTS_STOPPED, GUARD_TRIPPED, HOLD_OPENED, hold_events, pause_events, send, switch_event
 from tasks.policy.record import HoldKind
 from tests.events import events
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.policy.rules import NotReceived, StorePolicy
-from tasks.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.store import NotReceived, StorePolicy
 
 
 def written(tmp_path: Path, text: str) -> Path:

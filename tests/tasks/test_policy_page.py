@@ -6,8 +6,8 @@ import tomllib
 from decimal import Decimal
 from pathlib import Path
 
-from tasks.policy.rules import StorePolicy
-from tasks.policy_file import load_policy
+from tasks.policy.policy_file import load_policy
+from tasks.policy.store import StorePolicy
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.printable import code, json_text, markdown, message, printable, printable_lines
+from tasks.reporting.printable import code, json_text, markdown, message, printable, printable_lines
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from tasks.report import Failure, Mode, Report, Row
-from tasks.report_page import returns_table
+from tasks.reporting.report import Failure, Mode, Report, Row
+from tasks.reporting.report_page import returns_table
 
 
 def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tasks.credentials import ReverCredentials
-from tasks.policy.rules import RefundsBy
+from tasks.in_prefect.credentials import ReverCredentials
+from tasks.policy.store import RefundsBy
 from tasks.settings import (
     Settings,
     SettingsError,

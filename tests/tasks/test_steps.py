@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.limits_page import limits_page
+from tasks.in_prefect.limits_page import limits_page
 from tasks.steps import STEPS, each, global_limits, limits_note, plainly
 
 

@@ -5,7 +5,7 @@ may be paying it by hand at that very moment.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -13,11 +13,11 @@ from types import MappingProxyType
 from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decide import decide_label, decide_money
-from tasks.policy.decision import Adopt, Decision, Nothing, Wait
-from tasks.policy.record import OpenHold, Record
-from tasks.policy.rules import StoreRules
-from tasks.policy.two_reads import READS_DIFFER
-from tasks.policy.waiting import WAITS, same_at_rever
+from tasks.policy.decision import Adopt, Decision, Hold, Nothing, Wait
+from tasks.policy.record import HoldKind, OpenHold, Record
+from tasks.policy.rules.payment import WAITS, same_at_rever
+from tasks.policy.still_due import READS_DIFFER
+from tasks.policy.store import StoreRules
 
 
 class Ending(StrEnum):
@@ -154,3 +154,32 @@ def _still_disputed(process: ReturnProcess, hold: OpenHold) -> bool:
 def _older(process: ReturnProcess, hold: OpenHold) -> bool:
     """Whether this may be a view from before the hold: what it does not show may be there all the same."""
     return process.updated_at is not None and process.updated_at < hold.since
+
+
+# The hold of a return that cannot be read: nothing is known of it but its id, so nothing may be done for it.
+
+
+UNREADABLE = "unreadable"
+"""The rule of a return in which a field that money hangs on cannot be read."""
+
+READ_DENIED = "read_denied"
+"""The rule of a return that REVER's list shows, and of which its read by id says that there is none."""
+
+UNREAD_RULES = frozenset({UNREADABLE, READ_DENIED})
+"""The rules whose holds end once the return can be read by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a return could not be read: `found` names fields and what was found in them, "" where REVER has no such."""
+
+    found: str = ""
+
+
+def unread_hold(unread: Unread) -> Hold:
+    """Hold a return that cannot be read."""
+    if unread.found:
+        why = f"REVER's answer about this return cannot be read: {unread.found}"
+        return Hold(UNREADABLE, why, HoldKind.UNREADABLE, {"found": unread.found})
+    why = "REVER's list shows this return, and its read by id says that there is none of this id"
+    return Hold(READ_DENIED, why, HoldKind.UNREADABLE, {"found": "nothing"})

@@ -7,10 +7,10 @@ from decimal import Decimal
 from rever_api.models import CompensationMethod, RefundTiming, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Adopt, Decision
+from tasks.policy.facts import counted, exchange_shown, later, named, refunds_shown
 from tasks.policy.money import shown
-from tasks.policy.reading import counted, exchange_shown, later, named, refunds_shown
 from tasks.policy.record import HoldKind, IntentKind
-from tasks.policy.rules import RefundsBy
+from tasks.policy.store import RefundsBy
 
 
 def foreign_refund(case: Case) -> Decision | None:

@@ -18,15 +18,15 @@ from rever_api.models import (
     Warehouse,
 )
 from rever_api.reasons import Reason
+from tasks.policy.case import inspect
 from tasks.policy.clocks import believed, come
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.gates import told_no_until
-from tasks.policy.inspection import inspect
-from tasks.policy.reading import later, quoted
+from tasks.policy.facts import later, quoted
 from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record
-from tasks.policy.restored import label_after_restore
-from tasks.policy.rules import StoreRules
+from tasks.policy.rules.gates import told_no_until
+from tasks.policy.rules.restored import label_after_restore
+from tasks.policy.store import StoreRules
 
 NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
 """Return methods whose goods travel by a carrier."""

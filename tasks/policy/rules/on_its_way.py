@@ -8,27 +8,15 @@ units stay taken, and it is never paid a second time. It is waited for with a pa
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from rever_api.models import CompensationMethod, ProcessStatus
+from tasks.policy.case import Case
 from tasks.policy.clocks import ahead
 from tasks.policy.comparison import Standing, unseen_back
 from tasks.policy.decision import Decision, Hold
+from tasks.policy.facts import counted, exchange_shown, later
 from tasks.policy.money import ZERO, shown
-from tasks.policy.reading import counted, exchange_shown, later
-from tasks.policy.record import (
-    CAME_BACK,
-    STILL_ON_ITS_WAY,
-    HoldKind,
-    Intent,
-    IntentKind,
-    IntentState,
-    PaidSeen,
-    Waiver,
-)
-
-if TYPE_CHECKING:
-    from tasks.policy.case import Case
+from tasks.policy.record import CAME_BACK, STILL_ON_ITS_WAY, HoldKind, Intent, IntentKind, IntentState, PaidSeen, Waiver
 
 ON_ITS_WAY = "on_its_way"
 """The rule by which a return waits whose money REVER has accepted to pay and not wholly paid."""
@@ -37,7 +25,7 @@ TAKEN = frozenset({"done_by_hand", "drop"})
 """A person's answers that take it as REVER shows it; after any other it is waited for once more, as long again."""
 
 
-def news(case: "Case") -> dict[str, PaidSeen]:
+def news(case: Case) -> dict[str, PaidSeen]:
     """Intent id -> what is to be remembered of what REVER shows as paid, where it is not known yet.
 
     What falls is not believed as long as it may be an older view of the return.
@@ -50,7 +38,7 @@ def news(case: "Case") -> dict[str, PaidSeen]:
     return found
 
 
-def came_back(case: "Case") -> Decision | None:
+def came_back(case: Case) -> Decision | None:
     """Money that was shown as paid no longer is: a payment that failed after days, a return reversed after its end."""
     back = unseen_back(case.comparison.standings, case.record)
     if not back:
@@ -67,7 +55,7 @@ def came_back(case: "Case") -> Decision | None:
     return Hold(CAME_BACK, why, HoldKind.CAME_BACK, evidence, amount, currency)
 
 
-def still_on_its_way(case: "Case") -> Decision | None:
+def still_on_its_way(case: Case) -> Decision | None:
     """What REVER accepted and has not paid within the patience for it: a person is asked."""
     amount, currency, until = _open(case)
     units, goods_until = _goods_open(case)
@@ -83,7 +71,7 @@ def still_on_its_way(case: "Case") -> Decision | None:
     return Hold(STILL_ON_ITS_WAY, why, HoldKind.ON_ITS_WAY, evidence, stake, of)
 
 
-def on_its_way(case: "Case") -> Decision | None:
+def on_its_way(case: Case) -> Decision | None:
     """A return that would be at its end, but for what is on its way: it is waited for, and looked at again."""
     amount, currency, until = _open(case)
     units, goods_until = _goods_open(case)
@@ -97,19 +85,19 @@ def on_its_way(case: "Case") -> Decision | None:
     return replace(wait, until=min(limit, wait.until), reopens=True)
 
 
-def all_paid(case: "Case") -> bool:
+def all_paid(case: Case) -> bool:
     """Whether nothing is on its way and nothing has come back, but for what a person has taken as REVER shows it."""
     back = unseen_back(case.comparison.standings, case.record)
     return not back and not _open(case)[0] and not _goods_open(case)[0]
 
 
-def told_on_its_way(case: "Case") -> str:
+def told_on_its_way(case: Case) -> str:
     """What is on its way, as the end of a sentence about something else; empty where nothing is."""
     amount, currency, _ = _open(case)
     return f"; {shown(amount, currency)} on its way to the shopper" if amount else ""
 
 
-def _open(case: "Case") -> tuple[Decimal, str, datetime | None]:
+def _open(case: Case) -> tuple[Decimal, str, datetime | None]:
     """The money on its way, its currency, and when the first of it is late."""
     rest = [it for it in case.comparison.standings if it.open]
     amount = sum((it.open for it in rest), ZERO)
@@ -121,7 +109,7 @@ def _open(case: "Case") -> tuple[Decimal, str, datetime | None]:
     return amount, currency, later(min(begun), case.rules.on_its_way_after)
 
 
-def _goods_open(case: "Case") -> tuple[int, datetime | None]:
+def _goods_open(case: Case) -> tuple[int, datetime | None]:
     """Units of an exchange that REVER's order leaves out so far, and when they are late."""
     units, begun = case.comparison.exchange_short, case.now
     ours = [it for it in case.record.intents if it.kind is IntentKind.EXCHANGE and it.state is IntentState.DONE]
@@ -139,7 +127,7 @@ def _goods_open(case: "Case") -> tuple[int, datetime | None]:
     return units, later(max([begun, *again]), case.rules.on_its_way_after)
 
 
-def _words(case: "Case", amount: Decimal, currency: str, units: int) -> str:
+def _words(case: Case, amount: Decimal, currency: str, units: int) -> str:
     """What is paid and what is on its way."""
     parts = []
     if amount:
@@ -150,7 +138,7 @@ def _words(case: "Case", amount: Decimal, currency: str, units: int) -> str:
     return "; ".join(parts)
 
 
-def _begun(intent: Intent, case: "Case") -> datetime:
+def _begun(intent: Intent, case: Case) -> datetime:
     """When a refund or exchange was made; one that a clock ahead has dated is late now."""
     at = intent.sent_at or intent.created_at or case.now
     return case.now - case.rules.on_its_way_after if ahead(at, case.now) else min(at, case.now)
@@ -162,13 +150,13 @@ def _since(standing: Standing) -> datetime:
     return before.since
 
 
-def _maybe_stale(case: "Case", standing: Standing) -> bool:
+def _maybe_stale(case: Case, standing: Standing) -> bool:
     """Whether what was paid was seen so lately that a read may still be older; a time ahead of the clock is not."""
     since = _since(standing)
     return since <= case.now < later(since, case.rules.settle_after)
 
 
-def _answered(case: "Case") -> list[Waiver]:
+def _answered(case: Case) -> list[Waiver]:
     return [it for it in case.record.waivers if it.rule in {STILL_ON_ITS_WAY, CAME_BACK}]
 
 
@@ -176,7 +164,7 @@ def _covers(waiver: Waiver, amount: Decimal, currency: str) -> bool:
     return waiver.amount is not None and waiver.currency == currency and amount <= waiver.amount
 
 
-def _taken(case: "Case", amount: Decimal, currency: str) -> Decimal:
+def _taken(case: Case, amount: Decimal, currency: str) -> Decimal:
     """The amount, where a person has taken it as REVER shows it; else 0."""
     taken = [it for it in _answered(case) if it.answer in TAKEN and _covers(it, amount, currency)]
     return amount if taken else ZERO

@@ -17,7 +17,7 @@ import flows.run
 from flows.catalog import FLOWS
 from flows.timed import BEGUN, RunFailedError
 from rever_api.errors import Unauthorized
-from tasks.report import Failure, Mode, Report
+from tasks.reporting.report import Failure, Mode, Report
 from tests.deployments.cli.conftest import ENVIRONMENT, KEY, Call
 
 
@@ -116,7 +116,7 @@ def test_json_is_alone_on_stdout(call: Call, monkeypatch: pytest.MonkeyPatch) ->
     def noisy(name: str, values: dict[str, str], *, prefect: bool) -> Report:
         assert (name, values, prefect) == ("reconcile", {"stores": "a,b", "mode": "act"}, False)
         print("a library's notice")
-        logging.getLogger("tasks.effects").warning("a log line with %s", KEY)
+        logging.getLogger("tasks.effects.perform").warning("a log line with %s", KEY)
         return report()
 
     monkeypatch.setattr(flows.run, "run_flow", noisy)

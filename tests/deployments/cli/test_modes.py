@@ -16,10 +16,10 @@ from deployments.doctor.run import CHECKS, examine
 from deployments.prefect_settings import without_own_settings
 from deployments.receiver.inbox import Inbox
 from rever_api.sandbox import RunningSandbox
-from tasks.comparison_table import write_csv
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, back_up, export
 from tasks.ledger.export import Format
+from tasks.reporting.comparison_table import write_csv
 from tests.deployments.cli.conftest import Call
 
 

@@ -42,15 +42,15 @@ def test_prefect_hears_of_a_switch_that_was_thrown_and_of_no_other(
     from prefect.events import Event
     from prefect.settings import PREFECT_API_URL
 
-    from tasks import notices
+    from tasks.in_prefect.task import events
 
-    taken = notices.send
+    taken = events.send
 
-    async def told(events: list[Event]) -> bool:
-        sent.extend(event.payload["sentence"] for event in events)
-        return await taken(events)
+    async def told(happened: list[Event]) -> bool:
+        sent.extend(event.payload["sentence"] for event in happened)
+        return await taken(happened)
 
-    monkeypatch.setattr(notices, "send", told)
+    monkeypatch.setattr(events, "send", told)
     monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value() or "")
     for arguments in (("stop", "--why", "wrong prices"), ("stop", "--why", "again"), ("start",), ("start",)):
         ended = call(arguments[0], "--by", "olga", *arguments[1:])

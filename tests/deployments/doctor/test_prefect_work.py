@@ -14,7 +14,7 @@ from deployments.doctor.examination import Examination, Named, looked
 from deployments.doctor.line import Line, State
 from deployments.doctor.prefect_work import judged_pool, judged_set_up
 from deployments.doctor.settings import settings as settings_check
-from tasks.credentials import ReverCredentials
+from tasks.in_prefect.credentials import ReverCredentials
 from tasks.steps import global_limits
 from tests.deployments.bootstrap.conftest import clear, cleared_after, client, fresh  # noqa: F401 - fixtures
 from tests.deployments.doctor.conftest import prefect_at

@@ -10,7 +10,7 @@ from deployments.doctor.line import State
 from deployments.doctor.stores import told
 from rever_api.models import EcommerceSettings
 from tasks.desk import utc_now
-from tasks.policy.rules import RefundsBy
+from tasks.policy.store import RefundsBy
 from tests.deployments.doctor.conftest import KEY, Desk, Start
 
 REVERS = ("REVER", "API key", "rate", "clock of REVER")

@@ -41,7 +41,7 @@ from tasks.policy.decision import (
     RefundDue,
 )
 from tasks.policy.record import HoldKind, Intent, IntentState, LineTerms, LineUnits, Record
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY = NOON.date()

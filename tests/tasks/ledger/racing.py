@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tasks.ledger import Claim, Ledger, mark_sent
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger.desk import FLOW, LEASE, NOON, Clock, LedgerDesk, request
 

@@ -23,7 +23,7 @@ from tasks.ledger import (
 from tasks.ledger.schema import waivers
 from tasks.policy.decision import Compensate
 from tasks.policy.record import HoldKind, IntentKind, IntentState, LineTerms
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 from tests.tasks.ledger.desk import (
     APPROVAL,
     EXCHANGE,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from tasks.ledger import Forgotten, Format, LedgerError, check, export, forget_email, forget_return
 from tasks.ledger.schema import shopper_refunds, shoppers
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always
 
 

@@ -13,7 +13,7 @@ from tasks.ledger.guards import e4, shopper_hash
 from tasks.ledger.schema import ledger, shopper_refunds, shoppers, store_days
 from tasks.policy.decision import Hold
 from tasks.policy.record import HoldKind, IntentState
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 from tests.tasks.ledger.desk import FLOW, TODAY, LedgerDesk, pay, refund, request, units
 
 CAP_ONE = Guards(max_refund={"EUR": Decimal("9.99")})

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from tasks.ledger import Answer, Ledger, OutdatedAnswer, expire
 from tasks.ledger.schema import ledger as ledger_table
 from tasks.ledger.schema import store_days
-from tasks.policy.rules import Guards
+from tasks.policy.store import Guards
 from tests.forked import Forked
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger import racing

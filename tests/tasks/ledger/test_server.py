@@ -79,7 +79,7 @@ def test_a_run_goes_no_further_on_another_server(postgres_ledger_url: str, monke
     writer = desk.ledger._writer
     assert writer is not None
     writer._engine.dispose()
-    monkeypatch.setattr("tasks.ledger.restored._IDENTITY", "SELECT '1/00000002'")
+    monkeypatch.setattr("tasks.ledger.after_restore._IDENTITY", "SELECT '1/00000002'")
     with pytest.raises(LedgerError, match="has changed under this run"):
         desk.claim("p2")
     desk.ledger.close()

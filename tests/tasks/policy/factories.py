@@ -29,7 +29,7 @@ from tasks.policy.record import (
     OpenHold,
     Record,
 )
-from tasks.policy.rules import RefundsBy, StorePolicy, StoreRules
+from tasks.policy.store import RefundsBy, StorePolicy, StoreRules
 
 NOW = datetime(2026, 3, 21, 12, 0, tzinfo=UTC)
 STARTED = NOW - timedelta(days=3)

@@ -22,7 +22,7 @@ from tasks.policy.record import (
     Record,
     Waiver,
 )
-from tasks.policy.rules import RefundsBy, StoreRules
+from tasks.policy.store import RefundsBy, StoreRules
 from tests.tasks.policy.factories import BANK, EXCHANGE, GIFT, NOW, ORIGINAL, rules
 
 T = TypeVar("T")

@@ -7,11 +7,11 @@ import pytest
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess
 from tasks.policy.case import Case
-from tasks.policy.checks import fewer_approvals, terms_changed
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, Hold, Wait
 from tasks.policy.record import HoldKind, IntentState, Record, Waiver
-from tasks.policy.rules import RefundsBy
+from tasks.policy.rules.gates import fewer_approvals, terms_changed
+from tasks.policy.store import RefundsBy
 from tests.tasks.policy.factories import NOW, approved, intent, line, process, record, refund, reviews, rules, terms
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rever_api.models import ReturnProcess
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, Hold
-from tasks.policy.reading import costs_contradict, costs_told, incomplete
+from tasks.policy.facts import costs_contradict, costs_told, incomplete
 from tests.tasks.policy.factories import NOW, ORIGINAL, record, rules
 
 LINE = {"id": "l1", "quantity": 1, "total_price": "24.00", "currency": "EUR", "compensation_method": ORIGINAL}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tasks.policy.covering import covers
 from tasks.policy.decision import (
     Adopt,
     Compensate,
@@ -18,6 +17,7 @@ from tasks.policy.decision import (
     RefundDue,
 )
 from tasks.policy.record import IntentKind, IntentState, LineUnits
+from tasks.policy.still_due import covers
 from tests.tasks.policy.factories import BANK, GIFT, ORIGINAL, intent
 
 REFUND = intent(state=IntentState.INTENDED, units=(1, 2), amount="6.67")

@@ -10,7 +10,7 @@ from rever_api.models import ReturnProcess
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Decision, Hold, Nothing, RefundDue, Wait
 from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, LineUnits, Record, Waiver
-from tasks.policy.rules import RefundsBy, StoreRules
+from tasks.policy.store import RefundsBy, StoreRules
 from tests.tasks.policy.factories import (
     BANK,
     EXCHANGE,

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from rever_api.models import ReturnProcess
-from tasks.policy.endings import ENDINGS, Ending, ended_holds
 from tasks.policy.record import HoldKind, OpenHold
+from tasks.policy.rules.endings import ENDINGS, Ending, ended_holds
 from tests.tasks.policy.factories import NOW, approved, hold, intent, process, record, refund, rules, terms
 
 ROOT = Path(__file__).parents[3]
 HOW = (
-    "Each rule that holds needs a row: name it in ENDINGS of tasks/policy/endings.py with what ends its hold without a "
-    "person, and in the table `What ends a hold without a person` of docs/holds.md; each HoldKind needs a row of the "
-    "table `Why a return is held` there. Say in your own tests what closes it, where it is not one of the endings here."
+    "Each rule that holds needs a row: name it in ENDINGS of tasks/policy/rules/endings.py with what ends its hold "
+    "without a person, and in the table `What ends a hold without a person` of docs/holds.md; each HoldKind needs a "
+    "row of the table `Why a return is held` there. Say in your own tests what closes it, where it is not one of the "
+    "endings here."
 )
 BY_RULES = [rule for rule, ending in ENDINGS.items() if ending is Ending.NOTHING_DUE]
 OF_LABELS = [rule for rule, ending in ENDINGS.items() if ending is Ending.NO_LABEL_NEEDED]

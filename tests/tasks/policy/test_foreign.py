@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from rever_api.models import Refund
-from tasks.beside_rever import differs
+from tasks.policy.comparison import differs
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
 from tasks.policy.record import REFUNDS_SEEN, HoldKind, IntentKind, IntentState, Waiver
-from tasks.policy.rules import RefundsBy
+from tasks.policy.store import RefundsBy
 from tests.tasks.policy.factories import (
     BANK,
     EXCHANGE,

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from rever_api.models import ReturnProcess
-from tasks.policy import waiting
 from tasks.policy.case import Case
-from tasks.policy.contradictions import contradictions
 from tasks.policy.decide import decide, incomplete
 from tasks.policy.decision import Compensate, Hold, Nothing, Wait
-from tasks.policy.reading import later, quoted
+from tasks.policy.facts import contradictions, later, quoted
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Waiver
+from tasks.policy.rules import payment
 from tests.tasks.policy.factories import (
     EXCHANGE,
     GIFT,
@@ -204,7 +203,7 @@ def test_units_paid_before_their_inspection_are_counted_over_all_lines() -> None
     assert "not approved" not in decide(it, rules(), record(), NOW).why
     paid = record(*(intent(line_id=it.id) for it in lines), lines={it.id: terms() for it in lines}, costs=Decimal(0))
     completed = Case(it.model_copy(update={"rever_process_status": "COMPLETED"}), rules(), paid, NOW)
-    decision = waiting.completed(completed)
+    decision = payment.completed(completed)
     assert decision is not None
     assert "; 2 units paid before the inspection and not approved in it" in decision.why
 

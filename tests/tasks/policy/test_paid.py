@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rever_api.models import Refund
-from tasks.policy import paid
 from tasks.policy.case import Case
 from tasks.policy.comparison import compare
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
+from tasks.policy.evidence import Held, NotYet, Seen, judge, snapshot
 from tasks.policy.record import CAME_BACK, STILL_ON_ITS_WAY, Intent, IntentKind, IntentState, PaidSeen, Record, Waiver
-from tasks.policy.rules import RefundsBy
-from tasks.policy.settling import Held, NotYet, Seen, judge, snapshot
+from tasks.policy.rules import on_its_way
+from tasks.policy.store import RefundsBy
 from tests.tasks.policy.factories import (
     EXCHANGE,
     GIFT,
@@ -238,11 +238,11 @@ def test_what_rever_owes_itself_is_adopted_and_then_waited_for() -> None:
 
 def test_what_is_remembered_rises_with_what_is_paid_and_does_not_fall_for_an_older_view() -> None:
     case = Case(shown(unpaid(missing="10.00")), rules(), KNOWN, NOW)
-    (seen,) = paid.news(case).values()
+    (seen,) = on_its_way.news(case).values()
     assert seen == PaidSeen(Decimal("14.00"), Decimal("14.00"), NOW)
     young = replace(SENT, paid_seen=PaidSeen(Decimal(24), Decimal(24), NOW))
-    assert paid.news(Case(shown(unpaid()), rules(), known(young), NOW)) == {}
-    (fallen,) = paid.news(Case(shown(unpaid()), rules(), known(PAID), NOW)).values()
+    assert on_its_way.news(Case(shown(unpaid()), rules(), known(young), NOW)) == {}
+    (fallen,) = on_its_way.news(Case(shown(unpaid()), rules(), known(PAID), NOW)).values()
     assert (fallen.paid, fallen.most) == (Decimal(0), Decimal(24))
 
 
@@ -279,7 +279,7 @@ def test_an_unknown_exchange_that_is_filled_in_part_is_done() -> None:
 
 def test_a_refund_whose_only_sign_of_payment_lies_ahead_is_not_paid() -> None:
     """REVER cannot have paid the day after tomorrow: the money is on its way, and never sent again."""
-    for ahead, rule in ((timedelta(hours=23), "completed"), (timedelta(days=2), paid.ON_ITS_WAY)):
+    for ahead, rule in ((timedelta(hours=23), "completed"), (timedelta(days=2), on_its_way.ON_ITS_WAY)):
         told = refund("24.00").model_copy(update={"refunded_at": NOW + ahead})
         decision = decide(shown(told, status="COMPLETED"), rules(), KNOWN, NOW)
         assert decision.rule == rule, decision
@@ -293,4 +293,4 @@ def test_the_patience_for_goods_does_not_run_from_a_start_that_lies_ahead() -> N
     told = process(SWAP, reviews=reviewed, exchange=order("v"), started_at=NOW + timedelta(days=3_650))
     undated = told.model_copy(update={"started_at": None})
     assert decide(told, rever_pays, record(), NOW) == decide(undated, rever_pays, record(), NOW)
-    assert decide(undated, rever_pays, record(), NOW).rule == paid.ON_ITS_WAY
+    assert decide(undated, rever_pays, record(), NOW).rule == on_its_way.ON_ITS_WAY

@@ -6,7 +6,7 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from tasks.policy.case import Case
-from tasks.policy.reading import believed
+from tasks.policy.facts import believed
 from tests.tasks.policy.factories import NOW, line, process, record, refund, reviews, rules
 
 DAY = timedelta(days=1)

@@ -9,8 +9,8 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import ExchangeDueItem
+from tasks.policy.evidence import Held, NotYet, Seen, Verdict, judge, snapshot
 from tasks.policy.record import Intent, IntentKind, IntentState
-from tasks.policy.settling import Held, NotYet, Seen, Verdict, judge, snapshot
 from tests.tasks.policy.factories import EXCHANGE, GIFT, NOW, ORIGINAL, intent, line, order, process, refund
 
 SETTLE_AT = NOW + timedelta(minutes=15)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rever_api.models import ReturnProcess
-from tasks.policy.two_reads import differences, reads_differ
+from tasks.policy.still_due import differences, reads_differ
 from tests.tasks.policy.factories import approved, line, process, refund, reviews
 
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from flows.answer_form import Parameters as Answering
 from flows.parameters import SearchParameters
-from tasks.policy.rules import Guards
-from tasks.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.store import Guards
 from tasks.settings import SettingsError, load_settings
 from tests.tasks.test_policy_file import written
 

@@ -1,0 +1,1 @@
+"""Where the steps meet Prefect: tasks, global limits, events, the credentials block."""

@@ -1,0 +1,1 @@
+"""What goes out: the report of a run, its pages and tables."""
