@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort, and take the shrinking out of each property's settings."""
     gc.freeze()  # At its end pytest looks for garbage ten times: not in all that stood before this change.
     changed = os.environ.get("MUTANT_UNDER_TEST", "")  # tasks.ledger.answers.x__close__mutmut_3
-    first = f"test_{changed.split('.')[2]}.py" if changed.count(".") > 2 else ""
+    first = f"test_{changed.split('.')[-2]}.py" if changed.count(".") > 2 else ""
     items.sort(key=lambda item: (_is_property(item), item.path.name != first))
     for item in filter(_is_property, items):
         test = _function(item)
