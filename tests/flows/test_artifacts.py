@@ -9,7 +9,7 @@ from flows.artifacts import artifacts_of, open_holds_table
 from tasks.ledger import Pause
 from tasks.reporting.report import Failure, Mode, Report, Row
 from tasks.reporting.report_page import holds_table, report_page
-from tests.tasks.test_notices import HOLD
+from tests.tasks.in_prefect.test_events import HOLD
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BACK_OFFICE = "https://rever.example/{process_id}"

@@ -135,7 +135,7 @@ BUGS = {
     ),
     "synchronous": Bug(
         "`synchronous=NORMAL`: a commit may be lost with the power",
-        "tests/tasks/ledger/test_opening.py::test_sqlite_commits_reach_the_disk[sqlite]",
+        "tests/tasks/ledger/test_ledger.py::test_sqlite_commits_reach_the_disk[sqlite]",
         (
             ("tasks/database/engines.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
             ("tasks/database/engines.py", "or 0) >= 2", "or 0) >= 1"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.policy.policy_file import load_policy
 from tasks.policy.store import StorePolicy
 
-PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
+PAGE = Path(__file__).parents[3] / "docs" / "policy.md"
 
 
 def example() -> str:

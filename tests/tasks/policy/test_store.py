@@ -11,7 +11,7 @@ from flows.parameters import SearchParameters
 from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.policy.store import Guards
 from tasks.settings import SettingsError, load_settings
-from tests.tasks.test_policy_file import written
+from tests.tasks.policy.test_policy_file import written
 
 FULL_WIDTH = "\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT ZERO}"
 ODD = ["1_000", FULL_WIDTH, "1e2", "1E2", " 10 ", "10\n", "+10", "10.", ".5", "1,000", "1.00000", "NaN", "9" * 5000, ""]

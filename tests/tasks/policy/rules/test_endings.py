@@ -15,7 +15,7 @@ from tasks.policy.record import HoldKind, OpenHold
 from tasks.policy.rules.endings import ENDINGS, Ending, ended_holds
 from tests.tasks.policy.factories import NOW, approved, hold, intent, process, record, refund, rules, terms
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 HOW = (
     "Each rule that holds needs a row: name it in ENDINGS of tasks/policy/rules/endings.py with what ends its hold "
     "without a person, and in the table `What ends a hold without a person` of docs/holds.md; each HoldKind needs a "
