@@ -42,7 +42,7 @@ def test_prefect_hears_of_a_switch_that_was_thrown_and_of_no_other(
     from prefect.events import Event
     from prefect.settings import PREFECT_API_URL
 
-    from tasks.in_prefect.task import events
+    from tasks.in_prefect import events
 
     taken = events.send
 
