@@ -5,24 +5,13 @@ from rever_api.models import (
     LogisticOrder,
     LogisticsEntry,
     ReturnProcess,
-    ReturnStatus,
     ShippingStatus,
     Warehouse,
 )
 from rever_api.sandbox.books import Actor
 from rever_api.sandbox.labels import label_pdf
-from rever_api.sandbox.scenarios import Stage
 from rever_api.sandbox.shops import Shop
 from rever_api.sandbox.state import Sandbox, StoredProcess
-
-STATUS_AT = {
-    Stage.LABEL_PENDING: ShippingStatus.NO_SHIPPING_STATUS,
-    Stage.LABEL_READY: ShippingStatus.CREATED,
-    Stage.LABEL_CANCELED: ShippingStatus.CANCELED,
-    Stage.COLLECTED: ShippingStatus.COLLECTED,
-    Stage.IN_WAREHOUSE: ShippingStatus.IN_WAREHOUSE,
-}
-RETURN_STATUS_AT = {Stage.COLLECTED: ReturnStatus.COLLECTED, Stage.IN_WAREHOUSE: ReturnStatus.REVIEW_REQUIRED}
 
 
 def warehouse_for(shop: Shop, country: str) -> Warehouse:

@@ -14,12 +14,13 @@ from rever_api.models import (
     ReturnLineItem,
     ReturnProcess,
     ReturnStatus,
+    ShippingStatus,
 )
 from rever_api.sandbox.autopay import refunds_due, will_pay_itself
 from rever_api.sandbox.books import Actor
 from rever_api.sandbox.ids import Ids
 from rever_api.sandbox.labels import label_pdf
-from rever_api.sandbox.parcels import RETURN_STATUS_AT, STATUS_AT, entry_for, new_order
+from rever_api.sandbox.parcels import entry_for, new_order
 from rever_api.sandbox.paying import pay
 from rever_api.sandbox.people import address, shopper
 from rever_api.sandbox.scenarios import SCENARIOS, Country, Scenario, Stage
@@ -30,6 +31,14 @@ from rever_api.sandbox.state import Sandbox, StoredProcess
 _UNSERVED = "NZ"
 _IN_STOCK = 10_000
 _FORGETS_ONE_IN = 4
+_SHIPPING_STATUS = {
+    Stage.LABEL_PENDING: ShippingStatus.NO_SHIPPING_STATUS,
+    Stage.LABEL_READY: ShippingStatus.CREATED,
+    Stage.LABEL_CANCELED: ShippingStatus.CANCELED,
+    Stage.COLLECTED: ShippingStatus.COLLECTED,
+    Stage.IN_WAREHOUSE: ShippingStatus.IN_WAREHOUSE,
+}
+_RETURN_STATUS = {Stage.COLLECTED: ReturnStatus.COLLECTED, Stage.IN_WAREHOUSE: ReturnStatus.REVIEW_REQUIRED}
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ def _process(made: _Seeding, scenario: Scenario) -> ReturnProcess:
 
 
 def _return_status(scenario: Scenario) -> ReturnStatus:
-    return RETURN_STATUS_AT.get(scenario.stage, ReturnStatus.STARTED)
+    return _RETURN_STATUS.get(scenario.stage, ReturnStatus.STARTED)
 
 
 def _country(where: Country, shop: Shop, method: str, random: Random) -> str:
@@ -143,7 +152,7 @@ def _ship(made: _Seeding, scenario: Scenario, stored: StoredProcess) -> None:
 def _parcel(made: _Seeding, scenario: Scenario, process: ReturnProcess) -> tuple[LogisticOrder, LogisticsEntry]:
     carrier = made.shop.settings.carriers[0]
     order = new_order(made.sandbox, process, carrier.provider, carrier.carrier, str(process.return_method))
-    return order, entry_for(order, STATUS_AT[scenario.stage])
+    return order, entry_for(order, _SHIPPING_STATUS[scenario.stage])
 
 
 def _pay_before(made: _Seeding, scenario: Scenario, stored: StoredProcess) -> None:
