@@ -2,7 +2,7 @@
 
 import pytest
 
-from rever_api.sandbox.quota import Quota
+from rever_api.sandbox.server import Quota
 
 
 def test_a_second_s_worth_at_once_then_one_after_each_interval() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from rever_api.sandbox import Options, RunningSandbox, running_sandbox
-from rever_api.sandbox.books import Actor
+from rever_api.sandbox.state import Actor
 from tests.rever_api.sandbox.conftest import client_of
 
 
