@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rever_api.comparing.document import Document, node, nodes
-from rever_api.comparing.values import known_values, unknown_values
+from rever_api.comparing.values import known_values, plain, unknown_values
 from rever_api.parsing import LISTS
 from rever_api.responses import TOTALS
 
@@ -80,7 +80,7 @@ class Walk:
 
     def _absent(self, name: str, others: Mapping[str, Any]) -> str:
         verb = "sent" if self.sent else "read"
-        near = next((each for each in others if _plain(each) == _plain(name)), "")
+        near = next((each for each in others if plain(each) == plain(name)), "")
         return f"is {verb} here and not there" + (f"; there it is called {near}" if near else "")
 
     def _asked_for(self, other: Node, fields: Mapping[str, Any], where: str) -> Iterator[Found]:
@@ -106,7 +106,3 @@ def _kind(schema: Node) -> set[str]:
     if types:
         return types
     return {"object"} if "properties" in schema or "allOf" in schema else {"array"} if "items" in schema else set()
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from rever_api.comparing.operations import Operation, Parameter
+from rever_api.comparing.values import plain
 from rever_api.endpoints import Endpoint
 
 
@@ -66,7 +67,7 @@ def _differences(ours: Endpoint, right: Endpoint) -> Iterator[str]:
 def _pairs(ours: Endpoint, theirs: Operation) -> dict[str, Parameter]:
     """Our names of parameters, and theirs for them."""
     pairs: dict[str, Parameter] = {}
-    for spelt in (str, _plain, _last):
+    for spelt in (str, plain, _last):
         for name in ours.parameters:
             free = [each for each in theirs.parameters if each not in pairs.values()]
             same = [each for each in free if spelt(each.name) == spelt(name)]
@@ -93,9 +94,5 @@ def _path(ours: Endpoint, theirs: Operation, pairs: dict[str, Parameter]) -> tup
     return path, [name for name in held if name not in our_name]
 
 
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
-
-
 def _last(name: str) -> str:
-    return _plain(name.rpartition(".")[2])
+    return plain(name.rpartition(".")[2])

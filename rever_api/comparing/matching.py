@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from rever_api.comparing.operations import Operation
+from rever_api.comparing.values import plain
 from rever_api.endpoints import Endpoint
 from rever_api.requests import EFFECTS
 
@@ -31,9 +32,9 @@ def match(ours: Iterable[Endpoint], theirs: Iterable[Operation]) -> Mapping[str,
     """One `Matched` for each of ours, by operationId. None of theirs is given to two of ours."""
     ours, left = list(ours), list(theirs)
     found: dict[str, Matched] = {}
-    for spelt in (_whole, _last_part):
+    for spelt in (plain, _last_part):
         for endpoint in ours:
-            same = [each for each in left if each.id and spelt(each.id) == _whole(endpoint.operation)]
+            same = [each for each in left if each.id and spelt(each.id) == plain(endpoint.operation)]
             if endpoint.operation not in found and len(same) == 1:
                 found[endpoint.operation] = Matched(same[0], by_name=True)
                 left.remove(same[0])
@@ -81,10 +82,6 @@ def _segments(path: str) -> list[str]:
     return [word for word in words if not _VERSION.fullmatch(word)]
 
 
-def _whole(operation_id: str) -> str:
-    return "".join(letter for letter in operation_id.casefold() if letter.isalnum())
-
-
 def _last_part(operation_id: str) -> str:
     """What a gateway writes behind its service's name: ProcessesAPI_SearchReturnProcesses."""
-    return _whole(re.split(r"[_./:-]", operation_id)[-1])
+    return plain(re.split(r"[_./:-]", operation_id)[-1])

@@ -22,3 +22,8 @@ def unknown_values(found: Sequence[str], known: Sequence[str]) -> list[str]:
     """Those that are none of the known, older spellings taken as today's."""
     right = {canonical(value) for value in known}
     return [value for value in found if value not in {"", "null", "None"} and canonical(value) not in right]
+
+
+def plain(name: str) -> str:
+    """A name without case and signs: `processId` and `process_id` are one."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
