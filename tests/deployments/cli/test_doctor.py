@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rever_api import Endpoints
-from rever_api.comparing import compare, read_document
+from rever_api.openapi import read_document
+from rever_api.openapi_diff import compare
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY, Call
 from tests.deployments.doctor.conftest import without_prefect  # noqa: F401 - a fixture

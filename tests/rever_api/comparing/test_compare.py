@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rever_api import Endpoints
-from rever_api.comparing import Compared, Comparison, Verdict, compare, parsed, read_document
-from rever_api.contract import contract
+from rever_api.openapi import contract, parsed, read_document
+from rever_api.openapi_diff import Compared, Comparison, Verdict, compare
 from tests.rever_api.comparing.official import BASE_URL, document, official, same
 
 NAMES = sorted(Endpoints.load().by_operation)
