@@ -12,7 +12,7 @@ from rever_api.openapi_diff import compare
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY, Call
 from tests.deployments.doctor.conftest import without_prefect  # noqa: F401 - a fixture
-from tests.rever_api.comparing.official import BASE_URL, official, same
+from tests.rever_api.official_document import BASE_URL, official, same
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
