@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rever_api.contract import METHODS, contract
+from rever_api.openapi import METHODS, contract
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 

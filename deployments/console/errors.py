@@ -21,7 +21,7 @@ _USAGE_ERRORS = (
     ("tasks.desk", "WrongNameError"),
     ("tasks.policy.policy_file", "PolicyFileError"),
     ("rever_api", "EndpointsError"),
-    ("rever_api.comparing", "DocumentError"),
+    ("rever_api.openapi", "DocumentError"),
 )
 _RUN_ERRORS = (
     ("tasks.ledger", "LedgerError"),

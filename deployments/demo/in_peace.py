@@ -9,7 +9,7 @@ from deployments.demo.scene import FLOWS, RETURNS, SEED, SHOPS, account_in, curr
 from deployments.demo.text import Page, examples, rest
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import running_sandbox
-from rever_api.sandbox.books import Effect
+from rever_api.sandbox.state import Effect
 
 
 def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Promise], tuple[Effect, ...]]:

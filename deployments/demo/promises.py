@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from rever_api.sandbox.books import Effect
-from rever_api.sandbox.verdict import Audit
+from rever_api.sandbox.auditor import Audit
+from rever_api.sandbox.state import Effect
 
 Money = Mapping[str, Decimal]
 """Currency -> amount. A currency that is not named has nothing."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from deployments.demo.account import Account, read_account
 from deployments.demo.promises import Promise, audited
 from rever_api.sandbox import RunningSandbox
-from rever_api.sandbox.books import Actor, Effect
+from rever_api.sandbox.state import Actor, Effect
 
 SEED, RETURNS = 7, 60
 SHOPS = ("acme", "nordic")

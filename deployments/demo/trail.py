@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deployments.demo.promises import Promise
-from rever_api.sandbox.books import Effect
+from rever_api.sandbox.state import Effect
 from tasks.ledger import AuditRow, History
 
 TELLING = ("why", "attempt", "by", "refunds like this", "known before")

@@ -14,7 +14,7 @@ from deployments.demo.scene import FLOWS, RETURNS, SEED, SHOPS, account_in, curr
 from deployments.demo.text import Page
 from deployments.demo.trail import settled_by_evidence, told, trail_of
 from rever_api.sandbox import RunningSandbox, running_sandbox
-from rever_api.sandbox.books import Effect
+from rever_api.sandbox.state import Effect
 from tasks.policy.facts import counted
 from tasks.policy.record import IntentState
 

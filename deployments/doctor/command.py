@@ -8,7 +8,8 @@ from deployments.doctor.line import sound
 from deployments.doctor.run import examine
 from deployments.doctor.text import lines_json, lines_text
 from rever_api import DEFAULT_BASE_URL
-from rever_api.comparing import Comparison, compare, read_document
+from rever_api.openapi import read_document
+from rever_api.openapi_diff import Comparison, compare
 from tasks.reporting.printable import json_text
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from deployments.doctor.line import Line, attention, broken, ok
-from rever_api.comparing import Compared, Comparison, Operation, Verdict
+from rever_api.openapi import Operation
+from rever_api.openapi_diff import Compared, Comparison, Verdict
 
 NAME = "official document"
 _USE = "put the correction below into a file, and its path into REVER_ENDPOINTS; no table can correct what is marked !"

@@ -89,7 +89,7 @@ def sandbox_desk(folder: Path, ports: Ports, shared: Shared | None = None) -> De
     Nothing of a person's own desk or Prefect reaches it, but for a password of Prefect's API. Raises `UsageError` where
     the folder is in the way.
     """
-    from rever_api.sandbox.running import API_KEY, DEFAULT_SHOPS
+    from rever_api.sandbox.server import API_KEY, DEFAULT_SHOPS
 
     _anew(folder)
     if shared:

@@ -3,8 +3,9 @@
 It is made to develop and test against. It dedupes nothing by itself, as REVER is not known to.
 """
 
+from rever_api.sandbox.auditor import Audit, Due, Violation
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault, parse_faults
-from rever_api.sandbox.running import (
+from rever_api.sandbox.server import (
     DEFAULT_PORT,
     DEFAULT_RETURNS,
     DEFAULT_SEED,
@@ -13,7 +14,6 @@ from rever_api.sandbox.running import (
     serve,
 )
 from rever_api.sandbox.state import Options
-from rever_api.sandbox.verdict import Audit, Due, Violation
 from rever_api.sandbox.webhooks import Webhook
 
 __all__ = [

@@ -2,26 +2,200 @@
 
 import asyncio
 import json
+import socket
+import struct
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from http import HTTPStatus
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from rever_api.sandbox.faults.bodies import with_a_field_more, with_an_unknown_value, with_other_terms, without_a_field
-from rever_api.sandbox.faults.kinds import Fault
-from rever_api.sandbox.faults.plan import Faults
-from rever_api.sandbox.faults.wire import CutAnswer, NoAnswer, SlowAnswer
-from rever_api.sandbox.journal import Entry
-from rever_api.sandbox.operations.call import Call
-from rever_api.sandbox.operations.table import Operation
-from rever_api.sandbox.refusal import ABORTED, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE, Refusal
-from rever_api.sandbox.state import Sandbox
+from rever_api.sandbox.faults import Fault, Faults
+from rever_api.sandbox.operations import Call, Operation
+from rever_api.sandbox.state import ABORTED, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE, Entry, Refusal, Sandbox
+
+# Answers that are 200 and yet wrong: a field missing, a field too many, a value nobody knows.
+#
+# Which entry and which field it is goes by `draw`, a number the plan gives, so that it can be replayed.
+
+
+_ENUMS = {
+    "rever_process_status": "PAUSED_BY_REVIEW",
+    "return_status": "IN_ORBIT",
+    "return_method": "BY_PIGEON",
+    "compensation_method": "LOYALTY_POINTS",
+    "type": "LOYALTY_POINTS",
+    "status": "LOST_AT_SEA",
+    "timing": "ON_FULL_MOON",
+}
+
+
+def _target(body: dict[str, Any], draw: int) -> dict[str, Any]:
+    """Return the part that is to be changed: an entry of a page, the order within its envelope, else the body."""
+    entries = body.get("processes")
+    if entries:
+        target: dict[str, Any] = entries[draw % len(entries)]
+        return target
+    order = body.get("order")
+    return order if isinstance(order, dict) else body
+
+
+def without_a_field(body: dict[str, Any], draw: int) -> None:
+    """Take one field out of the body."""
+    target = _target(body, draw)
+    if target:
+        del target[sorted(target)[draw % len(target)]]
+
+
+def with_a_field_more(body: dict[str, Any], draw: int) -> None:
+    """Put a field into the body that the contract does not know."""
+    _target(body, draw)["x_risk_assessment"] = {"score": 17, "flags": ["NEW", None], "nested": {"deep": True}}
+
+
+def with_an_unknown_value(body: dict[str, Any], draw: int) -> None:
+    """Give one enum of the body, or of what is in it, a value that the contract does not know."""
+    enums = [(part, name) for part in _parts(_target(body, draw)) for name in _ENUMS if part.get(name)]
+    if enums:
+        part, name = enums[draw % len(enums)]
+        part[name] = _ENUMS[name]
+
+
+def with_other_terms(body: dict[str, Any], draw: int) -> None:
+    """Give each line of a process another total, quantity, currency or method, or the process other costs."""
+    further = Decimal(1 + draw // 5 % 5000) / 100
+    for line in body.get("return_line_items") or ():
+        if draw % 5 == 0:
+            line["total_price"] = str(Decimal(line["total_price"]) + further)
+        elif draw % 5 == 1:
+            line["quantity"] += 1 + draw // 5 % 50
+        elif draw % 5 == 2:
+            line["currency"] = "USD" if line["currency"] != "USD" else "EUR"
+        elif draw % 5 == 3:
+            line["compensation_method"] = (
+                "BANK_TRANSFER" if line["compensation_method"] != "BANK_TRANSFER" else "GIFT_CARD"
+            )
+    if draw % 5 == 4:
+        body["return_costs"] = str(Decimal(body.get("return_costs") or 0) + further)
+
+
+def _parts(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the body, its settings of refunds, and the entries of its lines, reviews and parcels."""
+    yield body
+    if isinstance(body.get("refund"), dict):
+        yield body["refund"]
+    for name in ("return_line_items", "reviews", "logistics"):
+        yield from body.get(name) or ()
+
+
+# Answers as bytes: whole, slow, cut in the middle, or none at all, the connection being closed or reset.
+#
+# Closing needs the connection itself: `SandboxProtocol` puts it into the ASGI scope, as the extension
+# `rever.connection`.
+
+
+_EXTENSION = "rever.connection"
+_PIECES = 10
+
+
+class HandsOutConnection(asyncio.Protocol):
+    """A part of a uvicorn protocol: the application may close the connection without an answer."""
+
+    app: Any
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand the connection to every request that comes over it."""
+        connection = cast("asyncio.Transport", transport)
+        # asyncio leaves this to whoever made the socket; without it each answer waits 40 ms for a delayed ACK.
+        connection.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().connection_made(connection)
+        self.app = _with_connection(cast("ASGIApp", self.app), connection)
+
+
+class SandboxProtocol(HandsOutConnection, H11Protocol):
+    """uvicorn's HTTP/1.1 in pure Python, which is the strict one about what a client sends."""
+
+
+def lean_protocol() -> type[asyncio.Protocol]:
+    """Return uvicorn's HTTP/1.1 over httptools: half the work per request. ImportError where that is not installed."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415 - not in every installation
+
+    class LeanProtocol(HandsOutConnection, HttpToolsProtocol):
+        pass
+
+    return LeanProtocol
+
+
+def _with_connection(app: ASGIApp, connection: asyncio.Transport) -> ASGIApp:
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("extensions", {})[_EXTENSION] = connection
+        await app(scope, receive, send)
+
+    return call
+
+
+async def _end(scope: Scope, receive: Receive, *, reset: bool) -> None:
+    """Close the connection, with a reset (RST) or properly (FIN), and wait until the server knows of it."""
+    connection: asyncio.Transport = scope["extensions"][_EXTENSION]
+    if reset:
+        # Lingering for no time makes the kernel send a reset instead of a proper end.
+        connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.abort()
+    else:
+        connection.close()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class NoAnswer(Response):
+    """No answer at all."""
+
+    def __init__(self, *, reset: bool = False) -> None:
+        super().__init__()
+        self.reset = reset
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """End the connection."""
+        await _end(scope, receive, reset=self.reset)
+
+
+class CutAnswer(Response):
+    """The whole length is promised, half of the body is sent, then the connection ends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half, then end the connection."""
+        await send(_start(self))
+        half = bytes(self.body[: len(self.body) // 2])
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        await _end(scope, receive, reset=False)
+
+
+class SlowAnswer(Response):
+    """The body comes in pieces, spread over `seconds`."""
+
+    seconds: float = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send the body piece by piece."""
+        await send(_start(self))
+        body = bytes(self.body)
+        size = len(body) // _PIECES + 1
+        for start in range(0, len(body), size):
+            await asyncio.sleep(self.seconds / _PIECES)
+            await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _start(response: Response) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
+
 
 _ABSURD = 1_000_000
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"

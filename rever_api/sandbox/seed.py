@@ -1,35 +1,217 @@
 """Fill a sandbox with returns, deterministic from its seed: same seed, same ids, amounts and states."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from random import Random
 
 from rever_api.models import (
+    NOT_RECEIVED,
     Compensation,
+    CompensationMethod,
     LogisticOrder,
     LogisticsEntry,
+    ProcessStatus,
+    Product,
     RefundInput,
     ReturnLineItem,
+    ReturnMethod,
     ReturnProcess,
     ReturnStatus,
+    Review,
+    ShippingStatus,
 )
-from rever_api.sandbox.autopay import refunds_due, will_pay_itself
-from rever_api.sandbox.books import Actor
-from rever_api.sandbox.ids import Ids
-from rever_api.sandbox.labels import label_pdf
-from rever_api.sandbox.parcels import RETURN_STATUS_AT, STATUS_AT, entry_for, new_order
-from rever_api.sandbox.paying import pay
-from rever_api.sandbox.people import address, shopper
-from rever_api.sandbox.scenarios import SCENARIOS, Country, Scenario, Stage
-from rever_api.sandbox.seed_lines import make_line, make_reviews
-from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, ops_country
-from rever_api.sandbox.state import Sandbox, StoredProcess
+from rever_api.sandbox.effects import pay, refunds_due, will_pay_itself
+from rever_api.sandbox.labels import entry_for, label_pdf, new_order
+from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, address, ops_country, shopper
+from rever_api.sandbox.state import Actor, Ids, Sandbox, StoredProcess
+
+# Every state a return can be in, as a table: what its lines are, how far it has come, what was done about it.
+
+
+_OPM, _GIFT, _EXCHANGE = (
+    CompensationMethod.ORIGINAL_PAYMENT_METHOD.value,
+    CompensationMethod.GIFT_CARD.value,
+    CompensationMethod.EXCHANGE.value,
+)
+
+
+class Stage(StrEnum):
+    """How far the goods have come."""
+
+    NO_LABEL = "no_label"
+    LABEL_PENDING = "label_pending"
+    LABEL_READY = "label_ready"
+    LABEL_CANCELED = "label_canceled"
+    COLLECTED = "collected"
+    IN_WAREHOUSE = "in_warehouse"
+
+
+class Country(StrEnum):
+    """Where the shopper lives: where a carrier comes, where a person must order one, where nobody comes."""
+
+    SERVED = "served"
+    BY_HAND = "by_hand"
+    UNSERVED = "unserved"
+
+
+@dataclass(frozen=True, slots=True)
+class LineSpec:
+    """A line. `reviews` has one letter per inspected unit: Approved, Declined, Missing. `total` fixes its price."""
+
+    quantity: int = 1
+    reviews: str = ""
+    method: str = _OPM
+    reason: str = "NOT_AS_EXPECTED"
+    total: str = ""
+    sold_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A state of a return. `costs` is a share of the refund; `foreign` is what the back office paid already.
+
+    `methods` are taken in turn by the returns of this scenario.
+    """
+
+    name: str
+    lines: tuple[LineSpec, ...] = (LineSpec(),)
+    stage: Stage = Stage.IN_WAREHOUSE
+    status: str = ProcessStatus.RUNNING
+    methods: tuple[str, ...] = (ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT)
+    costs: str = "0"
+    country: Country = Country.SERVED
+    foreign: str = ""
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether anything of it was inspected."""
+        return any(line.reviews for line in self.lines)
+
+
+def _line(quantity: int, reviews: str, method: str = _OPM, total: str = "", *, sold_out: bool = False) -> LineSpec:
+    return LineSpec(quantity, reviews, method, "WRONG_SIZE_TOO_BIG", total, sold_out)
+
+
+_NEW, _APPROVED = Stage.NO_LABEL, (_line(2, "AA"),)
+_PARCEL = (ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP)
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("approved_one", (_line(1, "A"),)),
+        Scenario("approved_thirds", (_line(3, "AAA", total="10.00"),)),
+        Scenario("label_needed_pickup", stage=_NEW, methods=(ReturnMethod.HOME_PICK_UP,)),
+        Scenario("in_warehouse", (LineSpec(2), LineSpec(1))),
+        Scenario("partially_reviewed", (_line(3, "AD"),)),
+        Scenario("exchange_reviewed", (_line(2, "AA", _EXCHANGE),)),
+        Scenario("declined", (_line(2, "DD"),)),
+        Scenario("two_methods", (_line(1, "A"), _line(2, "AA", _GIFT))),
+        Scenario("costs_smaller", (_line(2, "AA"), _line(1, "A", _GIFT)), costs="0.2"),
+        Scenario("costs_larger", (_line(1, "A"),), costs="1.5"),
+        Scenario("not_received", (LineSpec(2, reason=NOT_RECEIVED),), stage=_NEW, methods=("NO_RETURN_METHOD",)),
+        Scenario("exchange_partially_reviewed", (_line(1, "A", _EXCHANGE), _line(2, "A", _EXCHANGE))),
+        Scenario("exchange_out_of_stock", (_line(1, "A", _EXCHANGE, sold_out=True),)),
+        Scenario("foreign_exact", _APPROVED, foreign="exact"),
+        Scenario("foreign_different", _APPROVED, foreign="different"),
+        Scenario("mixed_review", (_line(3, "ADM"), _line(1, "A"))),
+        Scenario("missing", (_line(1, "M"),)),
+        Scenario("label_needed_drop_off", stage=_NEW, methods=_PARCEL),
+        Scenario("label_ready", stage=Stage.LABEL_READY),
+        Scenario("collected", stage=Stage.COLLECTED),
+        Scenario("in_store", stage=_NEW, methods=(ReturnMethod.IN_STORE, ReturnMethod.NO_RETURN_METHOD)),
+        Scenario("on_hold", _APPROVED, status=ProcessStatus.ON_HOLD),
+        Scenario("canceled", _APPROVED, status=ProcessStatus.CANCELED),
+        Scenario("failed", _APPROVED, status=ProcessStatus.FAILED),
+        Scenario("completed", _APPROVED, status=ProcessStatus.COMPLETED, foreign="history"),
+        Scenario("unknown_method", (_line(1, "A", "STORE_CREDIT_PLUS"),)),
+        Scenario("carrier_ops", stage=_NEW, country=Country.BY_HAND),
+        Scenario("label_canceled", stage=Stage.LABEL_CANCELED, methods=(ReturnMethod.DROP_OFF_POINT,)),
+        Scenario("country_unserved", stage=_NEW, country=Country.UNSERVED),
+        Scenario("label_pending", stage=Stage.LABEL_PENDING),
+        Scenario("refund_and_exchange", (_line(1, "A"), _line(1, "A", _EXCHANGE))),
+        Scenario("mixed_not_received", (_line(1, "A"), LineSpec(1, reason=NOT_RECEIVED))),
+        Scenario("approved_two_of_three", (_line(3, "AA", total="10.01"),)),
+        Scenario("unknown_status", _APPROVED, status="PAUSED_BY_AUDIT"),
+    )
+}
+
+
+# The lines of a seeded return: goods, quantities, prices and what was found at their inspection.
+
+
+_CENT = Decimal("0.01")
+_VAT = {"EUR": Decimal(21), "SEK": Decimal(25)}
+_REVIEWS = {
+    "A": ("APPROVED", ""),
+    "D": ("DECLINED", "worn"),
+    "M": ("MISSING", ""),
+}
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(_CENT, ROUND_HALF_UP)
+
+
+def make_line(spec: LineSpec, shop: Shop, ids: Ids, random: Random) -> ReturnLineItem:
+    """Return a line of the shop's goods as the spec wants it; one line in four was bought at 10 % off."""
+    sold = [sku for sku in shop.goods if not sku.endswith(SOLD_OUT)]
+    product, price = shop.goods[random.choice(sold)]
+    subtotal = Decimal(spec.total) if spec.total else price * spec.quantity
+    discounts = _cents(subtotal / 10) if not spec.total and random.random() < 0.25 else Decimal("0.00")
+    total = subtotal - discounts
+    vat = _VAT[shop.settings.currency]
+    return ReturnLineItem(
+        id=ids.new("retl"),
+        return_reason=spec.reason,
+        product=product,
+        quantity=spec.quantity,
+        unit_price=_cents(subtotal / spec.quantity),
+        subtotal_price=_cents(subtotal),
+        total_discounts=discounts,
+        total_taxes=_cents(total * vat / (100 + vat)),
+        total_price=_cents(total),
+        currency=shop.settings.currency,
+        compensation_method=spec.method,
+        exchange_for=_wanted(spec, shop, product) if spec.method == "EXCHANGE" else None,
+    )
+
+
+def _wanted(spec: LineSpec, shop: Shop, product: Product) -> Product:
+    """Return another size of the same product; the one that is sold out where the spec says so."""
+    stem = product.sku.rpartition("-")[0]
+    size = SOLD_OUT if spec.sold_out else ("M" if product.variant_name == "L" else "L")
+    return shop.goods[f"{stem}-{size}"][0]
+
+
+def make_reviews(specs: Sequence[LineSpec], lines: Sequence[ReturnLineItem], last: datetime) -> tuple[Review, ...]:
+    """Return one review per inspected unit, a minute apart, the last at `last`."""
+    found = [(line.id, *_REVIEWS[letter]) for spec, line in zip(specs, lines, strict=True) for letter in spec.reviews]
+    return tuple(
+        Review(
+            line_item_id=line_id,
+            status=status,
+            reject_reason=reason,
+            review_date=last - timedelta(minutes=len(found) - number),
+            user="warehouse",
+        )
+        for number, (line_id, status, reason) in enumerate(found, start=1)
+    )
+
 
 _UNSERVED = "NZ"
 _IN_STOCK = 10_000
 _FORGETS_ONE_IN = 4
+_SHIPPING_STATUS = {
+    Stage.LABEL_PENDING: ShippingStatus.NO_SHIPPING_STATUS,
+    Stage.LABEL_READY: ShippingStatus.CREATED,
+    Stage.LABEL_CANCELED: ShippingStatus.CANCELED,
+    Stage.COLLECTED: ShippingStatus.COLLECTED,
+    Stage.IN_WAREHOUSE: ShippingStatus.IN_WAREHOUSE,
+}
+_RETURN_STATUS = {Stage.COLLECTED: ReturnStatus.COLLECTED, Stage.IN_WAREHOUSE: ReturnStatus.REVIEW_REQUIRED}
 
 
 @dataclass(frozen=True)
@@ -113,7 +295,7 @@ def _process(made: _Seeding, scenario: Scenario) -> ReturnProcess:
 
 
 def _return_status(scenario: Scenario) -> ReturnStatus:
-    return RETURN_STATUS_AT.get(scenario.stage, ReturnStatus.STARTED)
+    return _RETURN_STATUS.get(scenario.stage, ReturnStatus.STARTED)
 
 
 def _country(where: Country, shop: Shop, method: str, random: Random) -> str:
@@ -143,7 +325,7 @@ def _ship(made: _Seeding, scenario: Scenario, stored: StoredProcess) -> None:
 def _parcel(made: _Seeding, scenario: Scenario, process: ReturnProcess) -> tuple[LogisticOrder, LogisticsEntry]:
     carrier = made.shop.settings.carriers[0]
     order = new_order(made.sandbox, process, carrier.provider, carrier.carrier, str(process.return_method))
-    return order, entry_for(order, STATUS_AT[scenario.stage])
+    return order, entry_for(order, _SHIPPING_STATUS[scenario.stage])
 
 
 def _pay_before(made: _Seeding, scenario: Scenario, stored: StoredProcess) -> None:

@@ -1,20 +1,232 @@
-"""What the sandbox knows: processes, stock, labels, books, and what is to happen later. One lock around all of it."""
+"""What the sandbox knows: processes, stock, labels, the books of every effect, and what is to happen later."""
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
 from itertools import count
+from random import Random
+from string import ascii_letters, digits
 from threading import RLock
 from typing import Any
 
-from rever_api.models import LogisticOrder, ReturnProcess
-from rever_api.sandbox.books import Books
-from rever_api.sandbox.clock import SandboxClock
-from rever_api.sandbox.ids import Ids
-from rever_api.sandbox.refusal import not_found
+from pydantic import ValidationError
+
+from rever_api.models import LineQuantity, LogisticOrder, ReturnProcess
 from rever_api.sandbox.shops import GROUP, Shop
+
+# The sandbox's clock: real time, and as much more as a test has let pass.
+
+
+class SandboxClock:
+    """Answers the time in UTC when called. `advance` lets time pass without waiting for it."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass; a negative number is a clock that jumps back."""
+        self._ahead += timedelta(seconds=seconds)
+
+
+# Ids as REVER's look (observed): a prefix and 27 base62 characters, here drawn from a seed.
+
+
+_BASE62 = digits + ascii_letters
+
+
+class Ids:
+    """A source of ids, the same for the same seed."""
+
+    def __init__(self, seed: int, purpose: str = "") -> None:
+        self._random = Random(f"{seed}/{purpose}")  # noqa: S311 - ids that must repeat, not secrets
+
+    def new(self, prefix: str) -> str:
+        """Return `prefix_` and 27 characters, as in `retp_2AbC...`."""
+        return f"{prefix}_" + "".join(self._random.choices(_BASE62, k=27))
+
+
+# How the sandbox says no: the bodies of a gRPC gateway, as REVER's Admin API is inferred to answer.
+
+
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 6, 7, 8
+FAILED_PRECONDITION, ABORTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 9, 10, 12, 13, 14, 16
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the API, not a failure of the sandbox
+    """A call that is answered with an error status; nothing was done."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body: dict[str, Any] = {"code": code, "message": message, "details": []}
+
+
+def invalid(message: str) -> Refusal:
+    """Refuse a request that makes no sense (400, gRPC 3)."""
+    return Refusal(400, INVALID_ARGUMENT, message)
+
+
+def not_found(what: str) -> Refusal:
+    """Refuse a request for something that is not there (404, gRPC 5)."""
+    return Refusal(404, NOT_FOUND, f"{what} not found")
+
+
+def unreadable(error: ValidationError) -> Refusal:
+    """Refuse a body that does not fit; fields and kinds of error are named, values are not."""
+    faults = (f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors())
+    return invalid("invalid body: " + "; ".join(faults))
+
+
+# The books: every effect that was really carried out, in order, whoever asked for it.
+
+
+class Actor(StrEnum):
+    """Who caused an effect. All but API are foreign to whoever uses the API."""
+
+    API = "api"
+    REVER = "rever"
+    BACK_OFFICE = "back_office"
+    WAREHOUSE = "warehouse"
+    SHOPPER = "shopper"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One effect. `amount` is None where no money moved. `before` is the process just before it, for the auditor."""
+
+    number: int
+    at: datetime
+    process_id: str
+    store: str
+    operation: str
+    by: Actor
+    status_before: str
+    amount: Decimal | None = None
+    currency: str = ""
+    type: str = ""
+    items: tuple[LineQuantity, ...] = ()
+    reference: str = ""
+    before: ReturnProcess | None = field(default=None, repr=False)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether someone else than a user of the API did it."""
+        return self.by is not Actor.API
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the effect without the process, which has personal data in it."""
+        return {
+            "number": self.number,
+            "at": self.at.isoformat(),
+            "process_id": self.process_id,
+            "store": self.store,
+            "operation": self.operation,
+            "by": self.by.value,
+            "foreign": self.foreign,
+            "amount": None if self.amount is None else str(self.amount),
+            "currency": self.currency,
+            "type": self.type,
+            "items": [item.model_dump() for item in self.items],
+            "reference": self.reference,
+            "status_before": self.status_before,
+        }
+
+
+@dataclass(slots=True)
+class Books:
+    """Append-only. Numbers start at 1 and have no gaps."""
+
+    _effects: list[Effect] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._effects)
+
+    def __iter__(self) -> Iterator[Effect]:
+        return iter(self.effects)
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """All effects in the order in which they were carried out."""
+        return tuple(self._effects)
+
+    def of(self, process_id: str, operation: str = "") -> tuple[Effect, ...]:
+        """Return the effects of one process, of one operation where it is named."""
+        return tuple(e for e in self.effects if e.process_id == process_id and operation in {"", e.operation})
+
+    def write(self, **entry: Any) -> Effect:
+        """Append an effect and return it; `number` is given here."""
+        effect = Effect(number=len(self._effects) + 1, **entry)
+        self._effects.append(effect)
+        return effect
+
+    def paid(self, store: str = "", by: Actor = Actor.API) -> dict[str, Decimal]:
+        """Return currency -> money paid by `by`, in one store where it is named."""
+        totals: dict[str, Decimal] = {}
+        for effect in self.effects:
+            if effect.amount is not None and effect.by is by and store in {"", effect.store}:
+                totals[effect.currency] = totals.get(effect.currency, Decimal(0)) + effect.amount
+        return dict(sorted(totals.items()))
+
+    def counts(self) -> dict[str, int]:
+        """Return operation -> number of effects that came through the API."""
+        return dict(sorted(Counter(e.operation for e in self.effects if not e.foreign).items()))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it: `effects`, `counts`, `paid` (through the API) and `paid_by_others`, amounts as strings."""
+        others = {actor.value: _strings(self.paid(by=actor)) for actor in Actor if actor is not Actor.API}
+        return {
+            "effects": [effect.as_json() for effect in self.effects],
+            "counts": self.counts(),
+            "paid": _strings(self.paid()),
+            "paid_by_others": {actor: totals for actor, totals in others.items() if totals},
+        }
+
+
+def _strings(totals: dict[str, Decimal]) -> dict[str, str]:
+    return {currency: str(amount) for currency, amount in totals.items()}
+
+
+# What was asked of the sandbox: one entry per request, without headers, bodies or personal data.
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request. `status` is None where no answer was sent; `acted` is how many effects it had, later ones too."""
+
+    number: int
+    at: datetime
+    operation: str
+    process_id: str
+    fault: str = ""
+    status: int | None = None
+    acted: int = 0
+
+
+@dataclass(slots=True)
+class Journal:
+    """All requests in the order in which they came."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    def open(self, at: datetime, operation: str, process_id: str) -> Entry:
+        """Note a request as it comes; its answer is filled in afterwards."""
+        entry = Entry(len(self.entries) + 1, at, operation, process_id)
+        self.entries.append(entry)
+        return entry
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the entries with their times as text."""
+        return [asdict(entry) | {"at": entry.at.isoformat()} for entry in tuple(self.entries)]
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from rever_api.models import ProcessStatus, ReturnProcess
-from rever_api.sandbox.operations.call import wire
+from rever_api.sandbox.operations import wire
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 
 EVENTS = ("creation", "shipping", "review", "completion", "cancellation")

@@ -11,9 +11,8 @@ import pytest
 
 from flows.run import UsageError
 from rever_api.errors import OutcomeUnknown
-from rever_api.sandbox.books import Actor
-from rever_api.sandbox.faults.kinds import Fault
-from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
+from rever_api.sandbox.state import Actor
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import DeskError, utc_now
 from tasks.ledger import AnswerError, HoldRow, LedgerError, history

@@ -2,8 +2,7 @@
 
 import pytest
 
-from rever_api.sandbox.faults.kinds import Fault
-from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tests.flows.conftest import QUICK, Start
 
 

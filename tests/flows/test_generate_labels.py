@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from rever_api.models import LogisticOrderRequest
-from rever_api.sandbox.refusal import invalid
+from rever_api.sandbox.state import invalid
 from tests.flows.conftest import Bench, Start
 
 
@@ -68,7 +68,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, words: str, but: str = "CORREOS") 
         if wanted.carrier != but:
             raise invalid(words)
 
-    monkeypatch.setattr("rever_api.sandbox.operations.logistics._check_combination", check)
+    monkeypatch.setattr("rever_api.sandbox.operations._check_combination", check)
     return asked
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from rever_api.sandbox.books import Effect
+from rever_api.sandbox.state import Effect
 from tasks.ledger import HoldRow
 from tests.flows.conftest import Bench, Start
 

@@ -12,8 +12,7 @@ from flows.run import run_flow
 from flows.timed import BEGUN, CUT_OFF, RunFailedError
 from rever_api.errors import Unauthorized
 from rever_api.models import RefundInput
-from rever_api.sandbox.faults.kinds import Fault
-from rever_api.sandbox.faults.plan import FaultPlan, NamedFault
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.ledger import LedgerError, record_done
 from tasks.reporting.report import Report
 from tests.flows.conftest import Bench, Start

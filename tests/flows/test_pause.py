@@ -6,8 +6,7 @@ import pytest
 
 from deployments.cli.ledger import holds_text, why_lines
 from deployments.cli.switch import resume
-from rever_api.sandbox.faults.kinds import Fault
-from rever_api.sandbox.faults.plan import FaultPlan
+from rever_api.sandbox.faults import Fault, FaultPlan
 from tests.flows.conftest import Bench, Start
 
 OUTAGE = FaultPlan(rate=1.0, weights={Fault.ERROR_500_BEFORE: 1}, effects_only=True)

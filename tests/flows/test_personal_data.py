@@ -8,7 +8,7 @@ import pytest
 
 from deployments.cli.ledger_care import forgotten
 from deployments.cli.text import told
-from rever_api.sandbox.refusal import Refusal
+from rever_api.sandbox.state import Refusal
 from tasks.ledger import Format, check, export, history
 from tests.flows.conftest import Bench
 
@@ -23,7 +23,7 @@ def talkative(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     def refuse(*_: object) -> None:
         raise Refusal(400, 3, WORDS)
 
-    monkeypatch.setattr("rever_api.sandbox.operations.effects.pay", refuse)
+    monkeypatch.setattr("rever_api.sandbox.operations.pay", refuse)
     return bench
 
 

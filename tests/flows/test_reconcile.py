@@ -12,7 +12,7 @@ from flows.timed import RunFailedError
 from rever_api import AsyncReverClient
 from rever_api.errors import OutcomeUnknown
 from rever_api.models import Compensation, ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess
-from rever_api.sandbox.operations import reads
+from rever_api.sandbox import operations
 from tasks.desk import DeskError
 from tests.flows.conftest import Bench, Start
 
@@ -138,7 +138,7 @@ def test_a_rever_that_does_not_know_updated_since_is_walked_no_further_than_need
 ) -> None:
     """The filter is assumed. Without it the walk ends once a page of older returns has passed."""
     if ignored:
-        monkeypatch.setattr(reads, "_since", lambda _: lambda _: True)
+        monkeypatch.setattr(operations, "_since", lambda _: lambda _: True)
     bench = start_bench(returns=500, shops=("acme",))
     fresh = bench.sandbox.process_ids("unknown_status")[0]
     with bench.sandbox.sandbox.locked():

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from rever_api.sandbox.faults.kinds import Fault
-from rever_api.sandbox.faults.plan import FaultPlan
-from rever_api.sandbox.journal import Entry
-from rever_api.sandbox.operations.table import OPERATIONS
+from rever_api.sandbox.faults import Fault, FaultPlan
+from rever_api.sandbox.operations import OPERATIONS
+from rever_api.sandbox.state import Entry
 from tasks.ledger import switch
 from tests.flows.conftest import Bench, Start
 from tests.forked import Forked, command

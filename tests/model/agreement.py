@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from rever_api.sandbox.books import Actor, Effect
+from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger import Ledger
 from tasks.ledger.schema import audit, holds, intents, records
 

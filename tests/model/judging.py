@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from rever_api.sandbox.books import Actor, Effect
-from rever_api.sandbox.trail import Trail
-from rever_api.sandbox.verdict import Violation
+from rever_api.sandbox.auditor import Trail, Violation
+from rever_api.sandbox.state import Actor, Effect
 from tests.model.watching import Sent, View, WatchedSandbox
 
 MONEY_AND_GOODS = frozenset({"issueRefund", "issueExchange"})

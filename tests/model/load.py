@@ -6,9 +6,8 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from rever_api.models import NOT_RECEIVED, ProcessStatus, Product, ReturnMethod, ShippingStatus
-from rever_api.sandbox.refusal import Refusal
 from rever_api.sandbox.shops import Shop
-from rever_api.sandbox.state import Sandbox
+from rever_api.sandbox.state import Refusal, Sandbox
 from tests.model.world import World
 
 METHODS = ("ORIGINAL_PAYMENT_METHOD", "ORIGINAL_PAYMENT_METHOD", "GIFT_CARD", "EXCHANGE")

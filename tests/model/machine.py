@@ -10,8 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rever_api.errors import ReverError
 from rever_api.models import RefundTiming
-from rever_api.sandbox.faults import Fault, FaultPlan
-from rever_api.sandbox.faults.kinds import AMBIGUOUS, WEIGHTS
+from rever_api.sandbox.faults import AMBIGUOUS, WEIGHTS, Fault, FaultPlan
 from rever_api.sandbox.state import Options
 from tasks.crash_points import CrashPoint
 from tasks.desk import DeskError

@@ -13,8 +13,7 @@ from rever_api.limits import AsyncSlot, Limits
 from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
 from rever_api.progress import Progress
 from rever_api.requests import Request
-from rever_api.sandbox.clock import SandboxClock
-from rever_api.sandbox.state import Sandbox, StoredProcess
+from rever_api.sandbox.state import Sandbox, SandboxClock, StoredProcess
 from rever_api.transport import AsyncTransport
 from tasks.desk import Clock, Desk
 from tasks.ledger import Ledger

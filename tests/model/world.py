@@ -18,9 +18,9 @@ from unittest.mock import patch
 from flows.catalog import FLOWS
 from flows.run import parameters_for
 from rever_api.sandbox import RunningSandbox
-from rever_api.sandbox.faults.plan import FaultPlan, Faults
-from rever_api.sandbox.running import API_KEY
+from rever_api.sandbox.faults import FaultPlan, Faults
 from rever_api.sandbox.seed import seed as add_returns
+from rever_api.sandbox.server import API_KEY
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Options
 from tasks.database.engines import reading_engine, writing_engine

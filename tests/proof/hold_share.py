@@ -21,7 +21,7 @@ from sqlalchemy import text
 from flows.run import run_flow
 from rever_api.errors import ReverError
 from rever_api.sandbox import RunningSandbox, running_sandbox
-from rever_api.sandbox.scenarios import SCENARIOS
+from rever_api.sandbox.seed import SCENARIOS
 from tasks.desk import utc_now
 from tasks.ledger import Ledger
 

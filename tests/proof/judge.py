@@ -9,7 +9,7 @@ from itertools import combinations
 
 from sqlalchemy import Connection, select
 
-from rever_api.sandbox.books import Actor, Effect
+from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger import Answer, History, history, open_holds, open_intents, unfinished
 from tasks.ledger.schema import metadata
 from tasks.policy.record import Intent, IntentKind, IntentState

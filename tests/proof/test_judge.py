@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from rever_api import ClientConfig, ReverClient
 from rever_api.models import LineQuantity, RefundInput
-from rever_api.sandbox.books import Actor, Effect
+from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger import History, history
 from tests.proof.judge import (
     BOOKS,

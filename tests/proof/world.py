@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
-from rever_api.sandbox.scenarios import SCENARIOS
+from rever_api.sandbox.seed import SCENARIOS
 from tasks.database.address import Where
 from tasks.ledger import HoldRow, Ledger, open_holds
 from tests.proof.faults import CLOCK, REFUSED, fault_plan, options

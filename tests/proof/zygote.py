@@ -20,7 +20,7 @@ from threading import active_count
 
 from flows.catalog import FLOWS
 from rever_api.sandbox import running_sandbox
-from rever_api.sandbox.scenarios import SCENARIOS
+from rever_api.sandbox.seed import SCENARIOS
 from tests.proof.job import Job, Step
 from tests.proof.settings import STORE, empty_sqlite, environment_of
 from tests.proof.worker import live

@@ -23,7 +23,7 @@ from deployments.lane import POOL
 from deployments.prefect_server import PrefectServer
 from flows.process_return import NAME, process_return
 from rever_api.sandbox import RunningSandbox
-from rever_api.sandbox.books import Effect
+from rever_api.sandbox.state import Effect
 from tasks.steps import global_limits
 from tests.live import environment
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from rever_api import Endpoints
-from rever_api.comparing import compare, read_document
+from rever_api.openapi import read_document
+from rever_api.openapi_diff import compare
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY, Call
 from tests.deployments.doctor.conftest import without_prefect  # noqa: F401 - a fixture
-from tests.rever_api.comparing.official import BASE_URL, official, same
+from tests.rever_api.official_document import BASE_URL, official, same
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from rever_api.sandbox.books import Actor, Effect
+from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger import AuditRow, HoldRow, IntentRow, Unfinished
 from tasks.policy.record import Intent, IntentKind, IntentState
 

@@ -12,8 +12,8 @@ from deployments.demo.process import DemoError
 from deployments.demo.promises import Promise, added, audited, same_effects, sums_agree
 from deployments.demo.text import Page, columns, few, rest, shape
 from deployments.demo.trail import settled_by_evidence
-from rever_api.sandbox.books import Actor
-from rever_api.sandbox.verdict import Audit, Due, Violation
+from rever_api.sandbox.auditor import Audit, Due, Violation
+from rever_api.sandbox.state import Actor
 from tasks.policy.record import IntentKind
 from tests.deployments.demo.samples import done, effect, hold, step, waits
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from rever_api.sandbox import RunningSandbox, running_sandbox
-from rever_api.sandbox.scenarios import SCENARIOS
+from rever_api.sandbox.seed import SCENARIOS
 
 
 @pytest.fixture

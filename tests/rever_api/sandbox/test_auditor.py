@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from rever_api.sandbox import RunningSandbox, running_sandbox
-from rever_api.sandbox.scenarios import SCENARIOS
+from rever_api.sandbox.seed import SCENARIOS
 from tests.rever_api.sandbox import desk
 from tests.rever_api.sandbox.conftest import client_of
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from rever_api import models
 from rever_api.sandbox import RunningSandbox
-from rever_api.sandbox.operations.table import OPERATIONS
+from rever_api.sandbox.operations import OPERATIONS
 from tests.rever_api.sandbox import desk
 
 CONTRACT: dict[str, Any] = yaml.safe_load((files("rever_api") / "openapi.yaml").read_text())

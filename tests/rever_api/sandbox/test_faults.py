@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from rever_api.sandbox import RunningSandbox
-from rever_api.sandbox.faults import Fault, FaultPlan, Faults, NamedFault, parse_faults
-from rever_api.sandbox.faults.kinds import WEIGHTS, fits
-from rever_api.sandbox.operations.table import OPERATIONS
+from rever_api.sandbox.faults import WEIGHTS, Fault, FaultPlan, Faults, NamedFault, fits, parse_faults
+from rever_api.sandbox.operations import OPERATIONS
 from tests.rever_api.sandbox import desk
 from tests.rever_api.sandbox.conftest import client_of
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from rever_api.models import ReturnMethod
 from rever_api.sandbox import running_sandbox
-from rever_api.sandbox.operations.call import wire
-from rever_api.sandbox.scenarios import SCENARIOS
-from rever_api.sandbox.seed import seed
+from rever_api.sandbox.operations import wire
+from rever_api.sandbox.seed import SCENARIOS, seed
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Sandbox
 

@@ -11,7 +11,8 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from rever_api.sandbox import Options, RunningSandbox, running_sandbox
-from rever_api.sandbox.books import Actor
+from rever_api.sandbox.server import Quota
+from rever_api.sandbox.state import Actor
 from tests.rever_api.sandbox.conftest import client_of
 
 
@@ -184,3 +185,20 @@ def test_the_lean_server_answers_the_same() -> None:
             answers = [client.get(path) for client in (client_of(plain), client_of(lean))]
             assert answers[0].text.replace(plain.base_url, lean.base_url) == answers[1].text
             assert answers[0].status_code == answers[1].status_code
+
+
+def test_a_second_s_worth_at_once_then_one_after_each_interval() -> None:
+    now = [100.0]
+    quota = Quota(4, lambda: now[0])
+    assert [quota.take() for _ in range(4)] == [0] * 4
+    assert quota.take() == pytest.approx(0.25)
+    now[0] += 0.25
+    assert quota.take() == 0
+    assert quota.take() > 0
+    now[0] += 60
+    assert [bool(quota.take()) for _ in range(5)] == [False] * 4 + [True]
+
+
+def test_no_rate_is_no_limit() -> None:
+    quota = Quota(None)
+    assert [quota.take() for _ in range(100)] == [0] * 100

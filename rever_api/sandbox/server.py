@@ -1,31 +1,149 @@
-"""Start a sandbox in this process, on a thread of its own, and hand out what belongs to it."""
+"""How many requests per second the sandbox takes of a key: a bucket that holds a second's worth."""
 
 import asyncio
+import json
+import secrets
 import signal
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC
+from decimal import Decimal
 from email.utils import format_datetime
+from math import ceil
 from typing import Any, cast
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rever_api.sandbox.actions import act
-from rever_api.sandbox.app import create_app
-from rever_api.sandbox.auditor import audit
-from rever_api.sandbox.books import Books
-from rever_api.sandbox.faults.plan import FaultPlan, Faults, parse_faults
-from rever_api.sandbox.faults.wire import SandboxProtocol, lean_protocol
-from rever_api.sandbox.journal import Journal
+from rever_api.sandbox.answering import Asked, NoAnswer, SandboxProtocol, error, lean_protocol
+from rever_api.sandbox.auditor import Audit, audit
+from rever_api.sandbox.control import act, control_routes
+from rever_api.sandbox.faults import Fault, FaultPlan, Faults, parse_faults
+from rever_api.sandbox.operations import OPERATIONS, Call, Operation
 from rever_api.sandbox.seed import seed as add_returns
 from rever_api.sandbox.shops import catalogue
-from rever_api.sandbox.state import Options, Sandbox
-from rever_api.sandbox.verdict import Audit
+from rever_api.sandbox.state import (
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+    UNIMPLEMENTED,
+    Books,
+    Journal,
+    Options,
+    Sandbox,
+)
 from rever_api.sandbox.webhooks import Webhook, Webhooks
+
+
+class Quota:
+    """Counts requests. `rate` is per second, None for no limit; `clock` a monotonic one, in seconds."""
+
+    def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._left = rate or 0.0
+        self._at = clock()
+
+    def take(self) -> float:
+        """Take one request in: 0 where it may be answered, else the seconds after which the next one may."""
+        if self._rate is None:
+            return 0.0
+        now = self._clock()
+        self._left = min(self._rate, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return (1 - self._left) / self._rate
+        self._left -= 1
+        return 0.0
+
+
+# The sandbox as an ASGI application: the contract's operations behind the key, and the control endpoints.
+
+
+KEY_HEADER = "x-rever-api-key"
+_UNREADABLE = object()
+
+
+def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str) -> Starlette:
+    """Return the application. It must be served with `SandboxProtocol`, or faults that drop connections fail."""
+    quota = Quota(sandbox.options.rate)
+    routes = [_route(operation, sandbox, faults, journal, api_key, quota) for operation in OPERATIONS]
+    others = [replace(operation, path=operation.also) for operation in OPERATIONS if operation.also]
+    routes += [_route(operation, sandbox, faults, journal, api_key, quota) for operation in others]
+    app = Starlette(
+        routes=[*routes, *control_routes(sandbox, faults, journal)],
+        exception_handlers={HTTPException: _no_such_route, ClientDisconnect: _gone},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _route(
+    operation: Operation, sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str, quota: Quota
+) -> Route:
+    async def endpoint(request: Request) -> Response:
+        process_id = str(request.path_params.get("process_id", ""))
+        entry = journal.open(sandbox.clock(), operation.id, process_id)
+        if not secrets.compare_digest(request.headers.get(KEY_HEADER, "").encode(), api_key.encode()):
+            entry.status = 401
+            return error(401, UNAUTHENTICATED, "the key is missing or not valid")
+        if wait := quota.take():
+            entry.status = 429
+            return error(429, RESOURCE_EXHAUSTED, "too many requests", {"Retry-After": str(ceil(wait))})
+        call = Call(
+            operation.id,
+            process_id,
+            dict(request.query_params),
+            await _body(request),
+            str(request.base_url).rstrip("/"),
+        )
+        fault, draw = faults.choose(operation, call.subject)
+        entry.fault = fault or ""
+        if fault is Fault.CONNECTION_DROPPED:
+            return NoAnswer(reset=True)
+        if call.body is _UNREADABLE and fault is None:
+            answer = error(400, INVALID_ARGUMENT, "the body is not JSON")
+        else:
+            answer = await Asked(sandbox, faults, operation, call, entry, request.is_disconnected, draw).answer(fault)
+        entry.status = None if isinstance(answer, NoAnswer) else answer.status_code
+        return answer
+
+    return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
+
+
+async def _body(request: Request) -> Any:
+    """Return the request's JSON with numbers exact, None for no body, a mark for one that is not JSON."""
+    raw = await request.body()
+    try:
+        return json.loads(raw, parse_float=Decimal) if raw else None
+    except ValueError:
+        return _UNREADABLE
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Answer a caller that died while it was still sending; nothing was done, and nobody reads this."""
+    return NoAnswer()
+
+
+async def _no_such_route(_: Request, problem: Exception) -> Response:
+    status = problem.status_code if isinstance(problem, HTTPException) else 500
+    if status == 405:
+        return error(405, UNIMPLEMENTED, "Method Not Allowed")
+    return JSONResponse({"code": NOT_FOUND, "message": "Not Found", "details": []}, status)
+
+
+# Start a sandbox in this process, on a thread of its own, and hand out what belongs to it.
+
 
 DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
 DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
@@ -157,12 +275,12 @@ class RunningSandbox:
         self.sandbox.finish_pending()
 
     def process_ids(self, scenario: str = "", store: str = "") -> tuple[str, ...]:
-        """Return the ids of the returns of a scenario (`rever_api.sandbox.scenarios.SCENARIOS`) and store."""
+        """Return the ids of the returns of a scenario (`rever_api.sandbox.seed.SCENARIOS`) and store."""
         return self.sandbox.process_ids(scenario, store)
 
     def act(self, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
         """Do what others do to a return: `review`, `review_one`, `label_ready`, `collect`, `arrive`, `cancel`,
-        `cancel_label`, `hold`, `release`, `fail`, `pay`, `open` (`rever_api.sandbox.actions`).
+        `cancel_label`, `hold`, `release`, `fail`, `pay`, `open` (`rever_api.sandbox.control`).
         """
         return act(self.sandbox, action, process_id, **parameters)
 

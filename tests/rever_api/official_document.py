@@ -4,8 +4,7 @@ import copy
 import json
 from typing import Any
 
-from rever_api.comparing import Document, parsed
-from rever_api.contract import contract
+from rever_api.openapi import Document, contract, parsed
 
 BASE_URL = "https://api.byrever.com"
 

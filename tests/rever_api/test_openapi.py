@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rever_api.comparing import Document, DocumentError, compare, parsed, read_document
-from rever_api.comparing import document as module
+from rever_api import openapi as module
+from rever_api.openapi import Document, DocumentError, parsed, read_document
+from rever_api.openapi_diff import compare
 
 
 @pytest.mark.parametrize(

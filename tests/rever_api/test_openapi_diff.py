@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rever_api import Endpoints
-from rever_api.comparing import Compared, Comparison, Verdict, compare, parsed, read_document
-from rever_api.contract import contract
-from tests.rever_api.comparing.official import BASE_URL, document, official, same
+from rever_api.openapi import contract, parsed, read_document
+from rever_api.openapi_diff import Compared, Comparison, Verdict, compare
+from tests.rever_api.official_document import BASE_URL, document, official, same
 
 NAMES = sorted(Endpoints.load().by_operation)
 
@@ -38,7 +38,7 @@ def test_the_contract_is_the_same_as_itself() -> None:
 
 
 def test_the_contracts_own_file_is_read_as_yaml() -> None:
-    file = Path(__file__).parents[3] / "rever_api" / "openapi.yaml"
+    file = Path(__file__).parents[2] / "rever_api" / "openapi.yaml"
     found = compare(read_document(file), base_url=BASE_URL)
     assert {each.verdict for each in found.operations} == {Verdict.SAME}
     assert found.fields == ()

@@ -1,0 +1,576 @@
+"""The operations of the contract, by operation id: each takes the state and a call, and answers a JSON body."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rever_api.models import (
+    Compensation,
+    CompensationMethod,
+    ExchangeItem,
+    LineQuantity,
+    LogisticOrder,
+    LogisticOrderRequest,
+    LogisticsEntry,
+    ProcessStatus,
+    Product,
+    RefundInput,
+    ReturnInput,
+    ReturnItemInput,
+    ReturnLineItem,
+    ReturnMethod,
+    ReturnProcess,
+    ReturnStatus,
+    Review,
+    ReviewInput,
+    ReviewStatus,
+    ShippingStatus,
+    Shopper,
+)
+from rever_api.sandbox.arithmetic import minor, refund_value, reviewed
+from rever_api.sandbox.effects import complete, pay, send_exchange, will_pay_itself
+from rever_api.sandbox.labels import new_order, presigned_path, register
+from rever_api.sandbox.shops import OPS, Shop, address
+from rever_api.sandbox.state import (
+    ABORTED,
+    ALREADY_EXISTS,
+    FAILED_PRECONDITION,
+    UNIMPLEMENTED,
+    Actor,
+    Refusal,
+    Sandbox,
+    StoredProcess,
+    invalid,
+    not_found,
+    unreadable,
+)
+
+# What an operation is given, and how models become JSON as REVER's gateway writes it.
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read. `body` is what its JSON says, with numbers as Decimal; None where there was none.
+
+    `stale` has a read show how things were before the last change; `moved` shifts a page of a search, as a list does
+    that grows (-1, an entry comes again) or shrinks (1, an entry is skipped) between two pages.
+    """
+
+    operation: str
+    process_id: str = ""
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = field(default=None, repr=False)
+    base_url: str = ""
+    stale: bool = False
+    moved: int = 0
+
+    @property
+    def subject(self) -> str:
+        """What the call is about: a process, a store or a group."""
+        store = self.body.get("ecommerce_id") if isinstance(self.body, dict) else None
+        return (
+            self.process_id
+            or self.query.get("ecommerce_id", "")
+            or self.query.get("ecommerce_group", "")
+            or str(store or "")
+        )
+
+    def read(self, model: type[_Model]) -> _Model:
+        """Return the body as `model`, or refuse with 400."""
+        try:
+            return model.model_validate(self.body if self.body is not None else {})
+        except ValidationError as error:
+            raise unreadable(error) from None
+
+    def part(self, name: str) -> Any:
+        """Return one member of the body, or refuse with 400 where the body is no object or has it not."""
+        if not isinstance(self.body, dict) or name not in self.body:
+            raise invalid(f"{name}: missing")
+        return self.body[name]
+
+    def list_of(self, name: str, model: type[_Model]) -> tuple[_Model, ...]:
+        """Return a non-empty list member of the body as models, or refuse with 400."""
+        entries = self.part(name)
+        if not isinstance(entries, list) or not entries:
+            raise invalid(f"{name}: must be a list with something in it")
+        try:
+            return tuple(model.model_validate(entry) for entry in entries)
+        except ValidationError as error:
+            raise unreadable(error) from None
+
+
+def wire(model: BaseModel) -> dict[str, Any]:
+    """Return the model's JSON: money as strings, times in ISO 8601, what is not set left out."""
+    body: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if isinstance(model, ReturnProcess):
+        body.setdefault("compensation", {"refunds": []}).setdefault("exchange_order", None)
+    return body
+
+
+# Reads of processes: search, by id, where the parcel is, the label's URL, the logistic orders.
+
+
+_DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+_EXACT: Mapping[str, Callable[[ReturnProcess], str]] = {
+    "ecommerce_id": lambda process: process.ecommerce_id,
+    "ecommerce_group": lambda process: process.ecommerce_group,
+    "process_id": lambda process: process.rever_process_id,
+    "order_id": lambda process: process.order_id,
+    "customer_printed_order_id": lambda process: process.order_name,
+    "return_method": lambda process: str(process.return_method),
+}
+_LISTED: Mapping[str, Callable[[ReturnProcess], str]] = {
+    "status": lambda process: process.rever_process_status,
+    "return_status": lambda process: process.return_status,
+}
+
+
+def search_return_processes(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer one page of the processes that match, newest first unless asked otherwise."""
+    limit, offset = _whole(call, "limit", 50, 1, 100), _whole(call, "offset", 0, 0, None)
+    key = call.query.get("sortby", "started_at")
+    if key not in {"started_at", "updated_at"} or call.query.get("order", "desc") not in {"asc", "desc"}:
+        raise invalid("sortby: started_at or updated_at; order: asc or desc")
+    tests = _tests(sandbox, call.query)
+    shown = (sandbox.seen(stored, stale=call.stale) for stored in sandbox.processes.values())
+    found = [process for process in shown if all(test(process) for test in tests)]
+    found.sort(key=lambda p: (getattr(p, key), p.rever_process_id), reverse=call.query.get("order", "desc") == "desc")
+    start = max(0, offset + call.moved) if offset else 0
+    return {"processes": [wire(process) for process in found[start : start + limit]], "rowcount": len(found)}
+
+
+def _whole(call: Call, name: str, default: int, least: int, most: int | None) -> int:
+    text = call.query.get(name, str(default))
+    if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+        raise invalid(f"{name}: a whole number from {least}" + (f" to {most}" if most is not None else ""))
+    return int(text)
+
+
+def _tests(sandbox: Sandbox, query: dict[str, str]) -> list[Callable[[ReturnProcess], bool]]:
+    """What a process must pass, for the parameters that were given alone: a search goes over all there are."""
+    tests = [_is(read, query[name]) for name, read in _EXACT.items() if query.get(name)]
+    tests += [_is_among(read, query[name].split(",")) for name, read in _LISTED.items() if query.get(name)]
+    for name, test in (("updated_since", _since), ("freetext", _has_text)):
+        if query.get(name):
+            tests.append(test(query[name]))
+    if query.get("fully_refunded"):
+        tests.append(_refunded(sandbox, query["fully_refunded"]))
+    return tests
+
+
+def _is(read: Callable[[ReturnProcess], str], value: str) -> Callable[[ReturnProcess], bool]:
+    return lambda process: read(process) == value
+
+
+def _is_among(read: Callable[[ReturnProcess], str], values: list[str]) -> Callable[[ReturnProcess], bool]:
+    return lambda process: read(process) in values
+
+
+def _since(text: str) -> Callable[[ReturnProcess], bool]:
+    try:
+        since = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid("updated_since: not an ISO 8601 time") from None
+    since = since if since.tzinfo else since.replace(tzinfo=UTC)
+    return lambda process: process.updated_at is not None and process.updated_at >= since
+
+
+def _has_text(text: str) -> Callable[[ReturnProcess], bool]:
+    if len(text) < 3:
+        raise invalid("freetext: at least 3 characters")
+
+    def has(process: ReturnProcess) -> bool:
+        shopper = process.shopper
+        words = [process.order_name, process.order_id, process.rever_process_id]
+        words += [shopper.email, f"{shopper.first_name} {shopper.last_name}"] if shopper else []
+        return any(text.casefold() in word.casefold() for word in words)
+
+    return has
+
+
+def _refunded(sandbox: Sandbox, text: str) -> Callable[[ReturnProcess], bool]:
+    if text not in {"true", "false"}:
+        raise invalid("fully_refunded: true or false")
+
+    def is_so(process: ReturnProcess) -> bool:
+        refunds = (process.compensation.refunds if process.compensation else ()) or ()
+        paid = sum(minor(refund.amount, refund.currency) for refund in refunds)
+        full = bool(refunds) and paid >= refund_value(process, sandbox.shop(process.ecommerce_id).timing)
+        return (full or process.rever_process_status == ProcessStatus.COMPLETED) == (text == "true")
+
+    return is_so
+
+
+def get_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer one process."""
+    if call.process_id in sandbox.denied:
+        raise not_found("process")
+    return wire(sandbox.seen(sandbox.find(call.process_id), stale=call.stale))
+
+
+def get_shipping_status(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer where the youngest parcel is."""
+    process = sandbox.seen(sandbox.find(call.process_id), stale=call.stale)
+    parcel = process.logistics[-1] if process.logistics else None
+    answer = {
+        "process_id": call.process_id,
+        "status": str(parcel.status) if parcel else ShippingStatus.NO_SHIPPING_STATUS.value,
+        "tracking_id": parcel.tracking_number if parcel else "",
+        "tracking_url": parcel.tracking_url if parcel else "",
+    }
+    return answer | ({"updated_at": process.updated_at.isoformat()} if process.updated_at else {})
+
+
+def get_presigned_label_url(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer a URL on this sandbox under which the youngest live label can be fetched without the key."""
+    stored = sandbox.find(call.process_id)
+    parcels = stored.process.logistics or ()
+    for order, parcel in reversed(list(zip(stored.orders, parcels, strict=True))):
+        if order.id in sandbox.label_files and parcel.status not in _DEAD:
+            expires = sandbox.clock() + timedelta(seconds=sandbox.options.label_url_seconds)
+            extension = sandbox.label_files[order.id][1]
+            return {"url": call.base_url + presigned_path(order.id, extension, expires, sandbox.seed)}
+    raise not_found("label")
+
+
+def list_logistic_orders(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer all logistic orders of a process, the oldest first."""
+    return {"orders": [wire(order) for order in sandbox.find(call.process_id).orders]}
+
+
+# A store's settings, its warehouses, and the stores of a group.
+
+
+def get_ecommerce_settings(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer the store's return rules; 404 for a store that there is not."""
+    return wire(sandbox.shop(call.query.get("ecommerce_id", "")).settings)
+
+
+def list_ecommerces(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer the stores of a group, none for a group that there is not; without a group, all the key may see."""
+    known = call.query.get("ecommerce_group", sandbox.group) == sandbox.group
+    stores = [{"ecommerce_id": shop.id, "name": shop.name} for shop in sandbox.shops.values()]
+    return {"ecommerces": stores if known else []}
+
+
+def list_warehouses(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Answer the store's warehouses, none for a store that there is not."""
+    shop = sandbox.shops.get(call.query.get("ecommerce_id", ""))
+    return {"warehouses": [wire(house) for house in shop.warehouses] if shop else []}
+
+
+# New returns, one or many. The sandbox keeps no orders: any order name is taken, the goods must be the shop's.
+
+
+_MOST = 100
+
+
+def create_return(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Start a return. The same order twice is two returns."""
+    return wire(open_return(sandbox, call.read(ReturnInput), Actor.API))
+
+
+def import_returns(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Start up to 100 returns; each is accepted or refused by itself."""
+    entries = call.part("returns")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST:
+        raise invalid(f"returns: 1 to {_MOST} of them")
+    return {"results": [_import(sandbox, entry) for entry in entries]}
+
+
+def _import(sandbox: Sandbox, entry: Any) -> dict[str, Any]:
+    try:
+        process = open_return(sandbox, ReturnInput.model_validate(entry), Actor.API)
+    except ValidationError as error:
+        return {"process_id": None, "error": unreadable(error).body}
+    except Refusal as refusal:
+        return {"process_id": None, "error": refusal.body}
+    return {"process_id": process.rever_process_id}
+
+
+def open_return(sandbox: Sandbox, wanted: ReturnInput, by: Actor) -> ReturnProcess:
+    """Make a running process without a label, and write it in the books."""
+    if wanted.ecommerce_id not in sandbox.shops:
+        raise invalid("ecommerce_id: no such ecommerce")
+    shop, now, number = sandbox.shops[wanted.ecommerce_id], sandbox.clock(), len(sandbox.processes) + 1
+    lines = tuple(_line(sandbox, shop, item) for item in wanted.items)
+    person = Shopper(email=wanted.email)
+    process = ReturnProcess(
+        rever_process_id=sandbox.ids.new("retp"), rever_process_status=ProcessStatus.RUNNING, return_line_items=lines,
+        return_status=ReturnStatus.STARTED, portal_name=shop.name, platform_process_id=f"{shop.id}-{number}",
+        ecommerce_id=shop.id, ecommerce_group=sandbox.group, started_at=now, updated_at=now,
+        order_id=f"ord_{shop.id}_{number:05}", order_name=wanted.order_name, shopper=person,
+        pickup_address=address(person, number, shop.countries[0]), return_method=ReturnMethod.DROP_OFF_POINT,
+        pickup_ranges=("NO_RANGE",), return_costs=Decimal("0.00"), reviews=(), compensation=Compensation(refunds=()),
+        logistics=(),
+    )  # fmt: skip
+    sandbox.books.write(
+        at=now, process_id=process.rever_process_id, store=shop.id, operation="createReturn", by=by, status_before="",
+    )  # fmt: skip
+    sandbox.add(StoredProcess(process, "created", process, now))
+    return process
+
+
+def _line(sandbox: Sandbox, shop: Shop, item: ReturnItemInput) -> ReturnLineItem:
+    if item.sku not in shop.goods:
+        raise invalid("items.sku: not sold by this shop")
+    product, price = shop.goods[item.sku]
+    zero = Decimal("0.00")
+    return ReturnLineItem(
+        id=sandbox.ids.new("retl"), return_reason=item.return_reason or "OTHER", product=product,
+        quantity=item.quantity, unit_price=price, subtotal_price=price * item.quantity, total_discounts=zero,
+        total_taxes=zero, total_price=price * item.quantity, currency=shop.settings.currency,
+        compensation_method=item.compensation_method or CompensationMethod.ORIGINAL_PAYMENT_METHOD,
+        exchange_for=item.exchange_for,
+    )  # fmt: skip
+
+
+# The calls that move money and goods: reviews, refunds, exchanges, cancellation. None of them notices a repetition.
+
+
+_FINAL = {ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED}
+
+
+class _Reason(BaseModel):
+    reason: str = ""
+
+
+def add_review(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Record inspections, one entry per unit, all or none; 409 for a unit that has its review already."""
+    stored = sandbox.find(call.process_id)
+    review(sandbox, stored, call.list_of("reviews", ReviewInput), Actor.API)
+    return wire(stored.process)
+
+
+def review(sandbox: Sandbox, stored: StoredProcess, entries: tuple[ReviewInput, ...], by: Actor) -> None:
+    """Check and record inspections, whoever made them; REVER may then pay by itself."""
+    before = stored.process
+    _check_reviews(before, entries)
+    taken = tuple(
+        Review(**entry.model_dump(), review_date=sandbox.clock(), user="api" if by is Actor.API else "warehouse")
+        for entry in entries
+    )
+    items = tuple(LineQuantity(line_item_id=entry.line_item_id, quantity=1) for entry in entries)
+    _write(sandbox, before, "addReview", by, items)
+    sandbox.change(stored, reviews=(*(before.reviews or ()), *taken))
+    complete(sandbox, stored)
+    will_pay_itself(sandbox, stored)
+
+
+def _check_reviews(process: ReturnProcess, entries: tuple[ReviewInput, ...]) -> None:
+    if process.rever_process_status != ProcessStatus.RUNNING:
+        raise Refusal(409, FAILED_PRECONDITION, f"process is {process.rever_process_status}")
+    lines = {line.id: line for line in process.return_line_items}
+    for entry in entries:
+        if entry.line_item_id not in lines:
+            raise invalid("line_item_id: not a line of this process")
+        if entry.status not in set(ReviewStatus):
+            raise invalid("status: APPROVED, DECLINED or MISSING")
+        if entry.status == ReviewStatus.DECLINED and not entry.reject_reason:
+            raise invalid("reject_reason: required when DECLINED")
+    for line_id, line in lines.items():
+        new = sum(entry.line_item_id == line_id for entry in entries)
+        if new and reviewed(process, line) + new > line.quantity:
+            raise Refusal(409, ALREADY_EXISTS, "a unit of the line was reviewed already")
+
+
+def issue_refund(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Pay. Two identical calls are two refunds; the amount is compared with what is due only where that is asked."""
+    stored, refund = sandbox.find(call.process_id), call.read(RefundInput)
+    _check_lines(stored.process, [item.line_item_id for item in refund.items])
+    try:
+        amount = minor(refund.amount, refund.currency)
+    except ValueError as error:
+        raise invalid(f"amount: {error}") from None
+    if refund.type == "EXCHANGE" or not refund.type:
+        raise invalid("type: a method that pays money")
+    _check_status(sandbox, stored.process)
+    if sandbox.options.checks_amounts:
+        _check_amount(sandbox, stored.process, amount)
+    return wire(pay(sandbox, stored, refund, Actor.API))
+
+
+def _check_amount(sandbox: Sandbox, process: ReturnProcess, amount: int) -> None:
+    refunds = (process.compensation.refunds if process.compensation else ()) or ()
+    paid = sum(minor(refund.amount, refund.currency) for refund in refunds)
+    if paid + amount > refund_value(process, sandbox.shop(process.ecommerce_id).timing):
+        raise Refusal(422, FAILED_PRECONDITION, "the amount is above what is still refundable")
+
+
+def issue_exchange(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Order replacement goods, all or none; 409 with code 9 when a variant is out of stock."""
+    stored, items = sandbox.find(call.process_id), call.list_of("items", ExchangeItem)
+    _check_lines(stored.process, [item.line_item_id for item in items])
+    _check_status(sandbox, stored.process)
+    goods = {product.variant_id: product for product, _ in sandbox.shop(stored.process.ecommerce_id).goods.values()}
+    if any(item.variant_id not in goods for item in items):
+        raise invalid("variant_id: no such variant")
+    _take_stock(sandbox, items)
+    wanted: tuple[Product, ...] = tuple(goods[item.variant_id] for item in items)
+    return wire(send_exchange(sandbox, stored, items, wanted, Actor.API))
+
+
+def _take_stock(sandbox: Sandbox, items: tuple[ExchangeItem, ...]) -> None:
+    wanted: dict[str, int] = {}
+    for item in items:
+        wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
+    if any(sandbox.stock.get(variant, 0) < units for variant, units in wanted.items()):
+        raise Refusal(409, FAILED_PRECONDITION, "a wanted variant is out of stock")
+    for variant, units in wanted.items():
+        sandbox.stock[variant] -= units
+
+
+def cancel_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Cancel a process that is not at its end, and its label where the parcel was not collected."""
+    stored = sandbox.find(call.process_id)
+    call.read(_Reason)
+    cancel(sandbox, stored, Actor.API)
+    return wire(stored.process)
+
+
+def cancel(sandbox: Sandbox, stored: StoredProcess, by: Actor) -> None:
+    """Cancel, whoever asked; 409 for a process at its end."""
+    before = stored.process
+    if before.rever_process_status in _FINAL:
+        raise Refusal(409, ABORTED, f"process is {before.rever_process_status}")
+    _write(sandbox, before, "cancelReturnProcess", by, ())
+    sandbox.change(
+        stored,
+        rever_process_status=ProcessStatus.CANCELED,
+        logistics=tuple(_without_label(entry) for entry in before.logistics or ()),
+    )
+
+
+def _without_label(entry: LogisticsEntry) -> LogisticsEntry:
+    unused = entry.status in {ShippingStatus.CREATED, ShippingStatus.NO_SHIPPING_STATUS}
+    return entry.model_copy(update={"status": ShippingStatus.CANCELED}) if unused else entry
+
+
+def _check_lines(process: ReturnProcess, line_ids: list[str]) -> None:
+    if not set(line_ids) <= {line.id for line in process.return_line_items}:
+        raise invalid("line_item_id: not a line of this process")
+
+
+def _check_status(sandbox: Sandbox, process: ReturnProcess) -> None:
+    if sandbox.options.checks_status and process.rever_process_status != ProcessStatus.RUNNING:
+        raise Refusal(409, FAILED_PRECONDITION, f"process is {process.rever_process_status}")
+
+
+def _write(sandbox: Sandbox, before: ReturnProcess, operation: str, by: Actor, items: tuple[LineQuantity, ...]) -> None:
+    sandbox.books.write(
+        at=sandbox.clock(), process_id=before.rever_process_id, store=before.ecommerce_id, operation=operation, by=by,
+        status_before=str(before.rever_process_status), items=items, before=before,
+    )  # fmt: skip
+
+
+# Labels: having REVER make a logistic order, and registering one that was made by hand.
+
+
+def create_order_v2(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Make a label with a provider and carrier. Each call makes another one."""
+    stored, wanted = sandbox.find(call.process_id), call.read(LogisticOrderRequest)
+    if wanted.process_id != call.process_id:
+        raise invalid("process_id: not the one of the path")
+    if wanted.provider == OPS:
+        raise Refusal(501, UNIMPLEMENTED, "provider OPS is handled by hand; nothing was generated")
+    method = str(wanted.return_method or stored.process.return_method)
+    country = wanted.customer_address.country_code if wanted.customer_address else ""
+    _check_combination(sandbox, stored.process, wanted, method, country)
+    order = new_order(sandbox, stored.process, wanted.provider, wanted.carrier, method)
+    return {"order": wire(register(sandbox, stored, order, call.operation))}
+
+
+def _check_combination(
+    sandbox: Sandbox, process: ReturnProcess, wanted: LogisticOrderRequest, method: str, country: str
+) -> None:
+    country = country or (process.pickup_address.country_code if process.pickup_address else "")
+    for carrier in sandbox.shop(process.ecommerce_id).settings.carriers:
+        if (carrier.provider, carrier.carrier) != (wanted.provider, wanted.carrier):
+            continue
+        if country in carrier.countries and method in carrier.return_methods:
+            return
+    raise invalid("the combination of provider, carrier, return method and country is not supported")
+
+
+def create_reverse_delivery(sandbox: Sandbox, call: Call) -> dict[str, Any]:
+    """Register a label that was made by hand; its file, where there is one, is base64."""
+    stored = sandbox.find(call.process_id)
+    try:
+        given = LogisticOrder.model_validate(call.part("order"))
+    except ValidationError as error:
+        raise unreadable(error) from None
+    if given.process_id not in {"", call.process_id}:
+        raise invalid("order.process_id: not the one of the path")
+    made = new_order(sandbox, stored.process, given.provider, given.carrier, str(given.return_method))
+    order = made.model_copy(update=given.model_dump(exclude_defaults=True, include={"tracking_id", "tracking_url"}))
+    order = order.model_copy(update={"from_": given.from_ or made.from_, "to": given.to or made.to})
+    return {"order": wire(register(sandbox, stored, order, call.operation, _file(call.body)))}
+
+
+def _file(body: dict[str, Any]) -> tuple[bytes, str] | None:
+    if not body.get("label"):
+        return None
+    extension = body.get("label_extension")
+    if extension not in {"pdf", "png", "jpg"}:
+        raise invalid("label_extension: pdf, png or jpg")
+    try:
+        return base64.b64decode(body["label"], validate=True), str(extension)
+    except (binascii.Error, TypeError, ValueError):
+        raise invalid("label: not base64") from None
+
+
+# The contract's operations: id, method, path, and what carries them out.
+
+
+_PROCESS = "/v1/processes/{process_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation. An effect moves money, goods or an inspection. `also` is another path at which it may be."""
+
+    id: str
+    method: str
+    path: str
+    run: Callable[[Sandbox, Call], dict[str, Any]]
+    effect: bool = False
+    also: str = ""
+
+    @property
+    def lists(self) -> bool:
+        """Whether it answers pages."""
+        return self.run is search_return_processes
+
+    @property
+    def shows_process(self) -> bool:
+        """Whether it reads a process, and so can be stale."""
+        return self.run in {search_return_processes, get_return_process}
+
+
+OPERATIONS = (
+    Operation("searchReturnProcesses", "GET", "/v1/processes", search_return_processes),
+    Operation("getReturnProcess", "GET", _PROCESS, get_return_process),
+    Operation("addReview", "POST", f"{_PROCESS}/reviews", add_review, effect=True),
+    Operation("issueRefund", "POST", f"{_PROCESS}/refunds", issue_refund, effect=True),
+    Operation("issueExchange", "POST", f"{_PROCESS}/exchanges", issue_exchange, effect=True),
+    Operation("cancelReturnProcess", "POST", f"{_PROCESS}/cancel", cancel_return_process, effect=True),
+    Operation("getShippingStatus", "GET", f"{_PROCESS}/shipping_status", get_shipping_status),
+    Operation("getPresignedLabelUrl", "GET", f"{_PROCESS}/label", get_presigned_label_url),
+    Operation("listLogisticOrders", "GET", f"{_PROCESS}/logistics/", list_logistic_orders),
+    Operation("createReverseDelivery", "POST", f"{_PROCESS}/logistics/", create_reverse_delivery, effect=True),
+    Operation("createOrderV2", "PUT", f"{_PROCESS}/logistics/", create_order_v2, effect=True),
+    Operation("createReturn", "POST", "/v1/processes", create_return, effect=True, also="/v1/returns"),
+    Operation("importReturns", "POST", "/v1/returns/import", import_returns, effect=True),
+    Operation("getEcommerceSettings", "GET", "/v1/settings", get_ecommerce_settings),
+    Operation("listEcommerces", "GET", "/v1/settings/ecommerces", list_ecommerces),
+    Operation("listWarehouses", "GET", "/v1/settings/warehouses", list_warehouses),
+)
