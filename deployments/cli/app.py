@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from deployments.cli.care import care
-from deployments.cli.living import living
 from deployments.cli.webhook import inbox, webhook
 from deployments.console.errors import FAILED, errors_as_sentences, print_out
 from flows.catalog import FLOWS
@@ -29,7 +28,6 @@ app = typer.Typer(
 )
 
 app.add_typer(care, name="ledger")
-app.add_typer(living)
 app.add_typer(webhook, name="webhook")
 app.add_typer(inbox, name="inbox")
 

@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
+from deployments.cli.app import Debug, app
 from deployments.console.errors import errors_as_sentences
 
-living = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
-@living.command()
+
+@app.command()
 def up(
     *,
     sandbox: Annotated[
@@ -38,7 +37,7 @@ def up(
         raise typer.Exit(run_up(sandbox=sandbox, workers=workers, on_postgres=on_postgres, **ports))
 
 
-@living.command()
+@app.command()
 def lane(
     *,
     name: Annotated[str, typer.Option(help="How Prefect's UI names it. Empty: after this machine.")] = "",

@@ -19,7 +19,7 @@ def trail_of(known: History, effect: Effect) -> list[AuditRow]:
     return [row for row in known.audit if row.intent_id in ids]
 
 
-def told(row: AuditRow) -> str:
+def step_words(row: AuditRow) -> str:
     """One step in a line: time (UTC), what happened, on what evidence."""
     words = ", ".join(f"{name}: {row.evidence[name]}" for name in TELLING if name in row.evidence)
     return f"{row.at:%H:%M:%S}  {row.event:<8}  {words}"

@@ -12,7 +12,7 @@ from deployments.demo.process import DemoError, Worker, environment, started_wor
 from deployments.demo.promises import Promise, same_effects, sums_agree
 from deployments.demo.scene import FLOWS, RETURNS, SEED, SHOPS, account_in, currencies, paid, refunds, verdict
 from deployments.demo.text import Page
-from deployments.demo.trail import settled_by_evidence, told, trail_of
+from deployments.demo.trail import settled_by_evidence, step_words, trail_of
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.state import Effect
 from tasks.policy.reading import counted
@@ -137,5 +137,5 @@ def _show_the_evidence(page: Page, env: Mapping[str, str], killed: Killed) -> Pr
         raise DemoError(f"the ledger does not know the refund of {killed.effect.process_id}")
     page.say(f"What the ledger wrote about the refund of {killed.effect.process_id}:", "bold")
     for row in trail:
-        page.say(told(row), indent=4)
+        page.say(step_words(row), indent=4)
     return settled_by_evidence(trail)

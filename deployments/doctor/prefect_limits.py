@@ -7,7 +7,7 @@ from deployments.doctor.line import Line, broken, not_used, ok
 from deployments.doctor.prefect_api import client, used
 from tasks.steps import global_limits
 
-NAME = "global limits"
+LIMITS = "global limits"
 
 
 async def limits(examination: Examination) -> Line:
@@ -26,9 +26,9 @@ def judged(problems: Mapping[str, str], slots: Mapping[str, int], *, deployed: b
     """One line from what is wrong with which limit, and how many slots each has. Pure."""
     wanted = global_limits()
     if problems and not deployed and not set(wanted) & set(slots):
-        return not_used(NAME, "none, and no flow of ours is deployed")
+        return not_used(LIMITS, "none, and no flow of ours is deployed")
     if problems:
         words = ", ".join(f"{name} ({why})" for name, why in problems.items())
-        return broken(NAME, f"{words}; runs of deployments begin nothing", "rever-returns bootstrap")
+        return broken(LIMITS, f"{words}; runs of deployments begin nothing", "rever-returns bootstrap")
     other = [f"{name} {slots[name]} instead of {usual}" for name, usual in wanted.items() if slots[name] != usual]
-    return ok(NAME, f"all {len(wanted)} there" + (f"; set by a person: {', '.join(other)}" if other else ""))
+    return ok(LIMITS, f"all {len(wanted)} there" + (f"; set by a person: {', '.join(other)}" if other else ""))

@@ -39,7 +39,7 @@ CHECKS = (
     Named(prefect_api.PASSWORD, prefect_api.password, seconds=20),
     Named("clock of Prefect", prefect_api.clock),
     Named(prefect_work.SET_UP, prefect_work.set_up, seconds=30),
-    Named(prefect_limits.NAME, prefect_limits.limits),
+    Named(prefect_limits.LIMITS, prefect_limits.limits),
     Named("credentials", prefect_blocks.blocks),
     Named("work pools", prefect_work.pools),
     Named("late runs", prefect_work.late),

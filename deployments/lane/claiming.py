@@ -22,7 +22,6 @@ from prefect.types._datetime import now
 
 from deployments.lane import POOL
 
-log = logging.getLogger(__name__)
 
 
 async def open_queues(client: PrefectClient) -> list[UUID]:

@@ -10,7 +10,6 @@ from prefect.exceptions import ObjectNotFound
 from deployments.lane import POOL
 from tasks.desk import DeskError
 
-log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S, PATIENCE_S = 5.0, 10.0
 

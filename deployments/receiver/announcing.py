@@ -13,7 +13,7 @@ from deployments.receiver.prefect_runs import PrefectTrouble, Runs
 MOST_WAITING = 1000
 """Events kept while Prefect is away; of more the oldest are lost."""
 
-AT_ONCE = 100
+EVENTS_AT_ONCE = 100
 AGAIN_S = 5.0
 
 _WORDS = {
@@ -78,7 +78,7 @@ class Announcer:
 
     async def _pass_on(self) -> None:
         while self._waiting:
-            some = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            some = [self._waiting.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._waiting)))]
             try:
                 await self._runs.emit(some)
             except PrefectTrouble as trouble:

@@ -9,7 +9,6 @@ from tasks.desk import utc_now
 from tasks.ledger import Ledger, LedgerError, runs_began
 from tasks.settings import Settings
 
-logger = logging.getLogger(__name__)
 
 
 class LedgerLook:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 POSTGRES, REDIS = "UP_POSTGRES_URL", "UP_REDIS_URL"
 DEFAULTS = {POSTGRES: "postgresql://postgres@127.0.0.1:5432/postgres", REDIS: "redis://127.0.0.1:6379/0"}
 SERVER_DATABASE, LEDGER_DATABASE = "rever_returns_up_prefect", "rever_returns_up_ledger"
-MARK = "made by rever-returns up"
+DATABASE_MARK = "made by rever-returns up"
 PATIENCE_S = 5
 
 
@@ -98,10 +98,10 @@ def _make(conn: "psycopg.Connection", name: str, *, anew: bool) -> None:
     ).fetchone()
     if said and not anew:
         return
-    if said and said[0] != MARK:
+    if said and said[0] != DATABASE_MARK:
         raise UsageError(f"the database {name} is in the way, and was not made by `up`: rename it.")
     from psycopg.sql import SQL, Identifier, Literal
 
     for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
         conn.execute(SQL(statement).format(Identifier(name)))
-    conn.execute(SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(name), Literal(MARK)))
+    conn.execute(SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(name), Literal(DATABASE_MARK)))
