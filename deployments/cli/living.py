@@ -8,8 +8,6 @@ from deployments.cli.app import Debug, app
 from deployments.console.errors import errors_as_sentences
 
 
-
-
 @app.command()
 def up(
     *,

@@ -1,6 +1,5 @@
 """Which runs are due, and whose they are: a run belongs to whoever's claim the server accepted, and to nobody else."""
 
-import logging
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from prefect.states import Pending
 from prefect.types._datetime import now
 
 from deployments.lane import POOL
-
 
 
 async def open_queues(client: PrefectClient) -> list[UUID]:

@@ -1,7 +1,6 @@
 """What the lane does about a server that is away: it says so once, tries again less and less often, and goes on."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -9,7 +8,6 @@ from prefect.exceptions import ObjectNotFound
 
 from deployments.lane import POOL
 from tasks.desk import DeskError
-
 
 LONGEST_PAUSE_S, PATIENCE_S = 5.0, 10.0
 

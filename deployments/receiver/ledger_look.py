@@ -1,14 +1,12 @@
 """What the ledger says about returns with waiting events. It is only read, and may not be there yet."""
 
 import asyncio
-import logging
 from collections.abc import Collection
 from datetime import datetime
 
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, LedgerError, runs_began
 from tasks.settings import Settings
-
 
 
 class LedgerLook:
