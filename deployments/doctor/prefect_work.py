@@ -48,7 +48,7 @@ async def pools(examination: Examination) -> list[Line]:
     used(examination)
     from prefect.client.schemas.objects import WorkerStatus
 
-    from deployments.bootstrap.pools import POOLS
+    from deployments.bootstrap.objects import POOLS
 
     lines = []
     async with client() as prefect:
@@ -67,7 +67,7 @@ async def pools(examination: Examination) -> list[Line]:
 
 def judged_pool(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> Line:
     """One line from the number of workers that live (None: no such pool). Pure."""
-    from deployments.bootstrap.pools import FAST_LANE
+    from deployments.bootstrap.objects import FAST_LANE
 
     name = f"work pool {pool}"
     start = "rever-returns lane" if pool == FAST_LANE else f"prefect worker start --pool {pool}"
@@ -93,7 +93,7 @@ async def late(examination: Examination) -> Line:
         WorkPoolFilterName,
     )
 
-    from deployments.bootstrap.pools import POOLS
+    from deployments.bootstrap.objects import POOLS
 
     async with client() as prefect:
         runs = await prefect.read_flow_runs(

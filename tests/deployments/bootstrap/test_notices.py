@@ -6,8 +6,8 @@ import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from pydantic import SecretStr
 
-from deployments.bootstrap.errors import BootstrapError
-from deployments.bootstrap.notices import notices_block
+from deployments.bootstrap.automations import notices_block
+from deployments.bootstrap.objects import BootstrapError
 
 SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.bootstrap.errors import PrefectFileError
-from deployments.bootstrap.prefect_file import PREFECT_FILE, read_entries
+from deployments.bootstrap.deployments import PREFECT_FILE, read_entries
+from deployments.bootstrap.objects import PrefectFileError
 from flows.catalog import FLOWS
 
 VARIABLES = {"rever_time_zone": "Europe/Madrid"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule
 
-from deployments.bootstrap.prefect_file import PREFECT_FILE, ScheduleEntry, read_entries
+from deployments.bootstrap.deployments import PREFECT_FILE, ScheduleEntry, read_entries
 
 ZONE = "Europe/Madrid"
 LOOP, AT_LEAST, AHEAD, AT_MOST = timedelta(minutes=1), 3, timedelta(hours=1), 100

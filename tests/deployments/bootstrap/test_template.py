@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from prefect.server.utilities.user_templates import render_user_template, validate_user_template
 
-from deployments.bootstrap.template import BODY
+from deployments.bootstrap.automations import BODY
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
