@@ -4,18 +4,32 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
-from deployments.cli.parameters import split_pairs
-from deployments.console.errors import (
-    FAILED,
-    USAGE,
-    RunStoppedError,
-    explained,
-    print_error,
-    print_out,
-)
+from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageError, explained, print_error, print_out
 from deployments.console.logs import log_to_stderr
 from deployments.prefect_settings import LOOPBACK, new_auth
 from tasks.report import Mode, Report
+
+# `name=value` pairs as typed on the command line. What the names and values mean is the flow's form's business.
+
+
+def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """The values by name, as text. Raises UsageError for what is no pair, comes twice, or is empty.
+
+    An empty value is refused because an unset shell variable (`max_amount=$CAP`) must not mean "no cap", nor
+    `stores=$STORE` mean "all stores".
+    """
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise UsageError(f"{pair!r} is no parameter: write name=value.")
+        if not value.strip(" ,"):
+            raise UsageError(f"{name} is given no value: say one, or leave {name} out.")
+        if name in values:
+            raise UsageError(f"{name} is given twice, as {values[name]!r} and as {value!r}: say it once.")
+        values[name] = value
+    return values
+
 
 _STOPPED = "stopped. What was under way is settled by the next run."
 _STOPPED_BEFORE = "stopped. Nothing was under way."

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from deployments.cli.switch import stopped_text
+from deployments.cli.ledger import stopped_text
 from deployments.doctor.clocks import judged
 from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
 from deployments.doctor.line import Line, attention, broken, ok

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from deployments.cli.text import told
+from deployments.cli.ledger import told
 from tests.flows.conftest import Bench, Start
 from tests.flows.test_answer_hold import known, the_hold, through_api
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.text import told
+from deployments.cli.ledger import told
 from rever_api.models import ProcessStatus
 from rever_api.sandbox.state import Options
 from tasks.ledger import Answer, HoldRow, RecordRow, history

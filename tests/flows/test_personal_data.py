@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deployments.cli.ledger import told
 from deployments.cli.ledger_care import forgotten
-from deployments.cli.text import told
 from rever_api.sandbox.state import Refusal
 from tasks.ledger import Format, check, export, history
 from tests.flows.conftest import Bench

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from deployments.cli.text import told
+from deployments.cli.ledger import told
 from rever_api.models import ReturnProcess
 from rever_api.models.base import ApiModel
 from rever_api.sandbox import RunningSandbox, answering, running_sandbox

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from deployments.cli.text import hold_json, holds_table, told
+from deployments.cli.ledger import hold_json, holds_table, told
 from tasks.ledger.types import History, HoldRow, IntentRow, PastHold, RecordRow
 from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits
 
