@@ -228,7 +228,7 @@ def settings(*, debug: Debug = False) -> None:
         # The files that they name count as settings: one that is missing or wrong would stop every run.
         load_policy(found.policy)
         Endpoints.load(found.endpoints)
-        from deployments.doctor.modes import env_warning
+        from deployments.doctor.settings import env_warning
 
         if warning := env_warning():
             print(f"rever-returns: {warning}", file=sys.stderr)

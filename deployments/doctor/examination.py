@@ -2,17 +2,65 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TypeVar
 
 from deployments.console.errors import explained
-from deployments.doctor.line import Line, State
 from rever_api import Endpoints, ReverError
-from rever_api.other_clock import Sample
+from rever_api.other_clock import Sample, ahead, in_words
 from tasks.desk import utc_now
 from tasks.settings import Settings
+
+# What one check found, and the rule by which many of them are one verdict.
+
+
+class State(StrEnum):
+    """How a line stands. Only `broken` is a failure."""
+
+    OK = "ok"
+    ATTENTION = "attention"
+    BROKEN = "broken"
+    NOT_USED = "not used"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: what was looked at, how it stands, what was found, and what to do ("" where there is nothing to do)."""
+
+    name: str
+    state: State
+    found: str
+    to_do: str = ""
+
+
+def ok(name: str, found: str) -> Line:
+    """All is well."""
+    return Line(name, State.OK, found)
+
+
+def attention(name: str, found: str, to_do: str) -> Line:
+    """It works, and a person should know."""
+    return Line(name, State.ATTENTION, found, to_do)
+
+
+def broken(name: str, found: str, to_do: str) -> Line:
+    """It does not work until a person has done something."""
+    return Line(name, State.BROKEN, found, to_do)
+
+
+def not_used(name: str, found: str) -> Line:
+    """It is not set up, and need not be."""
+    return Line(name, State.NOT_USED, found)
+
+
+def sound(lines: Iterable[Line]) -> bool:
+    """Whether nothing is broken."""
+    return all(line.state is not State.BROKEN for line in lines)
+
 
 T = TypeVar("T")
 
@@ -113,3 +161,22 @@ async def in_thread(work: Callable[[], T]) -> T:
     threading.Thread(target=run, name="doctor", daemon=True).start()
     found: T = await answer
     return found
+
+
+# What is said of another clock.
+
+
+WORTH_SAYING = timedelta(seconds=5)
+TOO_MUCH = timedelta(seconds=60)
+"""As long as a claimed effect is left to its worker by default (`REVER_LEASE`)."""
+
+
+def judged(name: str, whose: str, samples: Sequence[Sample]) -> Line:
+    """One line about another clock; there is at least one sample."""
+    skew = ahead(samples)
+    if abs(skew) <= WORTH_SAYING:
+        return ok(name, f"{whose} clock and ours agree to within {WORTH_SAYING.total_seconds():.0f} s")
+    way = "ahead of" if skew > timedelta(0) else "behind"
+    found = f"{whose} clock is {in_words(abs(skew))} {way} ours"
+    mend = "synchronise this machine's clock (NTP: `timedatectl`), or theirs"
+    return (broken if abs(skew) > TOO_MUCH else attention)(name, found, mend)

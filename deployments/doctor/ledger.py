@@ -8,9 +8,17 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from deployments.cli.ledger import stopped_text
-from deployments.doctor.clocks import judged
-from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
-from deployments.doctor.line import Line, attention, broken, ok
+from deployments.doctor.examination import (
+    Examination,
+    Line,
+    NotChecked,
+    NotUsed,
+    attention,
+    broken,
+    in_thread,
+    judged,
+    ok,
+)
 from rever_api.other_clock import Sample
 from tasks.desk import utc_now
 from tasks.ledger import (

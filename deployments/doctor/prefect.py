@@ -1,24 +1,32 @@
 """Prefect's server: reachable, whom it lets in, its version and its clock. Prefect is imported here and not before."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx
+from prefect.client.orchestration import PrefectClient
 
-from deployments.doctor.clocks import judged
-from deployments.doctor.examination import Examination, NotChecked, NotUsed
-from deployments.doctor.line import Line, attention, broken, not_used, ok
+from deployments.doctor.examination import (
+    Examination,
+    Line,
+    NotChecked,
+    NotUsed,
+    attention,
+    broken,
+    judged,
+    not_used,
+    ok,
+)
 from flows.catalog import FLOWS
 from rever_api.other_clock import sample
-from tasks.settings import without_password
+from tasks.desk import DeskError
+from tasks.settings import Settings, SettingsError, load_settings, without_password
 from tasks.settings.addresses import is_loopback
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import PrefectClient
+from tasks.steps import global_limits
 
 NAME = "Prefect API"
 PATIENCE_S = 5.0
@@ -162,3 +170,194 @@ def _refusal(status: int, url: str) -> Line:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+# What executes runs on Prefect's server: its set-up, workers, and runs that wait for them in vain.
+
+
+SHOWN = 5
+SET_UP = "Prefect set-up"
+
+_BOOTSTRAP = "rever-returns bootstrap"
+
+
+async def set_up(examination: Examination) -> Line:
+    """What bootstrap would make or change: pools, automations, deployments and the rest. Nothing is done."""
+    used(examination)
+    from deployments.bootstrap import BootstrapError, Outcome, PrefectFileError, bootstrap
+
+    async with client() as prefect:
+        try:
+            changes = await bootstrap(prefect, check=True)
+        except (BootstrapError, PrefectFileError) as error:
+            return broken(SET_UP, str(error), f"mend it, then {_BOOTSTRAP}")
+    to_make = [each.what for each in changes if each.outcome is Outcome.MADE]
+    to_change = [f"{each.what} ({each.words})" for each in changes if each.outcome is Outcome.CHANGED]
+    return judged_set_up(to_make, to_change, len(changes), deployed=examination.deployed)
+
+
+def judged_set_up(to_make: Sequence[str], to_change: Sequence[str], many: int, *, deployed: bool) -> Line:
+    """One line from what is missing and what differs, of so many things. Pure."""
+    if to_make and not deployed:
+        return not_used(SET_UP, f"no flow of ours is deployed; `{_BOOTSTRAP}` does it")
+    words = [f"missing: {_some(to_make)}"] if to_make else []
+    words += [f"differs: {_some(to_change)}"] if to_change else []
+    if words:
+        return attention(SET_UP, "; ".join(words), f"{_BOOTSTRAP}; first see what it would do: {_BOOTSTRAP} --check")
+    return ok(SET_UP, f"all {many} things as bootstrap makes them")
+
+
+def _some(found: Sequence[str]) -> str:
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(found[:SHOWN]) + more
+
+
+async def pools(examination: Examination) -> list[Line]:
+    """Each work pool of ours: there, not paused, and with a worker that lives."""
+    used(examination)
+    from prefect.client.schemas.objects import WorkerStatus
+
+    from deployments.bootstrap.objects import POOLS
+
+    lines = []
+    async with client() as prefect:
+        there = {each.name: each for each in await prefect.read_work_pools(limit=MOST)}
+        for name in POOLS:
+            alive = 0
+            if name in there:
+                workers = await prefect.read_workers_for_work_pool(name)
+                alive = sum(worker.status is WorkerStatus.ONLINE for worker in workers)
+            paused = name in there and bool(there[name].is_paused)
+            lines.append(
+                judged_pool(name, alive if name in there else None, paused=paused, deployed=examination.deployed)
+            )
+    return lines
+
+
+def judged_pool(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> Line:
+    """One line from the number of workers that live (None: no such pool). Pure."""
+    from deployments.bootstrap.objects import FAST_LANE
+
+    name = f"work pool {pool}"
+    start = "rever-returns lane" if pool == FAST_LANE else f"prefect worker start --pool {pool}"
+    if alive is None and not deployed:
+        return not_used(name, "not made, and no flow of ours is deployed")
+    if alive is None:
+        return broken(name, "not made", _BOOTSTRAP)
+    if paused:
+        return attention(name, f"paused; {_workers(alive)}", f"prefect work-pool resume {pool}")
+    if not alive:
+        return broken(name, "no worker lives: what is scheduled there is not executed", f"{start}, or rever-returns up")
+    return ok(name, _workers(alive))
+
+
+async def late(examination: Examination) -> Line:
+    """Runs that should have begun and wait for a worker."""
+    used(examination)
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateName,
+        WorkPoolFilter,
+        WorkPoolFilterName,
+    )
+
+    from deployments.bootstrap.objects import POOLS
+
+    async with client() as prefect:
+        runs = await prefect.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"]))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(POOLS))),
+            limit=MOST,
+        )
+    due = [run.expected_start_time for run in runs if run.expected_start_time]
+    if not runs:
+        return ok("late runs", "none")
+    since = f", the oldest due since {min(due):%Y-%m-%d %H:%MZ}" if due else ""
+    many = f"{len(runs)}{' or more' if len(runs) == MOST else ''}"
+    return attention("late runs", f"{many}{since}", "start a worker, or more of them; see the work pools' lines")
+
+
+def _workers(alive: int) -> str:
+    return f"{alive} worker{'' if alive == 1 else 's'} alive"
+
+
+# The global limits at Prefect's server: a run of a deployment begins nothing where one is missing.
+
+
+LIMITS = "global limits"
+
+
+async def limits(examination: Examination) -> Line:
+    """Every limit of the table of steps is there, and does what it is for."""
+    used(examination)
+    from tasks.global_limits import found_limits, problem
+
+    async with client() as prefect:
+        found = {limit.name: limit for limit in await found_limits(prefect)}
+    problems = {name: why for name in global_limits() if (why := problem(found.get(name)))}
+    slots = {name: limit.limit for name, limit in found.items()}
+    return judged(problems, slots, deployed=examination.deployed)
+
+
+def judged(problems: Mapping[str, str], slots: Mapping[str, int], *, deployed: bool) -> Line:
+    """One line from what is wrong with which limit, and how many slots each has. Pure."""
+    wanted = global_limits()
+    if problems and not deployed and not set(wanted) & set(slots):
+        return not_used(LIMITS, "none, and no flow of ours is deployed")
+    if problems:
+        words = ", ".join(f"{name} ({why})" for name, why in problems.items())
+        return broken(LIMITS, f"{words}; runs of deployments begin nothing", "rever-returns bootstrap")
+    other = [f"{name} {slots[name]} instead of {usual}" for name, usual in wanted.items() if slots[name] != usual]
+    return ok(LIMITS, f"all {len(wanted)} there" + (f"; set by a person: {', '.join(other)}" if other else ""))
+
+
+# The credentials blocks that our deployments name: there, readable, and with settings that fit together.
+
+
+async def blocks(examination: Examination) -> list[Line]:
+    """One line for each block that a deployment of ours names; none where none does."""
+    used(examination)
+    async with client() as prefect:
+        flows = {each.id for each in await prefect.read_flows(limit=MOST) if each.name in FLOWS}
+        deployments = await prefect.read_deployments(limit=MOST)
+        names = named(each.parameters for each in deployments if each.flow_id in flows)
+        return [await block(name) for name in names]
+
+
+def named(forms: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The blocks that deployments' parameters name, each once. Pure."""
+    inner = [form.get("parameters") for form in forms]
+    found = {str(form["credentials"]) for form in inner if isinstance(form, Mapping) and form.get("credentials")}
+    return sorted(found)
+
+
+async def settings_of(name: str) -> Settings:
+    """The settings with this block's above the environment's. Raises `DeskError`, `SettingsError`."""
+    from prefect.settings import get_current_settings
+
+    from tasks.credentials import stated_by
+
+    if not get_current_settings().api.url:  # else Prefect would bring up a server, and write
+        raise DeskError(f"the credentials block {name!r} is kept by a Prefect server, and PREFECT_API_URL is not set")
+    try:
+        stated = await stated_by(name)
+    except httpx.HTTPError as failed:
+        raise DeskError(
+            f"the credentials block {name!r} cannot be read: Prefect's server refuses or does not answer"
+            f" ({type(failed).__name__})"
+        ) from None
+    return load_settings(overrides=stated, source=f"credentials block {name!r}")
+
+
+async def block(name: str) -> Line:
+    """What a block states, over the environment, makes settings that fit together."""
+    line = f"credentials {name}"
+    try:
+        settings = await settings_of(name)
+    except DeskError as error:
+        return broken(line, str(error), "Prefect's UI, under Blocks")
+    except SettingsError as error:
+        return broken(line, " ".join(error.problems), "correct the block in Prefect's UI, under Blocks")
+    whose = ", ".join(settings.stores) or f"group {settings.group}"
+    return ok(line, f"{settings.base_url}, {whose}; look at it whole with --credentials {name}")

@@ -6,8 +6,17 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from sqlalchemy import exists, func, inspect, or_, select, true
 
-from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
-from deployments.doctor.line import Line, attention, broken, not_used, ok
+from deployments.doctor.examination import (
+    Examination,
+    Line,
+    NotChecked,
+    NotUsed,
+    attention,
+    broken,
+    in_thread,
+    not_used,
+    ok,
+)
 
 SHORTEST = 16
 """Signs a secret has at least: with fewer, somebody who has seen one delivery can find it by trying."""

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import State
-from deployments.doctor.modes import NAME, judge, kept, open_to_others
-from deployments.doctor.run import CHECKS, examine
+from deployments.doctor.command import CHECKS, examine
+from deployments.doctor.examination import Examination, State
+from deployments.doctor.settings import NAME, judge, kept, open_to_others
 from deployments.prefect_settings import without_own_settings
 from deployments.receiver.inbox import Inbox
 from rever_api.sandbox import RunningSandbox

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.doctor.clocks import judged
-from deployments.doctor.line import State
+from deployments.doctor.examination import State, judged
 from rever_api.other_clock import Sample, ahead, sample
 
 NOW = datetime(2026, 3, 29, 1, 0, 0, 400_000, tzinfo=UTC)

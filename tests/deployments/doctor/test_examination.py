@@ -4,9 +4,8 @@ import asyncio
 import threading
 import time
 
-from deployments.doctor.examination import Examination, Named, NotChecked, in_thread
-from deployments.doctor.line import Line, State, ok, sound
-from deployments.doctor.run import examine
+from deployments.doctor.command import examine
+from deployments.doctor.examination import Examination, Line, Named, NotChecked, State, in_thread, ok, sound
 
 
 async def well(_: Examination) -> Line:

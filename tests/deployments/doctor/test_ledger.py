@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
+from deployments.doctor.examination import Examination, State
 from deployments.doctor.ledger import judge
-from deployments.doctor.line import State
 from tasks.desk import utc_now
 from tasks.ledger import Actor, Condition, Ledger, mark_restored, stop_switch
 from tasks.ledger.pausing import not_answered

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from deployments.doctor.examination import Examination, NotChecked
-from deployments.doctor.line import Line, State
-from deployments.doctor.prefect_api import NAME, PASSWORD, door, versions
-from deployments.doctor.run import CHECKS, examine
+from deployments.doctor.command import CHECKS, examine
+from deployments.doctor.examination import Examination, Line, NotChecked, State
+from deployments.doctor.prefect import NAME, PASSWORD, door, versions
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import prefect_at
 from tests.rever_api.told_server import ToldServer, answers, told_server

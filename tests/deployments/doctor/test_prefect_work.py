@@ -9,10 +9,9 @@ from prefect.states import Late, Scheduled
 from pydantic import SecretStr
 
 from deployments.bootstrap import bootstrap
-from deployments.doctor import prefect_api, prefect_blocks, prefect_limits, prefect_work
-from deployments.doctor.examination import Examination, Named, looked
-from deployments.doctor.line import Line, State
-from deployments.doctor.prefect_work import judged_pool, judged_set_up
+from deployments.doctor import prefect
+from deployments.doctor.examination import Examination, Line, Named, State, looked
+from deployments.doctor.prefect import judged_pool, judged_set_up
 from deployments.doctor.settings import settings as settings_check
 from tasks.credentials import ReverCredentials
 from tasks.steps import global_limits
@@ -20,12 +19,12 @@ from tests.deployments.bootstrap.conftest import clear, cleared_after, client, f
 from tests.deployments.doctor.conftest import prefect_at
 
 CHECKS = (
-    Named(prefect_api.NAME, prefect_api.api, 60),
-    Named("set-up", prefect_work.set_up, 60),
-    Named("global limits", prefect_limits.limits, 60),
-    Named("credentials", prefect_blocks.blocks, 60),
-    Named("work pools", prefect_work.pools, 60),
-    Named("late runs", prefect_work.late, 60),
+    Named(prefect.NAME, prefect.api, 60),
+    Named("set-up", prefect.set_up, 60),
+    Named("global limits", prefect.limits, 60),
+    Named("credentials", prefect.blocks, 60),
+    Named("work pools", prefect.pools, 60),
+    Named("late runs", prefect.late, 60),
 )
 
 
@@ -110,13 +109,13 @@ async def test_a_credentials_block_is_held_against_the_settings(
 ) -> None:
     monkeypatch.setenv("REVER_BASE_URL", "http://127.0.0.1:9")
     await ReverCredentials(api_key=SecretStr("k3y-of-acme"), stores="acme").save("acme-key", overwrite=True)
-    line = await prefect_blocks.block("acme-key")
+    line = await prefect.block("acme-key")
     assert line.state is State.OK
     assert line.found.startswith("http://127.0.0.1:9, acme")
     (whole,) = await looked(Named("settings", settings_check), Examination(credentials="acme-key"))
     assert whole.found == "REVER at http://127.0.0.1:9, stores acme"
     await ReverCredentials(api_key=SecretStr("k3y-of-acme")).save("acme-key", overwrite=True)
-    line = await prefect_blocks.block("acme-key")
+    line = await prefect.block("acme-key")
     await ReverCredentials.adelete("acme-key")
     assert line.state is State.BROKEN
     assert "neither is set" in line.found
@@ -139,7 +138,7 @@ def test_blocks_are_named_once_whatever_the_parameters_are() -> None:
         {"parameters": {"credentials": ""}},
         {"parameters": None},
     ]
-    assert prefect_blocks.named([*forms, {"parameters": {"credentials": "a"}}, *forms]) == ["a", "b"]
+    assert prefect.named([*forms, {"parameters": {"credentials": "a"}}, *forms]) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +153,7 @@ def test_blocks_are_named_once_whatever_the_parameters_are() -> None:
 def test_limits_are_judged(
     problems: dict[str, str], slots: dict[str, int], deployed: bool, state: State, words: str
 ) -> None:
-    line = prefect_limits.judged(problems, global_limits() | slots, deployed=deployed)
+    line = prefect.judged(problems, global_limits() | slots, deployed=deployed)
     assert line.state is state
     assert words in line.found
-    assert prefect_limits.judged(dict.fromkeys(global_limits(), "missing"), {}, deployed=False).state is State.NOT_USED
+    assert prefect.judged(dict.fromkeys(global_limits(), "missing"), {}, deployed=False).state is State.NOT_USED

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import State
-from deployments.doctor.stores import told
+from deployments.doctor.examination import Examination, State
+from deployments.doctor.rever import told
 from rever_api.models import EcommerceSettings
 from tasks.desk import utc_now
 from tasks.policy.rules import RefundsBy

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import State
+from deployments.doctor.examination import Examination, State
 from deployments.doctor.webhook import health, look
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.listing import drop
