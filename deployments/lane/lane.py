@@ -3,20 +3,106 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import UUID
 
+import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
+from prefect.exceptions import ObjectNotFound
 
 from deployments.lane import POOL
-from deployments.lane.chores import Chores
-from deployments.lane.claiming import due_runs
-from deployments.lane.flows import WarmFlows
-from deployments.lane.running import Running
-from deployments.lane.server import Server
+from deployments.lane.runs import Running, WarmFlows, due_runs, open_queues
+from tasks.desk import DeskError
+
+# What a lane does now and then, beside its looks: so that a slow answer to it keeps no run waiting.
+
+
+CANCELLED_S, PAUSED_S, HEARTBEAT_S = 1.0, 5.0, 30.0
+
+
+class Chores:
+    """The chores. `queues` are those from which runs may be taken, as it was when it was last looked."""
+
+    def __init__(self, client: PrefectClient, lane: str, running: Running) -> None:
+        self._client, self._lane, self._running = client, lane, running
+        self.queues: list[UUID] = []
+
+    async def do(self) -> None:
+        """Do each when it is due, for ever. Of a server that is away it is silent: the looks say that."""
+        await asyncio.gather(
+            _every(CANCELLED_S, self._running.cancel_unwanted),
+            _every(PAUSED_S, self.look_for_pauses),
+            _every(HEARTBEAT_S, self._show_life),
+        )
+
+    async def look_for_pauses(self) -> None:
+        """See which queues are paused."""
+        self.queues = await open_queues(self._client)
+
+    async def _show_life(self) -> None:
+        """Appear in the UI as a worker of the pool, and its deployments as ready: asked as a worker asks, they are."""
+        await self._client.send_worker_heartbeat(POOL, self._lane, HEARTBEAT_S)
+        await self._client.get_scheduled_flow_runs_for_work_pool(POOL)
+
+
+async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with suppress(httpx.HTTPError, ObjectNotFound):
+            await chore()
+        await asyncio.sleep(seconds)
+
+
+# What the lane does about a server that is away: it says so once, tries again less and less often, and goes on.
+
+
+LONGEST_PAUSE_S, PATIENCE_S = 5.0, 10.0
+
+_REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+
+class Server:
+    """Prefect's server as the lane sees it. `pause_s` is how long to wait before it is asked again."""
+
+    def __init__(self, address: str, every_s: float) -> None:
+        self._address, self._every_s = address, every_s
+        self.pause_s = every_s
+
+    @property
+    def away(self) -> bool:
+        """Whether it did not answer when it was asked last."""
+        return self.pause_s > self._every_s
+
+    async def asked(self, question: Callable[[], Awaitable[object]]) -> bool:
+        """Ask it; answers whether it answered. Raises `DeskError` where asking again would not help."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await question()
+        except ObjectNotFound:
+            raise DeskError(f"Prefect has no work pool {POOL!r}: `rever-returns bootstrap` makes it") from None
+        except httpx.HTTPStatusError as answer:
+            if answer.response.status_code in _REFUSED:
+                raise DeskError(
+                    f"Prefect's server at {self._address} refuses us: set PREFECT_API_AUTH_STRING to user:password"
+                ) from None
+            self._unanswered(f"answers {answer.response.status_code}")
+        except (httpx.TransportError, TimeoutError) as failed:
+            self._unanswered(f"does not answer ({type(failed).__name__})")
+        else:
+            if self.away:
+                log.warning("Prefect's server answers again")
+            self.pause_s = self._every_s
+        return not self.away
+
+    def _unanswered(self, how: str) -> None:
+        if not self.away:
+            log.warning("Prefect's server at %s %s: asked again every %g s", self._address, how, LONGEST_PAUSE_S)
+        self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S)
+
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The runs that this lane has taken: at most so many at once, each a task of its own, each brought to its end."""
+"""Which runs are due, and whose they are: a run belongs to whoever's claim the server accepted, and to nobody else."""
 
 import asyncio
 import logging
@@ -6,16 +6,151 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
 from uuid import UUID
 
+from prefect import Flow
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas import OrchestrationResult
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterNextScheduledStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkQueueFilter,
+    WorkQueueFilterId,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import AsyncFlowRunEngine
+from prefect.states import Pending
+from prefect.types._datetime import now
 
-from deployments.lane.claiming import claimed
-from deployments.lane.engine import LaneEngine, engine_for
-from deployments.lane.flows import WarmFlows
+from deployments.lane import POOL
+from flows.catalog import FLOWS
+
+
+async def open_queues(client: PrefectClient) -> list[UUID]:
+    """The queues of the pool from which runs may be taken; none while the pool is paused."""
+    if (await client.read_work_pool(POOL)).is_paused:
+        return []
+    return [queue.id for queue in await client.read_work_queues(work_pool_name=POOL) if not queue.is_paused]
+
+
+async def due_runs(client: PrefectClient, queues: list[UUID], most: int) -> list[FlowRun]:
+    """The runs in these queues that are due now, the longest due first, and no more of them than `most`.
+
+    A plain read: what workers ask writes at every question, and four times a second that keeps SQLite busy.
+    """
+    if not queues:
+        return []
+    return await client.read_flow_runs(
+        work_queue_filter=WorkQueueFilter(id=WorkQueueFilterId(any_=queues)),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=now("UTC")),
+        ),
+        sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
+        limit=most,
+    )
+
+
+async def claimed(client: PrefectClient, run: FlowRun, lane: str) -> FlowRun | None:
+    """The run as the server has it now, if it is ours; nothing where another has it or its deployment is at its limit.
+
+    The server refuses a claim of a run that is pending, running or cancelled. One that was executed since it was
+    listed it lets be claimed again: that is told by the number of its executions, and undone.
+    """
+    claim = f"Taken by {lane}."
+    answer: OrchestrationResult[Any] = await client.set_flow_run_state(run.id, Pending(message=claim))
+    # A claim whose answer was lost is sent again by the client, and refused as one that stands already.
+    stands = answer.state is not None and answer.state.is_pending() and answer.state.message == claim
+    if answer.status is not SetStateStatus.ACCEPT and not stands:
+        return None
+    now = await client.read_flow_run(run.id)
+    if now.run_count == run.run_count:
+        return now
+    await _give_back(client, now)
+    return None
+
+
+async def _give_back(client: PrefectClient, run: FlowRun) -> None:
+    """Put a run that another lane has executed meanwhile back into the state in which that one left it."""
+    states = await client.read_flow_run_states(run.id)
+    last = max((state for state in states if state.is_final()), key=lambda state: state.timestamp, default=None)
+    log.info("%s was executed by another lane meanwhile", run.name)
+    if last is not None:
+        await client.set_flow_run_state(run.id, last, force=True)
+
+
+# Prefect's engine, run in this process for a run that was claimed: the one place that uses it below its surface.
+#
+# `prefect.flow_engine` is not documented surface; the bound `prefect<3.9` and the tests against a real server hold
+# it.
+
+
+@dataclass
+class LaneEngine(AsyncFlowRunEngine[..., Any]):
+    """The engine of one run. Sends the run's heartbeats by itself, holds its limits' slots, and reports its states.
+
+    `unwanted` says why its asyncio task was cancelled: by a person, who then finds it Cancelled; else it is Crashed.
+    """
+
+    unwanted: bool = False
+
+    async def handle_crash(self, exc: BaseException) -> None:
+        """Report the run as Cancelled where a person cancelled it; as Crashed otherwise."""
+        if self.unwanted:
+            await self.handle_cancellation(exc)
+        else:
+            await super().handle_crash(exc)
+
+    async def execute(self) -> State[Any]:
+        """Execute the run to its end; answers its last state. A run that fails is an answer, not an error.
+
+        Raises `prefect.exceptions.Abort` where the server refuses to let it begin, whatever keeps its end from being
+        reported, and `asyncio.CancelledError`.
+        """
+        async with self.start():
+            while self.is_running():
+                async with self.run_context():
+                    _ = await self.call_flow_fn()
+        return self.state
+
+
+def engine_for(flow: Any, run: FlowRun) -> LaneEngine:
+    """The engine of this run. `flow` is a Prefect flow; the parameters are the run's, its form's model and all."""
+    return LaneEngine(flow=flow, flow_run=run, parameters=dict(run.parameters))
+
+
+# The desk's flows, imported once, by the id under which the server knows them.
+
+
+class WarmFlows:
+    """All flows of the catalogue, imported at once: what a run needs is there before the run is."""
+
+    def __init__(self) -> None:
+        self._by_name = {name: _flow(module, name) for name, module in FLOWS.items()}
+        self._names: dict[UUID, str] = {}
+
+    async def of(self, client: PrefectClient, flow_id: UUID) -> Flow[..., Any] | None:
+        """The flow of this id; nothing where it is none of the desk's."""
+        if flow_id not in self._names:
+            self._names[flow_id] = (await client.read_flow(flow_id)).name
+        return self._by_name.get(self._names[flow_id])
+
+
+def _flow(module: str, name: str) -> Flow[..., Any]:
+    flow: Flow[..., Any] = getattr(import_module(module), name.replace("-", "_"))
+    return flow
+
+
+# The runs that this lane has taken: at most so many at once, each a task of its own, each brought to its end.
+
 
 log = logging.getLogger(__name__)
 

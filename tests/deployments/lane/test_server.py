@@ -6,8 +6,8 @@ import logging
 import httpx
 import pytest
 
-from deployments.lane import server as lane_server
-from deployments.lane.server import LONGEST_PAUSE_S, Server
+from deployments.lane import lane as lane_server
+from deployments.lane.lane import LONGEST_PAUSE_S, Server
 from tasks.desk import DeskError
 
 ADDRESS = "http://127.0.0.1:4200/api"
