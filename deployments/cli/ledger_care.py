@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployments.console.errors import UsageError
 from deployments.receiver.inbox import Inbox
-from deployments.receiver.keeping import remove_return, remove_shopper
+from deployments.receiver.inbox_care import remove_return, remove_shopper
 from tasks.desk import utc_now
 from tasks.ledger import (
     Actor,

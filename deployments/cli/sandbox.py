@@ -5,7 +5,7 @@ from deployments.console.errors import UsageError
 
 def serve_sandbox(*, port: int, seed: int, returns: int, faults: str, shops: str, webhook_url: str = "") -> None:
     """Serve until Ctrl-C or SIGTERM. Raises UsageError where the shops or the faults are not known."""
-    from deployments.receiver.secret import signing_secret
+    from deployments.receiver.example import signing_secret
     from rever_api.sandbox import Webhook, serve
 
     names = tuple(name for part in shops.split(",") if (name := part.strip()))

@@ -52,7 +52,7 @@ async def secret(examination: Examination) -> Line:
 async def receiver(examination: Examination) -> Line:
     """The receiver answers, stores, and dispatches."""
     _used(examination)
-    from deployments.receiver.running import HOST, PORT
+    from deployments.receiver.app import HOST, PORT
 
     return await health(f"{examination.receiver_url.rstrip('/') or f'http://{HOST}:{PORT}'}/health")
 
@@ -124,9 +124,7 @@ def look(url: str, since: datetime | None = None) -> Seen | None:
 
     What was closed before `since` is left out.
     """
-    from deployments.receiver.inbox import VARIABLE
-    from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, WAITING
-    from deployments.receiver.tables import events, returns
+    from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, VARIABLE, WAITING, events, returns
     from tasks.ledger.engines import looking_engine
     from tasks.ledger.failures import told
     from tasks.ledger.where import Where

@@ -9,35 +9,79 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deployments.receiver.announcing import Announcer
-from deployments.receiver.folding import Pace, fold, parameters_of
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.keeping import remove_old
+from deployments.receiver.inbox import ELSEWHERE, UNKNOWN, Inbox
+from deployments.receiver.inbox_care import remove_old
+from deployments.receiver.lookups import Standing, Standings, nobody_asked
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import (
     Offer,
+    Pace,
     WaitingReturn,
     close_for,
     close_seen,
     doubt,
+    fold,
     give_up,
     look_later,
     mark_offered,
     open_offers,
+    parameters_of,
     prepare,
     put_right,
     take_back,
     times_ahead,
     waiting_returns,
 )
-from deployments.receiver.prefect_runs import PrefectTrouble, Runs, RunState
-from deployments.receiver.rever_look import Standing, Standings, nobody_asked
-from deployments.receiver.storing import ELSEWHERE, UNKNOWN
-from deployments.receiver.times import FRESH, Pause, Times
+from deployments.receiver.prefect_runs import Announcer, PrefectTrouble, Runs, RunState
 from tasks.ledger import LedgerError
 from tasks.policy.clocks import ahead
+
+# How long the dispatcher waits for what.
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long things take and may take. An offer that shows nothing is made again after 5, 10, 20 s and so on.
+
+    REVER is asked `doubts` times about a return before its events are closed, 5, 10, 20 and 40 s apart; where it cannot
+    be asked, not again for `ask_again_s` seconds.
+
+    Where Prefect does not take a run it is asked again after 0.1, 0.2, 0.4 s and so on: a server that is merely busy
+    answers 503, and takes it a moment later.
+    """
+
+    doubts: int = 5
+    first_again: timedelta = timedelta(seconds=5)
+    most_again: timedelta = timedelta(hours=1)
+    under_way: timedelta = timedelta(minutes=15)
+    give_up: timedelta = timedelta(hours=24)
+    poll_s: float = 1.0
+    slow_poll_s: float = 5.0
+    idle_s: float = 10.0
+    first_trouble_s: float = 0.1
+    most_trouble_s: float = 30.0
+    ask_again_s: float = 60.0
+    clean_s: float = 3600.0
+
+    def again(self, attempt: int) -> timedelta:
+        """How long to wait before a run is asked what became of it."""
+        return min(self.first_again * (1 << min(attempt, 20)), self.most_again)
+
+
+FRESH = timedelta(seconds=1)
+"""No run can have looked yet at what came in within this time and was not offered: the ledger need not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until the next step. `deaf`: what comes in meanwhile does not end it, since nothing could be done about it."""
+
+    seconds: float
+    deaf: bool = False
+
 
 MOST_ASKED = 5
 """Returns that REVER is asked for in one step."""

@@ -1,19 +1,23 @@
 """An example of a webhook, as the local REVER would send it: to see that a receiver takes it."""
 
+import os
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
 
 import httpx
+from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from deployments.receiver.kinds import EXAMPLE, Kind
+from deployments.receiver.delivery import EXAMPLE, Kind
 from rever_api.models import LogisticsEntry, ProcessStatus, ShippingStatus
 from rever_api.sandbox.seed import seed
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Sandbox
 from rever_api.sandbox.webhooks import payload
 from rever_api.webhooks import SIGNATURE_HEADER, sign
+from tasks.settings.load import ENV_FILE
 
 TIMEOUT_S = 15.0
 
@@ -65,3 +69,20 @@ def send(url: str, body: bytes, secret: SecretStr) -> Answer:
             0, f"nobody took it ({type(error).__name__}); is `rever-returns receiver` running?", url
         ) from None
     return Answer(answer.status_code, _MEANING.get(answer.status_code, "it was not taken"))
+
+
+# The secret that an example, or the sandbox, signs with. Never taken from an argument: those are seen by all.
+
+
+VARIABLE = "REVER_WEBHOOK_SECRETS"
+
+
+def signing_secret(variable: str = VARIABLE) -> SecretStr | None:
+    """The (first) secret in this variable, of the environment or below it of `.env`; `-` reads it from stdin."""
+    if variable == "-":
+        text = sys.stdin.readline()
+    else:
+        written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
+        text = os.environ.get(variable) or written.get(variable) or ""
+    first = text.partition(",")[0].strip()
+    return SecretStr(first) if first else None

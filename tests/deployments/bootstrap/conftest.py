@@ -10,7 +10,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
 from deployments.bootstrap.objects import DEFAULTS, POOLS
-from deployments.receiver.folding import MANY
+from deployments.receiver.offers import MANY
 from flows.catalog import FLOWS
 from tasks.steps import global_limits
 

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from deployments.bootstrap import BootstrapError, Change, Outcome, bootstrap
 from deployments.bootstrap.automations import dead_runs, runs_not_begun
 from deployments.bootstrap.deployments import PREFECT_FILE
-from deployments.receiver.folding import MANY
+from deployments.receiver.offers import MANY
 from flows.catalog import FLOWS
 from tasks.steps import global_limits
 from tests.deployments.bootstrap.conftest import clear

@@ -10,11 +10,9 @@ from sqlalchemy import update
 
 from deployments.doctor.examination import Examination, State
 from deployments.doctor.webhook import health, look
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.listing import drop
-from deployments.receiver.reading import told as told_by
-from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, store
-from deployments.receiver.tables import events, returns
+from deployments.receiver.delivery import told as told_by
+from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, Inbox, events, returns, store
+from deployments.receiver.inbox_care import drop
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import Desk
 from tests.deployments.receiver.conftest import body

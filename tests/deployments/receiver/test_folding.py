@@ -1,6 +1,6 @@
 """How many runs for how many returns."""
 
-from deployments.receiver.folding import FEW, MANY, MOST, ONE, Pace, fold, parameters_of
+from deployments.receiver.offers import FEW, MANY, MOST, ONE, Pace, fold, parameters_of
 
 
 def ids(many: int) -> list[str]:

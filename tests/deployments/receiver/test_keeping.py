@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from deployments.receiver.keeping import remove_old, remove_return, remove_shopper
-from deployments.receiver.tables import events
+from deployments.receiver.inbox import events
+from deployments.receiver.inbox_care import remove_old, remove_return, remove_shopper
 from tests.deployments.receiver.conftest import Desk, body
 from tests.deployments.receiver.test_reading import SPOILED
 
@@ -29,7 +29,7 @@ def test_bodies_are_kept_thirty_days(desk: Desk) -> None:
 
 
 def test_the_dispatcher_removes_all_that_are_old(local: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.receiver.keeping.AT_ONCE", 3)
+    monkeypatch.setattr("deployments.receiver.inbox_care.AT_ONCE", 3)
     for number in range(10):
         local.store(body(f"p{number}"))
     local.clock.forward(days=31)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.receiver.kinds import Kind, kind_of
+from deployments.receiver.delivery import Kind, kind_of
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Pending
 from prefect.utilities.callables import parameter_schema
 
-from deployments.receiver.announcing import Announcer
-from deployments.receiver.folding import MANY, ONE, parameters_of
-from deployments.receiver.kinds import Kind
-from deployments.receiver.prefect_runs import PrefectRuns, PrefectTrouble, RunState
+from deployments.receiver.delivery import Kind
+from deployments.receiver.offers import MANY, ONE, parameters_of
+from deployments.receiver.prefect_runs import Announcer, PrefectRuns, PrefectTrouble, RunState
 from flows.process_return import process_return
 
 NOWHERE = "http://127.0.0.1:9/api"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deployments.receiver.reading import MOST_BYTES, NotTaken, Told, check_type, read_body, told
+from deployments.receiver.delivery import MOST_BYTES, NotTaken, Told, check_type, read_body, told
 from tests.deployments.receiver.conftest import body
 
 

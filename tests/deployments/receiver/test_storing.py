@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from deployments.receiver.inbox import Inbox, beat
-from deployments.receiver.kinds import Kind
+from deployments.receiver.delivery import Kind
+from deployments.receiver.inbox import Inbox, beat, events, version
 from deployments.receiver.offers import waiting_returns
-from deployments.receiver.tables import events, version
 from tasks.ledger import Ledger, LedgerError
 from tests.deployments.receiver.conftest import NOON, Clock, Desk, body
 
