@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from rever_api.sandbox import RunningSandbox
 
 TIMEOUT_S, SETTLE_AFTER_S, LEASE_S = 4, 12, 4

@@ -12,7 +12,7 @@ from shlex import quote
 from dotenv import dotenv_values
 
 from deployments.console.errors import UsageError
-from deployments.prefect_settings import (
+from deployments.prefect_server import (
     CLIENT_AUTH,
     LOOPBACK,
     SERVER_AUTH,

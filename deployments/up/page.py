@@ -3,7 +3,7 @@
 from pathlib import Path
 from shlex import quote
 
-from deployments.prefect_settings import CLIENT_AUTH, SERVER_AUTH
+from deployments.prefect_server import CLIENT_AUTH, SERVER_AUTH
 from deployments.up.desk import Desk
 from deployments.up.parts import Parts
 

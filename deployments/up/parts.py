@@ -4,8 +4,7 @@ import sys
 from typing import Any
 
 from deployments.lane import POOL as FAST_LANE
-from deployments.prefect_server import server_command
-from deployments.prefect_settings import CLIENT_AUTH, LOOPBACK, SERVER_AUTH
+from deployments.prefect_server import CLIENT_AUTH, LOOPBACK, SERVER_AUTH, server_command
 from deployments.up.child import Spec
 from deployments.up.desk import Desk
 from deployments.up.health import Healthy, answers, polls

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deployments.console.errors import UsageError
 from deployments.free_port import free_port, is_free
-from deployments.prefect_settings import LOOPBACK
+from deployments.prefect_server import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from deployments.console.errors import UsageError
-from deployments.prefect_settings import shared_settings
+from deployments.prefect_server import shared_settings
 
 if TYPE_CHECKING:
     import psycopg

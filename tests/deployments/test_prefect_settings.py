@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deployments.prefect_settings import prefect_variables, server_settings, without_own_settings
+from deployments.prefect_server import prefect_variables, server_settings, without_own_settings
 
 
 def test_prefect_knows_every_name_of_the_file() -> None:

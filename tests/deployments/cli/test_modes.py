@@ -12,7 +12,7 @@ import pytest
 from deployments.doctor.command import CHECKS, examine
 from deployments.doctor.examination import Examination, State
 from deployments.doctor.settings import NAME, judge, kept, open_to_others
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from deployments.receiver.inbox import Inbox
 from rever_api.sandbox import RunningSandbox
 from tasks.comparison_table import write_csv

@@ -12,7 +12,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from deployments.receiver.delivery import Kind
 from deployments.receiver.example import example_body
 from deployments.receiver.inbox import Inbox

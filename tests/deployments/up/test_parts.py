@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.console.errors import UsageError
-from deployments.prefect_settings import kept_auth
+from deployments.prefect_server import kept_auth
 from deployments.up.command import run_up
 from deployments.up.desk import MARK, has_key, own_desk, sandbox_desk
 from deployments.up.page import page
