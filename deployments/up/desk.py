@@ -6,23 +6,149 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from urllib.parse import urlsplit
 
+import psycopg
 from dotenv import dotenv_values
+from pydantic import SecretStr
 
 from deployments.console.errors import UsageError
+from deployments.free_port import free_port, is_free
 from deployments.prefect_server import (
     CLIENT_AUTH,
     LOOPBACK,
     SERVER_AUTH,
     kept_auth,
     prefect_variables,
+    shared_settings,
     without_own_settings,
 )
-from deployments.up.ports import Ports
-from deployments.up.shared import Shared
 from tasks.settings.load import ENV_FILE
+
+# The ports that are asked for: free, or said to be taken, and by which option another is taken.
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen on 127.0.0.1."""
+
+    prefect: int
+    receiver: int
+    sandbox: int
+
+
+def free_ports(*, prefect: int, receiver: int, sandbox: int | None) -> Ports:
+    """These ports, with a free one for each 0; `sandbox` None asks for none. Raises `UsageError`, naming all taken."""
+    wanted = {"prefect": prefect, "receiver": receiver} | ({} if sandbox is None else {"sandbox": sandbox})
+    if taken := [name for name, port in wanted.items() if port and not is_free(port)]:
+        sentences = [
+            f"port {wanted[name]} of {LOOPBACK} is taken: end what listens there, or name another with --{name}-port."
+            for name in taken
+        ]
+        raise UsageError("\n".join(sentences))
+    chosen: dict[str, int] = {}
+    for name, port in wanted.items():
+        chosen[name] = port or free_port(besides={*wanted.values(), *chosen.values()})
+    return Ports(chosen["prefect"], chosen["receiver"], chosen.get("sandbox", 0))
+
+
+# What is shared by several machines: Prefect's server on PostgreSQL with Redis, ledger and inbox on PostgreSQL.
+#
+# The addresses come from the environment alone, since they may hold passwords: `UP_POSTGRES_URL` and `UP_REDIS_URL`.
+
+
+POSTGRES, REDIS = "UP_POSTGRES_URL", "UP_REDIS_URL"
+DEFAULTS = {POSTGRES: "postgresql://postgres@127.0.0.1:5432/postgres", REDIS: "redis://127.0.0.1:6379/0"}
+SERVER_DATABASE, LEDGER_DATABASE = "rever_returns_up_prefect", "rever_returns_up_ledger"
+DATABASE_MARK = "made by rever-returns up"
+PATIENCE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Where PostgreSQL and Redis are."""
+
+    postgres: SecretStr
+    redis: SecretStr
+
+    def server_variables(self) -> dict[str, str]:
+        """What Prefect's server needs to keep its things there. Holds passwords."""
+        redis = self.redis.get_secret_value()
+        return {
+            **shared_settings(),
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": self._database(SERVER_DATABASE, driver="postgresql+asyncpg"),
+            "PREFECT_REDIS_MESSAGING_URL": redis,
+            "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": redis,
+            "PREFECT_SERVER_DOCKET_URL": redis,
+        }
+
+    def ledger_url(self) -> str:
+        """The ledger of a sandbox's desk. Holds a password."""
+        return self._database(LEDGER_DATABASE)
+
+    def make_databases(self, *, anew: bool) -> None:
+        """Make the server's database where it is missing, and with `anew` both from nothing, for a sandbox's desk.
+
+        Raises `UsageError` where PostgreSQL or Redis does not answer, or a database is in the way that is not ours.
+        """
+        import psycopg
+
+        _check_redis(self.redis)
+        try:
+            with psycopg.connect(self._database(""), autocommit=True, connect_timeout=PATIENCE_S) as conn:
+                for name in (SERVER_DATABASE, LEDGER_DATABASE) if anew else (SERVER_DATABASE,):
+                    _make(conn, name, anew=anew)
+        except psycopg.OperationalError as failed:
+            raise UsageError(f"{POSTGRES}: PostgreSQL does not answer there ({type(failed).__name__}).") from None
+
+    def _database(self, name: str, driver: str = "postgresql") -> str:
+        from sqlalchemy import make_url
+
+        url = make_url(self.postgres.get_secret_value()).set(drivername=driver)
+        return (url.set(database=name) if name else url).render_as_string(hide_password=False)
+
+
+def shared() -> Shared:
+    """The addresses in force. Raises `UsageError` for one that is none, or where Prefect has no part for Redis."""
+    if find_spec("prefect_redis") is None:
+        raise UsageError("Prefect's part for Redis is not installed: pip install 'rever-returns[shared]'.")
+    found = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
+    schemes = {POSTGRES: ("postgresql", "postgres"), REDIS: ("redis", "rediss")}
+    for name, known in schemes.items():
+        if urlsplit(found[name]).scheme not in known:
+            raise UsageError(f"{name} must be an address such as {DEFAULTS[name]}.")
+    return Shared(SecretStr(found[POSTGRES].replace("postgres://", "postgresql://", 1)), SecretStr(found[REDIS]))
+
+
+def _check_redis(url: SecretStr) -> None:
+    import redis
+
+    client = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)
+    try:
+        client.ping()
+    except redis.RedisError as failed:
+        raise UsageError(f"{REDIS}: Redis does not answer there ({type(failed).__name__}).") from None
+    finally:
+        client.close()
+
+
+def _make(conn: "psycopg.Connection", name: str, *, anew: bool) -> None:
+    said = conn.execute(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+    ).fetchone()
+    if said and not anew:
+        return
+    if said and said[0] != DATABASE_MARK:
+        raise UsageError(f"the database {name} is in the way, and was not made by `up`: rename it.")
+    from psycopg.sql import SQL, Identifier, Literal
+
+    for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
+        conn.execute(SQL(statement).format(Identifier(name)))
+    conn.execute(SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(name), Literal(DATABASE_MARK)))
+
 
 KEY = "REVER_API_KEY"
 MARK = "made-by-up"

@@ -12,7 +12,7 @@ SCRIPT = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
-    from deployments.up.child import Child, Spec
+    from deployments.up.supervisor import Child, Spec
 
     folder = Path(sys.argv[1])
     child = Child(Spec("sleeper", ["sleep", "600"], {}, folder, lambda _: True), folder)

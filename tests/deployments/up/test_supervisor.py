@@ -10,8 +10,7 @@ import psutil
 import pytest
 
 from deployments.up import supervisor as supervising
-from deployments.up.child import Spec
-from deployments.up.supervisor import StoppedError, Supervisor, UpError
+from deployments.up.supervisor import Spec, StoppedError, Supervisor, UpError
 
 FOREVER = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
