@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from deployments.cli.run import run_one
+from deployments.console.errors import errors_as_sentences
 from deployments.prefect_server import without_own_settings
 from rever_api.sandbox import RunningSandbox
 
@@ -89,7 +93,7 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
     log = folder / f"{name}.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and names of our own
-            [sys.executable, "-m", "deployments.demo.worker", *flows],
+            [sys.executable, "-m", "deployments.demo.process", *flows],
             env=dict(env),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -105,3 +109,28 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
         worker.kill()
         if process.stdout:
             process.stdout.close()
+
+
+# The demo's worker, a process of its own: runs flows one after another for real, in Prefect, and prints their
+# reports.
+#
+# `python -m deployments.demo.process FLOW...`, with `REVER_*` in the environment. One JSON object per flow and line on
+# stdout, as `rever-returns run FLOW mode=act --json` prints it; logs go to stderr. Exit codes are the command line's.
+
+
+def main(flows: Sequence[str]) -> int:
+    """Run these flows with mode `act`; answers the first exit code that is not 0, and runs no flow after it."""
+    try:
+        with errors_as_sentences(debug=False):
+            for flow in flows:
+                code = run_one(flow, ["mode=act"], as_json=True, prefect=True)
+                sys.stdout.flush()
+                if code:
+                    return code
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
