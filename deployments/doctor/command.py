@@ -24,7 +24,7 @@ CHECKS = (
     Named("API key", rever.api_key),
     Named("stores", rever.stores, seconds=60),
     Named("policy file", settings.policy),
-    Named(settings.NAME, settings.modes),
+    Named(settings.FILE_MODES, settings.modes),
     Named("rate", rever.rate, seconds=30),
     Named("clock of REVER", rever.clock),
     Named("ledger", ledger.ledger, seconds=15),
@@ -34,7 +34,7 @@ CHECKS = (
     Named("another desk", ledger.other_desk),
     Named("paused stores", ledger.pauses),
     Named("open holds", ledger.holds),
-    Named(prefect.NAME, prefect.api, seconds=20),
+    Named(prefect.API, prefect.api, seconds=20),
     Named(prefect.PASSWORD, prefect.password, seconds=20),
     Named("clock of Prefect", prefect.clock),
     Named(prefect.SET_UP, prefect.set_up, seconds=30),
@@ -102,7 +102,7 @@ def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str =
         settings = examination.found_settings
         base_url = settings.base_url if settings and not settings.loopback else DEFAULT_BASE_URL
         compared = compare(document, examination.found_endpoints, base_url)
-        lines.append(openapi.judged(compared))
+        lines.append(openapi.document_line(compared))
     if as_json:
         told = lines_json(lines) | {"openapi": openapi.as_json(compared) if compared else None}
         return json_text(told, indent=2), sound(lines)

@@ -171,7 +171,7 @@ TOO_MUCH = timedelta(seconds=60)
 """As long as a claimed effect is left to its worker by default (`REVER_LEASE`)."""
 
 
-def judged(name: str, whose: str, samples: Sequence[Sample]) -> Line:
+def clock_line(name: str, whose: str, samples: Sequence[Sample]) -> Line:
     """One line about another clock; there is at least one sample."""
     skew = ahead(samples)
     if abs(skew) <= WORTH_SAYING:

@@ -15,8 +15,8 @@ from deployments.doctor.examination import (
     NotUsed,
     attention,
     broken,
+    clock_line,
     in_thread,
-    judged,
     ok,
 )
 from rever_api.other_clock import Sample
@@ -54,17 +54,17 @@ async def ledger(examination: Examination) -> list[Line]:
         return [
             broken("ledger", str(error), "nothing can be done without it; see REVER_LEDGER_URL in docs/settings.md")
         ]
-    lines = [judge(found, settings.account, first_run_makes_it=settings.loopback)]
+    lines = [ledger_line(found, settings.account, first_run_makes_it=settings.loopback)]
     readable = {"", found.newest} if settings.loopback else {found.newest}
     examination.ledger_readable = found.revision in readable and found.account in {"", settings.account}
     examination.ledger_made = bool(found.revision)
     if found.now is not None:
         seen = [Sample(found.now.astimezone(UTC), asked_at, examination.clock())]
-        lines.append(judged("clock of the ledger", "the database's", seen))
+        lines.append(clock_line("clock of the ledger", "the database's", seen))
     return lines
 
 
-def judge(found: Condition, account: str, *, first_run_makes_it: bool) -> Line:
+def ledger_line(found: Condition, account: str, *, first_run_makes_it: bool) -> Line:
     """One line about the ledger itself. Pure."""
     if found.account and found.account != account:
         words = f"{found.where} belongs to the REVER account {found.account!r}, and this desk's is {account!r}"

@@ -17,7 +17,7 @@ from deployments.doctor.examination import (
     NotUsed,
     attention,
     broken,
-    judged,
+    clock_line,
     not_used,
     ok,
 )
@@ -28,7 +28,7 @@ from tasks.settings import Settings, SettingsError, load_settings, without_passw
 from tasks.settings.addresses import is_loopback
 from tasks.steps import global_limits
 
-NAME = "Prefect API"
+API = "Prefect API"
 PATIENCE_S = 5.0
 MOST = 200
 """So many of each kind of thing are read."""
@@ -55,7 +55,7 @@ async def api(examination: Examination) -> Line:
 
     url = get_current_settings().api.url
     if not url:
-        return not_used(NAME, "no PREFECT_API_URL: a run brings up a server of its own, or does without (--no-prefect)")
+        return not_used(API, "no PREFECT_API_URL: a run brings up a server of its own, or does without (--no-prefect)")
     examination.prefect_url = without_password(url)
     asked_at = examination.clock()
     try:
@@ -67,21 +67,21 @@ async def api(examination: Examination) -> Line:
     except httpx.HTTPStatusError as refused:
         return _refusal(refused.response.status_code, examination.prefect_url)
     except httpx.HTTPError as failed:
-        return broken(NAME, f"{examination.prefect_url} does not answer ({type(failed).__name__})", _START)
+        return broken(API, f"{examination.prefect_url} does not answer ({type(failed).__name__})", _START)
     examination.prefect_answers, examination.deployed = True, bool(deployments & set(FLOWS))
-    return versions(theirs, ours, examination.prefect_url)
+    return version_line(theirs, ours, examination.prefect_url)
 
 
-def versions(theirs: str, ours: str, url: str) -> Line:
+def version_line(theirs: str, ours: str, url: str) -> Line:
     """What the two versions mean: a server may be newer, but not older, and its first two numbers are ours. Pure."""
     found = f"{url} answers, Prefect {theirs}"
     if _numbers(theirs)[:2] != _numbers(ours)[:2]:
         return broken(
-            NAME, f"{found}; here it is {ours}", f"run the server with Prefect {ours}; other versions are not tried"
+            API, f"{found}; here it is {ours}", f"run the server with Prefect {ours}; other versions are not tried"
         )
     if _numbers(theirs) < _numbers(ours):
-        return attention(NAME, f"{found}; here it is {ours}", "upgrade the server first, then what executes runs")
-    return ok(NAME, found)
+        return attention(API, f"{found}; here it is {ours}", "upgrade the server first, then what executes runs")
+    return ok(API, found)
 
 
 async def password(examination: Examination) -> Line:
@@ -99,10 +99,10 @@ async def password(examination: Examination) -> Line:
     except httpx.HTTPError as failed:
         raise NotChecked(f"without a password it does not answer ({type(failed).__name__})") from None
     pages = asked.headers.get("access-control-allow-origin") in {"*", _ANOTHER_PAGE}
-    return door(asked.status_code, local=local, outside=outside, pages=pages, encrypted=url.scheme == "https")
+    return password_line(asked.status_code, local=local, outside=outside, pages=pages, encrypted=url.scheme == "https")
 
 
-def door(status: int, *, local: bool, outside: str, pages: bool, encrypted: bool) -> Line:
+def password_line(status: int, *, local: bool, outside: str, pages: bool, encrypted: bool) -> Line:
     """What the answer to one who has no password means. Pure.
 
     `outside` is an address other than loopback at which it answers too; `pages`: any web page may read its answers.
@@ -140,7 +140,7 @@ async def clock(examination: Examination) -> Line:
     used(examination)
     if not examination.prefect_samples:
         raise NotChecked("Prefect's answers carry no date")
-    return judged("clock of Prefect", "the Prefect server's", examination.prefect_samples)
+    return clock_line("clock of Prefect", "the Prefect server's", examination.prefect_samples)
 
 
 def used(examination: Examination) -> None:
@@ -164,8 +164,8 @@ async def client() -> "AsyncIterator[PrefectClient]":
 
 def _refusal(status: int, url: str) -> Line:
     if status in _REFUSED:
-        return broken(NAME, f"{url} does not let us in (HTTP {status})", _AUTH)
-    return broken(NAME, f"{url} answers with HTTP {status}: this is no Prefect API", _START)
+        return broken(API, f"{url} does not let us in (HTTP {status})", _AUTH)
+    return broken(API, f"{url} answers with HTTP {status}: this is no Prefect API", _START)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -193,10 +193,10 @@ async def set_up(examination: Examination) -> Line:
             return broken(SET_UP, str(error), f"mend it, then {_BOOTSTRAP}")
     to_make = [each.what for each in changes if each.outcome is Outcome.MADE]
     to_change = [f"{each.what} ({each.words})" for each in changes if each.outcome is Outcome.CHANGED]
-    return judged_set_up(to_make, to_change, len(changes), deployed=examination.deployed)
+    return set_up_line(to_make, to_change, len(changes), deployed=examination.deployed)
 
 
-def judged_set_up(to_make: Sequence[str], to_change: Sequence[str], many: int, *, deployed: bool) -> Line:
+def set_up_line(to_make: Sequence[str], to_change: Sequence[str], many: int, *, deployed: bool) -> Line:
     """One line from what is missing and what differs, of so many things. Pure."""
     if to_make and not deployed:
         return not_used(SET_UP, f"no flow of ours is deployed; `{_BOOTSTRAP}` does it")
@@ -229,12 +229,12 @@ async def pools(examination: Examination) -> list[Line]:
                 alive = sum(worker.status is WorkerStatus.ONLINE for worker in workers)
             paused = name in there and bool(there[name].is_paused)
             lines.append(
-                judged_pool(name, alive if name in there else None, paused=paused, deployed=examination.deployed)
+                pool_line(name, alive if name in there else None, paused=paused, deployed=examination.deployed)
             )
     return lines
 
 
-def judged_pool(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> Line:
+def pool_line(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> Line:
     """One line from the number of workers that live (None: no such pool). Pure."""
     from deployments.bootstrap.objects import FAST_LANE
 
@@ -297,10 +297,10 @@ async def limits(examination: Examination) -> Line:
         found = {limit.name: limit for limit in await found_limits(prefect)}
     problems = {name: why for name in global_limits() if (why := problem(found.get(name)))}
     slots = {name: limit.limit for name, limit in found.items()}
-    return judged(problems, slots, deployed=examination.deployed)
+    return limits_line(problems, slots, deployed=examination.deployed)
 
 
-def judged(problems: Mapping[str, str], slots: Mapping[str, int], *, deployed: bool) -> Line:
+def limits_line(problems: Mapping[str, str], slots: Mapping[str, int], *, deployed: bool) -> Line:
     """One line from what is wrong with which limit, and how many slots each has. Pure."""
     wanted = global_limits()
     if problems and not deployed and not set(wanted) & set(slots):

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from deployments.doctor.examination import Examination, Line, NotChecked, attention, broken, judged, ok
+from deployments.doctor.examination import Examination, Line, NotChecked, attention, broken, clock_line, ok
 from rever_api import (
     AsyncReverClient,
     ClientConfig,
@@ -92,7 +92,7 @@ async def clock(examination: Examination) -> Line:
     _reached(examination)
     if not examination.samples:
         raise NotChecked("REVER's answers carry no date")
-    return judged("clock of REVER", "REVER's", examination.samples)
+    return clock_line("clock of REVER", "REVER's", examination.samples)
 
 
 async def _first_read(examination: Examination) -> None:
@@ -179,10 +179,10 @@ async def _store(client: AsyncReverClient, settings: Settings, store: str) -> Li
         return broken(name, "REVER knows no such store for this key", mend)
     except ReverError as error:
         return broken(name, str(error), "nothing is decided for a store whose settings cannot be read; try again")
-    return told(name, rules, settings.refunds_by(store))
+    return store_line(name, rules, settings.refunds_by(store))
 
 
-def told(name: str, rules: EcommerceSettings, payer: RefundsBy) -> Line:
+def store_line(name: str, rules: EcommerceSettings, payer: RefundsBy) -> Line:
     """What the store's settings mean for the desk. Pure."""
     timing = rules.refund.timing or "no timing said, taken as ON_ITEM_VERIFIED"
     found = f"refund timing {timing}; {_PAID_BY.get(payer, 'nobody has said who pays')}"

@@ -73,7 +73,7 @@ async def policy(examination: Examination) -> Line | list[Line]:
 # Who else on this machine may read or change what the desk keeps, by the modes of its files. Only looked at.
 
 
-NAME = "file modes"
+FILE_MODES = "file modes"
 SHOWN = 5
 MOST = 10_000
 """Files below `.up` that are looked at."""
@@ -87,7 +87,7 @@ _EXPORTED = ("audit.csv", "audit.jsonl")
 async def modes(examination: Examination) -> Line:
     """The key, the ledger, the inbox, what `up` keeps, and Prefect's database are their owner's alone."""
     if os.name != "posix":
-        return not_used(NAME, "this system has no modes")
+        return not_used(FILE_MODES, "this system has no modes")
     settings = examination.settings
     databases = [
         Where.of(settings.ledger_url.get_secret_value()).path,
@@ -98,7 +98,7 @@ async def modes(examination: Examination) -> Line:
 
     home = get_current_settings().home
     found = await in_thread(lambda: open_to_others(kept(databases, home), rules))
-    return judge(found)
+    return modes_line(found)
 
 
 def env_warning(file: Path = ENV_FILE) -> str:
@@ -141,16 +141,16 @@ def kept(databases: Iterable[Path | None], prefect: Path) -> list[Path]:
     return [*env, *found]
 
 
-def judge(found: list[tuple[Path, int]]) -> Line:
+def modes_line(found: list[tuple[Path, int]]) -> Line:
     """One line from what is open to others. Pure."""
     if not found:
-        return ok(NAME, "key, ledger, inbox and what else is kept are their owner's alone")
+        return ok(FILE_MODES, "key, ledger, inbox and what else is kept are their owner's alone")
     shown = ", ".join(f"{path} {mode:04o}" for path, mode in found[:SHOWN])
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     to_do = f"chmod -R go= {' '.join(str(path) for path, _ in found[:SHOWN])}"
     if any(mode & stat.S_IWOTH for _, mode in found):
-        return broken(NAME, f"anybody on this machine may change: {shown}{more}", to_do)
-    return attention(NAME, f"others on this machine may read, or change: {shown}{more}", to_do)
+        return broken(FILE_MODES, f"anybody on this machine may change: {shown}{more}", to_do)
+    return attention(FILE_MODES, f"others on this machine may read, or change: {shown}{more}", to_do)
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -54,10 +54,10 @@ async def receiver(examination: Examination) -> Line:
     _used(examination)
     from deployments.receiver.app import HOST, PORT
 
-    return await health(f"{examination.receiver_url.rstrip('/') or f'http://{HOST}:{PORT}'}/health")
+    return await receiver_line(f"{examination.receiver_url.rstrip('/') or f'http://{HOST}:{PORT}'}/health")
 
 
-async def health(url: str) -> Line:
+async def receiver_line(url: str) -> Line:
     """What a receiver says of itself at this address."""
     try:
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
@@ -83,7 +83,9 @@ async def inbox(examination: Examination) -> Line:
     url = examination.settings.inbox_url.get_secret_value()
     since = examination.clock() - REMEMBERED
     found = await in_thread(lambda: look(url, since))
-    return ok("inbox", "not made yet: the receiver makes it") if found is None else judged(found, examination.clock())
+    return (
+        ok("inbox", "not made yet: the receiver makes it") if found is None else inbox_line(found, examination.clock())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Seen:
     strange: int = 0
 
 
-def judged(found: Seen, now: datetime) -> Line:
+def inbox_line(found: Seen, now: datetime) -> Line:
     """One line from what the inbox holds. Pure."""
     words = {0: "no event waits", 1: "1 event waits"}.get(found.waiting, f"{found.waiting} events wait")
     words += f", the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%MZ}" if found.oldest else ""

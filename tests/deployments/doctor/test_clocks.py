@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.doctor.examination import State, judged
+from deployments.doctor.examination import State, clock_line
 from rever_api.other_clock import Sample, ahead, sample
 
 NOW = datetime(2026, 3, 29, 1, 0, 0, 400_000, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_a_clock_is_never_said_to_be_farther_off_than_it_is(
     ],
 )
 def test_a_line_says_how_far_and_which_way(offset: int, state: State, words: str) -> None:
-    line = judged("clock", "its", [told(timedelta(seconds=offset), timedelta(0), timedelta(0))])
+    line = clock_line("clock", "its", [told(timedelta(seconds=offset), timedelta(0), timedelta(0))])
     assert line.state is state
     assert words in line.found
 

@@ -8,12 +8,12 @@ import pytest
 
 from deployments.doctor.command import CHECKS, examine
 from deployments.doctor.examination import Examination, Line, NotChecked, State
-from deployments.doctor.prefect import NAME, PASSWORD, door, versions
+from deployments.doctor.prefect import API, PASSWORD, password_line, version_line
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import prefect_at
 from tests.rever_api.told_server import ToldServer, answers, told_server
 
-OURS = [each for each in CHECKS if each.name in {NAME, "clock of Prefect"}]
+OURS = [each for each in CHECKS if each.name in {API, "clock of Prefect"}]
 
 
 def lines(examination: Examination | None = None) -> dict[str, Line]:
@@ -28,14 +28,14 @@ def told() -> Iterator[ToldServer]:
 
 def test_without_a_server_it_is_not_used_and_none_is_started(without_prefect: None) -> None:
     found = lines()
-    assert {name: line.state for name, line in found.items()} == {NAME: State.NOT_USED}
+    assert {name: line.state for name, line in found.items()} == {API: State.NOT_USED}
 
 
 def test_a_server_that_is_down_is_broken_and_its_password_is_not_shown() -> None:
     with prefect_at("http://ann:s3cret@127.0.0.1:9/api"):
         found = lines()
-    assert found[NAME].state is State.BROKEN
-    assert "http://***@127.0.0.1:9/api does not answer" in found[NAME].found
+    assert found[API].state is State.BROKEN
+    assert "http://***@127.0.0.1:9/api does not answer" in found[API].found
     assert found["clock of Prefect"].state is State.NOT_CHECKED
     assert "s3cret" not in str(found)
 
@@ -50,7 +50,7 @@ def test_a_server_that_is_down_is_broken_and_its_password_is_not_shown() -> None
 def test_a_server_that_answers_no_says_what_to_set(told: ToldServer, status: int, words: str, to_do: str) -> None:
     told.tell(answers(status, {"exception_message": "Unauthorized"}))
     with prefect_at(f"{told.url}/api"):
-        line = lines()[NAME]
+        line = lines()[API]
     assert line.state is State.BROKEN
     assert words in line.found
     assert to_do in line.to_do
@@ -68,7 +68,7 @@ def test_a_server_that_answers_no_says_what_to_set(told: ToldServer, status: int
     ],
 )
 def test_a_version_goes_with_ours_or_is_named(theirs: str, state: State, words: str) -> None:
-    line = versions(theirs, "3.8.8", "http://server/api")
+    line = version_line(theirs, "3.8.8", "http://server/api")
     assert line.state is state
     assert words in line.found
 
@@ -87,19 +87,19 @@ def test_a_version_goes_with_ours_or_is_named(theirs: str, state: State, words: 
     ],
 )
 def test_a_server_without_a_password_is_named(status: int, how: dict[str, Any], state: State, words: str) -> None:
-    line = door(status, **{"outside": "", "pages": False, "encrypted": False, **how})
+    line = password_line(status, **{"outside": "", "pages": False, "encrypted": False, **how})
     assert line.state is state
     assert words in line.found
 
 
 def test_what_is_neither_open_nor_closed_is_not_judged() -> None:
     with pytest.raises(NotChecked, match="HTTP 502"):
-        door(502, local=True, outside="", pages=False, encrypted=False)
+        password_line(502, local=True, outside="", pages=False, encrypted=False)
 
 
 @pytest.mark.prefect
 def test_the_sessions_open_server_on_loopback_is_worth_a_word(prefect_server: None) -> None:
-    (line,) = examine([each for each in CHECKS if each.name in {NAME, PASSWORD}])[1:]
+    (line,) = examine([each for each in CHECKS if each.name in {API, PASSWORD}])[1:]
     assert line.state is State.ATTENTION
     assert "any web page" in line.found
     assert "PREFECT_SERVER_API_AUTH_STRING" in line.to_do

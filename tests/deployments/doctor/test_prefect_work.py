@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from deployments.bootstrap import bootstrap
 from deployments.doctor import prefect
 from deployments.doctor.examination import Examination, Line, Named, State, looked
-from deployments.doctor.prefect import judged_pool, judged_set_up
+from deployments.doctor.prefect import pool_line, set_up_line
 from deployments.doctor.settings import settings as settings_check
 from tasks.credentials import ReverCredentials
 from tasks.steps import global_limits
@@ -46,7 +46,7 @@ async def lines() -> dict[str, Line]:
 def test_the_set_up_is_judged(
     to_make: list[str], to_change: list[str], deployed: bool, state: State, words: str
 ) -> None:
-    line = judged_set_up(to_make, to_change, 9, deployed=deployed)
+    line = set_up_line(to_make, to_change, 9, deployed=deployed)
     assert (line.state, bool(line.to_do)) == (state, state is State.ATTENTION)
     assert words in line.found
 
@@ -65,7 +65,7 @@ def test_the_set_up_is_judged(
 def test_a_work_pool_is_judged(
     pool: str, alive: int | None, paused: bool, deployed: bool, state: State, to_do: str
 ) -> None:
-    line = judged_pool(pool, alive, paused=paused, deployed=deployed)
+    line = pool_line(pool, alive, paused=paused, deployed=deployed)
     assert line.state is state
     assert line.to_do.startswith(to_do)
 
@@ -153,7 +153,7 @@ def test_blocks_are_named_once_whatever_the_parameters_are() -> None:
 def test_limits_are_judged(
     problems: dict[str, str], slots: dict[str, int], deployed: bool, state: State, words: str
 ) -> None:
-    line = prefect.judged(problems, global_limits() | slots, deployed=deployed)
+    line = prefect.limits_line(problems, global_limits() | slots, deployed=deployed)
     assert line.state is state
     assert words in line.found
-    assert prefect.judged(dict.fromkeys(global_limits(), "missing"), {}, deployed=False).state is State.NOT_USED
+    assert prefect.limits_line(dict.fromkeys(global_limits(), "missing"), {}, deployed=False).state is State.NOT_USED
