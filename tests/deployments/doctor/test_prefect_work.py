@@ -19,7 +19,7 @@ from tests.deployments.bootstrap.conftest import clear, cleared_after, client, f
 from tests.deployments.doctor.conftest import prefect_at
 
 CHECKS = (
-    Named(prefect.NAME, prefect.api, 60),
+    Named(prefect.API, prefect.api, 60),
     Named("set-up", prefect.set_up, 60),
     Named("global limits", prefect.limits, 60),
     Named("credentials", prefect.blocks, 60),
