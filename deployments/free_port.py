@@ -4,7 +4,7 @@ import random
 import socket
 from collections.abc import Collection
 
-from deployments.prefect_server import LOOPBACK
+LOOPBACK = "127.0.0.1"
 
 _PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections (Linux from 32768, others from 49152). Of those a client that

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from dotenv import dotenv_values
 
-from deployments.free_port import free_port
+from deployments.free_port import LOOPBACK, free_port
 
 # Prefect's settings for this desk, from the one file `deployments/server.env`, and the variables of its processes.
 #
@@ -30,8 +30,6 @@ SERVER_ENV = Path(__file__).with_name("server.env")
 
 SHARED_ENV = Path(__file__).with_name("shared.env")
 """The further settings of a server that several machines share."""
-
-LOOPBACK = "127.0.0.1"
 
 SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 """Where Prefect's server finds the password that its API asks for, and where all who ask the API find it."""

@@ -6,7 +6,8 @@ from contextlib import contextmanager, redirect_stdout
 
 from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageError, explained, print_error, print_out
 from deployments.console.logs import log_to_stderr
-from deployments.prefect_server import LOOPBACK, new_auth
+from deployments.free_port import LOOPBACK
+from deployments.prefect_server import new_auth
 from tasks.report import Mode, Report
 
 # `name=value` pairs as typed on the command line. What the names and values mean is the flow's form's business.

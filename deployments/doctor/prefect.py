@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from prefect.client.orchestration import PrefectClient
 
 from deployments.doctor.examination import (
     Examination,
@@ -27,6 +26,9 @@ from tasks.desk import DeskError
 from tasks.settings import Settings, SettingsError, load_settings, without_password
 from tasks.settings.addresses import is_loopback
 from tasks.steps import global_limits
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
 
 API = "Prefect API"
 PATIENCE_S = 5.0

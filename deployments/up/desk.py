@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import psycopg
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from deployments.console.errors import UsageError
-from deployments.free_port import free_port, is_free
+from deployments.free_port import LOOPBACK, free_port, is_free
 from deployments.prefect_server import (
     CLIENT_AUTH,
-    LOOPBACK,
     SERVER_AUTH,
     kept_auth,
     prefect_variables,
@@ -27,6 +26,9 @@ from deployments.prefect_server import (
     without_own_settings,
 )
 from tasks.settings.load import ENV_FILE
+
+if TYPE_CHECKING:
+    import psycopg
 
 # The ports that are asked for: free, or said to be taken, and by which option another is taken.
 

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import httpx
 
+from deployments.free_port import LOOPBACK
 from deployments.lane import POOL as FAST_LANE
-from deployments.prefect_server import CLIENT_AUTH, LOOPBACK, SERVER_AUTH, server_command
+from deployments.prefect_server import CLIENT_AUTH, SERVER_AUTH, server_command
 from deployments.up.desk import Desk, Ports
 from deployments.up.supervisor import Spec
 
