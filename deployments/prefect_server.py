@@ -1,6 +1,7 @@
-"""A Prefect server with a database of its own, for as long as a block takes: for the demo and the tests.
+"""Prefect's server on this machine: its settings, its password, its command, and one that lasts as long as a block.
 
-It is a process of its own, started once for all that use it: coming up is what takes Prefect long.
+The settings are in one file, `deployments/server.env`. Knows of Prefect only the names of variables, so it imports
+nothing heavy.
 """
 
 import os
@@ -20,11 +21,6 @@ from dotenv import dotenv_values
 
 from deployments.free_port import LOOPBACK, free_port
 
-# Prefect's settings for this desk, from the one file `deployments/server.env`, and the variables of its processes.
-#
-# Knows of Prefect only its variables' names, so that it imports nothing heavy.
-
-
 SERVER_ENV = Path(__file__).with_name("server.env")
 """The file with the settings of Prefect's server, and of what executes runs."""
 
@@ -36,6 +32,9 @@ SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_S
 
 _AUTH = re.compile(r"[\w.~-]+:[\w.~-]{16,}")
 _OWN = ("REVER_", "PREFECT_")
+
+PATIENCE_S, LOOK_EVERY_S, GRACE_S = 240.0, 0.2, 5.0
+"""Seconds: a server may take to come up, between two looks whether it has, and to end by itself after SIGTERM."""
 
 
 def server_settings() -> dict[str, str]:
@@ -53,35 +52,35 @@ def _variables(file: Path) -> dict[str, str]:
 
 
 def prefect_variables(port: int, home: Path | None = None) -> dict[str, str]:
-    """What a server on this port of 127.0.0.1 and its clients need: where it is, what it keeps where, and how.
+    """The variables of a server on this port of 127.0.0.1 and of its clients.
 
-    Without `home`, Prefect keeps things where it is otherwise told to, or in its own default.
+    Without `home`, Prefect keeps its files where it is otherwise configured to, or in its default place.
     """
     return {
         **server_settings(),
         **({} if home is None else {"PREFECT_HOME": str(home)}),
         "PREFECT_API_URL": f"http://{LOOPBACK}:{port}/api",
-        # Prefect's default lets every web page read what it answers.
+        # With Prefect's default every web page may read its responses.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port},http://localhost:{port}",
-        # A proxy of the machine's has nothing to do with what is on the machine.
+        # Requests to this machine itself do not go through a proxy.
         "NO_PROXY": f"{LOOPBACK},localhost",
         "no_proxy": f"{LOOPBACK},localhost",
     }
 
 
 def new_auth() -> str:
-    """A user and a password for Prefect's API that nobody knows yet, as Prefect takes them: `user:password`."""
+    """A new random user and password for Prefect's API, as Prefect takes them: `user:password`."""
     return f"desk:{secrets.token_urlsafe(24)}"
 
 
 def kept_auth(file: Path) -> str:
-    """The user and password in this file, which only its owner may read; made where there are none yet."""
+    """The user and password in this file, which only its owner may read. Written first where there are none."""
     with suppress(OSError, UnicodeDecodeError):
         kept = file.read_text().strip()
         if _AUTH.fullmatch(kept):
             file.chmod(0o600)
             return kept
-    # Made aside and put in place: the file is whole or not there, and was never anybody else's to read.
+    # Written under another name and renamed: the file is complete or missing, and never readable by others.
     auth, aside = new_auth(), file.with_name(f"{file.name}.new")
     aside.unlink(missing_ok=True)
     aside.touch(mode=0o600, exist_ok=False)
@@ -91,22 +90,17 @@ def kept_auth(file: Path) -> str:
 
 
 def without_own_settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """These variables without those of a person's own desk and Prefect."""
+    """These variables without `REVER_*` and `PREFECT_*`: those of a person's own desk and Prefect."""
     return {name: value for name, value in variables.items() if not name.upper().startswith(_OWN)}
 
 
-PATIENCE_S = 240.0
-LOOK_EVERY_S = 0.2
-GRACE_S = 5.0
-
-
 class PrefectServerError(Exception):
-    """Prefect's server did not come up; the sentence says where its log is."""
+    """Prefect's server did not start; the text says where its log is."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
-    """A Prefect server that is coming up or answers. `variables` are what its clients need, its password too."""
+    """A Prefect server, starting or running. `variables` are what its clients need, including the password."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -114,17 +108,17 @@ class PrefectServer:
     log: Path
 
     def wait(self) -> None:
-        """Return once it answers. Raises `PrefectServerError` where it does not come up."""
+        """Return once it responds. Raises `PrefectServerError` if it does not start."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self.process.poll() is None:
             with suppress(httpx.TransportError):
                 if httpx.get(f"{self.address}/api/health", trust_env=False).status_code == httpx.codes.OK:
                     return
             time.sleep(LOOK_EVERY_S)
-        raise PrefectServerError(f"Prefect's server did not come up; its log is {self.log}")
+        raise PrefectServerError(f"Prefect's server did not start; its log is {self.log}")
 
     def stop(self) -> None:
-        """End it, and whatever it started."""
+        """End it and the processes it started."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
@@ -141,11 +135,10 @@ def server_command(port: int, *, ui: bool) -> list[str]:
 
 @contextmanager
 def prefect_server(folder: Path, *, port: int = 0, ui: bool = False) -> Iterator[PrefectServer]:
-    """Start a Prefect server on 127.0.0.1, with all it stores in `folder`; it ends with the block.
+    """Start a Prefect server on 127.0.0.1 with its database in `folder`; it ends with the block.
 
-    Its password is made at its first start in this folder, and is among `variables`.
-
-    `port` 0 takes a free one. A server that stored something in `folder` before goes on with it.
+    `port` 0 takes a free one. A database that is in `folder` already is used. The password is made at the first start
+    in this folder, and is among `variables`. Starting takes Prefect some ten seconds, so share one server.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     port, auth = port or free_port(), kept_auth(folder / "password")

@@ -20,18 +20,41 @@ from deployments.bootstrap.objects import BootstrapError, Change, Outcome, block
 from deployments.console.errors import print_out
 from tasks.settings import load_notices_url, without_password
 
-# The order in which a server is set up: what a thing needs comes before it.
+LOOK_EVERY_S, ONE_LOOK_S = 0.5, 5.0
+
+
+def bootstrap_server(*, check: bool, wait_s: float, file: Path | None) -> int:
+    """Set the server at `PREFECT_API_URL` up and print each thing. Returns the exit code: 1 if `check` found any to do.
+
+    Raises as `bootstrap` does, and `BootstrapError` where no server responds in `wait_s` seconds.
+    """
+    changes = asyncio.run(_bootstrap(check=check, wait_s=wait_s, file=file or PREFECT_FILE))
+    for change in changes:
+        print_out(change.line(check=check))
+    count = Counter(change.outcome for change in changes)
+    made, changed, left = (count[outcome] for outcome in Outcome)
+    if check:
+        print_out(f"{made} to make, {changed} to change, {left} as they should be")
+    else:
+        print_out(f"{made} made, {changed} changed, {left} left")
+    return 1 if check and made + changed else 0
+
+
+async def _bootstrap(*, check: bool, wait_s: float, file: Path) -> list[Change]:
+    async with server(wait_s) as client:
+        return await bootstrap(client, check=check, file=file)
 
 
 async def bootstrap(
     client: PrefectClient, *, check: bool = False, file: Path = PREFECT_FILE, notices_url: SecretStr | None = None
 ) -> list[Change]:
-    """Set the server up, or with `check` only say what would be done. Removes nothing; a second time changes nothing.
+    """Set the server up, or with `check` only find what would be done. Removes nothing; a second time changes nothing.
 
     Notices go to `notices_url`, by default `REVER_NOTICES_URL`. Raises `BootstrapError` for what is on the server,
-    `PrefectFileError` for the file of the deployments, `SettingsError`.
+    `PrefectFileError` for the file of the deployments, and `SettingsError`.
     """
     url = load_notices_url() if notices_url is None else notices_url
+    # What a thing needs comes before it.
     changes, values = await variables(client, check=check)
     entries = read_entries(file, values)
     changes += await pools(client, check=check)
@@ -44,16 +67,9 @@ async def bootstrap(
     return changes
 
 
-# Wait for the Prefect server, and say in a sentence why it cannot be used.
-
-
-LOOK_EVERY_S = 0.5
-ONE_LOOK_S = 5.0
-
-
 @asynccontextmanager
 async def server(wait_s: float) -> AsyncIterator[PrefectClient]:
-    """A client of the server at PREFECT_API_URL, once it answers. Raises `BootstrapError` after `wait_s` seconds."""
+    """A client of the server at PREFECT_API_URL, once it responds. Raises `BootstrapError` after `wait_s` seconds."""
     url = get_current_settings().api.url
     if not url:
         raise BootstrapError(
@@ -69,19 +85,19 @@ async def server(wait_s: float) -> AsyncIterator[PrefectClient]:
         raise BootstrapError(_refusal(refused, url)) from None
     except httpx.TransportError as failed:
         raise BootstrapError(
-            f"the Prefect server at {without_password(url)} went away ({type(failed).__name__}): say bootstrap again"
+            f"the Prefect server at {without_password(url)} went away ({type(failed).__name__}): run bootstrap again"
         ) from None
 
 
 async def _answers(url: str, wait_s: float) -> None:
     until = time.monotonic() + wait_s
-    found = "no answer"
+    found = "no response"
     async with httpx.AsyncClient(timeout=ONE_LOOK_S) as http:
         while True:
             try:
                 status = (await http.get(f"{url.rstrip('/')}/health")).status_code
                 if status in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}:
-                    return  # who is refused here is refused below, in words
+                    return  # a wrong password is explained below
                 found = f"HTTP {status}"
             except httpx.HTTPError as failed:
                 found = type(failed).__name__
@@ -102,26 +118,4 @@ def _refusal(refused: PrefectHTTPStatusError, url: str) -> str:
             "PREFECT_API_AUTH_STRING to what the server has in PREFECT_SERVER_API_AUTH_STRING"
         )
     request = answer.request
-    return f"Prefect's server answered {request.method} {request.url.path} with HTTP {answer.status_code}"
-
-
-def bootstrap_server(*, check: bool, wait_s: float, file: Path | None) -> int:
-    """Do it and print the account. Answers the exit code: 1 where `check` found something to do."""
-    changes = asyncio.run(_bootstrap(check=check, wait_s=wait_s, file=file or PREFECT_FILE))
-    for change in changes:
-        print_out(change.line(check=check))
-    print_out(_summary(changes, check=check))
-    return 1 if check and any(change.outcome is not Outcome.LEFT for change in changes) else 0
-
-
-async def _bootstrap(*, check: bool, wait_s: float, file: Path) -> list[Change]:
-    async with server(wait_s) as client:
-        return await bootstrap(client, check=check, file=file)
-
-
-def _summary(changes: list[Change], *, check: bool) -> str:
-    count = Counter(change.outcome for change in changes)
-    made, changed, left = (count[outcome] for outcome in Outcome)
-    if check:
-        return f"{made} to make, {changed} to change, {left} as they should be"
-    return f"{made} made, {changed} changed, {left} left"
+    return f"Prefect's server responded to {request.method} {request.url.path} with HTTP {answer.status_code}"

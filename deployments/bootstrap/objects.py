@@ -1,10 +1,14 @@
-"""What bootstrap did with one thing, or, when it only checks, would do."""
+"""What bootstrap makes besides deployments and automations: variables, work pools, global limits, and a block type.
+
+What is there already is left, what differs is put right; some settings are a person's once they are made.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prefect.client.orchestration import PrefectClient
@@ -14,20 +18,22 @@ from prefect.client.schemas.actions import (
     VariableCreate,
     WorkPoolCreate,
 )
-from prefect.client.schemas.objects import WorkPool, WorkQueue
+from prefect.client.schemas.objects import WorkQueue
 from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.console.errors import CommandError, UsageError
+from deployments.work_pools import FAST_LANE, POOL
 from tasks.credentials import ReverCredentials
 from tasks.global_limits import found_limits, problem
 from tasks.steps import global_limits
 
 Act = Callable[[], Awaitable[object]]
+T = TypeVar("T")
 
 
 class Outcome(StrEnum):
-    """What became of a thing on the server."""
+    """What was done with a thing on the server."""
 
     MADE = "made"
     CHANGED = "changed"
@@ -39,25 +45,33 @@ _CHECKED = {Outcome.MADE: "would make", Outcome.CHANGED: "would change", Outcome
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the account: what, what became of it, and what differed or is worth knowing."""
+    """One thing on the server, what was done with it, and what differed or a person has set."""
 
     outcome: Outcome
     what: str
     words: str = ""
 
     def line(self, *, check: bool = False) -> str:
-        """As it is printed."""
+        """The line that is printed; with `check` it says what would be done."""
         did = _CHECKED[self.outcome] if check else self.outcome
         return f"{did:<{12 if check else 8}} {self.what}{f': {self.words}' if self.words else ''}"
+
+
+async def or_none(reading: Awaitable[T]) -> T | None:
+    """What the server has, or None where it has no such thing."""
+    try:
+        return await reading
+    except ObjectNotFound:
+        return None
 
 
 async def put(
     what: str, *, check: bool, there: bool, make: Act, mend: Act, differs: Sequence[str] = (), left: str = ""
 ) -> Change:
-    """Make a thing that is not there, mend one that differs, leave the rest; with `check` only say so."""
+    """Make a thing that is missing, change one that differs, leave the rest. With `check` nothing is done."""
     if not there:
         if not check:
-            # There by now: somebody did the same at this moment, or the client asked again after an answer was lost.
+            # Made meanwhile: by another bootstrap, or by a request of ours whose response was lost.
             with suppress(ObjectAlreadyExists):
                 await make()
         return Change(Outcome.MADE, what)
@@ -68,27 +82,45 @@ async def put(
     return Change(Outcome.LEFT, what, left)
 
 
-# Why a server was not set up.
-
-
 class BootstrapError(CommandError):
-    """The server does not answer, refuses us, or holds something that does not fit. The text says what to do."""
+    """The server does not respond, refuses us, or has something that does not fit. The text says what to do."""
 
 
 class PrefectFileError(UsageError):
-    """The file of the deployments cannot be used; nothing was begun. The text names the file and the entry."""
+    """The file of the deployments is wrong; nothing was begun. The text names the file and the entry."""
 
 
-# Work pools and their queues: where runs wait for a worker, and who goes first.
+TIME_ZONE = "rever_time_zone"
+DEFAULTS = {TIME_ZONE: "Europe/Madrid"}
+"""Variable -> the value it is made with; a person may change it from then on."""
 
 
-POOL, FAST_LANE = "rever", "rever-fast-lane"
+async def variables(client: PrefectClient, *, check: bool) -> tuple[list[Change], dict[str, str]]:
+    """The variables, and their values by name: `prefect.yaml` may use them."""
+    changes: list[Change] = []
+    values: dict[str, str] = {}
+    for name, default in DEFAULTS.items():
+        found = await client.read_variable_by_name(name)
+        values[name] = str(found.value) if found else default
+        make = partial(client.create_variable, VariableCreate(name=name, value=default, tags=["rever"]))
+        changes.append(
+            await put(f"variable {name}", check=check, there=found is not None, make=make, mend=make, left=values[name])
+        )
+    try:
+        ZoneInfo(values[TIME_ZONE])
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BootstrapError(
+            f"the variable {TIME_ZONE} is {values[TIME_ZONE]!r}, not a time zone: write it like Europe/Madrid or UTC"
+        ) from None
+    return changes, values
+
+
 TYPE = "process"
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue of the pool `rever`: the lower `priority` goes first; `limit` runs at a time to begin with."""
+    """A queue of the pool `rever`. The lower `priority` goes first; `limit` is the runs at a time when it is made."""
 
     name: str
     priority: int
@@ -107,14 +139,14 @@ QUEUES = (
 
 
 async def pools(client: PrefectClient, *, check: bool) -> list[Change]:
-    """Both pools and the queues. Limits and pauses are set when they are made, and are a person's from then on."""
+    """Both pools and the queues. Their limits are a person's once they are made, and so is whether they are paused."""
     changes = [await _pool(client, name, words, check=check) for name, words in POOLS.items()]
-    found = {queue.name: queue for queue in await _queues(client)}
+    found = {queue.name: queue for queue in await or_none(client.read_work_queues(work_pool_name=POOL)) or ()}
     return changes + [await _queue(client, queue, found.get(queue.name), check=check) for queue in QUEUES]
 
 
 async def _pool(client: PrefectClient, name: str, description: str, *, check: bool) -> Change:
-    found = await read_pool(client, name)
+    found = await or_none(client.read_work_pool(name))
     if found and found.type != TYPE:
         raise BootstrapError(
             f"the work pool {name} has the type {found.type!r}, and {TYPE!r} is needed: remove or rename it in the UI"
@@ -158,25 +190,10 @@ def _limited(found: int | None, ours: int | None = None) -> list[str]:
     return [] if found == ours else [f"limit {'none' if found is None else found}, set by a person"]
 
 
-async def read_pool(client: PrefectClient, name: str) -> WorkPool | None:
-    """The work pool, or None."""
-    try:
-        return await client.read_work_pool(name)
-    except ObjectNotFound:
-        return None
-
-
-async def _queues(client: PrefectClient) -> Sequence[WorkQueue]:
-    return await client.read_work_queues(work_pool_name=POOL) if await read_pool(client, POOL) else []
-
-
-# Global limits: how much of each step runs at a time over all processes. Runs of deployments begin nothing without.
-
-
 async def limits(client: PrefectClient, *, check: bool) -> list[Change]:
-    """Each limit of the table of steps. How many slots it has is a person's from then on.
+    """A global limit for each step of the table of steps that has one. Its slots are a person's once it is made.
 
-    One with which no run would begin is mended: not active, without a slot, or with slots that come free by themselves.
+    A limit that would keep runs from beginning is put right: not active, without slots, or with slots that decay.
     """
     found = {limit.name: limit for limit in await found_limits(client)}
     return [await _limit(client, name, slots, found.get(name), check=check) for name, slots in global_limits().items()]
@@ -200,64 +217,14 @@ async def _limit(
     )
 
 
-# The type of block that holds a REVER account's credentials, so that a person can fill one in Prefect's UI.
-
-
 async def blocks(client: PrefectClient, *, check: bool) -> list[Change]:
-    """Register the type and the schema of its fields. Makes no block: which accounts there are, people say."""
+    """The type of the credentials block, so that a person can fill one in the UI. No block is made."""
 
     async def register() -> None:
         await ReverCredentials.aregister_type_and_schema(client=client)
 
     slug = ReverCredentials.get_block_type_slug()
-    there = await _there(client, slug)
-    differs = [] if there and await _has_schema(client) else ["the fields of this version"]
+    there = await or_none(client.read_block_type_by_slug(slug)) is not None
+    schema = await or_none(client.read_block_schema_by_checksum(ReverCredentials._calculate_schema_checksum()))
+    differs = [] if schema else ["the fields of this version"]
     return [await put(f"block type {slug}", check=check, there=there, differs=differs, make=register, mend=register)]
-
-
-async def _there(client: PrefectClient, slug: str) -> bool:
-    try:
-        await client.read_block_type_by_slug(slug)
-    except ObjectNotFound:
-        return False
-    return True
-
-
-async def _has_schema(client: PrefectClient) -> bool:
-    try:
-        await client.read_block_schema_by_checksum(ReverCredentials._calculate_schema_checksum())
-    except ObjectNotFound:
-        return False
-    return True
-
-
-# Prefect variables: what a person may set in the UI for the deployments.
-
-
-TIME_ZONE = "rever_time_zone"
-DEFAULTS = {TIME_ZONE: "Europe/Madrid"}
-"""Variable -> the value it is made with. From then on it is a person's."""
-
-
-async def variables(client: PrefectClient, *, check: bool) -> tuple[list[Change], dict[str, str]]:
-    """Make those that are not there; answers their values too, as `prefect.yaml` may name them."""
-    changes: list[Change] = []
-    values: dict[str, str] = {}
-    for name, default in DEFAULTS.items():
-        found = await client.read_variable_by_name(name)
-        values[name] = str(found.value) if found else default
-        make = partial(client.create_variable, VariableCreate(name=name, value=default, tags=["rever"]))
-        changes.append(
-            await put(f"variable {name}", check=check, there=found is not None, make=make, mend=make, left=values[name])
-        )
-    _check_zone(values[TIME_ZONE])
-    return changes, values
-
-
-def _check_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BootstrapError(
-            f"the variable {TIME_ZONE} is {name!r}, which is no time zone: write it like Europe/Madrid or UTC"
-        ) from None

@@ -1,8 +1,8 @@
-"""The command line `rever-returns`. What is heavy (Prefect, SQLAlchemy, the sandbox) is imported by who needs it.
+"""The commands of `rever-returns`. Prefect, SQLAlchemy and the sandbox are imported by the commands that need them.
 
-Exit codes: 0 the run came to its end, holds included; 1 it failed, was stopped, or something was found wrong while it
-ran (a wrong key, an unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun;
-130 a command that is no run was ended by Ctrl-C.
+Exit codes: 0 the run came to its end, holds included; 1 it failed, was stopped, or met an error (a wrong key, an
+unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun; 130 a command other
+than a run was ended by Ctrl-C.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import care, inbox, webhook
-from deployments.console.errors import FAILED, errors_as_sentences, print_out
+from deployments.cli.groups import Debug, care, inbox, webhook
+from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -30,7 +30,6 @@ app.add_typer(care, name="ledger")
 app.add_typer(webhook, name="webhook")
 app.add_typer(inbox, name="inbox")
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 
 
@@ -172,9 +171,19 @@ def sandbox(
 ) -> None:
     """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.sandbox import serve_sandbox
+        from deployments.receiver.example import signing_secret
+        from rever_api.sandbox import Webhook, serve
 
-        serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops, webhook_url=webhook_url)
+        names = tuple(name for part in shops.split(",") if (name := part.strip()))
+        webhook = None
+        if webhook_url:
+            if (secret := signing_secret()) is None:
+                raise UsageError("--webhook-url needs the secret to sign with: set REVER_WEBHOOK_SECRETS")
+            webhook = Webhook(webhook_url, secret)
+        try:
+            serve(port=port, seed=seed, returns=returns, faults=faults, shops=names, webhook=webhook)
+        except ValueError as problem:
+            raise UsageError(str(problem)) from None
 
 
 @app.command()
@@ -234,16 +243,6 @@ def settings(*, debug: Debug = False) -> None:
             print(f"rever-returns: {warning}", file=sys.stderr)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The entry point `rever-returns`. Always leaves by SystemExit, with one of the codes above."""
-    if argv is None:  # this process is ours, and so is what it writes: ledger, inbox, exports, logs, and its children's
-        os.umask(0o077)
-    app(args=list(sys.argv[1:] if argv is None else argv), prog_name="rever-returns")
-
-
-# The commands that run until they are stopped, around Prefect.
-
-
 @app.command()
 def up(
     *,
@@ -284,3 +283,10 @@ def lane(
         from deployments.lane.command import run_lane
 
         run_lane(name=name, at_once=at_once, grace_s=grace, debug=debug)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point `rever-returns`. Always leaves by SystemExit, with one of the codes above."""
+    if argv is None:  # this process is ours, and so is what it writes: ledger, inbox, exports, logs, and its children's
+        os.umask(0o077)
+    app(args=list(sys.argv[1:] if argv is None else argv), prog_name="rever-returns")

@@ -1,6 +1,6 @@
-"""`rever-returns ledger ...`: create, check, backup, restore, export, forget. Imports stand where they are needed.
+"""The command groups: `rever-returns ledger ...`, `inbox ...` and `webhook ...`. Imports are where they are needed.
 
-Exit codes as everywhere: 0 done and sound, 1 something is wrong with the ledger or could not be done, 2 wrong usage.
+Exit codes as everywhere: 0 done and sound, 1 something is wrong or could not be done, 2 wrong usage.
 """
 
 from pathlib import Path
@@ -115,9 +115,6 @@ def forget(
         print_out(forgotten(process_id, email, by))
 
 
-# `rever-returns webhook ...` and `inbox`: try a receiver, and see what came in. What is heavy is imported by need.
-
-
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
 
 
@@ -129,7 +126,7 @@ def _list(
     context: typer.Context,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """List the events that wait, and those that were closed without a run in the last 30 days, with the reason."""
     if context.invoked_subcommand is None:
@@ -145,7 +142,7 @@ def _drop(
     *,
     by: Annotated[str, typer.Option(help="Who drops its events.")],
     why: Annotated[str, typer.Option(help="Why.")],
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
     with errors_as_sentences(debug=debug):
@@ -172,7 +169,7 @@ def send(
     secret_from: Annotated[
         str, typer.Option(help="The variable (environment or .env) that holds the secret; - reads it from stdin.")
     ] = "REVER_WEBHOOK_SECRETS",  # noqa: S107 - a variable's name
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Sign and send an example of a webhook, and say what was answered. Exit 1 where it was not taken."""
     with errors_as_sentences(debug=debug):

@@ -1,14 +1,17 @@
-"""`rever-returns why` and `holds`: what the ledger knows, only read. REVER is not asked: they work in its outages."""
+"""`rever-returns why`, `holds`, `stop`, `start` and `resume`: what the ledger knows, and what a person says to it.
+
+REVER is not asked, so they work in its outages. While effects are stopped reads go on, and no effect starts, also in
+runs that are under way.
+"""
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from dotenv import dotenv_values
 from sqlalchemy import Connection
 
 from deployments.console.errors import UsageError
@@ -33,12 +36,58 @@ from tasks.ledger.types import History, HoldRow, IntentRow, KeptWords, PastHold
 from tasks.ledger.words import IN_AUDIT
 from tasks.policy.record import IntentKind, IntentState
 from tasks.printable import json_text, printable
-from tasks.settings import Settings, load_settings, without_password
-from tasks.settings.load import ENV_FILE
+from tasks.settings import Settings, load_settings, read_variable, without_password
 
-# `rever-returns stop` and `start`: the stop switch; `resume`: the end of a store's pause.
-#
-# While effects are stopped reads go on; no effect starts, also in runs that are under way.
+T = TypeVar("T")
+
+
+def why_lines(process_id: str) -> list[str]:
+    """What was decided and done about a return, as lines. Raises LedgerError for one the ledger has never seen."""
+    settings = load_settings()
+    now = utc_now()
+    known, stopped, pauses = _read(
+        settings, lambda conn: (history(conn, process_id), switch(conn), pauses_of(conn, None, now))
+    )
+    if known is None:
+        ledger = without_password(settings.ledger_url.get_secret_value())
+        raise LedgerError(
+            f"{process_id} is not in the ledger {ledger}: no run with mode=act has looked at it, or the id is wrong."
+        )
+    stops = [stopped_text(stopped), *(_sentence(pause) for pause in pauses if pause.store == known.record.store)]
+    return history_lines(known, list(filter(None, stops)), now)
+
+
+def holds_text(*, as_json: bool) -> str:
+    """The open holds, oldest first: a JSON list, or a table, below lines that say so while effects are stopped."""
+    now = utc_now()
+    found, stopped, pauses = _read(
+        load_settings(), lambda conn: (open_holds(conn), switch(conn), pauses_of(conn, None, now))
+    )
+    rows = sorted(found, key=lambda row: (row.since, row.hold_id))
+    if as_json:
+        return json_text([hold_json(row) for row in rows])
+    stops = [printable(line) for line in (stopped_text(stopped), *map(_sentence, pauses)) if line]
+    return "\n\n".join([*stops, holds_table(rows)])
+
+
+def _sentence(pause: Pause) -> str:
+    return pause.words[0].upper() + pause.words[1:]
+
+
+def _read(settings: Settings, op: Callable[[Connection], T]) -> T:
+    with opened_ledger(settings, read_only=True) as ledger:
+        return ledger.read(op)
+
+
+@contextmanager
+def opened_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledger]:
+    """The ledger of the settings in force. Raises `LedgerError`, and `NoLedgerError` where there is none."""
+    url = settings.ledger_url.get_secret_value()
+    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=read_only, existing=True)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 def stopped_text(now: Switch) -> str:
@@ -51,34 +100,31 @@ def stopped_text(now: Switch) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Thrown:
-    """What throwing the switch came to: in words, and, where it changed, how it stands now."""
+    """What `stop` or `start` did: the text to print, and the new state of the switch if it changed."""
 
     text: str
     now: Switch | None = None
 
 
 def throw_switch(*, on: bool, by: str, why: str) -> Thrown:
-    """Stop all effects, or let them go again; answers what is the case now, and in which ledger.
+    """Stop all effects, or let them go again.
 
-    Raises `LedgerError` (`NoLedgerError`: a switch in a ledger that nobody uses would reassure), `UsageError`.
+    Raises `UsageError`, and `LedgerError`: where there is no ledger none is made, for no run would see its switch.
     """
     if not by.strip() or (on and not why.strip()):
         raise UsageError("say who you are (--by) and why (--why): the others will read it in every run and hold list.")
     settings = load_settings()
-    url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC), existing=True)
-    try:
+    with opened_ledger(settings) as ledger:
         thrown = ledger.write(_throw, on=on, by=by.strip(), why=why.strip())
         behind = None if on else ledger.read(restored, settings.stores)
         last = ledger.read(last_run)
-    finally:
-        ledger.close()
     used = f"a run last used it at {last.astimezone(UTC):%Y-%m-%d %H:%MZ}" if last else "no run has used it yet"
     waits = ""
     if behind:
         names = ", ".join(behind.stores)
         waits = f"\nNothing is sent to {names} until `rever-returns run reconcile mode=act` has caught up there."
-    about = f"\nLedger {without_password(url)} of the REVER account {settings.account}; {used}."
+    url = without_password(settings.ledger_url.get_secret_value())
+    about = f"\nLedger {url} of the REVER account {settings.account}; {used}."
     return replace(thrown, text=thrown.text + waits + about)
 
 
@@ -88,7 +134,7 @@ def _throw(conn: Connection, *, on: bool, by: str, why: str) -> Thrown:
         return Thrown(
             f"Nothing changed. {stopped_text(before)}" if on else "Nothing changed: effects were not stopped."
         )
-    now = stop_switch(conn, on=on, by=by, why=why, now=datetime.now(UTC))
+    now = stop_switch(conn, on=on, by=by, why=why, now=utc_now())
     if on:
         text = f"{stopped_text(now)}\nWhat was sent before this moment is settled as usual; reads go on."
         return Thrown(text, now)
@@ -96,20 +142,15 @@ def _throw(conn: Connection, *, on: bool, by: str, why: str) -> Thrown:
 
 
 def resume(store: str, *, by: str, why: str) -> str:
-    """End a store's pause by hand; answers what was done. Raises `LedgerError`, `UsageError`."""
+    """End a store's pause, and return the text to print. Raises `LedgerError`, `UsageError`."""
     if not by.strip():
         raise UsageError("say who you are (--by): it is kept in the audit.")
     settings = load_settings()
     if settings.stores and store not in settings.stores:
         raise UsageError(f"this desk has no store {store!r}; its stores are {', '.join(settings.stores)}")
-    url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=lambda: datetime.now(UTC), existing=True)
-    try:
-        actor = Actor(by.strip())
-        until = ledger.write(lift_pause, store, why=why.strip(), now=datetime.now(UTC), actor=actor)
+    with opened_ledger(settings) as ledger:
+        until = ledger.write(lift_pause, store, why=why.strip(), now=utc_now(), actor=Actor(by.strip()))
         stopped = stopped_text(ledger.read(switch))
-    finally:
-        ledger.close()
     if until is None:
         done = f"Nothing changed: store {store} is not paused."
     else:
@@ -118,21 +159,13 @@ def resume(store: str, *, by: str, why: str) -> str:
 
 
 def tell_prefect(thrown: Thrown) -> None:
-    """Emit the event of a switch that was thrown, where a Prefect API is configured. The switch holds without it."""
-    if thrown.now is None or not _has_prefect():
+    """Emit the event of a changed switch, if a Prefect API is configured. The switch holds without it."""
+    if thrown.now is None or not read_variable("PREFECT_API_URL"):
         return
     log_to_stderr(debug=False)
     from tasks.notices import send, switch_event
 
     asyncio.run(send([switch_event(thrown.now)]))
-
-
-def _has_prefect() -> bool:
-    written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
-    return bool(os.environ.get("PREFECT_API_URL") or written.get("PREFECT_API_URL"))
-
-
-# The ledger's answers as text for a terminal and as JSON. Pure: values in, lines out; times are UTC.
 
 
 _WORDS = {
@@ -147,7 +180,7 @@ _WORDS = {
 }
 
 
-def told(known: History, stops: Sequence[str] = (), now: datetime | None = None) -> list[str]:
+def history_lines(known: History, stops: Sequence[str] = (), now: datetime | None = None) -> list[str]:
     """A return's history in a few lines: decided, done, held, and what comes next.
 
     `stops` say what keeps effects from being sent now, whatever is due; without `now` no time is said to be past.
@@ -298,48 +331,3 @@ def _pairs(evidence: Mapping[str, Any]) -> str:
 
 def _time(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ") if at else ""
-
-
-T = TypeVar("T")
-
-
-def why_lines(process_id: str) -> list[str]:
-    """What was decided and done about a return, as lines. Raises LedgerError for one the ledger has never seen."""
-    settings = load_settings()
-    now = utc_now()
-    known, stopped, pauses = _read(
-        settings, lambda conn: (history(conn, process_id), switch(conn), pauses_of(conn, None, now))
-    )
-    if known is None:
-        ledger = without_password(settings.ledger_url.get_secret_value())
-        raise LedgerError(
-            f"{process_id} is not in the ledger {ledger}: no run with mode=act has looked at it, or the id is wrong."
-        )
-    stops = [stopped_text(stopped), *(_sentence(pause) for pause in pauses if pause.store == known.record.store)]
-    return told(known, list(filter(None, stops)), now)
-
-
-def holds_text(*, as_json: bool) -> str:
-    """The open holds, oldest first: a JSON list, or a table, below lines that say so while effects are stopped."""
-    now = utc_now()
-    found, stopped, pauses = _read(
-        load_settings(), lambda conn: (open_holds(conn), switch(conn), pauses_of(conn, None, now))
-    )
-    rows = sorted(found, key=lambda row: (row.since, row.hold_id))
-    if as_json:
-        return json_text([hold_json(row) for row in rows])
-    stops = [printable(line) for line in (stopped_text(stopped), *map(_sentence, pauses)) if line]
-    return "\n\n".join([*stops, holds_table(rows)])
-
-
-def _sentence(pause: Pause) -> str:
-    return pause.words[0].upper() + pause.words[1:]
-
-
-def _read(settings: Settings, op: Callable[[Connection], T]) -> T:
-    url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=True, existing=True)
-    try:
-        return ledger.read(op)
-    finally:
-        ledger.close()

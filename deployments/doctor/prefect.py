@@ -20,6 +20,7 @@ from deployments.doctor.examination import (
     not_used,
     ok,
 )
+from deployments.work_pools import FAST_LANE, POOL
 from flows.catalog import FLOWS
 from rever_api.other_clock import sample
 from tasks.desk import DeskError
@@ -219,12 +220,10 @@ async def pools(examination: Examination) -> list[Line]:
     used(examination)
     from prefect.client.schemas.objects import WorkerStatus
 
-    from deployments.bootstrap.objects import POOLS
-
     lines = []
     async with client() as prefect:
         there = {each.name: each for each in await prefect.read_work_pools(limit=MOST)}
-        for name in POOLS:
+        for name in (POOL, FAST_LANE):
             alive = 0
             if name in there:
                 workers = await prefect.read_workers_for_work_pool(name)
@@ -238,8 +237,6 @@ async def pools(examination: Examination) -> list[Line]:
 
 def pool_line(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> Line:
     """One line from the number of workers that live (None: no such pool). Pure."""
-    from deployments.bootstrap.objects import FAST_LANE
-
     name = f"work pool {pool}"
     start = "rever-returns lane" if pool == FAST_LANE else f"prefect worker start --pool {pool}"
     if alive is None and not deployed:
@@ -264,12 +261,10 @@ async def late(examination: Examination) -> Line:
         WorkPoolFilterName,
     )
 
-    from deployments.bootstrap.objects import POOLS
-
     async with client() as prefect:
         runs = await prefect.read_flow_runs(
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"]))),
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(POOLS))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL, FAST_LANE])),
             limit=MOST,
         )
     due = [run.expected_start_time for run in runs if run.expected_start_time]

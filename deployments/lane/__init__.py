@@ -6,6 +6,3 @@ of the pool like any other to Prefect's server and UI; where no lane runs, an or
 It promises nothing of its own. A run that dies with its lane is ended by the automation that `rever-returns bootstrap`
 makes, and what it had begun at REVER is settled by the ledger.
 """
-
-POOL = "rever-fast-lane"
-"""The work pool whose runs are executed here."""

@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from prefect.exceptions import ObjectNotFound
 
-from deployments.lane import POOL
 from deployments.lane.runs import Running, WarmFlows, due_runs, open_queues
+from deployments.work_pools import FAST_LANE
 from tasks.desk import DeskError
 
 # What a lane does now and then, beside its looks: so that a slow answer to it keeps no run waiting.
@@ -46,8 +46,8 @@ class Chores:
 
     async def _show_life(self) -> None:
         """Appear in the UI as a worker of the pool, and its deployments as ready: asked as a worker asks, they are."""
-        await self._client.send_worker_heartbeat(POOL, self._lane, HEARTBEAT_S)
-        await self._client.get_scheduled_flow_runs_for_work_pool(POOL)
+        await self._client.send_worker_heartbeat(FAST_LANE, self._lane, HEARTBEAT_S)
+        await self._client.get_scheduled_flow_runs_for_work_pool(FAST_LANE)
 
 
 async def _every(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
@@ -83,7 +83,7 @@ class Server:
             async with asyncio.timeout(PATIENCE_S):
                 await question()
         except ObjectNotFound:
-            raise DeskError(f"Prefect has no work pool {POOL!r}: `rever-returns bootstrap` makes it") from None
+            raise DeskError(f"Prefect has no work pool {FAST_LANE!r}: `rever-returns bootstrap` makes it") from None
         except httpx.HTTPStatusError as answer:
             if answer.response.status_code in _REFUSED:
                 raise DeskError(
@@ -155,7 +155,7 @@ class Lane:
             chores = Chores(context.client, how.name, running)
             await chores.look_for_pauses()
             beside = asyncio.create_task(chores.do())
-            log.info("%s takes the runs of work pool %s at %s", how.name, POOL, address)
+            log.info("%s takes the runs of work pool %s at %s", how.name, FAST_LANE, address)
             try:
                 await self._take(context.client, server, running, chores)
             finally:
@@ -164,7 +164,7 @@ class Lane:
         log.info("%s has ended", how.name)
 
     async def _until_it_answers(self, client: PrefectClient, server: Server) -> None:
-        while not self._ending and not await server.asked(lambda: client.read_work_pool(POOL)):
+        while not self._ending and not await server.asked(lambda: client.read_work_pool(FAST_LANE)):
             await self._pause(server.pause_s)
 
     async def _take(self, client: PrefectClient, server: Server, running: Running, chores: Chores) -> None:

@@ -30,15 +30,15 @@ from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.states import Pending
 from prefect.types._datetime import now
 
-from deployments.lane import POOL
+from deployments.work_pools import FAST_LANE
 from flows.catalog import FLOWS
 
 
 async def open_queues(client: PrefectClient) -> list[UUID]:
     """The queues of the pool from which runs may be taken; none while the pool is paused."""
-    if (await client.read_work_pool(POOL)).is_paused:
+    if (await client.read_work_pool(FAST_LANE)).is_paused:
         return []
-    return [queue.id for queue in await client.read_work_queues(work_pool_name=POOL) if not queue.is_paused]
+    return [queue.id for queue in await client.read_work_queues(work_pool_name=FAST_LANE) if not queue.is_paused]
 
 
 async def due_runs(client: PrefectClient, queues: list[UUID], most: int) -> list[FlowRun]:

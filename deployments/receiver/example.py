@@ -1,13 +1,11 @@
 """An example of a webhook, as the local REVER would send it: to see that a receiver takes it."""
 
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
 
 import httpx
-from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from deployments.receiver.delivery import EXAMPLE, Kind
@@ -17,7 +15,7 @@ from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Sandbox
 from rever_api.sandbox.webhooks import payload
 from rever_api.webhooks import SIGNATURE_HEADER, sign
-from tasks.settings.load import ENV_FILE
+from tasks.settings import read_variable
 
 TIMEOUT_S = 15.0
 
@@ -79,10 +77,6 @@ VARIABLE = "REVER_WEBHOOK_SECRETS"
 
 def signing_secret(variable: str = VARIABLE) -> SecretStr | None:
     """The (first) secret in this variable, of the environment or below it of `.env`; `-` reads it from stdin."""
-    if variable == "-":
-        text = sys.stdin.readline()
-    else:
-        written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
-        text = os.environ.get(variable) or written.get(variable) or ""
+    text = sys.stdin.readline() if variable == "-" else read_variable(variable)
     first = text.partition(",")[0].strip()
     return SecretStr(first) if first else None

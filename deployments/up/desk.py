@@ -12,7 +12,6 @@ from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from deployments.console.errors import UsageError
@@ -25,7 +24,7 @@ from deployments.prefect_server import (
     shared_settings,
     without_own_settings,
 )
-from tasks.settings.load import ENV_FILE
+from tasks.settings import read_variable
 
 if TYPE_CHECKING:
     import psycopg
@@ -182,8 +181,7 @@ class Desk:
 
 def has_key() -> bool:
     """Whether a key of REVER's is set, in the environment or in `.env`."""
-    written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
-    return bool((os.environ.get(KEY) or written.get(KEY) or "").strip())
+    return bool(read_variable(KEY).strip())
 
 
 def own_desk(ports: Ports, kept: Path, shared: Shared | None = None) -> Desk:
@@ -197,9 +195,7 @@ def own_desk(ports: Ports, kept: Path, shared: Shared | None = None) -> Desk:
     receives = bool(settings.webhook_secrets)
     if shared and not settings.ledger_url.get_secret_value().startswith("postgresql"):
         raise UsageError("REVER_LEDGER_URL must name PostgreSQL where several machines share a desk (--shared).")
-    written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
-    said = [os.environ.get(name) or written.get(name) for name in (SERVER_AUTH, CLIENT_AUTH)]
-    auth, password = _auth(said[0] or said[1] or "", kept)
+    auth, password = _auth(read_variable(SERVER_AUTH) or read_variable(CLIENT_AUTH), kept)
     if shared:
         shared.make_databases(anew=False)
     # What a person has set of Prefect goes before server.env; the address is that of the server started here.

@@ -11,10 +11,10 @@ from uuid import uuid4
 import httpx
 
 from deployments.free_port import LOOPBACK
-from deployments.lane import POOL as FAST_LANE
 from deployments.prefect_server import CLIENT_AUTH, SERVER_AUTH, server_command
 from deployments.up.desk import Desk, Ports
 from deployments.up.supervisor import Spec
+from deployments.work_pools import FAST_LANE, POOL
 
 # Whether a child does its work: asked over HTTP, as those who need it will.
 
@@ -56,7 +56,6 @@ def polls(api_url: str, pool: str, name: str, auth: tuple[str, str]) -> Healthy:
     return healthy
 
 
-WORKERS_POOL = "rever"
 LANE, GRACE_S = "fast lane", 20.0
 RUNS_OF_A_WORKER = 5
 """Runs a worker executes at a time, each in a process of its own; the others are left to the other workers."""
@@ -121,7 +120,7 @@ class Parts:
 
     def _worker(self, number: int) -> Spec:
         name = f"worker {number}"
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORKERS_POOL, "--name", name]
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", name]
         command += ["--limit", str(RUNS_OF_A_WORKER), "--no-create-pool-if-not-found", "--install-policy", "never"]
-        healthy = polls(f"{self.prefect}/api", WORKERS_POOL, name, self._desk.auth)
+        healthy = polls(f"{self.prefect}/api", POOL, name, self._desk.auth)
         return Spec(name, command, self._without(SERVER_AUTH), self._desk.folder, healthy, grace_s=GRACE_S)

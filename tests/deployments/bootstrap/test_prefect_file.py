@@ -51,7 +51,7 @@ def test_each_entry_of_the_file_is_four_to_eight_lines() -> None:
             "the name reconcile is there twice; each deployment needs its own",
         ),
         (ENTRY.replace("version", "versoin"), "deployment reconcile: version: Field required; versoin: Extra inputs"),
-        (ENTRY.replace("reconcile.reconcile", "none.none"), "'flows.none.none' is none of our flows; write it like"),
+        (ENTRY.replace("reconcile.reconcile", "none.none"), "'flows.none.none' is not one of our flows; write it like"),
         (ENTRY + "    parameters: {parameters: {store: acme}}", "parameters: store: Extra inputs are not permitted"),
         (ENTRY + "    parameters: {parameters: {mode: go}}", "mode: Input should be 'plan' or 'act'"),
         (ENTRY + "    tags: ['{{ prefect.variables.x }}']", "the variable x is not known; there are rever_time_zone"),
