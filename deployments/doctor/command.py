@@ -14,9 +14,6 @@ from rever_api.openapi import read_document
 from rever_api.openapi_diff import Comparison, compare
 from tasks.printable import json_text
 
-# All checks in their order, one after the other: what comes first is what the others build on.
-
-
 CHECKS = (
     Named("settings", settings.settings),
     Named("endpoints", settings.endpoints),
@@ -46,34 +43,54 @@ CHECKS = (
     Named("receiver", webhook.receiver),
     Named("inbox", webhook.inbox),
 )
+"""The checks, one after the other: later ones use what earlier ones found."""
+
+
+def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str = "", as_json: bool) -> tuple[str, bool]:
+    """The text to print, and whether nothing is broken. Raises `DocumentError` if `file` is no OpenAPI document."""
+    document = read_document(file) if file else None
+    examination = Examination(receiver_url=receiver_url, credentials=credentials)
+    lines = examine(examination=examination)
+    compared: Comparison | None = None
+    if document is not None:
+        settings = examination.found_settings
+        base_url = settings.base_url if settings and not settings.loopback else DEFAULT_BASE_URL
+        compared = compare(document, examination.found_endpoints, base_url)
+        lines.append(openapi.document_line(compared))
+    if as_json:
+        found = lines_json(lines) | {"openapi": openapi.as_json(compared) if compared else None}
+        return json_text(found, indent=2), sound(lines)
+    parts = [lines_text(lines), *([openapi.text(compared, str(file))] if compared else [])]
+    return "\n\n".join(parts), sound(lines)
 
 
 def examine(checks: Sequence[Named] = CHECKS, examination: Examination | None = None) -> list[Line]:
-    """Make all checks; answers their lines. Writes nothing, and raises nothing."""
-    return asyncio.run(_examine(checks, examination or Examination()))
+    """The lines of all checks. Writes nothing, and raises nothing."""
+    about = examination or Examination()
 
+    async def run() -> list[Line]:
+        return [line for named in checks for line in await looked(named, about)]
 
-async def _examine(checks: Sequence[Named], examination: Examination) -> list[Line]:
-    return [line for named in checks for line in await looked(named, examination)]
-
-
-# The doctor's findings for a terminal and as JSON. Pure.
+    return asyncio.run(run())
 
 
 WIDTH = 118
 
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+"""A path or a command is not cut in two."""
+
 
 def lines_text(lines: Sequence[Line]) -> str:
-    """One paragraph for each line, what to do below it, and the sum of it all."""
+    """A paragraph for each line, with what to do below it, and the counts at the end."""
     wide = max(len(line.name) for line in lines)
-    told = [_paragraph(line, wide) for line in lines]
+    paragraphs = [_paragraph(line, wide) for line in lines]
     counts = Counter(line.state for line in lines)
     total = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
-    return "\n".join([*told, "", f"{total}."])
+    return "\n".join([*paragraphs, "", f"{total}."])
 
 
 def lines_json(lines: Sequence[Line]) -> dict[str, Any]:
-    """`ok` is false where something is broken; `checks` are the lines in their order."""
+    """`ok` is false if something is broken; `checks` are the lines in their order."""
     checks = [{"name": line.name, "state": str(line.state), "found": line.found, "to_do": line.to_do} for line in lines]
     return {"ok": sound(lines), "checks": checks}
 
@@ -86,25 +103,3 @@ def _paragraph(line: Line, wide: int) -> str:
     below = " " * len(head)
     to_do = textwrap.fill(line.to_do, WIDTH, initial_indent=f"{below}-> ", subsequent_indent=f"{below}   ", **_WHOLE)
     return f"{found}\n{to_do}"
-
-
-_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-"""A path or a command is not cut in two."""
-
-
-def doctor_says(file: Path | None, *, receiver_url: str = "", credentials: str = "", as_json: bool) -> tuple[str, bool]:
-    """What to print, and whether nothing is broken. Raises `DocumentError` for a file that is no such document."""
-    document = read_document(file) if file else None
-    examination = Examination(receiver_url=receiver_url, credentials=credentials)
-    lines = examine(examination=examination)
-    compared: Comparison | None = None
-    if document is not None:
-        settings = examination.found_settings
-        base_url = settings.base_url if settings and not settings.loopback else DEFAULT_BASE_URL
-        compared = compare(document, examination.found_endpoints, base_url)
-        lines.append(openapi.document_line(compared))
-    if as_json:
-        told = lines_json(lines) | {"openapi": openapi.as_json(compared) if compared else None}
-        return json_text(told, indent=2), sound(lines)
-    parts = [lines_text(lines), *([openapi.text(compared, str(file))] if compared else [])]
-    return "\n\n".join(parts), sound(lines)

@@ -1,11 +1,14 @@
-"""Prefect's server: reachable, whom it lets in, its version and its clock. Prefect is imported here and not before."""
+"""Prefect: its server, whom it lets in, its clock; what bootstrap made; and whether something executes runs.
+
+Prefect is imported inside the checks: without a server it is not needed.
+"""
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -31,17 +34,24 @@ from tasks.steps import global_limits
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-API = "Prefect API"
+API, PASSWORD, SET_UP, LIMITS = "Prefect API", "Prefect password", "Prefect set-up", "global limits"
+"""The names of lines."""
+
 PATIENCE_S = 5.0
 MOST = 200
-"""So many of each kind of thing are read."""
+"""How many of each kind of thing are read."""
 
-PASSWORD = "Prefect password"  # noqa: S105 - the name of a line
+SHOWN = 5
+"""How many of a list of things a line names."""
+
 _ANOTHER_PAGE = "https://another-page.invalid"
 _NEAR_S = 1.0
+"""Seconds for a request to this machine."""
+
+_BOOTSTRAP = "rever-returns bootstrap"
 _PASSWORD = (
     "set PREFECT_SERVER_API_AUTH_STRING=user:password for the server and PREFECT_API_AUTH_STRING for all who ask it"  # noqa: S105
-    " (rever-returns up does by itself): docs/running.md"
+    " (rever-returns up does both): docs/running.md"
 )
 _PROXY = "put a proxy with TLS before it: docs/running.md"
 _REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
@@ -53,7 +63,7 @@ _AUTH = "set PREFECT_API_AUTH_STRING to what the server has in PREFECT_SERVER_AP
 
 
 async def api(examination: Examination) -> Line:
-    """The server answers, lets us in, and is of a version that goes with this one."""
+    """The server responds, lets us in, and has a version that fits this one."""
     from prefect.settings import get_current_settings
 
     url = get_current_settings().api.url
@@ -76,7 +86,7 @@ async def api(examination: Examination) -> Line:
 
 
 def version_line(theirs: str, ours: str, url: str) -> Line:
-    """What the two versions mean: a server may be newer, but not older, and its first two numbers are ours. Pure."""
+    """What the two versions mean: a server may be newer, not older, and its first two numbers are ours. Pure."""
     found = f"{url} answers, Prefect {theirs}"
     if _numbers(theirs)[:2] != _numbers(ours)[:2]:
         return broken(
@@ -88,14 +98,14 @@ def version_line(theirs: str, ours: str, url: str) -> Line:
 
 
 async def password(examination: Examination) -> Line:
-    """Its API asks for a password: who gets in may start runs, and a run executes what it is told to."""
+    """Its API asks for a password: whoever gets in may start runs, and a run can execute any command."""
     used(examination)
     from prefect.settings import get_current_settings
 
     url = httpx.URL(str(get_current_settings().api.url)).copy_with(username=None, password=None)
     local = is_loopback(str(url))
     try:
-        # Any answer tells: what is asked for needs the password, where there is one.
+        # Any response will do: this address needs the password, if there is one.
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=not local) as http:
             asked = await http.get(f"{str(url).rstrip('/')}/admin/version", headers={"Origin": _ANOTHER_PAGE})
             outside = await _outside(http, url) if local and asked.is_success else ""
@@ -106,9 +116,10 @@ async def password(examination: Examination) -> Line:
 
 
 def password_line(status: int, *, local: bool, outside: str, pages: bool, encrypted: bool) -> Line:
-    """What the answer to one who has no password means. Pure.
+    """What the response to a request without a password means. Pure.
 
-    `outside` is an address other than loopback at which it answers too; `pages`: any web page may read its answers.
+    `outside` is an address other than loopback at which the server responds too; `pages`: any web page may read its
+    responses.
     """
     if status in _REFUSED:
         if not (local or encrypted):
@@ -123,7 +134,7 @@ def password_line(status: int, *, local: bool, outside: str, pages: bool, encryp
 
 
 async def _outside(http: httpx.AsyncClient, url: httpx.URL) -> str:
-    """An address of this machine other than loopback at which the same port answers, as Prefect's does; "" if none."""
+    """An address of this machine, not loopback, at which Prefect responds on the same port; "" if there is none."""
     import psutil
 
     found = [each for those in psutil.net_if_addrs().values() for each in those]
@@ -139,7 +150,7 @@ async def _outside(http: httpx.AsyncClient, url: httpx.URL) -> str:
 
 
 async def clock(examination: Examination) -> Line:
-    """Its clock against ours: schedules go by it."""
+    """Its clock against ours: it decides when scheduled runs begin."""
     used(examination)
     if not examination.prefect_samples:
         raise NotChecked("Prefect's answers carry no date")
@@ -147,7 +158,7 @@ async def clock(examination: Examination) -> Line:
 
 
 def used(examination: Examination) -> None:
-    """Raise `NotUsed` where no server is set up, `NotChecked` where it cannot be asked."""
+    """Raise `NotUsed` if no server is set up, `NotChecked` if it does not respond."""
     if examination.prefect_url is None:
         raise NotUsed
     if not examination.prefect_answers:
@@ -156,7 +167,7 @@ def used(examination: Examination) -> None:
 
 @asynccontextmanager
 async def client() -> "AsyncIterator[PrefectClient]":
-    """A client of the server at PREFECT_API_URL, with little patience and without trying again."""
+    """A client of the server at PREFECT_API_URL, with a short timeout and without retries."""
     from prefect import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
@@ -175,15 +186,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-# What executes runs on Prefect's server: its set-up, workers, and runs that wait for them in vain.
-
-
-SHOWN = 5
-SET_UP = "Prefect set-up"
-
-_BOOTSTRAP = "rever-returns bootstrap"
-
-
 async def set_up(examination: Examination) -> Line:
     """What bootstrap would make or change: pools, automations, deployments and the rest. Nothing is done."""
     used(examination)
@@ -200,7 +202,7 @@ async def set_up(examination: Examination) -> Line:
 
 
 def set_up_line(to_make: Sequence[str], to_change: Sequence[str], many: int, *, deployed: bool) -> Line:
-    """One line from what is missing and what differs, of so many things. Pure."""
+    """One line from what is missing and what differs, of `many` things. Pure."""
     if to_make and not deployed:
         return not_used(SET_UP, f"no flow of ours is deployed; `{_BOOTSTRAP}` does it")
     words = [f"missing: {_some(to_make)}"] if to_make else []
@@ -216,7 +218,7 @@ def _some(found: Sequence[str]) -> str:
 
 
 async def pools(examination: Examination) -> list[Line]:
-    """Each work pool of ours: there, not paused, and with a worker that lives."""
+    """Each of our work pools: there, not paused, and with a live worker."""
     used(examination)
     from prefect.client.schemas.objects import WorkerStatus
 
@@ -236,7 +238,7 @@ async def pools(examination: Examination) -> list[Line]:
 
 
 def pool_line(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> Line:
-    """One line from the number of workers that live (None: no such pool). Pure."""
+    """One line from the number of live workers (None: no such pool). Pure."""
     name = f"work pool {pool}"
     start = "rever-returns lane" if pool == FAST_LANE else f"prefect worker start --pool {pool}"
     if alive is None and not deployed:
@@ -279,14 +281,8 @@ def _workers(alive: int) -> str:
     return f"{alive} worker{'' if alive == 1 else 's'} alive"
 
 
-# The global limits at Prefect's server: a run of a deployment begins nothing where one is missing.
-
-
-LIMITS = "global limits"
-
-
 async def limits(examination: Examination) -> Line:
-    """Every limit of the table of steps is there, and does what it is for."""
+    """Every global limit of the table of steps can be used: without one, runs of deployments begin nothing."""
     used(examination)
     from tasks.global_limits import found_limits, problem
 
@@ -309,28 +305,25 @@ def limits_line(problems: Mapping[str, str], slots: Mapping[str, int], *, deploy
     return ok(LIMITS, f"all {len(wanted)} there" + (f"; set by a person: {', '.join(other)}" if other else ""))
 
 
-# The credentials blocks that our deployments name: there, readable, and with settings that fit together.
-
-
 async def blocks(examination: Examination) -> list[Line]:
-    """One line for each block that a deployment of ours names; none where none does."""
+    """One line for each credentials block that our deployments name: readable, and with settings that fit together."""
     used(examination)
     async with client() as prefect:
         flows = {each.id for each in await prefect.read_flows(limit=MOST) if each.name in FLOWS}
         deployments = await prefect.read_deployments(limit=MOST)
-        names = named(each.parameters for each in deployments if each.flow_id in flows)
-        return [await block(name) for name in names]
+        names = named_blocks(each.parameters for each in deployments if each.flow_id in flows)
+        return [await block_line(name) for name in names]
 
 
-def named(forms: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The blocks that deployments' parameters name, each once. Pure."""
+def named_blocks(forms: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The blocks that the parameters of deployments name, each once. Pure."""
     inner = [form.get("parameters") for form in forms]
     found = {str(form["credentials"]) for form in inner if isinstance(form, Mapping) and form.get("credentials")}
     return sorted(found)
 
 
 async def settings_of(name: str) -> Settings:
-    """The settings with this block's above the environment's. Raises `DeskError`, `SettingsError`."""
+    """The settings, with what this block states in place of the environment. Raises `DeskError`, `SettingsError`."""
     from prefect.settings import get_current_settings
 
     from tasks.credentials import stated_by
@@ -347,8 +340,8 @@ async def settings_of(name: str) -> Settings:
     return load_settings(overrides=stated, source=f"credentials block {name!r}")
 
 
-async def block(name: str) -> Line:
-    """What a block states, over the environment, makes settings that fit together."""
+async def block_line(name: str) -> Line:
+    """Whether the settings fit together with what this block states in place of the environment."""
     line = f"credentials {name}"
     try:
         settings = await settings_of(name)

@@ -1,4 +1,4 @@
-"""REVER: reachable, the key accepted, the stores known, and how fast it answers. Reads only, a handful of them."""
+"""REVER: reachable, the key, the rate, the clock. Each store: known, when it refunds, who pays. Only reads."""
 
 import asyncio
 import time
@@ -29,13 +29,15 @@ PATIENCE_S = 5.0
 READS = 10
 """So many reads tell the rate."""
 
+_PAID_BY = {RefundsBy.US: "this desk pays", RefundsBy.REVER: "REVER pays by itself"}
+
 _TABLE = (
     "check REVER_BASE_URL, and the endpoint table against REVER's own document: rever-returns doctor --openapi FILE"
 )
 
 
 async def reachable(examination: Examination) -> Line:
-    """One read gets an answer, whatever it says."""
+    """One read gets a response, whatever it says."""
     try:
         await _first_read(examination)
     except NotSent as error:
@@ -106,7 +108,7 @@ async def _first_read(examination: Examination) -> None:
 
 @asynccontextmanager
 async def _client(examination: Examination, statuses: list[int]) -> AsyncIterator[AsyncReverClient]:
-    """A client that tries once, and whose answers tell their status and REVER's time."""
+    """A client that notes the status of each response in `statuses`, and REVER's time in the examination."""
     asked_at = examination.clock()
 
     def watch(answer: Answer) -> None:
@@ -118,7 +120,7 @@ async def _client(examination: Examination, statuses: list[int]) -> AsyncIterato
 
 
 def config(examination: Examination) -> ClientConfig:
-    """How the doctor calls: as the desk does, but with little patience and without trying again."""
+    """As the desk calls REVER, but with a short timeout and without retries."""
     settings = examination.settings
     return ClientConfig(
         base_url=settings.base_url,
@@ -148,17 +150,10 @@ def _usable(examination: Examination) -> None:
         raise NotChecked("REVER refuses the first read")
 
 
-# Each store: known at REVER, when it refunds, and who pays.
-
-
-_PAID_BY = {RefundsBy.US: "this desk pays", RefundsBy.REVER: "REVER pays by itself"}
-
-
 async def stores(examination: Examination) -> list[Line]:
     """One line for each store."""
     settings = examination.settings
-    if not examination.answered or examination.refusal is not None:
-        raise NotChecked("REVER does not answer" if not examination.answered else "REVER refuses the first read")
+    _usable(examination)
     if not examination.stores:
         found = f"REVER shows no store in group {settings.group!r} for this key"
         return [broken("stores", found, "correct REVER_GROUP")]

@@ -1,4 +1,4 @@
-"""The settings, the endpoint table and the policy file: what is read before anything is called."""
+"""Settings, endpoint table and policy file, and which of the desk's files others on this machine may read or change."""
 
 import os
 import stat
@@ -13,6 +13,16 @@ from tasks.ledger.where import Where
 from tasks.policy_file import PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
 from tasks.settings.load import ENV_FILE
+
+FILE_MODES = "file modes"
+SHOWN = 5
+MOST = 10_000
+"""Files below `.up` that are looked at."""
+
+UP = Path(".up")
+
+_READ, _WRITE = 0o077, 0o022
+_EXPORTED = ("audit.csv", "audit.jsonl")
 
 
 async def settings(examination: Examination) -> Line | list[Line]:
@@ -68,20 +78,6 @@ async def policy(examination: Examination) -> Line | list[Line]:
             "correct the store's id: as it is, the store that was meant goes without its rules",
         )
     return ok("policy file", f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}")
-
-
-# Who else on this machine may read or change what the desk keeps, by the modes of its files. Only looked at.
-
-
-FILE_MODES = "file modes"
-SHOWN = 5
-MOST = 10_000
-"""Files below `.up` that are looked at."""
-
-UP = Path(".up")
-
-_READ, _WRITE = 0o077, 0o022
-_EXPORTED = ("audit.csv", "audit.jsonl")
 
 
 async def modes(examination: Examination) -> Line:

@@ -109,13 +109,13 @@ async def test_a_credentials_block_is_held_against_the_settings(
 ) -> None:
     monkeypatch.setenv("REVER_BASE_URL", "http://127.0.0.1:9")
     await ReverCredentials(api_key=SecretStr("k3y-of-acme"), stores="acme").save("acme-key", overwrite=True)
-    line = await prefect.block("acme-key")
+    line = await prefect.block_line("acme-key")
     assert line.state is State.OK
     assert line.found.startswith("http://127.0.0.1:9, acme")
     (whole,) = await looked(Named("settings", settings_check), Examination(credentials="acme-key"))
     assert whole.found == "REVER at http://127.0.0.1:9, stores acme"
     await ReverCredentials(api_key=SecretStr("k3y-of-acme")).save("acme-key", overwrite=True)
-    line = await prefect.block("acme-key")
+    line = await prefect.block_line("acme-key")
     await ReverCredentials.adelete("acme-key")
     assert line.state is State.BROKEN
     assert "neither is set" in line.found
@@ -138,7 +138,7 @@ def test_blocks_are_named_once_whatever_the_parameters_are() -> None:
         {"parameters": {"credentials": ""}},
         {"parameters": None},
     ]
-    assert prefect.named([*forms, {"parameters": {"credentials": "a"}}, *forms]) == ["a", "b"]
+    assert prefect.named_blocks([*forms, {"parameters": {"credentials": "a"}}, *forms]) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
