@@ -1,10 +1,14 @@
-"""Which runs are due, and whose they are: a run belongs to whoever's claim the server accepted, and to nobody else."""
+"""One lane's runs: which are due, the claim that makes one ours, and its execution in this process.
+
+A run belongs to the one whose claim Prefect's server accepted. `prefect.flow_engine` is not documented surface: only
+`LaneEngine` uses it, and the bound `prefect<3.9` and tests against a real server hold it.
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
@@ -33,6 +37,8 @@ from prefect.types._datetime import now
 from deployments.work_pools import FAST_LANE
 from flows.catalog import FLOWS
 
+log = logging.getLogger(__name__)
+
 
 async def open_queues(client: PrefectClient) -> list[UUID]:
     """The queues of the pool from which runs may be taken; none while the pool is paused."""
@@ -42,9 +48,9 @@ async def open_queues(client: PrefectClient) -> list[UUID]:
 
 
 async def due_runs(client: PrefectClient, queues: list[UUID], most: int) -> list[FlowRun]:
-    """The runs in these queues that are due now, the longest due first, and no more of them than `most`.
+    """At most `most` runs in these queues that are due now, the longest due first.
 
-    A plain read: what workers ask writes at every question, and four times a second that keeps SQLite busy.
+    A plain read: the request of Prefect's workers writes, and four times a second that keeps SQLite busy.
     """
     if not queues:
         return []
@@ -60,16 +66,16 @@ async def due_runs(client: PrefectClient, queues: list[UUID], most: int) -> list
 
 
 async def claimed(client: PrefectClient, run: FlowRun, lane: str) -> FlowRun | None:
-    """The run as the server has it now, if it is ours; nothing where another has it or its deployment is at its limit.
+    """The run as the server has it now, if it is ours; None if another has it or its deployment is at its limit.
 
-    The server refuses a claim of a run that is pending, running or cancelled. One that was executed since it was
-    listed it lets be claimed again: that is told by the number of its executions, and undone.
+    The server refuses to claim a run that is pending, running or cancelled, but not one that another lane has executed
+    since it was listed: the number of its executions shows that, and the claim is undone.
     """
     claim = f"Taken by {lane}."
-    answer: OrchestrationResult[Any] = await client.set_flow_run_state(run.id, Pending(message=claim))
-    # A claim whose answer was lost is sent again by the client, and refused as one that stands already.
-    stands = answer.state is not None and answer.state.is_pending() and answer.state.message == claim
-    if answer.status is not SetStateStatus.ACCEPT and not stands:
+    response: OrchestrationResult[Any] = await client.set_flow_run_state(run.id, Pending(message=claim))
+    # A claim whose response was lost is sent again by the client, and refused because it stands already.
+    stands = response.state is not None and response.state.is_pending() and response.state.message == claim
+    if response.status is not SetStateStatus.ACCEPT and not stands:
         return None
     now = await client.read_flow_run(run.id)
     if now.run_count == run.run_count:
@@ -87,33 +93,27 @@ async def _give_back(client: PrefectClient, run: FlowRun) -> None:
         await client.set_flow_run_state(run.id, last, force=True)
 
 
-# Prefect's engine, run in this process for a run that was claimed: the one place that uses it below its surface.
-#
-# `prefect.flow_engine` is not documented surface; the bound `prefect<3.9` and the tests against a real server hold
-# it.
-
-
 @dataclass
 class LaneEngine(AsyncFlowRunEngine[..., Any]):
-    """The engine of one run. Sends the run's heartbeats by itself, holds its limits' slots, and reports its states.
+    """Prefect's engine for one run: it sends the heartbeats, holds the slots of limits, and reports the states.
 
-    `unwanted` says why its asyncio task was cancelled: by a person, who then finds it Cancelled; else it is Crashed.
+    `unwanted`: a person has cancelled the run, so it ends as Cancelled; otherwise a cancelled task is Crashed.
     """
 
     unwanted: bool = False
 
     async def handle_crash(self, exc: BaseException) -> None:
-        """Report the run as Cancelled where a person cancelled it; as Crashed otherwise."""
+        """Report the run as Cancelled if a person cancelled it, as Crashed otherwise."""
         if self.unwanted:
             await self.handle_cancellation(exc)
         else:
             await super().handle_crash(exc)
 
     async def execute(self) -> State[Any]:
-        """Execute the run to its end; answers its last state. A run that fails is an answer, not an error.
+        """Execute the run to its end, and return its last state. A run that fails raises nothing.
 
-        Raises `prefect.exceptions.Abort` where the server refuses to let it begin, whatever keeps its end from being
-        reported, and `asyncio.CancelledError`.
+        Raises `prefect.exceptions.Abort` if the server refuses to let it begin, `asyncio.CancelledError`, and any error
+        that keeps its end from being reported.
         """
         async with self.start():
             while self.is_running():
@@ -122,51 +122,33 @@ class LaneEngine(AsyncFlowRunEngine[..., Any]):
         return self.state
 
 
-def engine_for(flow: Any, run: FlowRun) -> LaneEngine:
-    """The engine of this run. `flow` is a Prefect flow; the parameters are the run's, its form's model and all."""
-    return LaneEngine(flow=flow, flow_run=run, parameters=dict(run.parameters))
-
-
-# The desk's flows, imported once, by the id under which the server knows them.
-
-
 class WarmFlows:
-    """All flows of the catalogue, imported at once: what a run needs is there before the run is."""
+    """All flows of the catalogue, imported before there is a run."""
 
     def __init__(self) -> None:
-        self._by_name = {name: _flow(module, name) for name, module in FLOWS.items()}
+        self._by_name: dict[str, Flow[..., Any]] = {
+            name: getattr(import_module(module), name.replace("-", "_")) for name, module in FLOWS.items()
+        }
         self._names: dict[UUID, str] = {}
 
     async def of(self, client: PrefectClient, flow_id: UUID) -> Flow[..., Any] | None:
-        """The flow of this id; nothing where it is none of the desk's."""
+        """The flow of this id; None if it is not one of the desk's."""
         if flow_id not in self._names:
             self._names[flow_id] = (await client.read_flow(flow_id)).name
         return self._by_name.get(self._names[flow_id])
 
 
-def _flow(module: str, name: str) -> Flow[..., Any]:
-    flow: Flow[..., Any] = getattr(import_module(module), name.replace("-", "_"))
-    return flow
-
-
-# The runs that this lane has taken: at most so many at once, each a task of its own, each brought to its end.
-
-
-log = logging.getLogger(__name__)
-
-
 @dataclass(slots=True)
 class Taken:
-    """A run that this lane has taken or is about to. `engine` is there from the moment it begins."""
+    """A run that this lane is claiming or has taken. `engine` is set when the run begins."""
 
     run: FlowRun
     task: asyncio.Task[None]
-    since: float = field(default_factory=time.monotonic)
     engine: LaneEngine | None = None
 
 
 class Running:
-    """The runs under way. `freed` is called whenever one of them has ended."""
+    """The runs of this lane, at most `at_once`, each an asyncio task. `freed` is called whenever one has ended."""
 
     def __init__(
         self, client: PrefectClient, flows: WarmFlows, lane: str, at_once: int, freed: Callable[[], None]
@@ -189,7 +171,7 @@ class Running:
 
     def take(self, run: FlowRun) -> None:
         """Claim a run that is due, and execute it if it is ours."""
-        # Its task begins only once this coroutine waits: by then the run is entered here, and the task is held.
+        # The task begins when this coroutine next awaits: by then it is entered below.
         task = asyncio.create_task(self._through(run), name=f"run {run.id}")
         self._taken[run.id] = Taken(run, task)
 
@@ -198,7 +180,7 @@ class Running:
             await self._execute(run)
         except (Abort, Pause) as refused:
             log.info("%s did not begin, or waits: %s", run.name, refused)
-        except Exception as failed:  # noqa: BLE001 - one run's trouble is not the others', and the server is told of it
+        except Exception as failed:  # noqa: BLE001 - one run's error must not end the others'
             log.error("%s: its end could not be reported: %s", run.name, type(failed).__name__)  # noqa: TRY400
         finally:
             del self._taken[run.id]
@@ -215,7 +197,7 @@ class Running:
         due = run.next_scheduled_start_time or run.expected_start_time
         late = (datetime.now(UTC) - due).total_seconds() if due else 0.0
         began = time.monotonic()
-        engine = self._taken[run.id].engine = engine_for(flow, ours)
+        engine = self._taken[run.id].engine = LaneEngine(flow=flow, flow_run=ours, parameters=dict(ours.parameters))
         state = await engine.execute()
         took = time.monotonic() - began
         log.info("%s: %s; begun %.2f s after it was due, took %.2f s", flow.name, state.name, late, took)
@@ -223,10 +205,10 @@ class Running:
     def _leave(self, run: FlowRun) -> None:
         if run.flow_id not in self._strange:
             self._strange.add(run.flow_id)
-            log.warning("%s is of none of this desk's flows: it and its like are left for others", run.name)
+            log.warning("%s is not a run of this desk's flows: it and others of its flow are left alone", run.name)
 
     async def cancel_unwanted(self) -> None:
-        """End the runs that a person has cancelled: what was sent to REVER is noted first, as at any other end."""
+        """End the runs that a person has cancelled. What was sent to REVER is recorded first."""
         ids = [taken.run.id for taken in self._taken.values() if taken.engine and not taken.engine.unwanted]
         if not ids:
             return
@@ -240,13 +222,13 @@ class Running:
                 taken.task.cancel()
 
     async def end(self, within_s: float) -> int:
-        """Wait this long for the runs under way; answers how many are still there."""
+        """Wait this long for the runs under way, and return how many are left."""
         tasks = [taken.task for taken in self._taken.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=within_s)
         return len(self._taken)
 
     def cut_short(self) -> None:
-        """Cancel what is under way. What was sent to REVER is noted first; the runs end Crashed."""
+        """Cancel the runs under way. What was sent to REVER is recorded first; they end as Crashed."""
         for taken in self._taken.values():
             taken.task.cancel()

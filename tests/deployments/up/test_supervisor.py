@@ -91,7 +91,7 @@ def test_it_waits_until_each_does_its_work_and_leaves_nothing(
 
 def test_one_that_ends_before_it_is_healthy_is_told_with_its_own_words(supervisor: Supervisor, make: Make) -> None:
     code = "import sys; sys.exit('rever-returns: REVER_STORES is not set.')"
-    with pytest.raises(UpError, match=r"receiver did not come up: REVER_STORES is not set\. \(log: .*receiver\.log\)"):
+    with pytest.raises(UpError, match=r"receiver did not start: REVER_STORES is not set\. \(log: .*receiver\.log\)"):
         supervisor.start([make("receiver", code, healthy=lambda _began: False)])
 
 
