@@ -35,47 +35,45 @@ from tasks.ledger import LedgerError
 from tasks.policy.reading import counted
 from tasks.policy.record import IntentState
 
-# What both parts of the demo share: the same shops, the same flows, and the same questions at the end.
-
-
 SEED, RETURNS = 7, 60
 SHOPS = ("acme", "nordic")
 FLOWS = ("generate-labels", "process-pending-returns", "reconcile")
 
+FAULT = "hang_after_acting"
+MOST_RUNS = 3
+"""Runs after the kill in which everything must come to its end or be held."""
 
-def account_in(env: Mapping[str, str]) -> Account:
-    """The account in the ledger of a worker's environment. Raises `LedgerError`."""
-    return read_account(env["REVER_LEDGER_URL"], env["REVER_ACCOUNT"])
+LOOK_EVERY_S = 0.01
 
-
-def currencies(sandbox: RunningSandbox) -> dict[str, str]:
-    """Store -> its own currency."""
-    return {name: shop.settings.currency for name, shop in sandbox.sandbox.shops.items()}
+FAILED, STOPPED = 1, 130
 
 
-def refunds(effects: Iterable[Effect]) -> list[Effect]:
-    """The refunds made through the API, in the order of the books."""
-    return [effect for effect in effects if effect.operation == "issueRefund" and effect.by is Actor.API]
+def main() -> int:
+    """Play the demo, and return the exit code."""
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, _stop)
+    page = Page()
+    try:
+        promises = play(page, fresh_folder(Path.cwd() / ".demo"))
+    except (DemoError, PrefectServerError, LedgerError) as failed:
+        page.title("The demo could not be played to its end")
+        page.say(str(failed), "red")
+        return FAILED
+    except KeyboardInterrupt:
+        page.title("Stopped.")
+        return STOPPED
+    return conclusion(page, promises, time.monotonic() - began)
 
 
-def paid(effects: Iterable[Effect]) -> dict[str, Decimal]:
-    """Currency -> what these effects paid through the API."""
-    totals: dict[str, Decimal] = {}
-    for effect in refunds(effects):
-        totals[effect.currency] = totals.get(effect.currency, Decimal(0)) + (effect.amount or Decimal(0))
-    return totals
-
-
-def verdict(sandbox: RunningSandbox, account: Account) -> list[Promise]:
-    """The auditor's verdict on REVER's books, given what the ledger explains."""
-    return audited(sandbox.audit(), account.explained)
-
-
-# The demo's first part: nothing breaks. What becomes of 60 returns, why, and whether all books agree.
+def play(page: Page, folder: Path) -> list[Promise]:
+    """Play both parts, and return every promise with what was found."""
+    with prefect_server(folder / "prefect") as prefect:
+        promises, effects = in_peace(page, _made(folder / "in-peace"), prefect)
+        return promises + with_a_kill(page, _made(folder / "with-a-kill"), prefect.variables, effects)
 
 
 def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Promise], tuple[Effect, ...]]:
-    """Play it; answers the promises with what was found, and all that REVER's books then hold."""
+    """The first part, in which nothing breaks: the promises with what was found, and the effects in REVER's books."""
     page.title("1. Two shops, and returns in every state a return can be in")
     with running_sandbox(seed=SEED, returns=RETURNS, shops=SHOPS) as sandbox:
         page.say(f"A local REVER listens on {sandbox.base_url}: {RETURNS} returns at {' and '.join(sandbox.stores)}.")
@@ -98,26 +96,19 @@ def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Pro
         return promises, sandbox.books.effects
 
 
-# The demo's second part: a worker dies after REVER has paid and before it has read the answer.
-
-
-FAULT = "hang_after_acting"
-MOST_RUNS = 3
-"""Runs after the kill in which everything must come to its end or be held."""
-
-LOOK_EVERY_S = 0.01
-
-
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """The effect whose answer was never read, and the worker that died waiting for it."""
+    """The effect whose response was never read, and the worker that died waiting for it."""
 
     effect: Effect
     pid: int
 
 
 def with_a_kill(page: Page, folder: Path, prefect: Mapping[str, str], unkilled: Sequence[Effect]) -> list[Promise]:
-    """Play it; answers the promises with what was found. `unkilled` are the books of the first part."""
+    """The second part: a worker dies after REVER has paid and before it has read the response.
+
+    Returns the promises with what was found. `unkilled` are the effects of the first part.
+    """
     nth = (len(refunds(unkilled)) + 1) // 2
     page.title(f"2. The same {RETURNS} returns again, with a worker killed at refund {nth} of {len(refunds(unkilled))}")
     with running_sandbox(seed=SEED, returns=RETURNS, shops=SHOPS, faults=f"issueRefund:{nth}:{FAULT}") as sandbox:
@@ -139,9 +130,9 @@ def with_a_kill(page: Page, folder: Path, prefect: Mapping[str, str], unkilled: 
 
 
 def _kill_a_worker(sandbox: RunningSandbox, folder: Path, prefect: Mapping[str, str]) -> Killed:
-    """Start a worker, wait until REVER has acted and keeps its answer back, and kill it there.
+    """Start a worker, wait until REVER has acted and holds its response back, and kill it there.
 
-    It makes one call at a time, so that it is exactly one whose answer is missing.
+    It makes one call at a time, so that exactly one response is missing.
     """
     env = environment(sandbox, folder, prefect, MAX_IN_FLIGHT=1)
     with started_worker(FLOWS, env, folder, "killed") as worker:
@@ -213,7 +204,7 @@ def _seconds_left(account: Account) -> float:
 
 
 def _show_the_evidence(page: Page, env: Mapping[str, str], killed: Killed) -> Promise:
-    """Print the ledger's own trail of the refund whose answer was never read; answers whether it is settled by it."""
+    """Print the ledger's audit of the refund whose response was never read; the promise that evidence settled it."""
     known = read_history(env["REVER_LEDGER_URL"], env["REVER_ACCOUNT"], killed.effect.process_id)
     trail = trail_of(known, killed.effect) if known else []
     if not trail:
@@ -224,35 +215,36 @@ def _show_the_evidence(page: Page, env: Mapping[str, str], killed: Killed) -> Pr
     return settled_by_evidence(trail)
 
 
-FAILED, STOPPED = 1, 130
+def account_in(env: Mapping[str, str]) -> Account:
+    """The account in the ledger of a worker's environment. Raises `LedgerError`."""
+    return read_account(env["REVER_LEDGER_URL"], env["REVER_ACCOUNT"])
 
 
-def main() -> int:
-    """Play the demo; answers the exit code."""
-    began = time.monotonic()
-    signal.signal(signal.SIGTERM, _stop)
-    page = Page()
-    try:
-        promises = play(page, fresh_folder(Path.cwd() / ".demo"))
-    except (DemoError, PrefectServerError, LedgerError) as failed:
-        page.title("The demo could not be played to its end")
-        page.say(str(failed), "red")
-        return FAILED
-    except KeyboardInterrupt:
-        page.title("Stopped.")
-        return STOPPED
-    return conclusion(page, promises, time.monotonic() - began)
+def currencies(sandbox: RunningSandbox) -> dict[str, str]:
+    """Store -> its own currency."""
+    return {name: shop.settings.currency for name, shop in sandbox.sandbox.shops.items()}
 
 
-def play(page: Page, folder: Path) -> list[Promise]:
-    """Play both parts; answers every promise with what was found."""
-    with prefect_server(folder / "prefect") as prefect:
-        promises, effects = in_peace(page, _made(folder / "in-peace"), prefect)
-        return promises + with_a_kill(page, _made(folder / "with-a-kill"), prefect.variables, effects)
+def refunds(effects: Iterable[Effect]) -> list[Effect]:
+    """The refunds made through the API, in the order of the books."""
+    return [effect for effect in effects if effect.operation == "issueRefund" and effect.by is Actor.API]
+
+
+def paid(effects: Iterable[Effect]) -> dict[str, Decimal]:
+    """Currency -> what these effects paid through the API."""
+    totals: dict[str, Decimal] = {}
+    for effect in refunds(effects):
+        totals[effect.currency] = totals.get(effect.currency, Decimal(0)) + (effect.amount or Decimal(0))
+    return totals
+
+
+def verdict(sandbox: RunningSandbox, account: Account) -> list[Promise]:
+    """The auditor's verdict on REVER's books, given what the ledger explains."""
+    return audited(sandbox.audit(), account.explained)
 
 
 def conclusion(page: Page, promises: Sequence[Promise], seconds: float) -> int:
-    """Say whether every promise was kept, and what to do next; answers the exit code."""
+    """Print whether every promise was kept, and what to do next; return the exit code."""
     broken = [promise for promise in promises if not promise.kept]
     if broken or not promises:
         page.title(f"{len(broken)} of {len(promises)} promises were broken:")

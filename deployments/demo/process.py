@@ -1,4 +1,8 @@
-"""The demo's workers as real child processes: their environment, their reports, and their death by SIGKILL."""
+"""The demo's workers, real child processes: their environment, their reports, and their end by SIGKILL.
+
+`python -m deployments.demo.process FLOW...`, with `REVER_*` in the environment, is such a worker: it runs the flows one
+after another in Prefect, and prints a JSON object a flow and line, as `rever-returns run FLOW mode=act --json` does.
+"""
 
 import json
 import os
@@ -63,7 +67,7 @@ class Worker:
     log: Path
 
     def reports(self) -> list[dict[str, Any]]:
-        """Wait for its end; answers the reports it printed. Raises `DemoError` where it failed or takes too long."""
+        """Wait for its end, and return the reports it printed. Raises `DemoError` if it failed or takes too long."""
         try:
             out, _ = self.process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -111,15 +115,8 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
             process.stdout.close()
 
 
-# The demo's worker, a process of its own: runs flows one after another for real, in Prefect, and prints their
-# reports.
-#
-# `python -m deployments.demo.process FLOW...`, with `REVER_*` in the environment. One JSON object per flow and line on
-# stdout, as `rever-returns run FLOW mode=act --json` prints it; logs go to stderr. Exit codes are the command line's.
-
-
 def main(flows: Sequence[str]) -> int:
-    """Run these flows with mode `act`; answers the first exit code that is not 0, and runs no flow after it."""
+    """Run these flows with mode `act`. Returns the first exit code that is not 0, and runs no flow after it."""
     try:
         with errors_as_sentences(debug=False):
             for flow in flows:

@@ -33,6 +33,9 @@ from tasks.desk import utc_now
 from tasks.ledger import LedgerError
 from tasks.settings import Settings, SettingsError, load_settings
 
+HOST, PORT = "127.0.0.1", 8766
+_GRACE_S = 5
+
 STORE_S = 10.0
 """Seconds the inbox may take; after that REVER is asked to send the event again."""
 
@@ -209,13 +212,6 @@ async def _health(receiver: Receiver) -> Response:
 
 def _why(error: Exception) -> str:
     return str(error) if isinstance(error, LedgerError) else f"the inbox took longer than {STORE_S:g} s"
-
-
-# Run the receiver in this process until it is told to end.
-
-
-HOST, PORT = "127.0.0.1", 8766
-_GRACE_S = 5
 
 
 class _Server(uvicorn.Server):

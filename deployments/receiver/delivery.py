@@ -9,6 +9,9 @@ from enum import StrEnum
 from rever_api.answers import read_json
 from rever_api.models import ProcessStatus
 
+EXAMPLE = "example_"
+"""How the id of an invented return begins (`webhook send`). REVER's begin with `retp_`."""
+
 MOST_BYTES = 256 * 1024
 """Of a body. REVER's are a few KiB."""
 
@@ -94,13 +97,6 @@ def _shipping(content: Mapping[str, object]) -> str:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) and _STATUS.fullmatch(value) else ""
-
-
-# What an event is about. REVER names it nowhere in the body: its URL may say it, else the return's state does.
-
-
-EXAMPLE = "example_"
-"""How the id of an invented return begins (`webhook send`). REVER's begin with `retp_`."""
 
 
 class Kind(StrEnum):

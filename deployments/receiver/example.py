@@ -17,6 +17,8 @@ from rever_api.sandbox.webhooks import payload
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tasks.settings import read_variable
 
+VARIABLE = "REVER_WEBHOOK_SECRETS"
+
 TIMEOUT_S = 15.0
 
 _STATUS = {Kind.COMPLETED: ProcessStatus.COMPLETED, Kind.CANCELLED: ProcessStatus.CANCELED}
@@ -67,12 +69,6 @@ def send(url: str, body: bytes, secret: SecretStr) -> Answer:
             0, f"nobody took it ({type(error).__name__}); is `rever-returns receiver` running?", url
         ) from None
     return Answer(answer.status_code, _MEANING.get(answer.status_code, "it was not taken"))
-
-
-# The secret that an example, or the sandbox, signs with. Never taken from an argument: those are seen by all.
-
-
-VARIABLE = "REVER_WEBHOOK_SECRETS"
 
 
 def signing_secret(variable: str = VARIABLE) -> SecretStr | None:

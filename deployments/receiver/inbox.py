@@ -1,4 +1,8 @@
-"""The inbox: what REVER told, durably, until a run has looked at it."""
+"""The inbox: REVER's events, stored durably and once, until a run has looked at their return.
+
+Two deliveries with the same bytes are one event. The tables are not the ledger's: bodies hold personal data, and the
+ledger holds none.
+"""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,11 +44,19 @@ from tasks.ledger.failures import told
 from tasks.ledger.readers import Reading
 from tasks.ledger.where import Where
 
-# The inbox's tables. They are not the ledger's: bodies hold personal data, and the ledger holds none.
+VARIABLE = "REVER_INBOX_URL"
 
+LEAST_FREE = 1024 * 1024
+"""A disk with less free bytes counts as full: four of the largest bodies that are accepted."""
+
+WAITING, ACTED_ON, GIVEN_UP = "waiting", "acted_on", "given_up"
+UNKNOWN, ELSEWHERE, DROPPED = "unknown_return", "other_store", "dropped"
+"""An event's states: no run has looked at its return since; one has; none did for so long that no more are offered;
+REVER knows no such return; its store is not this desk's; a person has closed it.
+"""
 
 VERSION = 2
-"""Of these tables. A change of them comes with a step here that brings an older inbox up to it."""
+"""The version of these tables. A change of them comes with a step in `make` that upgrades an older inbox."""
 
 _ONE_AT_A_TIME = 7_203_665_002
 """The key of PostgreSQL's advisory lock while the tables are made."""
@@ -109,10 +121,7 @@ when it is asked again.
 
 
 def make(conn: Connection, where: Where) -> None:
-    """Make the tables where there are none yet, and bring older ones up to these.
-
-    Raises `LedgerError`: they are newer than this, or not ours.
-    """
+    """Make the tables if there are none, and upgrade older ones. Raises `LedgerError` if they are newer or not ours."""
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
     found = set(inspect(conn).get_table_names())
@@ -136,18 +145,12 @@ def make(conn: Connection, where: Where) -> None:
         conn.execute(update(version).values(version=VERSION))
 
 
-VARIABLE = "REVER_INBOX_URL"
-
-LEAST_FREE = 1024 * 1024
-"""Bytes on the disk below which it counts as full: four of the largest bodies that are taken."""
-
-
 class Inbox(Database):
-    """One open inbox. An answer to `write` or `awrite` comes once what was written is on the disk."""
+    """An open inbox. `write` and `awrite` return once what was written is on the disk."""
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open, and make its tables at first use. Raises `LedgerError`, whose sentence names the inbox."""
+        """Open an inbox; its tables are made at first use. Raises `LedgerError`, whose text names the inbox."""
         where = Where.of(url, what="inbox", variable=VARIABLE)
         engine = writing_engine(where)
         _overwrite_what_is_removed(engine, where)
@@ -164,7 +167,7 @@ class Inbox(Database):
 
     @classmethod
     def exists(cls, url: str) -> bool:
-        """Whether there is one. Raises `LedgerError` where its server cannot be asked."""
+        """Whether there is one. Raises `LedgerError` if its server does not respond."""
         where = Where.of(url, what="inbox", variable=VARIABLE)
         if where.path is not None:
             return where.path.is_file()
@@ -176,9 +179,9 @@ class Inbox(Database):
             engine.dispose()
 
     def full(self) -> str:
-        """That the disk of an inbox on SQLite has no room left; "" where it has, or that cannot be told.
+        """A sentence if the disk of an inbox on SQLite is full; "" if it is not, or that is not known.
 
-        Small changes may still go well on it, into pages that are there: whether `beat` does says too little.
+        A successful `beat` does not show it: a small change may still fit into existing pages.
         """
         if self._where.path is not None:
             with suppress(OSError):
@@ -187,12 +190,12 @@ class Inbox(Database):
         return ""
 
     def trim(self) -> None:
-        """Have nothing of what was removed left in SQLite's write-ahead log. PostgreSQL sees to its own."""
+        """Empty SQLite's write-ahead log, which still has what was removed. On PostgreSQL nothing is done."""
         if self._where.path is None:
             return
         engine = reading_engine(self._where)
         try:
-            # The log cannot be shortened inside of a transaction, and every connection of ours begins one.
+            # Not possible inside a transaction, and every connection of ours begins one.
             with told(self._where), engine.connect() as conn:
                 conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
@@ -200,7 +203,7 @@ class Inbox(Database):
 
 
 def beat(conn: Connection, *, now: datetime) -> None:
-    """Write something, to see whether the inbox takes it."""
+    """Write something, to see whether the inbox can be written to."""
     conn.execute(update(version).values(beat=now))
 
 
@@ -213,19 +216,9 @@ def _overwrite_what_is_removed(engine: Engine, where: Where) -> None:
         connection.execute("PRAGMA secure_delete=ON")  # type: ignore[attr-defined]
 
 
-# Store an event, once: two deliveries with the same bytes are one event.
-
-
-WAITING, ACTED_ON, GIVEN_UP = "waiting", "acted_on", "given_up"
-UNKNOWN, ELSEWHERE, DROPPED = "unknown_return", "other_store", "dropped"
-"""An event's states: no run has looked at its return since; one has; none did for so long that none is offered; REVER
-knows no such return; it is of a store that is not this desk's; a person has closed it.
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A verified delivery. `event` is what its URL said, `at` when it came in."""
+    """A verified delivery: `event` is the last part of its URL, `at` when it came in."""
 
     body: bytes = field(repr=False)
     told: Told
@@ -235,7 +228,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a delivery: `new`, or a repeat of one that was stored before, which changes nothing."""
+    """The result of storing a delivery: `new`, or a repeat of one that is stored, which changes nothing."""
 
     new: bool
     kind: Kind
@@ -264,7 +257,7 @@ def store(conn: Connection, delivery: Delivery) -> Stored:
 
 
 def _note(conn: Connection, process_id: str, shipping: str) -> None:
-    # Of an example's return it is known that REVER does not know it: REVER is asked before a run is offered.
+    # REVER does not know the return of an example, so it is asked before a run is offered.
     doubts = 1 if process_id.startswith(EXAMPLE) else 0
     noted = _insert(conn, returns).values(process_id=process_id, shipping=shipping, doubts=doubts)
     conn.execute(noted.on_conflict_do_update(index_elements=["process_id"], set_={"shipping": shipping}))

@@ -1,4 +1,4 @@
-"""The inbox as a person sees it: what waits, what was closed without a run and why, and dropping by hand.
+"""The inbox as a person sees it: what waits, what was closed without a run, dropping by hand; and removing bodies.
 
 No body is looked into. A return's id, kinds, times and reasons are all there is: no personal data.
 """
@@ -16,6 +16,18 @@ from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, events, retur
 from deployments.receiver.offers import free_return
 from rever_api.answers import read_json
 from tasks.ledger import LedgerError
+
+KEPT = timedelta(days=30)
+"""How long a body is kept."""
+
+AT_ONCE = 500
+"""Bodies that are read or removed at a time."""
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)
+
+_KEPT = events.c.body.is_not(None)
+_REMOVE = update(events).where(events.c.seq.in_(bindparam("seqs", expanding=True)), _KEPT).values(body=None)
 
 SHOWN = timedelta(days=30)
 """How long closed events are listed."""
@@ -43,7 +55,7 @@ class Listed:
 
 
 def listed(conn: Connection, *, now: datetime) -> list[Listed]:
-    """All that waits, and all that was closed lately without that a run had looked; the oldest first."""
+    """All that waits, and all that was closed lately without a run; the oldest first."""
     shown = or_(events.c.state == WAITING, events.c.closed_at >= now - SHOWN)
     key = (events.c.process_id, events.c.state, events.c.closed_why, events.c.closed_by)
     time = events.c.stored_at.type
@@ -85,9 +97,9 @@ def _listed(rows: list[Any]) -> Listed:
 
 
 def drop(conn: Connection, process_id: str, *, by: str, why: str, now: datetime) -> int:
-    """Close the events of a return by a person's say, also such as were closed without a run; answers how many.
+    """Close the events of a return for a person, also those closed without a run, and return how many.
 
-    No run is offered for them any more; schedules still look at the return. Raises `LedgerError` where there is none.
+    No run is offered for them any more; schedules still look at the return. Raises `LedgerError` if there is none.
     """
     where: ColumnElement[bool] = (events.c.process_id == process_id) & events.c.state.not_in((ACTED_ON, DROPPED))
     dropped = update(events).where(where).values(state=DROPPED, closed_at=now, closed_by=by, closed_why=why)
@@ -98,36 +110,20 @@ def drop(conn: Connection, process_id: str, *, by: str, why: str, now: datetime)
     return many
 
 
-# How long bodies are kept, and how a shopper's go at once. The hash stays: it is what tells a repeat.
-
-
-KEPT = timedelta(days=30)
-"""How long a body is kept."""
-
-AT_ONCE = 500
-"""Bodies that are looked into, or removed, in one piece."""
-
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_DECODER = json.JSONDecoder(strict=False)
-
-_KEPT = events.c.body.is_not(None)
-_REMOVE = update(events).where(events.c.seq.in_(bindparam("seqs", expanding=True)), _KEPT).values(body=None)
-
-
 def remove_old(conn: Connection, *, now: datetime) -> int:
-    """Remove the bodies that are older than `KEPT`; answers how many, at most `AT_ONCE`."""
+    """Remove bodies older than `KEPT`, at most `AT_ONCE`, and return how many. Hashes stay: they tell a repeat."""
     old = select(events.c.seq).where(_KEPT, events.c.stored_at < now - KEPT).order_by(events.c.stored_at).limit(AT_ONCE)
     seqs = [row.seq for row in conn.execute(old)]
     return _removed(conn, seqs)
 
 
 def remove_shopper(conn: Connection, email: str) -> int:
-    """Remove every body in which this e-mail stands, wherever in it; answers how many."""
+    """Remove every body that contains this e-mail, and return how many."""
     return _removed(conn, [seq for seq, text in _bodies(conn) if email.strip().casefold() in text])
 
 
 def remove_return(conn: Connection, process_id: str) -> int:
-    """Remove the bodies about this return, and all others of its shopper; answers how many."""
+    """Remove the bodies about this return and all others of its shopper, and return how many."""
     about = select(events.c.seq, events.c.body).where(_KEPT, events.c.process_id == process_id)
     own = conn.execute(about).all()
     emails = {email for row in own for email in _emails(row.body)}
@@ -140,14 +136,14 @@ def _removed(conn: Connection, seqs: Collection[int]) -> int:
 
 
 def _pieces(seqs: Collection[int]) -> Iterator[list[int]]:
-    """Pieces that one statement takes."""
+    """Pieces small enough for one statement."""
     ordered = sorted(seqs)
     for start in range(0, len(ordered), AT_ONCE):
         yield ordered[start : start + AT_ONCE]
 
 
 def _bodies(conn: Connection) -> Iterator[tuple[int, str]]:
-    """Every body that is kept, as text in which an e-mail can be found however its JSON was written."""
+    """Every kept body as text in which an e-mail can be found, however its JSON is escaped."""
     last = -1
     page = select(events.c.seq, events.c.body).where(_KEPT).order_by(events.c.seq).limit(AT_ONCE)
     while rows := conn.execute(page.where(events.c.seq > last)).all():
@@ -157,7 +153,7 @@ def _bodies(conn: Connection) -> Iterator[tuple[int, str]]:
 
 
 def _texts(body: bytes) -> Iterator[str]:
-    """Every text of a JSON document, however deep it lies and whatever else spoils it: nothing hides an e-mail."""
+    """Every string of a JSON document, at any depth, also of one that is malformed: an e-mail must be found."""
     for written in _TEXT.findall(body.decode(json.detect_encoding(body), "replace")):
         try:
             yield _DECODER.decode(written)

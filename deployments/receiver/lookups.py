@@ -1,4 +1,4 @@
-"""What the ledger says about returns with waiting events. It is only read, and may not be there yet."""
+"""What the ledger and REVER know about returns with waiting events. Both are only read, and may be missing or away."""
 
 import asyncio
 import logging
@@ -14,9 +14,14 @@ from tasks.desk import utc_now
 from tasks.ledger import Ledger, LedgerError, runs_began
 from tasks.settings import Settings
 
+PATIENCE_S = 5.0
+"""Seconds for all requests of one look. What has no response by then is not known."""
+
+logger = logging.getLogger(__name__)
+
 
 class LedgerLook:
-    """Looks into the desk's ledger; where it cannot be read nothing counts as looked at, and that is said once."""
+    """The desk's ledger. If it cannot be read no return counts as looked at, and the log says so once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -24,7 +29,7 @@ class LedgerLook:
         self._said = ""
 
     async def runs_began(self, process_ids: Collection[str]) -> dict[str, datetime]:
-        """Process id -> when the run began that last took the return as far as it could go."""
+        """Process id -> the beginning of the run that last took the return as far as possible."""
         try:
             if self._ledger is None:
                 self._ledger = await asyncio.to_thread(self._open)
@@ -36,33 +41,24 @@ class LedgerLook:
         return found
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         if self._ledger is not None:
             self._ledger.close()
 
     def _open(self) -> Ledger:
         url = self._settings.ledger_url.get_secret_value()
-        # Where REVER is this machine the first run makes it; elsewhere a ledger that is missing is a wrong set-up.
+        # If REVER is this machine, the first run makes the ledger; elsewhere a missing one is an error.
         existing = not self._settings.loopback
         return Ledger.open(url, account=self._settings.account, clock=utc_now, read_only=True, existing=existing)
 
     def _say(self, words: str) -> None:
         if words and words != self._said:
-            logger.warning("it cannot be seen which events are acted on: %s", words)
+            logger.warning("the ledger cannot be read, so events are not closed: %s", words)
         self._said = words
 
 
-# What REVER says about returns on which no run has looked: read before another run is offered for them.
-
-
-PATIENCE_S = 5.0
-"""Seconds for all that is asked at one time. What has no answer by then is not known."""
-
-logger = logging.getLogger(__name__)
-
-
 class Standing(StrEnum):
-    """How a return stands at REVER, as far as a run of ours could do something about it."""
+    """Whether a run of ours could do something about a return."""
 
     OURS = "ours"
     UNKNOWN = "unknown"
@@ -71,16 +67,16 @@ class Standing(StrEnum):
 
 
 Standings = Callable[[Collection[str]], Awaitable[dict[str, Standing]]]
-"""Process id -> its standing; one that could not be asked for is left out."""
+"""Process id -> its standing; returns that could not be read are left out."""
 
 
 async def nobody_asked(process_ids: Collection[str]) -> dict[str, Standing]:  # noqa: ARG001 - nothing is known of any
-    """Where REVER is not asked."""
+    """The `Standings` of a desk that does not ask REVER."""
     return {}
 
 
 class ReverLook:
-    """Reads returns at REVER by the settings in force, with one client that is made at first need."""
+    """Reads returns at REVER by the settings in force, with one client that is made when it is first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -89,7 +85,7 @@ class ReverLook:
         self._said = ""
 
     async def standings(self, process_ids: Collection[str]) -> dict[str, Standing]:
-        """How these returns stand. Never raises: what could not be asked for is left out, and said once in the log."""
+        """The standing of these returns. Never raises: what could not be read is left out, and the log says so once."""
         found: dict[str, Standing] = {}
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -101,12 +97,12 @@ class ReverLook:
         return found
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client = None
         await self._stack.aclose()
 
     async def _look(self, process_id: str, found: dict[str, Standing]) -> str:
-        """Read one; answers the kind of error that kept it from being known."""
+        """Read one return; returns the class of the error if its standing is not known."""
         from rever_api.errors import NotFound, OutcomeUnknown, ReverError
 
         try:
@@ -116,9 +112,9 @@ class ReverLook:
         except ReverError as error:
             if not isinstance(error, OutcomeUnknown) or error.status != httpx.codes.OK:
                 return type(error).__name__
-            found[process_id] = Standing.UNREADABLE  # it answered, and what it said cannot be read
+            found[process_id] = Standing.UNREADABLE  # REVER responded, and the response cannot be read
         else:
-            # A group's stores are known to runs alone.
+            # The stores of a group are known to runs alone.
             strange = self._settings.stores and process.ecommerce_id not in {"", *self._settings.stores}
             found[process_id] = Standing.ELSEWHERE if strange else Standing.OURS
         return ""

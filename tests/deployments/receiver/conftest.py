@@ -82,7 +82,7 @@ class Prefect:
 
     def _there(self) -> None:
         if self.away:
-            raise PrefectTrouble("Prefect did not answer")
+            raise PrefectTrouble("Prefect did not respond")
 
     def offered(self) -> list[list[str]]:
         """The returns of each run, in the order in which they were offered."""
