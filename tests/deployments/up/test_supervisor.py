@@ -1,6 +1,8 @@
 """The supervisor with small real processes: started in order, kept alive, and ended so that nothing is left."""
 
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -166,3 +168,31 @@ def test_the_last_started_is_ended_first(supervisor: Supervisor, make: Make, tmp
         supervisor.start([make(f"the {name}", note.format(name=name), healthy=lambda _began, there=there: there())])
     supervisor.end()
     assert (tmp_path / "ended").read_text().split() == ["worker", "receiver", "server"]
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from deployments.up.supervisor import Child, Spec
+
+    folder = Path(sys.argv[1])
+    child = Child(Spec("sleeper", ["sleep", "600"], {}, folder, lambda _: True), folder)
+    child.start()
+    print(child._process.pid, flush=True)
+    time.sleep(600)
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can say it to a child")
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    gone, alive = psutil.wait_procs([child], timeout=10)
+    for process in alive:
+        process.kill()
+    assert gone == [child]

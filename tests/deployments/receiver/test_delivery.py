@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deployments.receiver.delivery import MOST_BYTES, NotTaken, Told, check_type, read_body, told
+from deployments.receiver.delivery import MOST_BYTES, Kind, NotTaken, Told, check_type, kind_of, read_body, told
 from tests.deployments.receiver.conftest import body
 
 
@@ -119,3 +119,37 @@ def test_what_spoils_another_field_hides_no_return(spoiled: bytes) -> None:
 @pytest.mark.parametrize("raw", [b'{"rever_process_id": 4711}', b'\xef\xbb\xbf{"rever_process_id": "4711"}'])
 def test_an_id_that_came_as_a_number_or_after_a_mark_is_read(raw: bytes) -> None:
     assert told(raw) == Told("4711", "", "")
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ("created", Kind.CREATED),
+        ("onReturnProcessCreation", Kind.CREATED),
+        ("shipping-update", Kind.UNKNOWN),
+        ("Shipping", Kind.SHIPPED),
+        ("completion", Kind.COMPLETED),
+        ("canceled", Kind.CANCELLED),
+        ("cancelled", Kind.CANCELLED),
+        ("refund", Kind.UNKNOWN),
+    ],
+)
+def test_the_url_says_it(event: str, kind: Kind) -> None:
+    assert kind_of(event, "COMPLETED" if kind is not Kind.COMPLETED else "RUNNING", "", None) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "shipping", "known", "kind"),
+    [
+        ("CANCELED", "CREATED", None, Kind.CANCELLED),
+        ("COMPLETED", "IN_WAREHOUSE", "COLLECTED", Kind.COMPLETED),
+        ("RUNNING", "CREATED", None, Kind.CREATED),
+        ("RUNNING", "COLLECTED", "CREATED", Kind.SHIPPED),
+        ("RUNNING", "CREATED", "CREATED", Kind.UNKNOWN),
+        ("RUNNING", "", "CREATED", Kind.UNKNOWN),
+        ("ON_HOLD", "CREATED", "CREATED", Kind.UNKNOWN),
+        ("A_NEW_ONE", "", None, Kind.CREATED),
+    ],
+)
+def test_without_one_the_state_says_it(status: str, shipping: str, known: str | None, kind: Kind) -> None:
+    assert kind_of("", status, shipping, known) is kind

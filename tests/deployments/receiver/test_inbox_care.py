@@ -8,7 +8,7 @@ from sqlalchemy import select
 from deployments.receiver.inbox import events
 from deployments.receiver.inbox_care import remove_old, remove_return, remove_shopper
 from tests.deployments.receiver.conftest import Desk, body
-from tests.deployments.receiver.test_reading import SPOILED
+from tests.deployments.receiver.test_delivery import SPOILED
 
 
 def kept(desk: Desk) -> list[str]:
