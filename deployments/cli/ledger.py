@@ -91,11 +91,8 @@ def opened_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Le
 
 
 def stopped_text(now: Switch) -> str:
-    """How the switch stands while it is stopped, in one sentence; empty where effects may go."""
-    if not now.stopped:
-        return ""
-    since = f" since {now.since.astimezone(UTC):%Y-%m-%d %H:%MZ}" if now.since else ""
-    return f"All effects are stopped{since} by {now.by}: {now.why} (`rever-returns start --by NAME` lets them go again)"
+    """That effects are stopped, and how they go again; "" if they are not."""
+    return f"{now.words} (`rever-returns start --by NAME` lets them go again)" if now.stopped else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from deployments.cli.ledger import stopped_text
 from deployments.doctor.examination import (
     Examination,
     Line,
@@ -117,7 +116,7 @@ async def stop_switch(examination: Examination) -> Line:
     """Whether effects may go."""
     now = await _read(examination, switch)
     if now.stopped:
-        return attention("stop switch", stopped_text(now).partition(" (`")[0], "rever-returns start --by NAME")
+        return attention("stop switch", now.words, "rever-returns start --by NAME")
     return ok("stop switch", "effects may go")
 
 
