@@ -30,7 +30,7 @@ from deployments.demo.promises import (
 from deployments.demo.text import Page, examples, rest
 from deployments.prefect_server import PrefectServer, PrefectServerError, prefect_server
 from rever_api.sandbox import RunningSandbox, running_sandbox
-from rever_api.sandbox.books import Actor, Effect
+from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger import LedgerError
 from tasks.policy.reading import counted
 from tasks.policy.record import IntentState

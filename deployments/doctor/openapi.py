@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from deployments.doctor.examination import Line, attention, broken, ok
 from rever_api.openapi import Operation
 from rever_api.openapi_diff import Compared, Comparison, Verdict
-from deployments.doctor.examination import Line, attention, broken, ok
 
 NAME = "official document"
 _USE = "put the correction below into a file, and its path into REVER_ENDPOINTS; no table can correct what is marked !"

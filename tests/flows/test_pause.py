@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployments.cli.ledger import holds_text, why_lines
-from rever_api.sandbox.faults import Fault, FaultPlan
 from deployments.cli.ledger import holds_text, resume, why_lines
+from rever_api.sandbox.faults import Fault, FaultPlan
 from tests.flows.conftest import Bench, Start
 
 OUTAGE = FaultPlan(rate=1.0, weights={Fault.ERROR_500_BEFORE: 1}, effects_only=True)
