@@ -1,1 +1,1 @@
-"""How the flows are run: the command line, and later the deployments and the webhook receiver."""
+"""How the flows are run: the command line, the deployments, the webhook receiver, and what starts and checks them."""

@@ -1,9 +1,12 @@
-"""A Prefect server with a database of its own, for as long as a block takes: for the demo and the tests.
+"""Prefect's server on this machine: its settings, its password, its command, and one that lasts as long as a block.
 
-It is a process of its own, started once for all that use it: coming up is what takes Prefect long.
+The settings are in one file, `deployments/server.env`. Knows of Prefect only the names of variables, so it imports
+nothing heavy.
 """
 
 import os
+import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,29 +17,90 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from dotenv import dotenv_values
 
-from deployments.free_port import free_port
-from deployments.prefect_settings import (
-    CLIENT_AUTH,
-    LOOPBACK,
-    SERVER_AUTH,
-    kept_auth,
-    prefect_variables,
-    without_own_settings,
-)
+from deployments.free_port import LOOPBACK, free_port
 
-PATIENCE_S = 240.0
-LOOK_EVERY_S = 0.2
-GRACE_S = 5.0
+SERVER_ENV = Path(__file__).with_name("server.env")
+"""The file with the settings of Prefect's server, and of what executes runs."""
+
+SHARED_ENV = Path(__file__).with_name("shared.env")
+"""The further settings of a server that several machines share."""
+
+SERVER_AUTH, CLIENT_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
+"""Where Prefect's server finds the password that its API asks for, and where all who ask the API find it."""
+
+_AUTH = re.compile(r"[\w.~-]+:[\w.~-]{16,}")
+_OWN = ("REVER_", "PREFECT_")
+
+PATIENCE_S, LOOK_EVERY_S, GRACE_S = 240.0, 0.2, 5.0
+"""Seconds: a server may take to come up, between two looks whether it has, and to end by itself after SIGTERM."""
+
+
+def server_settings() -> dict[str, str]:
+    """The variables of `server.env`."""
+    return _variables(SERVER_ENV)
+
+
+def shared_settings() -> dict[str, str]:
+    """The variables of `shared.env`, which go before those of `server.env`."""
+    return _variables(SHARED_ENV)
+
+
+def _variables(file: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(file).items() if value is not None}
+
+
+def prefect_variables(port: int, home: Path | None = None) -> dict[str, str]:
+    """The variables of a server on this port of 127.0.0.1 and of its clients.
+
+    Without `home`, Prefect keeps its files where it is otherwise configured to, or in its default place.
+    """
+    return {
+        **server_settings(),
+        **({} if home is None else {"PREFECT_HOME": str(home)}),
+        "PREFECT_API_URL": f"http://{LOOPBACK}:{port}/api",
+        # With Prefect's default every web page may read its responses.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port},http://localhost:{port}",
+        # Requests to this machine itself do not go through a proxy.
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "no_proxy": f"{LOOPBACK},localhost",
+    }
+
+
+def new_auth() -> str:
+    """A new random user and password for Prefect's API, as Prefect takes them: `user:password`."""
+    return f"desk:{secrets.token_urlsafe(24)}"
+
+
+def kept_auth(file: Path) -> str:
+    """The user and password in this file, which only its owner may read. Written first where there are none."""
+    with suppress(OSError, UnicodeDecodeError):
+        kept = file.read_text().strip()
+        if _AUTH.fullmatch(kept):
+            file.chmod(0o600)
+            return kept
+    # Written under another name and renamed: the file is complete or missing, and never readable by others.
+    auth, aside = new_auth(), file.with_name(f"{file.name}.new")
+    aside.unlink(missing_ok=True)
+    aside.touch(mode=0o600, exist_ok=False)
+    aside.write_text(f"{auth}\n")
+    aside.replace(file)
+    return auth
+
+
+def without_own_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """These variables without `REVER_*` and `PREFECT_*`: those of a person's own desk and Prefect."""
+    return {name: value for name, value in variables.items() if not name.upper().startswith(_OWN)}
 
 
 class PrefectServerError(Exception):
-    """Prefect's server did not come up; the sentence says where its log is."""
+    """Prefect's server did not start; the text says where its log is."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefectServer:
-    """A Prefect server that is coming up or answers. `variables` are what its clients need, its password too."""
+    """A Prefect server, starting or running. `variables` are what its clients need, including the password."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -44,17 +108,17 @@ class PrefectServer:
     log: Path
 
     def wait(self) -> None:
-        """Return once it answers. Raises `PrefectServerError` where it does not come up."""
+        """Return once it responds. Raises `PrefectServerError` if it does not start."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self.process.poll() is None:
             with suppress(httpx.TransportError):
                 if httpx.get(f"{self.address}/api/health", trust_env=False).status_code == httpx.codes.OK:
                     return
             time.sleep(LOOK_EVERY_S)
-        raise PrefectServerError(f"Prefect's server did not come up; its log is {self.log}")
+        raise PrefectServerError(f"Prefect's server did not start; its log is {self.log}")
 
     def stop(self) -> None:
-        """End it, and whatever it started."""
+        """End it and the processes it started."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
@@ -71,11 +135,10 @@ def server_command(port: int, *, ui: bool) -> list[str]:
 
 @contextmanager
 def prefect_server(folder: Path, *, port: int = 0, ui: bool = False) -> Iterator[PrefectServer]:
-    """Start a Prefect server on 127.0.0.1, with all it stores in `folder`; it ends with the block.
+    """Start a Prefect server on 127.0.0.1 with its database in `folder`; it ends with the block.
 
-    Its password is made at its first start in this folder, and is among `variables`.
-
-    `port` 0 takes a free one. A server that stored something in `folder` before goes on with it.
+    `port` 0 takes a free one. A database that is in `folder` already is used. The password is made at the first start
+    in this folder, and is among `variables`. Starting takes Prefect some ten seconds, so share one server.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     port, auth = port or free_port(), kept_auth(folder / "password")

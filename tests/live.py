@@ -8,8 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deployments.prefect_server import PrefectServer
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import PrefectServer, without_own_settings
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 What is made, and what of it a person may change in the UI: docs/deployments.md.
 """
 
-from deployments.bootstrap.bootstrap import bootstrap
-from deployments.bootstrap.change import Change, Outcome
-from deployments.bootstrap.errors import BootstrapError, PrefectFileError
+from deployments.bootstrap.command import bootstrap
+from deployments.bootstrap.objects import BootstrapError, Change, Outcome, PrefectFileError
 
 __all__ = ["BootstrapError", "Change", "Outcome", "PrefectFileError", "bootstrap"]

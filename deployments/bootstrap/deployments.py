@@ -1,22 +1,158 @@
-"""The deployments on the server, put as `prefect.yaml` says, without touching what is a person's.
+"""The deployments and schedules of `prefect.yaml`, put on the server without touching what is a person's.
 
 A person's are: whether a deployment or a schedule is paused, and schedules that they added.
+
+`prefect deploy` reads the same file, and could do part of this. Measured with Prefect 3.8.8: it keeps a paused schedule
+and one that a person added, but starts a paused deployment again; it cannot say what it would do (`--check` and the
+doctor need that); it takes a form that the flow will refuse; and for these six it takes twice the time of the whole
+bootstrap. Nor does it make what the deployments need: pools with their queues, limits, automations.
 """
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
 
+import yaml
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.objects import ConcurrencyOptions, DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import IntervalSchedule
-from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deployments.bootstrap.change import Change, put
-from deployments.bootstrap.prefect_file import Entry, ScheduleEntry
+from deployments.bootstrap.objects import Change, PrefectFileError, or_none, put
+
+PREFECT_FILE = Path(__file__).parent.parent / "prefect.yaml"
+_VARIABLE = re.compile(r"\{\{\s*prefect\.variables\.(\w+)\s*\}\}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Form(_Strict):
+    """A run's parameters, as Prefect keeps them: the one parameter `parameters` is the flow's form."""
+
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ScheduleEntry(_Strict):
+    """A schedule, as an interval: Prefect's cron skips an hour when clocks go back."""
+
+    slug: str = Field(min_length=1)
+    interval: timedelta = Field(gt=timedelta(0))
+    anchor_date: datetime
+    timezone: str
+    active: bool = True
+    parameters: Form = Form()
+
+
+class Pool(_Strict):
+    """The work pool and the queue in which runs of a deployment wait."""
+
+    name: str
+    work_queue_name: str = "default"
+    job_variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class Limit(_Strict):
+    """How many runs of a deployment there may be at a time, and what happens to one more."""
+
+    limit: int = Field(ge=1)
+    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
+    grace_period_seconds: int | None = None
+
+
+class Entry(_Strict):
+    """One deployment."""
+
+    name: str = Field(min_length=1)
+    entrypoint: str
+    version: str
+    description: str = ""
+    tags: list[str] = Field(default_factory=list)
+    work_pool: Pool
+    concurrency_limit: Limit | None = None
+    parameters: Form = Form()
+    schedules: list[ScheduleEntry] = Field(default_factory=list)
+
+
+def read_entries(file: Path, variables: Mapping[str, str]) -> list[Entry]:
+    """The file's deployments, `{{ prefect.variables.NAME }}` replaced. Raises `PrefectFileError`."""
+    try:
+        content = yaml.safe_load(_filled(file, file.read_text(encoding="utf-8"), variables))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as failed:
+        raise PrefectFileError(f"{file} cannot be read: {' '.join(str(failed).split())}") from None
+    listed = content.get("deployments") if isinstance(content, dict) else None
+    if not isinstance(listed, list) or not listed:
+        raise PrefectFileError(f"{file} names no deployments: a list `deployments:` is needed")
+    entries = [_entry(file, number, item) for number, item in enumerate(listed, start=1)]
+    names = [entry.name for entry in entries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise PrefectFileError(f"{file}: the name {twice[0]} is there twice; each deployment needs its own")
+    return entries
+
+
+def _filled(file: Path, text: str, variables: Mapping[str, str]) -> str:
+    if unknown := sorted(set(_VARIABLE.findall(text)) - set(variables)):
+        raise PrefectFileError(f"{file}: the variable {unknown[0]} is not known; there are {', '.join(variables)}")
+    return _VARIABLE.sub(lambda found: variables[found[1]], text)
+
+
+def _entry(file: Path, number: int, item: Any) -> Entry:
+    name = item.get("name") if isinstance(item, dict) else None
+    where = f"{file}: deployment {name or number}"
+    try:
+        entry = Entry.model_validate(item)
+    except ValidationError as failed:
+        raise PrefectFileError(f"{where}: {_said(failed)}") from None
+    form = _form_of(where, entry.entrypoint)
+    _check(where, form, entry.parameters.parameters, whole=False)
+    for schedule in entry.schedules:
+        there = f"{where}, schedule {schedule.slug}"
+        _check(there, form, schedule.parameters.parameters, whole=True)
+        # Prefect does not merge the two forms: the schedule's replaces the deployment's.
+        if lost := sorted(set(entry.parameters.parameters) - set(schedule.parameters.parameters)):
+            raise PrefectFileError(
+                f"{there}: its parameters replace the deployment's as a whole, so say {', '.join(lost)} there too"
+            )
+    return entry
+
+
+def _form_of(where: str, entrypoint: str) -> type[BaseModel]:
+    module, _, flow = entrypoint.rpartition(".")
+    try:
+        found = import_module(module)
+        form: type[BaseModel] = found.Parameters
+        getattr(found, flow)
+    except (ImportError, AttributeError, ValueError):
+        raise PrefectFileError(
+            f"{where}: entrypoint {entrypoint!r} is not one of our flows; write it like flows.reconcile.reconcile"
+        ) from None
+    return form
+
+
+def _check(where: str, form: type[BaseModel], values: Mapping[str, Any], *, whole: bool) -> None:
+    """Check a form. A schedule's must be complete; in a deployment's a person may fill what has no default."""
+    try:
+        form.model_validate(values)
+    except ValidationError as failed:
+        wrong = [error for error in failed.errors(include_url=False) if whole or error["loc"]]
+        wrong = [error for error in wrong if whole or error["type"] != "missing"]
+        if wrong:
+            raise PrefectFileError(f"{where}: parameters: {_said(failed)}") from None
+
+
+def _said(failed: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc'])) or 'form'}: {error['msg']}" for error in failed.errors(include_url=False)
+    )
 
 
 async def deployments(client: PrefectClient, entries: list[Entry], *, check: bool) -> list[Change]:
@@ -25,14 +161,14 @@ async def deployments(client: PrefectClient, entries: list[Entry], *, check: boo
     for entry in entries:
         flow: Flow[..., Any] = load_flow_from_entrypoint(entry.entrypoint)
         name = f"{flow.name}/{entry.name}"
-        found = await _read(client, name)
+        found = await or_none(client.read_deployment_by_name(name))
         changes.append(await _deployment(client, entry, flow, found, check=check))
         changes += [await _schedule(client, name, schedule, found, check=check) for schedule in entry.schedules]
     return changes
 
 
 def wanted(entry: Entry, flow: Flow[..., Any]) -> dict[str, Any]:
-    """The fields of a deployment that are ours, under the names by which Prefect takes them."""
+    """The fields of a deployment that are ours, by Prefect's names for them."""
     limit = entry.concurrency_limit
     return {
         "version": entry.version,
@@ -48,13 +184,8 @@ def wanted(entry: Entry, flow: Flow[..., Any]) -> dict[str, Any]:
         "work_queue_name": entry.work_pool.work_queue_name,
         "job_variables": entry.work_pool.job_variables,
         "concurrency_limit": limit.limit if limit else None,
-        "concurrency_options": _options(entry),
+        "concurrency_options": limit.model_dump(exclude={"limit"}, exclude_none=True) if limit else None,
     }
-
-
-def _options(entry: Entry) -> dict[str, Any] | None:
-    limit = entry.concurrency_limit
-    return limit.model_dump(exclude={"limit"}, exclude_none=True) if limit else None
 
 
 async def _deployment(
@@ -70,7 +201,7 @@ async def _deployment(
 
     async def mend() -> None:
         assert found  # noqa: S101 - only what is there is mended
-        # Its tags are always sent along, because Prefect takes a change without them for none.
+        # The tags are always sent: an update without them would remove them.
         fields = {name: ours[name] for name in {*differs, "tags"}}
         await client.update_deployment(found.id, DeploymentUpdate.model_validate(fields))
 
@@ -86,12 +217,13 @@ async def _deployment(
 
 
 def _seen(found: DeploymentResponse, name: str) -> Any:
+    """What the server has in a field, in the form in which `wanted` has it."""
     if name == "concurrency_limit":
         return found.global_concurrency_limit.limit if found.global_concurrency_limit else None
     value = getattr(found, name)
     if name == "concurrency_options":
         return value.model_dump(mode="json", exclude_none=True) if value else None
-    return value if value is not None or name in {"path"} else ([] if name == "pull_steps" else value)
+    return value or [] if name == "pull_steps" else value
 
 
 async def _schedule(
@@ -136,10 +268,3 @@ def _schedule_differs(found: DeploymentSchedule, ours: IntervalSchedule, paramet
     if found.parameters != parameters:
         differs.append("parameters")
     return differs
-
-
-async def _read(client: PrefectClient, name: str) -> DeploymentResponse | None:
-    try:
-        return await client.read_deployment_by_name(name)
-    except ObjectNotFound:
-        return None

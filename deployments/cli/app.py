@@ -1,8 +1,8 @@
-"""The command line `rever-returns`. What is heavy (Prefect, SQLAlchemy, the sandbox) is imported by who needs it.
+"""The commands of `rever-returns`. Prefect, SQLAlchemy and the sandbox are imported by the commands that need them.
 
-Exit codes: 0 the run came to its end, holds included; 1 it failed, was stopped, or something was found wrong while it
-ran (a wrong key, an unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun;
-130 a command that is no run was ended by Ctrl-C.
+Exit codes: 0 the run came to its end, holds included; 1 it failed, was stopped, or met an error (a wrong key, an
+unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and nothing was begun; 130 a command other
+than a run was ended by Ctrl-C.
 """
 
 import os
@@ -13,10 +13,8 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.care import care
-from deployments.cli.living import living
-from deployments.cli.webhook import inbox, webhook
-from deployments.console.errors import FAILED, errors_as_sentences, print_out
+from deployments.cli.groups import Debug, care, inbox, webhook
+from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
 app = typer.Typer(
@@ -29,11 +27,9 @@ app = typer.Typer(
 )
 
 app.add_typer(care, name="ledger")
-app.add_typer(living)
 app.add_typer(webhook, name="webhook")
 app.add_typer(inbox, name="inbox")
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 
 
@@ -102,7 +98,7 @@ def stop(
 ) -> None:
     """Stop all effects at once, also in runs that are under way: no refund, exchange or label starts. Reads go on."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.switch import tell_prefect, throw_switch
+        from deployments.cli.ledger import tell_prefect, throw_switch
 
         thrown = throw_switch(on=True, by=by, why=why)
         print_out(thrown.text)
@@ -118,7 +114,7 @@ def start(
 ) -> None:
     """Let effects go again after `stop`."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.switch import tell_prefect, throw_switch
+        from deployments.cli.ledger import tell_prefect, throw_switch
 
         thrown = throw_switch(on=False, by=by, why=why)
         print_out(thrown.text)
@@ -135,9 +131,9 @@ def resume(
 ) -> None:
     """End the pause of a store by hand. A store pauses by itself after five effects in a row of unknown outcome."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli import switch
+        from deployments.cli import ledger
 
-        print_out(switch.resume(store, by=by, why=why))
+        print_out(ledger.resume(store, by=by, why=why))
 
 
 @app.command()
@@ -175,9 +171,19 @@ def sandbox(
 ) -> None:
     """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.sandbox import serve_sandbox
+        from deployments.receiver.example import signing_secret
+        from rever_api.sandbox import Webhook, serve
 
-        serve_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops, webhook_url=webhook_url)
+        names = tuple(name for part in shops.split(",") if (name := part.strip()))
+        webhook = None
+        if webhook_url:
+            if (secret := signing_secret()) is None:
+                raise UsageError("--webhook-url needs the secret to sign with: set REVER_WEBHOOK_SECRETS")
+            webhook = Webhook(webhook_url, secret)
+        try:
+            serve(port=port, seed=seed, returns=returns, faults=faults, shops=names, webhook=webhook)
+        except ValueError as problem:
+            raise UsageError(str(problem)) from None
 
 
 @app.command()
@@ -231,10 +237,52 @@ def settings(*, debug: Debug = False) -> None:
         # The files that they name count as settings: one that is missing or wrong would stop every run.
         load_policy(found.policy)
         Endpoints.load(found.endpoints)
-        from deployments.doctor.modes import env_warning
+        from deployments.doctor.settings import env_warning
 
         if warning := env_warning():
             print(f"rever-returns: {warning}", file=sys.stderr)
+
+
+@app.command()
+def up(
+    *,
+    sandbox: Annotated[
+        bool | None,
+        typer.Option("--sandbox/--no-sandbox", help="Start a local REVER to work on; if not said, when no key is set."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, max=20, help="Workers beside the fast lane.")] = 1,
+    on_postgres: Annotated[
+        bool,
+        typer.Option(
+            "--shared", help="Keep all on PostgreSQL and Redis (UP_POSTGRES_URL, UP_REDIS_URL): docs/scale.md."
+        ),
+    ] = False,
+    prefect_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 4200,
+    receiver_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766,
+    sandbox_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    debug: Debug = False,
+) -> None:
+    """Run the desk in Prefect on 127.0.0.1: server, receiver, fast lane and worker, in one terminal, until Ctrl-C."""
+    with errors_as_sentences(debug=debug):
+        from deployments.up.command import run_up
+
+        ports = {"prefect_port": prefect_port, "receiver_port": receiver_port, "sandbox_port": sandbox_port}
+        raise typer.Exit(run_up(sandbox=sandbox, workers=workers, on_postgres=on_postgres, **ports))
+
+
+@app.command()
+def lane(
+    *,
+    name: Annotated[str, typer.Option(help="How Prefect's UI names it. Empty: after this machine.")] = "",
+    at_once: Annotated[int, typer.Option(min=1, max=100, help="Runs at the same time.")] = 10,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds that runs under way get when it is stopped.")] = 60.0,
+    debug: Debug = False,
+) -> None:
+    """Execute the runs of the work pool rever-fast-lane in this warm process, until Ctrl-C."""
+    with errors_as_sentences(debug=debug):
+        from deployments.lane.command import run_lane
+
+        run_lane(name=name, at_once=at_once, grace_s=grace, debug=debug)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,15 +1,16 @@
-"""What `rever-returns ledger ...` does, with the settings in force; each answers what to print."""
+"""What `rever-returns ledger ...` does, with the settings in force. Each function returns the text to print."""
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+from deployments.cli.ledger import opened_ledger
 from deployments.console.errors import UsageError
 from deployments.receiver.inbox import Inbox
-from deployments.receiver.keeping import remove_return, remove_shopper
+from deployments.receiver.inbox_care import remove_return, remove_shopper
 from tasks.database.address import Where
 from tasks.desk import utc_now
 from tasks.ledger import (
@@ -47,7 +48,7 @@ def _until_reconcile(settings: Settings, *, over: str) -> str:
 def checked() -> tuple[list[str], bool]:
     """What the check says, and whether the ledger is sound."""
     settings = load_settings()
-    with _opened(settings, read_only=True) as ledger:
+    with opened_ledger(settings, read_only=True) as ledger:
         found = ledger.read(check, now=utc_now())
     seen = f"{counted(found.returns, 'return')}, {counted(found.intents, 'effect')}"
     seen += f", {counted(found.steps, 'step')} of the audit"
@@ -58,7 +59,7 @@ def checked() -> tuple[list[str], bool]:
 
 
 def created(by: str) -> str:
-    """Make the ledger of an account, once. Raises `LedgerError` where there is one already."""
+    """Make the ledger of an account, once. Raises `LedgerError` if there is one."""
     settings = load_settings()
     url = settings.ledger_url.get_secret_value()
     if Ledger.exists(url):
@@ -91,7 +92,7 @@ def restored_from(file: Path, by: str) -> str:
 def marked_restored(by: str) -> str:
     """Mark the ledger as restored by other means."""
     settings = load_settings()
-    with _opened(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         until = ledger.write(mark_restored, why="it was put back by other means", now=utc_now(), actor=Actor(by))
     first = _until_reconcile(settings, over=SINCE)
     return f"{_name(settings)} knows what was done until {until:%F %H:%M:%S} UTC; {first}."
@@ -100,7 +101,7 @@ def marked_restored(by: str) -> str:
 def let_go_again(stores: Sequence[str], by: str, why: str) -> str:
     """Take these stores as caught up, by a person's say."""
     settings, now = load_settings(), utc_now()
-    with _opened(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         gone = ledger.write(
             catch_up, stores, read_since=now, settle_after=timedelta(0), now=now, actor=Actor(by), why=why
         )
@@ -110,10 +111,10 @@ def let_go_again(stores: Sequence[str], by: str, why: str) -> str:
 
 
 def exported(folder: Path, form: str) -> list[str]:
-    """Export the ledger; one line per file. Raises `UsageError` for a format that is none."""
+    """Export the ledger; one line per file. Raises `UsageError` for an unknown format."""
     if form not in set(Format):
         raise UsageError(f"--format is csv or jsonl, not {form!r}")
-    with _opened(load_settings(), read_only=True) as ledger:
+    with opened_ledger(load_settings(), read_only=True) as ledger:
         written = ledger.read(export, folder, Format(form))
     return [f"{folder / name}: {counted(many, 'row')}" for name, many in written.items()]
 
@@ -147,7 +148,7 @@ def forgotten(process_id: str, email: str, by: str) -> str:
 
 
 def _forgotten_in_ledger(settings: Settings, process_id: str, address: str, by: str) -> Forgotten:
-    with _opened(settings) as ledger:
+    with opened_ledger(settings) as ledger:
         now, actor = utc_now(), Actor(by)
         if process_id:
             found = ledger.write(forget_return, process_id, now=now, actor=actor)
@@ -170,16 +171,6 @@ def _forgotten_bodies(settings: Settings, process_id: str, address: str) -> int:
         many = inbox.write(remove_return, process_id) if process_id else inbox.write(remove_shopper, address)
         inbox.trim()
     return many
-
-
-@contextmanager
-def _opened(settings: Settings, *, read_only: bool = False) -> Iterator[Ledger]:
-    url = settings.ledger_url.get_secret_value()
-    ledger = Ledger.open(url, account=settings.account, clock=utc_now, read_only=read_only, existing=True)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
 
 def _name(settings: Settings) -> str:

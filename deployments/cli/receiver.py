@@ -15,22 +15,21 @@ from tasks.settings import load_settings
 
 if TYPE_CHECKING:
     from deployments.receiver.inbox import Inbox
-    from deployments.receiver.listing import Listed
+    from deployments.receiver.inbox_care import Listed
 
 
 def run_receiver(port: int, *, debug: bool) -> None:
     """Take webhooks in until it is told to end."""
     log_to_stderr(debug=debug)
-    from deployments.receiver.running import serve_receiver
+    from deployments.receiver.app import serve_receiver
 
     serve_receiver(port)
 
 
 def send_example(event: str, process_id: str, url: str, secret_from: str) -> tuple[str, bool]:
     """Send an example; answers what to print, and whether it was taken. Raises `UsageError`."""
-    from deployments.receiver.example import example_body, send
-    from deployments.receiver.kinds import Kind
-    from deployments.receiver.secret import signing_secret
+    from deployments.receiver.delivery import Kind
+    from deployments.receiver.example import example_body, send, signing_secret
 
     if event not in set(Kind):
         raise UsageError(f"--event is one of {', '.join(Kind)}, not {event!r}")
@@ -48,7 +47,7 @@ INVENTED = "it is stored; it is about an invented return, and is closed once REV
 
 def listed_inbox(*, as_json: bool) -> str:
     """What waits in the inbox, and what was closed without a run, as a table or JSON. Writes nothing."""
-    from deployments.receiver.listing import listed
+    from deployments.receiver.inbox_care import listed
 
     with _opened() as inbox:
         found = inbox.read(partial(listed, now=utc_now())) if inbox else []
@@ -62,7 +61,7 @@ def listed_inbox(*, as_json: bool) -> str:
 
 def dropped(process_id: str, *, by: str, why: str) -> str:
     """Drop the events of a return by a person's say. Raises `UsageError`, `LedgerError`."""
-    from deployments.receiver.listing import drop
+    from deployments.receiver.inbox_care import drop
 
     if not by.strip() or not why.strip():
         raise UsageError("say who you are (--by) and why (--why): the list of the inbox keeps both.")

@@ -4,17 +4,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
-from deployments.cli.parameters import split_pairs
-from deployments.console.errors import (
-    FAILED,
-    USAGE,
-    RunStoppedError,
-    explained,
-    print_error,
-    print_out,
-)
+from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageError, explained, print_error, print_out
 from deployments.console.logs import log_to_stderr
-from deployments.prefect_settings import LOOPBACK, new_auth
+from deployments.free_port import LOOPBACK
+from deployments.prefect_server import new_auth
 from tasks.reporting.report import Mode, Report
 
 _STOPPED = "stopped. What was under way is settled by the next run."
@@ -70,6 +63,25 @@ def _ran(flow: str, values: dict[str, str], begun: list[Report], *, prefect: boo
             return run_flow(flow, values, prefect=False)
         except RunFailedError as failed:
             return failed.report
+
+
+def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """The values by name, as text, of `name=value` pairs. Raises `UsageError` for a wrong, double or empty pair.
+
+    An empty value is refused because an unset shell variable (`max_amount=$CAP`) must not mean "no cap", nor
+    `stores=$STORE` mean "all stores".
+    """
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise UsageError(f"{pair!r} is no parameter: write name=value.")
+        if not value.strip(" ,"):
+            raise UsageError(f"{name} is given no value: say one, or leave {name} out.")
+        if name in values:
+            raise UsageError(f"{name} is given twice, as {values[name]!r} and as {value!r}: say it once.")
+        values[name] = value
+    return values
 
 
 def _print(report: Report, *, as_json: bool) -> None:

@@ -1,17 +1,25 @@
-"""The demo's workers as real child processes: their environment, their reports, and their death by SIGKILL."""
+"""The demo's workers, real child processes: their environment, their reports, and their end by SIGKILL.
+
+`python -m deployments.demo.process FLOW...`, with `REVER_*` in the environment, is such a worker: it runs the flows one
+after another in Prefect, and prints a JSON object a flow and line, as `rever-returns run FLOW mode=act --json` does.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployments.prefect_settings import without_own_settings
+import typer
+
+from deployments.cli.run import run_one
+from deployments.console.errors import errors_as_sentences
+from deployments.prefect_server import without_own_settings
 from rever_api.sandbox import RunningSandbox
 
 TIMEOUT_S, SETTLE_AFTER_S, LEASE_S = 4, 12, 4
@@ -59,7 +67,7 @@ class Worker:
     log: Path
 
     def reports(self) -> list[dict[str, Any]]:
-        """Wait for its end; answers the reports it printed. Raises `DemoError` where it failed or takes too long."""
+        """Wait for its end, and return the reports it printed. Raises `DemoError` if it failed or takes too long."""
         try:
             out, _ = self.process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -89,7 +97,7 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
     log = folder / f"{name}.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and names of our own
-            [sys.executable, "-m", "deployments.demo.worker", *flows],
+            [sys.executable, "-m", "deployments.demo.process", *flows],
             env=dict(env),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -105,3 +113,21 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
         worker.kill()
         if process.stdout:
             process.stdout.close()
+
+
+def main(flows: Sequence[str]) -> int:
+    """Run these flows with mode `act`. Returns the first exit code that is not 0, and runs no flow after it."""
+    try:
+        with errors_as_sentences(debug=False):
+            for flow in flows:
+                code = run_one(flow, ["mode=act"], as_json=True, prefect=True)
+                sys.stdout.flush()
+                if code:
+                    return code
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

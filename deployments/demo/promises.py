@@ -1,4 +1,4 @@
-"""Whether the promises were kept: REVER's books against our ledger and our reports, to the cent. Pure."""
+"""Whether the promises were kept: REVER's books against our ledger, its audit and our reports, to the cent. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,6 +8,10 @@ from typing import Any
 
 from rever_api.sandbox.auditor import Audit
 from rever_api.sandbox.state import Effect
+from tasks.ledger import AuditRow, History
+
+TELLING = ("why", "attempt", "by", "refunds like this", "known before")
+"""The evidence that a reader of the trail is shown."""
 
 Money = Mapping[str, Decimal]
 """Currency -> amount. A currency that is not named has nothing."""
@@ -35,7 +39,7 @@ def audited(audit: Audit, explained: Collection[str]) -> list[Promise]:
         *(Promise(words, str(counts[kind]), counts[kind] == 0) for kind, words in asked.items()),
         Promise("forgotten", f"{len(forgotten)} {' '.join(forgotten)}".strip(), not forgotten),
         Promise("anything else wrong", ", ".join(f"{n} {kind}" for kind, n in others.items()) or "0", audit.clean),
-        Promise("due and not paid", told(audit.due_total) or "0", not nonzero(audit.due_total)),
+        Promise("due and not paid", money_words(audit.due_total) or "0", not nonzero(audit.due_total)),
     ]
 
 
@@ -77,7 +81,7 @@ def nonzero(money: Money) -> dict[str, Decimal]:
     return {currency: amount for currency, amount in sorted(money.items()) if amount}
 
 
-def told(money: Money) -> str:
+def money_words(money: Money) -> str:
     """An amount per currency, in words: `12.50 EUR, 90.00 SEK`; empty for nothing."""
     return ", ".join(f"{amount:,} {currency}" for currency, amount in nonzero(money).items())
 
@@ -89,3 +93,27 @@ def _ours(effects: Iterable[Effect]) -> Iterable[Effect]:
 def _what(effect: Effect) -> tuple[Any, ...]:
     items = tuple(sorted((item.line_item_id, item.quantity) for item in effect.items))
     return (effect.process_id, effect.operation, effect.amount, effect.currency, effect.type, items)
+
+
+def trail_of(known: History, effect: Effect) -> list[AuditRow]:
+    """The audit rows of the intent that had this effect, in their order."""
+    wanted = (effect.type, effect.amount, effect.currency)
+    ids = {
+        row.intent.id for row in known.intents if (row.intent.method, row.intent.amount, row.intent.currency) == wanted
+    }
+    return [row for row in known.audit if row.intent_id in ids]
+
+
+def step_words(row: AuditRow) -> str:
+    """One step in a line: time (UTC), what happened, on what evidence."""
+    words = ", ".join(f"{name}: {row.evidence[name]}" for name in TELLING if name in row.evidence)
+    return f"{row.at:%H:%M:%S}  {row.event:<8}  {words}"
+
+
+def settled_by_evidence(trail: Sequence[AuditRow]) -> Promise:
+    """That an effect was sent once, became unknown, and was found done at REVER."""
+    events = [row.event for row in trail]
+    kept = events.count("sent") == 1 and "unknown" in events and events[-1] == "done"
+    kept = kept and "evidence" in str(trail[-1].evidence.get("by", ""))
+    words = "sent once, then found done at REVER" if kept else " -> ".join(events)
+    return Promise("unanswered refund", words, kept)

@@ -7,10 +7,17 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from deployments.cli.switch import stopped_text
-from deployments.doctor.clocks import judged
-from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
-from deployments.doctor.line import Line, attention, broken, ok
+from deployments.doctor.examination import (
+    Examination,
+    Line,
+    NotChecked,
+    NotUsed,
+    attention,
+    broken,
+    clock_line,
+    in_thread,
+    ok,
+)
 from rever_api.other_clock import Sample
 from tasks.desk import utc_now
 from tasks.ledger import (
@@ -46,17 +53,17 @@ async def ledger(examination: Examination) -> list[Line]:
         return [
             broken("ledger", str(error), "nothing can be done without it; see REVER_LEDGER_URL in docs/settings.md")
         ]
-    lines = [judge(found, settings.account, first_run_makes_it=settings.loopback)]
+    lines = [ledger_line(found, settings.account, first_run_makes_it=settings.loopback)]
     readable = {"", found.newest} if settings.loopback else {found.newest}
     examination.ledger_readable = found.revision in readable and found.account in {"", settings.account}
     examination.ledger_made = bool(found.revision)
     if found.now is not None:
         seen = [Sample(found.now.astimezone(UTC), asked_at, examination.clock())]
-        lines.append(judged("clock of the ledger", "the database's", seen))
+        lines.append(clock_line("clock of the ledger", "the database's", seen))
     return lines
 
 
-def judge(found: Condition, account: str, *, first_run_makes_it: bool) -> Line:
+def ledger_line(found: Condition, account: str, *, first_run_makes_it: bool) -> Line:
     """One line about the ledger itself. Pure."""
     if found.account and found.account != account:
         words = f"{found.where} belongs to the REVER account {found.account!r}, and this desk's is {account!r}"
@@ -109,7 +116,7 @@ async def stop_switch(examination: Examination) -> Line:
     """Whether effects may go."""
     now = await _read(examination, switch)
     if now.stopped:
-        return attention("stop switch", stopped_text(now).partition(" (`")[0], "rever-returns start --by NAME")
+        return attention("stop switch", now.words, "rever-returns start --by NAME")
     return ok("stop switch", "effects may go")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from deployments.doctor.line import Line, attention, broken, ok
+from deployments.doctor.examination import Line, attention, broken, ok
 from rever_api.openapi import Operation
 from rever_api.openapi_diff import Compared, Comparison, Verdict
 
@@ -15,7 +15,7 @@ _ASK = "no endpoint table can correct what is marked ! below: do not run with mo
 _LOOK = "look through the list below"
 
 
-def judged(found: Comparison) -> Line:
+def document_line(found: Comparison) -> Line:
     """The comparison in one line."""
     counts = Counter(row.verdict for row in found.operations)
     told = [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]

@@ -1,17 +1,27 @@
-"""REVER: reachable, the key accepted, the stores known, and how fast it answers. Reads only, a handful of them."""
+"""REVER: reachable, the key, the rate, the clock. Each store: known, when it refunds, who pays. Only reads."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from deployments.doctor.clocks import judged
-from deployments.doctor.examination import Examination, NotChecked
-from deployments.doctor.line import Line, attention, broken, ok
-from rever_api import AsyncReverClient, ClientConfig, NotSent, RefusedForNow, ReverError, Unauthorized, WrongRoute
+from deployments.doctor.examination import Examination, Line, NotChecked, attention, broken, clock_line, ok
+from rever_api import (
+    AsyncReverClient,
+    ClientConfig,
+    NotFound,
+    NotSent,
+    RefusedForNow,
+    ReverError,
+    Unauthorized,
+    WrongRoute,
+)
 from rever_api.answers import Answer
-from rever_api.models import SearchQuery
+from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
 from rever_api.other_clock import sample
+from tasks.policy.store import RefundsBy
+from tasks.settings import Settings
+from tasks.store_zone import store_zone
 
 PATIENCE_S = 5.0
 """Seconds one read may take here; the desk itself waits longer (`REVER_TIMEOUT`)."""
@@ -19,13 +29,15 @@ PATIENCE_S = 5.0
 READS = 10
 """So many reads tell the rate."""
 
+_PAID_BY = {RefundsBy.US: "this desk pays", RefundsBy.REVER: "REVER pays by itself"}
+
 _TABLE = (
     "check REVER_BASE_URL, and the endpoint table against REVER's own document: rever-returns doctor --openapi FILE"
 )
 
 
 async def reachable(examination: Examination) -> Line:
-    """One read gets an answer, whatever it says."""
+    """One read gets a response, whatever it says."""
     try:
         await _first_read(examination)
     except NotSent as error:
@@ -82,7 +94,7 @@ async def clock(examination: Examination) -> Line:
     _reached(examination)
     if not examination.samples:
         raise NotChecked("REVER's answers carry no date")
-    return judged("clock of REVER", "REVER's", examination.samples)
+    return clock_line("clock of REVER", "REVER's", examination.samples)
 
 
 async def _first_read(examination: Examination) -> None:
@@ -96,7 +108,7 @@ async def _first_read(examination: Examination) -> None:
 
 @asynccontextmanager
 async def _client(examination: Examination, statuses: list[int]) -> AsyncIterator[AsyncReverClient]:
-    """A client that tries once, and whose answers tell their status and REVER's time."""
+    """A client that notes the status of each response in `statuses`, and REVER's time in the examination."""
     asked_at = examination.clock()
 
     def watch(answer: Answer) -> None:
@@ -108,7 +120,7 @@ async def _client(examination: Examination, statuses: list[int]) -> AsyncIterato
 
 
 def config(examination: Examination) -> ClientConfig:
-    """How the doctor calls: as the desk does, but with little patience and without trying again."""
+    """As the desk calls REVER, but with a short timeout and without retries."""
     settings = examination.settings
     return ClientConfig(
         base_url=settings.base_url,
@@ -136,3 +148,47 @@ def _usable(examination: Examination) -> None:
     _reached(examination)
     if examination.refusal is not None:
         raise NotChecked("REVER refuses the first read")
+
+
+async def stores(examination: Examination) -> list[Line]:
+    """One line for each store."""
+    settings = examination.settings
+    _usable(examination)
+    if not examination.stores:
+        found = f"REVER shows no store in group {settings.group!r} for this key"
+        return [broken("stores", found, "correct REVER_GROUP")]
+    try:
+        settings.check_stores(examination.stores)
+    except ValueError as problem:
+        return [broken("stores", str(problem), "correct REVER_REFUNDS_BY")]
+    async with AsyncReverClient(config(examination)) as client:
+        return list(await asyncio.gather(*(_store(client, settings, each) for each in examination.stores)))
+
+
+async def _store(client: AsyncReverClient, settings: Settings, store: str) -> Line:
+    name = f"store {store}"
+    try:
+        rules = await client.get_ecommerce_settings(store)
+    except NotFound:
+        mend = "correct REVER_STORES" if settings.stores else "ask REVER: its own group names this store"
+        return broken(name, "REVER knows no such store for this key", mend)
+    except ReverError as error:
+        return broken(name, str(error), "nothing is decided for a store whose settings cannot be read; try again")
+    return store_line(name, rules, settings.refunds_by(store))
+
+
+def store_line(name: str, rules: EcommerceSettings, payer: RefundsBy) -> Line:
+    """What the store's settings mean for the desk. Pure."""
+    timing = rules.refund.timing or "no timing said, taken as ON_ITEM_VERIFIED"
+    found = f"refund timing {timing}; {_PAID_BY.get(payer, 'nobody has said who pays')}"
+    if payer is RefundsBy.UNSTATED:
+        mend = (
+            "ask REVER whether it pays by itself at this store, then state REVER_REFUNDS_BY; until then nothing is paid"
+        )
+        return attention(name, found, mend)
+    if timing == RefundTiming.NO_TIMING or (rules.refund.timing and rules.refund.timing not in set(RefundTiming)):
+        return attention(name, found, "what is due at this store is held: ask REVER to set the store's refund timing")
+    if problem := store_zone(rules.timezone).problem:
+        mend = "ask REVER to set the store's time zone (such as Europe/Madrid): its days, for caps per day, are UTC's"
+        return attention(name, f"{found}; {problem}", mend)
+    return ok(name, found)

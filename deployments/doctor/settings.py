@@ -1,12 +1,28 @@
-"""The settings, the endpoint table and the policy file: what is read before anything is called."""
+"""Settings, endpoint table and policy file, and which of the desk's files others on this machine may read or change."""
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import Line, attention, broken, ok
-from deployments.doctor.prefect_blocks import settings_of
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from deployments.doctor.examination import Examination, Line, attention, broken, in_thread, not_used, ok
+from deployments.doctor.prefect import settings_of
 from rever_api import Endpoints, EndpointsError
+from tasks.database.address import Where
 from tasks.desk import DeskError
 from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
+from tasks.settings.load import ENV_FILE
+
+FILE_MODES = "file modes"
+SHOWN = 5
+MOST = 10_000
+"""Files below `.up` that are looked at."""
+
+UP = Path(".up")
+
+_READ, _WRITE = 0o077, 0o022
+_EXPORTED = ("audit.csv", "audit.jsonl")
 
 
 async def settings(examination: Examination) -> Line | list[Line]:
@@ -62,3 +78,95 @@ async def policy(examination: Examination) -> Line | list[Line]:
             "correct the store's id: as it is, the store that was meant goes without its rules",
         )
     return ok("policy file", f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}")
+
+
+async def modes(examination: Examination) -> Line:
+    """The key, the ledger, the inbox, what `up` keeps, and Prefect's database are their owner's alone."""
+    if os.name != "posix":
+        return not_used(FILE_MODES, "this system has no modes")
+    settings = examination.settings
+    databases = [
+        Where.of(settings.ledger_url.get_secret_value()).path,
+        Where.of(settings.inbox_url.get_secret_value(), what="inbox", variable="REVER_INBOX_URL").path,
+    ]
+    rules = [path for path in (settings.policy, settings.endpoints) if path is not None]
+    from prefect.settings import get_current_settings
+
+    home = get_current_settings().home
+    found = await in_thread(lambda: open_to_others(kept(databases, home), rules))
+    return modes_line(found)
+
+
+def env_warning(file: Path = ENV_FILE) -> str:
+    """That others may read the settings file, the key in it, in one sentence; "" where they may not."""
+    if os.name == "posix" and file.is_file() and (mode := _mode(file)) & _READ:
+        return f"{file} has the mode {mode:04o}: others on this machine may read the key in it; chmod 600 {file}"
+    return ""
+
+
+def open_to_others(private: Iterable[Path], rules: Iterable[Path]) -> list[tuple[Path, int]]:
+    """Which of these others may read or change, and its mode; of rules, which hold no secret, what they may change.
+
+    Files that are gone by now count as not there.
+    """
+    found = [(path, mode) for path in private if (mode := _mode(path)) & _READ]
+    return found + [(path, mode) for path in rules if (mode := _mode(path)) & _WRITE]
+
+
+def kept(databases: Iterable[Path | None], prefect: Path) -> list[Path]:
+    """What there is of the settings file, these databases and what goes with them, exports, `.up` and Prefect's home.
+
+    Of the last only its database, where it is a file (runs, blocks and the key to their secrets), and its profiles.
+    """
+    found: dict[Path, None] = {}
+    folders = {Path()}
+    for path in databases:
+        if path is not None:
+            folders.add(path.parent)
+            # Its logs, what a restore has kept of the former one, and halves of backups.
+            found |= dict.fromkeys(sorted(path.parent.glob(f"{_literal(path.name)}*")))
+    for folder in sorted(folders):
+        for name in _EXPORTED:
+            for audit in folder.glob(f"*/{name}"):
+                found |= dict.fromkeys([audit.parent, *sorted(audit.parent.glob(f"*{audit.suffix}"))])
+    if UP.is_dir():
+        found |= dict.fromkeys([UP, *_below(UP)])
+    for pattern in ("prefect.db*", "profiles.toml"):
+        found |= dict.fromkeys(sorted(prefect.glob(pattern)))
+    env = [ENV_FILE] if ENV_FILE.exists() else []
+    return [*env, *found]
+
+
+def modes_line(found: list[tuple[Path, int]]) -> Line:
+    """One line from what is open to others. Pure."""
+    if not found:
+        return ok(FILE_MODES, "key, ledger, inbox and what else is kept are their owner's alone")
+    shown = ", ".join(f"{path} {mode:04o}" for path, mode in found[:SHOWN])
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    to_do = f"chmod -R go= {' '.join(str(path) for path, _ in found[:SHOWN])}"
+    if any(mode & stat.S_IWOTH for _, mode in found):
+        return broken(FILE_MODES, f"anybody on this machine may change: {shown}{more}", to_do)
+    return attention(FILE_MODES, f"others on this machine may read, or change: {shown}{more}", to_do)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    many = 0
+    for at, folders, files in os.walk(folder):
+        for name in sorted((*folders, *files)):
+            path = Path(at) / name
+            many += 1
+            if many > MOST:
+                return
+            if not path.is_symlink():
+                yield path
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _literal(name: str) -> str:
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)

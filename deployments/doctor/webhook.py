@@ -6,8 +6,17 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from sqlalchemy import exists, func, inspect, or_, select, true
 
-from deployments.doctor.examination import Examination, NotChecked, NotUsed, in_thread
-from deployments.doctor.line import Line, attention, broken, not_used, ok
+from deployments.doctor.examination import (
+    Examination,
+    Line,
+    NotChecked,
+    NotUsed,
+    attention,
+    broken,
+    in_thread,
+    not_used,
+    ok,
+)
 
 SHORTEST = 16
 """Signs a secret has at least: with fewer, somebody who has seen one delivery can find it by trying."""
@@ -43,12 +52,12 @@ async def secret(examination: Examination) -> Line:
 async def receiver(examination: Examination) -> Line:
     """The receiver answers, stores, and dispatches."""
     _used(examination)
-    from deployments.receiver.running import HOST, PORT
+    from deployments.receiver.app import HOST, PORT
 
-    return await health(f"{examination.receiver_url.rstrip('/') or f'http://{HOST}:{PORT}'}/health")
+    return await receiver_line(f"{examination.receiver_url.rstrip('/') or f'http://{HOST}:{PORT}'}/health")
 
 
-async def health(url: str) -> Line:
+async def receiver_line(url: str) -> Line:
     """What a receiver says of itself at this address."""
     try:
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
@@ -74,7 +83,9 @@ async def inbox(examination: Examination) -> Line:
     url = examination.settings.inbox_url.get_secret_value()
     since = examination.clock() - REMEMBERED
     found = await in_thread(lambda: look(url, since))
-    return ok("inbox", "not made yet: the receiver makes it") if found is None else judged(found, examination.clock())
+    return (
+        ok("inbox", "not made yet: the receiver makes it") if found is None else inbox_line(found, examination.clock())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ class Seen:
     strange: int = 0
 
 
-def judged(found: Seen, now: datetime) -> Line:
+def inbox_line(found: Seen, now: datetime) -> Line:
     """One line from what the inbox holds. Pure."""
     words = {0: "no event waits", 1: "1 event waits"}.get(found.waiting, f"{found.waiting} events wait")
     words += f", the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%MZ}" if found.oldest else ""
@@ -115,9 +126,7 @@ def look(url: str, since: datetime | None = None) -> Seen | None:
 
     What was closed before `since` is left out.
     """
-    from deployments.receiver.inbox import VARIABLE
-    from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, WAITING
-    from deployments.receiver.tables import events, returns
+    from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, VARIABLE, WAITING, events, returns
     from tasks.database.address import Where
     from tasks.database.engines import looking_engine
     from tasks.database.failures import told

@@ -18,15 +18,15 @@ def run_lane(*, name: str, at_once: int, grace_s: float, debug: bool) -> None:
     """
     from tasks.settings import load_settings
 
-    load_settings()  # what is wrong with them is said now, and not by the first run
+    load_settings()  # a wrong setting is an error now, not in the first run
     log_to_stderr(debug=debug)
     from prefect.settings import PREFECT_API_URL
 
-    from deployments.lane.lane import How, Lane
+    from deployments.lane.lane import Lane, LaneSettings
 
     if not PREFECT_API_URL.value():
         raise UsageError("PREFECT_API_URL is not set: say where Prefect's server is, as http://127.0.0.1:4200/api.")
-    lane = Lane(How(name or f"lane {socket.gethostname()} {os.getpid()}", at_once, grace_s=grace_s))
+    lane = Lane(LaneSettings(name or f"lane {socket.gethostname()} {os.getpid()}", at_once, grace_s=grace_s))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: lane.end())
     # Not in the main thread: there Prefect's engine takes SIGTERM for itself while a run is on.

@@ -1,33 +1,44 @@
-"""The lane itself: look what is due, take it, and end gracefully when told to."""
+"""The lane itself: look for due runs, take them, and end gracefully."""
 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import UUID
 
+import httpx
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
+from prefect.exceptions import ObjectNotFound
 
-from deployments.lane import POOL
-from deployments.lane.chores import Chores
-from deployments.lane.claiming import due_runs
-from deployments.lane.flows import WarmFlows
-from deployments.lane.running import Running
-from deployments.lane.server import Server
+from deployments.lane.runs import Running, WarmFlows, due_runs, open_queues
+from deployments.work_pools import FAST_LANE
+from tasks.desk import DeskError
 
 log = logging.getLogger(__name__)
 
+CANCELLED_S, PAUSED_S, HEARTBEAT_S = 1.0, 5.0, 30.0
+"""Seconds between two looks for cancelled runs, two looks for paused queues, and two heartbeats."""
+
+LONGEST_PAUSE_S, PATIENCE_S = 5.0, 10.0
+"""Seconds between two requests to a server that is away, at most; and that one request may take."""
+
 CUT_SHORT_S = 15.0
+"""Seconds that runs get to end once they were cancelled."""
+
 AHEAD = 5
-"""How many times the runs at once are asked for in one look."""
+"""One look asks for so many times the runs at once."""
+
+_REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
-class How:
-    """How a lane works: runs at once, seconds between two looks, seconds that runs are given when it ends."""
+class LaneSettings:
+    """The settings of a lane: runs at once, seconds between two looks, seconds that runs get when it ends."""
 
     name: str
     at_once: int = 10
@@ -36,25 +47,26 @@ class How:
 
 
 class Lane:
-    """A warm executor of the pool's runs. `serve` runs until `end` is called, from any thread."""
+    """Executes the runs of the pool in this process. `serve` runs until `end` is called, from any thread."""
 
-    def __init__(self, how: How) -> None:
+    def __init__(self, how: LaneSettings) -> None:
         self._how = how
         self._flows = WarmFlows()
         self._awake, self._cut = asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
+        self._queues: list[UUID] = []
 
     def end(self) -> None:
-        """Take nothing new and let what runs come to its end; called again, cut it short."""
-        told = [self._awake, self._cut] if self._ending else [self._awake]
+        """Take no new run and let those under way come to their end; called again, cut them short."""
+        events = [self._awake, self._cut] if self._ending else [self._awake]
         self._ending = True
         if self._loop is not None:
-            for event in told:
+            for event in events:
                 self._loop.call_soon_threadsafe(event.set)
 
     async def serve(self) -> None:
-        """Execute what is due until told to end. Raises `DeskError` where Prefect's server cannot be worked with."""
+        """Execute due runs until `end` is called. Raises `DeskError` if the server refuses us or has no such pool."""
         self._loop = asyncio.get_running_loop()
         async with get_client() as client:
             address = str(client.api_url)
@@ -66,26 +78,42 @@ class Lane:
         async with AsyncClientContext() as context:
             how = self._how
             running = Running(context.client, self._flows, how.name, how.at_once, self._awake.set)
-            chores = Chores(context.client, how.name, running)
-            await chores.look_for_pauses()
-            beside = asyncio.create_task(chores.do())
-            log.info("%s takes the runs of work pool %s at %s", how.name, POOL, address)
+            await self._look_for_pauses(context.client)
+            beside = asyncio.create_task(self._beside(context.client, running))
+            log.info("%s takes the runs of work pool %s at %s", how.name, FAST_LANE, address)
             try:
-                await self._take(context.client, server, running, chores)
+                await self._take(context.client, server, running)
             finally:
                 await self._let_end(running)
                 beside.cancel()
         log.info("%s has ended", how.name)
 
-    async def _until_it_answers(self, client: PrefectClient, server: Server) -> None:
-        while not self._ending and not await server.asked(lambda: client.read_work_pool(POOL)):
+    async def _beside(self, client: PrefectClient, running: Running) -> None:
+        """What no run should wait for. A server that is away is logged by the looks for due runs, so not here."""
+
+        async def show_life() -> None:
+            # Asked for its runs as a worker asks, the server also shows the pool's deployments as ready.
+            await client.send_worker_heartbeat(FAST_LANE, self._how.name, HEARTBEAT_S)
+            await client.get_scheduled_flow_runs_for_work_pool(FAST_LANE)
+
+        await asyncio.gather(
+            _every(CANCELLED_S, running.cancel_unwanted),
+            _every(PAUSED_S, lambda: self._look_for_pauses(client)),
+            _every(HEARTBEAT_S, show_life),
+        )
+
+    async def _look_for_pauses(self, client: PrefectClient) -> None:
+        self._queues = await open_queues(client)
+
+    async def _until_it_answers(self, client: PrefectClient, server: "Server") -> None:
+        while not self._ending and not await server.asked(lambda: client.read_work_pool(FAST_LANE)):
             await self._pause(server.pause_s)
 
-    async def _take(self, client: PrefectClient, server: Server, running: Running, chores: Chores) -> None:
+    async def _take(self, client: PrefectClient, server: "Server", running: Running) -> None:
         waiting: deque[FlowRun] = deque()
 
         async def look() -> None:
-            found = await due_runs(client, chores.queues, AHEAD * self._how.at_once)
+            found = await due_runs(client, self._queues, AHEAD * self._how.at_once)
             waiting.extend(run for run in found if not running.has(run))
 
         while not self._ending:
@@ -114,3 +142,52 @@ class Lane:
             log.warning("cutting %d runs short", len(running))
             running.cut_short()
             await running.end(CUT_SHORT_S)
+
+
+async def _every(seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with suppress(httpx.HTTPError, ObjectNotFound):
+            await action()
+        await asyncio.sleep(seconds)
+
+
+class Server:
+    """Prefect's server as the lane sees it. While it is away it is asked less and less often, and that is logged once.
+
+    `pause_s` is how long to wait before it is asked again.
+    """
+
+    def __init__(self, address: str, every_s: float) -> None:
+        self._address, self._every_s = address, every_s
+        self.pause_s = every_s
+
+    @property
+    def away(self) -> bool:
+        """Whether it did not respond to the last request."""
+        return self.pause_s > self._every_s
+
+    async def asked(self, question: Callable[[], Awaitable[object]]) -> bool:
+        """Whether it responded to this request. Raises `DeskError` where repeating the request would not help."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await question()
+        except ObjectNotFound:
+            raise DeskError(f"Prefect has no work pool {FAST_LANE!r}: `rever-returns bootstrap` makes it") from None
+        except httpx.HTTPStatusError as answer:
+            if answer.response.status_code in _REFUSED:
+                raise DeskError(
+                    f"Prefect's server at {self._address} refuses us: set PREFECT_API_AUTH_STRING to user:password"
+                ) from None
+            self._unanswered(f"responds with HTTP {answer.response.status_code}")
+        except (httpx.TransportError, TimeoutError) as failed:
+            self._unanswered(f"does not respond ({type(failed).__name__})")
+        else:
+            if self.away:
+                log.warning("Prefect's server responds again")
+            self.pause_s = self._every_s
+        return not self.away
+
+    def _unanswered(self, how: str) -> None:
+        if not self.away:
+            log.warning("Prefect's server at %s %s: asked again every %g s", self._address, how, LONGEST_PAUSE_S)
+        self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S)

@@ -3,29 +3,38 @@
 import asyncio
 import logging
 import re
+import signal
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
 from deployments.host_check import HostCheck
-from deployments.receiver.announcing import Announcer
-from deployments.receiver.connections import AnyPrefix, OneLength
+from deployments.receiver.connections import MOST, AnyPrefix, GuardedConnection, OneLength
+from deployments.receiver.delivery import NotTaken, check_type, read_body, told
 from deployments.receiver.dispatcher import Dispatcher
-from deployments.receiver.inbox import Inbox, beat
+from deployments.receiver.inbox import Delivery, Inbox, Stored, beat, store
+from deployments.receiver.lookups import LedgerLook, ReverLook
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import waiting_returns
-from deployments.receiver.reading import NotTaken, check_type, read_body, told
-from deployments.receiver.storing import Delivery, Stored, store
+from deployments.receiver.prefect_runs import Announcer, PrefectRuns
 from rever_api.webhooks import SIGNATURE_HEADER, verify
+from tasks.desk import utc_now
 from tasks.ledger import LedgerError
+from tasks.settings import Settings, SettingsError, load_settings
+
+HOST, PORT = "127.0.0.1", 8766
+_GRACE_S = 5
 
 STORE_S = 10.0
 """Seconds the inbox may take; after that REVER is asked to send the event again."""
@@ -203,3 +212,84 @@ async def _health(receiver: Receiver) -> Response:
 
 def _why(error: Exception) -> str:
     return str(error) if isinstance(error, LedgerError) else f"the inbox took longer than {STORE_S:g} s"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to us: its own way ends the process by the signal, and not cleanly."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+def serve_receiver(port: int = PORT) -> None:
+    """Take webhooks in until SIGINT or SIGTERM. Raises `SettingsError`, `LedgerError` or OSError: nothing was begun."""
+    settings = load_settings()
+    _check(settings)
+    with (
+        closing(Inbox.open(settings.inbox_url.get_secret_value())) as inbox,
+        closing(LedgerLook(settings)) as ledger,
+        socket.create_server((HOST, port), backlog=MOST) as listening,
+    ):
+        # asyncio does it only for sockets that name their protocol; without it an answer waits 40 ms for the sender.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        print(_greeting(listening.getsockname()[1]), flush=True)
+        # What Prefect does not take is offered again by the dispatcher, which sees to other things meanwhile.
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            asyncio.run(_serve(settings, inbox, ledger, listening))
+
+
+async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening: socket.socket) -> None:
+    # A client each: what one waits for must not hold up the others.
+    metrics, announcer, health = Metrics(), Announcer(PrefectRuns()), PrefectRuns()
+    rever = ReverLook(settings)
+    dispatcher = Dispatcher(
+        inbox, PrefectRuns(), ledger.runs_began, metrics, announcer, utc_now, standings=rever.standings
+    )
+    secrets, hosts = settings.webhook_secrets, settings.webhook_hosts
+    receiver = Receiver(inbox, secrets, dispatcher, announcer, metrics, utc_now, health.reachable, hosts)
+    config = uvicorn.Config(
+        create_app(receiver),
+        access_log=False,
+        log_config=None,
+        ws="none",
+        http=GuardedConnection,
+        limit_concurrency=MOST,
+        proxy_headers=False,  # nothing here depends on them, and so nobody can tell us anything by them
+        timeout_graceful_shutdown=_GRACE_S,
+        server_header=False,
+    )
+    server = _Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
+    await server.serve(sockets=[listening])
+    await health.close()
+    await rever.close()
+
+
+def _check(settings: Settings) -> None:
+    problems = []
+    if not settings.webhook_secrets:
+        problems.append(
+            "REVER_WEBHOOK_SECRETS is not set: nothing that comes in could be verified. It is the secret your REVER"
+            " account manager gave you with the webhook."
+        )
+    if not PREFECT_API_URL.value():
+        problems.append(
+            "PREFECT_API_URL is not set: say where the Prefect server answers that the runs are offered to,"
+            " http://127.0.0.1:4200/api for one of your own."
+        )
+    if problems:
+        raise SettingsError(problems)
+
+
+def _greeting(port: int) -> str:
+    return "\n".join(
+        (
+            f"REVER's webhooks are taken in at http://{HOST}:{port}{PATH}, and {PATH}/EVENT",
+            f"  health   http://{HOST}:{port}/health",
+            f"  metrics  http://{HOST}:{port}/metrics",
+            "Ctrl-C ends it.",
+        )
+    )

@@ -13,7 +13,7 @@ import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from deployments.receiver.reading import BODY_S
+from deployments.receiver.delivery import BODY_S
 
 MOST = 512
 """Connections at a time."""

@@ -1,4 +1,4 @@
-"""The dispatcher: offers a run for every event, sees in the ledger that it is acted on, and offers again if it is not.
+"""The dispatcher: offers a run for every event, looks in the ledger whether a run acted on it, and else offers again.
 
 Several receivers may each have one on the same inbox: see `offers`.
 """
@@ -9,33 +9,33 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deployments.receiver.announcing import Announcer
-from deployments.receiver.folding import Pace, fold, parameters_of
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.keeping import remove_old
+from deployments.receiver.inbox import ELSEWHERE, UNKNOWN, Inbox
+from deployments.receiver.inbox_care import remove_old
+from deployments.receiver.lookups import Standing, Standings, nobody_asked
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import (
     Offer,
+    Pace,
     WaitingReturn,
     close_for,
     close_seen,
     doubt,
+    fold,
     give_up,
     look_later,
     mark_offered,
     open_offers,
+    parameters_of,
     prepare,
     put_right,
     take_back,
     times_ahead,
     waiting_returns,
 )
-from deployments.receiver.prefect_runs import PrefectTrouble, Runs, RunState
-from deployments.receiver.rever_look import Standing, Standings, nobody_asked
-from deployments.receiver.storing import ELSEWHERE, UNKNOWN
-from deployments.receiver.times import FRESH, Pause, Times
+from deployments.receiver.prefect_runs import Announcer, PrefectTrouble, Runs, RunState
 from tasks.ledger import LedgerError
 from tasks.policy.clocks import ahead
 
@@ -50,6 +50,47 @@ _CLOSED = {
 RunsBegan = Callable[[Collection[str]], Awaitable[dict[str, datetime]]]
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The dispatcher's intervals. An offer whose run came to nothing is made again after 5, 10, 20 s and so on.
+
+    REVER is asked `doubts` times about a return before its events are closed, 5, 10, 20 and 40 s apart. If it cannot be
+    asked, it is not asked again for `ask_again_s` seconds.
+
+    If Prefect does not take a run, it is asked again after 0.1, 0.2, 0.4 s and so on: a server that is merely busy
+    responds with 503, and takes the run a moment later.
+    """
+
+    doubts: int = 5
+    first_again: timedelta = timedelta(seconds=5)
+    most_again: timedelta = timedelta(hours=1)
+    under_way: timedelta = timedelta(minutes=15)
+    give_up: timedelta = timedelta(hours=24)
+    poll_s: float = 1.0
+    slow_poll_s: float = 5.0
+    idle_s: float = 10.0
+    first_trouble_s: float = 0.1
+    most_trouble_s: float = 30.0
+    ask_again_s: float = 60.0
+    clean_s: float = 3600.0
+
+    def again(self, attempt: int) -> timedelta:
+        """How long to wait before it is checked what became of a run."""
+        return min(self.first_again * (1 << min(attempt, 20)), self.most_again)
+
+
+FRESH = timedelta(seconds=1)
+"""No run can have looked at an event that came in so lately and was not offered: the ledger need not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The time until the next step. One that is not `interruptible` goes on when events come in."""
+
+    seconds: float
+    interruptible: bool = True
 
 
 class Dispatcher:
@@ -77,20 +118,20 @@ class Dispatcher:
         self._alive = self._busy = self._clean_at = time.monotonic()
 
     def wake(self) -> None:
-        """There is something to do."""
+        """An event has come in: begin the next step now."""
         self._woken.set()
 
     def alive(self, within: float = 60.0) -> bool:
-        """Whether the loop has come on in these seconds."""
+        """Whether the loop has made a step within these seconds."""
         return time.monotonic() - self._alive < within
 
     async def run(self) -> None:
-        """Do what there is to do until cancelled. No error ends it: what could not be done is done later."""
+        """Make steps until cancelled. No error ends the loop: what could not be done is done later."""
         try:
             while True:
                 self._woken.clear()
                 pause = await self._step_safely()
-                if pause.deaf:
+                if not pause.interruptible:
                     await asyncio.sleep(pause.seconds)
                     continue
                 with suppress(TimeoutError):
@@ -105,12 +146,12 @@ class Dispatcher:
         except LedgerError as error:
             logger.error("the inbox cannot be used, events wait: %s", error)  # noqa: TRY400 - its sentence says all
         except Exception as error:  # noqa: BLE001 - the loop must go on
-            # Its kind only: the text of an unforeseen error may quote a body.
+            # Only its class: the text of an unforeseen error may quote a body.
             logger.error("a fault of this software in the dispatcher: %s", type(error).__name__)  # noqa: TRY400
-        return Pause(self._times.slow_poll_s, deaf=True)
+        return Pause(self._times.slow_poll_s, interruptible=False)
 
     async def step(self) -> Pause:
-        """Close what was acted on, offer what is ready, look after what was offered. Answers the pause after it."""
+        """Close events that were acted on, offer runs, check offered runs. Returns the pause after the step."""
         await self._put_right()
         await self._clean()
         waiting = await self._inbox.aread(waiting_returns)
@@ -126,10 +167,10 @@ class Dispatcher:
                 quiet = self._troubled(trouble)
         fresh = time.monotonic() - self._busy < 60.0
         poll = self._times.poll_s if fresh else self._times.slow_poll_s
-        return Pause(min(quiet, poll), deaf=True) if quiet > 0 else Pause(poll)
+        return Pause(min(quiet, poll), interruptible=False) if quiet > 0 else Pause(poll)
 
     async def _close(self, waiting: Sequence[WaitingReturn]) -> int:
-        """Close the events on whose return a run has looked that began after they came in."""
+        """Close the events whose return was looked at by a run that began after they came in. Returns how many."""
         now = self._clock()
         since = now - FRESH
         older = [item.process_id for item in waiting if item.offer or item.first < since]
@@ -137,7 +178,7 @@ class Dispatcher:
         seen = {
             item.process_id: began[item.process_id]
             for item in waiting
-            # By a clock that was ahead a run began after all that is still to come in: it has not seen that.
+            # A beginning in the future is from a clock that was ahead: that run cannot have seen these events.
             if item.process_id in began
             and began[item.process_id] >= item.first
             and not ahead(began[item.process_id], now)
@@ -149,7 +190,7 @@ class Dispatcher:
         return closed
 
     async def _with_prefect(self, waiting: Sequence[WaitingReturn]) -> float:
-        """Send what is written down, look after what was sent, offer what is free. Answers how long the pace waits."""
+        """Send prepared offers, check those that were sent, make new ones. Returns how long the pace waits."""
         offers = await self._inbox.aread(open_offers)
         for offer in offers:
             if not offer.run_id:
@@ -160,14 +201,14 @@ class Dispatcher:
         free = [item for item in waiting if not item.offer]
         doubtful = [item for item in free if item.attempt or item.doubts]
         pause = await self._offer([item.process_id for item in free if not (item.attempt or item.doubts)])
-        # Asked for after what is new: that waits for nobody.
+        # After the new ones: those must not wait for REVER.
         cleared = await self._cleared(doubtful) if doubtful and not pause else []
         pause = pause or await self._offer(cleared)
         self._calm()
         return pause
 
     async def _offer(self, ready: Sequence[str]) -> float:
-        """Offer runs for these returns, unless it is a storm. Answers how long the pace waits."""
+        """Offer runs for these returns, unless the pace waits. Returns for how long it does."""
         pause = self._pace.wait(time.monotonic()) if ready else 0.0
         if ready and not pause:
             made = await self._inbox.awrite(prepare, fold(ready), now=self._clock())
@@ -177,10 +218,10 @@ class Dispatcher:
         return pause
 
     async def _cleared(self, doubtful: Sequence[WaitingReturn]) -> list[str]:
-        """Of returns whose runs came to nothing, those for which another is offered: where REVER shows them as ours.
+        """Of returns whose runs came to nothing, those for which another is offered: those that REVER shows as ours.
 
-        So an event about a return that REVER does not know costs one failed run at most, and some reads. Where REVER
-        cannot be asked runs are offered as ever: they know how to say what is wrong.
+        So an event about a return that REVER does not know costs one failed run at most, and some reads. If REVER
+        cannot be asked, runs are offered all the same: they report what is wrong.
         """
         now = self._clock()
         due = [item for item in doubtful if item.ask_at is None or item.ask_at <= now][:MOST_ASKED]
@@ -193,7 +234,7 @@ class Dispatcher:
         cleared = []
         for item in due:
             standing = found.get(item.process_id, Standing.OURS)
-            # A run, one, says what cannot be read of a return, and has a person look at it.
+            # One run reports what cannot be read of a return, and opens a hold for a person.
             if standing is Standing.OURS or (standing is Standing.UNREADABLE and not item.attempt):
                 cleared.append(item.process_id)
                 doubts, ask_at = 0, None
@@ -201,7 +242,7 @@ class Dispatcher:
                 doubts, ask_at = item.doubts + 1, now + self._times.again(item.doubts)
             over = standing is Standing.ELSEWHERE or (standing is Standing.UNKNOWN and doubts >= self._times.doubts)
             if over:
-                # Another event about it is not believed at once, and needs no run to be found out about.
+                # The next event about it is doubted at once, and costs no run.
                 doubts, ask_at = max(1, self._times.doubts - 2), None
             if (doubts, ask_at) != (item.doubts, item.ask_at):
                 await self._inbox.awrite(doubt, item.process_id, doubts=doubts, ask_at=ask_at)
@@ -228,13 +269,13 @@ class Dispatcher:
         self._alive = self._busy = time.monotonic()
 
     async def _look_after(self, offers: Sequence[Offer], waiting: Sequence[WaitingReturn]) -> bool:
-        """Ask what became of the runs whose time has come. Answers whether an offer has ended."""
+        """Ask Prefect what became of the runs that are due to be checked. Returns whether an offer has ended."""
         now = self._clock()
         due = [offer for offer in offers if offer.run_id and offer.look_at and offer.look_at <= now]
         if not due:
             return False
         states = await self._runs.states([offer.run_id for offer in due])
-        # A run may have come to its end since the ledger was read.
+        # A run may have ended since the ledger was read.
         closed = await self._close(waiting)
         lost = {offer.key for offer in due if self._is_lost(offer, states.get(offer.run_id), now)}
         if lost:
@@ -248,7 +289,7 @@ class Dispatcher:
         return bool(lost or closed)
 
     def _is_lost(self, offer: Offer, state: RunState | None, now: datetime) -> bool:
-        """Whether a run is over, or gone, or under way for so long that whoever had it is dead."""
+        """Whether a run is over, or gone, or under way for so long that its worker must be dead."""
         if state is RunState.UNDER_WAY:
             return offer.sent_at is not None and now - offer.sent_at > self._times.under_way
         return state is not RunState.TO_COME
@@ -270,11 +311,11 @@ class Dispatcher:
         return bool(given)
 
     async def _put_right(self) -> None:
-        """Believe no time in the inbox that is to come and that no rule has given."""
+        """Replace times in the inbox that lie in the future, where no rule has put them there."""
         now, longest = self._clock(), self._times.most_again
         if await self._inbox.aread(times_ahead, now=now, longest=longest):
             await self._inbox.awrite(put_right, now=now, longest=longest)
-            logger.warning("the inbox held times to come, of a clock that was ahead; they count as now")
+            logger.warning("the inbox held times in the future, from a clock that was ahead; they were set to now")
 
     async def _clean(self) -> None:
         if time.monotonic() >= self._clean_at:

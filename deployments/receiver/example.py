@@ -1,5 +1,6 @@
 """An example of a webhook, as the local REVER would send it: to see that a receiver takes it."""
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -7,13 +8,16 @@ from secrets import token_hex
 import httpx
 from pydantic import SecretStr
 
-from deployments.receiver.kinds import EXAMPLE, Kind
+from deployments.receiver.delivery import EXAMPLE, Kind
 from rever_api.models import LogisticsEntry, ProcessStatus, ShippingStatus
 from rever_api.sandbox.seed import seed
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Sandbox
 from rever_api.sandbox.webhooks import payload
 from rever_api.webhooks import SIGNATURE_HEADER, sign
+from tasks.settings import read_variable
+
+VARIABLE = "REVER_WEBHOOK_SECRETS"
 
 TIMEOUT_S = 15.0
 
@@ -65,3 +69,10 @@ def send(url: str, body: bytes, secret: SecretStr) -> Answer:
             0, f"nobody took it ({type(error).__name__}); is `rever-returns receiver` running?", url
         ) from None
     return Answer(answer.status_code, _MEANING.get(answer.status_code, "it was not taken"))
+
+
+def signing_secret(variable: str = VARIABLE) -> SecretStr | None:
+    """The (first) secret in this variable, of the environment or below it of `.env`; `-` reads it from stdin."""
+    text = sys.stdin.readline() if variable == "-" else read_variable(variable)
+    first = text.partition(",")[0].strip()
+    return SecretStr(first) if first else None

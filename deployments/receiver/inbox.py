@@ -1,14 +1,42 @@
-"""The inbox: what REVER told, durably, until a run has looked at it."""
+"""The inbox: REVER's events, stored durably and once, until a run has looked at their return.
+
+Two deliveries with the same bytes are one event. The tables are not the ledger's: bodies hold personal data, and the
+ledger holds none.
+"""
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from shutil import disk_usage
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, event, inspect, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.schema import CreateColumn
 
-from deployments.receiver.tables import make, version
+from deployments.receiver.delivery import EXAMPLE, Kind, Told, kind_of
 from tasks.database.address import Where
+from tasks.database.columns import UtcTime
 from tasks.database.database import Database
 from tasks.database.engines import check_durable, reading_engine, writing_engine
 from tasks.database.failures import told
@@ -19,15 +47,110 @@ from tasks.ledger import LedgerError
 VARIABLE = "REVER_INBOX_URL"
 
 LEAST_FREE = 1024 * 1024
-"""Bytes on the disk below which it counts as full: four of the largest bodies that are taken."""
+"""A disk with less free bytes counts as full: four of the largest bodies that are accepted."""
+
+WAITING, ACTED_ON, GIVEN_UP = "waiting", "acted_on", "given_up"
+UNKNOWN, ELSEWHERE, DROPPED = "unknown_return", "other_store", "dropped"
+"""An event's states: no run has looked at its return since; one has; none did for so long that no more are offered;
+REVER knows no such return; its store is not this desk's; a person has closed it.
+"""
+
+VERSION = 2
+"""The version of these tables. A change of them comes with a step in `make` that upgrades an older inbox."""
+
+_ONE_AT_A_TIME = 7_203_665_002
+"""The key of PostgreSQL's advisory lock while the tables are made."""
+
+metadata = MetaData()
+
+version = Table("inbox_version", metadata, Column("version", Integer, primary_key=True), Column("beat", UtcTime))
+
+_WAITING = text("state = 'waiting'")
+_KEPT = text("body IS NOT NULL")
+
+events = Table(
+    "inbox_events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("process_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("stored_at", UtcTime, nullable=False),
+    Column("body", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("closed_why", Text),
+    Column("closed_by", Text),
+    Index("inbox_events_waiting", "process_id", "stored_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("inbox_events_kept", "stored_at", sqlite_where=_KEPT, postgresql_where=_KEPT),
+    Index("inbox_events_of_return", "process_id"),
+)
+
+returns = Table(
+    "inbox_returns",
+    metadata,
+    Column("process_id", Text, primary_key=True),
+    Column("shipping", Text, nullable=False),
+    Column("offer", Text, nullable=False, server_default=""),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("offered_since", UtcTime),
+    Column("offered_last", UtcTime),
+    Column("doubts", Integer, nullable=False, server_default="0"),
+    Column("ask_at", UtcTime),
+    Index("inbox_returns_of_offer", "offer"),
+)
+
+offers = Table(
+    "inbox_offers",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("deployment", Text, nullable=False),
+    Column("process_ids", JSON, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("run_id", Text, nullable=False, server_default=""),
+    Column("sent_at", UtcTime),
+    Column("look_at", UtcTime),
+)
+
+
+_SINCE_2 = (events.c.closed_why, events.c.closed_by, returns.c.doubts, returns.c.ask_at)
+"""Why an event was closed, and by whom; how often REVER was asked about a return without a run that looked at it, and
+when it is asked again.
+"""
+
+
+def make(conn: Connection, where: Where) -> None:
+    """Make the tables if there are none, and upgrade older ones. Raises `LedgerError` if they are newer or not ours."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+    found = set(inspect(conn).get_table_names())
+    if version.name not in found:
+        if found and where.path is not None:
+            raise LedgerError(
+                f"the file of {where} holds something else, not an inbox; point {where.variable} elsewhere"
+            )
+        metadata.create_all(conn)
+        conn.execute(insert(version).values(version=VERSION))
+    made_by = conn.execute(select(version.c.version)).scalar_one()
+    if made_by > VERSION:
+        raise LedgerError(
+            f"the inbox {where} was made by a newer version of rever-returns (its version is {made_by}, this one knows"
+            f" {VERSION}); upgrade rever-returns"
+        )
+    if made_by < VERSION:
+        for column in _SINCE_2:
+            clause = CreateColumn(column).compile(dialect=conn.dialect)
+            conn.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {clause}"))
+        conn.execute(update(version).values(version=VERSION))
 
 
 class Inbox(Database):
-    """One open inbox. An answer to `write` or `awrite` comes once what was written is on the disk."""
+    """An open inbox. `write` and `awrite` return once what was written is on the disk."""
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open, and make its tables at first use. Raises `LedgerError`, whose sentence names the inbox."""
+        """Open an inbox; its tables are made at first use. Raises `LedgerError`, whose text names the inbox."""
         where = Where.of(url, what="inbox", variable=VARIABLE)
         engine = writing_engine(where)
         _overwrite_what_is_removed(engine, where)
@@ -44,7 +167,7 @@ class Inbox(Database):
 
     @classmethod
     def exists(cls, url: str) -> bool:
-        """Whether there is one. Raises `LedgerError` where its server cannot be asked."""
+        """Whether there is one. Raises `LedgerError` if its server does not respond."""
         where = Where.of(url, what="inbox", variable=VARIABLE)
         if where.path is not None:
             return where.path.is_file()
@@ -56,9 +179,9 @@ class Inbox(Database):
             engine.dispose()
 
     def full(self) -> str:
-        """That the disk of an inbox on SQLite has no room left; "" where it has, or that cannot be told.
+        """A sentence if the disk of an inbox on SQLite is full; "" if it is not, or that is not known.
 
-        Small changes may still go well on it, into pages that are there: whether `beat` does says too little.
+        A successful `beat` does not show it: a small change may still fit into existing pages.
         """
         if self._where.path is not None:
             with suppress(OSError):
@@ -67,12 +190,12 @@ class Inbox(Database):
         return ""
 
     def trim(self) -> None:
-        """Have nothing of what was removed left in SQLite's write-ahead log. PostgreSQL sees to its own."""
+        """Empty SQLite's write-ahead log, which still has what was removed. On PostgreSQL nothing is done."""
         if self._where.path is None:
             return
         engine = reading_engine(self._where)
         try:
-            # The log cannot be shortened inside of a transaction, and every connection of ours begins one.
+            # Not possible inside a transaction, and every connection of ours begins one.
             with told(self._where), engine.connect() as conn:
                 conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
@@ -80,7 +203,7 @@ class Inbox(Database):
 
 
 def beat(conn: Connection, *, now: datetime) -> None:
-    """Write something, to see whether the inbox takes it."""
+    """Write something, to see whether the inbox can be written to."""
     conn.execute(update(version).values(beat=now))
 
 
@@ -91,3 +214,54 @@ def _overwrite_what_is_removed(engine: Engine, where: Where) -> None:
     @event.listens_for(engine, "connect")
     def prepare(connection: object, _record: object) -> None:
         connection.execute("PRAGMA secure_delete=ON")  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A verified delivery: `event` is the last part of its URL, `at` when it came in."""
+
+    body: bytes = field(repr=False)
+    told: Told
+    event: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The result of storing a delivery: `new`, or a repeat of one that is stored, which changes nothing."""
+
+    new: bool
+    kind: Kind
+
+
+def store(conn: Connection, delivery: Delivery) -> Stored:
+    """Store a delivery unless the same bytes are stored already."""
+    told = delivery.told
+    shipping = select(returns.c.shipping).where(returns.c.process_id == told.process_id)
+    known: str | None = conn.execute(shipping).scalar()
+    kind = kind_of(delivery.event, told.status, told.shipping, known)
+    row = {
+        "hash": sha256(delivery.body).hexdigest(),
+        "process_id": told.process_id,
+        "kind": str(kind),
+        "stored_at": delivery.at,
+        "body": delivery.body,
+        "state": WAITING,
+    }
+    put = _insert(conn, events).values(row).on_conflict_do_nothing().returning(events.c.seq)
+    if conn.execute(put).first() is None:
+        return Stored(False, kind)
+    if known is None or (told.shipping and told.shipping != known):
+        _note(conn, told.process_id, told.shipping)
+    return Stored(True, kind)
+
+
+def _note(conn: Connection, process_id: str, shipping: str) -> None:
+    # REVER does not know the return of an example, so it is asked before a run is offered.
+    doubts = 1 if process_id.startswith(EXAMPLE) else 0
+    noted = _insert(conn, returns).values(process_id=process_id, shipping=shipping, doubts=doubts)
+    conn.execute(noted.on_conflict_do_update(index_elements=["process_id"], set_={"shipping": shipping}))
+
+
+def _insert(conn: Connection, table: Any) -> Any:
+    return pg_insert(table) if conn.dialect.name == "postgresql" else sqlite_insert(table)

@@ -1,12 +1,12 @@
-"""Offers: a run that was, or is to be, asked of Prefect for returns with waiting events. At most one per return.
+"""Offers: runs that were, or will be, asked of Prefect for returns with waiting events. At most one per return.
 
 Each step is one transaction that takes only what is still free, and an offer's key is made of its events, so that two
 dispatchers on one inbox, or one that was killed half-way, ask for the same run twice at most, which is one run.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -25,11 +25,63 @@ from sqlalchemy import (
     update,
 )
 
-from deployments.receiver.folding import Fold
-from deployments.receiver.storing import ACTED_ON, GIVEN_UP, WAITING
-from deployments.receiver.tables import events, offers, returns
+from deployments.receiver.inbox import ACTED_ON, GIVEN_UP, WAITING, events, offers, returns
 from tasks.ledger.records import chunks
 from tasks.policy.clocks import DIFFER
+
+ONE, MANY = "process-return/process-return", "process-pending-returns/process-told-returns"
+"""The deployments whose runs are offered, both in the fast lane. The scheduled one would cancel a second run."""
+
+FEW = 5
+"""Returns that get a run each."""
+
+MOST = 100
+"""Returns in one run: what the flows take in one batch."""
+
+BREATH_S = 2.0
+"""After `FEW` runs within this time, further returns wait for its end and share a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The returns of one run of a deployment."""
+
+    deployment: str
+    process_ids: tuple[str, ...]
+
+
+def fold(process_ids: Sequence[str], *, few: int = FEW, most: int = MOST) -> list[Fold]:
+    """The runs to offer for these returns, in their order: one each for a few, one for many in a storm. Pure."""
+    if len(process_ids) <= few:
+        return [Fold(ONE, (process_id,)) for process_id in process_ids]
+    starts = range(0, len(process_ids), most)
+    return [Fold(MANY, tuple(process_ids[start : start + most])) for start in starts]
+
+
+def parameters_of(deployment: str, process_ids: Sequence[str]) -> dict[str, object]:
+    """The parameters of the run: the flow's form, filled."""
+    about = {"process_id": process_ids[0]} if deployment == ONE else {"process_ids": list(process_ids)}
+    return {"parameters": {"mode": "act", **about}}
+
+
+@dataclass(slots=True)
+class Pace:
+    """Tells a storm from a few events. Times are in seconds of a monotonic clock."""
+
+    few: int = FEW
+    breath: float = BREATH_S
+    _offered: deque[float] = field(default_factory=deque)
+
+    def wait(self, now: float) -> float:
+        """How long to wait before the next offer."""
+        while self._offered and self._offered[0] <= now - self.breath:
+            self._offered.popleft()
+        return 0.0 if len(self._offered) < self.few else self._offered[0] + self.breath - now
+
+    def note(self, now: float, runs: int) -> None:
+        """So many runs were offered."""
+        self._offered.extend([now] * runs)
+
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _IS_WAITING = events.c.state == WAITING
@@ -95,7 +147,7 @@ _NEXT = ((offers, "look_at"), (returns, "ask_at"))
 
 
 def times_ahead(conn: Connection, *, now: datetime, longest: timedelta) -> bool:
-    """Whether the inbox holds a time that no right clock has put there; `longest` is the longest wait there is."""
+    """Whether the inbox holds a time that only a wrong clock can have written; `longest` is the longest wait."""
     return any(
         conn.execute(select(literal(1)).where(table.c[name] > latest).limit(1)).first()
         for table, name, latest in _latest(now, longest)
@@ -103,10 +155,10 @@ def times_ahead(conn: Connection, *, now: datetime, longest: timedelta) -> bool:
 
 
 def put_right(conn: Connection, *, now: datetime, longest: timedelta) -> None:
-    """Make each time that a clock which was ahead has left behind now: what waits for it is due.
+    """Set each time that a clock ahead of ours has written to now, so that what waits for it is due.
 
-    An event would otherwise wait for a run that begins after a time to come, its body be kept until then, and a run
-    never be asked about.
+    Otherwise an event would wait for a run that begins after a time in the future, its body would be kept until then,
+    and a run would never be checked.
     """
     for table, name, latest in _latest(now, longest):
         conn.execute(update(table).where(table.c[name] > latest).values({name: now}))
@@ -123,7 +175,7 @@ def open_offers(conn: Connection) -> list[Offer]:
 
 
 def prepare(conn: Connection, folds: Sequence[Fold], *, now: datetime) -> list[Offer]:
-    """Write down the offers to be made. A return that has one by now is left out."""
+    """Store the offers to be made. A return that has one is left out."""
     return [offer for fold in folds if (offer := _prepare(conn, fold, now))]
 
 
@@ -152,7 +204,7 @@ def _prepare(conn: Connection, fold: Fold, now: datetime) -> Offer | None:
 
 
 def mark_offered(conn: Connection, key: str, run_id: str, *, now: datetime, look_at: datetime) -> None:
-    """Note that Prefect has the run; at `look_at` it is asked what became of it."""
+    """Store that Prefect has the run, which is to be checked at `look_at`."""
     conn.execute(update(offers).where(offers.c.key == key).values(run_id=run_id, sent_at=now, look_at=look_at))
     made = select(offers.c.made_at).where(offers.c.key == key).scalar_subquery()
     since = func.coalesce(returns.c.offered_since, literal(now, returns.c.offered_since.type))
@@ -160,22 +212,22 @@ def mark_offered(conn: Connection, key: str, run_id: str, *, now: datetime, look
 
 
 def look_later(conn: Connection, keys: Collection[str], *, look_at: datetime) -> None:
-    """Leave these runs alone until then."""
+    """Do not check these runs before `look_at`."""
     conn.execute(update(offers).where(offers.c.key.in_(keys)).values(look_at=look_at))
 
 
 def take_back(conn: Connection, keys: Collection[str]) -> None:
-    """These offers came to nothing: their returns are free to be offered again, by another key."""
+    """End these offers, which came to nothing: their returns may be offered again, with another key."""
     freed = update(returns).where(returns.c.offer.in_(keys))
     conn.execute(freed.values(offer="", attempt=returns.c.attempt + 1))
     _drop_empty(conn)
 
 
 def close_seen(conn: Connection, began: Mapping[str, datetime], *, now: datetime) -> int:
-    """Close the events that came in before the run began that looked at their return; answers how many.
+    """Close the events that came in before the run that looked at their return began, and return how many.
 
-    An offer ends once a run that began after it was made has looked, or nothing of the return waits any more. What came
-    in after that run began waits on, and is free to be offered.
+    An offer ends once a run that began after it was made has looked, or no event of the return waits. Events that came
+    in after the beginning of that run wait on, and may be offered.
     """
     by_time: dict[datetime, list[str]] = defaultdict(list)
     for process_id, at in began.items():
@@ -186,7 +238,7 @@ def close_seen(conn: Connection, began: Mapping[str, datetime], *, now: datetime
 
 
 def give_up(conn: Connection, *, offered_before: datetime, now: datetime) -> dict[str, int]:
-    """Give up the events of returns that have been offered since then and were not looked at; process id -> how many.
+    """Give up the events of returns that were offered before then and not looked at; process id -> how many.
 
     What came in after the last offer was made goes on.
     """

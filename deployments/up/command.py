@@ -1,4 +1,4 @@
-"""`rever-returns up`: start all parts, say where they are, keep them alive, and end them all."""
+"""`rever-returns up`: start all parts, print where they are, keep them alive, and end them all."""
 
 import fcntl
 import signal
@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 
 from deployments.console.errors import STOPPED, UsageError, print_out
-from deployments.up.desk import Desk, has_key, own_desk, sandbox_desk
-from deployments.up.page import page
+from deployments.prefect_server import CLIENT_AUTH, SERVER_AUTH
+from deployments.up.desk import DeskEnvironment, free_ports, has_key, own_desk, sandbox_desk, shared
 from deployments.up.parts import Parts
-from deployments.up.ports import free_ports
-from deployments.up.shared import shared
 from deployments.up.supervisor import StoppedError, Supervisor
 
 FOLDER = ".up"
@@ -28,9 +27,9 @@ def run_up(
     sandbox_port: int,
     on_postgres: bool = False,
 ) -> int:
-    """Run until Ctrl-C or SIGTERM; answers the exit code. `sandbox` None: one is started where no key is set.
+    """Run until Ctrl-C or SIGTERM, and return the exit code. `sandbox` None starts one if no key is set.
 
-    Raises `UsageError` or `SettingsError` where nothing was begun, `UpError` where a part failed.
+    Raises `UsageError` or `SettingsError` if nothing was begun, `UpError` if a part failed.
     """
     own = has_key() if sandbox is None else not sandbox
     if own and not has_key():
@@ -46,7 +45,7 @@ def run_up(
 
 
 def _check_ledger() -> None:
-    """Refuse to start what could only fail: elsewhere than on this machine a ledger is made by its own command."""
+    """Refuse to start without a ledger, unless REVER is this machine: only there the first run makes one."""
     from tasks.ledger import Ledger
     from tasks.settings import load_settings
 
@@ -58,38 +57,38 @@ def _check_ledger() -> None:
         )
 
 
-def _supervise(desk: Desk, parts: Parts, logs: Path, workers: int) -> int:
-    began, told = time.monotonic(), list[int]()
-    supervisor = Supervisor(logs, _say)
+def _supervise(desk: DeskEnvironment, parts: Parts, logs: Path, workers: int) -> int:
+    began, signals = time.monotonic(), list[int]()
+    supervisor = Supervisor(logs, print_out)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
+        signals.append(number)
         supervisor.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     try:
-        _say("Starting Prefect's server, which takes it some ten seconds ...")
+        print_out("Starting Prefect's server, which takes it some ten seconds ...")
         supervisor.start(parts.first())
-        _say("Setting it up ...")
+        print_out("Setting it up ...")
         supervisor.run(parts.bootstrap())
-        _say("Starting what executes runs ...")
+        print_out("Starting what executes runs ...")
         supervisor.start(parts.executors(workers))
-        _say(page(desk, parts, logs, workers=workers, seconds=time.monotonic() - began))
+        print_out(page(desk, parts, logs, workers=workers, seconds=time.monotonic() - began))
         supervisor.watch()
     except StoppedError:
-        _say("Ending: what executes runs first ... (Ctrl-C again kills what is left)")
-        return STOPPED if told[0] == signal.SIGINT else 0
+        print_out("Ending: what executes runs first ... (Ctrl-C again kills what is left)")
+        return STOPPED if signals[0] == signal.SIGINT else 0
     finally:
         supervisor.end()
-        _say("Ended.")
+        print_out("Ended.")
 
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Keep a second `up` out of the folder: it would make the data of the first anew under its feet."""
+    """Keep a second `up` out of the folder: it would delete the data of the first."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)  # one of an earlier version may be open to others, and its files with it
+    folder.chmod(0o700)  # an earlier version may have left it open to others
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,5 +105,52 @@ def _logs(folder: Path) -> Path:
     return logs
 
 
-def _say(words: str) -> None:
-    print_out(words)
+def page(desk: DeskEnvironment, parts: Parts, logs: Path, *, workers: int, seconds: float) -> str:
+    """The page that is printed once all has started: addresses, where things are kept, and what to do next."""
+    rows = [("Prefect", parts.prefect, "every run and its steps, the forms of the flows, schedules, holds")]
+    if desk.receives:
+        rows += [("receiver", parts.webhooks, "takes REVER's webhooks; /health and /metrics beside it")]
+    if desk.sandbox:
+        rows += [("sandbox", parts.sandbox_url, "a local REVER with returns in every state; /_sandbox/audit judges")]
+    rows += [("fast lane", "", "runs process-return at once")]
+    rows += [
+        ("worker", "", "runs all other flows") if workers == 1 else (f"{workers} workers", "", "run all other flows")
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    table = [f"  {name:<{widths[0]}}  {address:<{widths[1]}}  {what}" for name, address, what in rows]
+    head = f"The desk is up, after {seconds:.0f} s."
+    end = ["", "Ctrl-C ends it all.", ""]
+    kept = [*_kept(desk, logs), "", *_log_in(desk)]
+    return "\n".join(["", head, "", *table, "", *kept, "", *_next(desk, parts), *end])
+
+
+def _kept(desk: DeskEnvironment, logs: Path) -> list[str]:
+    lines = [f"  logs      {logs}"]
+    if desk.sandbox:
+        lines += [f"  all else  {desk.folder} (made anew at each start: a new sandbox knows nothing of the last)"]
+    where = desk.password or f"what you have set as {SERVER_AUTH} or {CLIENT_AUTH}"
+    return [*lines, f"  password  {where}"]
+
+
+def _log_in(desk: DeskEnvironment) -> list[str]:
+    """How to log in. The password itself is never printed, so that no terminal's history and no log has it."""
+    whole = f"the one line of {desk.password}" if desk.password else "it, whole"
+    return [
+        f"Prefect's UI asks for a password, once a browser: type {whole} (user:password).",
+        "In another terminal, with what it needs to be let in:",
+        f"  set -a; . {quote(str(desk.variables))}; set +a",
+    ]
+
+
+def _next(desk: DeskEnvironment, parts: Parts) -> list[str]:
+    if not desk.sandbox:
+        lines = ["Schedules carry out what is due at this account (mode=act). `rever-returns stop` stops all effects."]
+        return lines if desk.receives else [*lines, "No receiver: REVER_WEBHOOK_SECRETS is not set."]
+    return [
+        "Next:",
+        f"  1. {parts.prefect}/deployments: the flows run by schedule; run one by hand, with its form.",
+        "  2. In that other terminal:",
+        "         rever-returns holds                # what waits for a person, once a flow",
+        "                                            # has run with mode=act: until then there is no ledger",
+        f"         rever-returns webhook send --url '{parts.webhooks}'   # an event, signed as REVER signs it",
+    ]

@@ -1,26 +1,34 @@
-"""The children of `up`: what each is started with, and how it is seen to do its work."""
+"""The children of `up`: what each is started with, and how it is checked that it does its work."""
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
-from deployments.lane import POOL as FAST_LANE
-from deployments.prefect_server import server_command
-from deployments.prefect_settings import CLIENT_AUTH, LOOPBACK, SERVER_AUTH
-from deployments.up.child import Spec
-from deployments.up.desk import Desk
-from deployments.up.health import Healthy, answers, polls
-from deployments.up.ports import Ports
+import httpx
 
-WORKERS_POOL = "rever"
+from deployments.free_port import LOOPBACK
+from deployments.prefect_server import CLIENT_AUTH, SERVER_AUTH, server_command
+from deployments.up.desk import DeskEnvironment, Ports
+from deployments.up.supervisor import Spec
+from deployments.work_pools import FAST_LANE, POOL
+
+Healthy = Callable[[float], bool]
+
+_PATIENCE_S = 2.0
+
 LANE, GRACE_S = "fast lane", 20.0
 RUNS_OF_A_WORKER = 5
-"""Runs a worker executes at a time, each in a process of its own; the others are left to the other workers."""
+"""Runs that a worker executes at a time, each in its own process."""
 
 
 class Parts:
     """The children of this desk on these ports."""
 
-    def __init__(self, desk: Desk, ports: Ports) -> None:
+    def __init__(self, desk: DeskEnvironment, ports: Ports) -> None:
         self._desk, self._ports = desk, ports
         self.prefect = f"http://{LOOPBACK}:{ports.prefect}"
         self.receiver_url = f"http://{LOOPBACK}:{ports.receiver}"
@@ -45,7 +53,7 @@ class Parts:
         return Spec(name, command, self._without(SERVER_AUTH), self._desk.folder, healthy, **more)
 
     def _without(self, *beginnings: str) -> dict[str, str]:
-        """The desk's environment without what a part has nothing to do with."""
+        """The desk's environment without the variables that a part does not need."""
         return {name: value for name, value in self._desk.env.items() if not name.upper().startswith(beginnings)}
 
     def _sandbox(self) -> Spec:
@@ -76,7 +84,39 @@ class Parts:
 
     def _worker(self, number: int) -> Spec:
         name = f"worker {number}"
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORKERS_POOL, "--name", name]
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", name]
         command += ["--limit", str(RUNS_OF_A_WORKER), "--no-create-pool-if-not-found", "--install-policy", "never"]
-        healthy = polls(f"{self.prefect}/api", WORKERS_POOL, name, self._desk.auth)
+        healthy = polls(f"{self.prefect}/api", POOL, name, self._desk.auth)
         return Spec(name, command, self._without(SERVER_AUTH), self._desk.folder, healthy, grace_s=GRACE_S)
+
+
+def answers(url: str) -> Healthy:
+    """Healthy once this address responds with 200."""
+
+    def healthy(_began: float) -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(url, trust_env=False, timeout=_PATIENCE_S).status_code == httpx.codes.OK
+        return False
+
+    return healthy
+
+
+def polls(api_url: str, pool: str, name: str, auth: tuple[str, str]) -> Healthy:
+    """Healthy once Prefect has a heartbeat of the worker of this name in this pool, from after its start."""
+    asker, token = f"up-{uuid4()}", dict[str, str]()
+
+    def healthy(began: float) -> bool:
+        with suppress(httpx.HTTPError, ValueError, KeyError):
+            asked = partial(httpx.request, auth=auth, trust_env=False, timeout=_PATIENCE_S)
+            if not token:  # needed for all but GET (PREFECT_SERVER_CSRF_PROTECTION_ENABLED)
+                found = asked("GET", f"{api_url}/csrf-token", params={"client": asker}).json()
+                token.update({"Prefect-Csrf-Token": found.get("token", ""), "Prefect-Csrf-Client": asker})
+            answer = asked("POST", f"{api_url}/work_pools/{pool}/workers/filter", json={}, headers=token)
+            if not answer.is_success:
+                token.clear()
+                return False
+            heard = [worker["last_heartbeat_time"] for worker in answer.json() if worker["name"] == name]
+            return any(datetime.fromisoformat(at).timestamp() >= began for at in heard)
+        return False
+
+    return healthy

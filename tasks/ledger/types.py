@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -238,6 +238,12 @@ class Switch:
     since: datetime | None = None
     by: str = ""
     why: str = ""
+
+    @property
+    def words(self) -> str:
+        """That all effects are stopped, since when, by whom and why, in one sentence; "" if they are not."""
+        since = f" since {self.since.astimezone(UTC):%Y-%m-%d %H:%MZ}" if self.since else ""
+        return f"All effects are stopped{since} by {self.by}: {self.why}" if self.stopped else ""
 
 
 @dataclass(frozen=True, slots=True)

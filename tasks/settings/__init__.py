@@ -5,7 +5,7 @@ name the variables.
 """
 
 from tasks.settings.addresses import account_of, is_loopback, without_password
-from tasks.settings.load import SettingsError, load_notices_url, load_settings
+from tasks.settings.load import SettingsError, load_notices_url, load_settings, read_variable
 from tasks.settings.model import Settings
 from tasks.settings.table import masked_settings, settings_table
 
@@ -17,6 +17,7 @@ __all__ = [
     "load_notices_url",
     "load_settings",
     "masked_settings",
+    "read_variable",
     "settings_table",
     "without_password",
 ]

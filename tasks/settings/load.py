@@ -108,8 +108,12 @@ def load_notices_url(env_file: Path | None = ENV_FILE) -> SecretStr:
     """`REVER_NOTICES_URL` alone, or empty: a Prefect server is set up from machines that have no key of REVER's too."""
     if problems := _unknown(os.environ, "in the environment") + _unknown(_written(env_file), f"in {env_file}"):
         raise SettingsError(problems)
-    name = variable_of("notices_url")
-    return SecretStr((os.environ.get(name) or _written(env_file).get(name) or "").strip())
+    return SecretStr(read_variable(variable_of("notices_url"), env_file).strip())
+
+
+def read_variable(name: str, env_file: Path | None = ENV_FILE) -> str:
+    """A variable's value in the environment, else in `env_file`; "" if it is in neither. Raises `SettingsError`."""
+    return os.environ.get(name) or _written(env_file).get(name) or ""
 
 
 def _written(env_file: Path | None) -> Mapping[str, str | None]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from deployments.cli.text import told
+from deployments.cli.ledger import history_lines
 from tests.flows.conftest import Bench, Start
 from tests.flows.test_answer_hold import known, the_hold, through_api
 
@@ -32,7 +32,7 @@ def test_a_hold_of_a_label_ends_when_the_goods_were_inspected_and_paid(bench: Be
     assert through_api(bench, process_id) != []
     (why,) = closings(bench, process_id)
     assert "nothing is left to answer" in why
-    lines = "\n".join(told(known(bench, process_id)))
+    lines = "\n".join(history_lines(known(bench, process_id)))
     assert "at its end" in lines
     assert "on hold" not in lines
 

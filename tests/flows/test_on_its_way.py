@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.text import told
+from deployments.cli.ledger import history_lines
 from rever_api.models import ProcessStatus
 from rever_api.sandbox.state import Options
 from tasks.ledger import Answer, HoldRow, RecordRow, history
@@ -46,7 +46,7 @@ def why(bench: Bench) -> str:
     finally:
         ledger.close()
     assert known is not None
-    return "\n".join(told(known))
+    return "\n".join(history_lines(known))
 
 
 def act(bench: Bench, action: str, **parameters: str) -> None:

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployments.cli.ledger import holds_text, why_lines
-from deployments.cli.switch import resume
+from deployments.cli.ledger import holds_text, resume, why_lines
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tests.flows.conftest import Bench, Start
 

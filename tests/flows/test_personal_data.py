@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deployments.cli.ledger import history_lines
 from deployments.cli.ledger_care import forgotten
-from deployments.cli.text import told
 from rever_api.sandbox.state import Refusal
 from tasks.ledger import Format, check, export, history
 from tests.flows.conftest import Bench
@@ -41,11 +41,11 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     finally:
         ledger.close()
     assert known is not None
-    assert WORDS in "\n".join(told(known))
+    assert WORDS in "\n".join(history_lines(known))
     shown = [json.dumps(report.as_json()), *report.lines(), caplog.text, str(known.audit), str(talkative.holds())]
     shown += [file.read_text() for file in (tmp_path / "out").iterdir()]
     assert not [text for text in shown if NAME in text or STREET in text]
-    assert "(code 3)" in "\n".join(told(known))
+    assert "(code 3)" in "\n".join(history_lines(known))
 
     process_ids = sorted({hold.process_id for hold in talkative.holds()})
     answers = [forgotten(each, "", "olga") for each in process_ids]
@@ -58,4 +58,4 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     finally:
         ledger.close()
     assert after is not None
-    assert "(removed on request)" in "\n".join(told(after))
+    assert "(removed on request)" in "\n".join(history_lines(after))

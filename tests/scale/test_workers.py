@@ -15,7 +15,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 
 from deployments.demo.account import read_account
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from deployments.up.parts import RUNS_OF_A_WORKER
 from tasks.settings.addresses import account_of
 from tests.scale.servers import running_redis, running_whole_postgres

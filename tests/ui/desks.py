@@ -19,8 +19,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectAlreadyExists
 
-from deployments.lane import POOL
 from deployments.prefect_server import PrefectServer
+from deployments.work_pools import FAST_LANE as POOL
 from flows.process_return import NAME, process_return
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.state import Effect

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from tests.ui.desks import wait_until
 
 UP_WITHIN_S = 400.0

@@ -19,7 +19,7 @@ from prefect.states import Pending, Running, Submitting
 
 from deployments.bootstrap import Outcome, bootstrap
 from deployments.bootstrap.automations import dead_runs, runs_not_begun
-from deployments.bootstrap.prefect_file import PREFECT_FILE
+from deployments.bootstrap.deployments import PREFECT_FILE
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
 from tests.live import environment, in_prefect_of

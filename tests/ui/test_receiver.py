@@ -27,8 +27,8 @@ from pydantic import SecretStr
 
 from deployments.free_port import free_port
 from deployments.prefect_server import PrefectServer, prefect_server
+from deployments.receiver.delivery import Kind
 from deployments.receiver.example import example_body
-from deployments.receiver.kinds import Kind
 from rever_api.sandbox import RunningSandbox
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tests.deployments.receiver.load import Load, Sent, send

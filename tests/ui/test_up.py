@@ -13,7 +13,7 @@ import psutil
 import pytest
 from dotenv import dotenv_values
 
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from tests.ui.desks import wait_until
 from tests.ui.running_up import UP_WITHIN_S, Up, running_up
 

@@ -9,9 +9,8 @@ from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 
-from deployments.bootstrap.pools import POOLS
-from deployments.bootstrap.variables import DEFAULTS
-from deployments.receiver.folding import MANY
+from deployments.bootstrap.objects import DEFAULTS, POOLS
+from deployments.receiver.offers import MANY
 from flows.catalog import FLOWS
 from tasks.steps import global_limits
 

@@ -1,13 +1,20 @@
 """The automations know every state in which a run can be left by a worker that was killed."""
 
 import inspect
+import logging
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from prefect import states
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.schemas.objects import State, StateType
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.server.utilities.user_templates import render_user_template, validate_user_template
+from pydantic import SecretStr
 
-from deployments.bootstrap.automations import dead_runs, runs_not_begun
+from deployments.bootstrap.automations import BODY, dead_runs, notices_block, runs_not_begun
+from deployments.bootstrap.objects import BootstrapError
 
 
 def names_of(kind: StateType) -> set[str]:
@@ -36,3 +43,52 @@ def test_each_name_of_the_state_is_heard(automation: AutomationCore, kind: State
     names = names_of(kind)
     assert len(names) > 1
     assert heard(automation) == names
+
+
+SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+
+
+@pytest.mark.parametrize("url", [SLACK, "mailto://user:password@example.com", "json://127.0.0.1:9/path"])
+def test_what_apprise_knows_goes_its_way(url: str) -> None:
+    block = notices_block(SecretStr(url))
+    assert isinstance(block, SlackWebhook)
+    assert block.url.get_secret_value() == url
+
+
+def test_any_other_http_address_gets_json_and_is_kept_as_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        block = notices_block(SecretStr("https://example.com/only-we-know"))
+    assert isinstance(block, CustomWebhookNotificationBlock)
+    sent = block._build_request_args("the body", "the subject")
+    assert (sent["method"], sent["url"]) == ("POST", "https://example.com/only-we-know")
+    assert sent["json"] == {"text": "the subject\nthe body", "subject": "the subject", "body": "the body"}
+    assert "only-we-know" not in block.model_dump_json() + repr(block) + caplog.text
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://example.com/secret-path", "https://"])
+def test_what_is_no_address_is_said_to_be_none_without_repeating_it(url: str) -> None:
+    with pytest.raises(BootstrapError, match="REVER_NOTICES_URL is no address") as found:
+        notices_block(SecretStr(url))
+    assert "secret-path" not in str(found.value)
+
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+async def body(**payload: object) -> str:
+    event = SimpleNamespace(payload=payload, event="rever.hold.opened", occurred=NOON, resource={})
+    return await render_user_template(BODY, {"event": event})
+
+
+async def test_a_notice_of_a_hold_says_what_each_answer_does_with_the_money() -> None:
+    validate_user_template(BODY)
+    does = "pays what is due; the shopper gets 106.29 EUR more, 201.95 EUR in all"
+    text = await body(sentence="acme: return p1 is held", process_id="p1", answers={"approve": does, "drop": "closes"})
+    assert f"approve: {does}\ndrop: closes\nWhy: rever-returns why p1\n" in text
+
+
+async def test_a_notice_of_something_else_names_no_answers() -> None:
+    text = await body(sentence="All effects were stopped by kim")
+    assert text.startswith(
+        "All effects were stopped by kim\n\nrever.hold.opened at 2026-11-23 12:00 UTC\nAll that waits"
+    )

@@ -19,8 +19,8 @@ from pydantic import SecretStr
 
 from deployments.bootstrap import BootstrapError, Change, Outcome, bootstrap
 from deployments.bootstrap.automations import dead_runs, runs_not_begun
-from deployments.bootstrap.prefect_file import PREFECT_FILE
-from deployments.receiver.folding import MANY
+from deployments.bootstrap.deployments import PREFECT_FILE
+from deployments.receiver.offers import MANY
 from flows.catalog import FLOWS
 from tasks.steps import global_limits
 from tests.deployments.bootstrap.conftest import clear
@@ -142,7 +142,7 @@ async def test_the_time_zone_of_the_variable_is_the_schedules(client: PrefectCli
     [schedule] = (await read(client, "reconcile")).schedules
     assert schedule.schedule.model_dump()["timezone"] == "Europe/Stockholm"
     await client.update_variable(VariableUpdate(name="rever_time_zone", value="Madrid"))
-    with pytest.raises(BootstrapError, match="'Madrid', which is no time zone: write it like Europe/Madrid"):
+    with pytest.raises(BootstrapError, match="'Madrid', not a time zone: write it like Europe/Madrid"):
         await put_up(client)
     await clear(client)
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.bootstrap.errors import BootstrapError
-from deployments.bootstrap.server import server
+from deployments.bootstrap.command import server
+from deployments.bootstrap.objects import BootstrapError
 from deployments.free_port import free_port
 
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from deployments.receiver.delivery import Kind, told
 from deployments.receiver.example import example_body
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.kinds import Kind
-from deployments.receiver.reading import told
-from deployments.receiver.storing import Delivery, store
+from deployments.receiver.inbox import Delivery, Inbox, store
 from flows.catalog import FLOWS
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import State
-from deployments.doctor.modes import NAME, judge, kept, open_to_others
-from deployments.doctor.run import CHECKS, examine
-from deployments.prefect_settings import without_own_settings
+from deployments.doctor.command import CHECKS, examine
+from deployments.doctor.examination import Examination, State
+from deployments.doctor.settings import FILE_MODES, kept, modes_line, open_to_others
+from deployments.prefect_server import without_own_settings
 from deployments.receiver.inbox import Inbox
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now
@@ -134,8 +133,8 @@ def test_doctor_names_what_others_may_read_or_change(
     from prefect.settings import PREFECT_HOME, temporary_settings
 
     with temporary_settings({PREFECT_HOME: tmp_path / "prefect"}):
-        checks = [each for each in CHECKS if each.name in {"settings", NAME}]
-        (line,) = [each for each in examine(checks, Examination()) if each.name == NAME]
+        checks = [each for each in CHECKS if each.name in {"settings", FILE_MODES}]
+        (line,) = [each for each in examine(checks, Examination()) if each.name == FILE_MODES]
     assert line.state is state
     if state is not State.OK:
         assert name.rsplit("/", 1)[-1] in line.found
@@ -145,7 +144,7 @@ def test_doctor_names_what_others_may_read_or_change(
 
 def test_what_is_gone_or_not_there_is_no_finding(tmp_path: Path) -> None:
     assert open_to_others([tmp_path / "gone"], [tmp_path / "rules"]) == []
-    assert judge([]).state is State.OK
+    assert modes_line([]).state is State.OK
     assert kept([None], tmp_path / "gone") is not None
 
 

@@ -12,10 +12,10 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
+from deployments.receiver.delivery import Kind
 from deployments.receiver.example import example_body
 from deployments.receiver.inbox import Inbox
-from deployments.receiver.kinds import Kind
 from deployments.receiver.offers import waiting_returns
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tests.deployments.cli.conftest import ENVIRONMENT, Call

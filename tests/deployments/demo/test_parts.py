@@ -9,9 +9,8 @@ import pytest
 from deployments.demo.account import Account, StoreTotals, totals
 from deployments.demo.play import conclusion, fresh_folder
 from deployments.demo.process import DemoError
-from deployments.demo.promises import Promise, added, audited, same_effects, sums_agree
+from deployments.demo.promises import Promise, added, audited, same_effects, settled_by_evidence, sums_agree
 from deployments.demo.text import Page, columns, few, rest, shape
-from deployments.demo.trail import settled_by_evidence
 from rever_api.sandbox.auditor import Audit, Due, Violation
 from rever_api.sandbox.state import Actor
 from tasks.policy.record import IntentKind

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import Line
-from deployments.doctor.run import CHECKS, examine
+from deployments.doctor.command import CHECKS, examine
+from deployments.doctor.examination import Examination, Line
 from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now

@@ -3,10 +3,16 @@
 import asyncio
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
-from deployments.doctor.examination import Examination, Named, NotChecked, in_thread
-from deployments.doctor.line import Line, State, ok, sound
-from deployments.doctor.run import examine
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.doctor.command import examine
+from deployments.doctor.examination import Examination, Line, Named, NotChecked, State, clock_line, in_thread, ok, sound
+from rever_api.other_clock import Sample, ahead, sample
 
 
 async def well(_: Examination) -> Line:
@@ -62,3 +68,48 @@ async def test_work_on_a_thread_answers_and_raises() -> None:
     except ZeroDivisionError:
         return
     raise AssertionError("the error was lost")
+
+
+NOW = datetime(2026, 3, 29, 1, 0, 0, 400_000, tzinfo=UTC)
+
+
+def told(offset: timedelta, before: timedelta, after: timedelta) -> Sample:
+    """What a server `offset` ahead of us says in its Date header, between a question and its answer."""
+    date = format_datetime((NOW + offset).astimezone(UTC), usegmt=True)
+    return sample(date, NOW - before, NOW + after)[0]
+
+
+WAITS = st.timedeltas(timedelta(0), timedelta(seconds=3))
+
+
+@given(st.timedeltas(timedelta(days=-2), timedelta(days=2)), st.lists(st.tuples(WAITS, WAITS), min_size=1, max_size=5))
+def test_a_clock_is_never_said_to_be_farther_off_than_it_is(
+    offset: timedelta, waits: list[tuple[timedelta, timedelta]]
+) -> None:
+    found = ahead([told(offset, before, after) for before, after in waits])
+    assert found * (1 if offset >= timedelta(0) else -1) >= timedelta(0)
+    assert abs(found) <= abs(offset)
+    slowest = min(before + after for before, after in waits)
+    assert abs(offset) - abs(found) <= slowest + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("offset", "state", "words"),
+    [
+        (0, State.OK, "agree to within 5 s"),
+        (4, State.OK, "agree to within 5 s"),
+        (20, State.ATTENTION, "is 20 s ahead of ours"),
+        (-20, State.ATTENTION, "is 19 s behind ours"),
+        (-600, State.BROKEN, "is 10 min behind ours"),
+        (7200, State.BROKEN, "is 2 h ahead of ours"),
+    ],
+)
+def test_a_line_says_how_far_and_which_way(offset: int, state: State, words: str) -> None:
+    line = clock_line("clock", "its", [told(timedelta(seconds=offset), timedelta(0), timedelta(0))])
+    assert line.state is state
+    assert words in line.found
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Sun, 29 Mar 2026 01:00:00 -0000"])
+def test_a_date_that_tells_no_time_is_no_sample(date: str | None) -> None:
+    assert sample(date, NOW, NOW) == []

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.ledger import judge
-from deployments.doctor.line import State
+from deployments.doctor.examination import Examination, State
+from deployments.doctor.ledger import ledger_line
 from tasks.desk import utc_now
 from tasks.ledger import Actor, Condition, Ledger, mark_restored, stop_switch
 from tasks.ledger.stops import not_answered
@@ -118,7 +117,7 @@ WELL = Condition("the ledger", "0002", "0002", "acme", writable=True, durable=Tr
     ],
 )
 def test_a_ledgers_condition_is_judged(found: Condition, state: State, words: str) -> None:
-    line = judge(found, "acme", first_run_makes_it=True)
+    line = ledger_line(found, "acme", first_run_makes_it=True)
     assert line.state is state
     assert words in line.found
     assert bool(line.to_do) is (state is not State.OK)
@@ -126,7 +125,7 @@ def test_a_ledgers_condition_is_judged(found: Condition, state: State, words: st
 
 def test_where_no_run_makes_a_ledger_one_that_is_missing_is_broken() -> None:
     missing = Condition("l", "", "0002", "", writable=True, durable=True, now=None)
-    line = judge(missing, "acme", first_run_makes_it=False)
+    line = ledger_line(missing, "acme", first_run_makes_it=False)
     assert line.state is State.BROKEN
     assert "rever-returns ledger create" in line.to_do
 

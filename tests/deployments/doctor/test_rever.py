@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import State
-from deployments.doctor.stores import told
+from deployments.doctor.examination import Examination, State
+from deployments.doctor.rever import store_line
 from rever_api.models import EcommerceSettings
 from tasks.desk import utc_now
 from tasks.policy.store import RefundsBy
@@ -106,7 +105,7 @@ def test_a_groups_stores_are_asked_from_rever(desk: Desk, monkeypatch: pytest.Mo
 )
 def test_a_store_tells_when_it_refunds_and_who_pays(timing: str, payer: RefundsBy, state: State, words: str) -> None:
     shown = {"refund": {"timing": timing}, "timezone": "Europe/Madrid"}
-    line = told("store acme", EcommerceSettings.model_validate(shown), payer)
+    line = store_line("store acme", EcommerceSettings.model_validate(shown), payer)
     assert line.state is state
     assert words in line.found
 
@@ -114,7 +113,7 @@ def test_a_store_tells_when_it_refunds_and_who_pays(timing: str, payer: RefundsB
 @pytest.mark.parametrize("zone", ["Europe", "x" * 300, "../x", "", "europe/madrid"])
 def test_a_store_whose_time_zone_is_none_is_named(zone: str) -> None:
     shown = {"refund": {"timing": "ON_ITEM_VERIFIED"}, "timezone": zone}
-    line = told("store acme", EcommerceSettings.model_validate(shown), RefundsBy.US)
+    line = store_line("store acme", EcommerceSettings.model_validate(shown), RefundsBy.US)
     assert line.state is State.ATTENTION
     assert "time zone" in line.found
     assert "Europe/Madrid" in line.to_do

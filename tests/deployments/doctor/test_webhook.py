@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from deployments.doctor.examination import Examination
-from deployments.doctor.line import State
-from deployments.doctor.webhook import health, look
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.listing import drop
-from deployments.receiver.reading import told as told_by
-from deployments.receiver.storing import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, store
-from deployments.receiver.tables import events, returns
+from deployments.doctor.examination import Examination, State
+from deployments.doctor.webhook import look, receiver_line
+from deployments.receiver.delivery import told as told_by
+from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, Inbox, events, returns, store
+from deployments.receiver.inbox_care import drop
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import Desk
 from tests.deployments.receiver.conftest import body
@@ -77,7 +74,7 @@ async def test_a_receiver_is_judged_by_what_it_says(
     told: ToldServer, status: int, says: object, state: State, words: str
 ) -> None:
     told.tell(answers(status, says))
-    line = await health(f"{told.url}/health")
+    line = await receiver_line(f"{told.url}/health")
     assert line.state is state
     assert words in line.found
 
@@ -92,7 +89,7 @@ def test_a_receiver_is_looked_for_where_it_is_said_to_be(
 
 
 async def test_a_receiver_that_does_not_run_is_worth_a_word() -> None:
-    line = await health("http://127.0.0.1:9/health")
+    line = await receiver_line("http://127.0.0.1:9/health")
     assert line.state is State.ATTENTION
     assert "rever-returns receiver" in line.to_do
 

@@ -6,8 +6,8 @@ import logging
 import httpx
 import pytest
 
-from deployments.lane import server as lane_server
-from deployments.lane.server import LONGEST_PAUSE_S, Server
+from deployments.lane import lane as lane_server
+from deployments.lane.lane import LONGEST_PAUSE_S, Server
 from tasks.desk import DeskError
 
 ADDRESS = "http://127.0.0.1:4200/api"
@@ -36,8 +36,8 @@ async def test_a_server_that_is_away_is_said_once_and_asked_less_often(caplog: p
     assert await server.asked(_answers)
     assert server.pause_s == 0.25
     assert [record.getMessage() for record in caplog.records] == [
-        f"Prefect's server at {ADDRESS} does not answer (ConnectError): asked again every {LONGEST_PAUSE_S:g} s",
-        "Prefect's server answers again",
+        f"Prefect's server at {ADDRESS} does not respond (ConnectError): asked again every {LONGEST_PAUSE_S:g} s",
+        "Prefect's server responds again",
     ]
 
 

@@ -13,17 +13,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from deployments.receiver.announcing import Announcer
 from deployments.receiver.app import Receiver, create_app
-from deployments.receiver.dispatcher import Dispatcher
-from deployments.receiver.folding import Pace
-from deployments.receiver.inbox import Inbox
+from deployments.receiver.delivery import told
+from deployments.receiver.dispatcher import Dispatcher, Times
+from deployments.receiver.inbox import Delivery, Inbox, Stored, store
+from deployments.receiver.lookups import Standing
 from deployments.receiver.metrics import Metrics
-from deployments.receiver.prefect_runs import PrefectTrouble, RunState
-from deployments.receiver.reading import told
-from deployments.receiver.rever_look import Standing
-from deployments.receiver.storing import Delivery, Stored, store
-from deployments.receiver.times import Times
+from deployments.receiver.offers import Pace
+from deployments.receiver.prefect_runs import Announcer, PrefectTrouble, RunState
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tests.postgres import postgres_empty_url, postgres_server  # noqa: F401 - a fixture is found by its name
 
@@ -85,7 +82,7 @@ class Prefect:
 
     def _there(self) -> None:
         if self.away:
-            raise PrefectTrouble("Prefect did not answer")
+            raise PrefectTrouble("Prefect did not respond")
 
     def offered(self) -> list[list[str]]:
         """The returns of each run, in the order in which they were offered."""

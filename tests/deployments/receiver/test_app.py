@@ -12,9 +12,9 @@ import pytest
 from pydantic import SecretStr
 
 from deployments.receiver import inbox as inbox_module
+from deployments.receiver.delivery import MOST_BYTES
 from deployments.receiver.inbox import Inbox, beat
 from deployments.receiver.offers import waiting_returns
-from deployments.receiver.reading import MOST_BYTES
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tasks.database import engines
 from tasks.ledger import LedgerError

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 
-from deployments.prefect_settings import without_own_settings
+from deployments.prefect_server import without_own_settings
 from deployments.receiver.app import create_app
 from deployments.receiver.connections import MOST, GuardedConnection
 from deployments.receiver.offers import waiting_returns

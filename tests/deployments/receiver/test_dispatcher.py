@@ -8,12 +8,10 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from deployments.receiver.folding import FEW, MANY, Pace
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.offers import open_offers, waiting_returns
+from deployments.receiver.dispatcher import Times
+from deployments.receiver.inbox import Inbox, events
+from deployments.receiver.offers import FEW, MANY, Pace, open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
-from deployments.receiver.tables import events
-from deployments.receiver.times import Times
 from tests.deployments.receiver.conftest import NOON, Desk, body, signed, until
 
 
@@ -326,7 +324,7 @@ async def test_no_fault_ends_the_loop(
 
 
 async def test_events_are_passed_on_in_order_and_wait_for_prefect(local: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.receiver.announcing.AGAIN_S", 0.01)
+    monkeypatch.setattr("deployments.receiver.prefect_runs.AGAIN_S", 0.01)
     local.prefect.away = True
     loop = asyncio.create_task(local.announcer.run())
     for number in range(3):

@@ -17,10 +17,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Pending
 from prefect.utilities.callables import parameter_schema
 
-from deployments.receiver.announcing import Announcer
-from deployments.receiver.folding import MANY, ONE, parameters_of
-from deployments.receiver.kinds import Kind
-from deployments.receiver.prefect_runs import PrefectRuns, PrefectTrouble, RunState
+from deployments.receiver.delivery import Kind
+from deployments.receiver.offers import MANY, ONE, parameters_of
+from deployments.receiver.prefect_runs import Announcer, PrefectRuns, PrefectTrouble, RunState
 from flows.process_return import process_return
 
 NOWHERE = "http://127.0.0.1:9/api"
@@ -67,7 +66,7 @@ async def test_what_is_missing_there_is_said(deployed: PrefectClient) -> None:
     runs = PrefectRuns()
     with pytest.raises(PrefectTrouble, match=f"no deployment {MANY}: run `rever-returns bootstrap`"):
         await runs.offer(MANY, parameters_of(MANY, ["retp_1"]), uuid4().hex)
-    with pytest.raises(PrefectTrouble, match="Prefect answered 4") as refused:
+    with pytest.raises(PrefectTrouble, match="Prefect responded with HTTP 4") as refused:
         await runs.offer(ONE, {"parameters": {"mode": "ann@example.com"}}, uuid4().hex)
     assert "ann@" not in str(refused.value)
     await runs.close()
@@ -101,10 +100,10 @@ async def test_a_server_that_is_away_is_a_sentence() -> None:
     runs = PrefectRuns()
     with temporary_settings({PREFECT_API_URL: NOWHERE}):
         assert not await runs.reachable(5.0)
-        with pytest.raises(PrefectTrouble, match=r"Prefect did not answer \(ConnectError\)"):
+        with pytest.raises(PrefectTrouble, match=r"Prefect did not respond \(ConnectError\)"):
             await runs.offer(ONE, parameters_of(ONE, ["retp_1"]), "key")
-        with pytest.raises(PrefectTrouble, match="Prefect did not answer"):
+        with pytest.raises(PrefectTrouble, match="Prefect did not respond"):
             await runs.states([str(uuid4())])
-        with pytest.raises(PrefectTrouble, match="Prefect did not answer"):
+        with pytest.raises(PrefectTrouble, match="Prefect did not respond"):
             await runs.emit([])
     await runs.close()

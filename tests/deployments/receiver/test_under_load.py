@@ -9,9 +9,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from deployments.prefect_settings import without_own_settings
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.tables import events
+from deployments.prefect_server import without_own_settings
+from deployments.receiver.inbox import Inbox, events
 from tests.deployments.receiver.load import Load, send
 from tests.deployments.receiver.processes import receiving
 

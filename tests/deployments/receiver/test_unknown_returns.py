@@ -11,15 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from deployments.receiver.delivery import EXAMPLE, Kind, told
 from deployments.receiver.example import example_body
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.kinds import EXAMPLE, Kind
-from deployments.receiver.listing import Listed, drop, listed
+from deployments.receiver.inbox import VERSION, Inbox, events, version
+from deployments.receiver.inbox_care import Listed, drop, listed
+from deployments.receiver.lookups import ReverLook, Standing
 from deployments.receiver.offers import open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
-from deployments.receiver.reading import told
-from deployments.receiver.rever_look import ReverLook, Standing
-from deployments.receiver.tables import VERSION, events, version
 from rever_api.sandbox import RunningSandbox
 from tasks.ledger import LedgerError
 from tasks.settings import Settings

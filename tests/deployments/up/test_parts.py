@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from deployments.console.errors import UsageError
-from deployments.prefect_settings import kept_auth
-from deployments.up.command import run_up
-from deployments.up.desk import MARK, has_key, own_desk, sandbox_desk
-from deployments.up.page import page
+from deployments.prefect_server import kept_auth
+from deployments.up.command import page, run_up
+from deployments.up.desk import MARK, Ports, free_ports, has_key, own_desk, sandbox_desk
 from deployments.up.parts import Parts
-from deployments.up.ports import Ports, free_ports
 from tasks.settings import SettingsError
 
 PORTS = Ports(14200, 18766, 18765)

@@ -1,6 +1,8 @@
 """The supervisor with small real processes: started in order, kept alive, and ended so that nothing is left."""
 
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +12,7 @@ import psutil
 import pytest
 
 from deployments.up import supervisor as supervising
-from deployments.up.child import Spec
-from deployments.up.supervisor import StoppedError, Supervisor, UpError
+from deployments.up.supervisor import Spec, StoppedError, Supervisor, UpError
 
 FOREVER = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
@@ -92,7 +93,7 @@ def test_it_waits_until_each_does_its_work_and_leaves_nothing(
 
 def test_one_that_ends_before_it_is_healthy_is_told_with_its_own_words(supervisor: Supervisor, make: Make) -> None:
     code = "import sys; sys.exit('rever-returns: REVER_STORES is not set.')"
-    with pytest.raises(UpError, match=r"receiver did not come up: REVER_STORES is not set\. \(log: .*receiver\.log\)"):
+    with pytest.raises(UpError, match=r"receiver did not start: REVER_STORES is not set\. \(log: .*receiver\.log\)"):
         supervisor.start([make("receiver", code, healthy=lambda _began: False)])
 
 
@@ -167,3 +168,31 @@ def test_the_last_started_is_ended_first(supervisor: Supervisor, make: Make, tmp
         supervisor.start([make(f"the {name}", note.format(name=name), healthy=lambda _began, there=there: there())])
     supervisor.end()
     assert (tmp_path / "ended").read_text().split() == ["worker", "receiver", "server"]
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from deployments.up.supervisor import Child, Spec
+
+    folder = Path(sys.argv[1])
+    child = Child(Spec("sleeper", ["sleep", "600"], {}, folder, lambda _: True), folder)
+    child.start()
+    print(child._process.pid, flush=True)
+    time.sleep(600)
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can say it to a child")
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    gone, alive = psutil.wait_procs([child], timeout=10)
+    for process in alive:
+        process.kill()
+    assert gone == [child]

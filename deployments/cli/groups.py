@@ -1,0 +1,181 @@
+"""The command groups: `rever-returns ledger ...`, `inbox ...` and `webhook ...`. Imports are where they are needed.
+
+Exit codes as everywhere: 0 done and sound, 1 something is wrong or could not be done, 2 wrong usage.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployments.console.errors import FAILED, errors_as_sentences, print_out
+
+care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
+
+
+@care.command()
+def check(*, debug: Debug = False) -> None:
+    """Check that what the ledger says can be true: units, sums, claims, counters, audit. Exit 1 where it cannot."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import checked
+
+        lines, sound = checked()
+        print_out("\n".join(lines))
+        if not sound:
+            raise typer.Exit(FAILED)
+
+
+@care.command()
+def create(*, by: By, debug: Debug = False) -> None:
+    """Make the ledger of this account, once. It starts stopped: what was paid before is gone over first."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import created
+
+        print_out(created(by))
+
+
+@care.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the copy.")], *, debug: Debug = False
+) -> None:
+    """Copy the ledger as it is now, while runs go on. PostgreSQL: use pg_dump."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import backed_up
+
+        print_out(backed_up(file))
+
+
+@care.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy made by `ledger backup`.")],
+    *,
+    by: By,
+    debug: Debug = False,
+) -> None:
+    """Put a backup in the ledger's place, stopped: reconcile goes over what REVER shows, then a person says start."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import restored_from
+
+        print_out(restored_from(file, by))
+
+
+@care.command("mark-restored")
+def mark_restored(*, by: By, debug: Debug = False) -> None:
+    """Say that the ledger was put back by other means (pg_restore, a copied file, a machine's snapshot)."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import marked_restored
+
+        print_out(marked_restored(by))
+
+
+@care.command("caught-up")
+def caught_up(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE", help="The stores whose effects may go again.")],
+    *,
+    by: By,
+    why: Annotated[str, typer.Option(help="What was looked at instead.")],
+    debug: Debug = False,
+) -> None:
+    """Say that stores have caught up with a restore, where reconcile cannot read every return; `start` comes after."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import let_go_again
+
+        print_out(let_go_again(stores, by, why))
+
+
+@care.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    *,
+    form: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    debug: Debug = False,
+) -> None:
+    """Write intents, units, holds, audit and the rest as files, without personal data."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import exported
+
+        print_out("\n".join(exported(folder, form)))
+
+
+@care.command()
+def forget(
+    process_id: Annotated[str, typer.Argument(metavar="[PROCESS_ID]", help="A return of the shopper.")] = "",
+    *,
+    email: Annotated[str, typer.Option(help="The shopper's e-mail; - reads it from stdin, unlogged.")] = "",
+    by: By,
+    debug: Debug = False,
+) -> None:
+    """Serve an erasure request: remove what leads back to a shopper. Amounts, ids and the audit stay."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ledger_care import forgotten
+
+        print_out(forgotten(process_id, email, by))
+
+
+webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
+
+
+inbox = typer.Typer(help="What REVER told of and no run has looked at.")
+
+
+@inbox.callback(invoke_without_command=True)
+def _list(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List the events that wait, and those that were closed without a run in the last 30 days, with the reason."""
+    if context.invoked_subcommand is None:
+        with errors_as_sentences(debug=debug):
+            from deployments.cli.receiver import listed_inbox
+
+            print_out(listed_inbox(as_json=as_json))
+
+
+@inbox.command("drop")
+def _drop(
+    process_id: Annotated[str, typer.Argument(metavar="ID", help="The return's id.")],
+    *,
+    by: Annotated[str, typer.Option(help="Who drops its events.")],
+    why: Annotated[str, typer.Option(help="Why.")],
+    debug: Debug = False,
+) -> None:
+    """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.receiver import dropped
+
+        print_out(dropped(process_id, by=by, why=why))
+
+
+@webhook.callback()
+def _root() -> None:
+    """Keep `send` a command of its own, though it is the only one."""
+
+
+@webhook.command()
+def send(
+    *,
+    event: Annotated[str, typer.Option(help="created, shipped, completed, cancelled or unknown.")] = "created",
+    process_id: Annotated[
+        str, typer.Option(help="The return's id. Empty: an invented one, which REVER never gives.")
+    ] = "",
+    url: Annotated[
+        str, typer.Option(help="Where to; {event} stands for the event.")
+    ] = "http://127.0.0.1:8766/webhooks/rever/{event}",
+    secret_from: Annotated[
+        str, typer.Option(help="The variable (environment or .env) that holds the secret; - reads it from stdin.")
+    ] = "REVER_WEBHOOK_SECRETS",  # noqa: S107 - a variable's name
+    debug: Debug = False,
+) -> None:
+    """Sign and send an example of a webhook, and say what was answered. Exit 1 where it was not taken."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.receiver import send_example
+
+        line, taken = send_example(event, process_id, url, secret_from)
+        print_out(line)
+        if not taken:
+            raise typer.Exit(FAILED)
