@@ -20,10 +20,10 @@ from rever_api.models import (
     ShippingStatus,
 )
 from rever_api.sandbox.auditor import audit
-from rever_api.sandbox.effects import come_back, part_in_legs, pay, pay_out, refunds_due
+from rever_api.sandbox.effects import cancel, come_back, open_return, part_in_legs, pay, pay_out, refunds_due, review
 from rever_api.sandbox.faults import Faults, parse_faults
 from rever_api.sandbox.labels import is_signed
-from rever_api.sandbox.operations import cancel, open_return, review, wire
+from rever_api.sandbox.operations import wire
 from rever_api.sandbox.state import NOT_FOUND, Actor, Journal, Refusal, Sandbox, StoredProcess, invalid, unreadable
 
 # What others do to a return: the shopper, the carrier, the warehouse, the back office.
