@@ -17,7 +17,7 @@ def parcel_of(order: LogisticOrder, status: ShippingStatus) -> LogisticsEntry:
 
 
 def new_order(sandbox: Sandbox, process: ReturnProcess, provider: str, carrier: str, method: str) -> LogisticOrder:
-    """Return a logistic order from the shopper to the warehouse that serves that country, with a new tracking number."""
+    """Return an order, with a new tracking number, from the shopper to the warehouse that serves their country."""
     order_id = sandbox.ids.new("lord")
     tracking = f"{carrier[:3].upper()}{order_id[-12:].upper()}"
     origin = process.pickup_address or Address()

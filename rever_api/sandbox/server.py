@@ -24,11 +24,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rever_api.sandbox.answering import Asked, NoAnswer, SandboxProtocol, error, lean_protocol
 from rever_api.sandbox.auditor import Audit, audit
 from rever_api.sandbox.control import act, control_routes
 from rever_api.sandbox.faults import Fault, FaultPlan, Faults, parse_faults
 from rever_api.sandbox.operations import OPERATIONS, Call, Operation
+from rever_api.sandbox.responses import Incoming, NoResponse, SandboxProtocol, error, lean_protocol
 from rever_api.sandbox.seed import seed as add_returns
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import (
@@ -110,12 +110,14 @@ def _route(
         fault, draw = faults.choose(operation, call.subject)
         entry.fault = fault or ""
         if fault is Fault.CONNECTION_DROPPED:
-            return NoAnswer(reset=True)
+            return NoResponse(reset=True)
         if call.body is _UNREADABLE and fault is None:
             answer = error(400, INVALID_ARGUMENT, "the body is not JSON")
         else:
-            answer = await Asked(sandbox, faults, operation, call, entry, request.is_disconnected, draw).answer(fault)
-        entry.status = None if isinstance(answer, NoAnswer) else answer.status_code
+            answer = await Incoming(sandbox, faults, operation, call, entry, request.is_disconnected, draw).respond(
+                fault
+            )
+        entry.status = None if isinstance(answer, NoResponse) else answer.status_code
         return answer
 
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
@@ -132,7 +134,7 @@ async def _body(request: Request) -> Any:
 
 async def _gone(_: Request, __: Exception) -> Response:
     """Answer a caller that died while it was still sending; nothing was done, and nobody reads this."""
-    return NoAnswer()
+    return NoResponse()
 
 
 async def _no_such_route(_: Request, problem: Exception) -> Response:
