@@ -27,6 +27,7 @@ from rever_api.sandbox.effects import cancel, come_back, open_return, part_in_le
 from rever_api.sandbox.faults import Faults, parse_faults
 from rever_api.sandbox.labels import is_signed
 from rever_api.sandbox.operations import wire
+from rever_api.sandbox.responses import error
 from rever_api.sandbox.state import NOT_FOUND, Actor, Journal, Refusal, Sandbox, StoredProcess, invalid, unreadable
 
 _MEDIA = {"pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg"}
@@ -47,8 +48,12 @@ def control_routes(sandbox: Sandbox, faults: Faults, journal: Journal) -> list[R
         "act": lambda body: act(sandbox, str(body.pop("action", "")), str(body.pop("process_id", "")), **body),
         "advance": lambda body: _advance(sandbox, body),
     }
-    routes = [Route(f"/_sandbox/{name}", _read_endpoint(sandbox, read), methods=["GET"]) for name, read in reads.items()]
-    routes += [Route(f"/_sandbox/{name}", _write_endpoint(sandbox, do), methods=["POST"]) for name, do in writes.items()]
+    routes = [
+        Route(f"/_sandbox/{name}", _read_endpoint(sandbox, read), methods=["GET"]) for name, read in reads.items()
+    ]
+    routes += [
+        Route(f"/_sandbox/{name}", _write_endpoint(sandbox, do), methods=["POST"]) for name, do in writes.items()
+    ]
     return [*routes, Route("/_sandbox/labels/{order_id}.{extension}", _label(sandbox), methods=["GET"])]
 
 
@@ -136,7 +141,7 @@ def _label(sandbox: Sandbox) -> _Endpoint:
 
 
 def _not_found() -> Response:
-    return JSONResponse({"code": NOT_FOUND, "message": "Not Found", "details": []}, 404)
+    return error(404, NOT_FOUND, "Not Found")
 
 
 def act(sandbox: Sandbox, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
