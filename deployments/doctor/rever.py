@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from deployments.doctor.examination import Examination, Line, NotChecked, attention, broken, clock_line, ok
 from rever_api import (
@@ -19,6 +20,7 @@ from rever_api import (
 from rever_api.answers import Answer
 from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
 from rever_api.other_clock import sample
+from tasks.desk import client_config
 from tasks.policy.rules import RefundsBy
 from tasks.settings import Settings
 from tasks.store_zone import store_zone
@@ -122,16 +124,8 @@ async def _client(examination: Examination, statuses: list[int]) -> AsyncIterato
 def config(examination: Examination) -> ClientConfig:
     """As the desk calls REVER, but with a short timeout and without retries."""
     settings = examination.settings
-    return ClientConfig(
-        base_url=settings.base_url,
-        api_key=settings.api_key,
-        timeout=min(settings.timeout, PATIENCE_S),
-        rate=settings.rate,
-        max_in_flight=settings.max_in_flight,
-        endpoints=examination.endpoints,
-        read_attempts=1,
-        retry_after_cap=1.0,
-    )
+    desks = client_config(settings, examination.endpoints)
+    return replace(desks, timeout=min(settings.timeout, PATIENCE_S), read_attempts=1, retry_after_cap=1.0)
 
 
 def _query(examination: Examination) -> SearchQuery:
