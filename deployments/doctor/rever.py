@@ -46,16 +46,18 @@ async def reachable(examination: Examination) -> Line:
         return broken("REVER", str(error), "check REVER_BASE_URL, this machine's network, proxy and firewall")
     except RefusedForNow as error:
         examination.answered = True
-        return attention("REVER", str(error), "somebody else uses the key up at this moment, or REVER_RATE is too high")
+        return attention(
+            "REVER", str(error), "another program uses up the key's rate at this moment, or REVER_RATE is too high"
+        )
     except ReverError as error:
         examination.answered, examination.refusal = error.status is not None, error
         if isinstance(error, Unauthorized):
-            return ok("REVER", f"answers at {examination.settings.base_url}")
+            return ok("REVER", f"responds at {examination.settings.base_url}")
         return broken(
             "REVER", str(error), _TABLE if isinstance(error, WrongRoute) else "try again; ask REVER's support"
         )
     examination.answered = True
-    return ok("REVER", f"answers at {examination.settings.base_url}")
+    return ok("REVER", f"responds at {examination.settings.base_url}")
 
 
 async def api_key(examination: Examination) -> Line:
@@ -92,10 +94,10 @@ async def rate(examination: Examination) -> Line:
 
 
 async def clock(examination: Examination) -> Line:
-    """REVER's clock against ours, by the dates of its answers."""
+    """REVER's clock against ours, by the dates of its responses."""
     _reached(examination)
     if not examination.samples:
-        raise NotChecked("REVER's answers carry no date")
+        raise NotChecked("REVER's responses carry no date")
     return clock_line("clock of REVER", "REVER's", examination.samples)
 
 
@@ -113,9 +115,9 @@ async def _client(examination: Examination, statuses: list[int]) -> AsyncIterato
     """A client that notes the status of each response in `statuses`, and REVER's time in the examination."""
     asked_at = examination.clock()
 
-    def watch(answer: Answer) -> None:
-        statuses.append(answer.status)
-        examination.samples += sample(answer.headers.get("date"), asked_at, answer.at)
+    def watch(response: Answer) -> None:
+        statuses.append(response.status)
+        examination.samples += sample(response.headers.get("date"), asked_at, response.at)
 
     async with AsyncReverClient(config(examination), clock=examination.clock, watch=watch) as client:
         yield client
@@ -135,7 +137,7 @@ def _query(examination: Examination) -> SearchQuery:
 def _reached(examination: Examination) -> None:
     _ = examination.settings
     if not examination.answered:
-        raise NotChecked("REVER does not answer")
+        raise NotChecked("REVER does not respond")
 
 
 def _usable(examination: Examination) -> None:
