@@ -55,7 +55,7 @@ class Up:
     def pause_schedules(self) -> None:
         """Let no scheduled run begin any more, and wait for those under way.
 
-        They begin at full ten minutes by the clock, and would pay, or be under way, where a test expects neither.
+        They begin at full ten minutes by the clock, and one that is under way keeps a worker from ending at once.
         """
         under_way = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
         these = FlowRunFilter(state=FlowRunFilterState(type=under_way))
