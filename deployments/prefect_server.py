@@ -34,7 +34,7 @@ _AUTH = re.compile(r"[\w.~-]+:[\w.~-]{16,}")
 _OWN = ("REVER_", "PREFECT_")
 
 PATIENCE_S, LOOK_EVERY_S, GRACE_S = 240.0, 0.2, 5.0
-"""Seconds: a server may take to come up, between two looks whether it has, and to end by itself after SIGTERM."""
+"""Seconds: a server may take to come up, between two looks whether it has, and to end after SIGTERM."""
 
 
 def server_settings() -> dict[str, str]:

@@ -4,7 +4,7 @@ YAML or JSON, OpenAPI 3 or Swagger 2. Nothing in an official document is taken f
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -17,45 +17,41 @@ import yaml
 METHODS = ("get", "post", "put", "patch", "delete")
 """The keys of a path that are operations."""
 
+MOST_BYTES = 20 * 1024 * 1024
+_MOST_HOPS = 20
+_MOST_NODES = 2_000_000
+
 
 @cache
 def contract() -> Mapping[str, Any]:
-    """The whole document. Not to be changed: everybody is handed the same one."""
+    """Return our contract, read once per process. It must not be changed: every caller gets the same one."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = files("rever_api").joinpath("openapi.yaml").read_text("utf-8")
     document: dict[str, Any] = yaml.load(text, loader)  # noqa: S506 - both are safe loaders
     return document
 
 
-# An OpenAPI document as its holder has it: YAML or JSON, OpenAPI 3 or Swagger 2. Nothing in it is granted.
-
-
-MOST_BYTES = 20 * 1024 * 1024
-_MOST_HOPS = 20
-_MOST_NODES = 2_000_000
-
-
 class DocumentError(Exception):
-    """A file that is no OpenAPI document. The sentence names the file, what was found and what would be right."""
+    """A file that is not an OpenAPI document. The text names the file, what was found and what would be right."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document's tree. Its nodes may be of any type: `node` and `nodes` answer what is right, or nothing."""
+    """A document's tree. Its nodes may be of any type: `node` and `nodes` return what is right, or nothing."""
 
     tree: Mapping[str, Any] = field(repr=False)
 
     def resolve(self, found: Any) -> tuple[str, Mapping[str, Any]]:
-        """Follow local references; answers the last component's name ("" for what is written out) and the node.
+        """Follow local references. Return the last component's name ("" for what is written out) and the node.
 
-        A reference that leads nowhere, into another file or round in a circle answers an empty node.
+        The node is empty for a reference that leads nowhere, into another file or round in a circle.
         """
         name, at = "", node(found)
         for _ in range(_MOST_HOPS):
             reference = at.get("$ref")
             if not isinstance(reference, str):
                 return name, at
-            name, at = _name(reference), node(self._at(reference))
+            name, at = unquote(reference.rpartition("/")[2]), node(self._at(reference))
         return name, {}
 
     def _at(self, reference: str) -> Any:
@@ -68,12 +64,12 @@ class Document:
 
 
 def node(found: Any) -> Mapping[str, Any]:
-    """A mapping as it is; an empty one for whatever else is found in its place."""
+    """Return a mapping as it is; an empty one for whatever else is found in its place."""
     return found if isinstance(found, Mapping) else {}
 
 
 def nodes(found: Any) -> list[Any]:
-    """A list as it is; an empty one for whatever else is found in its place."""
+    """Return a list as it is; an empty one for whatever else is found in its place."""
     return found if isinstance(found, list) else []
 
 
@@ -106,7 +102,7 @@ def parsed(text: str, where: str) -> Document:
 
 
 def _tree(text: str, where: str) -> Any:
-    """JSON where it is JSON, else YAML with every scalar as text: an enum's NO is not false, nor a version a number."""
+    """Parse JSON, else YAML with every scalar as text: an enum's NO is not false, nor a version a number."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -129,7 +125,7 @@ def _tree(text: str, where: str) -> Any:
 
 
 def _size(found: Any, known: dict[int, int]) -> int:
-    """How many nodes a tree has once its aliases are written out: a few lines of them can make billions."""
+    """Return how many nodes a tree has once its aliases are written out: a few lines of them can make billions."""
     if not isinstance(found, dict | list):
         return 1
     if id(found) not in known:
@@ -137,13 +133,6 @@ def _size(found: Any, known: dict[int, int]) -> int:
         parts = found.values() if isinstance(found, dict) else found
         known[id(found)] = 1 + sum(_size(part, known) for part in parts)
     return known[id(found)]
-
-
-def _name(reference: str) -> str:
-    return unquote(reference.rpartition("/")[2])
-
-
-# The operations of an OpenAPI document, as far as a client needs them: method, path, parameters and bodies.
 
 
 @dataclass(frozen=True)
@@ -171,37 +160,37 @@ class Operation:
 
 
 def operations(document: Document, base_url: str = "") -> tuple[Operation, ...]:
-    """All operations in the document's order. `base_url`: paths are told as seen from there."""
-    return tuple(_operations(document, _prefix(document.tree, base_url)))
+    """Return all operations in the document's order, their paths as seen from `base_url`."""
+    prefix, found_operations = _prefix(document.tree, base_url), []
+    for path, found in node(document.tree.get("paths")).items():
+        _, item = document.resolve(found)
+        for method in METHODS:
+            if operation := node(item.get(method)):
+                listed = [*nodes(item.get("parameters")), *nodes(operation.get("parameters"))]
+                parameters = [document.resolve(each)[1] for each in listed]
+                found_operations.append(
+                    Operation(
+                        id=str(operation.get("operationId") or ""),
+                        method=method.upper(),
+                        path=f"{prefix}{path}",
+                        parameters=_parameters(parameters),
+                        sent=_sent(document, operation, parameters),
+                        read=_read(document, operation),
+                    )
+                )
+    return tuple(found_operations)
 
 
 def key_headers(document: Document) -> tuple[str, ...]:
-    """The headers, in lower case, in which the document wants an API key; none where it does not say."""
+    """Return the headers, in lower case, in which the document wants an API key; none where it does not say."""
     schemes = {**node(document.tree.get("securityDefinitions"))}
     schemes |= node(node(document.tree.get("components")).get("securitySchemes"))
     found = [document.resolve(each)[1] for each in schemes.values()]
     return tuple(str(each.get("name")).lower() for each in found if each.get("in") == "header" and each.get("name"))
 
 
-def _operations(document: Document, prefix: str) -> Iterator[Operation]:
-    for path, found in node(document.tree.get("paths")).items():
-        _, item = document.resolve(found)
-        for method in METHODS:
-            if operation := node(item.get(method)):
-                listed = [*nodes(item.get("parameters")), *nodes(operation.get("parameters"))]
-                resolved = [document.resolve(each)[1] for each in listed]
-                yield Operation(
-                    id=str(operation.get("operationId") or ""),
-                    method=method.upper(),
-                    path=f"{prefix}{path}",
-                    parameters=_parameters(resolved),
-                    sent=_sent(document, operation, resolved),
-                    read=_read(document, operation),
-                )
-
-
 def _parameters(found: list[Mapping[str, Any]]) -> tuple[Parameter, ...]:
-    """Those of path and query; one of an operation replaces the same one of its path."""
+    """Return those of path and query; one of an operation replaces the same one of its path."""
     kept = {}
     for each in found:
         where, name = str(each.get("in")), str(each.get("name") or "")
@@ -211,14 +200,14 @@ def _parameters(found: list[Mapping[str, Any]]) -> tuple[Parameter, ...]:
 
 
 def _sent(document: Document, operation: Mapping[str, Any], parameters: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The schema of the body: OpenAPI 3's requestBody, or Swagger 2's parameter `in: body`."""
+    """Return the schema of the body: OpenAPI 3's requestBody, or Swagger 2's parameter `in: body`."""
     _, body = document.resolve(operation.get("requestBody"))
     in_body = [node(each.get("schema")) for each in parameters if each.get("in") == "body"]
     return _json(body) or (in_body[0] if in_body else {})
 
 
 def _read(document: Document, operation: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of the first 2xx answer, or of the default one."""
+    """Return the schema of the first 2xx response, or of the default one."""
     responses = {str(status): answer for status, answer in node(operation.get("responses")).items()}
     statuses = [*sorted(status for status in responses if status.startswith("2")), "default"]
     for status in statuses:
@@ -235,7 +224,7 @@ def _json(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _prefix(tree: Mapping[str, Any], base_url: str) -> str:
-    """What the server's address adds in front of the paths, beyond what the base URL holds already."""
+    """Return what the server's address adds in front of the paths, beyond what the base URL holds already."""
     servers = [str(node(each).get("url") or "") for each in nodes(tree.get("servers"))]
     ours = _split(base_url)
     same = [url for url in servers if _split(url)[0] == ours[0]]
@@ -244,7 +233,7 @@ def _prefix(tree: Mapping[str, Any], base_url: str) -> str:
 
 
 def _split(url: str) -> tuple[str, str]:
-    """Host and path of an address; a server may be a path alone."""
+    """Return host and path of an address; a server may be a path alone."""
     try:
         parts = urlsplit(url)
     except ValueError:

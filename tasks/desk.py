@@ -174,6 +174,18 @@ def chosen_stores(asked: Sequence[str], ours: tuple[str, ...]) -> tuple[str, ...
     return tuple(dict.fromkeys(asked)) or ours
 
 
+def client_config(settings: Settings, endpoints: Endpoints | None = None) -> ClientConfig:
+    """How a client calls REVER by these settings. Raises `EndpointsError`, unless `endpoints` are loaded already."""
+    return ClientConfig(
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+        timeout=settings.timeout,
+        rate=settings.rate,
+        max_in_flight=settings.max_in_flight,
+        endpoints=endpoints or Endpoints.load(settings.endpoints),
+    )
+
+
 @asynccontextmanager
 async def open_desk(
     settings: Settings, mode: Mode, actor: Actor, clock: Clock = utc_now, *, begins: bool = False
@@ -186,14 +198,7 @@ async def open_desk(
     `PolicyFileError`, `EndpointsError` or a `ReverError`, each with a sentence that says how to mend it.
     """
     policies = load_policy(settings.policy)
-    config = ClientConfig(
-        base_url=settings.base_url,
-        api_key=settings.api_key,
-        timeout=settings.timeout,
-        rate=settings.rate,
-        max_in_flight=settings.max_in_flight,
-        endpoints=Endpoints.load(settings.endpoints),
-    )
+    config = client_config(settings)
     url = settings.ledger_url.get_secret_value()
     rever_clock = OtherClock(clock)
     ledger = Ledger.open(

@@ -111,11 +111,11 @@ async def _answers(url: str, wait_s: float) -> None:
 
 
 def _refusal(refused: PrefectHTTPStatusError, url: str) -> str:
-    answer = refused.response
-    if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+    response = refused.response
+    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return (
-            f"the Prefect server at {without_password(url)} refuses us (HTTP {answer.status_code}): set "
+            f"the Prefect server at {without_password(url)} refuses us (HTTP {response.status_code}): set "
             "PREFECT_API_AUTH_STRING to what the server has in PREFECT_SERVER_API_AUTH_STRING"
         )
-    request = answer.request
-    return f"Prefect's server responded to {request.method} {request.url.path} with HTTP {answer.status_code}"
+    request = response.request
+    return f"Prefect's server responded to {request.method} {request.url.path} with HTTP {response.status_code}"

@@ -118,7 +118,7 @@ def forget(
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
 
 
-inbox = typer.Typer(help="What REVER told of and no run has looked at.")
+inbox = typer.Typer(help="Events of REVER's that no run has acted on.")
 
 
 @inbox.callback(invoke_without_command=True)

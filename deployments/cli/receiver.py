@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_receiver(port: int, *, debug: bool) -> None:
-    """Take webhooks in until it is told to end."""
+    """Accept webhooks until SIGINT or SIGTERM."""
     log_to_stderr(debug=debug)
     from deployments.receiver.app import serve_receiver
 
@@ -27,7 +27,7 @@ def run_receiver(port: int, *, debug: bool) -> None:
 
 
 def send_example(event: str, process_id: str, url: str, secret_from: str) -> tuple[str, bool]:
-    """Send an example; answers what to print, and whether it was taken. Raises `UsageError`."""
+    """Send an example; return the text to print, and whether it was accepted. Raises `UsageError`."""
     from deployments.receiver.delivery import Kind
     from deployments.receiver.example import example_body, send, signing_secret
 
@@ -36,10 +36,10 @@ def send_example(event: str, process_id: str, url: str, secret_from: str) -> tup
     secret = signing_secret(secret_from)
     if secret is None:
         raise UsageError(f"there is no secret in {secret_from}: set it, or name another variable with --secret-from")
-    answer = send(url.replace("{event}", event), example_body(Kind(event), process_id), secret)
-    taken = answer.status in {200, 202}
-    meaning = INVENTED if taken and not process_id else answer.meaning
-    return f"{answer.status}: {meaning}", taken
+    result = send(url.replace("{event}", event), example_body(Kind(event), process_id), secret)
+    taken = result.status in {200, 202}
+    meaning = INVENTED if taken and not process_id else result.meaning
+    return f"{result.status}: {meaning}", taken
 
 
 INVENTED = "it is stored; it is about an invented return, and is closed once REVER says so: rever-returns inbox"

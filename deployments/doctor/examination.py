@@ -148,7 +148,7 @@ async def looked(named: Named, examination: Examination) -> list[Line]:
         return [Line(name, State.NOT_CHECKED, str(why))]
     except TimeoutError:
         return [Line(name, State.BROKEN, f"no response within {named.seconds:g} s", "see whether it is overloaded")]
-    except Exception as error:  # noqa: BLE001 - each check stands by itself
+    except Exception as error:  # noqa: BLE001 - one check must not end the others
         return [Line(name, State.BROKEN, explained(error)[1], "")]
     return found if isinstance(found, list) else [found]
 

@@ -153,7 +153,7 @@ async def pauses(examination: Examination) -> Line:
         return ok("paused stores", "none")
     words = ", ".join(f"{pause.store} until {_time(pause.until)}" for pause in found)
     ends = "; ".join(f"rever-returns resume {shlex.quote(pause.store)} --by NAME" for pause in found[:5])
-    return attention("paused stores", words, f"it ends by itself when REVER answers again, or by hand: {ends}")
+    return attention("paused stores", words, f"it ends on its own when REVER responds again, or by hand: {ends}")
 
 
 async def holds(examination: Examination) -> Line:

@@ -18,10 +18,10 @@ _LOOK = "look through the list below"
 def document_line(found: Comparison) -> Line:
     """The comparison in one line."""
     counts = Counter(row.verdict for row in found.operations)
-    told = [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]
-    told += [f"{len(found.new)} new there"] if found.new else []
-    told += [f"{len(found.fields)} fields differ"] if found.fields else []
-    words = ", ".join(told) + "".join(f"; {note}" for note in found.notes)
+    parts = [f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict]]
+    parts += [f"{len(found.new)} new there"] if found.new else []
+    parts += [f"{len(found.fields)} fields differ"] if found.fields else []
+    words = ", ".join(parts) + "".join(f"; {note}" for note in found.notes)
     if any(row.differences for row in found.operations):
         return broken(NAME, words, _USE)
     if found.notes or any(row.beyond for row in found.operations) or any(each.grave for each in found.fields):

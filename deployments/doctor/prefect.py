@@ -73,21 +73,21 @@ async def api(examination: Examination) -> Line:
     asked_at = examination.clock()
     try:
         async with client() as prefect:
-            answer = await prefect.hello()
-            examination.prefect_samples += sample(answer.headers.get("date"), asked_at, examination.clock())
+            response = await prefect.hello()
+            examination.prefect_samples += sample(response.headers.get("date"), asked_at, examination.clock())
             theirs, ours = await prefect.api_version(), prefect.client_version()
             deployments = {each.name for each in await prefect.read_deployments(limit=MOST)}
     except httpx.HTTPStatusError as refused:
         return _refusal(refused.response.status_code, examination.prefect_url)
     except httpx.HTTPError as failed:
-        return broken(API, f"{examination.prefect_url} does not answer ({type(failed).__name__})", _START)
+        return broken(API, f"{examination.prefect_url} does not respond ({type(failed).__name__})", _START)
     examination.prefect_answers, examination.deployed = True, bool(deployments & set(FLOWS))
     return version_line(theirs, ours, examination.prefect_url)
 
 
 def version_line(theirs: str, ours: str, url: str) -> Line:
     """What the two versions mean: a server may be newer, not older, and its first two numbers are ours. Pure."""
-    found = f"{url} answers, Prefect {theirs}"
+    found = f"{url} responds, Prefect {theirs}"
     if _numbers(theirs)[:2] != _numbers(ours)[:2]:
         return broken(
             API, f"{found}; here it is {ours}", f"run the server with Prefect {ours}; other versions are not tried"
@@ -110,7 +110,7 @@ async def password(examination: Examination) -> Line:
             asked = await http.get(f"{str(url).rstrip('/')}/admin/version", headers={"Origin": _ANOTHER_PAGE})
             outside = await _outside(http, url) if local and asked.is_success else ""
     except httpx.HTTPError as failed:
-        raise NotChecked(f"without a password it does not answer ({type(failed).__name__})") from None
+        raise NotChecked(f"without a password it does not respond ({type(failed).__name__})") from None
     pages = asked.headers.get("access-control-allow-origin") in {"*", _ANOTHER_PAGE}
     return password_line(asked.status_code, local=local, outside=outside, pages=pages, encrypted=url.scheme == "https")
 
@@ -126,10 +126,10 @@ def password_line(status: int, *, local: bool, outside: str, pages: bool, encryp
             return attention(PASSWORD, "asked for, and sent over the network in clear", _PROXY)
         return ok(PASSWORD, "asked for")
     if status != httpx.codes.OK:
-        raise NotChecked(f"without a password it answers with HTTP {status}")
+        raise NotChecked(f"without a password it responds with HTTP {status}")
     words = "not asked for: whoever reaches the server may start runs, which run code on the workers, and read blocks"
     if not local or outside:
-        return broken(PASSWORD, words + (f"; it answers at {outside} too" if outside else ""), _PASSWORD)
+        return broken(PASSWORD, words + (f"; it responds at {outside} too" if outside else ""), _PASSWORD)
     return attention(PASSWORD, words + (", and so may any web page open in a browser here" if pages else ""), _PASSWORD)
 
 
@@ -143,8 +143,8 @@ async def _outside(http: httpx.AsyncClient, url: httpx.URL) -> str:
             continue
         there = url.copy_with(host=address)
         with suppress(httpx.HTTPError):
-            answer = await http.get(f"{str(there).rstrip('/')}/health", timeout=_NEAR_S)
-            if answer.is_success and answer.text == "true":
+            response = await http.get(f"{str(there).rstrip('/')}/health", timeout=_NEAR_S)
+            if response.is_success and response.text == "true":
                 return str(there)
     return ""
 
@@ -153,7 +153,7 @@ async def clock(examination: Examination) -> Line:
     """Its clock against ours: it decides when scheduled runs begin."""
     used(examination)
     if not examination.prefect_samples:
-        raise NotChecked("Prefect's answers carry no date")
+        raise NotChecked("Prefect's responses carry no date")
     return clock_line("clock of Prefect", "the Prefect server's", examination.prefect_samples)
 
 
@@ -179,7 +179,7 @@ async def client() -> "AsyncIterator[PrefectClient]":
 def _refusal(status: int, url: str) -> Line:
     if status in _REFUSED:
         return broken(API, f"{url} does not let us in (HTTP {status})", _AUTH)
-    return broken(API, f"{url} answers with HTTP {status}: this is no Prefect API", _START)
+    return broken(API, f"{url} responds with HTTP {status}: this is no Prefect API", _START)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -334,7 +334,7 @@ async def settings_of(name: str) -> Settings:
         stated = await stated_by(name)
     except httpx.HTTPError as failed:
         raise DeskError(
-            f"the credentials block {name!r} cannot be read: Prefect's server refuses or does not answer"
+            f"the credentials block {name!r} cannot be read: Prefect's server refuses or does not respond"
             f" ({type(failed).__name__})"
         ) from None
     return load_settings(overrides=stated, source=f"credentials block {name!r}")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from deployments.doctor.examination import Examination, Line, NotChecked, attention, broken, clock_line, ok
 from rever_api import (
@@ -19,6 +20,7 @@ from rever_api import (
 from rever_api.answers import Answer
 from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
 from rever_api.other_clock import sample
+from tasks.desk import client_config
 from tasks.policy.store import RefundsBy
 from tasks.settings import Settings
 from tasks.store_zone import store_zone
@@ -44,16 +46,18 @@ async def reachable(examination: Examination) -> Line:
         return broken("REVER", str(error), "check REVER_BASE_URL, this machine's network, proxy and firewall")
     except RefusedForNow as error:
         examination.answered = True
-        return attention("REVER", str(error), "somebody else uses the key up at this moment, or REVER_RATE is too high")
+        return attention(
+            "REVER", str(error), "another program uses up the key's rate at this moment, or REVER_RATE is too high"
+        )
     except ReverError as error:
         examination.answered, examination.refusal = error.status is not None, error
         if isinstance(error, Unauthorized):
-            return ok("REVER", f"answers at {examination.settings.base_url}")
+            return ok("REVER", f"responds at {examination.settings.base_url}")
         return broken(
             "REVER", str(error), _TABLE if isinstance(error, WrongRoute) else "try again; ask REVER's support"
         )
     examination.answered = True
-    return ok("REVER", f"answers at {examination.settings.base_url}")
+    return ok("REVER", f"responds at {examination.settings.base_url}")
 
 
 async def api_key(examination: Examination) -> Line:
@@ -90,10 +94,10 @@ async def rate(examination: Examination) -> Line:
 
 
 async def clock(examination: Examination) -> Line:
-    """REVER's clock against ours, by the dates of its answers."""
+    """REVER's clock against ours, by the dates of its responses."""
     _reached(examination)
     if not examination.samples:
-        raise NotChecked("REVER's answers carry no date")
+        raise NotChecked("REVER's responses carry no date")
     return clock_line("clock of REVER", "REVER's", examination.samples)
 
 
@@ -111,9 +115,9 @@ async def _client(examination: Examination, statuses: list[int]) -> AsyncIterato
     """A client that notes the status of each response in `statuses`, and REVER's time in the examination."""
     asked_at = examination.clock()
 
-    def watch(answer: Answer) -> None:
-        statuses.append(answer.status)
-        examination.samples += sample(answer.headers.get("date"), asked_at, answer.at)
+    def watch(response: Answer) -> None:
+        statuses.append(response.status)
+        examination.samples += sample(response.headers.get("date"), asked_at, response.at)
 
     async with AsyncReverClient(config(examination), clock=examination.clock, watch=watch) as client:
         yield client
@@ -122,16 +126,8 @@ async def _client(examination: Examination, statuses: list[int]) -> AsyncIterato
 def config(examination: Examination) -> ClientConfig:
     """As the desk calls REVER, but with a short timeout and without retries."""
     settings = examination.settings
-    return ClientConfig(
-        base_url=settings.base_url,
-        api_key=settings.api_key,
-        timeout=min(settings.timeout, PATIENCE_S),
-        rate=settings.rate,
-        max_in_flight=settings.max_in_flight,
-        endpoints=examination.endpoints,
-        read_attempts=1,
-        retry_after_cap=1.0,
-    )
+    desks = client_config(settings, examination.endpoints)
+    return replace(desks, timeout=min(settings.timeout, PATIENCE_S), read_attempts=1, retry_after_cap=1.0)
 
 
 def _query(examination: Examination) -> SearchQuery:
@@ -141,7 +137,7 @@ def _query(examination: Examination) -> SearchQuery:
 def _reached(examination: Examination) -> None:
     _ = examination.settings
     if not examination.answered:
-        raise NotChecked("REVER does not answer")
+        raise NotChecked("REVER does not respond")
 
 
 def _usable(examination: Examination) -> None:

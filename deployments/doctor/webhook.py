@@ -19,7 +19,7 @@ from deployments.doctor.examination import (
 )
 
 SHORTEST = 16
-"""Signs a secret has at least: with fewer, somebody who has seen one delivery can find it by trying."""
+"""The least length of a secret: a shorter one can be found by trying, from one delivery."""
 
 PATIENCE_S = 5.0
 WAITS_TOO_LONG_S = 600
@@ -27,7 +27,7 @@ TRIES = 3
 """Runs that come to nothing before it is worth a word."""
 
 REMEMBERED = timedelta(days=7)
-"""How long events that were closed without a run are told of, unless a person drops them."""
+"""How long events that were closed without a run are reported, unless a person drops them."""
 
 _LIST = (
     "rever-returns inbox lists them with the reason, and `inbox drop ID` closes those of a return for good;"
@@ -50,7 +50,7 @@ async def secret(examination: Examination) -> Line:
 
 
 async def receiver(examination: Examination) -> Line:
-    """The receiver answers, stores, and dispatches."""
+    """The receiver responds, stores, and dispatches."""
     _used(examination)
     from deployments.receiver.app import HOST, PORT
 
@@ -61,18 +61,18 @@ async def receiver_line(url: str) -> Line:
     """What a receiver says of itself at this address."""
     try:
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
-            answer = await http.get(url)
-            told = answer.json()
+            response = await http.get(url)
+            found = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as failed:
-        return attention("receiver", f"nothing answers at {url} ({type(failed).__name__})", _START)
+        return attention("receiver", f"nothing responds at {url} ({type(failed).__name__})", _START)
     except ValueError:
-        told = None
-    if not isinstance(told, dict) or "inbox" not in told:
-        return broken("receiver", f"what answers at {url} is no receiver", _START)
-    words = f"{url}: " + ", ".join(f"{name} {state}" for name, state in told.items())
-    if not answer.is_success:
+        found = None
+    if not isinstance(found, dict) or "inbox" not in found:
+        return broken("receiver", f"what responds at {url} is no receiver", _START)
+    words = f"{url}: " + ", ".join(f"{name} {state}" for name, state in found.items())
+    if not response.is_success:
         return broken("receiver", words, "see the receiver's log")
-    if "hosts" in told:
+    if "hosts" in found:
         return attention("receiver", words, "if webhooks are sent to one of them, name it in REVER_WEBHOOK_HOSTS")
     return ok("receiver", words)
 

@@ -173,12 +173,12 @@ class Server:
                 await question()
         except ObjectNotFound:
             raise DeskError(f"Prefect has no work pool {FAST_LANE!r}: `rever-returns bootstrap` makes it") from None
-        except httpx.HTTPStatusError as answer:
-            if answer.response.status_code in _REFUSED:
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code in _REFUSED:
                 raise DeskError(
                     f"Prefect's server at {self._address} refuses us: set PREFECT_API_AUTH_STRING to user:password"
                 ) from None
-            self._unanswered(f"responds with HTTP {answer.response.status_code}")
+            self._unanswered(f"responds with HTTP {error.response.status_code}")
         except (httpx.TransportError, TimeoutError) as failed:
             self._unanswered(f"does not respond ({type(failed).__name__})")
         else:

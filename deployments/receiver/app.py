@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from deployments.host_check import HostCheck
 from deployments.receiver.connections import MOST, AnyPrefix, GuardedConnection, OneLength
-from deployments.receiver.delivery import NotTaken, check_type, read_body, told
+from deployments.receiver.delivery import NotTaken, check_type, read_body, read_content
 from deployments.receiver.dispatcher import Dispatcher
 from deployments.receiver.inbox import Delivery, Inbox, Stored, beat, store
 from deployments.receiver.lookups import LedgerLook, ReverLook
@@ -169,7 +169,7 @@ async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
     signature = request.headers.get(SIGNATURE_HEADER, "")
     if not verify(body, signature, receiver.secrets):
         raise NotTaken(401, "bad_signature", f"{SIGNATURE_HEADER} is {'not valid' if signature else 'missing'}")
-    delivery = Delivery(body, told(body), event, receiver.clock())
+    delivery = Delivery(body, read_content(body), event, receiver.clock())
     try:
         async with asyncio.timeout(STORE_S):
             stored = await receiver.inbox.awrite(store, delivery)
@@ -179,7 +179,7 @@ async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
     receiver.storing.went_well()
     if stored.new:
         receiver.dispatcher.wake()
-        receiver.announcer.told(stored.kind, delivery.told.process_id, delivery.at)
+        receiver.announcer.came_in(stored.kind, delivery.content.process_id, delivery.at)
     return stored
 
 

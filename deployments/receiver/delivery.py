@@ -36,7 +36,7 @@ class NotTaken(Exception):  # noqa: N818 - an answer, not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Content:
     """What a body says, as far as it matters here: the return, its status, and the youngest parcel's."""
 
     process_id: str
@@ -69,7 +69,7 @@ async def read_body(chunks: AsyncIterator[bytes], *, most: int = MOST_BYTES, wit
     return b"".join(parts)
 
 
-def told(body: bytes) -> Told:
+def read_content(body: bytes) -> Content:
     """What a verified body says, read as an answer of REVER's is: what spoils one field spoils that field alone.
 
     Raises `NotTaken` (422), with a sentence that says what is missing.
@@ -86,7 +86,7 @@ def told(body: bytes) -> Told:
     if not isinstance(process_id, str) or not _ID.fullmatch(process_id):
         raise NotTaken(422, "unreadable", "the body has no rever_process_id that is an id")
     status = _word(content.get("rever_process_status"))
-    return Told(process_id, _SAME.get(status, status), _shipping(content))
+    return Content(process_id, _SAME.get(status, status), _shipping(content))
 
 
 def _shipping(content: Mapping[str, object]) -> str:

@@ -32,7 +32,7 @@ _MEANING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SendResult:
     """What the receiver answered, and what that means."""
 
     status: int
@@ -59,16 +59,16 @@ def example_body(kind: Kind, process_id: str) -> bytes:
     return payload(changed)
 
 
-def send(url: str, body: bytes, secret: SecretStr) -> Answer:
+def send(url: str, body: bytes, secret: SecretStr) -> SendResult:
     """Sign and send. Raises OSError where nobody listens."""
     headers = {"content-type": "application/json", SIGNATURE_HEADER: sign(body, secret)}
     try:
-        answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+        response = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OSError(
             0, f"nobody took it ({type(error).__name__}); is `rever-returns receiver` running?", url
         ) from None
-    return Answer(answer.status_code, _MEANING.get(answer.status_code, "it was not taken"))
+    return SendResult(response.status_code, _MEANING.get(response.status_code, "it was not taken"))
 
 
 def signing_secret(variable: str = VARIABLE) -> SecretStr | None:

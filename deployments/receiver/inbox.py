@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.schema import CreateColumn
 
-from deployments.receiver.delivery import EXAMPLE, Kind, Told, kind_of
+from deployments.receiver.delivery import EXAMPLE, Content, Kind, kind_of
 from tasks.database.address import Where
 from tasks.database.columns import UtcTime
 from tasks.database.database import Database
@@ -221,7 +221,7 @@ class Delivery:
     """A verified delivery: `event` is the last part of its URL, `at` when it came in."""
 
     body: bytes = field(repr=False)
-    told: Told
+    content: Content
     event: str
     at: datetime
 
@@ -236,13 +236,13 @@ class Stored:
 
 def store(conn: Connection, delivery: Delivery) -> Stored:
     """Store a delivery unless the same bytes are stored already."""
-    told = delivery.told
-    shipping = select(returns.c.shipping).where(returns.c.process_id == told.process_id)
+    content = delivery.content
+    shipping = select(returns.c.shipping).where(returns.c.process_id == content.process_id)
     known: str | None = conn.execute(shipping).scalar()
-    kind = kind_of(delivery.event, told.status, told.shipping, known)
+    kind = kind_of(delivery.event, content.status, content.shipping, known)
     row = {
         "hash": sha256(delivery.body).hexdigest(),
-        "process_id": told.process_id,
+        "process_id": content.process_id,
         "kind": str(kind),
         "stored_at": delivery.at,
         "body": delivery.body,
@@ -251,8 +251,8 @@ def store(conn: Connection, delivery: Delivery) -> Stored:
     put = _insert(conn, events).values(row).on_conflict_do_nothing().returning(events.c.seq)
     if conn.execute(put).first() is None:
         return Stored(False, kind)
-    if known is None or (told.shipping and told.shipping != known):
-        _note(conn, told.process_id, told.shipping)
+    if known is None or (content.shipping and content.shipping != known):
+        _note(conn, content.process_id, content.shipping)
     return Stored(True, kind)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tasks.desk import utc_now
+from tasks.desk import client_config, utc_now
 from tasks.ledger import Ledger, LedgerError, runs_began
 from tasks.settings import Settings
 
@@ -121,18 +121,10 @@ class ReverLook:
 
     async def _connect(self) -> None:
         if self._client is None:
-            from rever_api import AsyncReverClient, ClientConfig, Endpoints
+            from rever_api import AsyncReverClient
 
-            of = self._settings
-            config = ClientConfig(
-                base_url=of.base_url,
-                api_key=of.api_key,
-                timeout=of.timeout,
-                rate=of.rate,
-                max_in_flight=of.max_in_flight,
-                endpoints=Endpoints.load(of.endpoints),
-            )
-            self._client = await self._stack.enter_async_context(AsyncReverClient(config))
+            client = AsyncReverClient(client_config(self._settings))
+            self._client = await self._stack.enter_async_context(client)
 
     def _say(self, words: str) -> None:
         if words and not self._said:  # what is wrong may change from try to try while it lasts

@@ -143,7 +143,7 @@ def waiting_returns(conn: Connection) -> list[WaitingReturn]:
 
 _TIMES = ((events, "stored_at"), (offers, "sent_at"), (returns, "offered_since"), (returns, "offered_last"))
 _NEXT = ((offers, "look_at"), (returns, "ask_at"))
-"""When something was done, and when something is to be done next."""
+"""When something was done, and when something will be done next."""
 
 
 def times_ahead(conn: Connection, *, now: datetime, longest: timedelta) -> bool:
@@ -189,8 +189,8 @@ def _prepare(conn: Connection, fold: Fold, now: datetime) -> Offer | None:
     attempts = {row.process_id: row.attempt for row in conn.execute(free)}
     if not attempts:
         return None
-    told = select(events.c.process_id, events.c.hash).where(events.c.process_id.in_(attempts), _IS_WAITING)
-    marks = sorted(f"{row.hash}:{attempts[row.process_id]}" for row in conn.execute(told))
+    hashes = select(events.c.process_id, events.c.hash).where(events.c.process_id.in_(attempts), _IS_WAITING)
+    marks = sorted(f"{row.hash}:{attempts[row.process_id]}" for row in conn.execute(hashes))
     key = f"webhook-{sha256(' '.join(marks).encode()).hexdigest()}"
     ids = tuple(sorted(attempts))
     conn.execute(update(returns).where(returns.c.process_id.in_(ids)).values(offer=key))
@@ -257,7 +257,7 @@ def doubt(conn: Connection, process_id: str, *, doubts: int, ask_at: datetime | 
 
 
 def close_for(conn: Connection, process_id: str, *, state: str, why: str, until: datetime, now: datetime) -> int:
-    """Close the events of a return that came in until then, because of what REVER says of it; answers how many."""
+    """Close the events of a return that came in until then, because of what REVER says of it, and return how many."""
     closed = _close(conn, [process_id], state, until, now, why)
     free_return(conn, process_id)
     return closed

@@ -113,12 +113,12 @@ class PrefectRuns:
         """Emit events over HTTP: a failure is known at once, and no thread holds any when the program ends."""
         from prefect.events import Event
 
-        told = [Event.model_validate(event).model_dump(mode="json") for event in events]
+        found = [Event.model_validate(event).model_dump(mode="json") for event in events]
         try:
             async with asyncio.timeout(PATIENCE_S):
                 client = await self._connected()
-                await client.request("POST", "/events", json=told)
-        except Exception as error:  # noqa: BLE001 - whatever its client raises, the events are told to nobody
+                await client.request("POST", "/events", json=found)
+        except Exception as error:  # noqa: BLE001 - whatever its client raises, the events are lost
             raise _trouble(error) from None
 
     async def reachable(self, within: float) -> bool:
@@ -165,14 +165,14 @@ class Announcer:
         self._waiting: deque[dict[str, Any]] = deque(maxlen=MOST_WAITING)
         self._there = asyncio.Event()
 
-    def told(self, kind: Kind, process_id: str, at: datetime) -> None:
+    def came_in(self, kind: Kind, process_id: str, at: datetime) -> None:
         """Emit what REVER said of a return: `rever.return.created`, `.shipped`, `.completed` and so on."""
         sentence = f"REVER says that the return {process_id} {_WORDS[kind]}"
         self._put(f"rever.return.{kind}", process_id, at, {"kind": str(kind), "sentence": sentence})
 
     def given_up(self, process_id: str, events: int, at: datetime) -> None:
         """Emit that no run looked at a return for so long that no more are offered."""
-        sentence = f"no run has looked at the return {process_id} since REVER told of it; no more are offered"
+        sentence = f"no run has looked at the return {process_id} since its webhook came; no more are offered"
         self._put("rever.webhook.given_up", process_id, at, {"events": events, "sentence": sentence})
 
     def closed(self, process_id: str, reason: str, why: str, events: int, at: datetime) -> None:

@@ -204,7 +204,7 @@ class Shared:
     def make_databases(self, *, anew: bool) -> None:
         """Make the server's database where it is missing, and with `anew` both from nothing, for a sandbox's desk.
 
-        Raises `UsageError` where PostgreSQL or Redis does not answer, or a database is in the way that is not ours.
+        Raises `UsageError` where PostgreSQL or Redis does not respond, or a database is in the way that is not ours.
         """
         import psycopg
 
@@ -214,7 +214,7 @@ class Shared:
                 for name in (SERVER_DATABASE, LEDGER_DATABASE) if anew else (SERVER_DATABASE,):
                     _make(conn, name, anew=anew)
         except psycopg.OperationalError as failed:
-            raise UsageError(f"{POSTGRES}: PostgreSQL does not answer there ({type(failed).__name__}).") from None
+            raise UsageError(f"{POSTGRES}: PostgreSQL does not respond there ({type(failed).__name__}).") from None
 
     def _database(self, name: str, driver: str = "postgresql") -> str:
         from sqlalchemy import make_url
@@ -242,7 +242,7 @@ def _check_redis(url: SecretStr) -> None:
     try:
         client.ping()
     except redis.RedisError as failed:
-        raise UsageError(f"{REDIS}: Redis does not answer there ({type(failed).__name__}).") from None
+        raise UsageError(f"{REDIS}: Redis does not respond there ({type(failed).__name__}).") from None
     finally:
         client.close()
 

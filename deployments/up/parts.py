@@ -42,7 +42,7 @@ class Parts:
 
     def bootstrap(self) -> Spec:
         """What sets the server up, and ends."""
-        return self._ours("bootstrap", ["bootstrap"], answers(self.prefect))
+        return self._ours("bootstrap", ["bootstrap"], responds(self.prefect))
 
     def executors(self, workers: int) -> list[Spec]:
         """What executes runs: the fast lane, and so many workers."""
@@ -59,7 +59,7 @@ class Parts:
     def _sandbox(self) -> Spec:
         arguments = ["sandbox", "--port", str(self._ports.sandbox), "--webhook-url", self.webhooks]
         command = [sys.executable, "-m", "deployments.cli", *arguments]
-        healthy, env = answers(f"{self.sandbox_url}/_sandbox/audit"), self._without(SERVER_AUTH, CLIENT_AUTH)
+        healthy, env = responds(f"{self.sandbox_url}/_sandbox/audit"), self._without(SERVER_AUTH, CLIENT_AUTH)
         return Spec("sandbox", command, env, self._desk.folder, healthy, needed=True)
 
     def _server(self) -> Spec:
@@ -69,13 +69,13 @@ class Parts:
             command,
             self._without("REVER_"),
             self._desk.folder,
-            answers(f"{self.prefect}/api/health"),
+            responds(f"{self.prefect}/api/health"),
             needed=True,
         )
 
     def _receiver(self) -> Spec:
         arguments = ["receiver", "--port", str(self._ports.receiver)]
-        return self._ours("receiver", arguments, answers(f"{self.receiver_url}/health"))
+        return self._ours("receiver", arguments, responds(f"{self.receiver_url}/health"))
 
     def _lane(self) -> Spec:
         arguments = ["lane", "--name", LANE, "--grace", f"{GRACE_S:g}"]
@@ -90,7 +90,7 @@ class Parts:
         return Spec(name, command, self._without(SERVER_AUTH), self._desk.folder, healthy, grace_s=GRACE_S)
 
 
-def answers(url: str) -> Healthy:
+def responds(url: str) -> Healthy:
     """Healthy once this address responds with 200."""
 
     def healthy(_began: float) -> bool:
@@ -111,11 +111,11 @@ def polls(api_url: str, pool: str, name: str, auth: tuple[str, str]) -> Healthy:
             if not token:  # needed for all but GET (PREFECT_SERVER_CSRF_PROTECTION_ENABLED)
                 found = asked("GET", f"{api_url}/csrf-token", params={"client": asker}).json()
                 token.update({"Prefect-Csrf-Token": found.get("token", ""), "Prefect-Csrf-Client": asker})
-            answer = asked("POST", f"{api_url}/work_pools/{pool}/workers/filter", json={}, headers=token)
-            if not answer.is_success:
+            response = asked("POST", f"{api_url}/work_pools/{pool}/workers/filter", json={}, headers=token)
+            if not response.is_success:
                 token.clear()
                 return False
-            heard = [worker["last_heartbeat_time"] for worker in answer.json() if worker["name"] == name]
+            heard = [worker["last_heartbeat_time"] for worker in response.json() if worker["name"] == name]
             return any(datetime.fromisoformat(at).timestamp() >= began for at in heard)
         return False
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from rever_api.models import (
     NOT_RECEIVED,
     CompensationMethod,
+    Refund,
     RefundTiming,
     ReturnLineItem,
     ReturnProcess,
@@ -84,3 +85,13 @@ def refund_gross(process: ReturnProcess, timing: str) -> int:
 def refund_value(process: ReturnProcess, timing: str) -> int:
     """Return what refunds are worth in all, after costs: max(0, approved value - costs). Exchanges are not in it."""
     return max(0, refund_gross(process, timing) - costs(process))
+
+
+def refunds(process: ReturnProcess) -> tuple[Refund, ...]:
+    """Return the refunds that the process shows."""
+    return (process.compensation.refunds if process.compensation else ()) or ()
+
+
+def paid(process: ReturnProcess) -> int:
+    """Return what the refunds that the process shows are in all, in minor units."""
+    return sum(minor(refund.amount, refund.currency) for refund in refunds(process))

@@ -1,10 +1,13 @@
-"""The auditor: judges from the books and the state alone what was done and what is still owed."""
+"""The auditor: judges from the books and the state alone what was done and what is still owed.
+
+Its arithmetic is the sandbox's own, never that of the code it judges.
+"""
 
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from rever_api.models import (
     CompensationMethod,
@@ -28,9 +31,13 @@ from rever_api.sandbox.arithmetic import (
     reviewed,
 )
 from rever_api.sandbox.shops import OPS, Shop
-from rever_api.sandbox.state import Actor, Effect, Sandbox, StoredProcess
+from rever_api.sandbox.state import Actor, Effect, Sandbox, StoredProcess, as_text
 
-# What the auditor says: violations, what is still due, and the totals.
+_LABELS = {"createOrderV2", "createReverseDelivery"}
+_DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+_NOT_NOW = {ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED, ProcessStatus.ON_HOLD}
+_TIMINGS = {RefundTiming.ON_START, RefundTiming.ON_ITEM_SENT, RefundTiming.ON_ITEM_VERIFIED}
+_BY_PARCEL = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,13 @@ class Due:
     exchange_units: int
     label: bool
     unreviewed: int
-    payer: str
+    payer: Literal["desk", "rever"]
     blocked: str = ""
     label_blocked: str = ""
 
     @property
     def anything(self) -> bool:
-        """Whether somebody who uses the API has something to do about it."""
+        """Whether a user of the API has something to do about it."""
         pays = self.payer == "desk" and (self.amount > 0 or self.exchange_units > 0 or bool(self.blocked))
         return pays or self.label
 
@@ -100,7 +107,7 @@ class Audit:
         return tuple(due.process_id for due in self.due if due.unreviewed)
 
     def counts(self) -> dict[str, int]:
-        """Kind of violation -> how many; the kinds that everybody asks for are there with 0."""
+        """Kind of violation -> how many; the most important kinds are there with 0 too."""
         zero = dict.fromkeys(("double_refund", "double_exchange", "second_label", "over_paid"), 0)
         return zero | dict(Counter(violation.kind for violation in self.violations))
 
@@ -114,26 +121,40 @@ class Audit:
             "clean": self.clean,
             "counts": self.counts(),
             "violations": [asdict(violation) for violation in self.violations],
-            "paid": {currency: str(amount) for currency, amount in self.paid.items()},
-            "paid_by_others": {currency: str(amount) for currency, amount in self.paid_by_others.items()},
-            "due_total": {currency: str(amount) for currency, amount in self.due_total.items()},
+            "paid": as_text(self.paid),
+            "paid_by_others": as_text(self.paid_by_others),
+            "due_total": as_text(self.due_total),
             "due": [asdict(due) | {"amount": str(due.amount)} for due in self.due],
             "waits_for_review": list(self.waits_for_review),
             "forgotten": list(self.forgotten(explained)),
         }
 
 
-# One return's effects, followed in order: each is judged by the process as it was when it was carried out.
-
-
-_LABELS = {"createOrderV2", "createReverseDelivery"}
-_DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+def audit(sandbox: Sandbox) -> Audit:
+    """Go through the books in order and through all processes as they are now."""
+    with sandbox.locked():
+        trails: dict[str, Trail] = {}
+        others: dict[str, Decimal] = {}
+        for effect in sandbox.books:
+            timing = sandbox.shops[effect.store].timing
+            trails.setdefault(effect.process_id, Trail(timing)).follow(effect)
+            if effect.foreign and effect.amount is not None:
+                others[effect.currency] = others.get(effect.currency, Decimal(0)) + effect.amount
+        found = (violation for trail in trails.values() for violation in trail.violations)
+        dues = [_due_of(sandbox, stored) for stored in sandbox.processes.values()]
+        return Audit(
+            violations=tuple(sorted(found, key=lambda violation: violation.effect)),
+            due=tuple(due for due in dues if due is not None),
+            paid=sandbox.books.paid(),
+            paid_by_others=dict(sorted(others.items())),
+        )
 
 
 class Trail:
     """Counts what went out for one return, and notes every broken promise.
 
-    An effect of somebody else is counted, not judged; unless REVER pays by itself after the API has paid.
+    Effects are followed in order; each is judged by the process as it was just before. An effect of another actor is
+    counted, not judged; unless REVER pays by itself after the API has paid.
     """
 
     def __init__(self, timing: str) -> None:
@@ -262,15 +283,7 @@ def _most(line: ReturnLineItem, units: int) -> int:
     return max(line_value(line, start + units) - line_value(line, start) for start in starts)
 
 
-# What a return is still owed now.
-
-
-_NOT_NOW = {ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED, ProcessStatus.ON_HOLD}
-_TIMINGS = {RefundTiming.ON_START, RefundTiming.ON_ITEM_SENT, RefundTiming.ON_ITEM_VERIFIED}
-_BY_PARCEL = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP}
-
-
-def due_of(sandbox: Sandbox, stored: StoredProcess) -> Due | None:
+def _due_of(sandbox: Sandbox, stored: StoredProcess) -> Due | None:
     """Return what the process is owed, or None where REVER has ended or stopped it, or nothing is open."""
     process, shop = stored.process, sandbox.shops[stored.process.ecommerce_id]
     if process.rever_process_status in _NOT_NOW:
@@ -363,29 +376,3 @@ def _label_blocked(process: ReturnProcess, shop: Shop) -> str:
     if not fitting:
         return f"no carrier for {process.return_method} in {country}"
     return "" if any(provider != OPS for provider in fitting) else "provider OPS is handled by hand"
-
-
-def audit(sandbox: Sandbox) -> Audit:
-    """Go through the books in order and through all processes as they are now."""
-    with sandbox.locked():
-        trails: dict[str, Trail] = {}
-        for effect in sandbox.books:
-            timing = sandbox.shops[effect.store].timing
-            trails.setdefault(effect.process_id, Trail(timing)).follow(effect)
-        found = (violation for trail in trails.values() for violation in trail.violations)
-        dues = [due_of(sandbox, stored) for stored in sandbox.processes.values()]
-        return Audit(
-            violations=tuple(sorted(found, key=lambda violation: violation.effect)),
-            due=tuple(due for due in dues if due is not None),
-            paid=sandbox.books.paid(),
-            paid_by_others=_paid_by_others(sandbox),
-        )
-
-
-def _paid_by_others(sandbox: Sandbox) -> dict[str, Decimal]:
-    totals: dict[str, Decimal] = {}
-    for actor in Actor:
-        if actor is not Actor.API:
-            for currency, amount in sandbox.books.paid(by=actor).items():
-                totals[currency] = totals.get(currency, Decimal(0)) + amount
-    return dict(sorted(totals.items()))

@@ -1,4 +1,7 @@
-"""The endpoints under /_sandbox/: books, audit, faults, state, journal, acts and time. Loopback only, no key."""
+"""The endpoints under /_sandbox/: books, audit, faults, state, journal, acts and time. Loopback only, no key.
+
+An act is what others do to a return: the shopper, the carrier, the warehouse, the back office.
+"""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -20,25 +23,137 @@ from rever_api.models import (
     ShippingStatus,
 )
 from rever_api.sandbox.auditor import audit
-from rever_api.sandbox.effects import come_back, part_in_legs, pay, pay_out, refunds_due
+from rever_api.sandbox.effects import cancel, come_back, open_return, part_in_legs, pay, pay_out, refunds_due, review
 from rever_api.sandbox.faults import Faults, parse_faults
 from rever_api.sandbox.labels import is_signed
-from rever_api.sandbox.operations import cancel, open_return, review, wire
+from rever_api.sandbox.operations import wire
+from rever_api.sandbox.responses import error
 from rever_api.sandbox.state import NOT_FOUND, Actor, Journal, Refusal, Sandbox, StoredProcess, invalid, unreadable
 
-# What others do to a return: the shopper, the carrier, the warehouse, the back office.
+_MEDIA = {"pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg"}
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def control_routes(sandbox: Sandbox, faults: Faults, journal: Journal) -> list[Route]:
+    """Return the control endpoints, and the one for label files."""
+    reads: dict[str, Callable[[str], Any]] = {
+        "books": lambda _: sandbox.books.as_json(),
+        "audit": lambda explained: audit(sandbox).as_json(explained.split(",")),
+        "faults": lambda _: _faults_json(faults),
+        "state": lambda _: _state_json(sandbox),
+        "journal": lambda _: journal.as_json(),
+    }
+    writes: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "faults": lambda body: _set_faults(sandbox, faults, body),
+        "act": lambda body: act(sandbox, str(body.pop("action", "")), str(body.pop("process_id", "")), **body),
+        "advance": lambda body: _advance(sandbox, body),
+    }
+    routes = [
+        Route(f"/_sandbox/{name}", _read_endpoint(sandbox, read), methods=["GET"]) for name, read in reads.items()
+    ]
+    routes += [
+        Route(f"/_sandbox/{name}", _write_endpoint(sandbox, do), methods=["POST"]) for name, do in writes.items()
+    ]
+    return [*routes, Route("/_sandbox/labels/{order_id}.{extension}", _label(sandbox), methods=["GET"])]
+
+
+def _is_local(request: Request) -> bool:
+    return request.client is not None and ip_address(request.client.host).is_loopback
+
+
+def _read_endpoint(sandbox: Sandbox, read: Callable[[str], Any]) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if not _is_local(request):
+            return _not_found()
+        with sandbox.locked():
+            return JSONResponse(read(request.query_params.get("explained", "")))
+
+    return endpoint
+
+
+def _write_endpoint(sandbox: Sandbox, do: Callable[[dict[str, Any]], Any]) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if not _is_local(request):
+            return _not_found()
+        try:
+            body = await request.json()
+            if not isinstance(body, dict):
+                raise invalid("the body must be a JSON object")
+            with sandbox.locked():
+                return JSONResponse(do(body) or {"done": True})
+        except Refusal as refusal:
+            return JSONResponse(refusal.body, refusal.status)
+        except ValidationError as problem:
+            return JSONResponse(unreadable(problem).body, 400)
+        except (ValueError, TypeError, ArithmeticError) as problem:
+            return JSONResponse(invalid(str(problem)).body, 400)
+
+    return endpoint
+
+
+def _set_faults(sandbox: Sandbox, faults: Faults, body: dict[str, Any]) -> dict[str, Any]:
+    """Take `{"faults": TEXT, "seed": N}`, or `{"stop": true}`, which also has all pending effects carried out."""
+    if body.get("stop"):
+        faults.stop()
+        sandbox.finish_pending()
+    else:
+        faults.set(parse_faults(str(body.get("faults", "none")), int(body.get("seed", sandbox.seed))))
+    return _faults_json(faults)
+
+
+def _faults_json(faults: Faults) -> dict[str, Any]:
+    """Return the plan in force and what it has done so far."""
+    plan = faults.plan
+    named = [{"operation": f.operation, "nth": f.nth, "fault": f.fault, "process_id": f.process_id} for f in plan.named]
+    return {"rate": plan.rate, "seed": plan.seed, "named": named, "injected": dict(sorted(faults.injected.items()))}
+
+
+def _state_json(sandbox: Sandbox) -> dict[str, Any]:
+    """Return every process with the scenario it was seeded from, the stores, and the time."""
+    processes = [{"scenario": s.scenario, "process": wire(s.process)} for s in sandbox.processes.values()]
+    return {
+        "now": sandbox.clock().isoformat(),
+        "group": sandbox.group,
+        "stores": list(sandbox.shops),
+        "processes": processes,
+    }
+
+
+def _advance(sandbox: Sandbox, body: dict[str, Any]) -> None:
+    seconds = body.get("seconds")
+    if not isinstance(seconds, int | float):
+        raise invalid("seconds: a number")
+    sandbox.clock.advance(float(seconds))
+
+
+def _label(sandbox: Sandbox) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        order_id, query = request.path_params["order_id"], request.query_params
+        signed = is_signed(
+            order_id, query.get("expires", ""), query.get("signature", ""), sandbox.clock(), sandbox.seed
+        )
+        file = sandbox.label_files.get(order_id)
+        if not signed or file is None:
+            return _not_found()
+        return Response(file[0], media_type=_MEDIA[file[1]])
+
+    return endpoint
+
+
+def _not_found() -> Response:
+    return error(404, NOT_FOUND, "Not Found")
 
 
 def act(sandbox: Sandbox, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
-    """Do `action` to a process, and return its id and status afterwards. 400 for an action that there is not."""
+    """Do an act to a process, and return its id and status afterwards. 400 for an act that does not exist."""
     with sandbox.locked():
         if action == "open":
             process = open_return(sandbox, ReturnInput.model_validate(parameters), Actor.SHOPPER)
             return {"process_id": process.rever_process_id, "status": str(process.rever_process_status)}
-        if action not in _ACTIONS:
-            raise invalid(f"action: one of open, {', '.join(_ACTIONS)}")
+        if action not in _ACTS:
+            raise invalid(f"action: one of open, {', '.join(_ACTS)}")
         stored = sandbox.find(process_id)
-        _ACTIONS[action](sandbox, stored, **parameters)
+        _ACTS[action](sandbox, stored, **parameters)
         return {"process_id": process_id, "status": str(stored.process.rever_process_status)}
 
 
@@ -57,13 +172,11 @@ def _review(sandbox: Sandbox, stored: StoredProcess, status: str = "APPROVED", l
 
 def _review_one(sandbox: Sandbox, stored: StoredProcess, line_item_id: str, status: str = "APPROVED") -> None:
     """The warehouse inspects one unit of a line."""
-    reason = "worn" if status == "DECLINED" else ""
-    review(
-        sandbox, stored, (ReviewInput(line_item_id=line_item_id, status=status, reject_reason=reason),), Actor.WAREHOUSE
-    )
+    entry = ReviewInput(line_item_id=line_item_id, status=status, reject_reason="worn" if status == "DECLINED" else "")
+    review(sandbox, stored, (entry,), Actor.WAREHOUSE)
 
 
-def _ship(shipping: ShippingStatus, status: ReturnStatus) -> Callable[[Sandbox, StoredProcess], None]:
+def _move_parcel(shipping: ShippingStatus, status: ReturnStatus) -> Callable[[Sandbox, StoredProcess], None]:
     def move(sandbox: Sandbox, stored: StoredProcess) -> None:
         """The youngest parcel gets this status."""
         parcels = stored.process.logistics or ()
@@ -75,7 +188,7 @@ def _ship(shipping: ShippingStatus, status: ReturnStatus) -> Callable[[Sandbox, 
     return move
 
 
-def _become(status: ProcessStatus) -> Callable[[Sandbox, StoredProcess], None]:
+def _set_status(status: ProcessStatus) -> Callable[[Sandbox, StoredProcess], None]:
     def become(sandbox: Sandbox, stored: StoredProcess) -> None:
         """REVER's own people or workflow set the process's status."""
         sandbox.change(stored, rever_process_status=status)
@@ -113,129 +226,19 @@ def _legs(sandbox: Sandbox, stored: StoredProcess, first: str) -> None:
     part_in_legs(sandbox, stored, Decimal(first))
 
 
-_ACTIONS: dict[str, Callable[..., None]] = {
+_ACTS: dict[str, Callable[..., None]] = {
     "review": _review,
     "review_one": _review_one,
-    "label_ready": _ship(ShippingStatus.CREATED, ReturnStatus.STARTED),
-    "collect": _ship(ShippingStatus.COLLECTED, ReturnStatus.COLLECTED),
-    "arrive": _ship(ShippingStatus.IN_WAREHOUSE, ReturnStatus.REVIEW_REQUIRED),
+    "label_ready": _move_parcel(ShippingStatus.CREATED, ReturnStatus.STARTED),
+    "collect": _move_parcel(ShippingStatus.COLLECTED, ReturnStatus.COLLECTED),
+    "arrive": _move_parcel(ShippingStatus.IN_WAREHOUSE, ReturnStatus.REVIEW_REQUIRED),
     "cancel": _cancel,
-    "cancel_label": _ship(ShippingStatus.CANCELED, ReturnStatus.STARTED),
-    "hold": _become(ProcessStatus.ON_HOLD),
-    "release": _become(ProcessStatus.RUNNING),
-    "fail": _become(ProcessStatus.FAILED),
+    "cancel_label": _move_parcel(ShippingStatus.CANCELED, ReturnStatus.STARTED),
+    "hold": _set_status(ProcessStatus.ON_HOLD),
+    "release": _set_status(ProcessStatus.RUNNING),
+    "fail": _set_status(ProcessStatus.FAILED),
     "pay": _pay,
     "pay_out": _pay_out,
     "come_back": come_back,
     "legs": _legs,
 }
-
-
-_MEDIA = {"pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg"}
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def control_routes(sandbox: Sandbox, faults: Faults, journal: Journal) -> list[Route]:
-    """Return the control endpoints and the label files' one."""
-    reads: dict[str, Callable[[str], Any]] = {
-        "books": lambda _: sandbox.books.as_json(),
-        "audit": lambda explained: audit(sandbox).as_json(explained.split(",")),
-        "faults": lambda _: faults_json(faults),
-        "state": lambda _: state_json(sandbox),
-        "journal": lambda _: journal.as_json(),
-    }
-    writes: dict[str, Callable[[dict[str, Any]], Any]] = {
-        "faults": lambda body: _set_faults(sandbox, faults, body),
-        "act": lambda body: act(sandbox, str(body.pop("action", "")), str(body.pop("process_id", "")), **body),
-        "advance": lambda body: sandbox.clock.advance(_seconds(body)),
-    }
-    routes = [Route(f"/_sandbox/{name}", _answering(sandbox, read), methods=["GET"]) for name, read in reads.items()]
-    routes += [Route(f"/_sandbox/{name}", _doing(sandbox, do), methods=["POST"]) for name, do in writes.items()]
-    return [*routes, Route("/_sandbox/labels/{order_id}.{extension}", _label(sandbox), methods=["GET"])]
-
-
-def _is_local(request: Request) -> bool:
-    return request.client is not None and ip_address(request.client.host).is_loopback
-
-
-def _answering(sandbox: Sandbox, read: Callable[[str], Any]) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        if not _is_local(request):
-            return _not_found()
-        with sandbox.locked():
-            return JSONResponse(read(request.query_params.get("explained", "")))
-
-    return endpoint
-
-
-def _doing(sandbox: Sandbox, do: Callable[[dict[str, Any]], Any]) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        if not _is_local(request):
-            return _not_found()
-        try:
-            body = await request.json()
-            if not isinstance(body, dict):
-                raise invalid("the body must be a JSON object")
-            with sandbox.locked():
-                return JSONResponse(do(body) or {"done": True})
-        except Refusal as refusal:
-            return JSONResponse(refusal.body, refusal.status)
-        except ValidationError as problem:
-            return JSONResponse(unreadable(problem).body, 400)
-        except (ValueError, TypeError, ArithmeticError) as problem:
-            return JSONResponse(invalid(str(problem)).body, 400)
-
-    return endpoint
-
-
-def _set_faults(sandbox: Sandbox, faults: Faults, body: dict[str, Any]) -> dict[str, Any]:
-    """Take `{"faults": TEXT, "seed": N}`, or `{"stop": true}`, which also has all pending effects carried out."""
-    if body.get("stop"):
-        faults.stop()
-        sandbox.finish_pending()
-    else:
-        faults.set(parse_faults(str(body.get("faults", "none")), int(body.get("seed", sandbox.seed))))
-    return faults_json(faults)
-
-
-def faults_json(faults: Faults) -> dict[str, Any]:
-    """Return the plan in force and what it has done so far."""
-    plan = faults.plan
-    named = [{"operation": f.operation, "nth": f.nth, "fault": f.fault, "process_id": f.process_id} for f in plan.named]
-    return {"rate": plan.rate, "seed": plan.seed, "named": named, "injected": dict(sorted(faults.injected.items()))}
-
-
-def state_json(sandbox: Sandbox) -> dict[str, Any]:
-    """Return every process with the scenario it was seeded from, the stores, and the time."""
-    processes = [{"scenario": s.scenario, "process": wire(s.process)} for s in sandbox.processes.values()]
-    return {
-        "now": sandbox.clock().isoformat(),
-        "group": sandbox.group,
-        "stores": list(sandbox.shops),
-        "processes": processes,
-    }
-
-
-def _seconds(body: dict[str, Any]) -> float:
-    seconds = body.get("seconds")
-    if not isinstance(seconds, int | float):
-        raise invalid("seconds: a number")
-    return float(seconds)
-
-
-def _label(sandbox: Sandbox) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        order_id, query = request.path_params["order_id"], request.query_params
-        signed = is_signed(
-            order_id, query.get("expires", ""), query.get("signature", ""), sandbox.clock(), sandbox.seed
-        )
-        file = sandbox.label_files.get(order_id)
-        if not signed or file is None:
-            return _not_found()
-        return Response(file[0], media_type=_MEDIA[file[1]])
-
-    return endpoint
-
-
-def _not_found() -> Response:
-    return JSONResponse({"code": NOT_FOUND, "message": "Not Found", "details": []}, 404)

@@ -1,4 +1,8 @@
-"""Every way in which a call can break, and to which calls it can happen."""
+"""Every way in which a call can break, and which call breaks: by rate and seed, or by name.
+
+The choice is a hash of seed, operation, subject (process, store or group) and how-many-th such call it is: never the
+global order of calls, so that threads change nothing.
+"""
 
 import hashlib
 from collections import Counter
@@ -8,6 +12,8 @@ from enum import StrEnum
 from threading import Event, RLock
 
 from rever_api.sandbox.operations import OPERATIONS, Operation
+
+_MIXED_RATE = 0.25
 
 
 class Fault(StrEnum):
@@ -104,14 +110,6 @@ def fits(fault: Fault, operation: Operation) -> bool:
     return True
 
 
-# Which call breaks: by rate and seed, or by name. Never by the global order of calls, so that threads change nothing.
-#
-# The choice is a hash of seed, operation, subject (process, store or group) and how-many-th such call it is.
-
-
-MIXED_RATE, AMBIGUOUS_RATE = 0.25, 0.01
-
-
 @dataclass(frozen=True, slots=True)
 class NamedFault:
     """A fault at the `nth` call (from 1) of an operation: of all its calls, or of those about one process."""
@@ -127,7 +125,7 @@ class FaultPlan:
     """A mix at a rate (0 to 1), and faults by name, which come first. Times are in seconds.
 
     `retry_after` is what a 429 asks for, `later` when `acts_later` acts, `slow` how long a slow body takes, `silent`
-    how long a connection stays open before it is closed without an answer, `hang` how long an answer is held back.
+    how long a connection stays open before it is closed without a response, `hang` how long a response is held back.
     """
 
     rate: float = 0.0
@@ -150,11 +148,10 @@ class FaultPlan:
         if self.effects_only and not operation.effect:
             return None
         whether, which = _draw(self.seed, operation.id, subject, nth)
-        return self._weighted(operation, which) if whether < self.rate * 2**64 else None
-
-    def _weighted(self, operation: Operation, number: int) -> Fault | None:
+        if whether >= self.rate * 2**64:
+            return None
         fitting = [fault for fault, weight in self.weights.items() if fits(fault, operation) for _ in range(weight)]
-        return fitting[number % len(fitting)] if fitting else None
+        return fitting[which % len(fitting)] if fitting else None
 
 
 def _draw(*about: object) -> tuple[int, int]:
@@ -172,7 +169,7 @@ def parse_faults(text: str, seed: int = 0) -> FaultPlan:
     for word in filter(None, (part.strip() for part in text.split(","))):
         name, *rest = word.split(":")
         if name == "mixed" and len(rest) <= 1:
-            plan = replace(plan, rate=_share(rest[0], word) if rest else MIXED_RATE)
+            plan = replace(plan, rate=_share(rest[0], word) if rest else _MIXED_RATE)
         elif name.startswith("ambiguous-") and not rest:
             rate = _share(name.removeprefix("ambiguous-"), word, 100)
             plan = replace(plan, rate=rate, effects_only=True, weights=dict.fromkeys(AMBIGUOUS, 1))
@@ -222,7 +219,7 @@ class Faults:
             self.released.clear()
 
     def stop(self) -> None:
-        """End all faults; answers held back are let go."""
+        """End all faults, and let go of the responses that are held back."""
         with self._lock:
             injected = self.injected
             self.set(replace(self.plan, rate=0.0, named=()))
@@ -239,9 +236,3 @@ class Faults:
             if fault is not None:
                 self.injected[fault.value] += 1
             return fault, _draw(self.plan.seed, operation.id, subject, nth, "how")[0]
-
-
-# Breaking on demand: which call breaks and how, chosen by seed or by name, and carried out on the wire.
-
-
-__all__ = ["Fault", "FaultPlan", "Faults", "NamedFault", "parse_faults"]

@@ -1,23 +1,64 @@
-"""Label files: a small real PDF, and short-lived URLs that need no key."""
+"""Labels: logistic orders and the parcels shown for them, a small real PDF, and short-lived URLs that need no key."""
 
 import hashlib
 import hmac
 from datetime import datetime
 
-from rever_api.models import Address, LogisticOrder, LogisticsEntry, ReturnProcess, ShippingStatus, Warehouse
-from rever_api.sandbox.shops import Shop
+from rever_api.models import Address, LogisticOrder, LogisticsEntry, ReturnProcess, ShippingStatus
 from rever_api.sandbox.state import Actor, Sandbox, StoredProcess
 
-_SIZE = "/MediaBox [0 0 288 432]"
+
+def parcel_of(order: LogisticOrder, status: ShippingStatus) -> LogisticsEntry:
+    """Return the parcel that the process shows for a logistic order."""
+    return LogisticsEntry(
+        tracking_number=order.tracking_id, tracking_url=order.tracking_url, status=status, carrier=order.carrier,
+        method=order.return_method, from_=order.from_, to=order.to,
+    )  # fmt: skip
+
+
+def new_order(sandbox: Sandbox, process: ReturnProcess, provider: str, carrier: str, method: str) -> LogisticOrder:
+    """Return an order, with a new tracking number, from the shopper to the warehouse that serves their country."""
+    order_id = sandbox.ids.new("lord")
+    tracking = f"{carrier[:3].upper()}{order_id[-12:].upper()}"
+    origin = process.pickup_address or Address()
+    warehouses = sandbox.shops[process.ecommerce_id].warehouses
+    default = next(house for house in warehouses if house.is_default)
+    warehouse = next((house for house in warehouses if origin.country_code in house.countries), default)
+    return LogisticOrder(
+        id=order_id,
+        process_id=process.rever_process_id,
+        provider=provider,
+        carrier=carrier,
+        return_method=method,
+        tracking_id=tracking,
+        tracking_url=f"https://tracking.example.com/{tracking}",
+        from_=origin,
+        to=warehouse.address,
+    )
+
+
+def register(
+    sandbox: Sandbox, stored: StoredProcess, order: LogisticOrder, operation: str, file: tuple[bytes, str] | None = None
+) -> LogisticOrder:
+    """Make an order through the API: books, label file, and a parcel on the process with status CREATED."""
+    before = stored.process
+    sandbox.write_effect(before, operation, Actor.API, reference=order.id)
+    sandbox.label_files[order.id] = file or (label_pdf(order.tracking_id, order.carrier), "pdf")
+    stored.orders = (*stored.orders, order)
+    sandbox.change(stored, logistics=(*(before.logistics or ()), parcel_of(order, ShippingStatus.CREATED)))
+    return order
 
 
 def label_pdf(tracking_id: str, carrier: str) -> bytes:
     """Return a one-page PDF (ISO 32000-1), 4 by 6 inches, that shows carrier and tracking number."""
-    text = f"BT /F1 18 Tf 24 380 Td ({_text(carrier)}) Tj 0 -30 Td ({_text(tracking_id)}) Tj ET".encode("latin-1")
+    text = f"BT /F1 18 Tf 24 380 Td ({_pdf_text(carrier)}) Tj 0 -30 Td ({_pdf_text(tracking_id)}) Tj ET".encode(
+        "latin-1"
+    )
     objects = (
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R {_SIZE} /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".encode(),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     )
@@ -32,7 +73,7 @@ def label_pdf(tracking_id: str, carrier: str) -> bytes:
     return bytes(out)
 
 
-def _text(value: str) -> str:
+def _pdf_text(value: str) -> str:
     plain = value.encode("latin-1", "replace").decode("latin-1")
     return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
@@ -52,54 +93,3 @@ def is_signed(order_id: str, expires: str, signature: str, now: datetime, seed: 
 
 def _sign(order_id: str, until: int, seed: int) -> str:
     return hmac.new(f"sandbox-{seed}".encode(), f"{order_id}/{until}".encode(), hashlib.sha256).hexdigest()
-
-
-# Logistic orders and the parcels that a process shows for them.
-
-
-def warehouse_for(shop: Shop, country: str) -> Warehouse:
-    """Return the warehouse that serves the shopper's country, else the shop's default one."""
-    serving = (house for house in shop.warehouses if country in house.countries)
-    return next(serving, next(house for house in shop.warehouses if house.is_default))
-
-
-def entry_for(order: LogisticOrder, status: ShippingStatus) -> LogisticsEntry:
-    """Return what the process shows for a logistic order."""
-    return LogisticsEntry(
-        tracking_number=order.tracking_id, tracking_url=order.tracking_url, status=status, carrier=order.carrier,
-        method=order.return_method, from_=order.from_, to=order.to,
-    )  # fmt: skip
-
-
-def new_order(sandbox: Sandbox, process: ReturnProcess, provider: str, carrier: str, method: str) -> LogisticOrder:
-    """Return a logistic order from the shopper to the warehouse, with a tracking number of its own."""
-    order_id = sandbox.ids.new("lord")
-    tracking = f"{carrier[:3].upper()}{order_id[-12:].upper()}"
-    origin = process.pickup_address or Address()
-    return LogisticOrder(
-        id=order_id,
-        process_id=process.rever_process_id,
-        provider=provider,
-        carrier=carrier,
-        return_method=method,
-        tracking_id=tracking,
-        tracking_url=f"https://tracking.example.com/{tracking}",
-        from_=origin,
-        to=warehouse_for(sandbox.shops[process.ecommerce_id], origin.country_code).address,
-    )
-
-
-def register(
-    sandbox: Sandbox, stored: StoredProcess, order: LogisticOrder, operation: str, file: tuple[bytes, str] | None = None
-) -> LogisticOrder:
-    """Make an order through the API: books, label file, and a parcel on the process with status CREATED."""
-    before = stored.process
-    sandbox.books.write(
-        at=sandbox.clock(), process_id=before.rever_process_id, store=before.ecommerce_id, operation=operation,
-        by=Actor.API, status_before=str(before.rever_process_status), reference=order.id, before=before,
-    )  # fmt: skip
-    sandbox.label_files[order.id] = file or (label_pdf(order.tracking_id, order.carrier), "pdf")
-    stored.orders = (*stored.orders, order)
-    entry = entry_for(order, ShippingStatus.CREATED)
-    sandbox.change(stored, logistics=(*(before.logistics or ()), entry))
-    return order

@@ -2,57 +2,39 @@
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from rever_api.models import (
-    Compensation,
-    CompensationMethod,
     ExchangeItem,
-    LineQuantity,
     LogisticOrder,
     LogisticOrderRequest,
-    LogisticsEntry,
     ProcessStatus,
-    Product,
     RefundInput,
     ReturnInput,
-    ReturnItemInput,
-    ReturnLineItem,
-    ReturnMethod,
     ReturnProcess,
-    ReturnStatus,
-    Review,
     ReviewInput,
-    ReviewStatus,
     ShippingStatus,
-    Shopper,
 )
-from rever_api.sandbox.arithmetic import minor, refund_value, reviewed
-from rever_api.sandbox.effects import complete, pay, send_exchange, will_pay_itself
+from rever_api.sandbox.arithmetic import minor, paid, refund_value, refunds
+from rever_api.sandbox.effects import cancel, open_return, pay, review, send_exchange
 from rever_api.sandbox.labels import new_order, presigned_path, register
-from rever_api.sandbox.shops import OPS, Shop, address
+from rever_api.sandbox.shops import OPS
 from rever_api.sandbox.state import (
-    ABORTED,
-    ALREADY_EXISTS,
     FAILED_PRECONDITION,
     UNIMPLEMENTED,
     Actor,
     Refusal,
     Sandbox,
-    StoredProcess,
     invalid,
     not_found,
     unreadable,
 )
-
-# What an operation is given, and how models become JSON as REVER's gateway writes it.
-
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -116,9 +98,7 @@ def wire(model: BaseModel) -> dict[str, Any]:
     return body
 
 
-# Reads of processes: search, by id, where the parcel is, the label's URL, the logistic orders.
-
-
+_MOST_IMPORTED = 100
 _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
 _EXACT: Mapping[str, Callable[[ReturnProcess], str]] = {
     "ecommerce_id": lambda process: process.ecommerce_id,
@@ -157,18 +137,15 @@ def _whole(call: Call, name: str, default: int, least: int, most: int | None) ->
 
 def _tests(sandbox: Sandbox, query: dict[str, str]) -> list[Callable[[ReturnProcess], bool]]:
     """What a process must pass, for the parameters that were given alone: a search goes over all there are."""
-    tests = [_is(read, query[name]) for name, read in _EXACT.items() if query.get(name)]
+    tests = [_is_among(read, [query[name]]) for name, read in _EXACT.items() if query.get(name)]
     tests += [_is_among(read, query[name].split(",")) for name, read in _LISTED.items() if query.get(name)]
-    for name, test in (("updated_since", _since), ("freetext", _has_text)):
-        if query.get(name):
-            tests.append(test(query[name]))
+    if query.get("updated_since"):
+        tests.append(_since(query["updated_since"]))
+    if query.get("freetext"):
+        tests.append(_has_text(query["freetext"]))
     if query.get("fully_refunded"):
         tests.append(_refunded(sandbox, query["fully_refunded"]))
     return tests
-
-
-def _is(read: Callable[[ReturnProcess], str], value: str) -> Callable[[ReturnProcess], bool]:
-    return lambda process: read(process) == value
 
 
 def _is_among(read: Callable[[ReturnProcess], str], values: list[str]) -> Callable[[ReturnProcess], bool]:
@@ -202,9 +179,8 @@ def _refunded(sandbox: Sandbox, text: str) -> Callable[[ReturnProcess], bool]:
         raise invalid("fully_refunded: true or false")
 
     def is_so(process: ReturnProcess) -> bool:
-        refunds = (process.compensation.refunds if process.compensation else ()) or ()
-        paid = sum(minor(refund.amount, refund.currency) for refund in refunds)
-        full = bool(refunds) and paid >= refund_value(process, sandbox.shop(process.ecommerce_id).timing)
+        due = refund_value(process, sandbox.shop(process.ecommerce_id).timing)
+        full = bool(refunds(process)) and paid(process) >= due
         return (full or process.rever_process_status == ProcessStatus.COMPLETED) == (text == "true")
 
     return is_so
@@ -247,9 +223,6 @@ def list_logistic_orders(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     return {"orders": [wire(order) for order in sandbox.find(call.process_id).orders]}
 
 
-# A store's settings, its warehouses, and the stores of a group.
-
-
 def get_ecommerce_settings(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     """Answer the store's return rules; 404 for a store that there is not."""
     return wire(sandbox.shop(call.query.get("ecommerce_id", "")).settings)
@@ -268,12 +241,6 @@ def list_warehouses(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     return {"warehouses": [wire(house) for house in shop.warehouses] if shop else []}
 
 
-# New returns, one or many. The sandbox keeps no orders: any order name is taken, the goods must be the shop's.
-
-
-_MOST = 100
-
-
 def create_return(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     """Start a return. The same order twice is two returns."""
     return wire(open_return(sandbox, call.read(ReturnInput), Actor.API))
@@ -282,62 +249,18 @@ def create_return(sandbox: Sandbox, call: Call) -> dict[str, Any]:
 def import_returns(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     """Start up to 100 returns; each is accepted or refused by itself."""
     entries = call.part("returns")
-    if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST:
-        raise invalid(f"returns: 1 to {_MOST} of them")
-    return {"results": [_import(sandbox, entry) for entry in entries]}
-
-
-def _import(sandbox: Sandbox, entry: Any) -> dict[str, Any]:
-    try:
-        process = open_return(sandbox, ReturnInput.model_validate(entry), Actor.API)
-    except ValidationError as error:
-        return {"process_id": None, "error": unreadable(error).body}
-    except Refusal as refusal:
-        return {"process_id": None, "error": refusal.body}
-    return {"process_id": process.rever_process_id}
-
-
-def open_return(sandbox: Sandbox, wanted: ReturnInput, by: Actor) -> ReturnProcess:
-    """Make a running process without a label, and write it in the books."""
-    if wanted.ecommerce_id not in sandbox.shops:
-        raise invalid("ecommerce_id: no such ecommerce")
-    shop, now, number = sandbox.shops[wanted.ecommerce_id], sandbox.clock(), len(sandbox.processes) + 1
-    lines = tuple(_line(sandbox, shop, item) for item in wanted.items)
-    person = Shopper(email=wanted.email)
-    process = ReturnProcess(
-        rever_process_id=sandbox.ids.new("retp"), rever_process_status=ProcessStatus.RUNNING, return_line_items=lines,
-        return_status=ReturnStatus.STARTED, portal_name=shop.name, platform_process_id=f"{shop.id}-{number}",
-        ecommerce_id=shop.id, ecommerce_group=sandbox.group, started_at=now, updated_at=now,
-        order_id=f"ord_{shop.id}_{number:05}", order_name=wanted.order_name, shopper=person,
-        pickup_address=address(person, number, shop.countries[0]), return_method=ReturnMethod.DROP_OFF_POINT,
-        pickup_ranges=("NO_RANGE",), return_costs=Decimal("0.00"), reviews=(), compensation=Compensation(refunds=()),
-        logistics=(),
-    )  # fmt: skip
-    sandbox.books.write(
-        at=now, process_id=process.rever_process_id, store=shop.id, operation="createReturn", by=by, status_before="",
-    )  # fmt: skip
-    sandbox.add(StoredProcess(process, "created", process, now))
-    return process
-
-
-def _line(sandbox: Sandbox, shop: Shop, item: ReturnItemInput) -> ReturnLineItem:
-    if item.sku not in shop.goods:
-        raise invalid("items.sku: not sold by this shop")
-    product, price = shop.goods[item.sku]
-    zero = Decimal("0.00")
-    return ReturnLineItem(
-        id=sandbox.ids.new("retl"), return_reason=item.return_reason or "OTHER", product=product,
-        quantity=item.quantity, unit_price=price, subtotal_price=price * item.quantity, total_discounts=zero,
-        total_taxes=zero, total_price=price * item.quantity, currency=shop.settings.currency,
-        compensation_method=item.compensation_method or CompensationMethod.ORIGINAL_PAYMENT_METHOD,
-        exchange_for=item.exchange_for,
-    )  # fmt: skip
-
-
-# The calls that move money and goods: reviews, refunds, exchanges, cancellation. None of them notices a repetition.
-
-
-_FINAL = {ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED}
+    if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_IMPORTED:
+        raise invalid(f"returns: 1 to {_MOST_IMPORTED} of them")
+    results: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            process = open_return(sandbox, ReturnInput.model_validate(entry), Actor.API)
+            results.append({"process_id": process.rever_process_id})
+        except ValidationError as error:
+            results.append({"process_id": None, "error": unreadable(error).body})
+        except Refusal as refusal:
+            results.append({"process_id": None, "error": refusal.body})
+    return {"results": results}
 
 
 class _Reason(BaseModel):
@@ -349,38 +272,6 @@ def add_review(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     stored = sandbox.find(call.process_id)
     review(sandbox, stored, call.list_of("reviews", ReviewInput), Actor.API)
     return wire(stored.process)
-
-
-def review(sandbox: Sandbox, stored: StoredProcess, entries: tuple[ReviewInput, ...], by: Actor) -> None:
-    """Check and record inspections, whoever made them; REVER may then pay by itself."""
-    before = stored.process
-    _check_reviews(before, entries)
-    taken = tuple(
-        Review(**entry.model_dump(), review_date=sandbox.clock(), user="api" if by is Actor.API else "warehouse")
-        for entry in entries
-    )
-    items = tuple(LineQuantity(line_item_id=entry.line_item_id, quantity=1) for entry in entries)
-    _write(sandbox, before, "addReview", by, items)
-    sandbox.change(stored, reviews=(*(before.reviews or ()), *taken))
-    complete(sandbox, stored)
-    will_pay_itself(sandbox, stored)
-
-
-def _check_reviews(process: ReturnProcess, entries: tuple[ReviewInput, ...]) -> None:
-    if process.rever_process_status != ProcessStatus.RUNNING:
-        raise Refusal(409, FAILED_PRECONDITION, f"process is {process.rever_process_status}")
-    lines = {line.id: line for line in process.return_line_items}
-    for entry in entries:
-        if entry.line_item_id not in lines:
-            raise invalid("line_item_id: not a line of this process")
-        if entry.status not in set(ReviewStatus):
-            raise invalid("status: APPROVED, DECLINED or MISSING")
-        if entry.status == ReviewStatus.DECLINED and not entry.reject_reason:
-            raise invalid("reject_reason: required when DECLINED")
-    for line_id, line in lines.items():
-        new = sum(entry.line_item_id == line_id for entry in entries)
-        if new and reviewed(process, line) + new > line.quantity:
-            raise Refusal(409, ALREADY_EXISTS, "a unit of the line was reviewed already")
 
 
 def issue_refund(sandbox: Sandbox, call: Call) -> dict[str, Any]:
@@ -395,15 +286,10 @@ def issue_refund(sandbox: Sandbox, call: Call) -> dict[str, Any]:
         raise invalid("type: a method that pays money")
     _check_status(sandbox, stored.process)
     if sandbox.options.checks_amounts:
-        _check_amount(sandbox, stored.process, amount)
+        due = refund_value(stored.process, sandbox.shop(stored.process.ecommerce_id).timing)
+        if paid(stored.process) + amount > due:
+            raise Refusal(422, FAILED_PRECONDITION, "the amount is above what is still refundable")
     return wire(pay(sandbox, stored, refund, Actor.API))
-
-
-def _check_amount(sandbox: Sandbox, process: ReturnProcess, amount: int) -> None:
-    refunds = (process.compensation.refunds if process.compensation else ()) or ()
-    paid = sum(minor(refund.amount, refund.currency) for refund in refunds)
-    if paid + amount > refund_value(process, sandbox.shop(process.ecommerce_id).timing):
-        raise Refusal(422, FAILED_PRECONDITION, "the amount is above what is still refundable")
 
 
 def issue_exchange(sandbox: Sandbox, call: Call) -> dict[str, Any]:
@@ -414,19 +300,15 @@ def issue_exchange(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     goods = {product.variant_id: product for product, _ in sandbox.shop(stored.process.ecommerce_id).goods.values()}
     if any(item.variant_id not in goods for item in items):
         raise invalid("variant_id: no such variant")
-    _take_stock(sandbox, items)
-    wanted: tuple[Product, ...] = tuple(goods[item.variant_id] for item in items)
-    return wire(send_exchange(sandbox, stored, items, wanted, Actor.API))
-
-
-def _take_stock(sandbox: Sandbox, items: tuple[ExchangeItem, ...]) -> None:
-    wanted: dict[str, int] = {}
+    wanted: Counter[str] = Counter()
     for item in items:
-        wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
+        wanted[item.variant_id] += item.quantity
     if any(sandbox.stock.get(variant, 0) < units for variant, units in wanted.items()):
         raise Refusal(409, FAILED_PRECONDITION, "a wanted variant is out of stock")
     for variant, units in wanted.items():
         sandbox.stock[variant] -= units
+    products = tuple(goods[item.variant_id] for item in items)
+    return wire(send_exchange(sandbox, stored, items, products, Actor.API))
 
 
 def cancel_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
@@ -437,24 +319,6 @@ def cancel_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     return wire(stored.process)
 
 
-def cancel(sandbox: Sandbox, stored: StoredProcess, by: Actor) -> None:
-    """Cancel, whoever asked; 409 for a process at its end."""
-    before = stored.process
-    if before.rever_process_status in _FINAL:
-        raise Refusal(409, ABORTED, f"process is {before.rever_process_status}")
-    _write(sandbox, before, "cancelReturnProcess", by, ())
-    sandbox.change(
-        stored,
-        rever_process_status=ProcessStatus.CANCELED,
-        logistics=tuple(_without_label(entry) for entry in before.logistics or ()),
-    )
-
-
-def _without_label(entry: LogisticsEntry) -> LogisticsEntry:
-    unused = entry.status in {ShippingStatus.CREATED, ShippingStatus.NO_SHIPPING_STATUS}
-    return entry.model_copy(update={"status": ShippingStatus.CANCELED}) if unused else entry
-
-
 def _check_lines(process: ReturnProcess, line_ids: list[str]) -> None:
     if not set(line_ids) <= {line.id for line in process.return_line_items}:
         raise invalid("line_item_id: not a line of this process")
@@ -463,16 +327,6 @@ def _check_lines(process: ReturnProcess, line_ids: list[str]) -> None:
 def _check_status(sandbox: Sandbox, process: ReturnProcess) -> None:
     if sandbox.options.checks_status and process.rever_process_status != ProcessStatus.RUNNING:
         raise Refusal(409, FAILED_PRECONDITION, f"process is {process.rever_process_status}")
-
-
-def _write(sandbox: Sandbox, before: ReturnProcess, operation: str, by: Actor, items: tuple[LineQuantity, ...]) -> None:
-    sandbox.books.write(
-        at=sandbox.clock(), process_id=before.rever_process_id, store=before.ecommerce_id, operation=operation, by=by,
-        status_before=str(before.rever_process_status), items=items, before=before,
-    )  # fmt: skip
-
-
-# Labels: having REVER make a logistic order, and registering one that was made by hand.
 
 
 def create_order_v2(sandbox: Sandbox, call: Call) -> dict[str, Any]:
@@ -526,9 +380,6 @@ def _file(body: dict[str, Any]) -> tuple[bytes, str] | None:
         return base64.b64decode(body["label"], validate=True), str(extension)
     except (binascii.Error, TypeError, ValueError):
         raise invalid("label: not base64") from None
-
-
-# The contract's operations: id, method, path, and what carries them out.
 
 
 _PROCESS = "/v1/processes/{process_id}"

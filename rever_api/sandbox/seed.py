@@ -1,8 +1,8 @@
 """Fill a sandbox with returns, deterministic from its seed: same seed, same ids, amounts and states."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from random import Random
@@ -11,11 +11,7 @@ from rever_api.models import (
     NOT_RECEIVED,
     Compensation,
     CompensationMethod,
-    LogisticOrder,
-    LogisticsEntry,
     ProcessStatus,
-    Product,
-    RefundInput,
     ReturnLineItem,
     ReturnMethod,
     ReturnProcess,
@@ -23,13 +19,10 @@ from rever_api.models import (
     Review,
     ShippingStatus,
 )
-from rever_api.sandbox.effects import pay, refunds_due, will_pay_itself
-from rever_api.sandbox.labels import entry_for, label_pdf, new_order
-from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, address, ops_country, shopper
+from rever_api.sandbox.effects import pay, pay_by_itself_later, refunds_due
+from rever_api.sandbox.labels import label_pdf, new_order, parcel_of
+from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, address, shopper
 from rever_api.sandbox.state import Actor, Ids, Sandbox, StoredProcess
-
-# Every state a return can be in, as a table: what its lines are, how far it has come, what was done about it.
-
 
 _OPM, _GIFT, _EXCHANGE = (
     CompensationMethod.ORIGINAL_PAYMENT_METHOD.value,
@@ -57,6 +50,15 @@ class Country(StrEnum):
     UNSERVED = "unserved"
 
 
+class PaidBefore(StrEnum):
+    """What others paid before the sandbox was opened."""
+
+    NOTHING = ""
+    EXACT = "exact"  # the back office, what was due
+    DIFFERENT = "different"  # the back office, a tenth less
+    HISTORY = "history"  # whoever it was, the whole return being at its end
+
+
 @dataclass(frozen=True, slots=True)
 class LineSpec:
     """A line. `reviews` has one letter per inspected unit: Approved, Declined, Missing. `total` fixes its price."""
@@ -71,7 +73,7 @@ class LineSpec:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A state of a return. `costs` is a share of the refund; `foreign` is what the back office paid already.
+    """A state a return can be in. `costs` is a share of the refund.
 
     `methods` are taken in turn by the returns of this scenario.
     """
@@ -83,12 +85,7 @@ class Scenario:
     methods: tuple[str, ...] = (ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT)
     costs: str = "0"
     country: Country = Country.SERVED
-    foreign: str = ""
-
-    @property
-    def reviewed(self) -> bool:
-        """Whether anything of it was inspected."""
-        return any(line.reviews for line in self.lines)
+    paid_before: PaidBefore = PaidBefore.NOTHING
 
 
 def _line(quantity: int, reviews: str, method: str = _OPM, total: str = "", *, sold_out: bool = False) -> LineSpec:
@@ -114,8 +111,8 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("not_received", (LineSpec(2, reason=NOT_RECEIVED),), stage=_NEW, methods=("NO_RETURN_METHOD",)),
         Scenario("exchange_partially_reviewed", (_line(1, "A", _EXCHANGE), _line(2, "A", _EXCHANGE))),
         Scenario("exchange_out_of_stock", (_line(1, "A", _EXCHANGE, sold_out=True),)),
-        Scenario("foreign_exact", _APPROVED, foreign="exact"),
-        Scenario("foreign_different", _APPROVED, foreign="different"),
+        Scenario("foreign_exact", _APPROVED, paid_before=PaidBefore.EXACT),
+        Scenario("foreign_different", _APPROVED, paid_before=PaidBefore.DIFFERENT),
         Scenario("mixed_review", (_line(3, "ADM"), _line(1, "A"))),
         Scenario("missing", (_line(1, "M"),)),
         Scenario("label_needed_drop_off", stage=_NEW, methods=_PARCEL),
@@ -125,7 +122,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("on_hold", _APPROVED, status=ProcessStatus.ON_HOLD),
         Scenario("canceled", _APPROVED, status=ProcessStatus.CANCELED),
         Scenario("failed", _APPROVED, status=ProcessStatus.FAILED),
-        Scenario("completed", _APPROVED, status=ProcessStatus.COMPLETED, foreign="history"),
+        Scenario("completed", _APPROVED, status=ProcessStatus.COMPLETED, paid_before=PaidBefore.HISTORY),
         Scenario("unknown_method", (_line(1, "A", "STORE_CREDIT_PLUS"),)),
         Scenario("carrier_ops", stage=_NEW, country=Country.BY_HAND),
         Scenario("label_canceled", stage=Stage.LABEL_CANCELED, methods=(ReturnMethod.DROP_OFF_POINT,)),
@@ -139,68 +136,8 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-# The lines of a seeded return: goods, quantities, prices and what was found at their inspection.
-
-
-_CENT = Decimal("0.01")
 _VAT = {"EUR": Decimal(21), "SEK": Decimal(25)}
-_REVIEWS = {
-    "A": ("APPROVED", ""),
-    "D": ("DECLINED", "worn"),
-    "M": ("MISSING", ""),
-}
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT, ROUND_HALF_UP)
-
-
-def make_line(spec: LineSpec, shop: Shop, ids: Ids, random: Random) -> ReturnLineItem:
-    """Return a line of the shop's goods as the spec wants it; one line in four was bought at 10 % off."""
-    sold = [sku for sku in shop.goods if not sku.endswith(SOLD_OUT)]
-    product, price = shop.goods[random.choice(sold)]
-    subtotal = Decimal(spec.total) if spec.total else price * spec.quantity
-    discounts = _cents(subtotal / 10) if not spec.total and random.random() < 0.25 else Decimal("0.00")
-    total = subtotal - discounts
-    vat = _VAT[shop.settings.currency]
-    return ReturnLineItem(
-        id=ids.new("retl"),
-        return_reason=spec.reason,
-        product=product,
-        quantity=spec.quantity,
-        unit_price=_cents(subtotal / spec.quantity),
-        subtotal_price=_cents(subtotal),
-        total_discounts=discounts,
-        total_taxes=_cents(total * vat / (100 + vat)),
-        total_price=_cents(total),
-        currency=shop.settings.currency,
-        compensation_method=spec.method,
-        exchange_for=_wanted(spec, shop, product) if spec.method == "EXCHANGE" else None,
-    )
-
-
-def _wanted(spec: LineSpec, shop: Shop, product: Product) -> Product:
-    """Return another size of the same product; the one that is sold out where the spec says so."""
-    stem = product.sku.rpartition("-")[0]
-    size = SOLD_OUT if spec.sold_out else ("M" if product.variant_name == "L" else "L")
-    return shop.goods[f"{stem}-{size}"][0]
-
-
-def make_reviews(specs: Sequence[LineSpec], lines: Sequence[ReturnLineItem], last: datetime) -> tuple[Review, ...]:
-    """Return one review per inspected unit, a minute apart, the last at `last`."""
-    found = [(line.id, *_REVIEWS[letter]) for spec, line in zip(specs, lines, strict=True) for letter in spec.reviews]
-    return tuple(
-        Review(
-            line_item_id=line_id,
-            status=status,
-            reject_reason=reason,
-            review_date=last - timedelta(minutes=len(found) - number),
-            user="warehouse",
-        )
-        for number, (line_id, status, reason) in enumerate(found, start=1)
-    )
-
-
+_REVIEWS = {"A": ("APPROVED", ""), "D": ("DECLINED", "worn"), "M": ("MISSING", "")}
 _UNSERVED = "NZ"
 _IN_STOCK = 10_000
 _FORGETS_ONE_IN = 4
@@ -220,6 +157,7 @@ class _Seeding:
 
     sandbox: Sandbox
     shop: Shop
+    scenario: Scenario
     ids: Ids
     random: Random
     number: int
@@ -229,12 +167,6 @@ class _Seeding:
     def forgotten(self) -> bool:
         """Whether this is one that the shop's own REVER should have paid days ago and did not."""
         return self.shop.pays_itself_after is not None and self.number % _FORGETS_ONE_IN == 0
-
-    @property
-    def last_review(self) -> datetime:
-        if self.shop.pays_itself_after is not None and not self.forgotten:
-            return self.sandbox.clock()
-        return self.sandbox.clock() - timedelta(days=3, minutes=self.number)
 
 
 def seed(sandbox: Sandbox, returns: int, names: Collection[str] = ()) -> None:
@@ -250,31 +182,45 @@ def seed(sandbox: Sandbox, returns: int, names: Collection[str] = ()) -> None:
     for number in range(returns):
         turn, place = divmod(number, len(scenarios))
         random = Random(f"{sandbox.seed}/{number}")  # noqa: S311 - must repeat
-        made = _Seeding(sandbox, shops[(turn + place) % len(shops)], ids, random, number + 1, turn)
-        _add(made, scenarios[place])
+        shop = shops[(turn + place) % len(shops)]
+        _add(_Seeding(sandbox, shop, scenarios[place], ids, random, number + 1, turn))
 
 
-def _add(made: _Seeding, scenario: Scenario) -> None:
-    sandbox = made.sandbox
-    process = _process(made, scenario)
+def _add(made: _Seeding) -> None:
+    """Add one return with its parcel and with what others paid for it before."""
+    sandbox, scenario, process = made.sandbox, made.scenario, _process(made)
     stored = StoredProcess(process, scenario.name, process, process.updated_at or sandbox.clock())
-    _ship(made, scenario, stored)
+    if scenario.stage is not Stage.NO_LABEL:
+        carrier = made.shop.settings.carriers[0]
+        order = new_order(sandbox, process, carrier.provider, carrier.carrier, str(process.return_method))
+        stored.orders = (order,)
+        if scenario.stage is not Stage.LABEL_PENDING:
+            sandbox.label_files[order.id] = (label_pdf(order.tracking_id, order.carrier), "pdf")
+        parcel = parcel_of(order, _SHIPPING_STATUS[scenario.stage])
+        stored.process = stored.earlier = process.model_copy(update={"logistics": (parcel,)})
     sandbox.add(stored)
-    _pay_before(made, scenario, stored)
-    if scenario.reviewed and not scenario.foreign and not made.forgotten:
-        will_pay_itself(sandbox, stored)
+    if scenario.paid_before:
+        by = Actor.HISTORY if scenario.paid_before is PaidBefore.HISTORY else Actor.BACK_OFFICE
+        for refund in refunds_due(stored.process, made.shop.timing):
+            amount = _cents(refund.amount * 9 / 10) if scenario.paid_before is PaidBefore.DIFFERENT else refund.amount
+            pay(sandbox, stored, refund.model_copy(update={"amount": amount}), by, completes=False)
+        stored.earlier = stored.process
+    elif any(line.reviews for line in scenario.lines) and not made.forgotten:
+        pay_by_itself_later(sandbox, stored)
 
 
-def _process(made: _Seeding, scenario: Scenario) -> ReturnProcess:
-    number, shop, now = made.number, made.shop, made.sandbox.clock()
-    lines = tuple(make_line(spec, shop, made.ids, made.random) for spec in scenario.lines)
+def _process(made: _Seeding) -> ReturnProcess:
+    number, shop, scenario, now = made.number, made.shop, made.scenario, made.sandbox.clock()
+    lines = tuple(_line_item(spec, made) for spec in scenario.lines)
+    total = sum((line.total_price or Decimal(0) for line in lines), Decimal(0))
     person = shopper(number, made.random)
     method = scenario.methods[made.turn % len(scenario.methods)]
+    shipped = _RETURN_STATUS.get(scenario.stage, ReturnStatus.STARTED)
     return ReturnProcess(
         rever_process_id=made.ids.new("retp"),
         rever_process_status=scenario.status,
         return_line_items=lines,
-        return_status=ReturnStatus.COMPLETED if scenario.status == "COMPLETED" else _return_status(scenario),
+        return_status=ReturnStatus.COMPLETED if scenario.status == ProcessStatus.COMPLETED else shipped,
         portal_name=shop.name,
         platform_process_id=f"{shop.id}-{number}",
         ecommerce_id=shop.id,
@@ -286,58 +232,73 @@ def _process(made: _Seeding, scenario: Scenario) -> ReturnProcess:
         shopper=person,
         pickup_address=address(person, number, _country(scenario.country, shop, method, made.random)),
         return_method=method,
-        pickup_ranges=("RANGE_8_TO_12",) if method == "HOME_PICK_UP" else ("NO_RANGE",),
-        return_costs=_costs(scenario, lines),
-        reviews=make_reviews(scenario.lines, lines, made.last_review),
+        pickup_ranges=("RANGE_8_TO_12",) if method == ReturnMethod.HOME_PICK_UP else ("NO_RANGE",),
+        return_costs=_cents(total * Decimal(scenario.costs)),
+        reviews=_reviews(made, lines),
         compensation=Compensation(refunds=()),
         logistics=(),
     )
 
 
-def _return_status(scenario: Scenario) -> ReturnStatus:
-    return _RETURN_STATUS.get(scenario.stage, ReturnStatus.STARTED)
+def _line_item(spec: LineSpec, made: _Seeding) -> ReturnLineItem:
+    """Return a line of the shop's goods as the spec wants it; one line in four was bought at 10 % off."""
+    shop = made.shop
+    product, price = shop.goods[made.random.choice([sku for sku in shop.goods if not sku.endswith(SOLD_OUT)])]
+    subtotal = Decimal(spec.total) if spec.total else price * spec.quantity
+    discounts = _cents(subtotal / 10) if not spec.total and made.random.random() < 0.25 else Decimal("0.00")
+    total = subtotal - discounts
+    vat = _VAT[shop.settings.currency]
+    # In exchange, another size of the same product.
+    size = SOLD_OUT if spec.sold_out else ("M" if product.variant_name == "L" else "L")
+    other = shop.goods[f"{product.sku.rpartition('-')[0]}-{size}"][0]
+    return ReturnLineItem(
+        id=made.ids.new("retl"),
+        return_reason=spec.reason,
+        product=product,
+        quantity=spec.quantity,
+        unit_price=_cents(subtotal / spec.quantity),
+        subtotal_price=_cents(subtotal),
+        total_discounts=discounts,
+        total_taxes=_cents(total * vat / (100 + vat)),
+        total_price=_cents(total),
+        currency=shop.settings.currency,
+        compensation_method=spec.method,
+        exchange_for=other if spec.method == CompensationMethod.EXCHANGE else None,
+    )
+
+
+def _reviews(made: _Seeding, lines: tuple[ReturnLineItem, ...]) -> tuple[Review, ...]:
+    """Return one review per inspected unit, a minute apart.
+
+    The last was three days ago, or just now where the shop's own REVER is still to pay.
+    """
+    last = made.sandbox.clock()
+    if made.shop.pays_itself_after is None or made.forgotten:
+        last -= timedelta(days=3, minutes=made.number)
+    specs = zip(made.scenario.lines, lines, strict=True)
+    found = [(line.id, *_REVIEWS[letter]) for spec, line in specs for letter in spec.reviews]
+    return tuple(
+        Review(
+            line_item_id=line_id,
+            status=status,
+            reject_reason=reason,
+            review_date=last - timedelta(minutes=len(found) - number),
+            user="warehouse",
+        )
+        for number, (line_id, status, reason) in enumerate(found, start=1)
+    )
 
 
 def _country(where: Country, shop: Shop, method: str, random: Random) -> str:
     """Return the shopper's country: a served one is one to which a carrier comes for this return method."""
-    if where is not Country.SERVED:
-        return ops_country(shop) if where is Country.BY_HAND else _UNSERVED
-    served = [c.countries for c in shop.settings.carriers if c.provider != OPS and method in c.return_methods]
+    if where is Country.UNSERVED:
+        return _UNSERVED
+    carriers = shop.settings.carriers
+    if where is Country.BY_HAND:
+        return next(carrier.countries[0] for carrier in carriers if carrier.provider == OPS)
+    served = [c.countries for c in carriers if c.provider != OPS and method in c.return_methods]
     return random.choice(sorted({country for countries in served for country in countries}) or shop.countries)
 
 
-def _costs(scenario: Scenario, lines: tuple[ReturnLineItem, ...]) -> Decimal:
-    total = sum((line.total_price or Decimal(0) for line in lines), Decimal(0))
-    return (total * Decimal(scenario.costs)).quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
-def _ship(made: _Seeding, scenario: Scenario, stored: StoredProcess) -> None:
-    """Give the process the parcel its stage has; one that was never made has none."""
-    if scenario.stage is Stage.NO_LABEL:
-        return
-    order, entry = _parcel(made, scenario, stored.process)
-    stored.orders = (order,)
-    if scenario.stage is not Stage.LABEL_PENDING:
-        made.sandbox.label_files[order.id] = (label_pdf(order.tracking_id, order.carrier), "pdf")
-    stored.process = stored.earlier = stored.process.model_copy(update={"logistics": (entry,)})
-
-
-def _parcel(made: _Seeding, scenario: Scenario, process: ReturnProcess) -> tuple[LogisticOrder, LogisticsEntry]:
-    carrier = made.shop.settings.carriers[0]
-    order = new_order(made.sandbox, process, carrier.provider, carrier.carrier, str(process.return_method))
-    return order, entry_for(order, _SHIPPING_STATUS[scenario.stage])
-
-
-def _pay_before(made: _Seeding, scenario: Scenario, stored: StoredProcess) -> None:
-    """Carry out the refunds that others made before the sandbox was opened; a different one is a tenth short."""
-    if not scenario.foreign:
-        return
-    by = Actor.HISTORY if scenario.foreign == "history" else Actor.BACK_OFFICE
-    for refund in refunds_due(stored.process, made.shop.timing):
-        paid = _short(refund) if scenario.foreign == "different" else refund
-        pay(made.sandbox, stored, paid, by, completes=False)
-    stored.earlier = stored.process
-
-
-def _short(refund: RefundInput) -> RefundInput:
-    return refund.model_copy(update={"amount": (refund.amount * 9 / 10).quantize(Decimal("0.01"), ROUND_HALF_UP)})
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

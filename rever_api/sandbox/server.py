@@ -1,4 +1,7 @@
-"""How many requests per second the sandbox takes of a key: a bucket that holds a second's worth."""
+"""The sandbox served over HTTP, in this process: `running_sandbox` for tests, `serve` for a command line.
+
+The application is the contract's operations behind the key, and the control endpoints.
+"""
 
 import asyncio
 import json
@@ -20,15 +23,15 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rever_api.sandbox.answering import Asked, NoAnswer, SandboxProtocol, error, lean_protocol
 from rever_api.sandbox.auditor import Audit, audit
 from rever_api.sandbox.control import act, control_routes
 from rever_api.sandbox.faults import Fault, FaultPlan, Faults, parse_faults
 from rever_api.sandbox.operations import OPERATIONS, Call, Operation
+from rever_api.sandbox.responses import Incoming, NoResponse, SandboxProtocol, error, lean_protocol
 from rever_api.sandbox.seed import seed as add_returns
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import (
@@ -44,9 +47,18 @@ from rever_api.sandbox.state import (
 )
 from rever_api.sandbox.webhooks import Webhook, Webhooks
 
+DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
+DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
+_HOST, _PATIENCE, _GRACE = "127.0.0.1", 10.0, 2.0
+KEY_HEADER = "x-rever-api-key"
+_UNREADABLE = object()
+
 
 class Quota:
-    """Counts requests. `rate` is per second, None for no limit; `clock` a monotonic one, in seconds."""
+    """How many requests per second the sandbox takes of a key: a bucket that holds a second's worth.
+
+    `rate` is per second, None for no limit; `clock` a monotonic one, in seconds.
+    """
 
     def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -55,7 +67,7 @@ class Quota:
         self._at = clock()
 
     def take(self) -> float:
-        """Take one request in: 0 where it may be answered, else the seconds after which the next one may."""
+        """Count a request. Return 0 where it may be carried out, else the seconds after which the next one may."""
         if self._rate is None:
             return 0.0
         now = self._clock()
@@ -67,19 +79,11 @@ class Quota:
         return 0.0
 
 
-# The sandbox as an ASGI application: the contract's operations behind the key, and the control endpoints.
-
-
-KEY_HEADER = "x-rever-api-key"
-_UNREADABLE = object()
-
-
 def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str) -> Starlette:
     """Return the application. It must be served with `SandboxProtocol`, or faults that drop connections fail."""
     quota = Quota(sandbox.options.rate)
-    routes = [_route(operation, sandbox, faults, journal, api_key, quota) for operation in OPERATIONS]
-    others = [replace(operation, path=operation.also) for operation in OPERATIONS if operation.also]
-    routes += [_route(operation, sandbox, faults, journal, api_key, quota) for operation in others]
+    also = [replace(operation, path=operation.also) for operation in OPERATIONS if operation.also]
+    routes = [_route(operation, sandbox, faults, journal, api_key, quota) for operation in (*OPERATIONS, *also)]
     app = Starlette(
         routes=[*routes, *control_routes(sandbox, faults, journal)],
         exception_handlers={HTTPException: _no_such_route, ClientDisconnect: _gone},
@@ -100,23 +104,19 @@ def _route(
         if wait := quota.take():
             entry.status = 429
             return error(429, RESOURCE_EXHAUSTED, "too many requests", {"Retry-After": str(ceil(wait))})
-        call = Call(
-            operation.id,
-            process_id,
-            dict(request.query_params),
-            await _body(request),
-            str(request.base_url).rstrip("/"),
-        )
+        query, base_url = dict(request.query_params), str(request.base_url).rstrip("/")
+        call = Call(operation.id, process_id, query, await _body(request), base_url)
         fault, draw = faults.choose(operation, call.subject)
         entry.fault = fault or ""
         if fault is Fault.CONNECTION_DROPPED:
-            return NoAnswer(reset=True)
+            return NoResponse(reset=True)
         if call.body is _UNREADABLE and fault is None:
-            answer = error(400, INVALID_ARGUMENT, "the body is not JSON")
+            response = error(400, INVALID_ARGUMENT, "the body is not JSON")
         else:
-            answer = await Asked(sandbox, faults, operation, call, entry, request.is_disconnected, draw).answer(fault)
-        entry.status = None if isinstance(answer, NoAnswer) else answer.status_code
-        return answer
+            incoming = Incoming(sandbox, faults, operation, call, entry, request.is_disconnected, draw)
+            response = await incoming.respond(fault)
+        entry.status = None if isinstance(response, NoResponse) else response.status_code
+        return response
 
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.id)
 
@@ -131,23 +131,15 @@ async def _body(request: Request) -> Any:
 
 
 async def _gone(_: Request, __: Exception) -> Response:
-    """Answer a caller that died while it was still sending; nothing was done, and nobody reads this."""
-    return NoAnswer()
+    """Respond to a caller that died while it was still sending: nothing was done, and nobody reads this."""
+    return NoResponse()
 
 
 async def _no_such_route(_: Request, problem: Exception) -> Response:
     status = problem.status_code if isinstance(problem, HTTPException) else 500
     if status == 405:
         return error(405, UNIMPLEMENTED, "Method Not Allowed")
-    return JSONResponse({"code": NOT_FOUND, "message": "Not Found", "details": []}, status)
-
-
-# Start a sandbox in this process, on a thread of its own, and hand out what belongs to it.
-
-
-DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
-DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
-_HOST, _PATIENCE, _GRACE = "127.0.0.1", 10.0, 2.0
+    return error(status, NOT_FOUND, "Not Found")
 
 
 class _Uvicorn(uvicorn.Server):
@@ -180,7 +172,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class _Server:
-    """uvicorn on a thread. Starts with the first port that is free for `port` 0, and answers when `start` returns."""
+    """uvicorn on a thread. `port` 0 takes a free one; requests are answered once `start` has returned."""
 
     def __init__(self, app: ASGIApp, port: int, *, lean: bool = False) -> None:
         self._app = app
@@ -212,12 +204,12 @@ class _Server:
 
 
 def _dated(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
-    """The application, whose answers tell the sandbox's time in their `Date` header."""
+    """Return the application, with the sandbox's time in the `Date` header of each response."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_dated(message: Message) -> None:
-            if message["type"] == "http.response.start" and (told := sandbox.tells()) is not None:
-                date = format_datetime(told.astimezone(UTC), usegmt=True).encode()
+            if message["type"] == "http.response.start" and (now := sandbox.tells()) is not None:
+                date = format_datetime(now.astimezone(UTC), usegmt=True).encode()
                 message["headers"] = [*message["headers"], (b"date", date)]
             await send(message)
 
@@ -392,22 +384,17 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with running_sandbox(port=port, seed=seed, returns=returns, faults=faults, shops=shops, webhook=webhook) as running:
-        print(_greeting(running), flush=True)  # noqa: T201 - what its caller, a command line, is for
-        with suppress(KeyboardInterrupt):
-            ended.wait()
-
-
-def _greeting(running: RunningSandbox) -> str:
-    url, key = running.base_url, running.api_key
-    return "\n".join(
-        (
+        url, key, sandbox = running.base_url, running.api_key, running.sandbox
+        lines = (
             f"A sandbox of REVER listens on {url}",
             f"  key     {key}",
             f"  stores  {', '.join(running.stores)}  (group {running.group})",
-            f"  returns {len(running.sandbox.processes)}, seed {running.sandbox.seed}",
+            f"  returns {len(sandbox.processes)}, seed {sandbox.seed}",
             "Try:",
             f"  curl -H 'x-rever-api-key: {key}' '{url}/v1/processes?ecommerce_id={running.stores[0]}&limit=2'",
             f"  curl {url}/_sandbox/audit",
             "Ctrl-C ends it.",
         )
-    )
+        print("\n".join(lines), flush=True)  # noqa: T201 - what its caller, a command line, is for
+        with suppress(KeyboardInterrupt):
+            ended.wait()

@@ -1,4 +1,7 @@
-"""The sandbox's shops: their settings at REVER, warehouses, carriers, goods and prices."""
+"""The sandbox's shops and shoppers, all invented: settings at REVER, warehouses, carriers, goods and prices.
+
+Every e-mail is at example.com (RFC 2606), every phone number in a fictitious range.
+"""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,6 +28,9 @@ _SIZES = ("S", "M", "L", SOLD_OUT)
 _GOODS = ("Linen shirt", "Wool jumper", "Rain jacket", "Denim jeans", "Canvas sneaker", "Leather belt", "Silk scarf")
 _PICKUP, _DROP = ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT
 _DELIVERY = ReturnMethod.DELIVERY_PICKUP
+_FIRST = ("Ada", "Bruno", "Carla", "Dario", "Elin", "Freja", "Gustav", "Ines", "Jonas", "Lucia")
+_LAST = ("Almqvist", "Bergman", "Castro", "Dominguez", "Ek", "Ferrer", "Holm", "Iglesias", "Lund", "Navarro")
+_CITIES = {"ES": "Valencia", "FR": "Nantes", "DE": "Kassel", "PT": "Porto", "SE": "Umeå", "DK": "Aarhus", "FI": "Oulu"}
 
 
 @dataclass(frozen=True)
@@ -55,16 +61,15 @@ def catalogue(names: tuple[str, ...], pays_itself_after: float, timings: dict[st
     if unknown or not names:
         msg = f"there is no shop {unknown[0]!r}" if unknown else "no shop is named"
         raise ValueError(f"{msg}; choose among {', '.join(SHOPS)}")
-    return {name: _make(name, timings.get(name, RefundTiming.ON_ITEM_VERIFIED), pays_itself_after) for name in names}
+    shops = {}
+    for name in names:
+        timing = timings.get(name, RefundTiming.ON_ITEM_VERIFIED)
+        after = pays_itself_after if name == "autopay" else None
+        shops[name] = _nordic(timing) if name == "nordic" else _acme(name, timing, after)
+    return shops
 
 
-def _make(name: str, timing: str, pays_itself_after: float) -> Shop:
-    if name == "nordic":
-        return _nordic(timing)
-    return _acme(name, f"{name.title()} Clothing", timing, pays_itself_after if name == "autopay" else None)
-
-
-def _acme(shop: str, name: str, timing: str, pays_itself_after: float | None) -> Shop:
+def _acme(shop: str, timing: str, pays_itself_after: float | None) -> Shop:
     refund = RefundSettings(timing=timing, methods=tuple(CompensationMethod))
     carriers = (
         Carrier(provider="SENDCLOUD", carrier="DHL", countries=("ES", "FR", "DE"), return_methods=(_PICKUP, _DROP)),
@@ -79,7 +84,14 @@ def _acme(shop: str, name: str, timing: str, pays_itself_after: float | None) ->
         _warehouse(shop, "Getafe", "ES", ("ES", "PT"), default=True),
         _warehouse(shop, "Lyon", "FR", ("FR", "DE"), default=False),
     )
-    return Shop(settings, name, warehouses, _goods(shop, Decimal(1)), ("ES", "FR", "DE"), pays_itself_after)
+    return Shop(
+        settings,
+        f"{shop.title()} Clothing",
+        warehouses,
+        _goods(shop, Decimal(1)),
+        ("ES", "FR", "DE"),
+        pays_itself_after,
+    )
 
 
 def _nordic(timing: str) -> Shop:
@@ -100,11 +112,6 @@ def _nordic(timing: str) -> Shop:
     )  # fmt: skip
     warehouses = (_warehouse("nordic", "Borås", "SE", (), default=True),)
     return Shop(settings, "Nordic Wear", warehouses, _goods("nordic", Decimal(11)), ("SE", "DK"))
-
-
-def ops_country(shop: Shop) -> str:
-    """Return the country that the shop serves only by hand, through the provider OPS."""
-    return next(carrier.countries[0] for carrier in shop.settings.carriers if carrier.provider == OPS)
 
 
 def _warehouse(shop: str, city: str, country: str, countries: tuple[str, ...], *, default: bool) -> Warehouse:
@@ -129,14 +136,6 @@ def _goods(shop: str, rate: Decimal) -> dict[str, tuple[Product, Decimal]]:
             )  # fmt: skip
             goods[sku] = (product, price.quantize(Decimal("0.01")))
     return goods
-
-
-# Invented shoppers. Every e-mail is at example.com (RFC 2606), every phone number in a fictitious range.
-
-
-_FIRST = ("Ada", "Bruno", "Carla", "Dario", "Elin", "Freja", "Gustav", "Ines", "Jonas", "Lucia")
-_LAST = ("Almqvist", "Bergman", "Castro", "Dominguez", "Ek", "Ferrer", "Holm", "Iglesias", "Lund", "Navarro")
-_CITIES = {"ES": "Valencia", "FR": "Nantes", "DE": "Kassel", "PT": "Porto", "SE": "Umeå", "DK": "Aarhus", "FI": "Oulu"}
 
 
 def shopper(number: int, random: Random) -> Shopper:

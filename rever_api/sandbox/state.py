@@ -19,11 +19,9 @@ from pydantic import ValidationError
 from rever_api.models import LineQuantity, LogisticOrder, ReturnProcess
 from rever_api.sandbox.shops import GROUP, Shop
 
-# The sandbox's clock: real time, and as much more as a test has let pass.
-
 
 class SandboxClock:
-    """Answers the time in UTC when called. `advance` lets time pass without waiting for it."""
+    """Returns the time in UTC when called: real time, and as much more as a test has let pass with `advance`."""
 
     def __init__(self) -> None:
         self._ahead = timedelta(0)
@@ -40,9 +38,6 @@ class SandboxClock:
 # Ids as REVER's look (observed): a prefix and 27 base62 characters, here drawn from a seed.
 
 
-_BASE62 = digits + ascii_letters
-
-
 class Ids:
     """A source of ids, the same for the same seed."""
 
@@ -51,14 +46,12 @@ class Ids:
 
     def new(self, prefix: str) -> str:
         """Return `prefix_` and 27 characters, as in `retp_2AbC...`."""
-        return f"{prefix}_" + "".join(self._random.choices(_BASE62, k=27))
+        return f"{prefix}_" + "".join(self._random.choices(digits + ascii_letters, k=27))
 
 
-# How the sandbox says no: the bodies of a gRPC gateway, as REVER's Admin API is inferred to answer.
-
-
-INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 6, 7, 8
-FAILED_PRECONDITION, ABORTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 9, 10, 12, 13, 14, 16
+# The codes of gRPC that are in the bodies of errors, as REVER's Admin API is inferred to write them.
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED = 3, 5, 6, 8
+FAILED_PRECONDITION, ABORTED, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 9, 10, 12, 14, 16
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the API, not a failure of the sandbox
@@ -84,9 +77,6 @@ def unreadable(error: ValidationError) -> Refusal:
     """Refuse a body that does not fit; fields and kinds of error are named, values are not."""
     faults = (f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in error.errors())
     return invalid("invalid body: " + "; ".join(faults))
-
-
-# The books: every effect that was really carried out, in order, whoever asked for it.
 
 
 class Actor(StrEnum):
@@ -144,7 +134,7 @@ class Effect:
 
 @dataclass(slots=True)
 class Books:
-    """Append-only. Numbers start at 1 and have no gaps."""
+    """Every effect that was really carried out, in order, whoever asked for it. Numbers start at 1, without gaps."""
 
     _effects: list[Effect] = field(default_factory=list)
 
@@ -183,20 +173,18 @@ class Books:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it: `effects`, `counts`, `paid` (through the API) and `paid_by_others`, amounts as strings."""
-        others = {actor.value: _strings(self.paid(by=actor)) for actor in Actor if actor is not Actor.API}
+        others = {actor.value: as_text(self.paid(by=actor)) for actor in Actor if actor is not Actor.API}
         return {
             "effects": [effect.as_json() for effect in self.effects],
             "counts": self.counts(),
-            "paid": _strings(self.paid()),
+            "paid": as_text(self.paid()),
             "paid_by_others": {actor: totals for actor, totals in others.items() if totals},
         }
 
 
-def _strings(totals: dict[str, Decimal]) -> dict[str, str]:
+def as_text(totals: dict[str, Decimal]) -> dict[str, str]:
+    """Return currency -> amount as JSON has it: a string."""
     return {currency: str(amount) for currency, amount in totals.items()}
-
-
-# What was asked of the sandbox: one entry per request, without headers, bodies or personal data.
 
 
 @dataclass(slots=True)
@@ -214,7 +202,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Journal:
-    """All requests in the order in which they came."""
+    """All requests in the order in which they came, without headers, bodies or personal data."""
 
     entries: list[Entry] = field(default_factory=list)
 
@@ -356,6 +344,13 @@ class Sandbox:
         stored.process = stored.process.model_copy(update={**fields, "updated_at": now})
         self._publish(stored.process)
         return stored.process
+
+    def write_effect(self, before: ReturnProcess, operation: str, by: Actor, **more: Any) -> None:
+        """Write an effect in the books; `before` is the process just before it, `more` are further fields of Effect."""
+        self.books.write(
+            at=self.clock(), process_id=before.rever_process_id, store=before.ecommerce_id, operation=operation,
+            by=by, status_before=str(before.rever_process_status), before=before, **more,
+        )  # fmt: skip
 
     def seen(self, stored: StoredProcess, *, stale: bool) -> ReturnProcess:
         """Return the process as a read shows it; a stale read shows it as before a change that is still young."""

@@ -1,7 +1,7 @@
-"""The sandbox's webhooks: signed, over real HTTP, at least once and in no promised order, as REVER's are to be taken.
+"""The sandbox's webhooks: signed, over real HTTP, at least once and in no promised order, as REVER's must be expected.
 
-The body is the return's state, without a word of what happened, as in REVER's reference; where each kind of event is to
-have a URL of its own, write `{event}` into it.
+The body is the return's state, without a word of what happened, as in REVER's reference. A webhook is sent for the
+events creation, shipping, review, completion and cancellation; `{event}` in the URL gives each a URL of its own.
 """
 
 import heapq
@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
-from typing import Any
 
 import httpx
 from pydantic import SecretStr
@@ -19,9 +18,6 @@ from pydantic import SecretStr
 from rever_api.models import ProcessStatus, ReturnProcess
 from rever_api.sandbox.operations import wire
 from rever_api.webhooks import SIGNATURE_HEADER, sign
-
-EVENTS = ("creation", "shipping", "review", "completion", "cancellation")
-"""What a webhook is sent for."""
 
 _FIELDS = (
     "rever_process_id", "rever_process_status", "portal_name", "platform_process_id", "started_at", "order_id",
@@ -49,9 +45,9 @@ class _Delivery:
 
 
 def payload(process: ReturnProcess) -> bytes:
-    """The raw body of a webhook about a return."""
-    told = wire(process)
-    return json.dumps({name: told.get(name, "") for name in _FIELDS}, ensure_ascii=False).encode()
+    """Return the raw body of a webhook about a return."""
+    body = wire(process)
+    return json.dumps({name: body.get(name, "") for name in _FIELDS}, ensure_ascii=False).encode()
 
 
 class Webhooks:
@@ -67,7 +63,7 @@ class Webhooks:
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="rever-sandbox-webhooks", daemon=True)
         self.taken: list[tuple[str, int]] = []
-        """The event and status of every answer that took one."""
+        """The event and status of every response that took one."""
 
     def note(self, process: ReturnProcess) -> None:
         """A process was created or has changed (a subscriber of the sandbox's)."""
@@ -113,16 +109,12 @@ class Webhooks:
         headers = {"content-type": "application/json", SIGNATURE_HEADER: sign(delivery.body, self._webhook.secret)}
         url = self._webhook.url.replace("{event}", delivery.event)
         try:
-            answer = http.post(url, content=delivery.body, headers=headers)
+            response = http.post(url, content=delivery.body, headers=headers)
         except httpx.TransportError:
-            self._again(delivery)
+            response = None
+        if response is not None and response.is_success:
+            self.taken.append((delivery.event, response.status_code))
             return
-        if answer.is_success:
-            self.taken.append((delivery.event, answer.status_code))
-        else:
-            self._again(delivery)
-
-    def _again(self, delivery: _Delivery) -> None:
         delivery.tries += 1
         if delivery.tries < _TRIES:
             delivery.due = time.monotonic() + min(_FIRST_WAIT_S * 2**delivery.tries, _MOST_WAIT_S)
@@ -131,16 +123,12 @@ class Webhooks:
 
 
 def _event(before: ReturnProcess | None, now: ReturnProcess) -> str:
-    """What happened, empty for what no webhook is sent about."""
+    """Return what happened, "" where no webhook is sent for it."""
     if before is None:
         return "creation"
     if now.rever_process_status != before.rever_process_status:
-        ends = {ProcessStatus.COMPLETED: "completion", ProcessStatus.CANCELED: "cancellation"}
-        return next((event for status, event in ends.items() if status == now.rever_process_status), "")
-    if _parcels(now) != _parcels(before):
+        ends: dict[str, str] = {ProcessStatus.COMPLETED: "completion", ProcessStatus.CANCELED: "cancellation"}
+        return ends.get(now.rever_process_status, "")
+    if [parcel.status for parcel in now.logistics or ()] != [parcel.status for parcel in before.logistics or ()]:
         return "shipping"
     return "review" if len(now.reviews or ()) > len(before.reviews or ()) else ""
-
-
-def _parcels(process: ReturnProcess) -> list[Any]:
-    return [parcel.status for parcel in process.logistics or ()]

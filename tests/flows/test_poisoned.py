@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from deployments.cli.ledger import history_lines
 from rever_api.models import ReturnProcess
 from rever_api.models.base import ApiModel
-from rever_api.sandbox import RunningSandbox, answering, running_sandbox
+from rever_api.sandbox import RunningSandbox, responses, running_sandbox
 from tests.flows.conftest import PATIENT, Bench, Start
 from tests.flows.test_answer_hold import known
 from tests.hurry import hurry
@@ -213,12 +213,12 @@ def test_plan_says_what_would_be_held_and_writes_nothing(shop: Bench) -> None:
 def test_a_return_that_the_list_alone_spoils_is_paid_by_its_own_read(
     shop: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = answering._told
+    original = responses.with_poisons
 
     def only_lists(body: Any, poisons: Any) -> Any:
         return original(body, poisons if "processes" in body else {})
 
-    monkeypatch.setattr(answering, "_told", only_lists)
+    monkeypatch.setattr(responses, "with_poisons", only_lists)
     shop.sandbox.poison(the_first(shop), TOTAL, b'"1_000.00"')
     shop.act()
     assert the_first(shop) in paid_in_full(shop.sandbox)
@@ -228,12 +228,12 @@ def test_a_return_that_the_list_alone_spoils_is_paid_by_its_own_read(
 def test_a_return_that_its_own_read_alone_spoils_is_held_and_never_paid(
     shop: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = answering._told
+    original = responses.with_poisons
 
     def only_reads(body: Any, poisons: Any) -> Any:
         return original(body, {} if "processes" in body else poisons)
 
-    monkeypatch.setattr(answering, "_told", only_reads)
+    monkeypatch.setattr(responses, "with_poisons", only_reads)
     shop.sandbox.poison(the_first(shop), TOTAL, b'"1_000.00"')
     for _ in range(3):
         shop.act()

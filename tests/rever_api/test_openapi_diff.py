@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rever_api import Endpoints
@@ -210,6 +210,7 @@ def test_references_that_go_round_in_a_circle_end() -> None:
 WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}"), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @example("issueRefund", "put", 'a\x7f"\\b', [], "\n\x7f")
 @given(st.sampled_from(NAMES), st.sampled_from(["get", "post", "put"]), WORD, st.lists(WORD, max_size=3), WORD)
 def test_whatever_the_document_says_the_correction_loads_and_corrects(

@@ -63,20 +63,12 @@ def _both_at_work(work: Work, runs: Sequence[FlowRun]) -> bool:
 
 def _kill_a_worker(up: Up) -> int:
     """SIGKILL to the second worker and all that it has started, in whatever session that is; answers how many."""
-    (worker,) = [child for child in up.family() if "worker 2" in _words(child)]
+    worker = up.child("worker 2")
     family = [worker, *worker.children(recursive=True)]
     for process in family:
         process.kill()
     psutil.wait_procs(family, timeout=10)
     return len(family)
-
-
-def _words(process: psutil.Process) -> list[str]:
-    """What a process was started with; nothing of one that has ended meanwhile."""
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _judge(work: Work) -> None:

@@ -10,12 +10,10 @@ from uuid import UUID
 
 import httpx
 from dotenv import dotenv_values
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.process_pending_returns import NAME
 from tests.ui.running_up import Up
@@ -88,9 +86,7 @@ class Work:
 @contextmanager
 def work_at(up: Up) -> Iterator[Work]:
     """A deployment of process-pending-returns without schedule and limit, taken away at the end of the block."""
-    auth = dotenv_values(up.folder / ".up" / "sandbox" / "desk.env")["PREFECT_API_AUTH_STRING"]
-    api = {PREFECT_API_URL: f"{up.address('Prefect')}/api", PREFECT_API_AUTH_STRING: auth}
-    with temporary_settings(api), get_client(sync_client=True) as client:
+    with up.client() as client:
         like = client.read_deployment_by_name(f"{NAME}/{NAME}")
         made = client.create_deployment(
             like.flow_id, "scale", work_pool_name=like.work_pool_name, work_queue_name=like.work_queue_name,

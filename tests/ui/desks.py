@@ -27,7 +27,13 @@ from rever_api.sandbox.state import Effect
 from tasks.steps import global_limits
 from tests.live import environment
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
+"""How long a wait may take: on a machine with other work a new process alone can take a minute."""
+
+HELD_S = 120.0
+"""`REVER_TIMEOUT`: how long a lane waits for a response that the sandbox holds back. What a test does meanwhile must be
+over before, or the run ends by itself.
+"""
 
 
 @dataclass
@@ -130,6 +136,7 @@ def desk_at(server: PrefectServer, sandbox: RunningSandbox, folder: Path) -> Ite
         "REVER_API_KEY": sandbox.api_key,
         "REVER_STORES": ",".join(sandbox.stores),
         "REVER_LEDGER_URL": f"sqlite:///{folder / 'ledger.sqlite'}",
+        "REVER_TIMEOUT": f"{HELD_S:g}",
     }
     with get_client(sync_client=True) as client:
         yield Desk(sandbox, environment(server, settings), client, folder)

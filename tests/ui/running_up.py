@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from dotenv import dotenv_values
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from deployments.prefect_server import without_own_settings
 from tests.ui.desks import wait_until
@@ -37,11 +43,36 @@ class Up:
 
     def auth(self) -> str:
         """What Prefect's UI and API ask for."""
-        return (self.folder / ".up" / "prefect-password").read_text().strip()
+        return dotenv_values(self.folder / ".up" / "sandbox" / "desk.env")["PREFECT_API_AUTH_STRING"] or ""
+
+    @contextmanager
+    def client(self) -> Iterator[SyncPrefectClient]:
+        """A client of its Prefect server."""
+        api = {PREFECT_API_URL: f"{self.address('Prefect')}/api", PREFECT_API_AUTH_STRING: self.auth()}
+        with temporary_settings(api), get_client(sync_client=True) as client:
+            yield client
+
+    def pause_schedules(self) -> None:
+        """Let no scheduled run begin any more, and wait for those under way.
+
+        They begin at full ten minutes by the clock, and one that is under way keeps a worker from ending at once.
+        """
+        under_way = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
+        these = FlowRunFilter(state=FlowRunFilterState(type=under_way))
+        with self.client() as client:
+            for deployment in client.read_deployments():
+                if deployment.schedules:
+                    client.pause_deployment(deployment.id)
+            wait_until(lambda: not client.read_flow_runs(flow_run_filter=these), "scheduled runs to end", 300, 1)
 
     def family(self) -> list[psutil.Process]:
         """All that it has started by now."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, *words: str) -> psutil.Process:
+        """The one child process with all these words among its arguments."""
+        (found,) = [child for child in self.family() if set(words) <= set(_arguments(child))]
+        return found
 
     def wait_for(self, words: str, patience_s: float) -> float:
         """Wait until it has said this; answers the seconds."""
@@ -49,6 +80,14 @@ class Up:
         wait_until(lambda: words in self.text or self.process.poll() is not None, words, patience_s)
         assert words in self.text, self.text
         return time.monotonic() - began
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    """What a process was started with; nothing of one that has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from prefect import get_client
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from tests.ui.browser import opened_page, picture
 from tests.ui.running_up import UP_WITHIN_S, Up, running_up
@@ -21,7 +19,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running_up(tmp_path_factory.mktemp("up")) as running:
+    # Without a worker: a scheduled run, which begins at full ten minutes by the clock, would pay what is due first.
+    with running_up(tmp_path_factory.mktemp("up"), "--workers", "0") as running:
         running.wait_for("The desk is up", UP_WITHIN_S)
         yield running
 
@@ -130,11 +129,7 @@ def _a_page_of_anothers() -> Iterator[str]:
 
 def _runs(up: Up) -> int:
     """How many runs nobody has scheduled."""
-    settings = {
-        PREFECT_API_URL: f"{up.address('Prefect')}/api",
-        PREFECT_API_AUTH_STRING: up.auth(),
-    }
-    with temporary_settings(settings), get_client(sync_client=True) as client:
+    with up.client() as client:
         made = client.read_flow_runs(limit=200)
     return len([run for run in made if not run.auto_scheduled])
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from deployments.bootstrap import bootstrap
 from deployments.prefect_server import PrefectServer
 from tests.live import in_prefect_of
-from tests.ui.workers import until
+from tests.ui.workers import automations_taken_up, until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -65,7 +65,7 @@ async def client(live_server: PrefectServer, inbox: Inbox) -> AsyncIterator[Pref
     with in_prefect_of(live_server):
         async with get_client() as client:
             await bootstrap(client, notices_url=inbox.url)
-            await asyncio.sleep(3)  # the server takes new automations up within two seconds
+            await automations_taken_up(client)
             yield client
             for automation in await client.read_automations():
                 await client.delete_automation(automation.id)

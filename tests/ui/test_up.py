@@ -48,6 +48,7 @@ def test_up_and_down(up: Up) -> None:
     _a_lane_that_dies_is_started_again(up)
     _another_up_in_the_folder_is_refused(up)
 
+    up.pause_schedules()
     family = up.family()
     began = time.monotonic()
     up.process.send_signal(signal.SIGINT)
@@ -65,11 +66,10 @@ def test_up_and_down(up: Up) -> None:
 
 
 def _a_lane_that_dies_is_started_again(up: Up) -> None:
-    (lane,) = [child for child in up.family() if "lane" in child.cmdline() and "--name" in child.cmdline()]
-    lane.kill()
-    up.wait_for("fast lane has ended: exit code -9; started again in 1 s", 20)
+    up.child("lane", "--name").kill()
+    up.wait_for("fast lane has ended: exit code -9; started again in 1 s", 60)
     wait_until(
-        lambda: (up.folder / ".up/logs/fast-lane.log").read_text().count("takes the runs") == 2, "a new lane", 120
+        lambda: (up.folder / ".up/logs/fast-lane.log").read_text().count("takes the runs") == 2, "a new lane", 180
     )
 
 

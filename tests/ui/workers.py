@@ -8,7 +8,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
+
+from prefect.client.orchestration import PrefectClient
+from prefect.events import Event
+from prefect.events.actions import DoNothing
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
@@ -71,3 +78,24 @@ async def until(what: Callable[[], Awaitable[bool]], *, within: float, told: str
             return time.monotonic() - began
         await asyncio.sleep(0.5)
     raise AssertionError(f"{told}: not within {within:g} s")
+
+
+async def automations_taken_up(client: PrefectClient) -> None:
+    """Wait until the server applies every automation that was made before: it loads them later than it stores them.
+
+    An event that comes earlier is not seen by an automation, and never will be. So one more is made, and shown events
+    until it is triggered: the server loads them in the order in which they were made.
+    """
+    name = f"test.probe.{uuid4()}"
+    trigger = EventTrigger(expect={name}, posture=Posture.Reactive, threshold=1, within=timedelta(0))
+    made = await client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[DoNothing()]))
+    which = {"event": {"name": ["prefect.automation.triggered"]}, "resource": {"id": [f"prefect.automation.{made}"]}}
+
+    async def triggered() -> bool:
+        probe = Event(event=name, resource={"prefect.resource.id": "test.probe"})
+        await client.request("POST", "/events", json=[probe.model_dump(mode="json")])
+        found = await client.request("POST", "/events/filter", json={"filter": which, "limit": 1})
+        return bool(found.json()["events"])
+
+    await until(triggered, within=180, told="the server did not take the automations up")
+    await client.delete_automation(made)

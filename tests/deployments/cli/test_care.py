@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.receiver.delivery import Kind, told
+from deployments.receiver.delivery import Kind, read_content
 from deployments.receiver.example import example_body
 from deployments.receiver.inbox import Delivery, Inbox, store
 from flows.catalog import FLOWS
@@ -89,7 +89,9 @@ def test_export_and_forget(call: Call, rever: RunningSandbox) -> None:
 
 
 def test_forget_serves_the_webhooks_inbox_too(call: Call, rever: RunningSandbox) -> None:
-    bodies = {raw: told(raw) for raw in (example_body(Kind.CREATED, "retp_1"), example_body(Kind.CREATED, "retp_2"))}
+    bodies = {
+        raw: read_content(raw) for raw in (example_body(Kind.CREATED, "retp_1"), example_body(Kind.CREATED, "retp_2"))
+    }
     email = json.loads(next(iter(bodies)))["shopper"]["email"]
     url = "sqlite:///rever-returns-inbox.sqlite"
     with closing(Inbox.open(url)) as inbox:

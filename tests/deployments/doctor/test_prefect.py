@@ -54,7 +54,7 @@ def test_a_server_that_is_down_is_broken_and_its_password_is_not_shown() -> None
     with prefect_at("http://ann:s3cret@127.0.0.1:9/api"):
         found = lines()
     assert found[API].state is State.BROKEN
-    assert "http://***@127.0.0.1:9/api does not answer" in found[API].found
+    assert "http://***@127.0.0.1:9/api does not respond" in found[API].found
     assert found["clock of Prefect"].state is State.NOT_CHECKED
     assert "s3cret" not in str(found)
 
@@ -78,8 +78,8 @@ def test_a_server_that_answers_no_says_what_to_set(told: ToldServer, status: int
 @pytest.mark.parametrize(
     ("theirs", "state", "words"),
     [
-        ("3.8.8", State.OK, "answers, Prefect 3.8.8"),
-        ("3.8.9", State.OK, "answers, Prefect 3.8.9"),
+        ("3.8.8", State.OK, "responds, Prefect 3.8.8"),
+        ("3.8.9", State.OK, "responds, Prefect 3.8.9"),
         ("3.8.7", State.ATTENTION, "Prefect 3.8.7; here it is 3.8.8"),
         ("3.9.0", State.BROKEN, "Prefect 3.9.0; here it is 3.8.8"),
         ("2.20.4", State.BROKEN, "Prefect 2.20.4; here it is 3.8.8"),
@@ -97,7 +97,7 @@ def test_a_version_goes_with_ours_or_is_named(theirs: str, state: State, words: 
     [
         (200, {"local": False}, State.BROKEN, "run code on the workers"),
         (200, {"local": False, "encrypted": True}, State.BROKEN, "not asked for"),
-        (200, {"local": True, "outside": "http://10.0.0.7:4200/api"}, State.BROKEN, "answers at http://10.0.0.7"),
+        (200, {"local": True, "outside": "http://10.0.0.7:4200/api"}, State.BROKEN, "responds at http://10.0.0.7"),
         (200, {"local": True, "pages": True}, State.ATTENTION, "so may any web page"),
         (200, {"local": True}, State.ATTENTION, "not asked for"),
         (401, {"local": True, "pages": True}, State.OK, "asked for"),

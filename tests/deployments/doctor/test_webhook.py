@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from deployments.doctor.examination import Examination, State
 from deployments.doctor.webhook import look, receiver_line
-from deployments.receiver.delivery import told as told_by
+from deployments.receiver.delivery import read_content
 from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, Inbox, events, returns, store
 from deployments.receiver.inbox_care import drop
 from tasks.desk import utc_now
@@ -31,7 +31,7 @@ def told() -> Iterator[ToldServer]:
 def fill(file: Path, *, minutes: int, state: str = "") -> None:
     with closing(Inbox.open(f"sqlite:///{file}")) as inbox:
         raw = body()
-        inbox.write(store, Delivery(raw, told_by(raw), "created", utc_now() - timedelta(minutes=minutes)))
+        inbox.write(store, Delivery(raw, read_content(raw), "created", utc_now() - timedelta(minutes=minutes)))
         if state:
             inbox.write(lambda conn: conn.execute(update(events).values(state=state)))
 
@@ -135,7 +135,7 @@ def test_returns_whose_runs_come_to_nothing_are_worth_a_word_and_dropped_events_
         assert line.state is State.ATTENTION
         assert "1 return had 3 or more runs that came to nothing" in line.found
         assert "rever-returns inbox" in line.to_do
-        inbox.write(drop, told_by(body()).process_id, by="ann", why="a test", now=utc_now())
+        inbox.write(drop, read_content(body()).process_id, by="ann", why="a test", now=utc_now())
     assert desk.lines("inbox")["inbox"].state is State.OK
 
 

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from deployments.receiver.app import Receiver, create_app
-from deployments.receiver.delivery import told
+from deployments.receiver.delivery import read_content
 from deployments.receiver.dispatcher import Dispatcher, Times
 from deployments.receiver.inbox import Delivery, Inbox, Stored, store
 from deployments.receiver.lookups import Standing
@@ -128,7 +128,7 @@ class Desk:
         return Receiver(self.inbox, secrets, *parts, hosts=("receiver",))
 
     def store(self, raw: bytes, event: str = "") -> Stored:
-        return self.inbox.write(store, Delivery(raw, told(raw), event, self.clock()))
+        return self.inbox.write(store, Delivery(raw, read_content(raw), event, self.clock()))
 
     def step(self, dispatcher: Dispatcher | None = None) -> float:
         return asyncio.run((dispatcher or self.dispatcher).step()).seconds

@@ -5,7 +5,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deployments.receiver.delivery import MOST_BYTES, Kind, NotTaken, Told, check_type, kind_of, read_body, told
+from deployments.receiver.delivery import (
+    MOST_BYTES,
+    Content,
+    Kind,
+    NotTaken,
+    check_type,
+    kind_of,
+    read_body,
+    read_content,
+)
 from tests.deployments.receiver.conftest import body
 
 
@@ -57,10 +66,10 @@ def test_anything_else_is_415(kind: str) -> None:
 
 def test_the_return_its_status_and_its_youngest_parcel_are_told() -> None:
     raw = body(logistics=[{"status": "CANCELED"}, {"status": "COLLECTED"}], rever_process_status="CANCELLED")
-    assert told(raw) == Told("retp_1", "CANCELED", "COLLECTED")
-    assert told(b'{"rever_process_id": "x"}') == Told("x", "", "")
+    assert read_content(raw) == Content("retp_1", "CANCELED", "COLLECTED")
+    assert read_content(b'{"rever_process_id": "x"}') == Content("x", "", "")
     strange = b'{"rever_process_id": "x", "rever_process_status": 7, "logistics": [{"status": ["a"]}, 3]}'
-    assert told(strange) == Told("x", "", "")
+    assert read_content(strange) == Content("x", "", "")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +102,7 @@ def test_the_return_its_status_and_its_youngest_parcel_are_told() -> None:
 )
 def test_what_cannot_be_read_is_422_and_says_why(raw: bytes, says: str) -> None:
     with pytest.raises(NotTaken, match=says) as refused:
-        told(raw)
+        read_content(raw)
     assert refused.value.status == 422
 
 
@@ -112,13 +121,13 @@ SPOILED = [
 
 @pytest.mark.parametrize("spoiled", SPOILED)
 def test_what_spoils_another_field_hides_no_return(spoiled: bytes) -> None:
-    assert told(b'{"rever_process_id": "retp_1", ' + spoiled + b"}").process_id == "retp_1"
-    assert told(b'{%s, "rever_process_id": "retp_1"}' % spoiled).process_id == "retp_1"
+    assert read_content(b'{"rever_process_id": "retp_1", ' + spoiled + b"}").process_id == "retp_1"
+    assert read_content(b'{%s, "rever_process_id": "retp_1"}' % spoiled).process_id == "retp_1"
 
 
 @pytest.mark.parametrize("raw", [b'{"rever_process_id": 4711}', b'\xef\xbb\xbf{"rever_process_id": "4711"}'])
 def test_an_id_that_came_as_a_number_or_after_a_mark_is_read(raw: bytes) -> None:
-    assert told(raw) == Told("4711", "", "")
+    assert read_content(raw) == Content("4711", "", "")
 
 
 @pytest.mark.parametrize(

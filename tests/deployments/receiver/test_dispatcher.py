@@ -328,7 +328,7 @@ async def test_events_are_passed_on_in_order_and_wait_for_prefect(local: Desk, m
     local.prefect.away = True
     loop = asyncio.create_task(local.announcer.run())
     for number in range(3):
-        local.announcer.told(local.store(body(f"p{number}")).kind, f"p{number}", local.clock())
+        local.announcer.came_in(local.store(body(f"p{number}")).kind, f"p{number}", local.clock())
     await asyncio.sleep(0.05)
     assert local.prefect.events == []
     local.prefect.away = False

@@ -77,7 +77,7 @@ async def test_events_come_to_be_events_of_the_return(deployed: PrefectClient) -
     announcer = Announcer(PrefectRuns())
     process_id = f"retp_{uuid4().hex}"
     loop = asyncio.create_task(announcer.run())
-    announcer.told(Kind.SHIPPED, process_id, datetime.now(UTC))
+    announcer.came_in(Kind.SHIPPED, process_id, datetime.now(UTC))
     wanted = EventFilter(event=EventNameFilter(name=["rever.return.shipped"]))
     async with asyncio.timeout(60):
         found: list[dict[str, Any]] = []

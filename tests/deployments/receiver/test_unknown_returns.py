@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from deployments.receiver.delivery import EXAMPLE, Kind, told
+from deployments.receiver.delivery import EXAMPLE, Kind, read_content
 from deployments.receiver.example import example_body
 from deployments.receiver.inbox import VERSION, Inbox, events, version
 from deployments.receiver.inbox_care import Listed, drop, listed
@@ -188,9 +188,9 @@ def test_an_example_makes_no_run_and_names_no_return_that_exists(
     desk: Desk, start_sandbox: Callable[..., RunningSandbox]
 ) -> None:
     raw = example_body(Kind.CREATED, "")
-    process_id = told(raw).process_id
+    process_id = read_content(raw).process_id
     assert process_id.startswith(EXAMPLE)
-    assert process_id != told(example_body(Kind.CREATED, "")).process_id
+    assert process_id != read_content(example_body(Kind.CREATED, "")).process_id
     assert process_id not in start_sandbox(seed=7, returns=60, shops=("acme",)).process_ids()
     desk.standing[process_id] = Standing.UNKNOWN
     desk.store(raw)
