@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
-from rever_api.addresses import is_loopback
+from rever_api.config import is_loopback
 from rever_api.endpoints import Endpoints
 from rever_api.errors import NotSent
 from rever_api.models import (

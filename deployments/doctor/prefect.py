@@ -25,10 +25,10 @@ from deployments.doctor.examination import (
 )
 from deployments.work_pools import FAST_LANE, POOL
 from flows.catalog import FLOWS
+from rever_api.config import is_loopback
 from rever_api.other_clock import sample
 from tasks.desk import DeskError
 from tasks.settings import Settings, SettingsError, load_settings, without_password
-from tasks.settings.addresses import is_loopback
 from tasks.steps import global_limits
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@
 name the variables.
 """
 
-from tasks.settings.addresses import account_of, is_loopback, without_password
+from rever_api.config import is_loopback
+from tasks.settings.addresses import account_of, without_password
 from tasks.settings.load import SettingsError, load_notices_url, load_settings, read_variable
 from tasks.settings.model import Settings
 from tasks.settings.table import masked_settings, settings_table

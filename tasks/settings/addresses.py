@@ -1,9 +1,10 @@
-"""What an address says: whether it is this machine, which REVER account it stands for, where a ledger lives."""
+"""What an address says: which REVER account it stands for, and where a ledger lives."""
 
 import re
-from ipaddress import ip_address
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import SplitResult, urlsplit
+
+from rever_api.config import is_loopback
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORGETS = {
@@ -16,27 +17,6 @@ PROCESS_ID = "{process_id}"
 """What stands for the return's id in a link."""
 
 _QUERY_PASSWORD = re.compile(r"((?:^|[?&])[^=&]*(?:password|secret|key)[^=&]*=)[^&]*", re.IGNORECASE)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` names this machine: `localhost`, 127.0.0.0/8 or ::1.
-
-    Anything that two readers might take for two hosts (a user part, a backslash, a malformed address) is no loopback:
-    the settings that are looser here must not open for a REVER that pays real money.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    if "@" in parts.netloc or "\\" in url:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def checked_base_url(value: str) -> str:

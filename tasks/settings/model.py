@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from rever_api.config import is_loopback
 from tasks.policy.store import RefundsBy
 from tasks.settings.addresses import (
     account_of,
@@ -18,7 +19,6 @@ from tasks.settings.addresses import (
     checked_ledger_url,
     checked_link,
     inbox_beside,
-    is_loopback,
 )
 
 # How single values are read from text: lists, the payer per store, a rate that may be absent, the key.

@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from rever_api import ClientConfig, WrongSetup
-from rever_api.addresses import is_loopback
+from rever_api.config import is_loopback
+from tasks.settings.addresses import checked_base_url
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,36 @@ def test_the_deadline_is_the_timeout_unless_stated() -> None:
     assert ClientConfig("https://x.example", SecretStr("k"), timeout=7, deadline=9).attempt_deadline == 9
 
 
-def test_loopback() -> None:
-    assert all(is_loopback(f"http://{host}/x") for host in ("127.9.9.9", "LOCALHOST:1", "sand.localhost", "[::1]"))
-    assert not any(is_loopback(url) for url in ("http://128.0.0.1", "http://0.0.0.0", "nonsense", "", "http://[::1"))
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost:80/x", True),
+        ("http://LOCALHOST", True),
+        ("http://127.8.9.1", True),
+        ("http://[::1]:8080", True),
+        ("https://api.byrever.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://127.0.0.1@example.com", False),
+        ("http://example.com\\@127.0.0.1", False),
+        ("http://[::1", False),
+        ("http://a.localhost", False),
+        ("http://localhost.", False),
+        ("http://u@localhost", False),
+        ("http://u:p@127.0.0.1", False),
+        ("http://128.0.0.1", False),
+        ("http://0.0.0.0", False),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+def test_only_this_machine_is_loopback(url: str, *, expected: bool) -> None:
+    assert is_loopback(url) is expected
+
+
+@pytest.mark.parametrize("url", ["http://a.localhost", "http://localhost.", "http://u@localhost"])
+def test_who_pays_and_whether_plain_http_is_taken_go_by_one_rule(url: str) -> None:
+    """The desk takes REVER to be a sandbox that does not pay where its client would send the key unencrypted."""
+    with pytest.raises(WrongSetup):
+        ClientConfig(url, SecretStr("k"))
+    with pytest.raises(ValueError, match="must not carry a user|would send the API key"):
+        checked_base_url(url)

@@ -13,7 +13,6 @@ from tasks.settings import (
     Settings,
     SettingsError,
     account_of,
-    is_loopback,
     load_settings,
     masked_settings,
     settings_table,
@@ -226,25 +225,6 @@ def test_a_wrong_secret_stated_elsewhere_is_not_repeated(monkeypatch: pytest.Mon
         load_settings(overrides=stated, source="credentials block 'b'")
     assert wrong not in "".join(traceback.format_exception(caught.value))
     assert "(credentials block 'b')" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://localhost:80/x", True),
-        ("http://LOCALHOST", True),
-        ("http://127.8.9.1", True),
-        ("http://[::1]:8080", True),
-        ("https://api.byrever.com", False),
-        ("http://127.0.0.1.example.com", False),
-        ("http://127.0.0.1@example.com", False),
-        ("http://example.com\\@127.0.0.1", False),
-        ("http://[::1", False),
-        ("", False),
-    ],
-)
-def test_only_this_machine_is_loopback(url: str, *, expected: bool) -> None:
-    assert is_loopback(url) is expected
 
 
 def test_one_account_has_one_spelling() -> None:
