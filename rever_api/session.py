@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+import httpx
 from tenacity import AsyncRetrying, Retrying
 
 from rever_api.answers import Answer
 from rever_api.calls import Call, Result
 from rever_api.config import ClientConfig
 from rever_api.errors import RefusedForNow, ReverError
+from rever_api.http import AsyncSender, Sender
 from rever_api.limits import AsyncSlot, Limits, Slot
 from rever_api.requests import Routes
 from rever_api.retrying import strategy
 from rever_api.shared_limits import shared_limits
-from rever_api.transport import AsyncTransport, Transport
 
 Watch = Callable[[Answer], None]
 
@@ -62,6 +63,11 @@ class AsyncSession(_Session):
 
     `clock` is what `Retry-After` dates are measured from, `monotonic` what a read's patience is; `sleep` waits for both
     the limits and the next attempt. `watch` is shown every answer as it came, also those that end as an error.
+
+    `http_client` is an httpx client to send with, for proxies, certificates, event hooks or a mock transport of one's
+    own; its owner closes it. Its headers go to REVER with the key. Its redirects, authentication, cookies and timeouts
+    are not used: an effect is sent once, within the deadline of `config`. Where its transport does not report to the
+    trace extension of httpcore, a request without an answer counts as sent, and so an effect as `OutcomeUnknown`.
     """
 
     def __init__(
@@ -73,10 +79,11 @@ class AsyncSession(_Session):
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         watch: Watch | None = None,
+        http_client: httpx.AsyncClient | None = None,
     ) -> None:
         super().__init__(config, limits, monotonic, watch)
         self._sleep = sleep
-        self._transport = AsyncTransport(config, clock)
+        self._sender = AsyncSender(config, clock, http_client)
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,7 +95,7 @@ class AsyncSession(_Session):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._transport.aclose()
+        await self._sender.aclose()
 
     def slot(self, calls: int = 1) -> AbstractAsyncContextManager[AsyncSlot]:
         """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
@@ -112,7 +119,7 @@ class AsyncSession(_Session):
         async with self.slot(calls) if slot is None else nullcontext(slot) as held:
             if calls:
                 await held.pay(first=first or slot is None)
-            answer = await self._transport.send(call.request)
+            answer = await self._sender.send(call.request)
         return self._parsed(call, answer)
 
 
@@ -128,10 +135,11 @@ class Session(_Session):
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         watch: Watch | None = None,
+        http_client: httpx.Client | None = None,
     ) -> None:
         super().__init__(config, limits, monotonic, watch)
         self._sleep = sleep
-        self._transport = Transport(config, clock)
+        self._sender = Sender(config, clock, http_client)
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +151,7 @@ class Session(_Session):
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._sender.close()
 
     def slot(self, calls: int = 1) -> AbstractContextManager[Slot]:
         """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
@@ -167,5 +175,5 @@ class Session(_Session):
         with self.slot(calls) if slot is None else nullcontext(slot) as held:
             if calls:
                 held.pay(first=first or slot is None)
-            answer = self._transport.send(call.request)
+            answer = self._sender.send(call.request)
         return self._parsed(call, answer)

@@ -10,15 +10,12 @@ from typing import Any
 
 import httpx
 
-from rever_api.answers import Answer
-from rever_api.requests import Request
-from rever_api.transport import AsyncTransport
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.layers import Profiler, hottest, shares
 
 
 class Counting:
-    """Counts the requests of this process by what their URL begins with: httpx's, and those of our own transport."""
+    """Counts the requests of this process by what their URL begins with."""
 
     def __init__(self) -> None:
         self.urls: list[str] = []
@@ -33,13 +30,6 @@ class Counting:
             return await aplain(client, request, **how)
 
         httpx.Client.send, httpx.AsyncClient.send = send, asend  # type: ignore[assignment, method-assign]
-        ours = AsyncTransport.send
-
-        async def over_ours(transport: AsyncTransport, request: Request) -> Answer:
-            self.urls.append(request.url)
-            return await ours(transport, request)
-
-        AsyncTransport.send = over_ours  # type: ignore[assignment, method-assign]
 
     def at(self, base: str) -> int:
         """How many went there."""

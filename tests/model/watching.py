@@ -9,12 +9,11 @@ from typing import Any, cast
 
 from rever_api import AsyncReverClient, ClientConfig
 from rever_api.answers import Answer
+from rever_api.http import AsyncSender, Progress
 from rever_api.limits import AsyncSlot, Limits
 from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
-from rever_api.progress import Progress
 from rever_api.requests import Request
 from rever_api.sandbox.state import Sandbox, SandboxClock, StoredProcess
-from rever_api.transport import AsyncTransport
 from tasks.desk import Clock, Desk
 from tasks.ledger import Ledger
 from tests.model.life import WRITES, Worker
@@ -144,7 +143,7 @@ class _Progress(Progress):
         return self.deadline - (self.now() - self.started)
 
 
-class _WatchedTransport(AsyncTransport):
+class _WatchedSender(AsyncSender):
     """The worker's time stands while an answer is under way."""
 
     def __init__(self, config: ClientConfig, clock: Clock, worker: Worker) -> None:
@@ -165,6 +164,6 @@ def watch(desk: Desk, worker: Worker, sandbox: WatchedSandbox) -> None:
     client = desk.client
     client._limits = Limits(client.config.rate, client.config.max_in_flight, worker.now)
     client._monotonic = worker.now
-    client._transport = _WatchedTransport(client.config, desk.clock, worker)
+    client._sender = _WatchedSender(client.config, desk.clock, worker)
     desk.client = cast("AsyncReverClient", WatchedClient(client, worker, sandbox))
     desk.ledger = cast("Ledger", WatchedLedger(desk.ledger, worker))

@@ -90,5 +90,5 @@ def test_who_pays_and_whether_plain_http_is_taken_go_by_one_rule(url: str) -> No
     """The desk takes REVER to be a sandbox that does not pay where its client would send the key unencrypted."""
     with pytest.raises(WrongSetup):
         ClientConfig(url, SecretStr("k"))
-    with pytest.raises(ValueError, match="must not carry a user|would send the API key"):
+    with pytest.raises(ValueError, match=r"must not carry a user|would send the API key"):
         checked_base_url(url)

@@ -15,9 +15,9 @@ import httpx
 
 from rever_api import ClientConfig
 from rever_api.answers import read_json
+from rever_api.http import AsyncSender
 from rever_api.requests import Request
 from rever_api.session import utc_now
-from rever_api.transport import AsyncTransport
 from tests.benchmarks.peers.work import IN_FLIGHT, TIMEOUT_S, Target, due, page
 
 Ask = Callable[..., Awaitable[Any]]
@@ -43,16 +43,16 @@ async def over_ours(target: Target) -> AsyncIterator[Ask]:
     from pydantic import SecretStr
 
     config = ClientConfig(target.base_url, SecretStr(target.api_key), timeout=TIMEOUT_S, max_in_flight=IN_FLIGHT)
-    transport = AsyncTransport(config, utc_now)
+    sender = AsyncSender(config, utc_now)
 
     async def ask(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
-        answer = await transport.send(Request("plain", method, url, json=body))
+        answer = await sender.send(Request("plain", method, url, json=body))
         if not 200 <= answer.status < 300:
             raise answer.error()
         return read_json(answer.body)
 
     yield ask
-    await transport.aclose()
+    await sender.aclose()
 
 
 async def run(target: Target, asking: Callable[[Target], Any]) -> int:
