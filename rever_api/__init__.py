@@ -8,6 +8,7 @@ from rever_api.errors import (
     NotFound,
     NotSent,
     OutcomeUnknown,
+    Reason,
     Refused,
     RefusedForNow,
     ReverError,
@@ -16,7 +17,6 @@ from rever_api.errors import (
     WrongSetup,
 )
 from rever_api.limits import AsyncSlot, Limits, Slot
-from rever_api.reasons import Reason
 
 __all__ = [
     "DEFAULT_BASE_URL",

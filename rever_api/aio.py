@@ -32,7 +32,7 @@ from rever_api.session import AsyncSession
 class AsyncReverClient(AsyncSession):
     """Every operation of the contract, one method each; raises `rever_api.errors`. Use with `async with`.
 
-    Reads are tried again by themselves (`rever_api.retrying`). Effects are sent once, without a redirect, within a hard
+    Reads are tried again by themselves (`rever_api.retries`). Effects are sent once, without a redirect, within a hard
     deadline; their answer is compared with what was sent. A cancelled effect raises
     `asyncio.CancelledError` and may have been sent.
 

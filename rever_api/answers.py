@@ -16,11 +16,11 @@ from rever_api.errors import (
     ReverError,
     Unauthorized,
     WrongRoute,
+    reason_of,
 )
 from rever_api.models.base import Spoiled
-from rever_api.reasons import reason_of
 from rever_api.redaction import shown
-from rever_api.retry_after import seconds_to_wait
+from rever_api.retries import seconds_to_wait
 
 _GRPC_NOT_FOUND = 5
 _UNKNOWN = (OutcomeUnknown, "What was done is not known.")

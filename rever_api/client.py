@@ -32,7 +32,7 @@ from rever_api.session import Session
 class ReverClient(Session):
     """Every operation of the contract, one method each; raises `rever_api.errors`. Use with `with`.
 
-    Reads are tried again by themselves (`rever_api.retrying`). Effects are sent once, without a redirect, within a hard
+    Reads are tried again by themselves (`rever_api.retries`). Effects are sent once, without a redirect, within a hard
     deadline; their answer is compared with what was sent.
 
     Every method takes `slot`: a place and tokens taken before with `client.slot(calls=n)`, so that the call itself

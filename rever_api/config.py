@@ -48,7 +48,7 @@ class ClientConfig:
         deadline: seconds that one attempt may take as a whole, for reads and effects; default: `timeout`. An effect
             past it is `OutcomeUnknown`.
         rate: requests per second for this key in this process, evenly spread; what a stall cost is caught up, up to
-            half a second's worth (`rever_api.metering`). None for no limit.
+            half a second's worth (`rever_api.limits`). None for no limit.
         max_in_flight: requests at the same time for this key in this process.
         endpoints: the endpoint table, corrected by the user or not.
         read_attempts: how often a read is tried at most; effects are tried once.

@@ -16,10 +16,9 @@ from rever_api.calls import Call, Result
 from rever_api.config import ClientConfig
 from rever_api.errors import RefusedForNow, ReverError
 from rever_api.http import AsyncSender, Sender
-from rever_api.limits import AsyncSlot, Limits, Slot
+from rever_api.limits import AsyncSlot, Limits, Slot, shared_limits
 from rever_api.requests import Routes
-from rever_api.retrying import strategy
-from rever_api.shared_limits import shared_limits
+from rever_api.retries import strategy
 
 Watch = Callable[[Answer], None]
 

@@ -20,26 +20,26 @@ from rever_api.models.inputs import (
     ReviewInput,
     SearchQuery,
 )
-from rever_api.models.logistics import (
-    LogisticAddress,
-    LogisticCustomer,
-    LogisticOrder,
-    LogisticOrderRequest,
-    Shipping,
-    logistic_address,
-)
-from rever_api.models.pages import ImportResult, SearchPage, UnreadableProcess
 from rever_api.models.process import (
     Address,
     Compensation,
     ExchangeOrder,
+    ImportResult,
+    LogisticAddress,
+    LogisticCustomer,
+    LogisticOrder,
+    LogisticOrderRequest,
     LogisticsEntry,
     Product,
     Refund,
     ReturnLineItem,
     ReturnProcess,
     Review,
+    SearchPage,
+    Shipping,
     Shopper,
+    UnreadableProcess,
+    logistic_address,
 )
 from rever_api.models.settings import Carrier, Ecommerce, EcommerceSettings, RefundSettings, Warehouse
 

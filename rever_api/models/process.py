@@ -1,8 +1,8 @@
-"""A return process and its parts, as REVER answers a read and as its webhooks carry them."""
+"""What REVER returns: a return process, its parcel and logistic orders, pages, and what became of an import."""
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rever_api.models.base import (
     ApiModel,
@@ -10,6 +10,7 @@ from rever_api.models.base import (
     Count,
     Currency,
     Id,
+    InputModel,
     Instant,
     Loose,
     LooseId,
@@ -202,3 +203,112 @@ class ReturnProcess(ApiModel):
 def _is_cost(line: Any) -> bool:
     kind = line.get("type") if isinstance(line, dict) else None
     return isinstance(kind, str) and kind.strip().casefold() == "cost"
+
+
+class LogisticOrder(ApiModel):
+    """A pickup or drop-off at a carrier (confirmed; `id` assumed)."""
+
+    id: LooseId = ""
+    process_id: LooseId = ""
+    provider: LooseId = ""
+    carrier: LooseId = ""
+    return_method: OpenReturnMethod = ""
+    tracking_id: LooseId = ""
+    tracking_url: Text = ""
+    from_: Annotated[Address | None, Loose] = Field(None, alias="from")
+    to: Annotated[Address | None, Loose] = None
+
+
+class LogisticCustomer(InputModel):
+    """The shopper as createOrderV2 wants them (confirmed). Personal data: never logged."""
+
+    email: str = Field("", repr=False)
+    first_name: str = Field("", repr=False)
+    last_name: str = Field("", repr=False)
+    rever_id: str = ""
+
+
+class LogisticAddress(InputModel):
+    """An address as createOrderV2 takes it: ten fields, no names and no e-mail (REVER's reference lists these alone).
+
+    Personal data: never logged.
+    """
+
+    company: str = Field("", repr=False)
+    address_line_1: str = Field("", repr=False)
+    address_line_2: str = Field("", repr=False)
+    city: str = Field("", repr=False)
+    state_province: str = Field("", repr=False)
+    state_province_code: str = Field("", repr=False)
+    postcode: str = Field("", repr=False)
+    country: str = ""
+    country_code: str = ""
+    phone: str = Field("", repr=False)
+
+
+def logistic_address(address: Address | None, country_code: str = "") -> LogisticAddress | None:
+    """The ten fields of an address; `country_code` where it has none. None for None."""
+    if address is None:
+        return None
+    fields = address.model_dump(include=set(LogisticAddress.model_fields))
+    return LogisticAddress(**{**fields, "country_code": address.country_code or country_code})
+
+
+class LogisticOrderRequest(InputModel):
+    """The body of createOrderV2 (confirmed). Each call may order another pickup."""
+
+    process_id: str
+    provider: str
+    carrier: str
+    return_method: OpenReturnMethod = ""
+    customer: LogisticCustomer | None = None
+    customer_address: LogisticAddress | None = None
+    ecommerce_warehouse_address: LogisticAddress | None = None
+    ecommerce_id: str = ""
+    ecommerce_group: str = ""
+    ecommerce_order_id: str = ""
+    order_number: str = ""
+    pickup_ranges: tuple[OpenPickupRange, ...] = ()
+
+
+class Shipping(ApiModel):
+    """The answer of getShippingStatus (path confirmed, body assumed)."""
+
+    status: OpenShippingStatus
+    process_id: LooseId = ""
+    tracking_id: LooseId = ""
+    tracking_url: Text = ""
+    updated_at: Instant = None
+
+
+class UnreadableProcess(BaseModel):
+    """A return process that cannot be read. `why` names the fields, what was found and what would be right.
+
+    What was found is told by its kind, and by its figures where it holds nothing else. The ids and the order's name are
+    empty where they cannot be read either.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    process_id: str
+    why: str
+    ecommerce_id: str = ""
+    order_name: str = ""
+
+
+class SearchPage(BaseModel):
+    """One page of searchReturnProcesses. `rowcount` is the number of matches over all pages, where REVER said it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    processes: tuple[ReturnProcess | UnreadableProcess, ...]
+    rowcount: int | None = None
+
+
+class ImportResult(BaseModel):
+    """The fate of one return of importReturns, in the order they were sent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    process_id: str = ""
+    error: str = ""

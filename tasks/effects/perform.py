@@ -15,6 +15,7 @@ from rever_api.errors import (
     NotFound,
     NotSent,
     OutcomeUnknown,
+    Reason,
     Refused,
     RefusedForNow,
     ReverError,
@@ -23,7 +24,6 @@ from rever_api.errors import (
 )
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ReturnProcess, UnreadableProcess
-from rever_api.reasons import Reason
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.ledger import (

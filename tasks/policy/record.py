@@ -83,7 +83,7 @@ class Intent:
     at next: its lease's end, its deadline, or the end of `settle_after`. `told_no_until` is the end of `settle_after`
     of one that was sent and withdrawn, since somebody on the way said "no". `error_code` is REVER's code of a refusal
     (gRPC number as text), empty otherwise. `generation` counts labels; 0 for the others. `carrier` is the
-    `PROVIDER/CARRIER` that a label was asked of, and `reason` the class of a refusal (`rever_api.reasons`); both are
+    `PROVIDER/CARRIER` that a label was asked of, and `reason` the class of a refusal (`rever_api.errors`); both are
     empty where that is not known. `adopted` marks a refund that REVER had already made itself. `nothing_sent` marks an
     intent that came to 0 after costs, closed without a call. `paid_seen` is None as long as nobody has looked what
     REVER shows of it.

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from rever_api import ClientConfig, Limits
-from rever_api.shared_limits import shared_limits
+from rever_api.limits import shared_limits
 from tests.rever_api.fake_time import FakeTime
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rever_api.metering import LATE_S, Tokens, Turn
+from rever_api.limits import LATE_S, Tokens, Turn
 from rever_api.sandbox.server import Quota
 from tests.rever_api.fake_time import FakeTime
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rever_api import Reason
 from rever_api.answers import Answer
-from rever_api.reasons import reason_of
+from rever_api.errors import reason_of
 from tests.rever_api.fake_time import START
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rever_api.retry_after import seconds_to_wait
+from rever_api.retries import seconds_to_wait
 from tests.rever_api.fake_time import START
 
 

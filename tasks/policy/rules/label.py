@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from rever_api.errors import Reason
 from rever_api.models import (
     NOT_RECEIVED,
     Address,
@@ -17,7 +18,6 @@ from rever_api.models import (
     ShippingStatus,
     Warehouse,
 )
-from rever_api.reasons import Reason
 from tasks.policy.case import inspect
 from tasks.policy.clocks import believed, come
 from tasks.policy.country import country_code, country_of

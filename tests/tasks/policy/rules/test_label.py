@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rever_api.errors import Reason
 from rever_api.models import Address, Carrier, Warehouse
-from rever_api.reasons import Reason
 from tasks.policy.country import country_of
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Nothing, Wait
