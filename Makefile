@@ -12,7 +12,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up up-postgres test test-slow test-ui test-scale bench prove mutants lint ruff format mypy imports docs venv clean
+.PHONY: help demo up up-postgres test test-slow test-ui test-scale bench prove mutants lint ruff format mypy imports docs sync-client venv clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -65,6 +65,9 @@ imports: .venv/.dev
 docs: .venv/.plain  ## Write the generated pages anew
 	$(BIN)/python -m tasks.settings > docs/settings.md
 	$(BIN)/python -m tasks.in_prefect.limits_page > docs/limits.md
+
+sync-client: .venv/.dev  ## Make the synchronous client out of the asynchronous one
+	@$(BIN)/python -m tests.rever_api.sync_twin
 
 venv: .venv/.dev  ## Only set up .venv
 

@@ -1,7 +1,6 @@
 """The REVER Admin API for Python: models, a sync and an async client, and a sandbox. Knows nothing of Prefect."""
 
-from rever_api.aio import AsyncReverClient
-from rever_api.client import ReverClient
+from rever_api.client import AsyncReverClient
 from rever_api.config import DEFAULT_BASE_URL, ClientConfig
 from rever_api.endpoints import Endpoint, Endpoints, EndpointsError
 from rever_api.errors import (
@@ -17,6 +16,7 @@ from rever_api.errors import (
     WrongSetup,
 )
 from rever_api.limits import AsyncSlot, Limits, Slot
+from rever_api.sync_client import ReverClient
 
 __all__ = [
     "DEFAULT_BASE_URL",

@@ -19,22 +19,19 @@ shopper's name and address in any wording, so that no mask finds them all. What 
 (`reason`) and code; its words, trimmed and masked, are in `message` alone, for who keeps them where they can be erased.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from rever_api.models.process import UnreadableProcess
 
-# Why REVER said no, as a class instead of its words: the words may quote a shopper's name and address.
-#
-# The codes are gRPC's, as REVER's reference names two of them (3 and 12); the words are those of its reference and,
-# for want of more, those that such systems use (assumed). What fits none of the classes is `OTHER`, and never a
-# guess: a class only says more, it never makes a refusal out of an unknown outcome.
-
 
 class Reason(StrEnum):
-    """The class of an answer that is no 2xx. Values are kept in ledgers: they are added to, never changed."""
+    """Why REVER said no, as a class instead of its words, which may quote a shopper's name and address.
+
+    What fits none of the classes is `OTHER`, and never a guess: a class only says more, it never makes a refusal out of
+    an unknown outcome. Values are kept in ledgers: they are added to, never changed.
+    """
 
     COMBINATION = "combination_not_supported"
     PICKUP = "pickup_slot_refused"
@@ -79,51 +76,6 @@ _WORDS: Mapping[Reason, str] = {
     Reason.FAULT: "a fault at REVER",
     Reason.OTHER: "",
 }
-
-_SAID = tuple(
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r"reject[ _]?reason", Reason.REJECT_REASON),
-        (r"combination|combinaci", Reason.COMBINATION),
-        (r"out of stock|no stock|insufficient (stock|inventory)|inventory|sold out", Reason.OUT_OF_STOCK),
-        (r"pick-?up|\bslots?\b|holiday|festiv|non[- ]?working day|weekend|time (range|window)", Reason.PICKUP),
-        (r"address|postcode|postal|zip code|phone|country|province|city\b|street", Reason.ADDRESS),
-        # After pickups and addresses: only what speaks of carrier and method themselves is worth another carrier.
-        (
-            r"not supported (by|for|with) |unsupported carrier"
-            r"|\b(carrier|provider)\b.*\b(not|un)\W*(support|available|valid|allow)",
-            Reason.COMBINATION,
-        ),
-        (r"already.*refund|refund.*already|fully refunded|above what is still refundable", Reason.ALREADY_REFUNDED),
-        (r"already.*review|review.*already", Reason.ALREADY_REVIEWED),
-        (r"\bamount\b|currency", Reason.AMOUNT),
-        (r"payment|transaction|gateway declined|insufficient funds|\biban\b", Reason.PAYMENT),
-        (r"already", Reason.ALREADY_DONE),
-        (r"process is |return is |\bstatus\b|\bstate\b", Reason.NOT_RUNNING),
-        (r"by hand|manual", Reason.BY_HAND),
-        (r"not found|no such|does not exist|unknown ", Reason.NOT_FOUND),
-    )
-)
-_OF_STATUS = {401: Reason.NO_ACCESS, 403: Reason.NO_ACCESS, 429: Reason.TOO_MANY, 501: Reason.BY_HAND}
-_OF_CODE = {
-    5: Reason.NOT_FOUND,
-    6: Reason.ALREADY_DONE,
-    7: Reason.NO_ACCESS,
-    8: Reason.TOO_MANY,
-    12: Reason.BY_HAND,
-    16: Reason.NO_ACCESS,
-}
-
-
-def reason_of(status: int, code: int | None, words: str) -> Reason:
-    """The class of an answer: by its status where that says it, else by REVER's words, else by the gRPC code."""
-    if status in _OF_STATUS:
-        return _OF_STATUS[status]
-    if status >= 500:
-        return Reason.FAULT
-    said = next((reason for pattern, reason in _SAID if pattern.search(words.lower())), None)
-    return said or _OF_CODE.get(code or 0, Reason.OTHER)
-
 
 _NOTHING = UnreadableProcess(process_id="", why="")
 _RESOURCE_EXHAUSTED = 8

@@ -21,11 +21,10 @@ from urllib.request import getproxies
 
 import httpx
 
-from rever_api.answers import Answer
 from rever_api.config import ClientConfig
 from rever_api.errors import NotSent, OutcomeUnknown, ReverError, WrongSetup
+from rever_api.messages import Answer, Request
 from rever_api.redaction import masked
-from rever_api.requests import Request
 from rever_api.unpacking import Body
 
 KEY_HEADER = "x-rever-api-key"
@@ -174,13 +173,14 @@ class _Sender:
 
     def _answer(self, request: Request, response: httpx.Response, body: bytes, progress: Progress) -> Answer:
         """The answer, with the mask that its words need."""
+        sent = {**dict(request.params), "json": request.json}
         return Answer(
             operation=request.operation,
             status=response.status_code,
             headers=dict(response.headers.items()),
             body=body,
             at=self._clock(),
-            mask=partial(masked, key=self._config.api_key.get_secret_value(), request=request),
+            mask=partial(masked, key=self._config.api_key.get_secret_value(), sent=sent),
             effect=request.effect,
             took=time.monotonic() - progress.started,
             theirs=request.with_key,

@@ -1,4 +1,4 @@
-"""An HTTP answer, and the error that it means when it is not a 2xx."""
+"""A request before it is sent, and the answer to it: its JSON, or the error that it means when it is not a 2xx."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from typing import Any
 from rever_api.errors import (
     NotFound,
     OutcomeUnknown,
+    Reason,
     Refused,
     RefusedForNow,
     ReverError,
     Unauthorized,
     WrongRoute,
-    reason_of,
 )
 from rever_api.models.base import Spoiled
 from rever_api.redaction import shown
@@ -42,6 +42,23 @@ _ADVICE: Mapping[int, tuple[type[ReverError], str]] = {
     499: _UNKNOWN,
     501: (Refused, "REVER does not do this by itself: nothing was done, a person has to."),
 }
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call, ready to be sent. What may hold a shopper's data or a signature stays out of its repr.
+
+    `effect` says that it moves money, goods or an inspection: it is never sent twice by the client. Without `with_key`
+    it goes to where a label's file lies, and not to REVER.
+    """
+
+    operation: str
+    method: str
+    url: str = field(repr=False)
+    params: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    json: dict[str, Any] | None = field(default=None, repr=False)
+    with_key: bool = True
+    effect: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,3 +219,50 @@ def _judge(status: int, code: int | None, words: str, *, effect: bool) -> tuple[
     if 400 <= status < 500:
         return Refused, "Nothing was done; the same call would be refused again."
     return _UNKNOWN
+
+
+# The codes are gRPC's, as REVER's reference names two of them (3 and 12); the words are those of its reference and, for
+# want of more, those that such systems use (assumed).
+_SAID = tuple(
+    (re.compile(pattern), reason)
+    for pattern, reason in (
+        (r"reject[ _]?reason", Reason.REJECT_REASON),
+        (r"combination|combinaci", Reason.COMBINATION),
+        (r"out of stock|no stock|insufficient (stock|inventory)|inventory|sold out", Reason.OUT_OF_STOCK),
+        (r"pick-?up|\bslots?\b|holiday|festiv|non[- ]?working day|weekend|time (range|window)", Reason.PICKUP),
+        (r"address|postcode|postal|zip code|phone|country|province|city\b|street", Reason.ADDRESS),
+        # After pickups and addresses: only what speaks of carrier and method themselves is worth another carrier.
+        (
+            r"not supported (by|for|with) |unsupported carrier"
+            r"|\b(carrier|provider)\b.*\b(not|un)\W*(support|available|valid|allow)",
+            Reason.COMBINATION,
+        ),
+        (r"already.*refund|refund.*already|fully refunded|above what is still refundable", Reason.ALREADY_REFUNDED),
+        (r"already.*review|review.*already", Reason.ALREADY_REVIEWED),
+        (r"\bamount\b|currency", Reason.AMOUNT),
+        (r"payment|transaction|gateway declined|insufficient funds|\biban\b", Reason.PAYMENT),
+        (r"already", Reason.ALREADY_DONE),
+        (r"process is |return is |\bstatus\b|\bstate\b", Reason.NOT_RUNNING),
+        (r"by hand|manual", Reason.BY_HAND),
+        (r"not found|no such|does not exist|unknown ", Reason.NOT_FOUND),
+    )
+)
+_OF_STATUS = {401: Reason.NO_ACCESS, 403: Reason.NO_ACCESS, 429: Reason.TOO_MANY, 501: Reason.BY_HAND}
+_OF_CODE = {
+    5: Reason.NOT_FOUND,
+    6: Reason.ALREADY_DONE,
+    7: Reason.NO_ACCESS,
+    8: Reason.TOO_MANY,
+    12: Reason.BY_HAND,
+    16: Reason.NO_ACCESS,
+}
+
+
+def reason_of(status: int, code: int | None, words: str) -> Reason:
+    """The class of an answer: by its status where that says it, else by REVER's words, else by the gRPC code."""
+    if status in _OF_STATUS:
+        return _OF_STATUS[status]
+    if status >= 500:
+        return Reason.FAULT
+    said = next((reason for pattern, reason in _SAID if pattern.search(words.lower())), None)
+    return said or _OF_CODE.get(code or 0, Reason.OTHER)

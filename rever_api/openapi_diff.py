@@ -26,9 +26,7 @@ from rever_api.openapi import (
     nodes,
     operations,
 )
-from rever_api.parsing import LISTS
-from rever_api.requests import EFFECTS
-from rever_api.responses import TOTALS
+from rever_api.operations import LISTS, TOTALS
 
 _LIKELY = 0.8
 _NEAR = 0.05
@@ -232,7 +230,7 @@ def _rivals(operation: str, each: Operation, likely: Mapping[tuple[str, Operatio
 
 def _likeness(mine: Endpoint, other: Operation) -> float:
     """Return how much path and method have in common, 0 to 1."""
-    if (mine.operation in EFFECTS) == (other.method == "GET"):
+    if (Endpoints.load()[mine.operation].method == "GET") != (other.method == "GET"):
         return 0.0
     ours, theirs = _segments(mine.path), _segments(other.path)
     pairs = list(zip(reversed(ours), reversed(theirs), strict=False))

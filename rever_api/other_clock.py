@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from rever_api.answers import Answer
+from rever_api.messages import Answer
 
 LAST = 2
 

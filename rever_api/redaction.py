@@ -1,10 +1,8 @@
-"""What must not get into an error's text or a log line: the API key, and what a request told about a shopper."""
+"""What must not get into an error's text or a log line: the API key, and what a request says about a shopper."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from rever_api.requests import Request
 
 _EMAIL = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+")
 _PERSONAL = frozenset(
@@ -34,17 +32,16 @@ def shown(text: str) -> str:
     return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
 
 
-def masked(text: str, *, key: str, request: Request) -> str:
-    """REVER's words, fit to show: without the key and what the request told."""
-    hidden = sorted({key, *_personal(request.json), *_personal(dict(request.params))}, key=len, reverse=True)
+def masked(text: str, *, key: str, sent: Mapping[str, Any]) -> str:
+    """REVER's words, fit to show: without the key and the personal data that was `sent` to it."""
+    hidden = sorted({key, *_personal(sent)}, key=len, reverse=True)
     pattern = re.compile("|".join(re.escape(text) for text in hidden), re.IGNORECASE)
-
     return shown(pattern.sub(_MASK, text))
 
 
 def _personal(value: Any) -> Iterator[str]:
     """Find the values of personal fields in a body, at any depth; what is shorter than three letters tells nothing."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         for name, item in value.items():
             if name in _PERSONAL and isinstance(item, str):
                 if len(item) > 2:

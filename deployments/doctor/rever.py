@@ -17,7 +17,7 @@ from rever_api import (
     Unauthorized,
     WrongRoute,
 )
-from rever_api.answers import Answer
+from rever_api.messages import Answer
 from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
 from rever_api.other_clock import sample
 from tasks.desk import client_config

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rever_api.answers import read_json
+from rever_api.messages import read_json
 from rever_api.models import ProcessStatus
 
 EXAMPLE = "example_"

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, 
 
 from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, events, returns
 from deployments.receiver.offers import free_return
-from rever_api.answers import read_json
+from rever_api.messages import read_json
 from tasks.ledger import LedgerError
 
 KEPT = timedelta(days=30)

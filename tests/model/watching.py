@@ -8,11 +8,10 @@ from decimal import Decimal
 from typing import Any, cast
 
 from rever_api import AsyncReverClient, ClientConfig
-from rever_api.answers import Answer
 from rever_api.http import AsyncSender, Progress
 from rever_api.limits import AsyncSlot, Limits
+from rever_api.messages import Answer, Request
 from rever_api.models import ExchangeItem, RefundInput, ReturnProcess
-from rever_api.requests import Request
 from rever_api.sandbox.state import Sandbox, SandboxClock, StoredProcess
 from tasks.desk import Clock, Desk
 from tasks.ledger import Ledger

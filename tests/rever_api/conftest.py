@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from rever_api import AsyncReverClient, ClientConfig, Limits, ReverClient
-from rever_api.answers import Answer
+from rever_api.messages import Answer
 from tests.rever_api.fake_time import FakeTime
 from tests.rever_api.told_server import ToldServer, told_server
 

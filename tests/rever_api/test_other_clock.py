@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rever_api.answers import Answer
+from rever_api.messages import Answer
 from rever_api.other_clock import OtherClock
 
 NOW = datetime(2026, 3, 29, 1, 0, 0, 400_000, tzinfo=UTC)

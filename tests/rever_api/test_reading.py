@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 import rever_api.models as all_models
-from rever_api.answers import read_json
+from rever_api.messages import read_json
 from rever_api.models import (
     LineQuantity,
     LogisticOrderRequest,
@@ -22,7 +22,7 @@ from rever_api.models import (
     UnreadableProcess,
 )
 from rever_api.models.base import ApiModel, InputModel, Spoiled
-from rever_api.parsing import entry
+from rever_api.operations import entry
 from tests.rever_api.samples import process
 
 EMPTY: list[Any] = [None, "", " ", {}, {"order_id": ""}, {"order_id": None, "ordered_items": []}, {"a": {"b": None}}]

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api import Reason
-from rever_api.answers import Answer
-from rever_api.errors import reason_of
+from rever_api.messages import Answer, reason_of
 from tests.rever_api.fake_time import START
 
 

@@ -14,10 +14,9 @@ from urllib.parse import urlencode
 import httpx
 
 from rever_api import ClientConfig
-from rever_api.answers import read_json
+from rever_api.client import utc_now
 from rever_api.http import AsyncSender
-from rever_api.requests import Request
-from rever_api.session import utc_now
+from rever_api.messages import Request, read_json
 from tests.benchmarks.peers.work import IN_FLIGHT, TIMEOUT_S, Target, due, page
 
 Ask = Callable[..., Awaitable[Any]]

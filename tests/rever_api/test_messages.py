@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api import NotFound, OutcomeUnknown, Refused, RefusedForNow, ReverError, Unauthorized, WrongRoute
-from rever_api.answers import Answer
+from rever_api.messages import Answer
 from tests.rever_api.fake_time import START
 
 
