@@ -137,13 +137,13 @@ class _Sender:
     """What both senders share: how a request is built and how its answer is read."""
 
     def __init__(
-        self, config: ClientConfig, clock: Callable[[], datetime], theirs: httpx.AsyncClient | httpx.Client | None
+        self, config: ClientConfig, clock: Callable[[], datetime], http_client: httpx.AsyncClient | httpx.Client | None
     ) -> None:
         self._config = config
         self._clock = clock
-        self._own = theirs is None
+        self._own = http_client is None
         # The headers of a client that was handed in are meant for REVER, not for where a label's file lies.
-        self._with_key = httpx.Headers(theirs.headers if theirs else _USER_AGENT)
+        self._with_key = httpx.Headers(_USER_AGENT if http_client is None else http_client.headers)
         self._with_key.update(
             {
                 "accept": "application/json",
@@ -199,11 +199,11 @@ class AsyncSender(_Sender):
         self, config: ClientConfig, clock: Callable[[], datetime], http_client: httpx.AsyncClient | None = None
     ) -> None:
         super().__init__(config, clock, http_client)
-        self._http = http_client or self._client()
+        self._http = self._client() if http_client is None else http_client
 
     def _client(self) -> httpx.AsyncClient:
-        """A client of httpx's: through its own pool, which knows proxies, where the environment names any."""
-        proxies = not self._config.loopback and getproxies()
+        """A client of httpx's. Where the environment names a proxy it keeps its own pool, which knows proxies."""
+        proxies = not self._config.loopback and getproxies().keys() - {"no"}
         options = _options(self._config, _forget_location_async)
         try:
             return httpx.AsyncClient(
@@ -256,7 +256,7 @@ class Sender(_Sender):
         self, config: ClientConfig, clock: Callable[[], datetime], http_client: httpx.Client | None = None
     ) -> None:
         super().__init__(config, clock, http_client)
-        self._http = http_client or self._client()
+        self._http = self._client() if http_client is None else http_client
 
     def _client(self) -> httpx.Client:
         """A client of httpx's."""
