@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import figures, text
-from tests.benchmarks.ceiling import ceiling
 from tests.benchmarks.children import ChildFailedError, Surroundings
 from tests.benchmarks.claims import ledger_claims
 from tests.benchmarks.contenders import CONTENDERS
+from tests.benchmarks.figures import ceiling, teams, throughput
 from tests.benchmarks.served import SCENARIOS, SEED, WrongBooksError
-from tests.benchmarks.throughput import throughput
-from tests.benchmarks.together import teams
 
 PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts")
 PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")

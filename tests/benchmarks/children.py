@@ -17,6 +17,7 @@ from sqlalchemy import URL
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.served import Served
 from tests.postgres import fresh_database
+from tests.world import environment_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 3600.0
@@ -55,16 +56,16 @@ def environment(contender: Contender, target: Served, around: Surroundings) -> I
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         env = clean_environment() | dict(around.prefect if contender.prefect else {"PREFECT_HOME": str(folder / "p")})
-        env |= {"PYTHONPATH": str(ROOT), **target.environment}
+        env["PYTHONPATH"] = str(ROOT)
         if contender.store == "postgres" and around.postgres is not None:
             with fresh_database(around.postgres) as url:
-                yield env | _stores(url), folder
+                yield env | _stores(target, url), folder
         else:
-            yield env | _stores(f"sqlite:///{folder / 'store.sqlite'}"), folder
+            yield env | _stores(target, f"sqlite:///{folder / 'store.sqlite'}"), folder
 
 
-def _stores(url: str) -> dict[str, str]:
-    return {"REVER_LEDGER_URL": url, "BENCH_STORE": url}
+def _stores(target: Served, url: str) -> dict[str, str]:
+    return environment_of(target, url, BENCH_STORE=url)
 
 
 def answer_of(arguments: Sequence[str], env: Mapping[str, str], folder: Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ that is installed, so that it is not what is measured; what it could serve at mo
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import Any
 import httpx
 
 from rever_api.sandbox import Options, running_sandbox
+from tests.books import Books
+from tests.judge import judge_once_each
 
 SEED, SHOP, SCENARIOS = 7, "acme", ("approved_one", "approved_thirds")
 PATIENCE_S = 120.0
@@ -32,32 +33,18 @@ class Served:
 
     base_url: str
     api_key: str
-    store: str
+    stores: tuple[str, ...]
     returns: int
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What each contender is told, ours and its peers alike."""
-        return {"REVER_BASE_URL": self.base_url, "REVER_API_KEY": self.api_key, "REVER_STORES": self.store}
 
     def control(self, name: str) -> Any:
         """What a control endpoint says."""
         return httpx.get(f"{self.base_url}/_sandbox/{name}", timeout=PATIENCE_S, trust_env=False, verify=False).json()
 
-    def audit(self, refunded: int | None = None) -> None:
-        """Check that so many returns (all where it is None) were refunded once each. Raises `WrongBooksError`."""
-        check_books(self.control("books")["effects"], self.returns if refunded is None else refunded)
-        verdict = self.control("audit")
-        if not verdict["clean"] or (refunded is None and verdict["due_total"]):
-            raise WrongBooksError(f"the auditor says {verdict['counts']}, still due {verdict['due_total']}")
-
-
-def check_books(effects: list[dict[str, Any]], returns: int) -> None:
-    """Raise `WrongBooksError` unless these effects are exactly one refund for each of so many returns."""
-    refunds = Counter(each["process_id"] for each in effects if each["operation"] == "issueRefund")
-    more = sum(times > 1 for times in refunds.values())
-    if len(refunds) != returns or more or len(effects) != returns:
-        raise WrongBooksError(f"{len(refunds)} of {returns} returns refunded, {more} more than once")
+    def audit(self) -> None:
+        """Check that all returns were refunded once each. Raises `WrongBooksError`."""
+        verdict = judge_once_each(Books.served_at(self.base_url), self.returns)
+        if not verdict.clean:
+            raise WrongBooksError(f"{dict(verdict.found)}, such as {verdict.words[0]}")
 
 
 @contextmanager
@@ -68,7 +55,7 @@ def served(returns: int, rate: float | None = None) -> Iterator[Served]:
         assert process.stdin and process.stdout  # noqa: PT018 - for the type checker
         try:
             told = json.loads(process.stdout.readline())
-            yield Served(told["base_url"], told["api_key"], SHOP, returns)
+            yield Served(told["base_url"], told["api_key"], (SHOP,), returns)
         finally:
             process.stdin.close()
             process.wait()

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from rever_api.sandbox import RunningSandbox
-from tests.benchmarks.figures import AtLimit
-from tests.benchmarks.layers import Function, Profiler, layer_of, shares
+from rever_api.sandbox.state import Actor, Effect
+from tests.benchmarks.figures import AtLimit, Row, Team, ratios
 from tests.benchmarks.peers import plain
 from tests.benchmarks.peers.work import Target, due
-from tests.benchmarks.served import SCENARIOS, SHOP, WrongBooksError, check_books
+from tests.benchmarks.profiled import Function, Profiler, layer_of, shares
+from tests.benchmarks.served import SCENARIOS, SHOP
 from tests.benchmarks.text import event_lines, team_lines, throughput_lines
-from tests.benchmarks.throughput import Row, ratios
-from tests.benchmarks.together import Team
+from tests.books import Books
+from tests.judge import judge_once_each
 
 Start = Callable[..., RunningSandbox]
 
@@ -23,10 +25,13 @@ Start = Callable[..., RunningSandbox]
 def test_the_plain_script_refunds_each_return_once(start_sandbox: Start, client: Callable[[Target], Any]) -> None:
     sandbox = start_sandbox(returns=12, shops=(SHOP,), scenarios=SCENARIOS)
     target = Target(sandbox.base_url, sandbox.api_key, SHOP)
+    assert Books.served_at(sandbox.base_url).due == Books.of(sandbox).due != ()
     assert asyncio.run(plain.run(target, client)) == 12
-    check_books([effect.as_json() for effect in sandbox.books], 12)
-    audit = sandbox.audit()
-    assert (audit.violations, audit.due_total) == ((), {})
+    books, served = Books.of(sandbox), Books.served_at(sandbox.base_url)
+    assert judge_once_each(books, 12).words == []
+    assert judge_once_each(served, 12).words == []
+    assert [effect.as_json() for effect in served.effects] == [effect.as_json() for effect in books.effects]
+    assert (served.violations, served.due) == (books.violations, books.due)
 
 
 def test_nothing_is_due_for_what_has_been_refunded_or_not_inspected(start_sandbox: Start) -> None:
@@ -55,17 +60,19 @@ def test_a_return_without_a_positive_amount_is_not_paid() -> None:
     }
 
 
+def effect(process_id: str, operation: str) -> Effect:
+    return Effect(1, datetime(2026, 3, 2, tzinfo=UTC), process_id, SHOP, operation, Actor.API, "RUNNING")
+
+
 @pytest.mark.parametrize("ids", [["a", "a"], ["a"], ["a", "b", "b"], ["a", "b", "c"]])
 def test_the_audit_finds_what_was_done_twice_or_not(ids: list[str]) -> None:
-    effects = [{"process_id": name, "operation": "issueRefund"} for name in ids]
-    with pytest.raises(WrongBooksError):
-        check_books(effects, 2)
+    assert not judge_once_each(Books([effect(name, "issueRefund") for name in ids], ()), 2).clean
 
 
 def test_the_audit_finds_an_effect_that_is_no_refund() -> None:
-    effects = [{"process_id": "a", "operation": name} for name in ("issueRefund", "issueExchange")]
-    with pytest.raises(WrongBooksError):
-        check_books(effects, 1)
+    effects = [effect("a", name) for name in ("issueRefund", "issueExchange")]
+    assert not judge_once_each(Books(effects, ()), 1).clean
+    assert judge_once_each(Books(effects[:1], ()), 1).clean
 
 
 def test_ratios_are_those_within_a_round() -> None:

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from tests.benchmarks.figures import AtLimit
-from tests.benchmarks.throughput import BASES, Row
-from tests.benchmarks.together import Team
+from tests.benchmarks.figures import BASES, AtLimit, Row, Team
 
 _NO = "-"
 

@@ -13,10 +13,12 @@ from random import Random
 
 import pytest
 
+from tests.books import Amounts, LedgerState
 from tests.crash.workers import start
-from tests.flows.accounts import Account, Amounts, account, added, assert_promises_kept, shown, wait_until_settled
 from tests.flows.conftest import Bench, Start
 from tests.forked import command
+from tests.judge import assert_promises_kept
+from tests.world import added, shown
 
 pytestmark = pytest.mark.crash
 
@@ -36,7 +38,7 @@ def test_a_worker_killed_at_a_random_moment(start_bench: Start, tmp_path: Path, 
     moment = _killed(bench, seed, len(unkilled.sandbox.journal.entries))
     bench.act()
     assert bench.sandbox.audit().violations == ()
-    wait_until_settled(bench)
+    bench.wait_until_settled()
     bench.act()
     bench.run("reconcile", mode="act")
     end = assert_promises_kept(bench, f"seed {seed}: {moment}")
@@ -54,18 +56,18 @@ def _killed(bench: Bench, seed: int, calls: int) -> str:
         time.sleep(0.0005)
     time.sleep(pause)
     worker.kill()
-    states = [str(item.intent.state) for item in account(bench).open]
+    states = [row.state for row in bench.read(LedgerState.read).open]
     done = sum(bench.sandbox.books.counts().values())
     return f"killed at call {after} of {calls}, {done} effects done, open then: {', '.join(states) or 'none'}"
 
 
-def _assert_total_is_an_unkilled_runs(bench: Bench, unkilled: Amounts, end: Account) -> None:
+def _assert_total_is_an_unkilled_runs(bench: Bench, unkilled: Amounts, end: LedgerState) -> None:
     """All that is not paid belongs to returns of which a person is asked about a call that never reached REVER."""
     audit, asked_about = bench.sandbox.audit(), {item.process_id for item in end.open}
     print(f"  paid {shown(bench.paid())}; left {shown(audit.due_total)}; an unkilled run pays {shown(unkilled)}")
     assert added(bench.paid(), audit.due_total) == unkilled
     assert {due.process_id for due in audit.due if due.amount and not due.blocked} <= asked_about
-    assert all(item.hold_id for item in end.open)
+    assert end.open == end.asked_about
 
 
 def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_bench: Start) -> None:
@@ -86,7 +88,7 @@ def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_
     assert out == b""
     bench.sandbox.stop_faults()
     bench.act()
-    wait_until_settled(bench)
+    bench.wait_until_settled()
     ended = command(*words, environment=bench.environment, folder=bench.ledger_file.parent).ended()
     assert ended.returncode == 0, ended.stderr
     bench.run("reconcile", mode="act")

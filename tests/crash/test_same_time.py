@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from tests.books import LedgerState
 from tests.crash.workers import Worker, start
-from tests.flows.accounts import account, added, assert_promises_kept
 from tests.flows.conftest import Bench, Start
+from tests.judge import assert_promises_kept
+from tests.world import added
 
 pytestmark = pytest.mark.crash
 
@@ -25,7 +27,8 @@ def together(*workers: Worker) -> list[list[dict[str, Any]]]:
 def assert_paid_once(bench: Bench, due: dict[str, Any], about: str) -> None:
     bench.run("reconcile", mode="act")
     dues = bench.sandbox.audit().due
-    left = bench.sandbox.audit().forgotten(account(bench).waits_for_somebody)
+    waits = {row.process_id for row in bench.read(LedgerState.read).open}
+    left = bench.sandbox.audit().forgotten({hold.process_id for hold in bench.holds()} | waits)
     assert set(left) <= bench.explained()
     bench.act()  # does what one left to the other, and the other to the next run
     end = assert_promises_kept(bench, about)
@@ -53,7 +56,7 @@ def test_one_return_by_hand_beside_the_schedule(start_bench: Start) -> None:
     schedule, hand = together(start(bench, [ALL]), start(bench, by_hand))
     assert len(hand) == len(payable)
     assert_paid_once(bench, due, f"{len(hand)} by hand beside {schedule[0]['effects']}")
-    assert account(bench).open == []
+    assert bench.read(LedgerState.read).open == []
 
 
 def test_four_workers_find_an_empty_folder(start_bench: Start) -> None:

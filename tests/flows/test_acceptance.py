@@ -12,8 +12,10 @@ import pytest
 from rever_api.errors import WrongSetup
 from tasks.desk import DeskError
 from tasks.policy.record import HoldKind
-from tests.flows.accounts import account, added, assert_promises_kept, shown, wait_until_settled
+from tests.books import LedgerState
 from tests.flows.conftest import QUICK, Bench, Start
+from tests.judge import assert_promises_kept
+from tests.world import added, shown
 
 WHOLE = os.environ.get("TEST_WHOLE") == "1"
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9 if WHOLE else 4))]
@@ -30,7 +32,7 @@ def test_200_returns_are_paid_to_the_cent_and_nothing_else(start_bench: Start) -
     assert bench.sandbox.audit().due_total == {}
     assert held.open == []
     assert not report.failures
-    assert HoldKind.UNKNOWN_OUTCOME not in {hold.kind for hold in held.holds}
+    assert HoldKind.UNKNOWN_OUTCOME not in {hold.kind for hold in held.open_holds}
     assert set(report.effects) <= {"done", "held", "refused"}
 
 
@@ -44,17 +46,17 @@ def test_under_every_fault_nothing_is_paid_twice_and_nothing_forgotten(start_ben
     injected = sum(bench.sandbox.faults.injected.values())
     share = injected / len(bench.sandbox.journal.entries)
     bench.sandbox.stop_faults()
-    wait_until_settled(bench)
+    bench.wait_until_settled()
     bench.run("reconcile", mode="act")
     bench.act()
     last = bench.act()
     took = f"runs ended {ends}, {injected} faults in {share:.0%} of the calls, {time.monotonic() - began:.0f} s"
     end = assert_promises_kept(bench, f"seed {seed}, {RETURNS} returns, due before {shown(due)}; {took}")
-    for (kind, rule), count in sorted(Counter((hold.kind, hold.rule) for hold in end.holds).items()):
+    for (kind, rule), count in sorted(Counter((hold.kind, hold.rule) for hold in end.open_holds).items()):
         print(f"    {count:3} {kind} by {rule}")
     assert 0.15 < share < 0.35
     assert last.paid == {}
-    held = {hold.process_id for hold in end.holds}
+    held = set(end.held)
     assert {intent.process_id for intent in end.open} <= held
     left = {item.process_id for item in bench.sandbox.audit().due if item.payer == "desk" and item.amount}
     assert left <= held
@@ -75,9 +77,9 @@ def test_an_unknown_outcome_at_rever_is_found_and_counted_once(start_bench: Star
     bench = start_bench(returns=40, seed=11, faults="issueRefund:1:acts_answer_lost,issueRefund:3:error_500_after")
     due = bench.sandbox.audit().due_total
     first = bench.act()
-    wait_until_settled(bench)
+    bench.wait_until_settled()
     second = bench.act()
     assert added(first.paid, second.paid) == due == bench.paid()
-    assert account(bench).open == []
+    assert bench.read(LedgerState.read).open == []
     bench.run("reconcile", mode="act")
     assert_promises_kept(bench, "two answers lost")

@@ -46,11 +46,7 @@ def the_hold(bench: Bench, process_id: str) -> HoldRow:
 
 
 def known(bench: Bench, process_id: str) -> History:
-    ledger = bench.ledger()
-    try:
-        found = ledger.read(history, process_id)
-    finally:
-        ledger.close()
+    found = bench.read(history, process_id)
     assert found is not None
     return found
 

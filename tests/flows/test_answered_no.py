@@ -6,7 +6,6 @@ from flows.timed import RunFailedError
 from rever_api.errors import ReverError
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tests.flows.conftest import Bench, Start
-from tests.proof.world import keep_only
 
 EFFECT_OF = {
     "approved_one": "issueRefund",
@@ -41,7 +40,7 @@ def done(bench: Bench, scenario: str) -> int:
 @pytest.mark.parametrize("fault", AFTER)
 def test_what_was_carried_out_and_denied_is_not_done_again(start_bench: Start, fault: Fault, scenario: str) -> None:
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, [scenario])
+    bench.keep_only([scenario])
     bench.sandbox.set_faults(f"{EFFECT_OF[scenario]}:1:{fault}")
     act(bench)
     act(bench)
@@ -57,7 +56,7 @@ def test_what_was_carried_out_and_denied_is_not_done_again(start_bench: Start, f
 @pytest.mark.parametrize("fault", [Fault.REDIRECT_AFTER, Fault.SET_UP_AFTER, Fault.CONFLICT_409_AFTER])
 def test_nor_while_reads_show_the_state_before(start_bench: Start, fault: Fault, scenario: str) -> None:
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, [scenario])
+    bench.keep_only([scenario])
     named = (NamedFault(EFFECT_OF[scenario], 1, fault),)
     bench.sandbox.set_faults(FaultPlan(1.0, weights={Fault.STALE_READ: 1}, named=named))
     for _ in range(4):
@@ -75,7 +74,7 @@ def test_nor_while_reads_show_the_state_before(start_bench: Start, fault: Fault,
 @pytest.mark.parametrize("fault", ["unauthorized_401"])
 def test_what_was_denied_and_not_done_is_done_once_rever_would_show_it(start_bench: Start, fault: str) -> None:
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, ["approved_one"])
+    bench.keep_only(["approved_one"])
     bench.sandbox.set_faults(f"issueRefund:1:{fault}")
     act(bench)
     bench.act()
@@ -91,7 +90,7 @@ def test_what_was_denied_and_not_done_is_done_once_rever_would_show_it(start_ben
 @pytest.mark.parametrize("seed", range(3))
 def test_a_429_after_acting_is_seen_to_be_done_whoever_said_it(start_bench: Start, seed: int) -> None:
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, ["exchange_reviewed"])
+    bench.keep_only(["exchange_reviewed"])
     bench.sandbox.set_faults(FaultPlan(seed=seed, named=(NamedFault("issueExchange", 1, Fault.TOO_MANY_AFTER),)))
     bench.act()
     assert sent(bench, "exchange_reviewed") == done(bench, "exchange_reviewed") == 1

@@ -7,13 +7,12 @@ import pytest
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.desk import utc_now
 from tests.flows.conftest import Start
-from tests.proof.world import keep_only
 
 
 @pytest.mark.parametrize("fault", [Fault.ACTS_ANSWER_LOST, Fault.NO_ANSWER_BEFORE_ACTING])
 def test_an_effect_of_a_clock_ahead_is_settled_or_held_by_the_right_one(start_bench: Start, fault: Fault) -> None:
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, ["approved_one"])
+    bench.keep_only(["approved_one"])
     stale = FaultPlan(1.0, weights={Fault.STALE_READ: 1}, named=(NamedFault("issueRefund", 1, fault),))
     bench.sandbox.set_faults(stale)
     bench.clock = lambda: utc_now() + timedelta(days=400)

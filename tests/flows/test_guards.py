@@ -26,11 +26,7 @@ def refunds(bench: Bench) -> list[Effect]:
 
 def rows(bench: Bench, query: str) -> list[Any]:
     """What the ledger's tables say, asked past its own code."""
-    ledger = bench.ledger()
-    try:
-        return ledger.read(lambda conn: list(conn.execute(text(query))))
-    finally:
-        ledger.close()
+    return bench.read(lambda conn: list(conn.execute(text(query))))
 
 
 def held(bench: Bench, rule: str) -> list[HoldRow]:

@@ -39,8 +39,8 @@ from tasks.reporting.printable import markdown
 from tasks.reporting.report import Mode, Report
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, Stage, global_limits, plainly
+from tests.books import LedgerState
 from tests.events import events
-from tests.flows.accounts import account
 from tests.flows.conftest import Bench, Start
 
 pytestmark = pytest.mark.prefect
@@ -123,7 +123,7 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
     assert [row.order for row in report.rows.values() if row.order not in kept] == []
     assert [word for word in _secrets(bench) if re.search(rf"\b{re.escape(word)}\b", kept)] == []
     assert len(lines) > len(STEPS) / 2
-    assert report.paid == bench.paid() == account(bench).paid != {}
+    assert report.paid == bench.paid() == bench.read(LedgerState.read).paid != {}
 
 
 async def _assert_the_holds_can_be_answered(bench: Bench, table: list[dict[str, str]]) -> None:
@@ -233,7 +233,7 @@ async def test_a_deployments_run_takes_its_account_from_a_block_and_shows_nothin
         api_key=SecretStr(bench.sandbox.api_key),
         stores="acme",
         refunds_by="us",
-        ledger_url=SecretStr(bench.environment["REVER_LEDGER_URL"]),
+        ledger_url=SecretStr(bench.ledger_url),
     )
     await block.asave("one-shop", overwrite=True)
     await make_limits(slots=3)
@@ -253,7 +253,7 @@ async def test_a_deployments_run_takes_its_account_from_a_block_and_shows_nothin
     kept = " ".join([run.model_dump_json(), *(task.model_dump_json() for task in tasks), json.dumps(artifacts), *lines])
     kept += f"{caplog.text} {block!r} {block} {report!r} {state!r}"
     assert bench.sandbox.api_key not in kept
-    assert bench.environment["REVER_LEDGER_URL"] not in kept
+    assert bench.ledger_url not in kept
 
 
 async def test_a_block_that_is_not_there_or_is_wrong_is_a_sentence_without_its_secrets(

@@ -46,9 +46,7 @@ def recovers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     audit = bench.sandbox.audit()
     assert audit.violations == ()
     assert audit.forgotten(bench.explained()) == ()
-    ledger = bench.ledger()
-    assert ledger.read(check, now=bench.clock()).findings == ()
-    ledger.close()
+    assert bench.read(check, now=bench.clock()).findings == ()
 
 
 @pytest.mark.parametrize("room", [0, 4, 8, 20])
@@ -140,18 +138,14 @@ TEXT = "CAST(x'ff41fe' AS TEXT)"
 def test_a_damaged_value_is_never_a_fault_of_this_software(bench: Bench, column: str, value: str) -> None:
     """Where it is met it is called damaged; where it is not, all goes on as before."""
     table, name = column.split(".")
-    ledger = bench.ledger()
-    process_ids = [hold.process_id for hold in ledger.read(open_holds)] + [
-        item.process_id for item in ledger.read(unfinished)
-    ]
-    ledger.close()
+    process_ids = [hold.process_id for hold in bench.holds()] + [item.process_id for item in bench.unfinished()]
     with closing(sqlite3.connect(bench.ledger_file)) as conn, conn:
         conn.execute("DROP TRIGGER audit_no_update")
         conn.execute(f"UPDATE {table} SET {name} = {value}")
     for mode in ("plan", "act"):
         run = partial(bench.run, "process-pending-returns", mode=mode, max_returns="5")
         assert said(run) in {"", DAMAGED}
-    with closing(bench.ledger()) as looked:
+    with bench.ledger(read_only=True) as looked:
         assert said(lambda: looked.read(open_holds)) in {"", DAMAGED}
         assert said(lambda: looked.read(unfinished)) in {"", DAMAGED}
         assert said(lambda: looked.read(open_intents)) in {"", DAMAGED}
@@ -178,10 +172,8 @@ def test_a_fault_of_ours_stays_one_where_nothing_is_damaged(bench: Bench) -> Non
     def wrong(_conn: object) -> None:
         raise ValueError("a fault of ours")
 
-    ledger = bench.ledger()
     with pytest.raises(ValueError, match="a fault of ours"):
-        ledger.read(wrong)
-    ledger.close()
+        bench.read(wrong)
 
 
 def test_a_disk_without_room_for_the_files_beside_is_said_to_be_full(
@@ -189,7 +181,7 @@ def test_a_disk_without_room_for_the_files_beside_is_said_to_be_full(
 ) -> None:
     """SQLite says of it that it cannot open the file, or that the disk reports an error."""
     error = OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
-    where = Where.of(bench.environment["REVER_LEDGER_URL"])
+    where = Where.of(bench.ledger_url)
     assert "its disk reports an error" in str(sentence(error, where))
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
     assert "the disk is full; make room" in str(sentence(error, where))

@@ -30,21 +30,13 @@ def only(bench: Bench) -> str:
 
 
 def record(bench: Bench) -> RecordRow:
-    ledger = bench.ledger()
-    try:
-        known = ledger.read(history, only(bench))
-    finally:
-        ledger.close()
+    known = bench.read(history, only(bench))
     assert known is not None
     return known.record
 
 
 def why(bench: Bench) -> str:
-    ledger = bench.ledger()
-    try:
-        known = ledger.read(history, only(bench))
-    finally:
-        ledger.close()
+    known = bench.read(history, only(bench))
     assert known is not None
     return "\n".join(history_lines(known))
 
@@ -310,11 +302,7 @@ def test_each_change_of_what_is_paid_is_in_the_audit(bench: Bench) -> None:
     act(bench, "pay_out")
     reconcile(bench)
     reconcile(bench)
-    ledger = bench.ledger()
-    try:
-        known = ledger.read(history, only(bench))
-    finally:
-        ledger.close()
+    known = bench.read(history, only(bench))
     assert known is not None
     steps = [step for step in known.audit if step.event == "paid"]
     assert [(step.amount, step.evidence["before"]) for step in steps] == [("1.00", "0.00"), (str(due), "1.00")]

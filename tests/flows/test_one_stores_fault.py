@@ -170,11 +170,7 @@ def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(
     assert loops
     assert isinstance(ended, asyncio.CancelledError)
     assert report.as_json()["failed"] == CUT_OFF
-    ledger = bench.ledger()
-    try:
-        done = ledger.read(lambda conn: list(conn.exec_driver_sql("SELECT state, currency, amount FROM intents")))
-    finally:
-        ledger.close()
+    done = bench.read(lambda conn: list(conn.exec_driver_sql("SELECT state, currency, amount FROM intents")))
     paid: dict[str, Decimal] = {}
     for state, currency, amount in done:
         if state == "done":

@@ -33,13 +33,9 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     caplog.set_level(logging.DEBUG)
     report = talkative.act()
     assert report.effects["refused"] > 3
-    ledger = talkative.ledger()
-    try:
-        process_id = next(hold.process_id for hold in talkative.holds() if hold.kind == "refused")
-        known = ledger.read(history, process_id)
-        ledger.read(export, tmp_path / "out", Format.CSV)
-    finally:
-        ledger.close()
+    process_id = next(hold.process_id for hold in talkative.holds() if hold.kind == "refused")
+    known = talkative.read(history, process_id)
+    talkative.read(export, tmp_path / "out", Format.CSV)
     assert known is not None
     assert WORDS in "\n".join(history_lines(known))
     shown = [json.dumps(report.as_json()), *report.lines(), caplog.text, str(known.audit), str(talkative.holds())]
@@ -51,11 +47,7 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     answers = [forgotten(each, "", "olga") for each in process_ids]
     assert "1 text in REVER's own words" in "".join(answers)
     assert not [path for path in tmp_path.glob("ledger*") if path.is_file() and NAME.encode() in path.read_bytes()]
-    ledger = talkative.ledger()
-    try:
-        assert ledger.read(check, now=talkative.clock()).findings == ()
-        after = ledger.read(history, process_id)
-    finally:
-        ledger.close()
+    assert talkative.read(check, now=talkative.clock()).findings == ()
+    after = talkative.read(history, process_id)
     assert after is not None
     assert "(removed on request)" in "\n".join(history_lines(after))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.desk import utc_now
-from tasks.ledger import Ledger, stop_switch
+from tasks.ledger import stop_switch
 from tests.flows.conftest import Bench, Start
 from tests.flows.test_guards import policy
 
@@ -50,11 +50,7 @@ def test_with_caps_it_is_what_act_then_does(start_bench: Start, tmp_path: Path, 
 def test_the_stop_switch_keeps_all_back_and_the_plan_says_so(bench: Bench) -> None:
     bench.act(max_returns="5")
     before = bench.paid()
-    ledger = Ledger.open(
-        bench.environment["REVER_LEDGER_URL"], account=bench.environment["REVER_BASE_URL"], clock=utc_now
-    )
-    ledger.write(stop_switch, on=True, by="olga", why="audit", now=utc_now())
-    ledger.close()
+    bench.write(stop_switch, on=True, by="olga", why="audit", now=utc_now())
     plan = bench.run("process-pending-returns")
     assert plan.due
     assert plan.would_pay == {}

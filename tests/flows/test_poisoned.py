@@ -1,9 +1,7 @@
 """One return's data never stops another: whatever stands in any field of one, the others are paid in the same run."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -99,16 +97,9 @@ def try_one(path: Path_, value: bytes, ledger_url: str) -> None:
         patch = pytest.MonkeyPatch()
         undo.callback(patch.undo)
         hurry(patch.setattr)
-        environment = {
-            "REVER_BASE_URL": sandbox.base_url,
-            "REVER_API_KEY": sandbox.api_key,
-            "REVER_STORES": "acme",
-            "REVER_LEDGER_URL": ledger_url,
-            **PATIENT,
-        }
-        for name, told_value in environment.items():
+        bench = Bench(sandbox, ledger_url, PATIENT)
+        for name, told_value in bench.environment.items():
             patch.setenv(name, told_value)
-        bench = Bench(sandbox, environment, Path(os.devnull))
         others = poison_one(sandbox, path, value)
         report = bench.act()
         assert others <= paid_in_full(sandbox)

@@ -48,11 +48,7 @@ def test_only_a_run_that_takes_a_return_as_far_as_it_can_go_counts_as_acting_on_
     ids = [due(bench), waiting]
 
     def began() -> dict[str, datetime]:
-        ledger = bench.ledger()
-        try:
-            return ledger.read(runs_began, ids)
-        finally:
-            ledger.close()
+        return bench.read(runs_began, ids)
 
     bench.run("process-pending-returns")
     bench.run("generate-labels", mode="act")

@@ -1,14 +1,13 @@
 """Run, back up, run more, restore: nothing is sent until reconcile has gone over what REVER shows since."""
 
 import shutil
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tasks.desk import utc_now
-from tasks.ledger import Actor, Ledger, LedgerError, back_up, check, mark_restored, restore, stop_switch
+from tasks.ledger import Actor, LedgerError, back_up, check, mark_restored, restore
 from tests.flows.conftest import Bench, Start
 
 SHORT = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
@@ -16,15 +15,7 @@ SHORT = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1"}
 
 
 def put_back(bench: Bench, file: Path) -> None:
-    account = bench.environment["REVER_BASE_URL"]
-    restore(bench.environment["REVER_LEDGER_URL"], file, account=account, clock=utc_now, actor=Actor("olga"))
-
-
-def start(bench: Bench) -> None:
-    """Let effects go, as a person does."""
-    account = bench.environment["REVER_BASE_URL"]
-    with closing(Ledger.open(bench.environment["REVER_LEDGER_URL"], account=account, clock=bench.clock)) as ledger:
-        ledger.write(stop_switch, on=False, by="olga", why="looked at what is held", now=bench.clock())
+    restore(bench.ledger_url, file, account=bench.account, clock=utc_now, actor=Actor("olga"))
 
 
 def answer_all(bench: Bench, cause: str) -> None:
@@ -34,11 +25,7 @@ def answer_all(bench: Bench, cause: str) -> None:
 
 
 def sound(bench: Bench) -> bool:
-    ledger = bench.ledger()
-    try:
-        return ledger.read(check, now=bench.clock()).findings == ()
-    finally:
-        ledger.close()
+    return bench.read(check, now=bench.clock()).findings == ()
 
 
 def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
@@ -46,7 +33,7 @@ def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
 ) -> None:
     bench = start_bench()
     bench.act(stores="acme", max_returns="12")
-    back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
+    back_up(bench.ledger_url, tmp_path / "copy")
     bench.act(max_returns="35")
     effects = bench.sandbox.books.effects
     assert bench.paid().keys() == {"EUR", "SEK"}
@@ -63,7 +50,7 @@ def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
     assert [note for note in told.notes if "Effects are still stopped" in note]
     assert bench.act().paid == {}
     assert bench.sandbox.books.effects == effects
-    start(bench)
+    bench.let_effects_go()
     assert bench.act().paid
     bench.run("reconcile", mode="act")
     audit = bench.sandbox.audit()
@@ -75,11 +62,7 @@ def test_after_a_restore_nothing_is_sent_until_reconcile_and_then_nothing_twice(
 def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_else_go(start_bench: Start) -> None:
     bench = start_bench()
     bench.act(max_returns="1")
-    ledger = Ledger.open(
-        bench.environment["REVER_LEDGER_URL"], account=bench.environment["REVER_BASE_URL"], clock=utc_now
-    )
-    ledger.write(mark_restored, why="a try", now=utc_now(), actor=Actor("olga"))
-    ledger.close()
+    bench.write(mark_restored, why="a try", now=utc_now(), actor=Actor("olga"))
     before = bench.sandbox.books.effects
 
     def notes(mode: str) -> str:
@@ -91,9 +74,9 @@ def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_
     bench.act()
     assert bench.sandbox.books.effects == before
     with pytest.raises(LedgerError, match="no store has caught up yet"):
-        start(bench)
+        bench.let_effects_go()
     assert "caught up with the restore at acme." in notes("act")
-    start(bench)
+    bench.let_effects_go()
     assert bench.act().paid == {}
     answer_all(bench, "after_restore")
     assert set(bench.paid()) == {"EUR"}
@@ -104,13 +87,13 @@ def test_a_reconcile_that_plans_or_comes_too_early_or_of_one_store_lets_nothing_
 def test_the_same_under_faults(start_bench: Start, tmp_path: Path) -> None:
     bench = start_bench(SHORT, faults="mixed:0.3", seed=3)
     bench.act(max_returns="10")
-    back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
+    back_up(bench.ledger_url, tmp_path / "copy")
     bench.act()
     put_back(bench, tmp_path / "copy")
     bench.let_pass(120)
     for _ in range(3):
         bench.run("reconcile", mode="act")
-        start(bench)
+        bench.let_effects_go()
         bench.act()
         bench.let_pass(600)
     audit = bench.sandbox.audit()
@@ -128,7 +111,7 @@ def answered_after_the_backup(start_bench: Start, tmp_path: Path) -> tuple[Bench
     policy.write_text(CAPPED)
     bench = start_bench({"REVER_POLICY": str(policy)})
     bench.act()
-    back_up(bench.environment["REVER_LEDGER_URL"], tmp_path / "copy")
+    back_up(bench.ledger_url, tmp_path / "copy")
     held = [hold for hold in bench.holds() if hold.rule == "guard:max_refund"]
     assert len(held) > 5
     said = dict(zip([hold.process_id for hold in held], ["done_by_hand", "drop", "done_by_hand"], strict=False))
@@ -153,7 +136,7 @@ def let_the_rest_go(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text("")
     bench.let_pass(120)
     bench.run("reconcile", mode="act")
-    start(bench)
+    bench.let_effects_go()
     answer_all(bench, "guard:max_refund")
     bench.act()
 
@@ -212,13 +195,11 @@ def test_a_ledger_put_back_by_other_means_or_made_anew_asks_too(start_bench: Sta
         file.unlink()
     if how == "mark_restored":
         shutil.copy(tmp_path / "copy", bench.ledger_file)
-    account = bench.environment["REVER_BASE_URL"]
-    with closing(Ledger.open(bench.environment["REVER_LEDGER_URL"], account=account, clock=utc_now)) as ledger:
-        ledger.write(mark_restored, why="a try", now=utc_now(), actor=Actor("olga"))
+    bench.write(mark_restored, why="a try", now=utc_now(), actor=Actor("olga"))
     (tmp_path / "policy.toml").write_text("")
     bench.let_pass(120)
     bench.run("reconcile", mode="act")
-    start(bench)
+    bench.let_effects_go()
     assert bench.run("process-pending-returns").paid == {}
     bench.act()
     assert paid_to(bench) == set()
@@ -253,13 +234,9 @@ def test_restoring_twice_does_not_forget_what_the_first_ledger_knew(start_bench:
 def test_what_is_approved_after_the_restore_is_paid_without_asking(start_bench: Start) -> None:
     """Nobody can have answered before what was not due before."""
     bench = start_bench()
-    ledger = Ledger.open(
-        bench.environment["REVER_LEDGER_URL"], account=bench.environment["REVER_BASE_URL"], clock=utc_now
-    )
-    with closing(ledger):
-        ledger.write(mark_restored, why="a try", now=utc_now() - timedelta(hours=2), actor=Actor("olga"))
+    bench.write(mark_restored, why="a try", now=utc_now() - timedelta(hours=2), actor=Actor("olga"))
     bench.run("reconcile", mode="act")
-    start(bench)
+    bench.let_effects_go()
     [process_id] = bench.sandbox.process_ids("in_warehouse")[:1]
     bench.act()
     assert paid_to(bench) == set()

@@ -11,7 +11,6 @@ from tasks.desk import WrongClockError, utc_now
 from tasks.ledger import open_intents
 from tasks.policy.record import IntentState
 from tests.flows.conftest import Bench, Start
-from tests.proof.world import keep_only
 
 WRONG = [timedelta(minutes=10), timedelta(minutes=-10), timedelta(minutes=3), timedelta(days=400), timedelta(days=-400)]
 
@@ -25,18 +24,14 @@ def effects(sandbox: RunningSandbox) -> list[str]:
 
 
 def states(bench: Bench) -> list[IntentState]:
-    ledger = bench.ledger()
-    try:
-        return [each.intent.state for each in ledger.read(open_intents)]
-    finally:
-        ledger.close()
+    return [each.intent.state for each in bench.read(open_intents)]
 
 
 @pytest.fixture
 def one(start_bench: Start) -> Bench:
     """A return whose refund is due; REVER's clock is right."""
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, ["approved_one"])
+    bench.keep_only(["approved_one"])
     bench.date = utc_now
     return bench
 

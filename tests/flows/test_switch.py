@@ -43,11 +43,7 @@ def under_way(bench: Bench) -> Iterator[Forked]:
 
 def since(bench: Bench) -> datetime:
     """When the switch was thrown, by the ledger."""
-    ledger = bench.ledger()
-    try:
-        at = ledger.read(switch).since
-    finally:
-        ledger.close()
+    at = bench.read(switch).since
     assert at is not None
     return at
 

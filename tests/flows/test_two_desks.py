@@ -17,35 +17,32 @@ from tests.flows.conftest import Bench, Start
 
 def other_ledger(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this desk works with another ledger."""
-    url = bench.environment["REVER_LEDGER_URL"].replace("ledger.sqlite", "other.sqlite")
-    bench.environment["REVER_LEDGER_URL"] = url
-    monkeypatch.setenv("REVER_LEDGER_URL", url)
+    bench.ledger_url = bench.ledger_url.replace("ledger.sqlite", "other.sqlite")
+    monkeypatch.setenv("REVER_LEDGER_URL", bench.ledger_url)
 
 
 def stopped(bench: Bench) -> str:
-    with closing(bench.ledger()) as ledger:
-        return ledger.read(switch).why
+    return bench.read(switch).why
 
 
 def test_a_second_ledger_stops_when_it_sees_that_several_were_paid(
     start_bench: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = start_bench()
-    first = bench.environment["REVER_LEDGER_URL"]
+    first = bench.ledger_url
     other_ledger(bench, monkeypatch)
     bench.run("reconcile", mode="act")
     assert stopped(bench) == "", "what others paid before is the account's past"
     monkeypatch.setenv("REVER_LEDGER_URL", first)
     bench.act(max_returns="30")
-    monkeypatch.setenv("REVER_LEDGER_URL", bench.environment["REVER_LEDGER_URL"])
+    monkeypatch.setenv("REVER_LEDGER_URL", bench.ledger_url)
     bench.run("reconcile", mode="act")
     assert "another desk with another ledger seems to pay" in stopped(bench)
     before = len(bench.sandbox.books.effects)
     report = bench.act()
     assert len(bench.sandbox.books.effects) == before
     assert any("all effects are stopped" in note for note in report.notes)
-    with closing(bench.ledger()) as ledger:
-        assert ledger.read(restored, bench.sandbox.stores) is not None
+    assert bench.read(restored, bench.sandbox.stores) is not None
     assert bench.sandbox.audit().violations == ()
 
 
@@ -75,7 +72,7 @@ def test_where_rever_pays_its_refunds_stop_nothing(start_bench: Start) -> None:
 def test_two_desks_at_once_stop_each_other_soon(start_bench: Start) -> None:
     """They take the same returns in the same order, so each sees at its last look that the other was faster."""
     bench = start_bench(returns=200)
-    urls = [bench.environment["REVER_LEDGER_URL"].replace("ledger", name) for name in ("one", "two")]
+    urls = [bench.ledger_url.replace("ledger", name) for name in ("one", "two")]
 
     def work(url: str) -> None:
         settings = load_settings(overrides={"ledger_url": url})
@@ -84,7 +81,7 @@ def test_two_desks_at_once_stop_each_other_soon(start_bench: Start) -> None:
 
     with ThreadPoolExecutor(2) as both:
         list(both.map(work, urls))
-    account, whys = bench.environment["REVER_BASE_URL"], []
+    account, whys = bench.account, []
     for url in urls:
         with closing(Ledger.open(url, account=account, clock=utc_now, read_only=True)) as ledger:
             whys.append(ledger.read(switch).why)

@@ -8,7 +8,6 @@ from rever_api import AsyncReverClient
 from rever_api.models import ReturnProcess, ReviewStatus
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tests.flows.conftest import Start
-from tests.proof.world import keep_only
 
 
 @pytest.mark.parametrize(
@@ -17,7 +16,7 @@ from tests.proof.world import keep_only
 )
 def test_nothing_is_sent_until_two_reads_agree(start_bench: Start, scenario: str, seed: int) -> None:
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, [scenario])
+    bench.keep_only([scenario])
     bench.sandbox.set_faults(FaultPlan(1.0, seed, weights={Fault.READ_DIFFERS: 1}))
     bench.act()
     bench.run("reconcile", mode="act")
@@ -41,7 +40,7 @@ def test_what_one_read_pays_and_the_other_declines_is_held_and_not_begun_anew_in
 ) -> None:
     """The search shows it approved and the read by id declined, for ever: each run claimed it, and said nothing."""
     bench = start_bench(shops=("acme",), returns=34)
-    keep_only(bench.sandbox, ["approved_one"])
+    bench.keep_only(["approved_one"])
     read = AsyncReverClient.get_return_process
 
     async def declined(client: AsyncReverClient, process_id: str, **how: Any) -> ReturnProcess:

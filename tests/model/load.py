@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rever_api.models import NOT_RECEIVED, ProcessStatus, Product, ReturnMethod, ShippingStatus
 from rever_api.sandbox.shops import Shop
 from rever_api.sandbox.state import Refusal, Sandbox
-from tests.model.world import World
+from tests.model.world import ModelWorld
 
 METHODS = ("ORIGINAL_PAYMENT_METHOD", "ORIGINAL_PAYMENT_METHOD", "GIFT_CARD", "EXCHANGE")
 HOME = ""
@@ -62,14 +62,14 @@ DEEDS = st.sampled_from(
 )
 
 
-def open_return(world: World, new: NewReturn) -> str:
+def open_return(world: ModelWorld, new: NewReturn) -> str:
     """Open it at REVER with its costs, its way back and its odd prices; nobody ever saw it without them."""
-    sandbox = world.sandbox
+    sandbox = world.watched
     with sandbox.locked():
         shops = tuple(sandbox.shops.values())
         shop = shops[new.shop % len(shops)]
         items = [_item(shop, number, line) for number, line in enumerate(new.lines, start=1)]
-        opened = world.act("open", ecommerce_id=shop.id, order_name="#1", email=_email(new), items=items)
+        opened = world.sandbox.act("open", ecommerce_id=shop.id, order_name="#1", email=_email(new), items=items)
         stored = sandbox.find(opened["process_id"])
         process = stored.process
         lines = tuple(
@@ -104,34 +104,34 @@ def _item(shop: Shop, number: int, line: Line) -> dict[str, object]:
     return item | {"compensation_method": line.method}
 
 
-def try_act(world: World, action: str, process_id: str, **parameters: object) -> None:
+def try_act(world: ModelWorld, action: str, process_id: str, **parameters: object) -> None:
     """Do it if REVER lets it be done."""
     try:
-        world.act(action, process_id, **parameters)
+        world.sandbox.act(action, process_id, **parameters)
     except Refusal:
         return
 
 
-def move_parcel(world: World, process_id: str, step: str) -> None:
+def move_parcel(world: ModelWorld, process_id: str, step: str) -> None:
     """A carrier moves the youngest parcel; a cancelled one moves no more."""
-    parcels = world.sandbox.find(process_id).process.logistics or ()
+    parcels = world.watched.find(process_id).process.logistics or ()
     if parcels and parcels[-1].status != ShippingStatus.CANCELED:
         try_act(world, step, process_id)
 
 
-def inspect(world: World, process_id: str, line: int, verdict: str) -> None:
+def inspect(world: ModelWorld, process_id: str, line: int, verdict: str) -> None:
     """The warehouse inspects one unit of a line."""
-    lines = world.sandbox.find(process_id).process.return_line_items
+    lines = world.watched.find(process_id).process.return_line_items
     try_act(world, "review_one", process_id, line_item_id=lines[line % len(lines)].id, status=verdict)
 
 
-def back_office(world: World, process_id: str, deed: str) -> None:
+def back_office(world: ModelWorld, process_id: str, deed: str) -> None:
     """REVER's own people, or the shop's, do something at REVER that nobody asked the desk about."""
     what, _, amount = deed.partition(" ")
     if what == "price":
-        _reprice(world.sandbox, process_id, amount)
+        _reprice(world.watched, process_id, amount)
     elif what == "undo":
-        _undo_review(world.sandbox, process_id)
+        _undo_review(world.watched, process_id)
     else:
         try_act(world, what, process_id, **({"amount": amount} if amount else {}))
 

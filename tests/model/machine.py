@@ -1,7 +1,8 @@
 """The machine: everything that can happen to a desk, in any order; after each step nothing may be broken."""
 
 import asyncio
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,13 +15,15 @@ from rever_api.sandbox.faults import AMBIGUOUS, WEIGHTS, Fault, FaultPlan
 from rever_api.sandbox.state import Options
 from tasks.crash_points import CrashPoint
 from tasks.desk import DeskError
-from tasks.ledger import Answer, AnswerError, HoldRow, open_holds
+from tasks.ledger import Answer, AnswerError, HoldRow
+from tasks.policy.store import StorePolicy
+from tests.books import Books, LedgerState
+from tests.judge import FORGOTTEN, REPORT, Verdict, everything, judge, judge_always, same_sums
 from tests.model import load
-from tests.model.agreement import Told, check, fingerprint
 from tests.model.counts import COUNTS
-from tests.model.judging import Say, judge
 from tests.model.life import POINTS, Blow, Fate, Killed, Worker
-from tests.model.world import World
+from tests.model.races import Say, without_races
+from tests.model.world import ModelWorld
 
 PLACES = st.integers(0, 40)
 TIMINGS = st.sampled_from(
@@ -88,7 +91,7 @@ class Desk(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world: World | None = None
+        self.world: ModelWorld | None = None
         self.notes = Notes()
         COUNTS.examples += 1
 
@@ -102,16 +105,16 @@ class Desk(RuleBasedStateMachine):
     def open_for_business(
         self, shops: tuple[str, ...], acme: str, delay: float, first: list[load.NewReturn], weather: Weather
     ) -> None:
-        self.world = World(shops, {"acme": str(acme)}, Options(completion_delay=delay))
+        self.world = ModelWorld(shops, {"acme": str(acme)}, Options(completion_delay=delay))
         for new in first:
             load.open_return(self.world, new)
         self.breaks(weather)
 
-    def step(self, name: str) -> World:
+    def step(self, name: str) -> ModelWorld:
         """Count one step, and answer what it is done to."""
         assert self.world is not None
         COUNTS.steps += 1
-        self.world.advance(1)
+        self.world.pass_time(1)
         COUNTS.rules[name] += 1
         return self.world
 
@@ -152,7 +155,7 @@ class Desk(RuleBasedStateMachine):
     @rule(seconds=SECONDS, ahead=JUMPS, weather=st.one_of(st.none(), WEATHER))
     def time_passes(self, seconds: int, ahead: int | None, weather: Weather | None) -> None:
         world = self.step("time_passes")
-        world.advance(seconds)
+        world.pass_time(seconds)
         if ahead is not None:
             world.skew = timedelta(seconds=ahead)
         if weather is not None:
@@ -161,8 +164,8 @@ class Desk(RuleBasedStateMachine):
     def breaks(self, weather: Weather) -> None:
         """REVER breaks in another way from now on."""
         assert self.world is not None
-        COUNTS.faults.update(self.world.running.faults.injected)
-        self.world.running.set_faults(weather.plan())
+        COUNTS.faults.update(self.world.sandbox.faults.injected)
+        self.world.sandbox.set_faults(weather.plan())
 
     # workers
 
@@ -210,9 +213,9 @@ class Desk(RuleBasedStateMachine):
     @rule(flow=st.sampled_from(("process-pending-returns", "generate-labels", "reconcile")))
     def somebody_plans(self, flow: str) -> None:
         world = self.step("somebody_plans")
-        before = fingerprint(world.ledger_file), len(world.running.books)
-        self.ended(world.run(flow, mode="plan"))
-        assert before == (fingerprint(world.ledger_file), len(world.running.books)), f"the plan of {flow} wrote"
+        before = world.read(everything), len(world.sandbox.books)
+        self.ended(world.start(flow, mode="plan"))
+        assert before == (world.read(everything), len(world.sandbox.books)), f"the plan of {flow} wrote"
 
     @precondition(lambda self: self.holds())
     @rule(
@@ -228,13 +231,13 @@ class Desk(RuleBasedStateMachine):
             self.answer(holds[place % len(holds)], answer, fate)
 
     def holds(self) -> list[HoldRow]:
-        return self.world.ledger.read(open_holds) if self.world else []
+        return self.world.holds() if self.world else []
 
     def answer(self, hold: HoldRow, answer: Answer, fate: Fate | None) -> None:
         assert self.world is not None
         if answer is Answer.RETRY:
             # Noted whether it comes through or not: two answers to one hold ask for no more than one does.
-            effects, due = len(self.world.running.books), str(hold.evidence.get("due", ""))
+            effects, due = len(self.world.sandbox.books), str(hold.evidence.get("due", ""))
             self.notes.says.setdefault(hold.hold_id, Say(hold.process_id, hold.rule, effects, len(due.split(", "))))
         else:
             self.notes.closed.add(hold.process_id)
@@ -247,8 +250,8 @@ class Desk(RuleBasedStateMachine):
 
     def run(self, flow: str, fate: Fate | None = None, **values: str) -> Worker:
         assert self.world is not None
-        before = self.world.tell()
-        worker = self.world.run(flow, fate, mode="act", **values)
+        before = self.world.state()
+        worker = self.world.start(flow, fate, mode="act", **values)
         COUNTS.runs[flow] += 1
         if worker.struck and worker.fate:
             COUNTS.points[f"{worker.fate.blow} {worker.fate.point or 'anywhere'}"] += 1
@@ -271,16 +274,15 @@ class Desk(RuleBasedStateMachine):
         ours = [failure for failure in worker.result.failures if failure.ours]
         assert not ours, f"{worker.name}: {ours[0].process_id}: {ours[0].why}"
 
-    def reported(self, worker: Worker, before: Told) -> None:
+    def reported(self, worker: Worker, before: LedgerState) -> None:
         """What a run says that it paid is what the ledger holds for paid since."""
         if worker.result is None or worker.struck or worker.name == "reconcile":
             return
         assert self.world is not None
-        was, is_now = before.paid_by_us(), self.world.tell().paid_by_us()
-        more = {key: amount - was.get(key, Decimal(0)) for key, amount in is_now.items()}
-        assert {k: v for k, v in more.items() if v} == {k: v for k, v in worker.result.paid.items() if v}, (
-            f"{worker.name} reports {worker.result.paid}, the ledger {more}"
-        )
+        more = {key: amount - before.paid.get(key, Decimal(0)) for key, amount in self.world.state().paid.items()}
+        verdict = Verdict()
+        same_sums(verdict, REPORT, f"{worker.name} and the ledger", worker.result.paid, more)
+        assert verdict.words == []
 
     # what must hold
 
@@ -288,13 +290,14 @@ class Desk(RuleBasedStateMachine):
     def nothing_is_broken(self) -> None:
         if self.world is None:
             return
-        sandbox = self.world.sandbox
-        books = self.world.running.books.effects
-        judgment = judge(sandbox, self.notes.says.values())
+        judgment = without_races(self.world.watched, self.notes.says.values())
         COUNTS.violations += len(judgment.broken)
-        assert not judgment.broken, f"broken: {judgment.broken}"
-        asked = {say.process_id for say in self.notes.says.values()}
-        check(self.world.tell(), books, asked)
+        books = Books(self.world.sandbox.books.effects, judgment.broken)
+        assert judge_always(books, self.world.state(), asked=self.asked()).words == []
+
+    def asked(self) -> set[str]:
+        """The returns for which a person asked for an effect once more, whether the answer came through or not."""
+        return {say.process_id for say in self.notes.says.values()}
 
     def teardown(self) -> None:
         if self.world is None:
@@ -306,14 +309,59 @@ class Desk(RuleBasedStateMachine):
 
     def count(self) -> None:
         assert self.world is not None
-        judgment = judge(self.world.sandbox, self.notes.says.values())
+        judgment = without_races(self.world.watched, self.notes.says.values())
         COUNTS.races += judgment.races
         COUNTS.asked_for += judgment.asked_for
         COUNTS.returns += len(self.world.ids())
-        COUNTS.effects.update(f"{e.operation} by {e.by}" for e in self.world.running.books)
-        COUNTS.holds.update(rule for rules in self.world.tell().held.values() for rule in rules)
-        COUNTS.faults.update(self.world.running.faults.injected)
+        COUNTS.effects.update(f"{e.operation} by {e.by}" for e in self.world.sandbox.books)
+        COUNTS.holds.update(rule for rules in self.world.state().held.values() for rule in rules)
+        COUNTS.faults.update(self.world.sandbox.faults.injected)
 
 
 class Safety(Desk):
     """Faults never stop."""
+
+
+# Liveness: when faults stop, every return that can move comes to its end or to a hold within three runs.
+
+
+PEACE_S = 1900
+"""Seconds between two runs of a flow: longer than a lease, what settling waits, and the longest pause of a store."""
+
+REVER_PAYS_S = StorePolicy().rever_pays_within_hours * 3600
+"""Seconds after which it is asked why a REVER that pays by itself has not: until then a return may wait for it."""
+
+
+class Liveness(Desk):
+    """The same load; at its end the faults stop, all sleepers wake, and whoever can must come to an end."""
+
+    def teardown(self) -> None:
+        try:
+            if self.world is not None and sys.exception() is None:
+                self.peace()
+        finally:
+            super().teardown()
+
+    def peace(self) -> None:
+        assert self.world is not None
+        world = self.world
+        world.sandbox.stop_faults()
+        while world.sleepers:
+            self.ended(world.wake(0))
+        rounds = (("reconcile", PEACE_S / 2), *self.rounds(PEACE_S / 2), *self.rounds(PEACE_S / 2))
+        for flow, later in (*rounds, *self.rounds(REVER_PAYS_S)):
+            world.pass_time(later)
+            worker = self.run(flow)
+            assert worker.error is None, f"{flow} in peace: {worker.error!r}"
+            self.nothing_is_broken()
+        self.none_is_forgotten(world)
+
+    def rounds(self, later: float) -> tuple[tuple[str, float], ...]:
+        """Both flows that act, each so much later than what was before it."""
+        return ("process-pending-returns", later), ("generate-labels", later)
+
+    def none_is_forgotten(self, world: ModelWorld) -> None:
+        broken = without_races(world.watched, self.notes.says.values()).broken
+        verdict = judge(replace(Books.of(world.sandbox), violations=broken), world.state(), asked=self.asked())
+        COUNTS.forgotten += verdict.found[FORGOTTEN]
+        assert verdict.words == [], [(say.process_id, say.rule) for say in self.notes.says.values()]

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.model.counts import COUNTS
-from tests.model.liveness import Liveness
-from tests.model.machine import Safety
+from tests.model.machine import Liveness, Safety
 
 MACHINES: dict[str, type[RuleBasedStateMachine]] = {"safety": Safety, "liveness": Liveness}
 EXAMPLES, STEPS = 10, 40

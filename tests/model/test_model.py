@@ -4,8 +4,7 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.model.counts import COUNTS
-from tests.model.liveness import Liveness
-from tests.model.machine import Safety
+from tests.model.machine import Liveness, Safety
 from tests.model.rounds import round_of
 
 

@@ -6,13 +6,12 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from flows.catalog import FLOWS
@@ -24,15 +23,15 @@ from rever_api.sandbox.server import API_KEY
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import Options
 from tasks.database.engines import reading_engine, writing_engine
-from tasks.desk import open_desk, utc_now
+from tasks.desk import open_desk
 from tasks.ledger import Actor, Ledger
 from tasks.reporting.report import Report
 from tasks.settings import Settings
 from tasks.steps import plainly
-from tests.model.agreement import Told, tell
+from tests.books import LedgerState
 from tests.model.life import Fate, Worker
 from tests.model.watching import WatchedSandbox, watch
-from tests.proof.world import memory
+from tests.world import World, empty_sqlite, memory
 
 ACCOUNT = "model"
 PAYERS = {"acme": "us", "nordic": "us", "autopay": "rever"}
@@ -51,70 +50,67 @@ def _folder() -> Path:
     return folder
 
 
-@cache
-def _empty_ledger() -> Path:
-    """A ledger that was only just made, to be copied: making one takes as long as ten steps."""
-    file = _folder() / "empty.sqlite"
-    Ledger.open(f"sqlite:///{file}", account=ACCOUNT, clock=utc_now).close()
-    return file
-
-
-class World:
-    """A sandbox that listens, a ledger in a folder of its own, and the runs on them."""
+class ModelWorld(World):
+    """A sandbox that listens and is watched, a ledger that stays open, and the runs on them."""
 
     def __init__(self, shops: tuple[str, ...], timings: Mapping[str, str], options: Options) -> None:
         sys.setswitchinterval(0.0002)  # two threads talk over HTTP: a turn of 5 ms would be most of a step
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        self.sandbox = WatchedSandbox(catalogue(shops, 2.0, dict(timings)), 7, options)
-        add_returns(self.sandbox, 0)
-        self.sandbox.tells = lambda: None  # workers' clocks are wrong here, and must do without REVER's
-        self.running = RunningSandbox(self.sandbox, Faults(FaultPlan()), 0, API_KEY)
-        self.running.start()
-        self.ledger_file = _folder() / "ledger.sqlite"
-        shutil.copy(_empty_ledger(), self.ledger_file)
+        self.watched = WatchedSandbox(catalogue(shops, 2.0, dict(timings)), 7, options)
+        add_returns(self.watched, 0)
+        running = RunningSandbox(self.watched, Faults(FaultPlan()), 0, API_KEY)
+        running.start()
+        ledger_url = empty_sqlite(_folder() / "ledger.sqlite", ACCOUNT)
+        # Workers' clocks are wrong here, and must do without REVER's.
+        super().__init__(running, ledger_url, {"REVER_ACCOUNT": ACCOUNT}, self._clock, date=lambda: None)
         self._open = ExitStack()
         self._open.enter_context(patch("tasks.ledger.ledger.writing_engine", writing))
         self._open.enter_context(patch("tasks.database.readers.reading_engine", reading))
-        self.settings = Settings(
-            base_url=self.running.base_url,
+        self.desk_settings = Settings(
+            base_url=running.base_url,
             api_key=API_KEY,
             stores=shops,
             payers=",".join(f"{shop}={PAYERS[shop]}" for shop in shops),
-            ledger_url=f"sqlite:///{self.ledger_file}",
+            ledger_url=ledger_url,
             account=ACCOUNT,
         )
         self.skew = timedelta(0)
         self.passed = 0.0
         self.sleepers: list[tuple[Worker, float]] = []
-        self.ledger = Ledger.open(self.settings.ledger_url.get_secret_value(), account=ACCOUNT, clock=self.clock)
+        self._ledger = self._open.enter_context(super().ledger())
         self._version = self._open.enter_context(closing(sqlite3.connect(self.ledger_file)))
-        self._told: tuple[int, Told] | None = None
+        self._state: tuple[int, LedgerState] | None = None
 
-    def tell(self) -> Told:
-        """What the ledger tells; read anew only where somebody wrote since."""
+    @contextmanager
+    def ledger(self, *, read_only: bool = False) -> Iterator[Ledger]:
+        """The ledger, which stays open."""
+        yield self._ledger
+
+    def state(self) -> LedgerState:
+        """What the ledger holds; read anew only where somebody wrote since."""
         version: int = self._version.execute("PRAGMA data_version").fetchone()[0]
-        if self._told is None or self._told[0] != version:
-            self._told = version, tell(self.ledger)
-        return self._told[1]
+        if self._state is None or self._state[0] != version:
+            self._state = version, self.read(LedgerState.read)
+        return self._state[1]
 
-    def clock(self) -> datetime:
+    def _clock(self) -> datetime:
         """The desk's clock: REVER's, and what it is ahead or behind."""
-        return self.sandbox.clock() + self.skew
+        return self.watched.clock() + self.skew
 
-    def advance(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         """Let time pass for everybody."""
-        self.running.advance(seconds)
+        self.sandbox.advance(seconds)
         self.passed += seconds
 
-    def run(self, flow: str, fate: Fate | None = None, **values: str) -> Worker:
+    def start(self, flow: str, fate: Fate | None = None, **values: str) -> Worker:
         """Start a run of a flow, and wait until it ends or stops."""
         parameters = parameters_for(flow, values)
         work = import_module(FLOWS[flow]).work
         worker = Worker(flow, fate)
 
         async def whole() -> Report:
-            async with open_desk(self.settings, parameters.mode, Actor(flow), self.clock) as desk:
-                watch(desk, worker, self.sandbox)
+            async with open_desk(self.desk_settings, parameters.mode, Actor(flow), self.clock) as desk:
+                watch(desk, worker, self.watched)
                 report: Report = await work(desk, parameters, plainly)
                 return report
 
@@ -129,21 +125,16 @@ class World:
         worker.wake(max(0.0, self.passed - since))
         return worker
 
-    def act(self, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
-        """Do what others do to a return."""
-        return self.running.act(action, process_id, **parameters)
-
     def ids(self) -> Collection[str]:
         """All returns, in the order in which they were opened."""
-        return tuple(self.sandbox.processes)
+        return tuple(self.watched.processes)
 
     def close(self) -> None:
         """End everything and leave nothing behind."""
         for worker, _ in self.sleepers:
             worker.dead = True
             worker.wake(0)
-        self.ledger.close()
         self._open.close()
-        self.running.stop()
+        self.sandbox.stop()
         for file in _folder().glob("ledger.sqlite*"):
             file.unlink()

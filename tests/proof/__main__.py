@@ -13,10 +13,19 @@ from pathlib import Path
 import psycopg
 
 from tests.postgres import plain, running_postgres
-from tests.proof.cell import DATABASES, Cell, Played, play
-from tests.proof.matrix import case_by_crash, case_by_fault, crash_by_fault, ledgers, play_all
-from tests.proof.nursery import nursery
+from tests.proof.matrix import (
+    DATABASES,
+    Cell,
+    Played,
+    case_by_crash,
+    case_by_fault,
+    crash_by_fault,
+    ledgers,
+    play,
+    play_all,
+)
 from tests.proof.page import Proof, page, sqlite_version
+from tests.proof.workers import nursery
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 PARTS = {"crash": crash_by_fault, "pairs-crash": case_by_crash, "pairs-fault": case_by_fault}

@@ -5,16 +5,16 @@ know which returns were closed by hand after the backup, and approve all others.
 """
 
 from collections.abc import Callable
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-from tasks.ledger import Actor, Answer, Ledger, LedgerError, back_up, history, mark_restored, restore, stop_switch
+from tasks.ledger import Actor, LedgerError, back_up, mark_restored, restore
 from tasks.ledger.stops import switch
 from tasks.policy.record import HoldKind
+from tests.books import LedgerState
 from tests.postgres import dump, empty, load
-from tests.proof.settings import ACCOUNT, SETTLE_AFTER_S
-from tests.proof.world import World
+from tests.proof.workers import ACCOUNT, SETTLE_AFTER_S
+from tests.proof.world import CellWorld
 
 DEAR = ("approved_one", "approved_thirds")
 SCENARIOS = (*DEAR, "two_methods", "exchange_reviewed", "label_needed_pickup", "costs_smaller")
@@ -24,7 +24,7 @@ CAP = "guard:max_refund"
 EFFECTS = ("issueRefund", "issueExchange", "createOrderV2")
 
 
-def make_some_dear(world: World) -> None:
+def make_some_dear(world: CellWorld) -> None:
     """Two returns cost more than the cap lets pass, so that all of each is put to a person."""
     policy = world.folder / "policy.toml"
     policy.write_text(CAPPED)
@@ -40,9 +40,9 @@ def make_some_dear(world: World) -> None:
                 world.sandbox.sandbox.change(stored, return_line_items=tuple(dear))
 
 
-def back_up_now(world: World) -> Callable[[], None]:
+def back_up_now(world: CellWorld) -> Callable[[], None]:
     """Take a backup; answers what restores it. On SQLite half of the time the former ledger is there to be read."""
-    if world.ledger_file is None:
+    if not world.on_sqlite:
         kept = dump(world.ledger_url)
 
         def from_dump() -> None:
@@ -54,7 +54,6 @@ def back_up_now(world: World) -> Callable[[], None]:
     back_up(world.ledger_url, backup)
 
     def from_file() -> None:
-        assert world.ledger_file is not None
         if world.random.random() < 0.5:
             _remove(world.ledger_file)
         restore(world.ledger_url, backup, account=ACCOUNT, clock=world.now, actor=Actor("olga"))
@@ -62,9 +61,9 @@ def back_up_now(world: World) -> Callable[[], None]:
     return from_file
 
 
-def make_anew(world: World) -> None:
+def make_anew(world: CellWorld) -> None:
     """The ledger is gone, and `ledger create` makes another one."""
-    if world.ledger_file is None:
+    if not world.on_sqlite:
         empty(world.ledger_url)
     else:
         _remove(world.ledger_file)
@@ -76,48 +75,44 @@ def _remove(ledger: Path) -> None:
         file.unlink()
 
 
-def _mark(world: World, why: str) -> None:
-    with closing(Ledger.open(world.ledger_url, account=ACCOUNT, clock=world.now)) as opened:
-        opened.write(mark_restored, why=why, now=world.now(), actor=Actor("olga"))
+def _mark(world: CellWorld, why: str) -> None:
+    world.write(mark_restored, why=why, now=world.now(), actor=Actor("olga"))
 
 
-def work_on(world: World) -> None:
+def work_on(world: CellWorld) -> None:
     """More is done after the backup: runs, and a person who closes by hand one return that the cap puts to them."""
     world.open()
     world.pass_time(130)
-    world.run()
+    world.worker()
     capped = [hold for hold in world.holds() if hold.rule == CAP]
     if capped:
         hold = world.random.choice(capped)
         about = {"hold_id": hold.hold_id, "version": str(hold.version), "by": "ada", "reason": "agreed"}
         by_hand = {"answer": "done_by_hand", "reference": "bank 7"}
-        world.run("answer-hold", **about, **world.random.choice((by_hand, {"answer": "drop"})))
-    world.run()
-    with world.ledger() as ledger:
-        known = {each: ledger.read(history, each) for each in world.sandbox.process_ids()}
-    closed = {Answer.DONE_BY_HAND, Answer.DROP}
-    world.by_hand = {each for each, past in known.items() if past and any(it.answer in closed for it in past.holds)}
+        world.worker("answer-hold", **about, **world.random.choice((by_hand, {"answer": "drop"})))
+    world.worker()
+    world.by_hand = world.read(LedgerState.read).closed_by_hand
 
 
-def put_back(world: World, come_back: Callable[[], None], known_effects: int) -> None:
+def put_back(world: CellWorld, come_back: Callable[[], None], known_effects: int) -> None:
     """The ledger comes back with what it knew when `known_effects` were in REVER's books; then the documented steps."""
     come_back()
     world.settings.pop("REVER_POLICY", None)  # no cap keeps the dear return back now
     asked_for = _asked_for(world)
-    world.run()
+    world.worker()
     world.pass_time(SETTLE_AFTER_S + 100)
-    world.run("reconcile")
+    world.worker("reconcile")
     world.sent_while_stopped = _asked_for(world) - asked_for
     world.put_back_at = len(world.sandbox.books)
     world.forgot = {effect.process_id for effect in world.sandbox.books.effects[known_effects:]} | world.by_hand
     go_over(world)
 
 
-def _asked_for(world: World) -> int:
+def _asked_for(world: CellWorld) -> int:
     return sum(entry.operation in EFFECTS for entry in tuple(world.sandbox.journal.entries))
 
 
-def go_over(world: World) -> None:
+def go_over(world: CellWorld) -> None:
     """Let effects go as soon as the ledger takes it, and approve what is held, but for what was closed by hand."""
     if not _started(world):
         return
@@ -127,15 +122,13 @@ def go_over(world: World) -> None:
     held += [hold for hold in world.holds() if hold.rule == CAP]
     if held:
         named = ",".join(f"{hold.hold_id}:{hold.version}" for hold in held)
-        world.run("answer-hold", holds=named, answer="approve", by="olga", reason="gone over")
+        world.worker("answer-hold", holds=named, answer="approve", by="olga", reason="gone over")
 
 
-def _started(world: World) -> bool:
-    with closing(Ledger.open(world.ledger_url, account=ACCOUNT, clock=world.now)) as ledger:
-        if not ledger.read(switch).stopped:
-            return True
+def _started(world: CellWorld) -> bool:
+    if world.read(switch).stopped:
         try:
-            ledger.write(stop_switch, on=False, by="olga", why="looked at what is held", now=world.now())
+            world.let_effects_go()
         except LedgerError:  # reconcile has not been able to read everything; a later one will
             return False
     return True

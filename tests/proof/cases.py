@@ -8,12 +8,10 @@ from rever_api.models import ProcessStatus
 from tasks.crash_points import CrashPoint
 from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held
-from tests.proof.job import Blow, Step, Strike
-from tests.proof.nursery import Worker
-from tests.proof.settings import TIMEOUT_S
-from tests.proof.world import World
+from tests.proof.workers import TIMEOUT_S, Blow, Step, Strike, Worker
+from tests.proof.world import CellWorld
 
-Meanwhile = Callable[[World], None]
+Meanwhile = Callable[[CellWorld], None]
 SEEN_BY_ALL_S = 45
 """Longer than a stale read of the sandbox is stale: what happened before that, everybody can see."""
 IN_MID_WORK = (CrashPoint.AFTER_CLAIM, CrashPoint.AFTER_SENT, CrashPoint.AFTER_ANSWER)
@@ -30,14 +28,14 @@ class Case:
 
     name: str
     words: str
-    play: Callable[[World, Crash], None]
+    play: Callable[[CellWorld, Crash], None]
     scenarios: tuple[str, ...] = ()
-    before: Callable[[World], None] = lambda _: None
-    after: Callable[[World], None] = lambda _: None
+    before: Callable[[CellWorld], None] = lambda _: None
+    after: Callable[[CellWorld], None] = lambda _: None
 
 
 def _begin(
-    world: World, crash: Crash, meanwhile: Meanwhile | None = None, point: str = CrashPoint.AFTER_CLAIM
+    world: CellWorld, crash: Crash, meanwhile: Meanwhile | None = None, point: str = CrashPoint.AFTER_CLAIM
 ) -> Worker:
     """Start the crash's worker. It is stopped at a point for `meanwhile`, and for REVER to refuse connections."""
     if meanwhile is None and not world.refuses:
@@ -53,14 +51,14 @@ def _begin(
     return worker
 
 
-def _alone(world: World, crash: Crash) -> None:
+def _alone(world: CellWorld, crash: Crash) -> None:
     crash.watch(world, _begin(world, crash))
 
 
-def _beside(start: Callable[[World], Worker]) -> Callable[[World, Crash], None]:
+def _beside(start: Callable[[CellWorld], Worker]) -> Callable[[CellWorld, Crash], None]:
     """Another worker starts just before the one that is hit."""
 
-    def play(world: World, crash: Crash) -> None:
+    def play(world: CellWorld, crash: Crash) -> None:
         other = start(world)
         crash.watch(world, _begin(world, crash))
         other.wait()
@@ -68,19 +66,19 @@ def _beside(start: Callable[[World], Worker]) -> Callable[[World, Crash], None]:
     return play
 
 
-def _held_up(meanwhile: Meanwhile) -> Callable[[World, Crash], None]:
+def _held_up(meanwhile: Meanwhile) -> Callable[[CellWorld, Crash], None]:
     """Something happens while the one that is hit stands between its search and its second read."""
 
-    def play(world: World, crash: Crash) -> None:
+    def play(world: CellWorld, crash: Crash) -> None:
         crash.watch(world, _begin(world, crash, meanwhile))
 
     return play
 
 
-def _overlapping(world: World, crash: Crash) -> None:
+def _overlapping(world: CellWorld, crash: Crash) -> None:
     others: list[Worker] = []
 
-    def meanwhile(world: World) -> None:
+    def meanwhile(world: CellWorld) -> None:
         others.append(world.start())
         time.sleep(world.random.uniform(0.0, 0.15))
 
@@ -88,26 +86,26 @@ def _overlapping(world: World, crash: Crash) -> None:
     others[0].wait()
 
 
-def _believed_dead(world: World, crash: Crash) -> None:
+def _believed_dead(world: CellWorld, crash: Crash) -> None:
     """It stands still past its lease and deadline, another takes over, then it wakes up: after the claim or `sent`."""
     point = world.random.choice((CrashPoint.AFTER_CLAIM, CrashPoint.AFTER_SENT))
 
-    def meanwhile(world: World) -> None:
+    def meanwhile(world: CellWorld) -> None:
         slept = time.monotonic()
         world.pass_time(600)
-        world.run()
+        world.worker()
         time.sleep(max(0.0, slept + TIMEOUT_S / 2 + 0.05 - time.monotonic()))
 
     crash.watch(world, _begin(world, crash, meanwhile, point))
 
 
-def _operator(world: World) -> Worker:
+def _operator(world: CellWorld) -> Worker:
     ids = list(world.sandbox.process_ids())
     world.random.shuffle(ids)
     return world.start_all([Step("process-return", {"mode": "act", "process_id": process_id}) for process_id in ids])
 
 
-def _two_answers(world: World, crash: Crash) -> None:
+def _two_answers(world: CellWorld, crash: Crash) -> None:
     """Two people answer the same hold, differently, while a schedule runs."""
     said = [values for answer in ("retry", "drop") if (values := answer_values(world, answer))]
     people = [world.start("answer-hold", values) for values in said]
@@ -119,7 +117,7 @@ def _two_answers(world: World, crash: Crash) -> None:
 def _back_office(action: str) -> Meanwhile:
     """It does so to one return that still runs; what led up to the crash may have brought others to their end."""
 
-    def meanwhile(world: World) -> None:
+    def meanwhile(world: CellWorld) -> None:
         with world.sandbox.sandbox.locked():
             stored = world.sandbox.sandbox.processes.values()
             still = [each.process for each in stored if each.process.rever_process_status == ProcessStatus.RUNNING]
@@ -130,17 +128,17 @@ def _back_office(action: str) -> Meanwhile:
     return meanwhile
 
 
-def _second_approval(world: World, crash: Crash) -> None:
+def _second_approval(world: CellWorld, crash: Crash) -> None:
     """One unit more of each return is approved before, and between, two runs; the second one is hit."""
     _approve_one_more(world)
-    world.run()
+    world.worker()
     _approve_one_more(world)
     world.pass_time(SEEN_BY_ALL_S)
     crash.watch(world, _begin(world, crash))
     _approve_one_more(world)
 
 
-def _approve_one_more(world: World) -> None:
+def _approve_one_more(world: CellWorld) -> None:
     with world.sandbox.sandbox.locked():
         found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
     for process in found:
@@ -150,18 +148,18 @@ def _approve_one_more(world: World) -> None:
             world.sandbox.act("review_one", process.rever_process_id, line_item_id=left[0])
 
 
-def _fifty(world: World) -> Worker:
+def _fifty(world: CellWorld) -> Worker:
     """Fifty times the same webhook's run, for two returns, from one receiver."""
     ids = world.random.sample(world.sandbox.process_ids(), 2)
     return world.start_all([Step("process-return", {"mode": "act", "process_id": each}, copies=25) for each in ids])
 
 
-def _restored(world: World, crash: Crash) -> None:
+def _restored(world: CellWorld, crash: Crash) -> None:
     """A backup is taken in the middle of a run that is hit, more is done, and the backup is restored."""
     taken: list[Callable[[], None]] = []
     known: list[int] = []
 
-    def meanwhile(world: World) -> None:
+    def meanwhile(world: CellWorld) -> None:
         taken.append(bad_days.back_up_now(world))
         known.append(len(world.sandbox.books))
 
@@ -170,14 +168,14 @@ def _restored(world: World, crash: Crash) -> None:
     bad_days.put_back(world, taken[0], known[0])
 
 
-def _lost(world: World, crash: Crash) -> None:
+def _lost(world: CellWorld, crash: Crash) -> None:
     """After a run that was hit, and others, the ledger is gone."""
     crash.watch(world, _begin(world, crash))
     bad_days.work_on(world)
     bad_days.put_back(world, lambda: bad_days.make_anew(world), 0)
 
 
-def _far_ahead(world: World) -> None:
+def _far_ahead(world: CellWorld) -> None:
     """A worker whose clock is 400 days ahead works first, until it is killed or done."""
     world.break_it()
     blow = Strike(Blow.KILL, world.random.choice(IN_MID_WORK), world.random.randint(1, 3))

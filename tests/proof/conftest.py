@@ -6,7 +6,7 @@ import pytest
 
 from tests.flows.conftest import start_bench  # noqa: F401 - a fixture is found by its name
 from tests.postgres import postgres_server  # noqa: F401
-from tests.proof.nursery import Nursery, nursery
+from tests.proof.workers import Nursery, nursery
 
 
 @pytest.fixture(scope="session")

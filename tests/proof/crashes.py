@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from rever_api.sandbox.faults import Fault, NamedFault
 from tasks.crash_points import CrashPoint
-from tests.proof.job import BEFORE_COMMIT, Blow, Strike
-from tests.proof.nursery import Worker
-from tests.proof.settings import TIMEOUT_S
-from tests.proof.world import World
+from tests.proof.workers import BEFORE_COMMIT, TIMEOUT_S, Blow, Strike, Worker
+from tests.proof.world import CellWorld
 
 LOOK_EVERY_S = 0.002
 EFFECTS = ("issueRefund", "issueExchange", "createOrderV2")
@@ -25,30 +23,30 @@ class Crash:
     name: str
     words: str
     start: Callable[..., Worker]
-    before: Callable[[World], None] = lambda world: world.break_it()
-    watch: Callable[[World, Worker], object] = lambda _, worker: worker.wait()
+    before: Callable[[CellWorld], None] = lambda world: world.break_it()
+    watch: Callable[[CellWorld, Worker], object] = lambda _, worker: worker.wait()
 
 
 def _at(point: str, most: int = 3, *blows: Blow) -> Callable[..., Worker]:
-    def start(world: World, *strikes: Strike) -> Worker:
+    def start(world: CellWorld, *strikes: Strike) -> Worker:
         blow = world.random.choice(blows or (Blow.KILL,))
         return world.start(strikes=(*strikes, Strike(blow, point, world.random.randint(1, most))))
 
     return start
 
 
-def _plain(world: World, *strikes: Strike) -> Worker:
+def _plain(world: CellWorld, *strikes: Strike) -> Worker:
     return world.start(strikes=strikes)
 
 
-def _hang(world: World) -> None:
+def _hang(world: CellWorld) -> None:
     """One of the first effects reaches REVER, and gets no answer: half of the time REVER has not even acted."""
     nth, acts = world.random.randint(1, 3), world.random.random() < 0.5
     fault = Fault.HANG_AFTER_ACTING if acts else Fault.NO_ANSWER_BEFORE_ACTING
     world.break_it(NamedFault("issueRefund", nth, fault), silent=0.0 if acts else 0.7)
 
 
-def _kill_at_request(world: World, worker: Worker) -> None:
+def _kill_at_request(world: CellWorld, worker: Worker) -> None:
     named = world.sandbox.faults.plan.named[0].fault
     seen = [0]
 
@@ -62,7 +60,7 @@ def _kill_at_request(world: World, worker: Worker) -> None:
     worker.wait()
 
 
-def _leave_unknown(world: World) -> None:
+def _leave_unknown(world: CellWorld) -> None:
     """A first worker dies with effects marked as sent; half of the time REVER has carried one out."""
     if world.random.random() < 0.5:
         _hang(world)
@@ -74,17 +72,17 @@ def _leave_unknown(world: World) -> None:
     world.pass_time(120)
 
 
-def leave_held(world: World) -> None:
+def leave_held(world: CellWorld) -> None:
     """A first worker dies after `sent`; when nothing is seen for long, the question is put to a person."""
     world.break_it()
     world.start(strikes=[Strike(Blow.KILL, CrashPoint.AFTER_SENT, world.random.randint(1, 2))]).wait()
     world.mend_it()
     world.pass_time(1200)
-    world.run("reconcile")
+    world.worker("reconcile")
     world.break_it()
 
 
-def answer_values(world: World, answer: str = "") -> dict[str, str] | None:
+def answer_values(world: CellWorld, answer: str = "") -> dict[str, str] | None:
     """The form of an answer to the first hold about an unknown outcome, or to any; None where nothing is held."""
     holds = sorted(world.holds(), key=lambda hold: (hold.kind != "unknown_outcome", hold.since))
     if not holds:
@@ -96,7 +94,7 @@ def answer_values(world: World, answer: str = "") -> dict[str, str] | None:
     return values
 
 
-def _answer(world: World, *strikes: Strike) -> Worker:
+def _answer(world: CellWorld, *strikes: Strike) -> Worker:
     values = answer_values(world)
     if values is None:
         return _plain(world, *strikes)
@@ -104,7 +102,7 @@ def _answer(world: World, *strikes: Strike) -> Worker:
     return world.start("answer-hold", values, strikes=(*strikes, last))
 
 
-def _answer_meanwhile(world: World, worker: Worker) -> None:
+def _answer_meanwhile(world: CellWorld, worker: Worker) -> None:
     """The stopped worker is believed dead; a person answers its hold; then it wakes up.
 
     It is asleep for two time-outs, as it is whenever there was time for a hold: `settle_after` is at least that. The
@@ -115,7 +113,7 @@ def _answer_meanwhile(world: World, worker: Worker) -> None:
         world.open()
         world.mend_it()
         world.pass_time(1200)
-        world.run("reconcile")
+        world.worker("reconcile")
         world.break_it()
         values = answer_values(world)
         if values is not None:
@@ -125,7 +123,7 @@ def _answer_meanwhile(world: World, worker: Worker) -> None:
     worker.wait()
 
 
-def _kill_at_random(world: World, worker: Worker) -> None:
+def _kill_at_random(world: CellWorld, worker: Worker) -> None:
     until = time.monotonic() + world.random.uniform(0.02, 0.3)
     while worker.poll() and time.monotonic() < until:
         time.sleep(LOOK_EVERY_S)

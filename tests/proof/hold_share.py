@@ -13,17 +13,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import text
-
-from flows.run import run_flow
 from rever_api.errors import ReverError
-from rever_api.sandbox import RunningSandbox, running_sandbox
+from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.seed import SCENARIOS
-from tasks.desk import utc_now
-from tasks.ledger import Ledger
+from tests.books import Books, LedgerState
+from tests.judge import FORGOTTEN, judge
+from tests.world import World
 
 REVERS_SHARE = 1.8
 """Per cent of returns that need a person, as REVER publishes it for its own product."""
@@ -38,7 +35,7 @@ HELD_BY_THEMSELVES = frozenset(
         "unknown_status",
     }
 )
-ROUND = timedelta(minutes=20)
+ROUND_S = 1200.0
 FLOWS = ("process-pending-returns", "generate-labels")
 
 
@@ -72,70 +69,48 @@ class Measured:
 
 def measure(faults: str, *, seed: int = 7, returns: int = 1020, rounds: int = 4) -> Measured:
     """Take a shop through these faults, and then through peace."""
-    with _desk(seed, returns) as (sandbox, ledger_url):
-        count = _keep_ordinary(sandbox)
+    with _world(seed, returns) as world:
+        world.keep_only(SCENARIOS.keys() - HELD_BY_THEMSELVES)
+        sandbox, count = world.sandbox, len(world.sandbox.process_ids())
         sandbox.set_faults(faults)
-        for number in range(rounds):
-            _round(sandbox, number, FLOWS)
+        for _ in range(rounds):
+            _round(world, FLOWS)
         injected = sum(sandbox.faults.injected.values())
         sandbox.stop_faults()
-        for number in range(rounds, rounds + 3):
-            _round(sandbox, number, ("reconcile", *FLOWS))
-        ledger = Ledger.open(ledger_url, account=sandbox.base_url, clock=utc_now, read_only=True)
-        try:
-            held = ledger.read(lambda conn: conn.execute(text("SELECT DISTINCT process_id, rule FROM holds")).all())
-            explained = ledger.read(
-                lambda conn: conn.execute(text("SELECT process_id FROM records WHERE NOT final")).scalars().all()
-            )
-        finally:
-            ledger.close()
-        audit = sandbox.audit()
+        for _ in range(3):
+            _round(world, ("reconcile", *FLOWS))
+        ledger = world.read(LedgerState.read)
+        verdict = judge(Books.of(sandbox), ledger, waits={row.process_id for row in ledger.records if not row.final})
     return Measured(
         faults=faults,
         seed=seed,
         returns=count,
-        held=len({row.process_id for row in held}),
-        rules=Counter(row.rule for row in held),
+        held=len({row.process_id for row in ledger.holds}),
+        rules=Counter(rule for _, rule in {(row.process_id, row.rule) for row in ledger.holds}),
         injected=injected,
-        violations=len(audit.violations),
-        forgotten=len(audit.forgotten(explained)),
+        violations=verdict.found.total() - verdict.found[FORGOTTEN],
+        forgotten=verdict.found[FORGOTTEN],
     )
 
 
 @contextmanager
-def _desk(seed: int, returns: int) -> Iterator[tuple[RunningSandbox, str]]:
+def _world(seed: int, returns: int) -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder, running_sandbox(seed=seed, returns=returns) as sandbox:
-        sandbox.sandbox.tells = sandbox.sandbox.clock  # an hour that passes, passes for both sides
+        settings = {"REVER_TIMEOUT": "2", "REVER_RATE": "500"}
         ledger_url = f"sqlite:///{Path(folder) / 'ledger.sqlite'}"
-        os.environ |= {
-            "REVER_BASE_URL": sandbox.base_url,
-            "REVER_API_KEY": sandbox.api_key,
-            "REVER_STORES": ",".join(sandbox.stores),
-            "REVER_LEDGER_URL": ledger_url,
-            "REVER_TIMEOUT": "2",
-            "REVER_RATE": "500",
-        }
-        yield sandbox, ledger_url
+        world = World(sandbox, ledger_url, settings, date=sandbox.sandbox.clock)  # what passes, passes for both sides
+        os.environ |= world.environment
+        yield world
 
 
-def _keep_ordinary(sandbox: RunningSandbox) -> int:
-    with sandbox.sandbox.locked():
-        stored = sandbox.sandbox.processes
-        for scenario in HELD_BY_THEMSELVES & SCENARIOS.keys():
-            for process_id in sandbox.sandbox.process_ids(scenario, ""):
-                del stored[process_id]
-        return len(stored)
-
-
-def _round(sandbox: RunningSandbox, number: int, flows: Sequence[str]) -> None:
+def _round(world: World, flows: Sequence[str]) -> None:
     """One round of runs, and the time to the next. A run that a fault ends (a 401) is left to the next round."""
-    ahead = number * ROUND
     for flow in flows:
         try:
-            run_flow(flow, {"mode": "act"}, prefect=False, clock=lambda: utc_now() + ahead)
+            world.run(flow, mode="act")
         except ReverError as error:
             logging.getLogger(__name__).info("a run ended: %s", error)
-    sandbox.advance(ROUND.total_seconds())
+    world.pass_time(ROUND_S)
 
 
 def main() -> int:

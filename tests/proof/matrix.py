@@ -1,21 +1,158 @@
-"""Which cells there are, and how many are played side by side: threads that wait, over one zygote."""
+"""The matrix: its cells, how one is played and judged, and many side by side.
+
+A cell is a database, a same-time case, a crash, a fault and a number. It plays the same each time it is named.
+"""
 
 import queue
 import threading
+import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from zlib import crc32
 
 from sqlalchemy import URL
 
+from tests.books import Books, LedgerState
+from tests.judge import PLAN, Verdict, everything, judge, judge_put_back, judge_reports
 from tests.postgres import empty, ledger_database
-from tests.proof.cases import CASES
-from tests.proof.cell import ALONE, Cell, Played, play
+from tests.proof.cases import CASES, Case
 from tests.proof.crashes import CRASHES
-from tests.proof.faults import COLUMNS, NONE
-from tests.proof.judge import Verdict
-from tests.proof.nursery import Nursery
+from tests.proof.faults import CLOCK, COLUMNS, NONE, UNPAID
+from tests.proof.workers import Nursery
+from tests.proof.world import CellWorld, told, world
+from tests.proof.zygote import WRONG_AT_MOST_S
+
+# One cell: a database, a same-time case, a crash, a fault and a number; it plays the same each time it is named.
+
+
+DATABASES = ("sqlite", "postgres")
+ALONE = "alone"
+PLANNED_IN_ONE_OF = 3
+"""Cells with a run that only plans."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """The address of one play."""
+
+    database: str
+    case: str
+    crash: str
+    fault: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.database}:{self.case}:{self.crash}:{self.fault}:{self.number}"
+
+    @classmethod
+    def of(cls, text: str) -> "Cell":
+        """Read an address. ValueError says what there is."""
+        database, case, crash, fault, number = text.split(":")
+        for word, known in ((database, DATABASES), (case, CASES), (crash, CRASHES), (fault, COLUMNS)):
+            if word not in known:
+                raise ValueError(f"{word!r} is none of {', '.join(known)}")
+        return cls(database, case, crash, fault, int(number))
+
+    @property
+    def seed(self) -> int:
+        """What all chance in it comes from."""
+        return crc32(str(self).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a cell. `kills` counts the workers that died by SIGKILL, `told` is how each worker ended."""
+
+    cell: Cell
+    verdict: Verdict
+    kills: int = 0
+    runs: int = 0
+    injected: Counter[str] = field(default_factory=Counter)
+    effects: int = 0
+    held: int = 0
+    returns: int = 0
+    seconds: float = 0.0
+    told: tuple[str, ...] = ()
+
+
+def play(nursery: Nursery, cell: Cell, ledger_url: str = "") -> Played:
+    """Play a cell: the crash under the fault, then runs while faults go on, then three without, then the verdict."""
+    began = time.monotonic()
+    crash, case = CRASHES[cell.crash], CASES[cell.case]
+    with world(nursery, seed=cell.seed, fault=cell.fault, ledger_url=ledger_url, scenarios=case.scenarios) as here:
+        case.before(here)
+        crash.before(here)
+        case.play(here, crash)
+        verdict = Verdict()
+        _go_on_under_faults(here, verdict, case)
+        injected = Counter(here.sandbox.faults.injected)
+        _end_in_peace(here, case)
+        verdict += judged(here)
+        if cell.case == ALONE:
+            verdict += reports(here)
+        return Played(
+            cell, verdict,
+            kills=sum(worker.killed for worker in here.workers),
+            runs=sum(len(worker.job.steps) for worker in here.workers),
+            injected=injected,
+            effects=sum(not effect.foreign for effect in here.sandbox.books),
+            held=len({hold.process_id for hold in here.holds()}),
+            returns=len(here.sandbox.process_ids()),
+            seconds=time.monotonic() - began,
+            told=tuple(line for worker in here.workers for line in told(worker)),
+        )  # fmt: skip
+
+
+def _go_on_under_faults(here: CellWorld, verdict: Verdict, case: Case) -> None:
+    """Safety: whoever runs next, and whenever, pays nothing twice. A run that only plans writes nothing."""
+    here.worker()
+    here.open()
+    if here.seed % PLANNED_IN_ONE_OF == 0:
+        before = here.read(everything), len(here.sandbox.books)
+        here.worker(mode="plan")
+        if (here.read(everything), len(here.sandbox.books)) != before:
+            verdict.add(PLAN, "the ledger or REVER's books changed")
+    case.after(here)
+    here.pass_time(130)
+    here.worker()
+    case.after(here)
+
+
+def _end_in_peace(here: CellWorld, case: Case) -> None:
+    """Liveness: faults stop; within three runs everything is at its end or held."""
+    here.mend_it()
+    here.pass_time(here.latest - here.hour)
+    if here.fault == CLOCK:
+        here.pass_time(WRONG_AT_MOST_S)  # what a clock that was ahead has written down lies in the future
+    for seconds, flow in ((1200, "reconcile"), (600, "process-pending-returns"), (2400, "process-pending-returns")):
+        here.pass_time(seconds)
+        here.worker(flow)
+        case.after(here)
+
+
+def judged(here: CellWorld) -> Verdict:
+    """Judge a world in which faults have stopped and three runs have followed."""
+    books = Books.of(here.sandbox)
+    if here.fault == UNPAID:
+        books = replace(books, shown={})  # what was accepted is paid after the cell is over
+    verdict = judge(books, here.read(LedgerState.read), forgot=here.forgot)
+    stopped, since = here.sent_while_stopped, here.put_back_at
+    verdict += judge_put_back(books, sent_while_stopped=stopped, closed=here.by_hand, since=since)
+    return verdict
+
+
+def reports(here: CellWorld) -> Verdict:
+    """Judge the reports where every run came to its end."""
+    answers = [answer for worker in here.workers for answer in worker.answers()]
+    told = [answer.report for answer in answers if answer.report is not None]
+    if any(worker.ended for worker in here.workers) or len(told) < len(answers):
+        return Verdict()
+    return judge_reports(told, here.paid())
+
 
 BROKEN = "the cell broke"
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from tests.judge import BOOKS, DOUBLE, ELSEWHERE, FORGOTTEN, OVER
 from tests.proof.cases import CASES
-from tests.proof.cell import ALONE, Played
 from tests.proof.crashes import CRASHES
 from tests.proof.faults import COLUMNS, NONE
+from tests.proof.matrix import ALONE, Played
 from tests.proof.planted import BUGS
 
 PACKAGES = ("prefect", "httpx", "sqlalchemy", "psycopg", "pydantic", "starlette", "uvicorn")
-PROMISES = ("double effect", "over-payment", "paid where nothing may be paid", "forgotten", "books differ")
+PROMISES = (DOUBLE, OVER, ELSEWHERE, FORGOTTEN, BOOKS)
 SHORT = {
     "none": "none", "mixed": "mixed", "connection_refused": "refused", "connection_dropped": "dropped",
     "no_answer_before_acting": "silent", "acts_answer_lost": "lost", "acts_later": "later",

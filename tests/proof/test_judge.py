@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -10,27 +11,16 @@ from pydantic import SecretStr
 from rever_api import ClientConfig, ReverClient
 from rever_api.models import LineQuantity, RefundInput
 from rever_api.sandbox.state import Actor, Effect
-from tasks.ledger import History, history
-from tests.proof.judge import (
-    BOOKS,
-    BY_EVIDENCE,
-    DOUBLE,
-    FORGOTTEN,
-    OVER,
-    REPORT,
-    Verdict,
-    compare,
-    fingerprint,
-    judge,
-    reports,
-)
-from tests.proof.nursery import Nursery
-from tests.proof.world import World, world
+from tests.books import LedgerState
+from tests.judge import BOOKS, BY_EVIDENCE, DOUBLE, FORGOTTEN, OVER, REPORT, Verdict, compare, everything
+from tests.proof.matrix import judged, reports
+from tests.proof.workers import Nursery
+from tests.proof.world import CellWorld, world
 
 pytestmark = pytest.mark.crash
 
 
-def pay_past_the_desk(here: World, process_id: str) -> None:
+def pay_past_the_desk(here: CellWorld, process_id: str) -> None:
     """The refund that was made for this return once more, with the desk's key and without its ledger."""
     before = next(e for e in here.sandbox.books.of(process_id, "issueRefund"))
     config = ClientConfig(here.sandbox.base_url, SecretStr(here.sandbox.api_key))
@@ -42,13 +32,13 @@ def pay_past_the_desk(here: World, process_id: str) -> None:
 
 def test_a_world_that_was_served_is_clean_and_one_refund_too_many_is_found(workers: Nursery) -> None:
     with world(workers, seed=3, scenarios=("approved_one", "two_methods")) as here:
-        assert judge(here).found[FORGOTTEN] == 2
-        here.run()
-        assert judge(here).words == []
+        assert judged(here).found[FORGOTTEN] == 2
+        here.worker()
+        assert judged(here).words == []
         assert reports(here).words == []
         (process_id,) = here.sandbox.process_ids("approved_one")
         pay_past_the_desk(here, process_id)
-        found = judge(here).found
+        found = judged(here).found
         assert found[DOUBLE]
         assert found[OVER]
         assert found[BOOKS]
@@ -57,29 +47,27 @@ def test_a_world_that_was_served_is_clean_and_one_refund_too_many_is_found(worke
 
 def test_what_a_plan_would_write_is_seen(workers: Nursery) -> None:
     with world(workers, seed=3, scenarios=("approved_one",)) as here:
-        empty = fingerprint(here)
-        here.run(mode="plan")
-        assert fingerprint(here) == empty
-        here.run()
-        assert fingerprint(here) != empty
+        empty = here.read(everything)
+        here.worker(mode="plan")
+        assert here.read(everything) == empty
+        here.worker()
+        assert here.read(everything) != empty
 
 
 def test_whose_a_refund_is_that_was_found_done_rever_does_not_tell(workers: Nursery) -> None:
     """What somebody else has paid is taken for ours only if our outcome was unknown, and only to the cent."""
     with world(workers, seed=3, scenarios=("approved_one",)) as here:
-        here.run()
+        here.worker()
         (process_id,) = here.sandbox.process_ids("approved_one")
-        with here.ledger() as ledger:
-            answered = ledger.read(history, process_id)
-        assert answered
+        answered = here.read(LedgerState.read).of_return(process_id)
         (effect,) = here.sandbox.books.of(process_id, "issueRefund")
         (row,) = answered.intents
-        found = replace(answered, intents=(replace(row, evidence={"by": BY_EVIDENCE}),))
+        found = replace(answered, intents=[SimpleNamespace(**dict(row._mapping) | {"evidence": {"by": BY_EVIDENCE}})])
         theirs = replace(effect, by=Actor.BACK_OFFICE, at=effect.at + timedelta(minutes=1))
         before = replace(theirs, at=effect.at - timedelta(minutes=1))
         more = replace(theirs, amount=(effect.amount or Decimal(0)) + 1)
 
-        def broken(known: History, *effects: Effect) -> int:
+        def broken(known: LedgerState, *effects: Effect) -> int:
             verdict = Verdict()
             compare(verdict, process_id, known, effects)
             return verdict.found[BOOKS]

@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import URL
 
 from tests.proof.cases import CASES
-from tests.proof.cell import ALONE, Cell, Played
 from tests.proof.crashes import CRASHES
 from tests.proof.faults import COLUMNS, MIXED, NONE
-from tests.proof.matrix import ledgers, play_all
-from tests.proof.nursery import Nursery
+from tests.proof.matrix import ALONE, Cell, Played, ledgers, play_all
+from tests.proof.workers import Nursery
 
 LANES = 3
 CRASHED = [name for name in CRASHES if name != "none"]

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import utc_now
-from tasks.ledger import Actor, Ledger, back_up, restore, stop_switch
+from tasks.ledger import Actor, back_up, restore
 from tests.flows.conftest import Bench, Start
-from tests.proof.world import keep_only
 
 Fire = Callable[[CrashPoint, str], None]
 
@@ -40,7 +38,7 @@ def at_points() -> Iterator[list[Fire]]:
 def shop(start_bench: Start, *scenarios: str, settings: dict[str, str] | None = None) -> Bench:
     """A desk before a shop with a return of each of these scenarios."""
     bench = start_bench(settings=settings, shops=("acme",), returns=34)
-    keep_only(bench.sandbox, scenarios)
+    bench.keep_only(scenarios)
     return bench
 
 
@@ -176,19 +174,17 @@ def test_what_a_person_dropped_after_the_backup_is_not_paid_after_the_restore(
     policy = tmp_path / "policy.toml"
     policy.write_text('[default.guards]\nmax_refund = { EUR = "0" }\n')
     bench = shop(start_bench, "approved_one", settings={"REVER_POLICY": str(policy)})
-    url, account = bench.environment["REVER_LEDGER_URL"], bench.environment["REVER_BASE_URL"]
-    Ledger.open(url, account=account, clock=utc_now).close()
-    back_up(url, tmp_path / "backup.sqlite")
+    with bench.ledger():
+        back_up(bench.ledger_url, tmp_path / "backup.sqlite")
     bench.act()
     (hold,) = bench.holds()
     about = {"hold_id": hold.hold_id, "version": str(hold.version), "by": "ada", "reason": "agreed"}
     bench.run("answer-hold", mode="act", answer="drop", **about)
-    restore(url, tmp_path / "backup.sqlite", account=account, clock=utc_now, actor=Actor("olga"))
+    restore(bench.ledger_url, tmp_path / "backup.sqlite", account=bench.account, clock=utc_now, actor=Actor("olga"))
     policy.write_text("")
     bench.let_pass(120)
     bench.run("reconcile", mode="act")
-    with closing(Ledger.open(url, account=account, clock=bench.clock)) as ledger:
-        ledger.write(stop_switch, on=False, by="olga", why="looked at what is held", now=bench.clock())
+    bench.let_effects_go()
     bench.act()
     assert refunds(bench.sandbox) == []
     assert [hold.rule for hold in bench.holds()] == ["after_restore"]

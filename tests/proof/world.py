@@ -4,24 +4,20 @@ Time is told to both sides: workers get a clock that is ahead by `hour` seconds,
 the settings are those of a real desk (15 minutes to settle, a lease of one), and a cell takes about a second.
 """
 
-import os
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
 from rever_api.sandbox.seed import SCENARIOS
-from tasks.database.address import Where
-from tasks.ledger import HoldRow, Ledger, open_holds
 from tests.proof.faults import CLOCK, REFUSED, fault_plan, options
-from tests.proof.job import Step, Strike
-from tests.proof.nursery import Nursery, Worker
-from tests.proof.settings import ACCOUNT, STORE, empty_sqlite, environment_of
+from tests.proof.workers import ACCOUNT, SETTINGS, STORE, Nursery, Step, Strike, Worker
+from tests.world import World, empty_sqlite, keep_only, memory
 
 RUN = "process-pending-returns"
 ALWAYS = ("two_methods",)
@@ -32,39 +28,33 @@ SOMETIMES = (
 A_FEW = 3
 
 
-@dataclass
-class World:
+class CellWorld(World):
     """What a cell plays in. `fault` is the column, `seed` decides all that is left open."""
 
-    sandbox: RunningSandbox
-    ledger_url: str
-    nursery: Nursery
-    fault: str
-    seed: int
-    folder: Path
-    hour: float = 0.0
-    workers: list[Worker] = field(default_factory=list)
-    settings: dict[str, str] = field(default_factory=dict)
-    by_hand: set[str] = field(default_factory=set)
-    """Returns that a person closed by hand before a restore: none of them is ever paid after it."""
-    forgot: set[str] = field(default_factory=set)
-    """Returns of which a ledger that was restored, or lost, does not know all."""
-    put_back_at: int = 0
-    """How many effects were in REVER's books when a restored ledger had caught up."""
-    sent_while_stopped: int = 0
-    """Effects that were asked for between a restore and `start`."""
-
-    def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
-
-    def environment(self) -> dict[str, str]:
-        """The settings of a desk in this world."""
-        return environment_of(self.sandbox, self.ledger_url) | self.settings
-
-    @property
-    def ledger_file(self) -> Path | None:
-        """The ledger's file; None on PostgreSQL."""
-        return Where.of(self.ledger_url).path
+    def __init__(
+        self, sandbox: RunningSandbox, ledger_url: str, nursery: Nursery, fault: str, seed: int, folder: Path
+    ) -> None:
+        # Workers' clocks are wrong here, and must do without REVER's.
+        super().__init__(sandbox, ledger_url, dict(SETTINGS), self.now, date=lambda: None)
+        self.nursery, self.fault, self.folder = nursery, fault, folder
+        self.random = random.Random(seed)
+        self.seed = seed
+        self.hour = 0.0
+        self.latest = 0.0
+        """The latest hour of any worker: what it has written down may lie in the future of the others."""
+        self.workers: list[Worker] = []
+        self.broken = False
+        """Whether the column's fault is in force."""
+        self.closed = False
+        """Whether REVER refuses connections now."""
+        self.by_hand: set[str] = set()
+        """Returns that a person closed by hand before a restore: none of them is ever paid after it."""
+        self.forgot: set[str] = set()
+        """Returns of which a ledger that was restored, or lost, does not know all."""
+        self.put_back_at = 0
+        """How many effects were in REVER's books when a restored ledger had caught up."""
+        self.sent_while_stopped = 0
+        """Effects that were asked for between a restore and `start`."""
 
     def now(self) -> datetime:
         """The time of this world."""
@@ -97,7 +87,7 @@ class World:
         """Start a worker that runs several flows, one after another. Its clock is `wrong` by so many seconds."""
         worker = self.nursery.start(
             steps=tuple(steps),
-            environment=self.environment() | (settings or {}),
+            environment=self.environment | (settings or {}),
             later=self.hour + ahead + wrong,
             jumps=self.random.randrange(1 << 30) if self.fault == CLOCK and self.broken else None,
             strikes=tuple(strikes),
@@ -106,15 +96,9 @@ class World:
         self.workers.append(worker)
         return worker
 
-    def run(self, flow: str = RUN, **values: str) -> Worker:
-        """Run one flow to its end."""
+    def worker(self, flow: str = RUN, **values: str) -> Worker:
+        """Let a worker run one flow to its end."""
         return self.start(flow, values).wait()
-
-    latest = 0.0
-    """The latest hour of any worker: what it has written down may lie in the future of the others."""
-
-    broken = False
-    """Whether the column's fault is in force."""
 
     def break_it(self, *named: NamedFault, silent: float = 0.0) -> None:
         """Let the column's fault begin; `named` ones come first."""
@@ -138,9 +122,6 @@ class World:
         """Whether this column's REVER refuses connections at some time."""
         return self.fault == REFUSED
 
-    closed = False
-    """Whether REVER refuses connections now."""
-
     def close(self) -> None:
         """REVER refuses connections from now on."""
         if not self.closed:
@@ -153,25 +134,11 @@ class World:
             self.closed = False
             self.sandbox.start()
 
-    @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
-        """The ledger, to look at."""
-        ledger = Ledger.open(self.ledger_url, account=ACCOUNT, clock=self.now, read_only=True)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-
-    def holds(self) -> list[HoldRow]:
-        """The open holds."""
-        with self.ledger() as ledger:
-            return list(ledger.read(open_holds))
-
 
 @contextmanager
 def world(
     nursery: Nursery, *, seed: int, fault: str = "none", ledger_url: str = "", scenarios: Sequence[str] = ()
-) -> Iterator[World]:
+) -> Iterator[CellWorld]:
     """A world of its own; its ledger is a new SQLite file, or the empty one that `ledger_url` names."""
     chosen = tuple(scenarios) or (*ALWAYS, *random.Random(seed).sample(SOMETIMES, A_FEW))
     with (
@@ -179,27 +146,13 @@ def world(
         running_sandbox(seed=seed % 1000, returns=len(SCENARIOS), shops=(STORE,), options=options(fault)) as sandbox,
     ):
         keep_only(sandbox, chosen)
-        sandbox.sandbox.tells = lambda: None  # workers' clocks are wrong here, and must do without REVER's
-        made = World(sandbox, ledger_url or empty_sqlite(Path(folder)), nursery, fault, seed, Path(folder))
+        url = ledger_url or empty_sqlite(Path(folder) / "ledger.sqlite", ACCOUNT)
+        made = CellWorld(sandbox, url, nursery, fault, seed, Path(folder))
         try:
             yield made
         finally:
             for worker in made.workers:
                 worker.kill()
-
-
-def memory() -> str | None:
-    """A folder in memory where there is one: a kill loses nothing there, only a power cut would."""
-    shared = Path("/dev/shm")
-    return str(shared) if os.access(shared, os.W_OK) else None
-
-
-def keep_only(sandbox: RunningSandbox, scenarios: Sequence[str]) -> None:
-    """Take all other returns away."""
-    with sandbox.sandbox.locked():
-        for process_id, stored in list(sandbox.sandbox.processes.items()):
-            if stored.scenario not in scenarios:
-                del sandbox.sandbox.processes[process_id]
 
 
 def told(worker: Worker) -> list[str]:

@@ -5,25 +5,156 @@ JSON line on stdout per thing that happens to a worker: `pid`, `stopped`, `ended
 exit code). `python -m tests.proof.zygote`.
 """
 
+import asyncio
 import contextlib
 import gc
 import json
 import os
+import random
 import select
 import signal
 import sys
 import tempfile
+import time
 import traceback
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from threading import active_count
+from threading import Lock, active_count
+from types import FrameType
+from typing import Any
+
+from prefect.exceptions import TerminationSignal
+from sqlalchemy import Engine, Pool, event
 
 from flows.catalog import FLOWS
+from flows.run import parameters_for
+from flows.timed import timed
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.seed import SCENARIOS
-from tests.proof.job import Job, Step
-from tests.proof.settings import STORE, empty_sqlite, environment_of
-from tests.proof.worker import live
+from tasks import crash_points
+from tasks.crash_points import CrashPoint
+from tasks.desk import Clock
+from tasks.reporting.report import Report
+from tasks.steps import plainly
+from tests.hurry import hurry
+from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, Blow, Job, Step, Strike
+from tests.world import empty_sqlite, environment_of
+
+# A worker's life in a forked process: the real flows over real HTTP, with a clock of its own and a blow on its way.
+
+
+WRONG_AT_MOST_S = 7200
+"""How far a clock that jumps is wrong, ahead or behind."""
+
+SETTLED_S, AT_MOST_S = 0.01, 5.0
+"""A worker is stopped only once none of its threads has been in the ledger for so long, so that it holds no lock."""
+
+
+def clock_of(job: Job) -> Clock:
+    """The worker's clock: ahead of this machine's, and where asked jumping to and fro by up to two hours."""
+    ahead = timedelta(seconds=job.later)
+    if job.jumps is None:
+        return lambda: datetime.now(UTC) + ahead
+    draw = random.Random(job.jumps)
+    return lambda: (
+        datetime.now(UTC)
+        + ahead
+        + timedelta(seconds=draw.choice((0, 0, 0, -WRONG_AT_MOST_S, -300, 120, 1200, WRONG_AT_MOST_S)))
+    )
+
+
+class Fate:
+    """Brings the blows: counts how often each point is reached, and strikes when it is time."""
+
+    def __init__(self, strikes: tuple[Strike, ...]) -> None:
+        self._strikes = strikes
+        self._reached: Counter[str] = Counter()
+        self._in_ledger, self._counting = 0, Lock()
+        self.run: asyncio.Task[Any] | None = None
+
+    def arm(self) -> None:
+        """From now on every point is watched."""
+        if not self._strikes:
+            return
+        crash_points.arm(lambda point, _: self.reached(point))
+        if any(strike.point == BEFORE_COMMIT for strike in self._strikes):
+            event.listen(Engine, "commit", lambda _: self._committing())
+        if any(strike.blow is Blow.STOP for strike in self._strikes):
+            event.listen(Pool, "checkout", lambda *_: self._enters(1))
+            event.listen(Pool, "checkin", lambda *_: self._enters(-1))
+        signal.signal(signal.SIGTERM, _terminated)
+
+    def _enters(self, by: int) -> None:
+        with self._counting:
+            self._in_ledger += by
+
+    def _let_it_settle(self) -> None:
+        until, quiet = time.monotonic() + AT_MOST_S, 0
+        while quiet < 3 and time.monotonic() < until:
+            time.sleep(SETTLED_S)
+            quiet = 0 if self._in_ledger else quiet + 1
+
+    def _committing(self) -> None:
+        if self._reached[CrashPoint.AFTER_ANSWER]:
+            self.reached(BEFORE_COMMIT)
+
+    def reached(self, point: str) -> None:
+        """Count it, and strike."""
+        self._reached[point] += 1
+        for strike in self._strikes:
+            if strike.point == point and strike.nth == self._reached[point]:
+                self._strike(strike.blow)
+
+    def _strike(self, blow: Blow) -> None:
+        match blow:
+            case Blow.KILL:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case Blow.STOP:
+                self._let_it_settle()
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case Blow.TERMINATE:
+                os.kill(os.getpid(), signal.SIGTERM)
+            case Blow.CANCEL:
+                assert self.run is not None
+                self.run.cancel()
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise TerminationSignal(signal=number)
+
+
+def live(job: Job) -> int:
+    """Run the job's flows one after another; answers the exit code. Each one's report or error is a line of a file."""
+    os.environ.update(job.environment)
+    hurry()
+    clock, fate = clock_of(job), Fate(job.strikes)
+    fate.arm()
+    with open(job.answers, "a", encoding="utf-8") as answers:  # noqa: PTH123 - a path as it came over the wire
+        for step in job.steps:
+            for told in asyncio.run(_run(step, clock, fate)):
+                print(json.dumps({"flow": step.flow} | told), file=answers, flush=True)
+    return 0
+
+
+async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:
+    runs = [asyncio.create_task(_one(step, clock)) for _ in range(step.copies)]
+    fate.run = runs[0]
+    ends = await asyncio.gather(*runs, return_exceptions=True)
+    return [_told(end) for end in ends]
+
+
+async def _one(step: Step, clock: Clock) -> Report:
+    module = sys.modules[FLOWS[step.flow]]
+    parameters = parameters_for(step.flow, step.values)
+    return await timed(step.flow, module.work, parameters, plainly, clock=clock)
+
+
+def _told(end: Report | BaseException) -> dict[str, Any]:
+    if isinstance(end, BaseException):
+        return {"report": None, "error": f"{type(end).__name__}: {end}"}
+    return {"report": end.as_json() | {"rows": len(end.rows)}, "error": ""}
 
 
 class Zygote:
@@ -103,7 +234,8 @@ def _warm_up() -> None:
         tempfile.TemporaryDirectory(prefix="proof-") as folder,
         running_sandbox(returns=len(SCENARIOS), shops=(STORE,)) as sandbox,
     ):
-        environment = environment_of(sandbox, empty_sqlite(Path(folder)))
+        url = empty_sqlite(Path(folder) / "ledger.sqlite", ACCOUNT)
+        environment = environment_of(sandbox, url, **SETTINGS)
         before = dict(os.environ)
         steps = tuple(Step(flow, {"mode": "act"}) for flow in ("process-pending-returns", "reconcile"))
         live(Job(steps, environment, f"{folder}/answers.jsonl"))

@@ -3,12 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
 from dotenv import dotenv_values
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -16,6 +15,10 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.process_pending_returns import NAME
+from tasks.desk import utc_now
+from tasks.ledger import Ledger
+from tasks.settings.addresses import account_of
+from tests.books import LedgerState
 from tests.ui.running_up import Up
 
 LAST_LINES = 15
@@ -71,11 +74,12 @@ class Work:
             taken[log.stem] = sum(bool(re.search(rf"submitt\w+.*{run.id}", text, re.IGNORECASE)) for run in runs)
         return taken
 
-    def audit(self) -> dict[str, Any]:
-        """The sandbox's own judgement."""
-        answer = httpx.get(f"{self.up.address('sandbox')}/_sandbox/audit", trust_env=False).raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
+    def ledger(self) -> LedgerState:
+        """What this desk's ledger holds."""
+        desk = self.variables()
+        url, account = desk["REVER_LEDGER_URL"], account_of(desk["REVER_BASE_URL"])
+        with closing(Ledger.open(url, account=account, clock=utc_now, read_only=True)) as ledger:
+            return ledger.read(LedgerState.read)
 
     def variables(self) -> dict[str, str]:
         """What another process needs to work at this desk."""

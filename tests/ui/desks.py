@@ -26,6 +26,7 @@ from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.state import Effect
 from tasks.steps import global_limits
 from tests.live import environment
+from tests.world import World
 
 PATIENCE_S = 180.0
 """How long a wait may take: on a machine with other work a new process alone can take a minute."""
@@ -36,14 +37,14 @@ over before, or the run ends by itself.
 """
 
 
-@dataclass
-class Desk:
-    """What the live tests of the lane work with. `env` is what a lane needs."""
+class Desk(World):
+    """A world in a real Prefect server, with its ledger in `folder`. `env` is what a lane needs."""
 
-    sandbox: RunningSandbox
-    env: dict[str, str]
-    client: SyncPrefectClient
-    folder: Path
+    def __init__(self, sandbox: RunningSandbox, folder: Path, server: PrefectServer, client: SyncPrefectClient) -> None:
+        super().__init__(sandbox, f"sqlite:///{folder / 'ledger.sqlite'}", {"REVER_TIMEOUT": f"{HELD_S:g}"})
+        self.folder = folder
+        self.client = client
+        self.env = environment(server, self.environment)
 
     def deployment(self, **more: Any) -> UUID:
         """Make the deployment of process-return in the fast lane's pool anew, with these arguments beside the usual."""
@@ -54,7 +55,7 @@ class Desk:
         flow_id = self.client.create_flow(process_return)
         return self.client.create_deployment(flow_id, NAME, work_pool_name=POOL, enforce_parameter_schema=False, **more)
 
-    def run(self, deployment: UUID, process_id: str) -> FlowRun:
+    def run_in_lane(self, deployment: UUID, process_id: str) -> FlowRun:
         """Make a run, as the receiver's dispatcher does."""
         form = {"process_id": process_id, "mode": "act"}
         return self.client.create_flow_run_from_deployment(deployment, parameters={"parameters": form})
@@ -131,15 +132,8 @@ class Lane:
 @contextmanager
 def desk_at(server: PrefectServer, sandbox: RunningSandbox, folder: Path) -> Iterator[Desk]:
     """A desk of the sandbox's, in this server, with its ledger in `folder`."""
-    settings = {
-        "REVER_BASE_URL": sandbox.base_url,
-        "REVER_API_KEY": sandbox.api_key,
-        "REVER_STORES": ",".join(sandbox.stores),
-        "REVER_LEDGER_URL": f"sqlite:///{folder / 'ledger.sqlite'}",
-        "REVER_TIMEOUT": f"{HELD_S:g}",
-    }
     with get_client(sync_client=True) as client:
-        yield Desk(sandbox, environment(server, settings), client, folder)
+        yield Desk(sandbox, folder, server, client)
 
 
 def wait_until(

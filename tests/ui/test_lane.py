@@ -13,6 +13,7 @@ from prefect.states import Cancelling
 
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
+from tests.judge import assert_promises_kept
 from tests.live import in_prefect_of
 from tests.ui.desks import PATIENCE_S, Desk, desk_at, wait_until
 
@@ -35,7 +36,7 @@ def test_a_run_is_executed_within_a_second_or_so_of_its_being_made(desk: Desk) -
     with desk.lane() as lane:
         for process_id in desk.approved(20):
             began = time.monotonic()
-            run = desk.run(deployment, process_id)
+            run = desk.run_in_lane(deployment, process_id)
             desk.wait_for_refund(process_id)
             taken.append(time.monotonic() - began)
             desk.wait_for(StateType.COMPLETED, run)
@@ -44,13 +45,13 @@ def test_a_run_is_executed_within_a_second_or_so_of_its_being_made(desk: Desk) -
     median, worst = statistics.median(taken), max(taken)
     print(f"from a run's creation to its refund: median {median:.2f} s, worst {worst:.2f} s of {len(taken)}")
     assert len(desk.refunds()) == 20
-    assert desk.sandbox.audit().violations == ()
+    assert_promises_kept(desk)
 
 
 def test_two_lanes_execute_each_run_once(desk: Desk) -> None:
     deployment = desk.deployment()
     with desk.lane("one") as one, desk.lane("two") as two:
-        runs = {process_id: desk.run(deployment, process_id) for process_id in desk.approved(20)}
+        runs = {process_id: desk.run_in_lane(deployment, process_id) for process_id in desk.approved(20)}
         desk.wait_for(StateType.COMPLETED, *runs.values())
         for lane in (one, two):
             lane.signal()
@@ -65,7 +66,7 @@ def test_two_lanes_execute_each_run_once(desk: Desk) -> None:
 def test_a_deployments_limit_holds_in_the_lane(desk: Desk) -> None:
     deployment = desk.deployment(concurrency_limit=1)
     with desk.lane():
-        runs = [desk.run(deployment, process_id) for process_id in desk.approved(3)]
+        runs = [desk.run_in_lane(deployment, process_id) for process_id in desk.approved(3)]
         desk.wait_for(StateType.COMPLETED, *runs)
     spans = sorted(desk.span(run) for run in runs)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
@@ -76,12 +77,12 @@ def test_a_run_cancelled_in_the_ui_ends_cancelled_and_its_refund_is_not_sent_aga
     desk.sandbox.set_faults(f"issueRefund:1:{HELD}")
     (process_id,) = desk.approved(1)
     with desk.lane():
-        run = desk.run(deployment, process_id)
+        run = desk.run_in_lane(deployment, process_id)
         desk.wait_for_refund(process_id)
         desk.client.set_flow_run_state(run.id, Cancelling())
         desk.wait_for(StateType.CANCELLED, run)
         desk.sandbox.stop_faults()
-        again = desk.run(deployment, process_id)
+        again = desk.run_in_lane(deployment, process_id)
         desk.wait_for(StateType.COMPLETED, again)
     assert "CRASHED" not in {state.type.value for state in desk.client.read_flow_run_states(run.id)}
     assert len(desk.refunds(process_id)) == 1
@@ -92,11 +93,11 @@ def test_a_lane_told_to_end_lets_its_runs_end_and_takes_no_more(desk: Desk) -> N
     desk.sandbox.set_faults(f"issueRefund:1:{HELD}")
     first, second = desk.approved(2)
     with desk.lane() as lane:
-        run = desk.run(deployment, first)
+        run = desk.run_in_lane(deployment, first)
         desk.wait_for_refund(first)
         lane.signal()
         wait_until(lambda: "ending: 1 runs" in lane.log.read_text(), "the lane to end")
-        left = desk.run(deployment, second)
+        left = desk.run_in_lane(deployment, second)
         time.sleep(1)
         assert lane.process.poll() is None
         desk.sandbox.stop_faults()
@@ -111,7 +112,7 @@ def test_a_second_signal_cuts_short_and_the_run_is_seen_to_have_crashed(desk: De
     desk.sandbox.set_faults(f"issueRefund:1:{HELD}")
     (process_id,) = desk.approved(1)
     with desk.lane() as lane:
-        run = desk.run(deployment, process_id)
+        run = desk.run_in_lane(deployment, process_id)
         desk.wait_for_refund(process_id)
         lane.signal(signal.SIGINT)
         wait_until(lambda: "ending: 1 runs" in lane.log.read_text(), "the lane to end")
@@ -126,14 +127,14 @@ def test_a_killed_lane_leaves_its_run_running_with_heartbeats_to_be_missed(desk:
     desk.sandbox.set_faults(f"issueRefund:1:{HELD}")
     (process_id,) = desk.approved(1)
     with desk.lane() as lane:
-        run = desk.run(deployment, process_id)
+        run = desk.run_in_lane(deployment, process_id)
         desk.wait_for_refund(process_id)
         wait_until(lambda: _heartbeats(desk, str(run.id)) > 0, "the run's first heartbeat")
         lane.kill()
     assert desk.state(run) == StateType.RUNNING
     desk.sandbox.stop_faults()
     with desk.lane("next"):
-        again = desk.run(deployment, process_id)
+        again = desk.run_in_lane(deployment, process_id)
         desk.wait_for(StateType.COMPLETED, again)
     assert desk.state(run) == StateType.RUNNING
     assert len(desk.refunds(process_id)) == 1

@@ -20,22 +20,15 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from deployments.prefect_server import PrefectServer
 from rever_api.sandbox import RunningSandbox
 from tests.live import environment
+from tests.world import environment_of
 
 GRACE_S = 15.0
 
 
 def write_env(folder: Path, sandbox: RunningSandbox, **settings: str) -> None:
     """The settings where a person has them: in the folder. The ledger is named by a relative path on purpose."""
-    lines = {
-        "REVER_BASE_URL": sandbox.base_url,
-        "REVER_API_KEY": sandbox.api_key,
-        "REVER_STORES": ",".join(sandbox.stores),
-        "REVER_LEDGER_URL": "sqlite:///ledger.sqlite",
-        "REVER_TIMEOUT": "2",
-        "REVER_SETTLE_AFTER": "6",
-        "REVER_LEASE": "2",
-        **settings,
-    }
+    quick = {"REVER_TIMEOUT": "2", "REVER_SETTLE_AFTER": "6", "REVER_LEASE": "2"}
+    lines = environment_of(sandbox, "sqlite:///ledger.sqlite", **quick | settings)
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
 

@@ -1,4 +1,7 @@
-"""Starts workers through a zygote, from any thread, and waits for what becomes of them."""
+"""Worker processes: the settings and the job that each is told, and the nursery that starts them through a zygote.
+
+A nursery may be used from any thread. It waits for what becomes of its workers.
+"""
 
 import json
 import os
@@ -10,11 +13,95 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.proof.job import Answer, Job
+ACCOUNT, STORE = "proof", "acme"
+TIMEOUT_S, SETTLE_AFTER_S, LEASE_S = 1.0, 900, 60
+SETTINGS = {
+    "REVER_ACCOUNT": ACCOUNT,
+    "REVER_TIMEOUT": str(TIMEOUT_S),
+    "REVER_SETTLE_AFTER": str(SETTLE_AFTER_S),
+    "REVER_LEASE": str(LEASE_S),
+}
+
+
+# What a worker process is told: which flows to run at which hour, and where it dies, stops or is cancelled.
+
+
+BEFORE_COMMIT = "before the outcome is committed"
+"""A point of this harness: the commit that writes down what REVER answered. The others are `CrashPoint`s."""
+
+
+class Blow(StrEnum):
+    """What happens to a worker at a point."""
+
+    KILL = "kill"
+    """SIGKILL: nothing of it can react."""
+    STOP = "stop"
+    """SIGSTOP, until somebody lets it go on."""
+    CANCEL = "cancel"
+    """The run's task is cancelled."""
+    TERMINATE = "terminate"
+    """SIGTERM, as Prefect sends it when a run is cancelled from its UI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A blow at the `nth` time (from 1) that the worker comes to a point."""
+
+    blow: Blow
+    point: str
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One flow to run. `copies` run at once in one event loop, as a webhook does that is repeated."""
+
+    flow: str
+    values: dict[str, str] = field(default_factory=dict)
+    copies: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One worker's life. `later` is by how many seconds its clock is ahead; `jumps` seeds a clock that jumps."""
+
+    steps: tuple[Step, ...]
+    environment: dict[str, str]
+    answers: str
+    later: float = 0.0
+    jumps: int | None = None
+    strikes: tuple[Strike, ...] = ()
+
+    def as_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, line: str) -> "Job":
+        """The reverse of `as_json`."""
+        told: dict[str, Any] = json.loads(line)
+        steps = tuple(Step(**step) for step in told.pop("steps"))
+        strikes = tuple(Strike(Blow(each.pop("blow")), **each) for each in told.pop("strikes"))
+        return cls(steps=steps, strikes=strikes, **told)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one flow of a worker came to: its report, or the error that ended it."""
+
+    flow: str
+    report: dict[str, Any] | None
+    error: str = ""
+
+
+# Starts workers through a zygote, from any thread, and waits for what becomes of them.
+
 
 PATIENCE_S = 90.0
 """A worker that takes longer than this has hung, and the cell is broken."""

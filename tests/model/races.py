@@ -47,8 +47,11 @@ class Judgment:
     asked_for: int
 
 
-def judge(sandbox: WatchedSandbox, says: Iterable[Say]) -> Judgment:
-    """Judge all effects so far. Raises AssertionError for an effect through the API that no worker sent."""
+def without_races(sandbox: WatchedSandbox, says: Iterable[Say]) -> Judgment:
+    """Judge all effects so far by what could be known.
+
+    Raises AssertionError for an effect through the API that no worker sent.
+    """
     with sandbox.locked():
         effects = sandbox.books.effects
     broken: list[Violation] = []
