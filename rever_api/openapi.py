@@ -146,7 +146,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation. `path` begins with what the server's address adds; `sent` and `read` are schemas, {} for none."""
+    """One operation. `path` begins with what the server's address adds; `sent` and `read` are schemas, {} if none."""
 
     id: str
     method: str
@@ -208,11 +208,11 @@ def _sent(document: Document, operation: Mapping[str, Any], parameters: list[Map
 
 def _read(document: Document, operation: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the schema of the first 2xx response, or of the default one."""
-    responses = {str(status): answer for status, answer in node(operation.get("responses")).items()}
+    responses = {str(status): response for status, response in node(operation.get("responses")).items()}
     statuses = [*sorted(status for status in responses if status.startswith("2")), "default"]
     for status in statuses:
-        _, answer = document.resolve(responses.get(status))
-        if schema := _json(answer) or node(answer.get("schema")):
+        _, response = document.resolve(responses.get(status))
+        if schema := _json(response) or node(response.get("schema")):
             return schema
     return {}
 

@@ -312,7 +312,7 @@ def _pairs(ours: Endpoint, theirs: Operation) -> dict[str, Parameter]:
 
 
 def _path(ours: Endpoint, theirs: Operation, pairs: dict[str, Parameter]) -> tuple[str, list[str]]:
-    """Return their path with our names in its braces, and the names in it that are none of ours."""
+    """Return their path with our names in its braces, and the names in it that are not ours."""
     our_name = {each.name: name for name, each in pairs.items() if each.where == "path"}
     # A document may forget to list what its path holds.
     our_name |= {name: name for name in ours.parameters if name not in pairs and name not in our_name}

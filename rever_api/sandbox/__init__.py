@@ -1,6 +1,6 @@
 """A local REVER over real HTTP: state, seeded shops, faults on demand, books of every effect, and an auditor.
 
-It is made to develop and test against. It dedupes nothing by itself, as REVER is not known to.
+It is made to develop and test against. It does not deduplicate calls, as REVER is not known to do so.
 """
 
 from rever_api.sandbox.auditor import Audit, Due, Violation

@@ -89,12 +89,12 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether no promise was broken. What is forgotten is another question."""
+        """Whether no promise was broken; see `forgotten` for what was not done."""
         return not self.violations
 
     @property
     def due_total(self) -> dict[str, Decimal]:
-        """Currency -> money that the desk can pay now, without a person's say."""
+        """Currency -> money that the desk can pay now, without a person's decision."""
         totals: dict[str, Decimal] = {}
         for due in self.due:
             if due.payer == "desk" and not due.blocked and due.amount > 0:
@@ -103,7 +103,7 @@ class Audit:
 
     @property
     def waits_for_review(self) -> tuple[str, ...]:
-        """Ids of the running returns with units that nobody has inspected."""
+        """Ids of the running returns with units that are not inspected yet."""
         return tuple(due.process_id for due in self.due if due.unreviewed)
 
     def counts(self) -> dict[str, int]:
@@ -366,7 +366,7 @@ def _wants_label(process: ReturnProcess) -> bool:
 
 
 def _label_blocked(process: ReturnProcess, shop: Shop) -> str:
-    """Return why a person must see to the label: nobody comes to that country, or only a person can order it."""
+    """Return why a person must see to the label: no carrier comes there, or only a person can order one."""
     country = process.pickup_address.country_code if process.pickup_address else ""
     fitting = [
         carrier.provider

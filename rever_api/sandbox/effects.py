@@ -1,6 +1,6 @@
 """What happens to a return, whoever causes it: its opening, reviews, refunds, exchange orders, cancellation, its end.
 
-Each effect is written in the books and shown on the process. Nothing is deduped.
+Each effect is written in the books and shown on the process. Nothing is deduplicated.
 """
 
 from collections import Counter

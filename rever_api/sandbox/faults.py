@@ -23,7 +23,7 @@ class Fault(StrEnum):
     """
 
     CONNECTION_DROPPED = "connection_dropped"  # reset before the body is read; nothing is done
-    NO_ANSWER_BEFORE_ACTING = "no_answer_before_acting"  # read, then closed without an answer; nothing is done
+    NO_ANSWER_BEFORE_ACTING = "no_answer_before_acting"  # read, then closed without a response; nothing is done
     ACTS_ANSWER_LOST = "acts_answer_lost"
     ACTS_LATER = "acts_later"  # 504 now, the effect some seconds later
     TOO_MANY_SECONDS = "too_many_seconds"  # 429, Retry-After in seconds
@@ -39,7 +39,7 @@ class Fault(StrEnum):
     EXTRA_FIELD = "extra_field"
     UNKNOWN_ENUM = "unknown_enum"
     CUT_BODY = "cut_body"  # the connection ends in the middle of the body
-    CUT_JSON = "cut_json"  # the answer is complete as HTTP, its JSON is not
+    CUT_JSON = "cut_json"  # the response is complete as HTTP, its JSON is not
     SLOW_BODY = "slow_body"
     PAGE_REPEATS = "page_repeats"
     PAGE_SKIPS = "page_skips"
@@ -50,9 +50,9 @@ class Fault(StrEnum):
     SET_UP_AFTER = "set_up_after"  # carried out, then a proxy's 401, 403, 404, 405 or 407; in no mix
     TOO_MANY_AFTER = "too_many_after"  # carried out, then a 429, a proxy's or in REVER's words; in no mix
     CONFLICT_409_AFTER = "conflict_409_after"  # carried out, then 409: a proxy sent it twice; in no mix
-    READ_DIFFERS = "read_differs"  # a read by id tells other terms than the search; in no mix
+    READ_DIFFERS = "read_differs"  # a read by id shows other terms than the search; in no mix
     EMPTY_ANSWER = "empty_answer"  # carried out, then a 2xx with an empty body, null, "" or {}; in no mix
-    HANG_AFTER_ACTING = "hang_after_acting"  # the answer is held back; only by name, never in a mix
+    HANG_AFTER_ACTING = "hang_after_acting"  # the response is held back; only by name, never in a mix
 
 
 _EFFECTS_ONLY = {

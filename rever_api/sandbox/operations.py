@@ -1,4 +1,4 @@
-"""The operations of the contract, by operation id: each takes the state and a call, and answers a JSON body."""
+"""The operations of the contract, by operation id: each takes the state and a call, and returns a JSON body."""
 
 import base64
 import binascii
@@ -41,7 +41,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, read. `body` is what its JSON says, with numbers as Decimal; None where there was none.
+    """One request. `body` is its JSON, with numbers as Decimal, None without one.
 
     `stale` has a read show how things were before the last change; `moved` shifts a page of a search, as a list does
     that grows (-1, an entry comes again) or shrinks (1, an entry is skipped) between two pages.
@@ -115,7 +115,7 @@ _LISTED: Mapping[str, Callable[[ReturnProcess], str]] = {
 
 
 def search_return_processes(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer one page of the processes that match, newest first unless asked otherwise."""
+    """Return one page of the processes that match, newest first unless asked otherwise."""
     limit, offset = _whole(call, "limit", 50, 1, 100), _whole(call, "offset", 0, 0, None)
     key = call.query.get("sortby", "started_at")
     if key not in {"started_at", "updated_at"} or call.query.get("order", "desc") not in {"asc", "desc"}:
@@ -187,27 +187,27 @@ def _refunded(sandbox: Sandbox, text: str) -> Callable[[ReturnProcess], bool]:
 
 
 def get_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer one process."""
+    """Return one process."""
     if call.process_id in sandbox.denied:
         raise not_found("process")
     return wire(sandbox.seen(sandbox.find(call.process_id), stale=call.stale))
 
 
 def get_shipping_status(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer where the youngest parcel is."""
+    """Return where the youngest parcel is."""
     process = sandbox.seen(sandbox.find(call.process_id), stale=call.stale)
     parcel = process.logistics[-1] if process.logistics else None
-    answer = {
+    body = {
         "process_id": call.process_id,
         "status": str(parcel.status) if parcel else ShippingStatus.NO_SHIPPING_STATUS.value,
         "tracking_id": parcel.tracking_number if parcel else "",
         "tracking_url": parcel.tracking_url if parcel else "",
     }
-    return answer | ({"updated_at": process.updated_at.isoformat()} if process.updated_at else {})
+    return body | ({"updated_at": process.updated_at.isoformat()} if process.updated_at else {})
 
 
 def get_presigned_label_url(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer a URL on this sandbox under which the youngest live label can be fetched without the key."""
+    """Return a URL on this sandbox under which the youngest live label can be fetched without the key."""
     stored = sandbox.find(call.process_id)
     parcels = stored.process.logistics or ()
     for order, parcel in reversed(list(zip(stored.orders, parcels, strict=True))):
@@ -219,24 +219,24 @@ def get_presigned_label_url(sandbox: Sandbox, call: Call) -> dict[str, Any]:
 
 
 def list_logistic_orders(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer all logistic orders of a process, the oldest first."""
+    """Return all logistic orders of a process, the oldest first."""
     return {"orders": [wire(order) for order in sandbox.find(call.process_id).orders]}
 
 
 def get_ecommerce_settings(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer the store's return rules; 404 for a store that there is not."""
+    """Return the store's return rules; 404 for an unknown store."""
     return wire(sandbox.shop(call.query.get("ecommerce_id", "")).settings)
 
 
 def list_ecommerces(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer the stores of a group, none for a group that there is not; without a group, all the key may see."""
+    """Return the stores of a group, none for an unknown group; without a group, all that the key may see."""
     known = call.query.get("ecommerce_group", sandbox.group) == sandbox.group
     stores = [{"ecommerce_id": shop.id, "name": shop.name} for shop in sandbox.shops.values()]
     return {"ecommerces": stores if known else []}
 
 
 def list_warehouses(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Answer the store's warehouses, none for a store that there is not."""
+    """Return the store's warehouses, none for an unknown store."""
     shop = sandbox.shops.get(call.query.get("ecommerce_id", ""))
     return {"warehouses": [wire(house) for house in shop.warehouses] if shop else []}
 
@@ -247,7 +247,7 @@ def create_return(sandbox: Sandbox, call: Call) -> dict[str, Any]:
 
 
 def import_returns(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Start up to 100 returns; each is accepted or refused by itself."""
+    """Start up to 100 returns; each is accepted or refused on its own."""
     entries = call.part("returns")
     if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_IMPORTED:
         raise invalid(f"returns: 1 to {_MOST_IMPORTED} of them")
@@ -398,7 +398,7 @@ class Operation:
 
     @property
     def lists(self) -> bool:
-        """Whether it answers pages."""
+        """Whether it returns pages."""
         return self.run is search_return_processes
 
     @property

@@ -298,7 +298,7 @@ class HandsOutConnection(asyncio.Protocol):
             scope.setdefault("extensions", {})[_EXTENSION] = connection
             await app(scope, receive, send)
 
-        # asyncio leaves this to whoever made the socket; without it each answer waits 40 ms for a delayed ACK.
+        # asyncio leaves this to whoever made the socket; without it each response waits 40 ms for a delayed ACK.
         connection.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(connection)
         self.app = with_connection

@@ -43,7 +43,7 @@ class Stage(StrEnum):
 
 
 class Country(StrEnum):
-    """Where the shopper lives: where a carrier comes, where a person must order one, where nobody comes."""
+    """Where the shopper lives: where a carrier comes, where a person must order one, where no carrier comes."""
 
     SERVED = "served"
     BY_HAND = "by_hand"

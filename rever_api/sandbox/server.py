@@ -48,7 +48,7 @@ from rever_api.sandbox.state import (
 from rever_api.sandbox.webhooks import Webhook, Webhooks
 
 DEFAULT_PORT, DEFAULT_RETURNS, DEFAULT_SEED, API_KEY = 8765, 60, 7, "sandbox-key"
-DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked
+DEFAULT_SHOPS = ("acme", "nordic")  # and "autopay", whose REVER pays by itself, where asked for
 _HOST, _PATIENCE, _GRACE = "127.0.0.1", 10.0, 2.0
 KEY_HEADER = "x-rever-api-key"
 _UNREADABLE = object()
@@ -131,7 +131,7 @@ async def _body(request: Request) -> Any:
 
 
 async def _gone(_: Request, __: Exception) -> Response:
-    """Respond to a caller that died while it was still sending: nothing was done, and nobody reads this."""
+    """Respond to a caller that died while it was still sending: nothing was done, and nothing is sent."""
     return NoResponse()
 
 
@@ -146,7 +146,7 @@ class _Uvicorn(uvicorn.Server):
     """uvicorn that ends at once: its own loop and shutdown look ten times a second, and wait a tenth in any case."""
 
     async def main_loop(self) -> None:
-        """Tick ten times a second, as uvicorn does, until told to end."""
+        """Tick ten times a second, as uvicorn does, until `end` is called."""
         self._loop, self._ended, ticks = asyncio.get_running_loop(), asyncio.Event(), 0
         while not await self.on_tick(ticks):
             ticks += 1
@@ -154,7 +154,7 @@ class _Uvicorn(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), 0.1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, let answers under way come to their end, then drop the connections that are left."""
+        """Stop listening, let responses under way come to their end, then drop the connections that are left."""
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
         connections, until = self.server_state.connections, time.monotonic() + _GRACE
@@ -166,13 +166,13 @@ class _Uvicorn(uvicorn.Server):
             cast("SandboxProtocol", connection).transport.abort()
 
     def end(self) -> None:
-        """End, told from another thread."""
+        """End; called from another thread."""
         self.should_exit = True
         self._loop.call_soon_threadsafe(self._ended.set)
 
 
 class _Server:
-    """uvicorn on a thread. `port` 0 takes a free one; requests are answered once `start` has returned."""
+    """uvicorn on a thread. `port` 0 takes a free one; requests are served once `start` has returned."""
 
     def __init__(self, app: ASGIApp, port: int, *, lean: bool = False) -> None:
         self._app = app
@@ -180,7 +180,7 @@ class _Server:
         self.port = port
 
     def start(self) -> None:
-        """Listen, and return once requests are answered. OSError when the port is taken."""
+        """Listen, and return once requests are served. OSError when the port is taken."""
         listening = socket.create_server((_HOST, self.port), backlog=512)
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
@@ -198,7 +198,7 @@ class _Server:
             time.sleep(0.002)
 
     def stop(self) -> None:
-        """Answer what is under way, close everything, and return when it is done."""
+        """Finish the responses under way, close everything, and return when it is done."""
         self._server.end()
         self._thread.join(_PATIENCE)
 
@@ -262,7 +262,7 @@ class RunningSandbox:
         self.faults.set(_plan(faults, self.sandbox.seed))
 
     def stop_faults(self) -> None:
-        """End all faults, let go of answers held back, and carry out what was to be acted on later."""
+        """End all faults, let go of responses held back, and carry out what was to be acted on later."""
         self.faults.stop()
         self.sandbox.finish_pending()
 
@@ -297,7 +297,7 @@ class RunningSandbox:
         self.sandbox.clock.advance(seconds)
 
     def start(self) -> None:
-        """Listen, and return once requests are answered."""
+        """Listen, and return once requests are served."""
         self._server.start()
 
     def stop(self) -> None:
@@ -335,7 +335,7 @@ def running_sandbox(
     lean: bool = False,
     webhook: Webhook | None = None,
 ) -> Iterator[RunningSandbox]:
-    """Yield a sandbox that answers on 127.0.0.1, and stop it cleanly at the end of the block.
+    """Yield a sandbox that serves on 127.0.0.1, and stop it cleanly at the end of the block.
 
     `timings` gives shops another refund timing, `options` says how this REVER behaves; `pays_itself_after` (seconds)
     is for the shop whose REVER pays by itself. `scenarios` are the states the returns are in, all there are when it is

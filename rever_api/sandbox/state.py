@@ -35,11 +35,8 @@ class SandboxClock:
         self._ahead += timedelta(seconds=seconds)
 
 
-# Ids as REVER's look (observed): a prefix and 27 base62 characters, here drawn from a seed.
-
-
 class Ids:
-    """A source of ids, the same for the same seed."""
+    """A source of ids as REVER's look (observed): a prefix and 27 base62 characters, the same for the same seed."""
 
     def __init__(self, seed: int, purpose: str = "") -> None:
         self._random = Random(f"{seed}/{purpose}")  # noqa: S311 - ids that must repeat, not secrets
@@ -54,8 +51,8 @@ INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED = 3, 5, 6, 8
 FAILED_PRECONDITION, ABORTED, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 9, 10, 12, 14, 16
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the API, not a failure of the sandbox
-    """A call that is answered with an error status; nothing was done."""
+class Refusal(Exception):  # noqa: N818 - a response of the API, not a failure of the sandbox
+    """A call whose response is an error status; nothing was done."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -189,7 +186,7 @@ def as_text(totals: dict[str, Decimal]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Entry:
-    """One request. `status` is None where no answer was sent; `acted` is how many effects it had, later ones too."""
+    """One request. `status` is None where no response was sent; `acted` counts its effects, later ones too."""
 
     number: int
     at: datetime
@@ -207,7 +204,7 @@ class Journal:
     entries: list[Entry] = field(default_factory=list)
 
     def open(self, at: datetime, operation: str, process_id: str) -> Entry:
-        """Note a request as it comes; its answer is filled in afterwards."""
+        """Note a request as it comes; its response is filled in afterwards."""
         entry = Entry(len(self.entries) + 1, at, operation, process_id)
         self.entries.append(entry)
         return entry
@@ -240,7 +237,7 @@ class Options:
     """How this REVER behaves. It checks neither amounts nor statuses by default, so that a mistake shows in the books.
 
     `completion_delay` is in seconds: how long after its last outcome a process becomes COMPLETED. `rate` is how many
-    requests per second it takes of a key; the others are answered 429. None: as many as come. `pays_out_after` is how
+    requests per second it takes of a key; the others get a 429. None: as many as come. `pays_out_after` is how
     many seconds after it has accepted a refund the money is paid: 0 at once, None not before the act `pay_out`.
     `pays_in_legs` shows each refund as two.
     """
@@ -261,8 +258,8 @@ Subscriber = Callable[[ReturnProcess], None]
 class Sandbox:
     """The state of one REVER. Use it inside `with sandbox.locked():` when the server runs.
 
-    `subscribers` are called, under the lock, with each process that was created or changed. `tells` is the time that
-    the answers' `Date` header tells, none where it is None: that of this machine, however much time a test lets pass.
+    `subscribers` are called, under the lock, with each process that was created or changed. `tells` returns
+    the time for the `Date` header of responses, None for no header: this machine's, however much a test lets pass.
     """
 
     def __init__(self, shops: dict[str, Shop], seed: int, options: Options | None = None) -> None:
@@ -287,7 +284,7 @@ class Sandbox:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Have the state for oneself, with all that is due by now carried out."""
+        """Hold the lock on the state, with all that is due by now carried out."""
         with self._lock:
             if not self._depth:
                 self._catch_up(self.clock())
@@ -331,12 +328,12 @@ class Sandbox:
         return self.processes[process_id]
 
     def add(self, stored: StoredProcess) -> None:
-        """Take in a new process and tell the subscribers."""
+        """Add a new process and call the subscribers."""
         self.processes[stored.process.rever_process_id] = stored
         self._publish(stored.process)
 
     def change(self, stored: StoredProcess, **fields: Any) -> ReturnProcess:
-        """Give a process new values, remember how it was, and tell the subscribers."""
+        """Give a process new values, remember how it was, and call the subscribers."""
         now = self.clock()
         if stored.changed_in != self._step:
             stored.earlier, stored.changed_in = stored.process, self._step
