@@ -37,6 +37,21 @@ from rever_api.sandbox.state import (
 )
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_PROCESS = "/v1/processes/{process_id}"
+_MOST_IMPORTED = 100
+_DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+_EXACT: Mapping[str, Callable[[ReturnProcess], str]] = {
+    "ecommerce_id": lambda process: process.ecommerce_id,
+    "ecommerce_group": lambda process: process.ecommerce_group,
+    "process_id": lambda process: process.rever_process_id,
+    "order_id": lambda process: process.order_id,
+    "customer_printed_order_id": lambda process: process.order_name,
+    "return_method": lambda process: str(process.return_method),
+}
+_LISTED: Mapping[str, Callable[[ReturnProcess], str]] = {
+    "status": lambda process: process.rever_process_status,
+    "return_status": lambda process: process.return_status,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +111,6 @@ def wire(model: BaseModel) -> dict[str, Any]:
     if isinstance(model, ReturnProcess):
         body.setdefault("compensation", {"refunds": []}).setdefault("exchange_order", None)
     return body
-
-
-_MOST_IMPORTED = 100
-_DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
-_EXACT: Mapping[str, Callable[[ReturnProcess], str]] = {
-    "ecommerce_id": lambda process: process.ecommerce_id,
-    "ecommerce_group": lambda process: process.ecommerce_group,
-    "process_id": lambda process: process.rever_process_id,
-    "order_id": lambda process: process.order_id,
-    "customer_printed_order_id": lambda process: process.order_name,
-    "return_method": lambda process: str(process.return_method),
-}
-_LISTED: Mapping[str, Callable[[ReturnProcess], str]] = {
-    "status": lambda process: process.rever_process_status,
-    "return_status": lambda process: process.return_status,
-}
 
 
 def search_return_processes(sandbox: Sandbox, call: Call) -> dict[str, Any]:
@@ -380,9 +379,6 @@ def _file(body: dict[str, Any]) -> tuple[bytes, str] | None:
         return base64.b64decode(body["label"], validate=True), str(extension)
     except (binascii.Error, TypeError, ValueError):
         raise invalid("label: not base64") from None
-
-
-_PROCESS = "/v1/processes/{process_id}"
 
 
 @dataclass(frozen=True, slots=True)
