@@ -21,6 +21,7 @@ from tasks.ledger.records import (
     new_id,
     new_token,
     terms_of,
+    terms_row,
     unit_rows,
 )
 from tasks.ledger.schema import holds, intents, units, waivers
@@ -73,7 +74,7 @@ def close_by_hand(
     except IntegrityError:
         raise _taken() from None
     new = {item.line_id for item in intent.items} - set(record.lines)
-    write_terms(conn, [_terms_row(hold.process_id, line, terms[line]) for line in sorted(new & set(terms))])
+    write_terms(conn, [terms_row(hold.process_id, line, terms[line]) for line in sorted(new & set(terms))])
     return intent.id
 
 
@@ -139,16 +140,6 @@ def _check(record: Record, intent: Intent, terms: Mapping[str, LineTerms]) -> No
 
 def _taken() -> AnswerError:
     return AnswerError("nothing was done: one of these units is already paid, exchanged, closed or under way")
-
-
-def _terms_row(process_id: str, line_id: str, terms: LineTerms) -> dict[str, Any]:
-    return {
-        "process_id": process_id,
-        "line_id": line_id,
-        "total": terms.total,
-        "quantity": terms.quantity,
-        "currency": terms.currency,
-    }
 
 
 _HOLD = select(holds).where(holds.c.id == bindparam("hold"))

@@ -242,7 +242,9 @@ def check_money(conn: Connection) -> Iterator[Finding]:
     costs = {row.process_id: row.costs for row in conn.execute(select(records.c.process_id, records.c.costs))}
     terms: dict[str, dict[str, LineTerms]] = {}
     for row in conn.execute(select(lines)):
-        terms.setdefault(row.process_id, {})[row.line_id] = LineTerms(row.total, row.quantity, row.currency)
+        terms.setdefault(row.process_id, {})[row.line_id] = LineTerms(
+            row.total, row.quantity, row.currency, row.rounding
+        )
     rows = conn.execute(select(intents).order_by(intents.c.process_id, intents.c.seq))
     for process_id, group in groupby(rows, key=lambda row: str(row.process_id)):
         made = _live(list(group))

@@ -75,15 +75,27 @@ def label_json(label: MakeLabel) -> dict[str, str]:
 
 
 def terms_json(terms: Mapping[str, LineTerms]) -> dict[str, list[str]]:
-    """Lines as they were when a hold was opened: line -> total, quantity, currency."""
-    return {line: [format(t.total, "f"), str(t.quantity), t.currency] for line, t in terms.items()}
+    """Lines as they were when a hold was opened: line -> total, quantity, currency, rounding."""
+    return {line: [format(t.total, "f"), str(t.quantity), t.currency, t.rounding] for line, t in terms.items()}
 
 
 def terms_of(details: Mapping[str, Any]) -> dict[str, LineTerms]:
-    """The reverse of `terms_json`."""
+    """The reverse of `terms_json`. Holds of before the rounding was written down have lines that round half up."""
     return {
-        line: LineTerms(Decimal(total), int(quantity), currency)
-        for line, (total, quantity, currency) in details.get("terms", {}).items()
+        line: LineTerms(Decimal(total), int(quantity), currency, *(rounding or ["half_up"]))
+        for line, (total, quantity, currency, *rounding) in details.get("terms", {}).items()
+    }
+
+
+def terms_row(process_id: str, line_id: str, terms: LineTerms) -> dict[str, Any]:
+    """A line's terms as a row of `lines`."""
+    return {
+        "process_id": process_id,
+        "line_id": line_id,
+        "total": terms.total,
+        "quantity": terms.quantity,
+        "currency": terms.currency,
+        "rounding": terms.rounding,
     }
 
 
@@ -338,7 +350,7 @@ def _assemble(
         store=row.store,
         costs=costs,
         lines={
-            each.line_id: LineTerms(each.total, each.quantity, each.currency)
+            each.line_id: LineTerms(each.total, each.quantity, each.currency, each.rounding)
             for each in line_rows
             if each.line_id in named
         },

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.database.columns import Money, UtcTime
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -80,6 +80,7 @@ lines = Table(
     Column("total", Money, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("currency", Text, nullable=False),
+    Column("rounding", Text, nullable=False, server_default="half_up"),
     PrimaryKeyConstraint("process_id", "line_id"),
 )
 

@@ -24,6 +24,7 @@ from tasks.ledger.records import (
     new_id,
     paid_json,
     terms_json,
+    terms_row,
     unit_rows,
 )
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
@@ -37,7 +38,6 @@ from tasks.policy.record import (
     Intent,
     IntentKind,
     IntentState,
-    LineTerms,
     LineUnits,
     OpenHold,
     Record,
@@ -263,7 +263,7 @@ class Draft:
         for line_id in dict.fromkeys(item.line_id for item in intent.items):
             if line_id not in known:
                 known[line_id] = terms = self.request.lines[line_id]
-                self.terms.append(_terms_row(self.request.process_id, line_id, terms))
+                self.terms.append(terms_row(self.request.process_id, line_id, terms))
         self.record = replace(self.record, lines=known)
 
     def _use_up(self, intent: Intent) -> None:
@@ -320,16 +320,6 @@ class Draft:
                 **ids,
             )
         )
-
-
-def _terms_row(process_id: str, line_id: str, terms: LineTerms) -> dict[str, Any]:
-    return {
-        "process_id": process_id,
-        "line_id": line_id,
-        "total": terms.total,
-        "quantity": terms.quantity,
-        "currency": terms.currency,
-    }
 
 
 def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
@@ -394,7 +384,6 @@ _CLOSE = (
     .values(state="closed", closed_why=bindparam("because"), answered_at=bindparam("at"), version=holds.c.version + 1)
 )
 _INTENTS, _UNITS, _HOLDS = insert(intents), insert(units), insert(holds)
-_TERMS = {"total": lines.c.total, "quantity": lines.c.quantity, "currency": lines.c.currency}
 
 _NAMES: Mapping[type, str] = {
     Compensate: "compensate",
@@ -439,17 +428,20 @@ def write(conn: Connection, drafts: Sequence[Draft]) -> None:
     append(conn, [row for draft in drafts for row in _trail(draft)])
 
 
+_TERMS = ("total", "quantity", "currency", "rounding")
+
+
 def write_terms(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Fix the terms of lines, over those that only dead intents had fixed."""
     if not rows:
         return
     if conn.dialect.name == "postgresql":
         pg = pg_insert(lines)
-        fixed = {"total": pg.excluded.total, "quantity": pg.excluded.quantity, "currency": pg.excluded.currency}
+        fixed = {name: pg.excluded[name] for name in _TERMS}
         conn.execute(pg.on_conflict_do_update(index_elements=["process_id", "line_id"], set_=fixed), list(rows))
     else:
         lite = sqlite_insert(lines)
-        fixed = {"total": lite.excluded.total, "quantity": lite.excluded.quantity, "currency": lite.excluded.currency}
+        fixed = {name: lite.excluded[name] for name in _TERMS}
         conn.execute(lite.on_conflict_do_update(index_elements=["process_id", "line_id"], set_=fixed), list(rows))
 
 

@@ -3,12 +3,16 @@
 With `T` a line's total, `q` its quantity and `k` the number of its approved units, `value(k) = round_half_up(T k / q)`
 at the currency's minor unit; the n-th unit is worth `value(n) - value(n - 1)`, so that all units together are worth
 exactly `T`. Costs `C` come off the refunds of a return as a whole: `net(G) = max(0, G - C)`.
+
+How a line is rounded is fixed by name when its first unit is paid (`LineTerms.rounding`). Another way of rounding, or
+another number of decimals for a currency, is a new name in `ROUNDINGS`; the old ones stay as they are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
-from tasks.policy.record import LineTerms
+from tasks.policy.record import ROUNDING, LineTerms
 
 _MINOR_UNIT = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
@@ -36,8 +40,8 @@ def payable(amount: Decimal, currency: str) -> bool:
     return amount == amount.quantize(Decimal(1).scaleb(-minor_unit(currency)))
 
 
-def value(total: Decimal, quantity: int, approved: int, currency: str) -> Decimal:
-    """The value of `approved` units of a line, rounded half up. `quantity` is at least 1, `total` not negative."""
+def _half_up(total: Decimal, quantity: int, approved: int, currency: str) -> Decimal:
+    """`total * approved / quantity`, a half of the currency's minor unit rounded up."""
     digits = minor_unit(currency)
     above, below = total.as_integer_ratio()
     below *= quantity
@@ -45,10 +49,22 @@ def value(total: Decimal, quantity: int, approved: int, currency: str) -> Decima
     return Decimal(rounded).scaleb(-digits)
 
 
+ROUNDINGS: Mapping[str, Callable[[Decimal, int, int, str], Decimal]] = MappingProxyType({"half_up": _half_up})
+"""Name -> the value of so many units of a line: (total, quantity, approved units, currency). None may change."""
+
+
+def value(total: Decimal, quantity: int, approved: int, currency: str, rounding: str = ROUNDING) -> Decimal:
+    """The value of `approved` units of a line. `quantity` is at least 1, `total` not negative.
+
+    Raises `KeyError` for a rounding rule that this version does not have.
+    """
+    return ROUNDINGS[rounding](total, quantity, approved, currency)
+
+
 def unit_value(terms: LineTerms, unit: int) -> Decimal:
     """The value of the n-th approved unit of a line: the step from `value(n - 1)` to `value(n)`."""
-    after = value(terms.total, terms.quantity, unit, terms.currency)
-    return after - value(terms.total, terms.quantity, unit - 1, terms.currency)
+    after = value(terms.total, terms.quantity, unit, terms.currency, terms.rounding)
+    return after - value(terms.total, terms.quantity, unit - 1, terms.currency, terms.rounding)
 
 
 def gross(terms: LineTerms, units: Iterable[int]) -> Decimal:

@@ -52,13 +52,23 @@ class LineUnits:
         return len(self.units)
 
 
+ROUNDING = "half_up"
+"""The rounding rule of lines whose first intent is made now; `tasks.policy.money` has each by its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class LineTerms:
-    """A line's total, quantity and currency, as its first intent fixed them. A later change at REVER holds."""
+    """A line's total, quantity and currency, as its first intent fixed them. A later change at REVER holds.
+
+    `rounding` is the rule of `tasks.policy.money` by which its units are worth what they are worth. It is fixed with
+    the rest: a rule of a later version does not value anew what is half paid. It is this desk's own, so two terms that
+    differ in nothing else are equal.
+    """
 
     total: Decimal
     quantity: int
     currency: str
+    rounding: str = field(default=ROUNDING, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

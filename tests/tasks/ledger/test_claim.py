@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from tasks.ledger import Answer, Decided, load_records, stop_switch, unfinished
+from tasks.ledger.records import terms_of
+from tasks.ledger.schema import holds as hold_table
 from tasks.ledger.schema import shopper_refunds
 from tasks.ledger.schema import units as unit_table
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, Nothing, Wait
@@ -164,6 +166,17 @@ def test_terms_of_the_first_live_intent_stay(desk: LedgerDesk) -> None:
     desk.claim(rule=pay(refund(items=units(2)), costs="9.00"), lines={"l1": LineTerms(Decimal("99.00"), 9, "EUR")})
     assert desk.record().costs == Decimal("5.00")
     assert desk.record().lines == {"l1": LINES["l1"]}
+
+
+def test_the_rounding_rule_is_fixed_with_the_terms(desk: LedgerDesk) -> None:
+    """A line that an older rule valued keeps that rule, whatever the next intent of it says."""
+    older = {"l1": replace(LINES["l1"], rounding="older")}
+    desk.done(desk.sent(rule=pay(refund()), lines=older))
+    desk.claim(rule=pay(refund(items=units(2))), lines=LINES)
+    assert desk.record().lines["l1"].rounding == "older"
+    desk.one("p2", rule=always(APPROVAL), lines=older)
+    held = desk.ledger.read(lambda conn: conn.execute(select(hold_table.c.details)).scalars().one())
+    assert terms_of(held)["l1"].rounding == "older"
 
 
 def test_a_refused_or_withdrawn_intent_gives_its_units_up(desk: LedgerDesk) -> None:

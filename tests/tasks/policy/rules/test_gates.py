@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from rever_api.models import Product, ReturnLineItem, ReturnProcess
+from rever_api.models import Compensation, Product, ReturnLineItem, ReturnProcess
+from tasks.policy import money
 from tasks.policy.case import Case
 from tasks.policy.decide import decide, incomplete
 from tasks.policy.decision import Compensate, Decision, Hold, Nothing, Wait
 from tasks.policy.facts import contradictions, later, quoted
-from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, Waiver
+from tasks.policy.record import HoldKind, IntentKind, IntentState, LineTerms, Record, Waiver
 from tasks.policy.rules import payment
 from tasks.policy.rules.gates import fewer_approvals, terms_changed
 from tasks.policy.store import RefundsBy
@@ -549,3 +550,20 @@ def test_where_the_settings_tell_no_currency_only_the_policys_count_and_any_wher
 def test_an_exchange_pays_in_no_currency() -> None:
     goods = process(line(currency="USD", method="EXCHANGE", variant="v2"), reviews=approved())
     assert isinstance(decide(goods, rules(), record(), NOW), Compensate)
+
+
+def test_a_later_rounding_rule_does_not_value_anew_what_is_half_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.05 for two units: an older rule paid 0.02 for the first, so the second is worth 0.03, and 0.05 in all."""
+
+    def down(total: Decimal, quantity: int, approved_units: int, currency: str) -> Decimal:
+        return (total * approved_units / quantity).quantize(Decimal("0.01"), "ROUND_DOWN")
+
+    monkeypatch.setattr(money, "ROUNDINGS", {**money.ROUNDINGS, "down": down})
+    it = process(line(quantity=2, total="0.05"), reviews=approved(units=2), refunds=[refund("0.02")])
+    for rounding, first, second in (("down", "0.02", "0.03"), ("half_up", "0.03", "0.02")):
+        fixed = LineTerms(Decimal("0.05"), 2, "EUR", rounding)
+        paid = record(intent(units=(1,), amount=first), lines={"retl_1": fixed})
+        shown = it.model_copy(update={"compensation": Compensation(refunds=(refund(first),))})
+        decision = decide(shown, rules(), paid, NOW)
+        assert isinstance(decision, Compensate), decision
+        assert decision.refunds[0].amount == Decimal(second)
