@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from deployments.prefect_server import PrefectServer
     from rever_api.sandbox import RunningSandbox
+    from tests.world import Start, World
 
 HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
@@ -56,6 +58,38 @@ def start_sandbox() -> "Iterator[Callable[..., RunningSandbox]]":
 def sandbox(start_sandbox: "Callable[..., RunningSandbox]") -> "RunningSandbox":
     """A sandbox of the test's own with the default shops, seed and returns, without faults."""
     return start_sandbox()
+
+
+@pytest.fixture
+def start_world(
+    start_sandbox: "Callable[..., RunningSandbox]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> "Start":
+    """Start a sandbox with these arguments of `running_sandbox`, and settings (`REVER_...`) beside the usual ones.
+
+    The world's desk is this process, in a folder of the test's own. Nothing in it waits longer than it must between
+    attempts.
+    """
+    from tests.hurry import hurry
+    from tests.world import PATIENT, World
+
+    monkeypatch.chdir(tmp_path)
+    hurry(monkeypatch.setattr)
+
+    def start(settings: dict[str, str] | None = None, **how: object) -> World:
+        settings = {**PATIENT, **(settings or {})}
+        ledger_url = settings.pop("REVER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+        world = World(start_sandbox(**how), ledger_url, settings)
+        for name, value in world.environment.items():
+            monkeypatch.setenv(name, value)
+        return world
+
+    return start
+
+
+@pytest.fixture
+def world(start_world: "Start") -> "World":
+    """A desk in front of the default sandbox: two shops, 60 returns, no faults."""
+    return start_world()
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,9 @@ import pytest
 
 from tests.books import Amounts, LedgerState
 from tests.crash.workers import start
-from tests.flows.conftest import Bench, Start
 from tests.forked import command
 from tests.judge import assert_promises_kept
-from tests.world import added, shown
+from tests.world import Start, World, added, shown
 
 pytestmark = pytest.mark.crash
 
@@ -30,76 +29,76 @@ SEEDS = [*range(1, 4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_worker_killed_at_a_random_moment(start_bench: Start, tmp_path: Path, seed: int) -> None:
+def test_a_worker_killed_at_a_random_moment(start_world: Start, tmp_path: Path, seed: int) -> None:
     elsewhere = {"REVER_LEDGER_URL": f"sqlite:///{tmp_path}/unkilled.sqlite"}
-    unkilled = start_bench(settings=QUICK | elsewhere, returns=RETURNS, seed=seed)
+    unkilled = start_world(settings=QUICK | elsewhere, returns=RETURNS, seed=seed)
     unkilled.act()
-    bench = start_bench(settings=QUICK, returns=RETURNS, seed=seed)
-    moment = _killed(bench, seed, len(unkilled.sandbox.journal.entries))
-    bench.act()
-    assert bench.sandbox.audit().violations == ()
-    bench.wait_until_settled()
-    bench.act()
-    bench.run("reconcile", mode="act")
-    end = assert_promises_kept(bench, f"seed {seed}: {moment}")
-    _assert_total_is_an_unkilled_runs(bench, unkilled.paid(), end)
+    world = start_world(settings=QUICK, returns=RETURNS, seed=seed)
+    moment = _killed(world, seed, len(unkilled.sandbox.journal.entries))
+    world.act()
+    assert world.sandbox.audit().violations == ()
+    world.wait_until_settled()
+    world.act()
+    world.run("reconcile", mode="act")
+    end = assert_promises_kept(world, f"seed {seed}: {moment}")
+    _assert_total_is_an_unkilled_runs(world, unkilled.paid(), end)
 
 
-def _killed(bench: Bench, seed: int, calls: int) -> str:
+def _killed(world: World, seed: int, calls: int) -> str:
     """Start a worker and kill it after so many of its calls, and some milliseconds, as the seed has it."""
     random = Random(seed)
     after, pause = random.randint(1, calls), random.uniform(0, 0.01)
-    entries = bench.sandbox.journal.entries
-    worker, until = start(bench, RUN), time.monotonic() + 60
+    entries = world.sandbox.journal.entries
+    worker, until = start(world, RUN), time.monotonic() + 60
     worker.begun()
     while len(entries) < after and time.monotonic() < until:
         time.sleep(0.0005)
     time.sleep(pause)
     worker.kill()
-    states = [row.state for row in bench.read(LedgerState.read).open]
-    done = sum(bench.sandbox.books.counts().values())
+    states = [row.state for row in world.read(LedgerState.read).open]
+    done = sum(world.sandbox.books.counts().values())
     return f"killed at call {after} of {calls}, {done} effects done, open then: {', '.join(states) or 'none'}"
 
 
-def _assert_total_is_an_unkilled_runs(bench: Bench, unkilled: Amounts, end: LedgerState) -> None:
+def _assert_total_is_an_unkilled_runs(world: World, unkilled: Amounts, end: LedgerState) -> None:
     """All that is not paid belongs to returns of which a person is asked about a call that never reached REVER."""
-    audit, asked_about = bench.sandbox.audit(), {item.process_id for item in end.open}
-    print(f"  paid {shown(bench.paid())}; left {shown(audit.due_total)}; an unkilled run pays {shown(unkilled)}")
-    assert added(bench.paid(), audit.due_total) == unkilled
+    audit, asked_about = world.sandbox.audit(), {item.process_id for item in end.open}
+    print(f"  paid {shown(world.paid())}; left {shown(audit.due_total)}; an unkilled run pays {shown(unkilled)}")
+    assert added(world.paid(), audit.due_total) == unkilled
     assert {due.process_id for due in audit.due if due.amount and not due.blocked} <= asked_about
     assert end.open == end.asked_about
 
 
-def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_bench: Start) -> None:
-    bench = start_bench(
+def test_the_real_command_killed_after_rever_acted_and_before_it_answered(start_world: Start) -> None:
+    world = start_world(
         settings=QUICK | {"REVER_MAX_IN_FLIGHT": "1"}, returns=20, faults="issueRefund:3:hang_after_acting"
     )
-    due = bench.sandbox.audit().due_total
+    due = world.sandbox.audit().due_total
     installed = str(Path(sys.executable).with_name("rever-returns"))
     words = ("run", RUN[0][0], "mode=act", "--json", "--no-prefect")
-    environment = {**os.environ, **bench.environment}
+    environment = {**os.environ, **world.environment}
     with subprocess.Popen(
         [installed, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
-        _wait_for_the_held_answer(bench, running)
+        _wait_for_the_held_answer(world, running)
         running.kill()
         out, _ = running.communicate(timeout=30)
     assert running.returncode == -signal.SIGKILL
     assert out == b""
-    bench.sandbox.stop_faults()
-    bench.act()
-    bench.wait_until_settled()
-    ended = command(*words, environment=bench.environment, folder=bench.ledger_file.parent).ended()
+    world.sandbox.stop_faults()
+    world.act()
+    world.wait_until_settled()
+    ended = command(*words, environment=world.environment, folder=world.ledger_file.parent).ended()
     assert ended.returncode == 0, ended.stderr
-    bench.run("reconcile", mode="act")
-    assert_promises_kept(bench, "the command, killed")
-    assert bench.paid() == due
+    world.run("reconcile", mode="act")
+    assert_promises_kept(world, "the command, killed")
+    assert world.paid() == due
 
 
-def _wait_for_the_held_answer(bench: Bench, running: "subprocess.Popen[bytes]") -> None:
+def _wait_for_the_held_answer(world: World, running: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and running.poll() is None:
-        if any(entry.fault == "hang_after_acting" and entry.acted for entry in tuple(bench.sandbox.journal.entries)):
+        if any(entry.fault == "hang_after_acting" and entry.acted for entry in tuple(world.sandbox.journal.entries)):
             return
         time.sleep(0.002)
     pytest.fail("the refund whose answer is held back never came")

@@ -11,8 +11,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from tests.flows.conftest import Bench
 from tests.forked import CONTEXT
+from tests.world import World
 
 Runs = Sequence[tuple[str, dict[str, str]]]
 
@@ -62,11 +62,11 @@ class Worker:
         return found
 
 
-def start(bench: Bench, runs: Runs) -> Worker:
-    """Start a worker at a bench's desk."""
+def start(world: World, runs: Runs) -> Worker:
+    """Start a worker at a world's desk."""
     mine, theirs = CONTEXT.Pipe(duplex=False)
-    folder = Path(bench.ledger_file).parent
-    environment = {**os.environ, **bench.environment}
+    folder = Path(world.ledger_file).parent
+    environment = {**os.environ, **world.environment}
     process = CONTEXT.Process(target=act, args=(environment, str(folder), runs, theirs), daemon=True)
     process.start()
     theirs.close()

@@ -6,25 +6,25 @@ import pytest
 
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.desk import utc_now
-from tests.flows.conftest import Start
+from tests.world import Start
 
 
 @pytest.mark.parametrize("fault", [Fault.ACTS_ANSWER_LOST, Fault.NO_ANSWER_BEFORE_ACTING])
-def test_an_effect_of_a_clock_ahead_is_settled_or_held_by_the_right_one(start_bench: Start, fault: Fault) -> None:
-    bench = start_bench(shops=("acme",), returns=34)
-    bench.keep_only(["approved_one"])
+def test_an_effect_of_a_clock_ahead_is_settled_or_held_by_the_right_one(start_world: Start, fault: Fault) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(["approved_one"])
     stale = FaultPlan(1.0, weights={Fault.STALE_READ: 1}, named=(NamedFault("issueRefund", 1, fault),))
-    bench.sandbox.set_faults(stale)
-    bench.clock = lambda: utc_now() + timedelta(days=400)
-    bench.act()
-    bench.sandbox.stop_faults()
-    bench.clock = utc_now
-    bench.act()
-    audit = bench.sandbox.audit()
+    world.sandbox.set_faults(stale)
+    world.clock = lambda: utc_now() + timedelta(days=400)
+    world.act()
+    world.sandbox.stop_faults()
+    world.clock = utc_now
+    world.act()
+    audit = world.sandbox.audit()
     assert audit.violations == ()
     if fault is Fault.ACTS_ANSWER_LOST:
         assert audit.due == ()
-        assert bench.holds() == []
+        assert world.holds() == []
     else:
-        assert [hold.rule for hold in bench.holds()] == ["unknown_outcome"]
-    assert sum(effect.operation == "issueRefund" for effect in bench.sandbox.books if not effect.foreign) <= 1
+        assert [hold.rule for hold in world.holds()] == ["unknown_outcome"]
+    assert sum(effect.operation == "issueRefund" for effect in world.sandbox.books if not effect.foreign) <= 1

@@ -6,12 +6,12 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from rever_api.sandbox import operations
-from tests.flows.conftest import Start
+from tests.world import Start
 
 
 @pytest.mark.parametrize("also", [False, True])
 def test_costs_among_the_lines_are_taken_off_once(
-    start_bench: Start, monkeypatch: pytest.MonkeyPatch, also: bool
+    start_world: Start, monkeypatch: pytest.MonkeyPatch, also: bool
 ) -> None:
     original = operations.wire
 
@@ -25,8 +25,8 @@ def test_costs_among_the_lines_are_taken_off_once(
 
     monkeypatch.setattr(operations, "wire", wire)
     scenarios = ("costs_smaller", "costs_larger", "approved_one")
-    bench = start_bench(returns=9, shops=("acme",), scenarios=scenarios)
-    due = bench.sandbox.audit().due_total
-    bench.act()
-    assert bench.sandbox.audit().violations == ()
-    assert (bench.paid(), bench.sandbox.audit().due_total, bench.holds()) == (due, {}, [])
+    world = start_world(returns=9, shops=("acme",), scenarios=scenarios)
+    due = world.sandbox.audit().due_total
+    world.act()
+    assert world.sandbox.audit().violations == ()
+    assert (world.paid(), world.sandbox.audit().due_total, world.holds()) == (due, {}, [])

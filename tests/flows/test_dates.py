@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from flows.catalog import FLOWS
 from flows.parameters import Day, StoreTime
 from flows.run import UsageError, parameters_for
-from tests.flows.conftest import Bench, Start
+from tests.world import Start, World
 
 
-def name_zone(bench: Bench, store: str, zone: str) -> None:
+def name_zone(world: World, store: str, zone: str) -> None:
     """Let REVER name this time zone for a store."""
-    shops = bench.sandbox.sandbox.shops
+    shops = world.sandbox.sandbox.shops
     shops[store] = replace(shops[store], settings=shops[store].settings.model_copy(update={"timezone": zone}))
 
 
@@ -78,25 +78,25 @@ def test_no_form_has_a_date_of_another_type(flow: str) -> None:
             assert field.metadata, name
 
 
-def test_with_stores_in_two_zones_each_store_has_its_own_start_of_the_day(start_bench: Start) -> None:
+def test_with_stores_in_two_zones_each_store_has_its_own_start_of_the_day(start_world: Start) -> None:
     """At 03:00 UTC it is the second of the month in Madrid and still the first in New York."""
-    bench = start_bench(returns=40, scenarios=("approved_one",))
-    with bench.sandbox.sandbox.locked():
-        name_zone(bench, "nordic", "America/New_York")
-        for stored in bench.sandbox.sandbox.processes.values():
+    world = start_world(returns=40, scenarios=("approved_one",))
+    with world.sandbox.sandbox.locked():
+        name_zone(world, "nordic", "America/New_York")
+        for stored in world.sandbox.sandbox.processes.values():
             at = datetime(2026, 11, 2, 3, tzinfo=UTC)
             stored.process = stored.earlier = stored.process.model_copy(update={"started_at": at})
-    report = bench.run("process-pending-returns", started_since="2026-11-02")
+    report = world.run("process-pending-returns", started_since="2026-11-02")
     assert {row.store for row in report.rows.values()} == {"acme"}
-    report = bench.run("generate-labels", started_since="2026-11-01")
+    report = world.run("generate-labels", started_since="2026-11-01")
     assert report.failures == []
 
 
-def test_a_zone_that_is_none_is_utc_and_is_said_once(bench: Bench) -> None:
-    with bench.sandbox.sandbox.locked():
-        name_zone(bench, "acme", "Europe")
+def test_a_zone_that_is_none_is_utc_and_is_said_once(world: World) -> None:
+    with world.sandbox.sandbox.locked():
+        name_zone(world, "acme", "Europe")
     for flow in ("process-pending-returns", "generate-labels", "reconcile"):
-        report = bench.run(flow, mode="act")
+        report = world.run(flow, mode="act")
         assert [note for note in report.notes if "time zone" in note] == [
             "store 'acme': REVER names the time zone 'Europe', which is none; its days are those of UTC"
         ]

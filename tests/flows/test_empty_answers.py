@@ -3,17 +3,17 @@
 import pytest
 
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
-from tests.flows.conftest import QUICK, Start
+from tests.world import QUICK, Start
 
 
 @pytest.mark.parametrize("operation", ["issueRefund", "issueExchange", "createOrderV2"])
-def test_an_empty_answer_to_an_effect_is_unknown_and_never_paid_twice(start_bench: Start, operation: str) -> None:
+def test_an_empty_answer_to_an_effect_is_unknown_and_never_paid_twice(start_world: Start, operation: str) -> None:
     named = tuple(NamedFault(operation, nth, Fault.EMPTY_ANSWER) for nth in range(1, 4))
-    bench = start_bench(faults=FaultPlan(named=named), settings=QUICK)
-    report = bench.act()
+    world = start_world(faults=FaultPlan(named=named), settings=QUICK)
+    report = world.act()
     assert report.effects["unknown"] + report.effects["done"] > 0
-    assert bench.sandbox.faults.injected[Fault.EMPTY_ANSWER] > 0
-    bench.let_pass(10)
-    bench.act()
-    assert bench.sandbox.audit().violations == ()
-    assert not [hold for hold in bench.holds() if hold.rule == "unknown_outcome"]
+    assert world.sandbox.faults.injected[Fault.EMPTY_ANSWER] > 0
+    world.let_pass(10)
+    world.act()
+    assert world.sandbox.audit().violations == ()
+    assert not [hold for hold in world.holds() if hold.rule == "unknown_outcome"]

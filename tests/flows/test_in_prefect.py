@@ -41,7 +41,7 @@ from tasks.settings import SettingsError
 from tasks.steps import STEPS, Stage, global_limits, plainly
 from tests.books import LedgerState
 from tests.events import events
-from tests.flows.conftest import Bench, Start
+from tests.world import Start, World
 
 pytestmark = pytest.mark.prefect
 
@@ -92,11 +92,11 @@ def cells(artifacts: list[dict[str, Any]], key: str) -> list[dict[str, str]]:
 
 
 async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
-    start_bench: Start, prefect_server: None, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    start_world: Start, prefect_server: None, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[default.guards]\nmax_refund = { EUR = "60" }\n')
-    bench = start_bench(returns=40, settings={"REVER_BACK_OFFICE": BACK_OFFICE, "REVER_POLICY": str(policy)})
+    world = start_world(returns=40, settings={"REVER_BACK_OFFICE": BACK_OFFICE, "REVER_POLICY": str(policy)})
     with caplog.at_level(logging.INFO):
         state: State[Any] = await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
     assert state.state_details.flow_run_id
@@ -113,21 +113,21 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
         f"[{each}](https://rever.example/returns/{each})" for each in report.rows
     }
     open_now = [row for key in sorted(HOLDS) for row in cells(artifacts, key)]
-    await _assert_the_holds_can_be_answered(bench, open_now)
-    await _assert_each_hold_is_an_event(bench, run)
+    await _assert_the_holds_can_be_answered(world, open_now)
+    await _assert_each_hold_is_an_event(world, run)
     assert {task.name.split()[0] for task in tasks} <= set(STEPS)
     assert any(task.name.startswith("issue-refunds acme 1 (") for task in tasks)
     everything = [run.model_dump_json(), *(task.model_dump_json() for task in tasks), json.dumps(artifacts)]
     everything.append(json.dumps(await events(HOLD_OPENED, lambda event: _of(event, run), at_least=1)))
-    kept = " ".join((*everything, *lines, caplog.text, _ledger_files(bench)))
+    kept = " ".join((*everything, *lines, caplog.text, _ledger_files(world)))
     assert [row.order for row in report.rows.values() if row.order not in kept] == []
-    assert [word for word in _secrets(bench) if re.search(rf"\b{re.escape(word)}\b", kept)] == []
+    assert [word for word in _secrets(world) if re.search(rf"\b{re.escape(word)}\b", kept)] == []
     assert len(lines) > len(STEPS) / 2
-    assert report.paid == bench.paid() == bench.read(LedgerState.read).paid != {}
+    assert report.paid == world.paid() == world.read(LedgerState.read).paid != {}
 
 
-async def _assert_the_holds_can_be_answered(bench: Bench, table: list[dict[str, str]]) -> None:
-    holds = {hold.hold_id: hold for hold in bench.holds()}
+async def _assert_the_holds_can_be_answered(world: World, table: list[dict[str, str]]) -> None:
+    holds = {hold.hold_id: hold for hold in world.holds()}
     assert {row["hold_id"] for row in table} == set(holds) != set()
     row, hold = table[0], holds[table[0]["hold_id"]]
     assert all(f"`{answer}`: {markdown(does)}" in row["answers"] for answer, does in hold.answers.items())
@@ -136,8 +136,8 @@ async def _assert_the_holds_can_be_answered(bench: Bench, table: list[dict[str, 
     assert any(hold.why in note for note in plan.notes)
 
 
-async def _assert_each_hold_is_an_event(bench: Bench, run: FlowRun) -> None:
-    holds = {hold.hold_id: hold for hold in bench.holds()}
+async def _assert_each_hold_is_an_event(world: World, run: FlowRun) -> None:
+    holds = {hold.hold_id: hold for hold in world.holds()}
     mine = await events(HOLD_OPENED, lambda event: _of(event, run), at_least=len(holds))
     assert {event["payload"]["hold_id"] for event in mine} == set(holds)
     capped = {hold.hold_id for hold in holds.values() if hold.rule == "guard:max_refund"}
@@ -154,16 +154,16 @@ def _of(event: dict[str, Any], run: FlowRun) -> bool:
     return str(run.id) in json.dumps(event["related"])
 
 
-def _ledger_files(bench: Bench) -> str:
+def _ledger_files(world: World) -> str:
     return " ".join(
-        file.read_bytes().decode("utf-8", "replace") for file in bench.ledger_file.parent.glob("ledger.sqlite*")
+        file.read_bytes().decode("utf-8", "replace") for file in world.ledger_file.parent.glob("ledger.sqlite*")
     )
 
 
-def _secrets(bench: Bench) -> set[str]:
+def _secrets(world: World) -> set[str]:
     """The key, and what the shop knows of its shoppers: whole names, e-mails, phone numbers, where they live."""
-    found = {bench.sandbox.api_key, "example.com"}
-    for stored in bench.sandbox.sandbox.processes.values():
+    found = {world.sandbox.api_key, "example.com"}
+    for stored in world.sandbox.sandbox.processes.values():
         shopper, address = stored.process.shopper, stored.process.pickup_address
         if shopper:
             found |= {shopper.email, f"{shopper.first_name} {shopper.last_name}", shopper.last_name}
@@ -201,8 +201,8 @@ async def forget_limits() -> None:
             await client.delete_global_concurrency_limit_by_name(limit.name)
 
 
-async def test_a_deployments_run_without_its_limits_begins_nothing(start_bench: Start, prefect_server: None) -> None:
-    bench = start_bench(returns=10)
+async def test_a_deployments_run_without_its_limits_begins_nothing(start_world: Start, prefect_server: None) -> None:
+    world = start_world(returns=10)
     await make_limits(but="rever-issue-refunds")
     async with get_client() as client:
         off = GlobalConcurrencyLimitCreate(name="rever-issue-refunds", limit=1, active=False, slot_decay_per_second=0)
@@ -218,22 +218,22 @@ async def test_a_deployments_run_without_its_limits_begins_nothing(start_bench: 
     assert "rever-returns bootstrap" in state.message
     with pytest.raises(DeskError):
         await state.aresult()
-    assert bench.paid() == {}
+    assert world.paid() == {}
 
 
 async def test_a_deployments_run_takes_its_account_from_a_block_and_shows_nothing_of_it(
-    start_bench: Start, prefect_server: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    start_world: Start, prefect_server: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = start_bench(returns=10)
+    world = start_world(returns=10)
     for name in ("REVER_API_KEY", "REVER_BASE_URL", "REVER_STORES", "REVER_LEDGER_URL"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("REVER_GROUP", "another")
     block = ReverCredentials(
-        base_url=bench.sandbox.base_url,
-        api_key=SecretStr(bench.sandbox.api_key),
+        base_url=world.sandbox.base_url,
+        api_key=SecretStr(world.sandbox.api_key),
         stores="acme",
         refunds_by="us",
-        ledger_url=SecretStr(bench.ledger_url),
+        ledger_url=SecretStr(world.ledger_url),
     )
     await block.asave("one-shop", overwrite=True)
     await make_limits(slots=3)
@@ -245,19 +245,19 @@ async def test_a_deployments_run_takes_its_account_from_a_block_and_shows_nothin
     assert state.is_completed(), state.message
     report = await state.aresult()
     assert report.stores == ("acme",)
-    assert report.paid == bench.paid() != {}
+    assert report.paid == world.paid() != {}
     assert "over all processes rever-answer-hold 3" in report.limits
     assert state.state_details.flow_run_id
     run, tasks, artifacts, lines = await seen(state.state_details.flow_run_id)
     assert run.parameters == {"parameters": {"mode": "act", "credentials": "one-shop"}}
     kept = " ".join([run.model_dump_json(), *(task.model_dump_json() for task in tasks), json.dumps(artifacts), *lines])
     kept += f"{caplog.text} {block!r} {block} {report!r} {state!r}"
-    assert bench.sandbox.api_key not in kept
-    assert bench.ledger_url not in kept
+    assert world.sandbox.api_key not in kept
+    assert world.ledger_url not in kept
 
 
 async def test_a_block_that_is_not_there_or_is_wrong_is_a_sentence_without_its_secrets(
-    bench: Bench, prefect_server: None
+    world: World, prefect_server: None
 ) -> None:
     missing = await process_pending_returns(Parameters(credentials="nobodys"), return_state=True)
     assert missing.is_failed()
@@ -285,21 +285,21 @@ async def shown_as_open(store: str) -> set[str]:
 
 
 async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and_however_that_ended(
-    start_bench: Start, prefect_server: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start_world: Start, prefect_server: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[default.guards]\nmax_refund = { EUR = "1" }\n')
-    bench = start_bench(returns=40, settings={"REVER_POLICY": str(policy)})
+    world = start_world(returns=40, settings={"REVER_POLICY": str(policy)})
 
     async def agree() -> set[str]:
-        now = bench.holds()
+        now = world.holds()
         for store in ("acme", "nordic"):
             assert await shown_as_open(store) == {hold.hold_id for hold in now if hold.store == store}
         return {hold.hold_id for hold in now if hold.store == "acme"}
 
     await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
     before = await agree()
-    first, second, *_ = [hold for hold in bench.holds() if hold.store == "acme" and hold.kind == "guard"]
+    first, second, *_ = [hold for hold in world.holds() if hold.store == "acme" and hold.kind == "guard"]
     form = answer_form.Parameters.model_validate(
         {
             "hold_id": first.hold_id,
@@ -321,11 +321,11 @@ async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and
     state: State[Any] = await answer_hold.answer_hold(form, return_state=True)
     assert state.is_failed()
     assert await agree() == before - {first.hold_id, second.hold_id}
-    third = next(hold for hold in bench.holds() if hold.store == "acme" and hold.kind == "guard")
+    third = next(hold for hold in world.holds() if hold.store == "acme" and hold.kind == "guard")
     policy.write_text("")
     retried = {"hold_id": third.hold_id, "version": third.version, "answer": "retry", "by": "olga", "mode": "act"}
     monkeypatch.undo()
-    for name, value in bench.environment.items():
+    for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     await answer_hold.answer_hold(answer_form.Parameters.model_validate(retried), return_state=True)
     await process_return.process_return(
@@ -335,7 +335,7 @@ async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and
 
 
 async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(
-    bench: Bench, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    world: World, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
         async def broken() -> Report:

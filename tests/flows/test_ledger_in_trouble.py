@@ -14,17 +14,17 @@ from tasks.database import engines
 from tasks.database.address import Where
 from tasks.database.failures import sentence
 from tasks.ledger import LedgerError, check, history, open_holds, open_intents, unfinished
-from tests.flows.conftest import Bench, Start
+from tests.world import Start, World
 
 PATIENT = engines._PRAGMAS
 
 
 @pytest.fixture
-def bench(start_bench: Start) -> Bench:
+def world(start_world: Start) -> World:
     """A desk that has worked already, so that there is a ledger to get into trouble."""
-    bench = start_bench()
-    bench.act(max_returns="3")
-    return bench
+    world = start_world()
+    world.act(max_returns="3")
+    return world
 
 
 def trouble(monkeypatch: pytest.MonkeyPatch, *pragmas: str) -> None:
@@ -32,62 +32,62 @@ def trouble(monkeypatch: pytest.MonkeyPatch, *pragmas: str) -> None:
     monkeypatch.setattr(engines, "_PRAGMAS", (*PATIENT, *pragmas))
 
 
-def pages(bench: Bench) -> int:
-    with closing(sqlite3.connect(bench.ledger_file)) as conn:
+def pages(world: World) -> int:
+    with closing(sqlite3.connect(world.ledger_file)) as conn:
         return int(conn.execute("PRAGMA page_count").fetchone()[0])
 
 
-def recovers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def recovers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the trouble is over all goes on, and nothing was done twice or is forgotten."""
     trouble(monkeypatch)
-    bench.let_pass(120)
-    bench.act()
-    bench.run("reconcile", mode="act")
-    audit = bench.sandbox.audit()
+    world.let_pass(120)
+    world.act()
+    world.run("reconcile", mode="act")
+    audit = world.sandbox.audit()
     assert audit.violations == ()
-    assert audit.forgotten(bench.explained()) == ()
-    assert bench.read(check, now=bench.clock()).findings == ()
+    assert audit.forgotten(world.explained()) == ()
+    assert world.read(check, now=world.clock()).findings == ()
 
 
 @pytest.mark.parametrize("room", [0, 4, 8, 20])
-def test_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    before = len(bench.sandbox.books.effects)
-    trouble(monkeypatch, f"max_page_count={pages(bench) + room}")
+def test_a_full_disk(world: World, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    before = len(world.sandbox.books.effects)
+    trouble(monkeypatch, f"max_page_count={pages(world) + room}")
     with pytest.raises(LedgerError, match="the disk is full; make room, then run again"):
-        bench.act()
+        world.act()
     if room == 0:
-        assert len(bench.sandbox.books.effects) == before
-    assert bench.sandbox.audit().violations == ()
-    recovers(bench, monkeypatch)
+        assert len(world.sandbox.books.effects) == before
+    assert world.sandbox.audit().violations == ()
+    recovers(world, monkeypatch)
 
 
-def test_a_locked_database(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = bench.sandbox.books.effects
+def test_a_locked_database(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = world.sandbox.books.effects
     trouble(monkeypatch, "busy_timeout=50")
-    with closing(sqlite3.connect(bench.ledger_file, isolation_level=None)) as other:
+    with closing(sqlite3.connect(world.ledger_file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match="another program has locked it"):
-            bench.act()
-    assert bench.sandbox.books.effects == before
-    recovers(bench, monkeypatch)
+            world.act()
+    assert world.sandbox.books.effects == before
+    recovers(world, monkeypatch)
 
 
-def test_a_file_that_may_not_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = bench.sandbox.books.effects
+def test_a_file_that_may_not_be_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = world.sandbox.books.effects
     trouble(monkeypatch, "query_only=ON")
     with pytest.raises(LedgerError, match="its file may not be written; check the permissions"):
-        bench.act()
-    assert bench.sandbox.books.effects == before
-    recovers(bench, monkeypatch)
+        world.act()
+    assert world.sandbox.books.effects == before
+    recovers(world, monkeypatch)
 
 
-def test_a_file_that_is_damaged(bench: Bench) -> None:
-    before = bench.sandbox.books.effects
-    whole = bench.ledger_file.read_bytes()
-    bench.ledger_file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+def test_a_file_that_is_damaged(world: World) -> None:
+    before = world.sandbox.books.effects
+    whole = world.ledger_file.read_bytes()
+    world.ledger_file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     with pytest.raises(LedgerError, match=r"damaged|not a database"):
-        bench.act()
-    assert bench.sandbox.books.effects == before
+        world.act()
+    assert world.sandbox.books.effects == before
 
 
 DAMAGED = "the file is damaged; restore it from a backup before anything is sent"
@@ -135,53 +135,53 @@ TEXT = "CAST(x'ff41fe' AS TEXT)"
         ("ledger.shopper_key", "'text'"),
     ],
 )
-def test_a_damaged_value_is_never_a_fault_of_this_software(bench: Bench, column: str, value: str) -> None:
+def test_a_damaged_value_is_never_a_fault_of_this_software(world: World, column: str, value: str) -> None:
     """Where it is met it is called damaged; where it is not, all goes on as before."""
     table, name = column.split(".")
-    process_ids = [hold.process_id for hold in bench.holds()] + [item.process_id for item in bench.unfinished()]
-    with closing(sqlite3.connect(bench.ledger_file)) as conn, conn:
+    process_ids = [hold.process_id for hold in world.holds()] + [item.process_id for item in world.unfinished()]
+    with closing(sqlite3.connect(world.ledger_file)) as conn, conn:
         conn.execute("DROP TRIGGER audit_no_update")
         conn.execute(f"UPDATE {table} SET {name} = {value}")
     for mode in ("plan", "act"):
-        run = partial(bench.run, "process-pending-returns", mode=mode, max_returns="5")
+        run = partial(world.run, "process-pending-returns", mode=mode, max_returns="5")
         assert said(run) in {"", DAMAGED}
-    with bench.ledger(read_only=True) as looked:
+    with world.ledger(read_only=True) as looked:
         assert said(lambda: looked.read(open_holds)) in {"", DAMAGED}
         assert said(lambda: looked.read(unfinished)) in {"", DAMAGED}
         assert said(lambda: looked.read(open_intents)) in {"", DAMAGED}
         for process_id in process_ids[:3]:
             assert said(partial(looked.read, history, process_id)) in {"", DAMAGED}
-    assert bench.sandbox.audit().violations == ()
+    assert world.sandbox.audit().violations == ()
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_damaged_page_is_never_a_fault_of_this_software(bench: Bench, seed: int) -> None:
-    with closing(sqlite3.connect(bench.ledger_file)) as conn:
+def test_a_damaged_page_is_never_a_fault_of_this_software(world: World, seed: int) -> None:
+    with closing(sqlite3.connect(world.ledger_file)) as conn:
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     random = Random(seed)
-    content = bytearray(bench.ledger_file.read_bytes())
+    content = bytearray(world.ledger_file.read_bytes())
     for _ in range(300):
         content[random.randrange(100, len(content))] = random.randrange(256)
-    bench.ledger_file.write_bytes(content)
+    world.ledger_file.write_bytes(content)
     for mode in ("plan", "act"):
-        told = said(partial(bench.run, "process-pending-returns", mode=mode, max_returns="5"))
+        told = said(partial(world.run, "process-pending-returns", mode=mode, max_returns="5"))
         assert told in {"", DAMAGED} or "restore a backup" in told
 
 
-def test_a_fault_of_ours_stays_one_where_nothing_is_damaged(bench: Bench) -> None:
+def test_a_fault_of_ours_stays_one_where_nothing_is_damaged(world: World) -> None:
     def wrong(_conn: object) -> None:
         raise ValueError("a fault of ours")
 
     with pytest.raises(ValueError, match="a fault of ours"):
-        bench.read(wrong)
+        world.read(wrong)
 
 
 def test_a_disk_without_room_for_the_files_beside_is_said_to_be_full(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite says of it that it cannot open the file, or that the disk reports an error."""
     error = OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
-    where = Where.of(bench.ledger_url)
+    where = Where.of(world.ledger_url)
     assert "its disk reports an error" in str(sentence(error, where))
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
     assert "the disk is full; make room" in str(sentence(error, where))

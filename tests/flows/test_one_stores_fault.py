@@ -15,23 +15,23 @@ from rever_api.models import RefundInput
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.ledger import LedgerError, record_done
 from tasks.reporting.report import Report
-from tests.flows.conftest import Bench, Start
+from tests.world import Start, World
 
 FLOWS = ("process-pending-returns", "generate-labels", "reconcile")
 
 
-def break_at(bench: Bench, store: str, operation: str, fault: Fault) -> None:
+def break_at(world: World, store: str, operation: str, fault: Fault) -> None:
     """Let every call of this operation about this store fail."""
     named = tuple(NamedFault(operation, nth, fault, store) for nth in range(1, 40))
-    bench.sandbox.faults.set(replace(bench.sandbox.faults.plan, named=named))
+    world.sandbox.faults.set(replace(world.sandbox.faults.plan, named=named))
 
 
-def reported(bench: Bench, flow: str = "process-pending-returns", **values: str) -> tuple[Report, BaseException | None]:
+def reported(world: World, flow: str = "process-pending-returns", **values: str) -> tuple[Report, BaseException | None]:
     """The report of a run however it ended, and what ended it."""
     begun: list[Report] = []
     token = BEGUN.set(begun)
     try:
-        run_flow(flow, {"mode": "act", **values}, prefect=False, clock=bench.clock)
+        run_flow(flow, {"mode": "act", **values}, prefect=False, clock=world.clock)
     except BaseException as error:  # noqa: BLE001 - whatever ends a run is looked at
         ended: BaseException | None = error
     else:
@@ -54,71 +54,71 @@ def reported(bench: Bench, flow: str = "process-pending-returns", **values: str)
     ],
 )
 def test_what_fails_at_one_store_goes_on_at_the_others(
-    start_bench: Start, flow: str, operation: str, fault: Fault
+    start_world: Start, flow: str, operation: str, fault: Fault
 ) -> None:
-    whole = start_bench()
+    whole = start_world()
     whole_report = whole.run(flow, mode="act", stores="nordic")
-    bench = start_bench({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
-    break_at(bench, "acme", operation, fault)
-    report, ended = reported(bench, flow)
+    world = start_world({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
+    break_at(world, "acme", operation, fault)
+    report, ended = reported(world, flow)
     assert isinstance(ended, RunFailedError)
     assert list(report.stores_failed) == ["acme"]
     assert "store 'acme': " in report.as_json()["failed"]
     assert "nordic" not in report.as_json()["failed"]
     assert (report.decisions, report.paid) == (whole_report.decisions, whole_report.paid)
-    assert bench.paid() == whole.paid()
-    assert bench.sandbox.audit().violations == ()
+    assert world.paid() == whole.paid()
+    assert world.sandbox.audit().violations == ()
 
 
-def test_labels_that_no_warehouse_can_be_read_for_keep_no_refund_back(start_bench: Start) -> None:
-    whole = start_bench()
+def test_labels_that_no_warehouse_can_be_read_for_keep_no_refund_back(start_world: Start) -> None:
+    whole = start_world()
     whole.act()
-    bench = start_bench({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
-    break_at(bench, "acme", "listWarehouses", Fault.ERROR_500_BEFORE)
-    report, _ = reported(bench)
-    assert bench.paid() == whole.paid() == report.paid
+    world = start_world({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
+    break_at(world, "acme", "listWarehouses", Fault.ERROR_500_BEFORE)
+    report, _ = reported(world)
+    assert world.paid() == whole.paid() == report.paid
     assert list(report.stores_failed) == ["acme"]
     assert "warehouses" in report.failed_why
-    labels = {effect.store for effect in bench.sandbox.books.effects if effect.operation == "createOrderV2"}
+    labels = {effect.store for effect in world.sandbox.books.effects if effect.operation == "createOrderV2"}
     assert labels == {"nordic"}
-    bench.sandbox.stop_faults()
-    assert bench.act().effects["done"] == sum(
+    world.sandbox.stop_faults()
+    assert world.act().effects["done"] == sum(
         e.operation == "createOrderV2" and e.store == "acme" for e in whole.sandbox.books.effects
     )
 
 
 def test_a_page_that_is_refused_after_refunds_does_not_hide_them(
-    start_bench: Start, monkeypatch: pytest.MonkeyPatch
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.fetch_returns.BATCH", 10)
-    bench = start_bench(returns=40, shops=("acme",), scenarios=("approved_one",))
+    world = start_world(returns=40, shops=("acme",), scenarios=("approved_one",))
     named = tuple(NamedFault("searchReturnProcesses", nth, Fault.UNAUTHORIZED_401) for nth in range(2, 40))
-    bench.sandbox.faults.set(FaultPlan(named=named))
-    report, ended = reported(bench)
+    world.sandbox.faults.set(FaultPlan(named=named))
+    report, ended = reported(world)
     assert isinstance(ended, RunFailedError)
-    assert report.paid == bench.paid() != {}
+    assert report.paid == world.paid() != {}
     assert "401" in report.as_json()["failed"]
 
 
-def test_a_key_that_is_refused_for_an_effect_ends_the_run_with_its_report(start_bench: Start) -> None:
-    bench = start_bench(returns=60, scenarios=("approved_one",))
+def test_a_key_that_is_refused_for_an_effect_ends_the_run_with_its_report(start_world: Start) -> None:
+    world = start_world(returns=60, scenarios=("approved_one",))
     named = tuple(NamedFault("issueRefund", nth, Fault.UNAUTHORIZED_401) for nth in range(6, 99))
-    bench.sandbox.faults.set(FaultPlan(named=named))
-    report, ended = reported(bench)
+    world.sandbox.faults.set(FaultPlan(named=named))
+    report, ended = reported(world)
     assert isinstance(ended, Unauthorized)
     assert report.effects["done"] == 5
-    assert report.paid == bench.paid() != {}
+    assert report.paid == world.paid() != {}
     assert "401" in report.as_json()["failed"]
-    calls = sum(entry.operation == "issueRefund" for entry in bench.sandbox.journal.entries)
+    calls = sum(entry.operation == "issueRefund" for entry in world.sandbox.journal.entries)
     assert calls < 5 + 2 * 8, "effects went on after the key was refused"
 
 
 @pytest.mark.parametrize("nth", [1, 7])
 def test_a_ledger_that_fails_in_mid_run_does_not_hide_what_was_paid(
-    start_bench: Start, monkeypatch: pytest.MonkeyPatch, nth: int
+    start_world: Start, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
     """The n-th confirmed refund cannot be written down: it is told as sent and unknown, with its money."""
-    bench = start_bench(returns=30, scenarios=("approved_one",))
+    world = start_world(returns=30, scenarios=("approved_one",))
     calls = 0
 
     def failing(*args: Any, **how: Any) -> Any:
@@ -129,14 +129,14 @@ def test_a_ledger_that_fails_in_mid_run_does_not_hide_what_was_paid(
         return record_done(*args, **how)
 
     monkeypatch.setattr("tasks.effects.perform.record_done", failing)
-    report, ended = reported(bench)
+    report, ended = reported(world)
     assert isinstance(ended, LedgerError)
     assert report.as_json()["failed"] == "the disk is full"
-    sent = bench.sandbox.books.effects
+    sent = world.sandbox.books.effects
     assert report.effects["done"] < nth
     assert report.effects["done"] + report.effects["unknown"] == len([each for each in sent if each.by == "api"])
     assert any("outcome is not known here" in note for note in report.notes)
-    assert set(report.paid) <= set(bench.paid())
+    assert set(report.paid) <= set(world.paid())
 
 
 def cut_off_after(monkeypatch: pytest.MonkeyPatch, nth: int, how: Callable[[], None]) -> None:
@@ -154,9 +154,9 @@ def cut_off_after(monkeypatch: pytest.MonkeyPatch, nth: int, how: Callable[[], N
 
 
 def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(
-    start_bench: Start, monkeypatch: pytest.MonkeyPatch
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = start_bench(returns=40, scenarios=("approved_one",))
+    world = start_world(returns=40, scenarios=("approved_one",))
     loops: list[asyncio.Task[Any]] = []
 
     def cancel_all() -> None:
@@ -166,27 +166,27 @@ def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(
                 task.cancel()
 
     cut_off_after(monkeypatch, 12, cancel_all)
-    report, ended = reported(bench)
+    report, ended = reported(world)
     assert loops
     assert isinstance(ended, asyncio.CancelledError)
     assert report.as_json()["failed"] == CUT_OFF
-    done = bench.read(lambda conn: list(conn.exec_driver_sql("SELECT state, currency, amount FROM intents")))
+    done = world.read(lambda conn: list(conn.exec_driver_sql("SELECT state, currency, amount FROM intents")))
     paid: dict[str, Decimal] = {}
     for state, currency, amount in done:
         if state == "done":
             paid[currency] = paid.get(currency, Decimal(0)) + Decimal(str(amount))
     assert {currency: Decimal(amount) for currency, amount in report.paid.items()} == paid
     assert report.effects["unknown"] == sum(state == "unknown" for state, *_ in done)
-    bench.let_pass(120)
-    again = bench.act()
+    world.let_pass(120)
+    again = world.act()
     total = {c: report.paid.get(c, Decimal(0)) + again.paid.get(c, Decimal(0)) for c in {*report.paid, *again.paid}}
-    assert total == bench.paid()
-    assert bench.sandbox.audit().violations == ()
+    assert total == world.paid()
+    assert world.sandbox.audit().violations == ()
 
 
-def test_named_returns_of_a_store_that_fails_keep_no_other_back(bench: Bench) -> None:
-    ids = [bench.sandbox.process_ids("approved_one", store=store)[0] for store in ("acme", "nordic")]
-    break_at(bench, "acme", "getEcommerceSettings", Fault.ERROR_500_BEFORE)
-    report, _ = reported(bench, process_ids=",".join(ids))
+def test_named_returns_of_a_store_that_fails_keep_no_other_back(world: World) -> None:
+    ids = [world.sandbox.process_ids("approved_one", store=store)[0] for store in ("acme", "nordic")]
+    break_at(world, "acme", "getEcommerceSettings", Fault.ERROR_500_BEFORE)
+    report, _ = reported(world, process_ids=",".join(ids))
     assert list(report.stores_failed) == ["acme"]
     assert set(report.paid) == {"SEK"}

@@ -10,25 +10,25 @@ from deployments.cli.ledger import history_lines
 from deployments.cli.ledger_care import forgotten
 from rever_api.sandbox.state import Refusal
 from tasks.ledger import Format, check, export, history
-from tests.flows.conftest import Bench
+from tests.world import World
 
 NAME, STREET = "Zebedee", "Quillon Lane"
 WORDS = f"{NAME} of 7 {STREET} asks to wait"
 
 
 @pytest.fixture
-def talkative(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def talkative(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """REVER refuses each refund in words that name a shopper whom the request did not."""
 
     def refuse(*_: object) -> None:
         raise Refusal(400, 3, WORDS)
 
     monkeypatch.setattr("rever_api.sandbox.operations.pay", refuse)
-    return bench
+    return world
 
 
 def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_be_erased(
-    talkative: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    talkative: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     report = talkative.act()

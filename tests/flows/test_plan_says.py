@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from tasks.desk import utc_now
 from tasks.ledger import stop_switch
-from tests.flows.conftest import Bench, Start
 from tests.flows.test_guards import policy
+from tests.world import Start, World
 
 REFUSED_BY_REVER = {"refused_by_rever", "label_refused", "out_of_stock"}
 """The plan says that it takes each answer of REVER's for a yes."""
 
 
-def opened(bench: Bench, before: set[str]) -> Counter[str]:
+def opened(world: World, before: set[str]) -> Counter[str]:
     """The holds that are open and were not before, by rule; but for those that only REVER's refusal brings about."""
     return Counter(
-        hold.rule for hold in bench.holds() if hold.hold_id not in before and hold.rule not in REFUSED_BY_REVER
+        hold.rule for hold in world.holds() if hold.hold_id not in before and hold.rule not in REFUSED_BY_REVER
     )
 
 
@@ -32,37 +32,37 @@ CAPS = [
 
 
 @pytest.mark.parametrize("caps", CAPS)
-def test_with_caps_it_is_what_act_then_does(start_bench: Start, tmp_path: Path, caps: str) -> None:
-    bench = start_bench(policy(tmp_path, caps), returns=80)
+def test_with_caps_it_is_what_act_then_does(start_world: Start, tmp_path: Path, caps: str) -> None:
+    world = start_world(policy(tmp_path, caps), returns=80)
     now = utc_now()
-    bench.clock = lambda: now
-    plan = bench.run("process-pending-returns")
-    act = bench.act()
-    assert plan.would_pay == act.paid == bench.paid()
-    assert plan.would_hold == opened(bench, set())
+    world.clock = lambda: now
+    plan = world.run("process-pending-returns")
+    act = world.act()
+    assert plan.would_pay == act.paid == world.paid()
+    assert plan.would_hold == opened(world, set())
     assert sum(plan.due.values()) >= sum(plan.would_pay.values())
-    again = bench.run("process-pending-returns")
-    held = {hold.hold_id for hold in bench.holds()}
-    second = bench.act()
-    assert (again.would_pay, again.would_hold) == (second.paid, opened(bench, held))
+    again = world.run("process-pending-returns")
+    held = {hold.hold_id for hold in world.holds()}
+    second = world.act()
+    assert (again.would_pay, again.would_hold) == (second.paid, opened(world, held))
 
 
-def test_the_stop_switch_keeps_all_back_and_the_plan_says_so(bench: Bench) -> None:
-    bench.act(max_returns="5")
-    before = bench.paid()
-    bench.write(stop_switch, on=True, by="olga", why="audit", now=utc_now())
-    plan = bench.run("process-pending-returns")
+def test_the_stop_switch_keeps_all_back_and_the_plan_says_so(world: World) -> None:
+    world.act(max_returns="5")
+    before = world.paid()
+    world.write(stop_switch, on=True, by="olga", why="audit", now=utc_now())
+    plan = world.run("process-pending-returns")
     assert plan.due
     assert plan.would_pay == {}
     assert set(plan.kept_back) == {"acme", "nordic"}
     assert any("olga" in line for line in plan.lines())
-    bench.act()
-    assert bench.paid() == before
+    world.act()
+    assert world.paid() == before
 
 
-def test_the_json_of_a_plan_has_both_what_is_due_and_what_would_be_paid(start_bench: Start, tmp_path: Path) -> None:
-    bench = start_bench(policy(tmp_path, 'max_refund = { EUR = "0", SEK = "0" }'))
-    told = bench.run("process-pending-returns").as_json()
+def test_the_json_of_a_plan_has_both_what_is_due_and_what_would_be_paid(start_world: Start, tmp_path: Path) -> None:
+    world = start_world(policy(tmp_path, 'max_refund = { EUR = "0", SEK = "0" }'))
+    told = world.run("process-pending-returns").as_json()
     assert told["due"]
     assert told["would_pay"] == {}
     assert told["would_hold"]["guard:max_refund"] > 1
@@ -77,17 +77,17 @@ def test_the_json_of_a_plan_has_both_what_is_due_and_what_would_be_paid(start_be
     shopper=st.integers(1, 4),
 )
 def test_on_any_shop_and_caps_it_is_what_act_then_does(
-    start_bench: Start, tmp_path: Path, seed: int, returns: int, refund: int, day: int, shopper: int
+    start_world: Start, tmp_path: Path, seed: int, returns: int, refund: int, day: int, shopper: int
 ) -> None:
     caps = f'max_refund = {{ EUR = "{refund}" }}\nmax_per_day = {{ EUR = "{day}", SEK = "{day * 9}" }}'
     file = tmp_path / f"ledger-{seed}-{returns}-{refund}-{day}-{shopper}.sqlite"
     file.unlink(missing_ok=True)
     chosen = policy(tmp_path, f"{caps}\nmax_refunds_per_shopper = {shopper}")
-    bench = start_bench({**chosen, "REVER_LEDGER_URL": f"sqlite:///{file}"}, seed=seed, returns=returns)
+    world = start_world({**chosen, "REVER_LEDGER_URL": f"sqlite:///{file}"}, seed=seed, returns=returns)
     now = utc_now()
-    bench.clock = lambda: now
-    plan = bench.run("process-pending-returns")
+    world.clock = lambda: now
+    plan = world.run("process-pending-returns")
     assert not file.exists()
-    act = bench.act()
+    act = world.act()
     assert plan.would_pay == act.paid
-    assert plan.would_hold == opened(bench, set())
+    assert plan.would_hold == opened(world, set())

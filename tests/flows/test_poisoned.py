@@ -15,10 +15,10 @@ from deployments.cli.ledger import history_lines
 from rever_api.models import ReturnProcess
 from rever_api.models.base import ApiModel
 from rever_api.sandbox import RunningSandbox, responses, running_sandbox
-from tests.flows.conftest import PATIENT, Bench, Start
 from tests.flows.test_answer_hold import known
 from tests.hurry import hurry
 from tests.postgres import fresh_database, postgres_server  # noqa: F401 - a fixture is found by its name
+from tests.world import PATIENT, Start, World
 
 Path_ = tuple[str | int, ...]
 RETURNS = 13
@@ -97,11 +97,11 @@ def try_one(path: Path_, value: bytes, ledger_url: str) -> None:
         patch = pytest.MonkeyPatch()
         undo.callback(patch.undo)
         hurry(patch.setattr)
-        bench = Bench(sandbox, ledger_url, PATIENT)
-        for name, told_value in bench.environment.items():
+        world = World(sandbox, ledger_url, PATIENT)
+        for name, told_value in world.environment.items():
             patch.setenv(name, told_value)
         others = poison_one(sandbox, path, value)
-        report = bench.act()
+        report = world.act()
         assert others <= paid_in_full(sandbox)
         assert all("a fault of this software" not in failure.why for failure in report.failures), report.failures
         assert not any(failure.ours for failure in report.failures)
@@ -109,10 +109,10 @@ def try_one(path: Path_, value: bytes, ledger_url: str) -> None:
         assert audit.violations == ()
         (poisoned,) = set(sandbox.process_ids()) - others
         if poisoned not in paid_in_full(sandbox):
-            told_of = {hold.process_id for hold in bench.holds()} | {failure.process_id for failure in report.failures}
+            told_of = {hold.process_id for hold in world.holds()} | {failure.process_id for failure in report.failures}
             another = path == ("rever_process_id",) and told_of - others  # it goes by the id that stands there
             assert told_of & {poisoned, ""} or poisoned in report.rows or report.failures or another
-        bench.run("reconcile", mode="act")
+        world.run("reconcile", mode="act")
 
 
 CASES = {"path": st.sampled_from(FIELDS), "value": st.sampled_from(POISONS)}
@@ -160,20 +160,20 @@ def test_150_poisoned_fields_on_postgres(postgres_server: URL, path: Path_, valu
     on_postgres(postgres_server, path, value)
 
 
-def the_first(bench: Bench) -> str:
-    return bench.sandbox.process_ids()[0]
+def the_first(world: World) -> str:
+    return world.sandbox.process_ids()[0]
 
 
 @pytest.fixture
-def shop(start_bench: Start) -> Bench:
-    return start_bench(returns=5, shops=("acme",), scenarios=("approved_one",))
+def shop(start_world: Start) -> World:
+    return start_world(returns=5, shops=("acme",), scenarios=("approved_one",))
 
 
 TOTAL: Path_ = ("return_line_items", 0, "total_price")
 
 
 @pytest.mark.parametrize("flow", ["process-pending-returns", "process-return", "reconcile"])
-def test_a_return_that_cannot_be_read_is_held_told_and_paid_once_it_can_be_read(shop: Bench, flow: str) -> None:
+def test_a_return_that_cannot_be_read_is_held_told_and_paid_once_it_can_be_read(shop: World, flow: str) -> None:
     process_id = the_first(shop)
     shop.sandbox.poison(process_id, TOTAL, b'"1_000.00"')
     report = shop.run(flow, mode="act", **({"process_id": process_id} if flow == "process-return" else {}))
@@ -194,7 +194,7 @@ def test_a_return_that_cannot_be_read_is_held_told_and_paid_once_it_can_be_read(
     assert closed == ["the return can be read again"]
 
 
-def test_plan_says_what_would_be_held_and_writes_nothing(shop: Bench) -> None:
+def test_plan_says_what_would_be_held_and_writes_nothing(shop: World) -> None:
     shop.sandbox.poison(the_first(shop), ("return_line_items", 0, "quantity"), b'"1_0"')
     report = shop.run("process-pending-returns", mode="plan")
     assert report.decisions["hold"] == 1
@@ -202,7 +202,7 @@ def test_plan_says_what_would_be_held_and_writes_nothing(shop: Bench) -> None:
 
 
 def test_a_return_that_the_list_alone_spoils_is_paid_by_its_own_read(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = responses.with_poisons
 
@@ -217,7 +217,7 @@ def test_a_return_that_the_list_alone_spoils_is_paid_by_its_own_read(
 
 
 def test_a_return_that_its_own_read_alone_spoils_is_held_and_never_paid(
-    shop: Bench, monkeypatch: pytest.MonkeyPatch
+    shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = responses.with_poisons
 
@@ -233,7 +233,7 @@ def test_a_return_that_its_own_read_alone_spoils_is_held_and_never_paid(
         assert the_first(shop) not in paid_in_full(shop.sandbox)
 
 
-def test_what_search_shows_and_read_denies_is_held_once_and_ends_with_the_denial(shop: Bench) -> None:
+def test_what_search_shows_and_read_denies_is_held_once_and_ends_with_the_denial(shop: World) -> None:
     process_id = the_first(shop)
     shop.sandbox.deny(process_id)
     for _ in range(3):
@@ -249,7 +249,7 @@ def test_what_search_shows_and_read_denies_is_held_once_and_ends_with_the_denial
 
 @pytest.mark.parametrize("spoiled", [b'"retp_\\u0000"', b'"   "', b"{}", b"-0.5"])
 def test_a_hold_of_a_return_without_a_readable_id_cannot_be_so_it_is_told_as_not_worked_on(
-    shop: Bench, spoiled: bytes
+    shop: World, spoiled: bytes
 ) -> None:
     shop.sandbox.poison(the_first(shop), ("rever_process_id",), spoiled)
     report = shop.act()

@@ -10,7 +10,7 @@ from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.desk import WrongClockError, utc_now
 from tasks.ledger import open_intents
 from tasks.policy.record import IntentState
-from tests.flows.conftest import Bench, Start
+from tests.world import Start, World
 
 WRONG = [timedelta(minutes=10), timedelta(minutes=-10), timedelta(minutes=3), timedelta(days=400), timedelta(days=-400)]
 
@@ -23,22 +23,22 @@ def effects(sandbox: RunningSandbox) -> list[str]:
     return [effect.operation for effect in sandbox.books if not effect.foreign]
 
 
-def states(bench: Bench) -> list[IntentState]:
-    return [each.intent.state for each in bench.read(open_intents)]
+def states(world: World) -> list[IntentState]:
+    return [each.intent.state for each in world.read(open_intents)]
 
 
 @pytest.fixture
-def one(start_bench: Start) -> Bench:
+def one(start_world: Start) -> World:
     """A return whose refund is due; REVER's clock is right."""
-    bench = start_bench(shops=("acme",), returns=34)
-    bench.keep_only(["approved_one"])
-    bench.date = utc_now
-    return bench
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(["approved_one"])
+    world.date = utc_now
+    return world
 
 
 @pytest.mark.parametrize("by", WRONG, ids=str)
 @pytest.mark.parametrize("flow", ["process-pending-returns", "process-return", "reconcile"])
-def test_a_run_by_a_wrong_clock_does_nothing_and_says_so(one: Bench, by: timedelta, flow: str) -> None:
+def test_a_run_by_a_wrong_clock_does_nothing_and_says_so(one: World, by: timedelta, flow: str) -> None:
     one.clock = off(by)
     named = {"process_id": one.sandbox.process_ids()[0]} if flow == "process-return" else {}
     said = r"this machine's clock is .* (ahead of|behind) REVER's .* Synchronise it"
@@ -54,28 +54,28 @@ def test_a_run_by_a_wrong_clock_does_nothing_and_says_so(one: Bench, by: timedel
 
 
 @pytest.mark.parametrize("by", WRONG, ids=str)
-def test_a_plan_says_so_in_a_note(one: Bench, by: timedelta) -> None:
+def test_a_plan_says_so_in_a_note(one: World, by: timedelta) -> None:
     one.clock = off(by)
     report = one.run("process-pending-returns", mode="plan")
     assert [note for note in report.notes if "this machine's clock is" in note]
 
 
 @pytest.mark.parametrize("seconds", [90, -90, 0])
-def test_a_clock_that_is_off_by_less_acts(one: Bench, seconds: int) -> None:
+def test_a_clock_that_is_off_by_less_acts(one: World, seconds: int) -> None:
     one.clock = off(timedelta(seconds=seconds))
     report = one.act()
     assert effects(one.sandbox) == ["issueRefund"]
     assert not [note for note in report.notes if "machine's clock" in note]
 
 
-def test_no_date_is_no_sign(one: Bench) -> None:
+def test_no_date_is_no_sign(one: World) -> None:
     one.date = lambda: None
     one.clock = off(timedelta(minutes=10))
     one.act()
     assert effects(one.sandbox) == ["issueRefund"]
 
 
-def test_one_odd_answer_does_not_decide(one: Bench) -> None:
+def test_one_odd_answer_does_not_decide(one: World) -> None:
     """Every other answer tells a time of yesterday, as one out of a cache may."""
     asked = 0
 
@@ -90,7 +90,7 @@ def test_one_odd_answer_does_not_decide(one: Bench) -> None:
     assert asked > 3
 
 
-def test_what_was_sent_is_neither_over_nor_forgotten_by_a_wrong_clock(one: Bench) -> None:
+def test_what_was_sent_is_neither_over_nor_forgotten_by_a_wrong_clock(one: World) -> None:
     """A clock that is ahead takes no deadline for past; the right one settles the effect by what REVER shows."""
     stale = FaultPlan(1.0, weights={Fault.STALE_READ: 1}, named=(NamedFault("issueRefund", 1, Fault.ACTS_ANSWER_LOST),))
     one.sandbox.set_faults(stale)
@@ -111,19 +111,19 @@ def test_what_was_sent_is_neither_over_nor_forgotten_by_a_wrong_clock(one: Bench
 
 @pytest.mark.parametrize("by", [timedelta(minutes=10), timedelta(minutes=-10)], ids=str)
 def test_a_clock_that_jumps_in_the_middle_of_a_run_ends_it_and_what_was_sent_is_recorded(
-    start_bench: Start, by: timedelta
+    start_world: Start, by: timedelta
 ) -> None:
-    bench = start_bench(shops=("acme",), returns=60, scenarios=("approved_one",))
-    returns = len(bench.sandbox.process_ids())
-    bench.date = utc_now
-    bench.clock = lambda: utc_now() + (by if effects(bench.sandbox) else timedelta(0))
+    world = start_world(shops=("acme",), returns=60, scenarios=("approved_one",))
+    returns = len(world.sandbox.process_ids())
+    world.date = utc_now
+    world.clock = lambda: utc_now() + (by if effects(world.sandbox) else timedelta(0))
     with pytest.raises(WrongClockError, match="this machine's clock is"):
-        bench.act()
-    sent = len(effects(bench.sandbox))
+        world.act()
+    sent = len(effects(world.sandbox))
     assert 0 < sent < returns
-    assert set(states(bench)) <= {IntentState.INTENDED}
-    bench.clock, bench.date = off(timedelta(minutes=5)), None  # what was only claimed is free again
-    bench.act()
-    assert len(effects(bench.sandbox)) == returns
-    audit = bench.sandbox.audit()
+    assert set(states(world)) <= {IntentState.INTENDED}
+    world.clock, world.date = off(timedelta(minutes=5)), None  # what was only claimed is free again
+    world.act()
+    assert len(effects(world.sandbox)) == returns
+    audit = world.sandbox.audit()
     assert (audit.violations, audit.due) == ((), ())

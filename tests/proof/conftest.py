@@ -1,11 +1,10 @@
-"""What the tests of the proof share: one zygote, a desk in front of a sandbox, and databases on PostgreSQL."""
+"""What the tests of the proof share: one zygote, and databases on PostgreSQL."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.flows.conftest import start_bench  # noqa: F401 - a fixture is found by its name
-from tests.postgres import postgres_server  # noqa: F401
+from tests.postgres import postgres_server  # noqa: F401 - a fixture is found by its name
 from tests.proof.workers import Nursery, nursery
 
 
