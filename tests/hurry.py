@@ -11,7 +11,7 @@ from tenacity import wait_fixed
 
 from rever_api import ClientConfig, retries
 from tasks import desk
-from tasks.effects.perform import perform
+from tasks.effects import perform
 
 
 def hurry(change: Callable[[Any, str, Any], None] = setattr) -> None:
