@@ -1,6 +1,6 @@
 """The client of REVER's Admin API, asynchronous. The synchronous one is generated from it: `make sync-client`.
 
-A read is tried again by itself (`rever_api.retries`). An effect is sent once.
+Reads are retried (`rever_api.retries`). An effect is sent once.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class AsyncReverClient:
     cancelled effect raises `asyncio.CancelledError` and may have been sent.
 
     Every method takes `slot`: a place and tokens taken before with `client.slot(calls=n)`, so that the call itself
-    waits for nothing. Without one a call takes a place and a token by itself.
+    waits for nothing. Without one a call takes a place and a token of its own.
 
     A client belongs to one event loop; its limits are shared with every other client of the key.
 
@@ -66,7 +66,7 @@ class AsyncReverClient:
         clock: the time, aware; `Retry-After` dates are measured from it.
         monotonic: seconds; a read's patience is measured by it.
         sleep: waits for the limits and for a read's next attempt.
-        watch: is shown every answer as it came, also those that end as an error.
+        watch: is called with every answer as it came, also those that end as an error.
         http_client: an httpx client to send with, for a proxy, certificates, event hooks or a mock transport; its owner
             closes it. Its headers go to REVER with the key. Its redirects, authentication, cookies and timeouts are not
             used: an effect is sent once, within the deadline of `config`. Where its transport does not report to

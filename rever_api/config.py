@@ -100,7 +100,7 @@ def _check_key(key: str) -> None:
 
 
 def _check_url(url: str) -> None:
-    """Refuse a base URL that is none, that carries more than a path, or that would send the key in clear text."""
+    """Refuse an invalid base URL, one that carries more than a path, or one that would send the key in clear text."""
     if not isinstance(url, str):
         raise WrongSetup(f"base_url must be a text, found a {type(url).__name__}.")
     try:

@@ -161,7 +161,7 @@ def _parameters(value: Any, endpoint: Endpoint, where: str) -> Mapping[str, str]
 
 
 def _known(where: str, kind: str, found: str, right: Mapping[str, Any] | tuple[str, ...]) -> None:
-    """Refuse a name that is none of the right ones, and say which are."""
+    """Refuse an unknown name, and say which are known."""
     if found in right:
         return
     near = get_close_matches(found, right, n=1)

@@ -7,15 +7,15 @@
     WrongSetup      no call will work until a person mends a setting
       Unauthorized  ... the API key (401, 403), or a proxy's credentials (407)
       WrongRoute    ... the base URL or the endpoint table (404 or 405 of the route; 3xx to a read)
-    OutcomeUnknown  it may have been done: an effect is never sent again by itself, a read may be
-      Unreadable    ... a return was answered in which a field that money hangs on cannot be read
+    OutcomeUnknown  it may have been done: an effect is not sent again, a read may be
+      Unreadable    ... a return came back in which a field that money hangs on cannot be read
 
-A proxy can say 401, 403, 404, 405, 407 or 429 by itself after REVER has acted: it sent the request twice, or guards the
-way back. Whoever sends effects looks at REVER before such a one is sent again (docs/ledger.md).
+A proxy can say 401, 403, 404, 405, 407 or 429 itself after REVER has acted: it sent the request twice, or guards the
+way back. So read the process before such an effect is sent again (docs/ledger.md).
 
 A cancelled effect raises `asyncio.CancelledError` as such, and is of unknown outcome from the moment the call began.
 The text of an error is a sentence for a person. It holds no API key, no body and no word of REVER's: these may quote a
-shopper's name and address in any wording, so that no mask finds them all. What REVER said is told by its class
+shopper's name and address in any wording, so that no mask finds them all. What REVER said is given by its class
 (`reason`) and code; its words, trimmed and masked, are in `message` alone, for who keeps them where they can be erased.
 """
 
@@ -120,7 +120,7 @@ class NotSent(ReverError):  # noqa: N818 - the name says what happened
 class RefusedForNow(ReverError):  # noqa: N818
     """429: too fast, REVER did nothing (its reference). `retry_after` is uncapped, in seconds.
 
-    `by_rever` tells whether the answer is in REVER's own words; any other may be a proxy's.
+    `by_rever` says whether the answer is in REVER's own words; any other may be a proxy's.
     """
 
     @property
@@ -156,7 +156,7 @@ class OutcomeUnknown(ReverError):  # noqa: N818
 
 
 class EmptyAnswer(OutcomeUnknown):
-    """A 2xx to an effect whose body is empty: nothing, null, "" or {}. Of a review a read of the process tells more."""
+    """A 2xx to an effect whose body is empty: nothing, null, "" or {}. A read shows whether a review was recorded."""
 
 
 class Unreadable(OutcomeUnknown):

@@ -42,8 +42,8 @@ class Progress:
 
     `left` says whether the request may have left this machine. It counts as left once it was handed to the transport,
     but for the time between the start of a new connection and the first bytes of the request, as httpcore's trace
-    events tell it: a server that closes a kept-alive connection gives no sign of having read what was under way, and a
-    transport without trace events says nothing. What was sent once stays sent, whatever connection is opened later.
+    events report it. A server that closes a kept-alive connection gives no sign of having read what was under way, and
+    a transport without trace events says nothing. What was sent once stays sent, whatever connection is opened later.
 
     `timeouts` is the mapping that httpcore reads at the start of each stage.
     """
@@ -354,7 +354,7 @@ BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
 """How an attempt may end without an answer; anything else is a mistake of this package."""
 
 _NO_CONNECTION = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""What httpx raises before it takes or opens a connection; no trace event tells it."""
+"""What httpx raises before it takes or opens a connection; no trace event reports it."""
 
 
 def failure(broken: Exception, request: Request, *, left: bool) -> ReverError:

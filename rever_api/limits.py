@@ -63,7 +63,7 @@ class Tokens:
         return now < self._resume or now > turn.at + LATE_S
 
     def pause(self, seconds: float) -> None:
-        """Let nobody start for so long: REVER asked one of us to wait, and it is one limit for all."""
+        """Let no call start for so long: REVER asked for it, and its limit is one for all calls of the key."""
         with self._lock:
             self._resume = max(self._resume, self._clock() + seconds)
 

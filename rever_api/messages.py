@@ -98,7 +98,7 @@ class Answer:
         return OutcomeUnknown(sentence, operation=self.operation, status=self.status)
 
     def error(self) -> ReverError:
-        """The error that a status outside 2xx means (the classes are told in `rever_api.errors`)."""
+        """The error that a status outside 2xx means (`rever_api.errors` lists the classes)."""
         code, words = self._words()
         kind, advice = _judge(self.status, code, words, effect=self.effect)
         # The class and the code, not the words: these may quote a shopper's name and street.

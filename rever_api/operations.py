@@ -230,8 +230,8 @@ def add_review(routes: Routes, process_id: str, reviews: Sequence[ReviewInput]) 
 def seen_reviews(read: ReturnProcess, sent: Sequence[ReviewInput], before: ReturnProcess | None) -> bool:
     """Whether a process shows reviews that were sent and answered with nothing, as evidence that they were recorded.
 
-    With the process as it was `before`, so many more of each kind must be there. Without it one cannot tell a review
-    of ours from an equal one that was there already, unless every unit of the line is reviewed now.
+    With the process as it was `before`, so many more of each kind must be there. Without it a review
+    of ours looks like an equal one that was there already, unless every unit of the line is reviewed now.
     """
     wanted, shown = _kinds(sent), _kinds(read.reviews or ())
     if before is not None:
@@ -315,7 +315,7 @@ def create_return(routes: Routes, new: ReturnInput) -> Call[ReturnProcess]:
 
 
 def import_returns(routes: Routes, returns: Sequence[ReturnInput]) -> Call[tuple[ImportResult, ...]]:
-    """Many new returns in one call, at most 100 (assumed), each accepted or refused by itself."""
+    """Many new returns in one call, at most 100 (assumed), each accepted or refused on its own."""
 
     def read(answer: Answer) -> tuple[ImportResult, ...]:
         document = answer.document()

@@ -1,4 +1,4 @@
-"""How far another clock is from ours, as far as its answers tell."""
+"""How far another clock is from ours, as far as its answers show."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ LAST = 2
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One time told by another clock, and between which two of ours it was told. `grain`: how coarse it is."""
+    """One time of another clock, and between which two of ours it was read. `grain`: how coarse it is."""
 
-    told: datetime
+    time: datetime
     asked_at: datetime
     came_at: datetime
     grain: timedelta = timedelta(0)
@@ -24,16 +24,16 @@ class Sample:
 def sample(date: str | None, asked_at: datetime, came_at: datetime) -> list[Sample]:
     """Read an HTTP `Date`, which is cut to whole seconds; none where there is none to read."""
     try:
-        told = parsedate_to_datetime(date or "")
+        time = parsedate_to_datetime(date or "")
     except (ValueError, TypeError, IndexError, OverflowError):  # what the parser meets in a text that is no date
         return []
-    return [Sample(told, asked_at, came_at, timedelta(seconds=1))] if told.tzinfo else []
+    return [Sample(time, asked_at, came_at, timedelta(seconds=1))] if time.tzinfo else []
 
 
 def ahead(samples: Sequence[Sample]) -> timedelta:
     """By how much the other clock is ahead of ours at least (behind: negative); 0 where they may agree."""
-    least = max(each.told - each.came_at for each in samples)
-    most = min(each.told - each.asked_at + each.grain for each in samples)
+    least = max(each.time - each.came_at for each in samples)
+    most = min(each.time - each.asked_at + each.grain for each in samples)
     return least if least > timedelta(0) else most if most < timedelta(0) else timedelta(0)
 
 
@@ -46,18 +46,18 @@ class OtherClock:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._told: deque[Sample] = deque(maxlen=LAST)
+        self._samples: deque[Sample] = deque(maxlen=LAST)
 
     def hear(self, answer: Answer) -> None:
-        """Note the time that an answer tells, if any. Raises nothing for what it tells: it may answer an effect."""
+        """Note the time of an answer, if it has one. A malformed one raises nothing: it may answer an effect."""
         now = self._clock()
         if answer.theirs and answer.headers.get("age", "0").strip() == "0":  # no label's file, nothing out of a cache
-            self._told += sample(answer.headers.get("date"), now - timedelta(seconds=answer.took), now)
+            self._samples += sample(answer.headers.get("date"), now - timedelta(seconds=answer.took), now)
 
     @property
     def ahead(self) -> timedelta:
-        """By how much REVER's clock is ahead of ours (behind: negative); 0 where it may agree or tells no time."""
-        return min((ahead([each]) for each in self._told), key=abs, default=timedelta(0))
+        """By how much REVER's clock is ahead of ours (behind: negative); 0 where it may agree or sends no time."""
+        return min((ahead([each]) for each in self._samples), key=abs, default=timedelta(0))
 
 
 def in_words(span: timedelta) -> str:

@@ -10,8 +10,8 @@ offset" skips one. The rule here, for a list in a stable order (`started_at` asc
    the walk steps back until a page joins: first by as many places as REVER's total fell since the page before, or as
    the list moved when a page last joined after a step (what is paid leaves the list while it is read, a whole page at a
    time), then twice as far each time. A guess is two pages at most: too far costs a page or two read again.
-4. The walk ends with a joined page that brings nothing new, is not full, and reaches the number of matches REVER told,
-   or, where it told none, holds no more than its overlap. If fewer entries were seen than REVER counts, it walks again,
+4. The walk ends with a joined page that brings nothing new, is not full, and reaches the number of matches REVER gave,
+   or, where it gave none, holds no more than its overlap. If fewer entries were seen than REVER counts, it walks again,
    at most twice.
 5. Pages that bring nothing new are bounded (20, and four more for each that did): a server that repeats a page for
    ever, or a list that moves faster than it is read, ends in `OutcomeUnknown`. So do a list without an end (200,000
@@ -20,7 +20,7 @@ offset" skips one. The rule here, for a list in a stable order (`started_at` asc
 6. Where REVER still counts more than were seen, the last entry is an unreadable one that says so.
 
 So every process that stays in the list during the walk is yielded exactly once, by its id. An unreadable entry without
-an id is told apart by its place, and may come twice when the list moves.
+an id is known by its place, and may come twice when the list moves.
 """
 
 from rever_api.errors import OutcomeUnknown
@@ -96,7 +96,7 @@ class Walk:
         self._over = True
 
     def _hidden(self, rowcount: int | None) -> list[UnreadableProcess]:
-        """What is told where REVER counts more entries than it showed; raises where it showed none at all."""
+        """An unreadable entry where REVER counts more entries than it showed; raises where it showed none at all."""
         shown, counted = len(self._seen), (rowcount or 0) - self._begin
         if shown >= counted:
             return []
@@ -130,7 +130,7 @@ class Walk:
 
 
 def _key(entry: ReturnProcess | UnreadableProcess, place: int) -> str:
-    """What tells an entry from others."""
+    """What identifies an entry."""
     if isinstance(entry, ReturnProcess):
         return entry.rever_process_id
     return entry.process_id or f"unreadable at {place}"

@@ -40,7 +40,7 @@ def masked(text: str, *, key: str, sent: Mapping[str, Any]) -> str:
 
 
 def _personal(value: Any) -> Iterator[str]:
-    """Find the values of personal fields in a body, at any depth; what is shorter than three letters tells nothing."""
+    """Find the values of personal fields in a body, at any depth, but for texts of one or two letters."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             if name in _PERSONAL and isinstance(item, str):

@@ -1,6 +1,6 @@
 """When a read is tried again, and how long it waits before that.
 
-Only reads: an effect's next attempt belongs to whoever remembers what was sent. A read is tried again when it was not
+Only reads: an effect's next attempt is for the one who records what was sent. A read is tried again when it was not
 sent, was refused for now, or brought no usable answer. It waits for what `Retry-After` asks, up to a cap; without it
 (or with 0) exponentially longer, with jitter. Attempts and total time are bounded.
 """

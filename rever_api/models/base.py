@@ -7,13 +7,13 @@ Whatever is read is bounded and clean afterwards: nothing later (a database, a l
 
 * *Empty is absent*: `null`, blank text, `{}`, and objects that hold nothing but these. A list is different where its
   field is None by default (`reviews`, `refunds`, `logistics`): there `[]` says "none", and only its absence, `null` or
-  `{}` says "not told". Reading `[]` as "not told" would hold every return without a review; reading "not told" as
+  `{}` says "unknown". Reading `[]` as "unknown" would hold every return without a review; reading "unknown" as
   "none" would pay again what REVER did not show. An object with such a list in it says something, so
   `compensation: {"refunds": []}` is there, and `exchange_order: {"ordered_items": []}` is not.
 * *What carries money is strict* (ids of returns and lines, amounts, quantities, currencies, statuses, methods): an
   unclean value makes the object unreadable, which is for a person to see.
 * *What carries none is tolerant* (names, addresses, tracking, times): letters that no database takes are replaced, a
-  number is taken for its text, what is too long is cut, and what cannot be read at all counts as not told.
+  number is taken for its text, what is too long is cut, and what cannot be read at all counts as absent.
 """
 
 import re
@@ -181,7 +181,7 @@ def _id(value: Any) -> Any:
 
 
 def _loose_id(value: Any) -> Any:
-    """An id on which no money hangs: not told where it is none."""
+    """An id on which no money hangs; empty where it is invalid."""
     try:
         return _id(value)
     except PydanticCustomError:
@@ -189,7 +189,7 @@ def _loose_id(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """A free text, also one that came as a number; what is no text tells nothing."""
+    """A free text, also one that came as a number; empty for anything else."""
     if isinstance(value, str):
         return cleaned(value)
     return _loose_id(str(value) if isinstance(value, Decimal) and value.is_finite() else value)
@@ -203,7 +203,7 @@ def word(value: Any) -> str:
 
 
 def loose_word(value: Any) -> str:
-    """A word of an enum that no money hangs on: cleaned, and not told where it is none."""
+    """A word of an enum that no money hangs on: cleaned; empty where it is no text."""
     return cleaned(value, MOST_ID_LETTERS) if isinstance(value, str) else ""
 
 
@@ -251,7 +251,7 @@ def _loose_flag(value: Any) -> bool:
 
 
 def _instant(value: Any) -> Any:
-    """A time, in UTC; one without an offset is taken as UTC. None where it is none, or before 2000: such is not told.
+    """A time, in UTC; one without an offset is taken as UTC. None where it is invalid or before 2000.
 
     No rule pays on a time alone, so an unreadable one never stops money. Digits alone are no year and no count of
     seconds, a leap second is the second after the one before it, and Go's and Unix's zero times are nothing said.
@@ -280,7 +280,7 @@ def _time(text: str) -> datetime:
 
 
 def _object(value: Any) -> Any:
-    """An object on which no money hangs: not told where it is none."""
+    """An object on which no money hangs; None where it is invalid."""
     return value if isinstance(value, dict | ApiModel) else None
 
 
@@ -296,7 +296,7 @@ def _objects(value: Any) -> Any:
 
 
 def _counted_objects(value: Any) -> Any:
-    """A list whose entries count: what is no object stays as one that tells nothing.
+    """A list whose entries count: what is no object stays as an empty one.
 
     Left out, it would say that there are fewer than there are, and another label would be ordered.
     """
@@ -349,7 +349,7 @@ LooseFlag = Annotated[bool, BeforeValidator(_loose_flag)]
 """Whether it is true; false where it is not said readably."""
 
 Instant = Annotated[AwareDatetime | None, BeforeValidator(_instant)]
-"""An ISO 8601 time, aware, in UTC; None where none was told that can be."""
+"""An ISO 8601 time, aware, in UTC; None where it cannot be read."""
 
 Loose = BeforeValidator(_object)
 """Marks an object on which no money hangs."""
@@ -357,8 +357,8 @@ Loose = BeforeValidator(_object)
 LooseList = BeforeValidator(_objects)
 """Marks a list of objects on which no money hangs."""
 
-LooseToldList = BeforeValidator(_counted_objects)
-"""The same where "none" and "not told" are two things, and each entry counts."""
+LooseCountedList = BeforeValidator(_counted_objects)
+"""The same where "none" and "unknown" differ, and each entry counts."""
 
 LooseWords = BeforeValidator(_words)
 """Marks a list of words on which no money hangs."""

@@ -13,9 +13,9 @@ from rever_api.models.base import (
     InputModel,
     Instant,
     Loose,
+    LooseCountedList,
     LooseId,
     LooseList,
-    LooseToldList,
     LooseWords,
     Money,
     Text,
@@ -158,10 +158,10 @@ class LogisticsEntry(ApiModel):
 
 class ReturnProcess(ApiModel):
     """A return process. `reviews`, `compensation`, `return_costs` and `logistics` are None where the read left them
-    out, so that a caller who pays can tell "none" from "not told".
+    out, so that a caller who pays can tell "none" from "unknown".
 
     `return_line_items` are goods alone: `cost_lines` are the lines of type `cost` that REVER listed among them. Costs
-    may be told by `return_costs`, by such lines or by `line_fees`, and may be the same ones told twice.
+    may come in `return_costs`, as such lines or in `line_fees`, and may be the same ones twice.
     """
 
     rever_process_id: Id
@@ -185,7 +185,7 @@ class ReturnProcess(ApiModel):
     line_fees: Annotated[tuple[LineFee, ...], Bounded] = Field((), exclude=True)
     reviews: Annotated[tuple[Review, ...] | None, Bounded] = None
     compensation: Compensation | None = None
-    logistics: Annotated[tuple[LogisticsEntry, ...] | None, LooseToldList] = None
+    logistics: Annotated[tuple[LogisticsEntry, ...] | None, LooseCountedList] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -284,8 +284,8 @@ class Shipping(ApiModel):
 class UnreadableProcess(BaseModel):
     """A return process that cannot be read. `why` names the fields, what was found and what would be right.
 
-    What was found is told by its kind, and by its figures where it holds nothing else. The ids and the order's name are
-    empty where they cannot be read either.
+    What was found is described by its kind, and by its figures where it holds nothing else. The ids and the order's
+    name are empty where they cannot be read either.
     """
 
     model_config = ConfigDict(frozen=True)
