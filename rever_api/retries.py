@@ -9,14 +9,11 @@ import math
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from tenacity import RetryCallState, retry_if_exception_type, stop_after_attempt
-from tenacity.retry import retry_base
-from tenacity.stop import stop_base
+from tenacity import RetryCallState
 
 from rever_api.config import ClientConfig
 from rever_api.errors import NotSent, OutcomeUnknown, RefusedForNow, ReverError, Unreadable
@@ -28,54 +25,34 @@ _LONGEST_WAIT = 8.0
 class Strategy(TypedDict):
     """The arguments of tenacity's `Retrying` and `AsyncRetrying`."""
 
-    retry: retry_base
-    stop: stop_base
+    retry: Callable[[RetryCallState], bool]
+    stop: Callable[[RetryCallState], bool]
     wait: Callable[[RetryCallState], float]
     reraise: bool
 
 
 def strategy(config: ClientConfig, monotonic: Callable[[], float]) -> Strategy:
     """Say how one read is tried again; its total time counts from now."""
-    return {
-        "retry": retry_if_exception_type((NotSent, RefusedForNow, OutcomeUnknown)) & _ReadableSoon(),
-        "stop": stop_after_attempt(config.read_attempts) | _OutOfPatience(config.read_patience, monotonic, monotonic()),
-        "wait": _Wait(config.retry_after_cap),
-        "reraise": True,
-    }
+    since = monotonic()
 
+    def retry(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Unreadable):  # a third look would find the same
+            return state.attempt_number == 1
+        return isinstance(error, NotSent | RefusedForNow | OutcomeUnknown)
 
-class _ReadableSoon(retry_base):
-    """Not a return that cannot be read twice in a row: a third look would find the same."""
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        return not isinstance(error, Unreadable) or retry_state.attempt_number == 1
-
-
-@dataclass(frozen=True)
-class _Wait:
-    """What REVER asked for, up to a cap; else 0.25, 0.5, 1 ... 8 seconds, each up to a half longer."""
-
-    cap: float
-
-    def __call__(self, state: RetryCallState) -> float:
-        error: Any = state.outcome.exception() if state.outcome else None
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
         if isinstance(error, ReverError) and error.retry_after:
-            return min(error.retry_after, self.cap)
-        wait = min(_FIRST_WAIT * 2.0 ** (state.attempt_number - 1), _LONGEST_WAIT)
-        return wait * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+            return min(error.retry_after, config.retry_after_cap)
+        seconds: float = min(_FIRST_WAIT * 2.0 ** (state.attempt_number - 1), _LONGEST_WAIT)
+        return seconds * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
 
+    def stop(state: RetryCallState) -> bool:
+        late = monotonic() - since + state.upcoming_sleep > config.read_patience
+        return late or state.attempt_number >= config.read_attempts
 
-@dataclass(frozen=True)
-class _OutOfPatience(stop_base):
-    """Whether the next wait would end after the total time."""
-
-    seconds: float
-    monotonic: Callable[[], float]
-    since: float
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        return self.monotonic() - self.since + retry_state.upcoming_sleep > self.seconds
+    return {"retry": retry, "stop": stop, "wait": wait, "reraise": True}
 
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
