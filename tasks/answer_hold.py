@@ -201,7 +201,7 @@ async def _check_switch(desk: Desk, said: HoldAnswer) -> None:
 
 async def _settle(desk: Desk, unknown: OpenIntent) -> Settled:
     settled = await settle_outcome(desk, unknown)
-    if settled.settlement is Settlement.OPEN and settled.why.startswith("the return could not be read"):
+    if settled.unread:
         raise DeskError(f"nothing was done, since {settled.why}; answer again when REVER can be read")
     return settled
 

@@ -53,12 +53,16 @@ SETTLED_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One open effect and what settling found of it. `paid` is how much of a done refund REVER shows as paid."""
+    """One open effect and what settling found of it. `paid` is how much of a done refund REVER shows as paid.
+
+    `unread` says that it stays open since the return could not be read, not since REVER shows nothing yet.
+    """
 
     intent: OpenIntent
     settlement: Settlement
     why: str
     paid: PaidSeen | None = None
+    unread: bool = False
 
 
 async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
@@ -75,7 +79,7 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
         over = at is None or now >= at or ahead(at, now, desk.settings.settle_delay)
         if isinstance(error, Unreadable) and over:
             return await _hold(desk, unknown, Held(why))
-        return Settled(unknown, Settlement.OPEN, why)
+        return Settled(unknown, Settlement.OPEN, why, unread=True)
     reached(CrashPoint.WHILE_SETTLING, unknown.process_id)
     now = desk.clock()
     settle_at = now if ahead(unknown.settle_at, now, desk.settings.settle_delay) else unknown.settle_at
