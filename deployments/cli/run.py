@@ -29,9 +29,9 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
         raise
     except BaseException as error:
         acted = any(report.mode is Mode.ACT for report in begun)
-        words_of_end = _STOPPED if acted else _STOPPED_BEFORE
-        stopped = None if isinstance(error, Exception) else RunStoppedError(words_of_end)
-        code, words = explained(error) if isinstance(error, Exception) else (FAILED, words_of_end)
+        ended = _STOPPED if acted else _STOPPED_BEFORE
+        stopped = None if isinstance(error, Exception) else RunStoppedError(ended)
+        code, words = explained(error) if isinstance(error, Exception) else (FAILED, ended)
         report = begun[0] if begun else Report(flow, Mode.ACT if values.get("mode") == Mode.ACT else Mode.PLAN)
         report.broke_off = report.broke_off or words
         if as_json or (begun and code != USAGE):

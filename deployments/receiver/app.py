@@ -1,4 +1,7 @@
-"""The receiver's HTTP side: verify, store, answer. What an answer says depends on the delivery and the inbox alone."""
+"""The receiver's HTTP side: verify, store, respond; and the process that serves it until a signal.
+
+What a response says depends on the delivery and the inbox alone.
+"""
 
 import asyncio
 import logging
@@ -21,7 +24,7 @@ from starlette.requests import ClientDisconnect
 
 from deployments.host_check import HostCheck
 from deployments.receiver.connections import MOST, AnyPrefix, GuardedConnection, OneLength
-from deployments.receiver.delivery import NotTaken, check_type, read_body, read_content
+from deployments.receiver.delivery import Rejected, check_type, read_body, read_content
 from deployments.receiver.dispatcher import Dispatcher
 from deployments.receiver.inbox import Delivery, Inbox, Stored, beat, store
 from deployments.receiver.lookups import LedgerLook, ReverLook
@@ -42,10 +45,10 @@ STORE_S = 10.0
 PATH = "/webhooks/rever"
 
 MOST_HOSTS = 10
-"""So many strange hosts are named in the log."""
+"""How many unknown hosts the log names."""
 
 REMEMBERED = timedelta(minutes=5)
-"""How long health tells of an event that could not be stored, unless one was stored since."""
+"""How long health reports an event that could not be stored, unless one was stored since."""
 
 _NAME = re.compile(r"[a-z0-9_.:\[\]-]{1,253}")
 
@@ -53,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 class Storing:
-    """Whether events could be stored lately. The log tells once when they no longer can, and when they can again."""
+    """Whether events could be stored lately. The log says once when they cannot, and once when they can again."""
 
     def __init__(self) -> None:
         self._why, self._at = "", datetime.min.replace(tzinfo=UTC)
@@ -71,14 +74,16 @@ class Storing:
         self._why = ""
 
     def trouble(self, now: datetime) -> str:
-        """Why the last event could not be stored; "" where it was, or where that is long ago."""
+        """Why the last event could not be stored; "" if it was stored, or long ago."""
         return self._why if now - self._at < REMEMBERED else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the endpoints work with. `reachable` tells whether Prefect answers, `hosts` the names we are reached by,
-    `refused` those that were tried besides.
+    """What the endpoints work with.
+
+    `reachable` returns whether Prefect responds within so many seconds; `hosts` are the names under which the receiver
+    is known, and `refused` the others that were tried.
     """
 
     inbox: Inbox
@@ -108,11 +113,11 @@ def create_app(receiver: Receiver) -> FastAPI:
                 with suppress(asyncio.CancelledError):
                     await task
 
-    # No redirects: whoever sends a webhook follows none, and behind a proxy they would lead elsewhere.
+    # No redirects: senders of webhooks do not follow them, and behind a proxy they would lead elsewhere.
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     async def webhook(request: Request, event: str = "") -> Response:
-        return await _answer(receiver, request, event)
+        return await _respond(receiver, request, event)
 
     async def health() -> Response:
         return await _health(receiver)
@@ -136,7 +141,7 @@ def create_app(receiver: Receiver) -> FastAPI:
 
 
 def _strange(receiver: Receiver, host: str) -> None:
-    """A request for a host that we are not known by was refused: where it is REVER's, a person must hear of it."""
+    """Count and log a request that was refused for its host: if it was REVER's, a person must change a setting."""
     receiver.metrics.received("wrong_host", 0.0)
     if host not in receiver.refused and len(receiver.refused) < MOST_HOSTS:
         receiver.refused.add(host)
@@ -147,17 +152,17 @@ def _strange(receiver: Receiver, host: str) -> None:
         )
 
 
-async def _answer(receiver: Receiver, request: Request, event: str) -> Response:
+async def _respond(receiver: Receiver, request: Request, event: str) -> Response:
     began = time.perf_counter()
     try:
         stored = await _take_in(receiver, request, event)
-    except NotTaken as refused:
-        outcome, answer = refused.outcome, _refusal(refused)
+    except Rejected as refused:
+        outcome, response = refused.outcome, _refusal(refused)
     else:
         outcome = "stored" if stored.new else "repeat"
-        answer = JSONResponse({"outcome": outcome}, 202 if stored.new else 200)
+        response = JSONResponse({"outcome": outcome}, 202 if stored.new else 200)
     receiver.metrics.received(outcome, time.perf_counter() - began)
-    return answer
+    return response
 
 
 async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
@@ -165,17 +170,17 @@ async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
     try:
         body = await read_body(request.stream())
     except ClientDisconnect:
-        raise NotTaken(400, "gone", "the sender went away") from None
+        raise Rejected(400, "gone", "the sender went away") from None
     signature = request.headers.get(SIGNATURE_HEADER, "")
     if not verify(body, signature, receiver.secrets):
-        raise NotTaken(401, "bad_signature", f"{SIGNATURE_HEADER} is {'not valid' if signature else 'missing'}")
+        raise Rejected(401, "bad_signature", f"{SIGNATURE_HEADER} is {'not valid' if signature else 'missing'}")
     delivery = Delivery(body, read_content(body), event, receiver.clock())
     try:
         async with asyncio.timeout(STORE_S):
             stored = await receiver.inbox.awrite(store, delivery)
     except (LedgerError, TimeoutError) as error:
         receiver.storing.failed(_why(error), receiver.clock())
-        raise NotTaken(503, "not_stored", "the event could not be stored; send it again") from None
+        raise Rejected(503, "not_stored", "the event could not be stored; send it again") from None
     receiver.storing.went_well()
     if stored.new:
         receiver.dispatcher.wake()
@@ -183,7 +188,7 @@ async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
     return stored
 
 
-def _refusal(refused: NotTaken) -> JSONResponse:
+def _refusal(refused: Rejected) -> JSONResponse:
     headers = {"Retry-After": "10"} if refused.status == 503 else {}
     if refused.status in {408, 413}:
         headers["Connection"] = "close"  # what is left of the body must not be taken for the next request
@@ -191,7 +196,7 @@ def _refusal(refused: NotTaken) -> JSONResponse:
 
 
 async def _health(receiver: Receiver) -> Response:
-    """Whether events can be taken in and are dispatched. Prefect is told of, and changes nothing."""
+    """Whether events can be stored and are dispatched. Whether Prefect is reachable does not change the status."""
     why = receiver.inbox.full() or receiver.storing.trouble(receiver.clock())
     if not why:
         try:
@@ -215,16 +220,16 @@ def _why(error: Exception) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that leaves signals to us: its own way ends the process by the signal, and not cleanly."""
+    """uvicorn without its handling of signals, which would end the process by the signal."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
+        """Capture none."""
         yield
 
 
 def serve_receiver(port: int = PORT) -> None:
-    """Take webhooks in until SIGINT or SIGTERM. Raises `SettingsError`, `LedgerError` or OSError: nothing was begun."""
+    """Accept webhooks until SIGINT or SIGTERM. Raises `SettingsError`, `LedgerError` or OSError if it cannot begin."""
     settings = load_settings()
     _check(settings)
     with (
@@ -232,10 +237,10 @@ def serve_receiver(port: int = PORT) -> None:
         closing(LedgerLook(settings)) as ledger,
         socket.create_server((HOST, port), backlog=MOST) as listening,
     ):
-        # asyncio does it only for sockets that name their protocol; without it an answer waits 40 ms for the sender.
+        # asyncio sets it only for sockets that name their protocol; without it a response waits 40 ms for the sender.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         print(_greeting(listening.getsockname()[1]), flush=True)
-        # What Prefect does not take is offered again by the dispatcher, which sees to other things meanwhile.
+        # The dispatcher repeats what Prefect does not take, and does other work meanwhile.
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             asyncio.run(_serve(settings, inbox, ledger, listening))
 
@@ -256,7 +261,7 @@ async def _serve(settings: Settings, inbox: Inbox, ledger: LedgerLook, listening
         ws="none",
         http=GuardedConnection,
         limit_concurrency=MOST,
-        proxy_headers=False,  # nothing here depends on them, and so nobody can tell us anything by them
+        proxy_headers=False,  # nothing here depends on them
         timeout_graceful_shutdown=_GRACE_S,
         server_header=False,
     )
@@ -277,7 +282,7 @@ def _check(settings: Settings) -> None:
         )
     if not PREFECT_API_URL.value():
         problems.append(
-            "PREFECT_API_URL is not set: say where the Prefect server answers that the runs are offered to,"
+            "PREFECT_API_URL is not set: set it to the API of the Prefect server that executes the runs,"
             " http://127.0.0.1:4200/api for one of your own."
         )
     if problems:
@@ -287,7 +292,7 @@ def _check(settings: Settings) -> None:
 def _greeting(port: int) -> str:
     return "\n".join(
         (
-            f"REVER's webhooks are taken in at http://{HOST}:{port}{PATH}, and {PATH}/EVENT",
+            f"REVER's webhooks are accepted at http://{HOST}:{port}{PATH}, and {PATH}/EVENT",
             f"  health   http://{HOST}:{port}/health",
             f"  metrics  http://{HOST}:{port}/metrics",
             "Ctrl-C ends it.",

@@ -1,4 +1,7 @@
-"""Read one delivery: its raw bytes within limits, and of its JSON only what is needed."""
+"""One delivery: its raw bytes, within limits; the little of its JSON that is needed; and the kind of its event.
+
+REVER names the kind nowhere in the body: the URL may, otherwise it follows from the return's state.
+"""
 
 import asyncio
 import re
@@ -13,22 +16,22 @@ EXAMPLE = "example_"
 """How the id of an invented return begins (`webhook send`). REVER's begin with `retp_`."""
 
 MOST_BYTES = 256 * 1024
-"""Of a body. REVER's are a few KiB."""
+"""The largest body that is accepted. REVER's are a few KiB."""
 
 READ_ON = 8 * MOST_BYTES
-"""How much of a body that is too large is read and thrown away: a sender that still sends sees no answer."""
+"""How much of a body that is too large is read and dropped: a sender that is still sending would see no response."""
 
 BODY_S = 10.0
 """Seconds a body may take to come in."""
 
-# No sign that means something in a path: REVER would be asked for another route, and a run take it for a wrong set-up.
+# No character with a meaning in a path: the request to REVER would go to another route.
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:~=+@-]{1,200}")
 _STATUS = re.compile(r"[!-~]{0,64}")
 _SAME = {"CANCELLED": "CANCELED"}
 
 
-class NotTaken(Exception):  # noqa: N818 - an answer, not a fault
-    """A delivery that is not taken in: the answer's status, the outcome's name, and a sentence without content."""
+class Rejected(Exception):  # noqa: N818 - a response, not a fault
+    """A delivery that is not accepted: the response's status, the outcome for the metrics, and a sentence."""
 
     def __init__(self, status: int, outcome: str, why: str) -> None:
         super().__init__(why)
@@ -37,7 +40,7 @@ class NotTaken(Exception):  # noqa: N818 - an answer, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a body says, as far as it matters here: the return, its status, and the youngest parcel's."""
+    """What is needed of a body: the return, its status, and that of its last parcel."""
 
     process_id: str
     status: str
@@ -45,14 +48,14 @@ class Content:
 
 
 def check_type(content_type: str) -> None:
-    """Raise `NotTaken` (415) unless the content is JSON."""
+    """Raise `Rejected` (415) unless the content is JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise NotTaken(415, "wrong_type", "the content type must be application/json")
+        raise Rejected(415, "wrong_type", "the content type must be application/json")
 
 
 async def read_body(chunks: AsyncIterator[bytes], *, most: int = MOST_BYTES, within: float = BODY_S) -> bytes:
-    """The raw body. Raises `NotTaken`: 413 for one that is too large, 408 for one that is too slow."""
+    """The raw body. Raises `Rejected`: 413 for one that is too large, 408 for one that is too slow."""
     parts, size = [], 0
     try:
         async with asyncio.timeout(within):
@@ -63,28 +66,28 @@ async def read_body(chunks: AsyncIterator[bytes], *, most: int = MOST_BYTES, wit
                 if size <= most:
                     parts.append(chunk)
     except TimeoutError:
-        raise NotTaken(408, "too_slow", f"the body did not come in within {within:g} s") from None
+        raise Rejected(408, "too_slow", f"the body did not come in within {within:g} s") from None
     if size > most:
-        raise NotTaken(413, "too_large", f"the body is larger than {most // 1024} KiB")
+        raise Rejected(413, "too_large", f"the body is larger than {most // 1024} KiB")
     return b"".join(parts)
 
 
 def read_content(body: bytes) -> Content:
-    """What a verified body says, read as an answer of REVER's is: what spoils one field spoils that field alone.
+    """The content of a verified body, read as tolerantly as REVER's responses: one bad field spoils only itself.
 
-    Raises `NotTaken` (422), with a sentence that says what is missing.
+    Raises `Rejected` (422), with a sentence that says what is missing.
     """
     try:
         content = read_json(body)
     except ValueError:
-        raise NotTaken(422, "unreadable", "the body is not readable JSON") from None
+        raise Rejected(422, "unreadable", "the body is not readable JSON") from None
     if not isinstance(content, dict):
-        raise NotTaken(422, "unreadable", "the body is not a JSON object")
+        raise Rejected(422, "unreadable", "the body is not a JSON object")
     process_id = content.get("rever_process_id")
     if isinstance(process_id, int) and not isinstance(process_id, bool):
         process_id = str(process_id)
     if not isinstance(process_id, str) or not _ID.fullmatch(process_id):
-        raise NotTaken(422, "unreadable", "the body has no rever_process_id that is an id")
+        raise Rejected(422, "unreadable", "the body has no rever_process_id that is an id")
     status = _word(content.get("rever_process_status"))
     return Content(process_id, _SAME.get(status, status), _shipping(content))
 
@@ -122,7 +125,7 @@ _BY_STATUS = {ProcessStatus.COMPLETED: Kind.COMPLETED, ProcessStatus.CANCELED: K
 def kind_of(event: str, status: str, shipping: str, known_shipping: str | None) -> Kind:
     """The kind by the URL's last part (`event`, may be empty), else by the state that the body tells.
 
-    `known_shipping` is the shipping status told before; None where nothing was ever told about this return.
+    `known_shipping` is the shipping status of the last event; None if there was none about this return.
     """
     if event:
         return _BY_NAME.get(event.lower().replace("-", "").replace("_", ""), Kind.UNKNOWN)

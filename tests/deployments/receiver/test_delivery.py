@@ -9,7 +9,7 @@ from deployments.receiver.delivery import (
     MOST_BYTES,
     Content,
     Kind,
-    NotTaken,
+    Rejected,
     check_type,
     kind_of,
     read_body,
@@ -39,13 +39,13 @@ async def test_too_large_is_413_and_nothing_endless_is_read(parts: int) -> None:
             seen += 1
             yield b"x" * (MOST_BYTES + 1)
 
-    with pytest.raises(NotTaken, match="larger than 256 KiB") as refused:
+    with pytest.raises(Rejected, match="larger than 256 KiB") as refused:
         await read_body(endless())
     assert (refused.value.status, seen < 10) == (413, True)
 
 
 async def test_too_slow_is_408() -> None:
-    with pytest.raises(NotTaken, match=r"within 0\.05 s") as refused:
+    with pytest.raises(Rejected, match=r"within 0\.05 s") as refused:
         await read_body(chunks(b"a", b"b", every_s=0.04), within=0.05)
     assert refused.value.status == 408
 
@@ -59,7 +59,7 @@ def test_json_is_taken(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/xml", "application/jsonx", "text/x+json"])
 def test_anything_else_is_415(kind: str) -> None:
-    with pytest.raises(NotTaken) as refused:
+    with pytest.raises(Rejected) as refused:
         check_type(kind)
     assert refused.value.status == 415
 
@@ -101,7 +101,7 @@ def test_the_return_its_status_and_its_youngest_parcel_are_told() -> None:
     ],
 )
 def test_what_cannot_be_read_is_422_and_says_why(raw: bytes, says: str) -> None:
-    with pytest.raises(NotTaken, match=says) as refused:
+    with pytest.raises(Rejected, match=says) as refused:
         read_content(raw)
     assert refused.value.status == 422
 
