@@ -1,10 +1,8 @@
 """Webhooks: the secret, the receiver, and events that wait in the inbox. The inbox is only looked at."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import httpx
-from sqlalchemy import exists, func, inspect, or_, select, true
 
 from deployments.doctor.examination import (
     Examination,
@@ -17,15 +15,13 @@ from deployments.doctor.examination import (
     not_used,
     ok,
 )
+from deployments.receiver.inbox import InboxState, inbox_state
 
 SHORTEST = 16
 """The least length of a secret: a shorter one can be found by trying, from one delivery."""
 
 PATIENCE_S = 5.0
 WAITS_TOO_LONG_S = 600
-TRIES = 3
-"""Runs that come to nothing before it is worth a word."""
-
 REMEMBERED = timedelta(days=7)
 """How long events that were closed without a run are reported, unless a person drops them."""
 
@@ -82,34 +78,19 @@ async def inbox(examination: Examination) -> Line:
     _used(examination)
     url = examination.settings.inbox_url.get_secret_value()
     since = examination.clock() - REMEMBERED
-    found = await in_thread(lambda: look(url, since))
+    found = await in_thread(lambda: inbox_state(url, closed_since=since))
     return (
         ok("inbox", "not made yet: the receiver makes it") if found is None else inbox_line(found, examination.clock())
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """How many events wait, since when the oldest, and how many were given up.
-
-    `stuck` returns had several runs that came to nothing; `strange` events were closed because REVER does not know
-    their return, or shows it elsewhere.
-    """
-
-    waiting: int
-    oldest: datetime | None
-    given_up: int
-    stuck: int = 0
-    strange: int = 0
-
-
-def inbox_line(found: Seen, now: datetime) -> Line:
+def inbox_line(found: InboxState, now: datetime) -> Line:
     """One line from what the inbox holds. Pure."""
     words = {0: "no event waits", 1: "1 event waits"}.get(found.waiting, f"{found.waiting} events wait")
     words += f", the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%MZ}" if found.oldest else ""
     if found.stuck:
         many = "1 return" if found.stuck == 1 else f"{found.stuck} returns"
-        words += f"; {many} had {TRIES} or more runs that came to nothing"
+        words += f"; {many} had {found.tries} or more runs that came to nothing"
     if found.strange:
         words += f"; {found.strange} closed lately: REVER does not know their return, or shows it at another store"
     if found.given_up:
@@ -119,38 +100,6 @@ def inbox_line(found: Seen, now: datetime) -> Line:
     if found.oldest and (now - found.oldest).total_seconds() > WAITS_TOO_LONG_S:
         return attention("inbox", words, "see the lines of the receiver, of Prefect and of its workers")
     return ok("inbox", words)
-
-
-def look(url: str, since: datetime | None = None) -> Seen | None:
-    """Look into an inbox without leaving a trace; None where there is none yet. Raises `LedgerError`.
-
-    What was closed before `since` is left out.
-    """
-    from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, VARIABLE, WAITING, events, returns
-    from tasks.database.address import Where
-    from tasks.database.engines import looking_engine
-    from tasks.database.failures import told
-
-    where = Where.of(url, what="inbox", variable=VARIABLE)
-    if where.path is not None and not where.path.exists():
-        return None
-    engine = looking_engine(where)
-    oldest = func.min(events.c.stored_at, type_=events.c.stored_at.type)
-    lately = true() if since is None else or_(events.c.closed_at.is_(None), events.c.closed_at >= since)
-    by_state = select(events.c.state, func.count(), oldest).where(lately).group_by(events.c.state)
-    waits = exists().where(events.c.process_id == returns.c.process_id, events.c.state == WAITING)
-    tried = select(func.count()).select_from(returns).where(returns.c.attempt >= TRIES, waits)
-    try:
-        with told(where), engine.connect() as conn:
-            if not inspect(conn).has_table(events.name):
-                return None
-            found = {state: (many, first) for state, many, first in conn.execute(by_state)}
-            stuck = conn.execute(tried).scalar_one()
-    finally:
-        engine.dispose()
-    many, first = found.get(WAITING, (0, None))
-    given_up, *strange = (found.get(state, (0, None))[0] for state in (GIVEN_UP, UNKNOWN, ELSEWHERE))
-    return Seen(many, first, given_up, stuck, sum(strange))
 
 
 def _used(examination: Examination) -> None:

@@ -24,10 +24,14 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    exists,
+    func,
     insert,
     inspect,
+    or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -38,13 +42,16 @@ from deployments.receiver.delivery import EXAMPLE, Content, Kind, kind_of
 from tasks.database.address import Where
 from tasks.database.columns import UtcTime
 from tasks.database.database import Database
-from tasks.database.engines import check_durable, reading_engine, writing_engine
+from tasks.database.engines import check_durable, looking_engine, reading_engine, writing_engine
 from tasks.database.failures import told
 from tasks.database.group_commit import GroupCommit
 from tasks.database.readers import Reading
 from tasks.ledger import LedgerError
 
 VARIABLE = "REVER_INBOX_URL"
+
+TRIES = 3
+"""A return with so many runs that came to nothing counts as stuck."""
 
 LEAST_FREE = 1024 * 1024
 """A disk with less free bytes counts as full: four of the largest bodies that are accepted."""
@@ -265,3 +272,46 @@ def _note(conn: Connection, process_id: str, shipping: str) -> None:
 
 def _insert(conn: Connection, table: Any) -> Any:
     return pg_insert(table) if conn.dialect.name == "postgresql" else sqlite_insert(table)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxState:
+    """How many events wait, since when the oldest, and how many were given up.
+
+    `stuck` returns had `tries` or more runs that came to nothing; `strange` events were closed because REVER does not
+    know their return, or shows it at another store.
+    """
+
+    waiting: int
+    oldest: datetime | None
+    given_up: int
+    stuck: int = 0
+    strange: int = 0
+    tries: int = TRIES
+
+
+def inbox_state(url: str, *, closed_since: datetime | None = None) -> InboxState | None:
+    """Read the state of an inbox without writing anything; None if there is none. Raises `LedgerError`.
+
+    Events that were closed before `closed_since` are left out.
+    """
+    where = Where.of(url, what="inbox", variable=VARIABLE)
+    if where.path is not None and not where.path.exists():
+        return None
+    engine = looking_engine(where)
+    oldest = func.min(events.c.stored_at, type_=events.c.stored_at.type)
+    lately = true() if closed_since is None else or_(events.c.closed_at.is_(None), events.c.closed_at >= closed_since)
+    by_state = select(events.c.state, func.count(), oldest).where(lately).group_by(events.c.state)
+    waits = exists().where(events.c.process_id == returns.c.process_id, events.c.state == WAITING)
+    tried = select(func.count()).select_from(returns).where(returns.c.attempt >= TRIES, waits)
+    try:
+        with told(where), engine.connect() as conn:
+            if not inspect(conn).has_table(events.name):
+                return None
+            found = {state: (many, first) for state, many, first in conn.execute(by_state)}
+            stuck = conn.execute(tried).scalar_one()
+    finally:
+        engine.dispose()
+    many, first = found.get(WAITING, (0, None))
+    given_up, *strange = (found.get(state, (0, None))[0] for state in (GIVEN_UP, UNKNOWN, ELSEWHERE))
+    return InboxState(many, first, given_up, stuck, sum(strange))

@@ -9,9 +9,19 @@ import pytest
 from sqlalchemy import update
 
 from deployments.doctor.examination import Examination, State
-from deployments.doctor.webhook import look, receiver_line
+from deployments.doctor.webhook import receiver_line
 from deployments.receiver.delivery import read_content
-from deployments.receiver.inbox import ELSEWHERE, GIVEN_UP, UNKNOWN, Delivery, Inbox, events, returns, store
+from deployments.receiver.inbox import (
+    ELSEWHERE,
+    GIVEN_UP,
+    UNKNOWN,
+    Delivery,
+    Inbox,
+    events,
+    inbox_state,
+    returns,
+    store,
+)
 from deployments.receiver.inbox_care import drop
 from tasks.desk import utc_now
 from tests.deployments.doctor.conftest import Desk
@@ -150,4 +160,4 @@ def test_what_was_closed_long_ago_is_no_longer_told(desk: Desk, monkeypatch: pyt
 
 def test_a_file_that_is_no_inbox_holds_none(desk: Desk) -> None:
     desk.make_ledger()
-    assert look(f"sqlite:///{desk.ledger_file}") is None
+    assert inbox_state(f"sqlite:///{desk.ledger_file}") is None
