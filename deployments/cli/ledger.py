@@ -18,9 +18,15 @@ from deployments.console.errors import UsageError
 from deployments.console.logs import log_to_stderr
 from tasks.desk import utc_now
 from tasks.ledger import (
+    IN_AUDIT,
     Actor,
+    History,
+    HoldRow,
+    IntentRow,
+    KeptWords,
     Ledger,
     LedgerError,
+    PastHold,
     Pause,
     Switch,
     history,
@@ -32,8 +38,6 @@ from tasks.ledger import (
     stop_switch,
     switch,
 )
-from tasks.ledger.types import History, HoldRow, IntentRow, KeptWords, PastHold
-from tasks.ledger.words import IN_AUDIT
 from tasks.policy.record import IntentKind, IntentState
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password

@@ -1,6 +1,5 @@
 """What `rever-returns ledger ...` does, with the settings in force. Each function returns the text to print."""
 
-import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,7 +10,6 @@ from deployments.cli.ledger import opened_ledger
 from deployments.console.errors import UsageError
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.inbox_care import remove_return, remove_shopper
-from tasks.database.address import Where
 from tasks.desk import utc_now
 from tasks.ledger import (
     Actor,
@@ -154,11 +152,7 @@ def _forgotten_in_ledger(settings: Settings, process_id: str, address: str, by: 
             found = ledger.write(forget_return, process_id, now=now, actor=actor)
         else:
             found = ledger.write(forget_email, address, now=now, actor=actor)
-    path = Where.of(settings.ledger_url.get_secret_value()).path
-    if path is not None:
-        # The write-ahead log still has what was removed; it cannot be shortened inside of a transaction.
-        with closing(sqlite3.connect(path)) as file:
-            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ledger.trim()
     return found
 
 

@@ -196,18 +196,6 @@ class Inbox(Database):
                     return f"the disk of the inbox {self._where} is full; make room"
         return ""
 
-    def trim(self) -> None:
-        """Empty SQLite's write-ahead log, which still has what was removed. On PostgreSQL nothing is done."""
-        if self._where.path is None:
-            return
-        engine = reading_engine(self._where)
-        try:
-            # Not possible inside a transaction, and every connection of ours begins one.
-            with told(self._where), engine.connect() as conn:
-                conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            engine.dispose()
-
 
 def beat(conn: Connection, *, now: datetime) -> None:
     """Write something, to see whether the inbox can be written to."""

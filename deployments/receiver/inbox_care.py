@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, 
 from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, events, returns
 from deployments.receiver.offers import free_return
 from rever_api.messages import read_json
+from tasks.database.database import chunks
 from tasks.ledger import LedgerError
 
 KEPT = timedelta(days=30)
@@ -132,14 +133,7 @@ def remove_return(conn: Connection, process_id: str) -> int:
 
 
 def _removed(conn: Connection, seqs: Collection[int]) -> int:
-    return sum(conn.execute(_REMOVE, {"seqs": piece}).rowcount for piece in _pieces(seqs))
-
-
-def _pieces(seqs: Collection[int]) -> Iterator[list[int]]:
-    """Pieces small enough for one statement."""
-    ordered = sorted(seqs)
-    for start in range(0, len(ordered), AT_ONCE):
-        yield ordered[start : start + AT_ONCE]
+    return sum(conn.execute(_REMOVE, {"seqs": piece}).rowcount for piece in chunks(seqs))
 
 
 def _bodies(conn: Connection) -> Iterator[tuple[int, str]]:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from tasks.database.address import Where
+from tasks.database.engines import reading_engine
 from tasks.database.errors import LedgerError
 from tasks.database.failures import FAILURES, damaged, told
 from tasks.database.group_commit import GroupCommit
@@ -16,11 +17,15 @@ from tasks.database.readers import Reader
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Id = TypeVar("Id", str, int)
 
 logger = logging.getLogger(__name__)
 
 READERS = 4
 """Threads that read for coroutines."""
+
+CHUNK = 500
+"""Ids in one statement: below SQLite's limit of bound values on any build."""
 
 
 class Database:
@@ -72,6 +77,18 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: self.read(op, *args, **kwargs))
 
+    def trim(self) -> None:
+        """Empty SQLite's write-ahead log, which still has what was removed. On PostgreSQL nothing is done."""
+        if self._where.path is None:
+            return
+        engine = reading_engine(self._where)
+        try:
+            # Not possible inside a transaction, and every connection of ours begins one.
+            with told(self._where), engine.connect() as conn:
+                conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            engine.dispose()
+
     def close(self) -> None:
         """Finish what was given to it, and let go of the database."""
         if self._writer is not None:
@@ -83,6 +100,13 @@ class Database:
         if self._writer is None:
             raise LedgerError(f"the {self._where.what} {self._where} was opened for reading only")
         return self._writer.submit(lambda conn: op(conn, *args, **kwargs))
+
+
+def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
+    """These ids, each once and sorted, in pieces that one statement takes."""
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
 
 
 def _nobody_waits(answer: "Future[Any]") -> None:

@@ -71,9 +71,10 @@ from tasks.ledger.types import (
     Switch,
     Unfinished,
 )
-from tasks.ledger.words import NOTHING_SAID, Forgotten, Said, forget_email, forget_return
+from tasks.ledger.words import IN_AUDIT, NOTHING_SAID, Forgotten, Said, forget_email, forget_return
 
 __all__ = [
+    "IN_AUDIT",
     "NOTHING_SAID",
     "Actor",
     "Answer",

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from tasks.database.database import chunks
 from tasks.database.prepared import Prepared
-from tasks.ledger.records import chunks
 from tasks.ledger.schema import audit, chains
 from tasks.ledger.types import Actor
 

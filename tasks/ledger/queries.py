@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
+from tasks.database.database import chunks
 from tasks.ledger.holds import HOLDS, past_hold
-from tasks.ledger.records import chunks, intent_of
+from tasks.ledger.records import intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.ledger.words import words_of

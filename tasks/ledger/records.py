@@ -2,7 +2,7 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, exists, select
 
+from tasks.database.database import chunks
 from tasks.database.prepared import Prepared
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
@@ -226,9 +227,6 @@ def intent_row(
     }
 
 
-CHUNK = 500
-"""Ids in one query: below SQLite's limit of bound values on any build."""
-
 REVIEW_BEFORE = select(ledger.c.review_before).scalar_subquery().label("review_before")
 """The time before which nobody can say what people answered; beside each record, for the rules."""
 
@@ -271,13 +269,6 @@ class Loaded:
     decided: tuple[str, str, str] = ("", "", "")
     final: bool = False
     waivers: tuple[StoredWaiver, ...] = field(default=())
-
-
-def chunks(ids: Collection[str]) -> Iterator[Sequence[str]]:
-    """Sorted ids, in pieces that one query takes."""
-    ordered = sorted(set(ids))
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
 
 
 def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Record]:

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from tasks.database.database import chunks
 from tasks.ledger.after_restore import up_to_date
 from tasks.ledger.claim import Batch
 from tasks.ledger.guards import Guard, shopper_hashes
-from tasks.ledger.records import chunks, look
+from tasks.ledger.records import look
 from tasks.ledger.schema import ledger, pauses, shopper_refunds, store_days
 from tasks.ledger.stops import Gate
 from tasks.ledger.types import Actor, DecideRequest, Sending

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
+from tasks.database.database import chunks
 from tasks.ledger import stops
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.records import chunks, intent_of, new_token, paid_json
+from tasks.ledger.records import intent_of, new_token, paid_json
 from tasks.ledger.schema import holds, intents
 from tasks.ledger.transitions import (
     SENT_BY_ME,

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from tasks.database.database import chunks
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import (
     REVIEW_BEFORE,
     Loaded,
     StoredWaiver,
-    chunks,
     exchange_json,
     intent_row,
     items_json,
