@@ -27,7 +27,7 @@ from tests.benchmarks.contenders import CONTENDERS
 
 LAYERS = (
     ("policy", ("/tasks/policy/",)),
-    ("ledger", ("/tasks/ledger/", "/sqlalchemy/", "/psycopg/", "/alembic/")),
+    ("ledger", ("/tasks/ledger/", "/tasks/database/", "/sqlalchemy/", "/psycopg/", "/alembic/")),
     ("API client", ("/rever_api/", "/tenacity/", "/pydantic/")),
     ("HTTP", ("/httpx", "/httpcore/", "/h11/", "/anyio/", "/sniffio/", "/aiohttp/", "/ssl.py")),
     ("Prefect", ("/prefect/", "/websockets/", "/opentelemetry/", "/pendulum/", "/fastapi/", "/starlette/")),

@@ -1,4 +1,8 @@
-"""The machine: everything that can happen to a desk, in any order; after each step nothing may be broken."""
+"""Two machines: everything that can happen to a desk, in any order; after each step nothing may be broken.
+
+`Safety` is under faults all the time. `Liveness` ends in peace: when faults stop, every return that can move comes to
+its end or to a hold within three runs.
+"""
 
 import asyncio
 import sys
@@ -320,9 +324,6 @@ class Desk(RuleBasedStateMachine):
 
 class Safety(Desk):
     """Faults never stop."""
-
-
-# Liveness: when faults stop, every return that can move comes to its end or to a hold within three runs.
 
 
 PEACE_S = 1900

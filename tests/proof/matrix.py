@@ -22,12 +22,8 @@ from tests.postgres import empty, ledger_database
 from tests.proof.cases import CASES, Case
 from tests.proof.crashes import CRASHES
 from tests.proof.faults import CLOCK, COLUMNS, NONE, UNPAID
-from tests.proof.workers import Nursery
+from tests.proof.workers import WRONG_AT_MOST_S, Nursery
 from tests.proof.world import CellWorld, told, world
-from tests.proof.zygote import WRONG_AT_MOST_S
-
-# One cell: a database, a same-time case, a crash, a fault and a number; it plays the same each time it is named.
-
 
 DATABASES = ("sqlite", "postgres")
 ALONE = "alone"

@@ -28,9 +28,8 @@ SETTINGS = {
     "REVER_LEASE": str(LEASE_S),
 }
 
-
-# What a worker process is told: which flows to run at which hour, and where it dies, stops or is cancelled.
-
+WRONG_AT_MOST_S = 7200
+"""How far a clock that jumps is wrong, ahead or behind."""
 
 BEFORE_COMMIT = "before the outcome is committed"
 """A point of this harness: the commit that writes down what REVER answered. The others are `CrashPoint`s."""
@@ -98,9 +97,6 @@ class Answer:
     flow: str
     report: dict[str, Any] | None
     error: str = ""
-
-
-# Starts workers through a zygote, from any thread, and waits for what becomes of them.
 
 
 PATIENCE_S = 90.0

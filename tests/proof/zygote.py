@@ -1,6 +1,7 @@
 """A process that has everything imported and warm, and only forks a worker per job, so that a worker costs no start.
 
-It has no thread and no connection when it forks, or a fork of it would be no fair copy. One job per line on stdin; one
+A worker runs the real flows over real HTTP, by a clock of its own, and dies or stops where its job says so. The zygote
+has no thread and no connection when it forks, or a fork of it would be no fair copy. One job per line on stdin; one
 JSON line on stdout per thing that happens to a worker: `pid`, `stopped`, `ended` (minus the signal's number, or the
 exit code). `python -m tests.proof.zygote`.
 """
@@ -39,14 +40,8 @@ from tasks.desk import Clock
 from tasks.reporting.report import Report
 from tasks.steps import plainly
 from tests.hurry import hurry
-from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, Blow, Job, Step, Strike
+from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, WRONG_AT_MOST_S, Blow, Job, Step, Strike
 from tests.world import empty_sqlite, environment_of
-
-# A worker's life in a forked process: the real flows over real HTTP, with a clock of its own and a blow on its way.
-
-
-WRONG_AT_MOST_S = 7200
-"""How far a clock that jumps is wrong, ahead or behind."""
 
 SETTLED_S, AT_MOST_S = 0.01, 5.0
 """A worker is stopped only once none of its threads has been in the ledger for so long, so that it holds no lock."""
