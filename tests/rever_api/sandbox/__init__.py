@@ -1,1 +1,1 @@
-"""Tests of the sandbox: it keeps the contract, breaks as told, and its auditor sees every broken promise."""
+"""Tests of the sandbox: it keeps the contract, breaks on demand, and its auditor sees every broken promise."""

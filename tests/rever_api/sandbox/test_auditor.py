@@ -176,8 +176,8 @@ def test_what_is_forgotten_is_due_and_not_explained(running: RunningSandbox, htt
     assert due.amount == desk.worth(process["return_line_items"][0], 1)
     assert due.process_id in running.audit().forgotten()
     assert due.process_id not in running.audit().forgotten({due.process_id})
-    told = http.get("/_sandbox/audit", params={"explained": due.process_id}).json()
-    assert due.process_id not in told["forgotten"]
+    found = http.get("/_sandbox/audit", params={"explained": due.process_id}).json()
+    assert due.process_id not in found["forgotten"]
     pay(http, process)
     assert due.process_id not in running.audit().forgotten()
 

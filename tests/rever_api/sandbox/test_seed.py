@@ -25,13 +25,13 @@ def timeless(value: Any) -> Any:
     return [timeless(part) for part in value] if isinstance(value, list) else value
 
 
-def told(sandbox: Sandbox) -> Any:
+def as_json(sandbox: Sandbox) -> Any:
     return timeless([[wire(s.process) for s in sandbox.processes.values()], sandbox.books.as_json()])
 
 
 def test_the_same_seed_gives_the_same_returns_and_books() -> None:
-    assert told(seeded(7)) == told(seeded(7))
-    assert told(seeded(7)) != told(seeded(8))
+    assert as_json(seeded(7)) == as_json(seeded(7))
+    assert as_json(seeded(7)) != as_json(seeded(8))
 
 
 def test_sixty_returns_cover_every_scenario_and_return_method() -> None:

@@ -61,8 +61,8 @@ def test_faults_are_set_and_stopped_over_http(running: RunningSandbox, http: htt
     http.post("/_sandbox/faults", json={"faults": "getReturnProcess:1:unavailable_503", "seed": 5})
     path = f"/v1/processes/{running.process_ids()[0]}"
     assert http.get(path).status_code == 503
-    told = http.get("/_sandbox/faults").json()
-    assert (told["seed"], told["injected"]) == (5, {"unavailable_503": 1})
+    found = http.get("/_sandbox/faults").json()
+    assert (found["seed"], found["injected"]) == (5, {"unavailable_503": 1})
     http.post("/_sandbox/faults", json={"faults": "mixed:1"})
     http.post("/_sandbox/faults", json={"stop": True})
     assert http.get(path).status_code == 200
@@ -146,8 +146,8 @@ def test_served_by_itself_it_says_how_to_use_it_and_ends_cleanly(number: signal.
     )
     try:
         assert process.stdout is not None
-        told = [process.stdout.readline() for _ in range(8)]
-        url = told[0].split()[-1]
+        found = [process.stdout.readline() for _ in range(8)]
+        url = found[0].split()[-1]
         answer = httpx.get(f"{url}/v1/processes", headers={"x-rever-api-key": "sandbox-key"})
         assert answer.json()["rowcount"] == 5
         process.send_signal(number)
@@ -155,8 +155,8 @@ def test_served_by_itself_it_says_how_to_use_it_and_ends_cleanly(number: signal.
     finally:
         process.kill()
     assert (process.returncode, err) == (0, "")
-    assert "sandbox-key" in told[1]
-    assert "acme, nordic" in told[2]
+    assert "sandbox-key" in found[1]
+    assert "acme, nordic" in found[2]
 
 
 def test_unknown_shops_and_faults_and_a_taken_port_are_said() -> None:

@@ -68,12 +68,12 @@ def test_what_happens_to_a_return_is_told_in_signed_bodies_without_a_word_of_wha
         events = [path.rpartition("/")[2] for path, _, _ in came]
         assert events == ["creation", "creation", "review", "completion", "cancellation"]
         assert all(verify(body, signature, [SECRET]) for _, body, signature in came)
-        told = [json.loads(body) for _, body, _ in came]
-        assert [item["rever_process_id"] for item in told] == [first, second, first, first, second]
-        assert [item["rever_process_status"] for item in told] == [*["RUNNING"] * 3, "COMPLETED", "CANCELED"]
-        assert len(told[2]["reviews"]) == 1
-        assert all("event" not in item for item in told)
-        ReturnProcess.model_validate(told[3])
+        found = [json.loads(body) for _, body, _ in came]
+        assert [item["rever_process_id"] for item in found] == [first, second, first, first, second]
+        assert [item["rever_process_status"] for item in found] == [*["RUNNING"] * 3, "COMPLETED", "CANCELED"]
+        assert len(found[2]["reviews"]) == 1
+        assert all("event" not in item for item in found)
+        ReturnProcess.model_validate(found[3])
 
 
 def test_the_parcels_way_is_told_and_what_nobody_asked_about_is_not() -> None:
