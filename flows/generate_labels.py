@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.stages import act, settle, settle_own, store_by_store
+from flows.sub_flows import act, settle, settle_own, store_by_store
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk

@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.stages import batches_through, named_through, settle, settle_own, store_by_store
+from flows.sub_flows import batches_through, named_through, settle, settle_own, store_by_store
 from tasks.desk import Budget, Desk
 from tasks.fetch_returns import PendingReturns, fetch_returns, since_at
 from tasks.reporting.report import Report

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters
-from flows.stages import named_through, settle, settle_own
+from flows.sub_flows import named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
 from tasks.fetch_returns import fetch_returns
 from tasks.reporting.report import Report

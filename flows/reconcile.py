@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
-from flows.stages import settle, store_by_store
+from flows.sub_flows import settle, store_by_store
 from tasks.desk import Desk
 from tasks.policy.facts import counted
 from tasks.policy.store import whole

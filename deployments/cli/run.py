@@ -52,8 +52,7 @@ def _ran(flow: str, values: dict[str, str], begun: list[Report], *, prefect: boo
     log_to_stderr(debug=debug)
     # Whoever prints meanwhile (a library, a notice of Prefect's) must not spoil the one object on stdout.
     with redirect_stdout(sys.stderr):
-        from flows.run import run_flow
-        from flows.timed import BEGUN, RunFailedError
+        from flows.run import BEGUN, RunFailedError, run_flow
 
         BEGUN.set(begun)
         try:

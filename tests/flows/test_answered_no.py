@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.timed import RunFailedError
+from flows.run import RunFailedError
 from rever_api.errors import ReverError
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tests.world import Start, World

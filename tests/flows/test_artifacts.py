@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from flows.artifacts import artifacts_of, open_holds_table
+from flows.in_prefect import artifacts_of, open_holds_table
 from tasks.ledger import Pause
 from tasks.reporting.report import Failure, Mode, Report, Row
 from tasks.reporting.report_page import holds_table, report_page

@@ -28,9 +28,9 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.flow_engine import run_flow_async
 from pydantic import SecretStr
 
-from flows import answer_form, answer_hold, process_return
+from flows import answer_hold, process_return
 from flows.process_pending_returns import Parameters, process_pending_returns
-from flows.timed import timed
+from flows.run import timed
 from tasks.desk import Desk, DeskError
 from tasks.failures import OwnFaultError
 from tasks.in_prefect.credentials import ReverCredentials
@@ -131,7 +131,7 @@ async def _assert_the_holds_can_be_answered(world: World, table: list[dict[str, 
     assert {row["hold_id"] for row in table} == set(holds) != set()
     row, hold = table[0], holds[table[0]["hold_id"]]
     assert all(f"`{answer}`: {markdown(does)}" in row["answers"] for answer, does in hold.answers.items())
-    form = answer_form.Parameters.model_validate({"hold_id": row["hold_id"], "version": row["version"]})
+    form = answer_hold.Parameters.model_validate({"hold_id": row["hold_id"], "version": row["version"]})
     plan = await timed("answer-hold", answer_hold.work, form, plainly)
     assert any(hold.why in note for note in plan.notes)
 
@@ -300,7 +300,7 @@ async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and
     await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
     before = await agree()
     first, second, *_ = [hold for hold in world.holds() if hold.store == "acme" and hold.kind == "guard"]
-    form = answer_form.Parameters.model_validate(
+    form = answer_hold.Parameters.model_validate(
         {
             "hold_id": first.hold_id,
             "version": first.version,
@@ -327,7 +327,7 @@ async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and
     monkeypatch.undo()
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
-    await answer_hold.answer_hold(answer_form.Parameters.model_validate(retried), return_state=True)
+    await answer_hold.answer_hold(answer_hold.Parameters.model_validate(retried), return_state=True)
     await process_return.process_return(
         process_return.Parameters(process_id=third.process_id, mode=Mode.ACT), return_state=True
     )

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.run import run_flow
-from flows.timed import BEGUN, CUT_OFF, RunFailedError
+from flows.run import BEGUN, CUT_OFF, RunFailedError, run_flow
 from rever_api.errors import Unauthorized
 from rever_api.models import RefundInput
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.run import UsageError
-from flows.timed import RunFailedError
+from flows.run import RunFailedError, UsageError
 from tasks.desk import DeskError
 from tests.world import Start, World
 

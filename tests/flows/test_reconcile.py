@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.timed import RunFailedError
+from flows.run import RunFailedError
 from rever_api import AsyncReverClient
 from rever_api.errors import OutcomeUnknown
 from rever_api.models import Compensation, ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from flows import process_pending_returns as flow
-from flows.timed import timed
+from flows.run import timed
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, restored, switch
 from tasks.settings import load_settings

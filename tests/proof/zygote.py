@@ -30,8 +30,7 @@ from prefect.exceptions import TerminationSignal
 from sqlalchemy import Engine, Pool, event
 
 from flows.catalog import FLOWS
-from flows.run import parameters_for
-from flows.timed import timed
+from flows.run import parameters_for, timed
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.seed import SCENARIOS
 from tasks import crash_points

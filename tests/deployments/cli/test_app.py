@@ -15,7 +15,7 @@ import pytest
 
 import flows.run
 from flows.catalog import FLOWS
-from flows.timed import BEGUN, RunFailedError
+from flows.run import BEGUN, RunFailedError
 from rever_api.errors import Unauthorized
 from tasks.reporting.report import Failure, Mode, Report
 from tests.deployments.cli.conftest import ENVIRONMENT, KEY, Call

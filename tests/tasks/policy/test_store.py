@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from flows.answer_form import Parameters as Answering
+from flows.answer_hold import Parameters as Answering
 from flows.parameters import SearchParameters
 from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.policy.store import Guards
