@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from typing import ClassVar, Self
 
 from prefect import State, flow
@@ -13,11 +12,11 @@ from pydantic import Field, field_validator, model_validator
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import Day, StoresParameters
-from flows.sub_flows import named_through, settle_own, store_by_store
+from flows.sub_flows import at, fetch_named, named_through, settle_own
 from tasks.answer_hold import (
     AnsweredHold,
     HoldAnswer,
-    answer,
+    answer_holds,
     check_day,
     hold_by_id,
     holds_by_cause,
@@ -26,19 +25,15 @@ from tasks.answer_hold import (
     what_was_done,
 )
 from tasks.decide_returns import note_returns
-from tasks.desk import Desk, DeskError
+from tasks.desk import Desk
 from tasks.effects.perform import Result
-from tasks.fetch_returns import fetch_returns
-from tasks.ledger import Answer, AnswerError, HoldRow, load_records
+from tasks.ledger import Answer, HoldRow, load_records
 from tasks.policy.facts import counted
 from tasks.policy.record import LineUnits, Record
 from tasks.policy.store import Amount, Whole
-from tasks.reporting.report import Failure, Mode, Report, Row
+from tasks.reporting.report import Mode, Report, Row
 from tasks.reporting.tally import count_decisions, count_outcome, count_settled
-from tasks.steps import Stage
-
-# The form of answer-hold: which holds, and what is said to them.
-
+from tasks.steps import about
 
 _HOLD = re.compile(r"[^:\s]+:[1-9][0-9]*")
 _UNITS = re.compile(r"(\S+):([1-9][0-9]*(?:\+[1-9][0-9]*)*)")
@@ -171,14 +166,12 @@ def _line_units(text: str) -> LineUnits:
     return LineUnits(line, tuple(int(number) for number in numbers.split("+")))
 
 
-__all__ = ["NAME", "Parameters", "answer_hold", "work"]
-
 NAME = "answer-hold"
 AT_ONCE = 25
 """Answers in one task run."""
 
 
-async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+async def work(desk: Desk, parameters: Parameters) -> Report:
     """List the holds that are meant; with `act` give the answer to each, and take the returns on from there."""
     check_day(parameters.on, desk.clock())
     report = desk.report
@@ -192,11 +185,8 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     before = await desk.ledger.aread(load_records, [hold.process_id for hold in chosen])
     done: list[AnsweredHold] = []
     for start in range(0, len(chosen), AT_ONCE):
-        some = chosen[start : start + AT_ONCE]
-        label = f"{start + 1} to {start + len(some)} of {len(chosen)}"
-        give = partial(_answer, desk, report, some, said, done, alone=len(chosen) == 1)
-        await stage("answer-hold", give, label, len(some))
-    await _go_on(desk, stage, report, said.answer, done)
+        await _answer(desk, report, chosen, start, said, done)
+    await _go_on(desk, report, said.answer, done)
     await _tell(desk, report, said.answer, done, before)
     return report
 
@@ -246,47 +236,40 @@ def _total(chosen: Sequence[HoldRow]) -> str:
 
 
 async def _answer(
-    desk: Desk, report: Report, chosen: Sequence[HoldRow], said: HoldAnswer, done: list[AnsweredHold], *, alone: bool
+    desk: Desk, report: Report, chosen: Sequence[HoldRow], start: int, said: HoldAnswer, done: list[AnsweredHold]
 ) -> None:
-    """Answer one after the other. Of many, one that cannot be answered does not stop the others."""
-    for hold in chosen:
-        try:
-            item = await answer(desk, hold, said)
-        except (AnswerError, DeskError) as error:
-            if alone:
-                raise
-            report.failures.append(Failure(hold.process_id, str(error)))
-            continue
-        done.append(item)
-        if item.settled:
-            count_settled(report, [item.settled])
-            report.notes.append(_already(item, said.answer))
-        else:
-            report.notes.append(_answered(item, said.answer))
-        if item.outcome:
-            count_outcome(report, item.outcome)
-            desk.under_way.pop(item.outcome.claim.intent.id, None)
+    """Answer those of the chosen holds that come next, and count what came of each, whatever ends the step."""
+    some, answered = chosen[start : start + AT_ONCE], list[AnsweredHold]()
+    try:
+        with about(f"{start + 1} to {start + len(some)} of {len(chosen)}"):
+            report.failures += await answer_holds(desk, some, said, answered, alone=len(chosen) == 1)
+    finally:
+        done += answered
+        for item in answered:
+            if item.settled:
+                count_settled(report, [item.settled])
+                report.notes.append(_already(item, said.answer))
+            else:
+                report.notes.append(_answered(item, said.answer))
+            if item.outcome:
+                count_outcome(report, item.outcome)
+                desk.under_way.pop(item.outcome.claim.intent.id, None)
 
 
-async def _go_on(desk: Desk, stage: Stage, report: Report, said: Answer, done: Sequence[AnsweredHold]) -> None:
+async def _go_on(desk: Desk, report: Report, said: Answer, done: Sequence[AnsweredHold]) -> None:
     """After an answer that goes on act on the returns, after another just note them."""
     open_now = {item.hold.process_id for item in done if item.outcome and item.outcome.result is Result.UNKNOWN}
     ids = [item.hold.process_id for item in done if item.hold.process_id not in open_now]
-    found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
-    report.failures += failures
-    label = f"{len(found)} answered"
+    found = await fetch_named(desk, report, ids)
     if said.goes_on:
-        await named_through(desk, stage, report, found, label)
-        await settle_own(desk, stage, report, report.stores)
+        await named_through(desk, report, found, f"{len(found)} answered")
+        await settle_own(desk, report, report.stores)
         return
-
-    async def note(store: str) -> None:
-        mine = [item for item in found if item.store == store]
-        decided, failed = await stage("decide-returns", lambda: note_returns(desk, mine), f"{label} {store}")
-        report.failures += failed
-        count_decisions(report, decided)
-
-    await store_by_store(desk, report, dict.fromkeys(item.store for item in found), note)
+    for store in dict.fromkeys(item.store for item in found):
+        with at(desk, store), about(f"{len(found)} answered {store}"):
+            decided, failed = await note_returns(desk, [item for item in found if item.store == store])
+            report.failures += failed
+            count_decisions(report, decided)
 
 
 async def _tell(

@@ -1,18 +1,20 @@
 """generate-labels: labels and pickups for the returns that wait for one."""
 
+from collections.abc import Sequence
+
 from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.sub_flows import act, settle, settle_own, store_by_store
+from flows.sub_flows import act, at, fetch_named, settle, settle_own
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk
-from tasks.fetch_returns import PendingReturns, fetch_returns, since_at
+from tasks.fetch_returns import PendingReturns, since_at
 from tasks.reporting.report import Mode, Report
 from tasks.reporting.tally import count_decisions
 from tasks.returns import PendingReturn
-from tasks.steps import Stage
+from tasks.steps import about
 
 NAME = "generate-labels"
 
@@ -21,49 +23,47 @@ class Parameters(SearchParameters):
     """Generate labels: order the label or pickup of every started return that has none."""
 
 
-async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+async def work(desk: Desk, parameters: Parameters) -> Report:
     """Settle what is open, then order a label for each started return that waits for one."""
-    stores = desk.chosen(parameters.stores)
     report = desk.report
-    report.stores = stores
-    await settle(desk, stage, report, stores, parameters.process_ids or None)
+    report.stores = desk.chosen(parameters.stores)
+    await settle(desk, report, report.stores, parameters.process_ids or None)
     if parameters.process_ids:
-        ids = parameters.process_ids[: parameters.max_returns]
-        found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, ids), f"{len(ids)} by id")
-        report.failures += failures
-
-        async def named(store: str) -> None:
-            await desk.rules(store)
-            await _label(desk, stage, report, [item for item in found if item.store == store], f"{store} by id")
-
-        await store_by_store(desk, report, [store for store in stores if any(it.store == store for it in found)], named)
+        found = await fetch_named(desk, report, parameters.process_ids[: parameters.max_returns])
+        for store in report.stores:
+            if mine := [pending for pending in found if pending.store == store]:
+                with at(desk, store):
+                    await desk.rules(store)
+                    await _label(desk, report, mine, f"{store} by id")
     else:
-        await store_by_store(desk, report, stores, lambda store: _searched(desk, parameters, stage, report, store))
-    await settle_own(desk, stage, report, stores)
+        for store in report.stores:
+            with at(desk, store):
+                await _searched(desk, parameters, report, store)
+    await settle_own(desk, report, report.stores)
     return report
 
 
-async def _searched(desk: Desk, parameters: Parameters, stage: Stage, report: Report, store: str) -> None:
+async def _searched(desk: Desk, parameters: Parameters, report: Report, store: str) -> None:
     await desk.rules(store)
     since = await since_at(desk, store, parameters.started_since)
-    left = None if parameters.max_returns is None else max(0, parameters.max_returns - report.seen)
+    left = parameters.left(report.seen)
     pending = PendingReturns(desk, store, started_since=since, at_most=left, label_only=True)
     try:
-        while batch := await stage("fetch-pending-returns", pending.next_batch, store):
-            await _label(desk, stage, report, batch, f"{store} ({len(batch)} returns)")
+        async for batch in pending.batches():
+            await _label(desk, report, batch, f"{store} ({len(batch)} returns)")
     finally:
         report.failures += pending.failures
 
 
-async def _label(desk: Desk, stage: Stage, report: Report, batch: list[PendingReturn], label: str) -> None:
-    inspected, unread = await stage("check-inspections", lambda: check_inspections(desk, batch), label)
-    report.failures += unread
-    pending = [item.pending for item in inspected]
-    decided, failed = await stage("decide-returns", lambda: decide_labels(desk, pending), label)
-    report.failures += failed
-    count_decisions(report, decided)
-    if desk.mode is Mode.ACT:
-        await act(desk, stage, report, decided, label)
+async def _label(desk: Desk, report: Report, batch: Sequence[PendingReturn], label: str) -> None:
+    with about(label):
+        inspected, unread = await check_inspections(desk, batch)
+        report.failures += unread
+        decided, failed = await decide_labels(desk, [item.pending for item in inspected])
+        report.failures += failed
+        count_decisions(report, decided)
+        if desk.mode is Mode.ACT:
+            await act(desk, report, decided)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

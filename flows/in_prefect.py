@@ -22,19 +22,12 @@ from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
 from tasks.in_prefect.events import hold_events, pause_events, send
 from tasks.in_prefect.global_limits import standing_limits
-from tasks.in_prefect.task import WithinLimits, as_task
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, Report
 from tasks.reporting.report_page import holds_table, report_page, returns_table
 from tasks.settings import load_settings
-from tasks.steps import Stage, limits_note
-
-# What a run leaves behind in Prefect's UI: its report, its returns, and, one table a store, the holds that are open.
-#
-# Keys are stable, so that the UI shows under each the newest and those before it. Prefect renders the cells of a
-# table as markdown.
-
+from tasks.steps import as_tasks, global_limits, limits_note
 
 MOST_ROWS = 500
 """Rows of a table; the ledger has all."""
@@ -133,15 +126,11 @@ async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
 async def _worked(name: str, work: Work[P], parameters: P, ending: "Ending") -> Report:
     stated = await stated_by(parameters.credentials)
     settings = load_settings(overrides=stated, source=f"credentials block {parameters.credentials!r}" if stated else "")
-    stage: Stage = as_task
-    limits: dict[str, int] = {}
-    if deployment.id:
-        limits = await standing_limits()
-        stage = WithinLimits(limits)
-    note = limits_note(limits)
-    return await timed(
-        name, work, parameters, stage, flow_run.id or "", settings=settings, at_end=ending.look, limits=note
-    )
+    limits = await standing_limits(global_limits()) if deployment.id else {}
+    with as_tasks(limits):
+        return await timed(
+            name, work, parameters, flow_run.id or "", settings=settings, at_end=ending.look, limits=limits_note(limits)
+        )
 
 
 class Ending:

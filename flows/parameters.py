@@ -182,3 +182,7 @@ class SearchParameters(StoresParameters):
         title="At most this much money",
         description="Refund no more than this in one run, in each currency; what goes beyond waits. Empty: no cap.",
     )
+
+    def left(self, seen: int) -> int | None:
+        """How many more returns may be looked at after so many; None: as many as there are."""
+        return None if self.max_returns is None else max(0, self.max_returns - seen)

@@ -1,4 +1,4 @@
-"""process-return: the same for one return, given its id; one task per step, so that a person sees the chain."""
+"""process-return: the same for one return, given its id; a task for each step, so that a person sees the chain."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from flows.sub_flows import named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
 from tasks.fetch_returns import fetch_returns
 from tasks.reporting.report import Report
-from tasks.steps import Stage
+from tasks.steps import about
 
 NAME = "process-return"
 
@@ -26,20 +26,21 @@ class Parameters(FlowParameters):
     )
 
 
-async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+async def work(desk: Desk, parameters: Parameters) -> Report:
     """Settle what is open for this return, read it, and take it as far as it can go now.
 
     Raises `DeskError` where it cannot be read: this run is about nothing else.
     """
     process_id = parameters.process_id
     report = desk.report
-    await settle(desk, stage, report, desk.stores, [process_id])
-    found, failures = await stage("fetch-pending-returns", lambda: fetch_returns(desk, [process_id]), process_id)
+    await settle(desk, report, desk.stores, [process_id])
+    with about(process_id):
+        found, failures = await fetch_returns(desk, [process_id])
     if failures:
         raise DeskError(f"{process_id}: {failures[0].why}")
     report.stores = tuple(dict.fromkeys(pending.store for pending in found))
-    await named_through(desk, stage, report, found, process_id)
-    await settle_own(desk, stage, report, report.stores)
+    await named_through(desk, report, found, process_id)
+    await settle_own(desk, report, report.stores)
     return report
 
 

@@ -9,15 +9,15 @@ from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
-from flows.sub_flows import settle, store_by_store
+from flows.sub_flows import at, settle
 from tasks.desk import Desk
 from tasks.policy.facts import counted
 from tasks.policy.store import whole
-from tasks.reconcile import Compared, after_restore, compare_stores, since_backup
+from tasks.reconcile import Compared, after_restore, compare_store, since_backup
 from tasks.reporting.comparison_table import check_target, comparison_rows, write_csv
 from tasks.reporting.report import Report
 from tasks.reporting.tally import count_compared
-from tasks.steps import Stage
+from tasks.steps import about
 
 NAME = "reconcile"
 MOST_ROWS = 500
@@ -37,7 +37,7 @@ class Parameters(StoresParameters):
     )
 
 
-async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
+async def work(desk: Desk, parameters: Parameters) -> Report:
     """Settle every open outcome, then compare each return that changed lately, or is not at its end, with the ledger.
 
     What differs becomes a hold, never a correction; nothing is sent. After a restore this goes back to the backup, and
@@ -46,24 +46,19 @@ async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
     if parameters.csv:
         check_target(Path(parameters.csv))
     began = desk.clock()
-    stores = desk.chosen(parameters.stores)
     report = desk.report
-    report.stores = stores
+    report.stores = stores = desk.chosen(parameters.stores)
     window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
-    await settle(desk, stage, report, stores)
+    await settle(desk, report, stores)
     compared = Compared()
-
-    async def compare(store: str) -> None:
-        await desk.rules(store)  # by a clock that is wrong, the window is another one
-        label = f"{store} {window.total_seconds() / 3600:.0f} h"
-        await stage("compare-with-rever", lambda: compare_stores(desk, [store], window, compared), label)
-
     try:
-        through = await store_by_store(desk, report, stores, compare)
+        for store in stores:
+            with at(desk, store), about(f"{store} {window.total_seconds() / 3600:.0f} h"):
+                await desk.rules(store)  # by a clock that is wrong, the window is another one
+                await compare_store(desk, store, window, compared)
     finally:
         count_compared(report, compared)
-    sound = [store for store in through if store not in report.stores_failed]
-    if sound:
+    if sound := [store for store in stores if store not in report.stores_failed]:
         report.notes += await after_restore(desk, sound, began, failures=len(compared.failures))
     rows = comparison_rows(compared)
     report.tables["comparison"] = rows[:MOST_ROWS]

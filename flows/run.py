@@ -24,13 +24,10 @@ from tasks.policy.record import IntentKind
 from tasks.reporting.report import Mode, Report
 from tasks.reporting.tally import count_outcome
 from tasks.settings import Settings, load_settings, without_password
-from tasks.steps import Stage, limits_note, plainly
-
-# A flow's work from the opening of the desk to its report, whoever runs the steps.
-
+from tasks.steps import limits_note
 
 P = TypeVar("P", bound=FlowParameters)
-Work = Callable[[Desk, P, Stage], Awaitable[Report]]
+Work = Callable[[Desk, P], Awaitable[Report]]
 AtEnd = Callable[[Desk, Report], Awaitable[None]]
 
 
@@ -57,7 +54,6 @@ async def timed(
     name: str,
     work: Work[P],
     parameters: P,
-    stage: Stage,
     flow_run_id: str = "",
     clock: Clock = utc_now,
     settings: Settings | None = None,
@@ -80,7 +76,7 @@ async def timed(
         if (begun := BEGUN.get()) is not None:
             begun.append(report)
         try:
-            await work(desk, parameters, stage)
+            await work(desk, parameters)
         except BaseException as error:
             cut = CUT_SHORT if report.mode is Mode.PLAN else CUT_OFF
             report.broke_off = str(presentable(error)) if isinstance(error, Exception) else cut
@@ -184,7 +180,7 @@ def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock =
             "a credentials block is kept by Prefect: leave --no-prefect out, or leave `credentials` empty and set "
             "REVER_API_KEY"
         )
-    work = timed(name, module.work, parameters, plainly, clock=clock, limits=limits_note({}))
+    work = timed(name, module.work, parameters, clock=clock, limits=limits_note({}))
     report = asyncio.run(_stoppable(work))
     if report.failed:
         raise RunFailedError(report)

@@ -17,6 +17,7 @@ from tasks.effects.refund import send_refund
 from tasks.ledger import (
     Answer,
     Answered,
+    AnswerError,
     HoldRow,
     OpenIntent,
     PastHold,
@@ -31,7 +32,9 @@ from tasks.policy.comparison import compare
 from tasks.policy.facts import believed, counted
 from tasks.policy.money import shown
 from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, Record
+from tasks.reporting.report import Failure
 from tasks.settle_outcomes import Settled, Settlement, settle_outcome
+from tasks.steps import step
 
 EARLIEST_ZONE = timedelta(hours=14)
 """The zone whose day begins first is so far ahead of UTC."""
@@ -102,6 +105,26 @@ async def _check_began(desk: Desk, hold: HoldRow, said: HoldAnswer) -> None:
             f"nothing was done: on={said.on} is long before the return began, {began:%F}; "
             "state the day on which it was done"
         )
+
+
+@step("answer-hold")
+async def answer_holds(
+    desk: Desk, holds: Sequence[HoldRow], said: HoldAnswer, into: list[AnsweredHold], *, alone: bool
+) -> list[Failure]:
+    """Answer one hold after the other; what came of each stands in `into` at once.
+
+    Of many, one that cannot be answered does not stop the others and comes back as a failure. Where it is `alone`, this
+    raises as `answer` does.
+    """
+    failures: list[Failure] = []
+    for hold in holds:
+        try:
+            into.append(await answer(desk, hold, said))
+        except (AnswerError, DeskError) as error:
+            if alone:
+                raise
+            failures.append(Failure(hold.process_id, str(error)))
+    return failures
 
 
 async def answer(desk: Desk, hold: HoldRow, said: HoldAnswer) -> AnsweredHold:

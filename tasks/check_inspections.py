@@ -13,7 +13,7 @@ from tasks.policy.rules.label import incomplete_label
 from tasks.policy.still_due import READS_DIFFER, differences
 from tasks.reporting.report import Failure
 from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_return
-from tasks.steps import each
+from tasks.steps import each, step
 
 
 async def check_inspection(desk: Desk, pending: PendingReturn, *, disputed: bool = False) -> InspectedReturn | Failure:
@@ -49,6 +49,7 @@ async def check_inspection(desk: Desk, pending: PendingReturn, *, disputed: bool
     return InspectedReturn(pending, inspect(pending.process, rules))
 
 
+@step("check-inspections")
 async def check_inspections(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[InspectedReturn], list[Failure]]:
     """Check a batch. The returns that could not be read come back as failures; the others go on, in order of id."""
     ids = [pending.process_id for pending in batch]

@@ -24,6 +24,7 @@ from tasks.policy.still_due import reads_differ
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import Failure, Mode
 from tasks.returns import PendingReturn
+from tasks.steps import step
 
 Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]
 Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]
@@ -53,6 +54,7 @@ MOST = 100
 DecideBatch = Callable[[Desk, Sequence[PendingReturn]], Awaitable[list[DecidedReturn]]]
 
 
+@step("decide-returns")
 async def decide_returns(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
     """Decide about a batch by the whole rules: money first, then the label.
 
@@ -62,6 +64,7 @@ async def decide_returns(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[li
     return await _or_one_by_one(desk, batch, _by_whole_rules)
 
 
+@step("decide-returns")
 async def decide_labels(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
     """Decide about the labels of a batch alone.
 
@@ -75,6 +78,7 @@ def as_decided(process: ReturnProcess, rules: StoreRules, record: Record, decisi
     return decision
 
 
+@step("decide-returns")
 async def note_returns(
     desk: Desk, batch: Sequence[PendingReturn], review: Review = as_decided
 ) -> tuple[list[DecidedReturn], list[Failure]]:

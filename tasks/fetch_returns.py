@@ -9,7 +9,7 @@ from tasks.desk import Desk
 from tasks.policy.facts import believed
 from tasks.reporting.report import Failure
 from tasks.returns import Entry, PendingReturn, taken_in, unread_return
-from tasks.steps import each
+from tasks.steps import about, each, step
 
 BATCH = 100
 """Returns in one batch: one page of REVER's search, and one transaction of the ledger's claims."""
@@ -52,6 +52,18 @@ class PendingReturns:
         self._left = at_most
         self._broken: ReverError | None = None
 
+    async def batches(self) -> AsyncIterator[list[PendingReturn]]:
+        """The returns, batch by batch, each fetched by a step of its own."""
+        number = 1
+        while True:
+            with about(f"{self.store} {number}"):
+                batch = await self.next_batch()
+            if not batch:
+                return
+            yield batch
+            number += 1
+
+    @step("fetch-pending-returns")
     async def next_batch(self) -> list[PendingReturn]:
         """The next returns, at most a batch of them; empty at the end."""
         batch: list[PendingReturn] = []
@@ -131,6 +143,7 @@ def _not_ours(desk: Desk, process_id: str, store: str) -> Failure:
     return Failure(process_id, why)
 
 
+@step("fetch-pending-returns")
 async def fetch_returns(desk: Desk, process_ids: Sequence[str]) -> tuple[list[PendingReturn], list[Failure]]:
     """Returns by their ids, each read by itself; the ids that gave none come back as failures."""
     unique = list(dict.fromkeys(process_ids))

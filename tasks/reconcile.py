@@ -20,6 +20,7 @@ from tasks.policy.rules.gates import REVER_ON_HOLD
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import Failure, Mode
 from tasks.returns import PendingReturn
+from tasks.steps import step
 
 PAST_THE_END = timedelta(days=366)
 """How long after a return's end its refunds are still looked at: as far back as `hours` goes."""
@@ -47,7 +48,8 @@ class Compared:
     failures: list[Failure] = field(default_factory=list)
 
 
-async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta, result: Compared) -> None:
+@step("compare-with-rever")
+async def compare_store(desk: Desk, store: str, window: timedelta, result: Compared) -> None:
     """Compare every return that changed at REVER in the window, that we acted on in it, or that is not at its end.
 
     The first are found by REVER's list, whatever their status, so that none is missed of which only REVER knows; the
@@ -56,20 +58,19 @@ async def compare_stores(desk: Desk, stores: Sequence[str], window: timedelta, r
     stands in `result` at once.
     """
     now = desk.clock()
-    for store in stores:
-        changed = UpdatedReturns(desk, store, now - window)
-        try:
-            async for batch in changed.batches():
-                await _compare(desk, batch, result)
-        finally:
-            result.failures += changed.failures
-    ids = sorted(await _ours(desk, stores, now - window, now) - result.beside.keys())
+    changed = UpdatedReturns(desk, store, now - window)
+    try:
+        async for batch in changed.batches():
+            await _compare(desk, batch, result)
+    finally:
+        result.failures += changed.failures
+    ids = sorted(await _ours(desk, [store], now - window, now) - result.beside.keys())
     for start in range(0, len(ids), BATCH):
         found, failures = await fetch_returns(desk, ids[start : start + BATCH])
         result.failures += failures
         await _compare(desk, found, result)
     old = await desk.ledger.aread(
-        ended, stores, since=now - PAST_THE_END, looked_before=now - LOOK_AGAIN, now=now, most=MOST_OLD
+        ended, [store], since=now - PAST_THE_END, looked_before=now - LOOK_AGAIN, now=now, most=MOST_OLD
     )
     ids = sorted(set(old) - result.beside.keys())
     for start in range(0, len(ids), BATCH):

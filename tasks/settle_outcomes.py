@@ -1,6 +1,6 @@
 """Settle the effects whose outcome nobody knows: read the return at REVER and judge (design, step 3)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +30,7 @@ from tasks.policy.facts import believed
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.rules.endings import UNREAD_RULES
 from tasks.reporting.report import Mode
-from tasks.steps import each
+from tasks.steps import each, step
 
 
 class Settlement(StrEnum):
@@ -113,10 +113,9 @@ async def _hold(desk: Desk, unknown: OpenIntent, held: Held, process: ReturnProc
     return Settled(unknown, Settlement.HELD, held.why)
 
 
-async def settle_outcomes(
-    desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None, into: list[Settled]
-) -> None:
-    """Settle what is open at these stores, or of these returns: first by the clock, then each by a read.
+@step("settle-outcomes")
+async def settle_outcomes(desk: Desk, store: str, process_ids: Collection[str] | None, into: list[Settled]) -> None:
+    """Settle what is open at a store, or of these returns of it: first by the clock, then each by a read.
 
     A `sent` effect past its deadline becomes unknown, an `intended` one whose lease is over is withdrawn. `plan`
     settles nothing, since settling writes. What is found stands in `into` at once, so that it is counted whatever ends
@@ -124,18 +123,17 @@ async def settle_outcomes(
     """
     if desk.mode is Mode.PLAN:
         return
-    await _close_what_is_readable(desk, stores, process_ids)
-    if not await desk.ledger.aread(open_intents, stores=stores):
+    await _close_what_is_readable(desk, store, process_ids)
+    if not await desk.ledger.aread(open_intents, stores=[store]):
         return
-    for store in stores:
-        with suppress(ReverError, DeskError):  # asked for REVER's time, which an error tells too
-            await desk.rules(store)
+    with suppress(ReverError, DeskError):  # asked for REVER's time, which an error tells too
+        await desk.rules(store)
     if (wrong := desk.wrong_clock()) is not None:
         desk.halted = wrong
         raise wrong
     longest = max(desk.settings.lease_duration, timedelta(seconds=1.5 * desk.settings.timeout))
-    await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=stores, longest=longest)
-    found = await desk.ledger.aread(open_intents, stores=stores, process_ids=process_ids)
+    await desk.ledger.awrite(expire, now=desk.clock(), actor=desk.actor, stores=[store], longest=longest)
+    found = await desk.ledger.aread(open_intents, stores=[store], process_ids=process_ids)
     unknown = [intent for intent in found if intent.intent.state is IntentState.UNKNOWN]
 
     async def one(intent: OpenIntent) -> None:
@@ -144,9 +142,9 @@ async def settle_outcomes(
     await each("settle-outcomes", unknown, one)
 
 
-async def _close_what_is_readable(desk: Desk, stores: Sequence[str], process_ids: Collection[str] | None) -> None:
+async def _close_what_is_readable(desk: Desk, store: str, process_ids: Collection[str] | None) -> None:
     """Close the holds of returns that could not be read, once a read by id brings them."""
-    found = await desk.ledger.aread(open_holds, stores)
+    found = await desk.ledger.aread(open_holds, [store])
     held = [it for it in found if it.rule in UNREAD_RULES and (process_ids is None or it.process_id in process_ids)]
     await each("settle-outcomes", held, lambda hold: _close_if_readable(desk, hold))
 

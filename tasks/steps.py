@@ -1,24 +1,38 @@
-"""One table of how each kind of task is run: retries, delay, time-out, how many at a time.
+"""One table of how each kind of step is run, and `@step`, which runs a coroutine by it.
+
+A step is called by its name, as any coroutine is. Inside a run of Prefect the call is a task; elsewhere it is the
+coroutine itself within the table's time-out. Either way a step that is called by another step is a part of that one.
 
 Attempts never multiply, so one place owns each cause: the client retries reads (HTTP causes), the ledger owns the
-attempts of effects. A Prefect retry is left for what neither sees, and only where the task just reads.
+attempts of effects. A Prefect retry is left for what neither sees, and only where the step just reads.
 
 How many at a time is said twice: in one process, where a semaphore holds it at no cost, and over all processes, where
-a global limit of Prefect's server holds it at the cost of a call per stage (`docs/limits.md`).
+a global limit of Prefect's server holds it at the cost of a call per step (`docs/limits.md`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import WRAPPER_ASSIGNMENTS, update_wrapper, wraps
+from typing import Any, ParamSpec, TypeVar
 
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+
+from tasks.failures import presentable
+from tasks.in_prefect.global_limits import slots_of
+
+P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How one kind of task runs.
+    """How one kind of step runs.
 
     `at_once` bounds the returns worked on at a time in a process, `across` the batches at a time in all processes
     (0: as many as there are runs). `effect` forbids any retry.
@@ -41,6 +55,11 @@ class Step:
     def slots(self) -> int:
         """The slots of its global limit: one for each return that may be worked on at a time in all processes."""
         return self.across * self.at_once
+
+    def takes(self, arguments: Sequence[object], limits: Mapping[str, int]) -> int:
+        """The slots that a call takes: one for each return it is about, as far as that is known, and at least one."""
+        sizes = (len(each) for each in arguments if isinstance(each, list | tuple))
+        return max(1, min(next(sizes, self.at_once), self.at_once, limits.get(self.limit, 0)))
 
 
 STEPS = {
@@ -73,28 +92,117 @@ def limits_note(limits: Mapping[str, int]) -> str:
     return f"{here}; over all processes {told}"
 
 
-class Stage(Protocol):
-    """How a flow runs one of its steps: as it is, or as a Prefect task around it."""
+_limits: ContextVar[Mapping[str, int] | None] = ContextVar("limits", default=None)
+"""The slots of the global limits in a run of Prefect; None: there is no such run."""
 
-    async def __call__(
-        self, name: str, work: Callable[[], Awaitable[T]], label: str = "", size: int | None = None
-    ) -> T:
-        """Run `work` as the step `name` of the table; `label` ends the task run's name.
-
-        `size` is the number of returns it is about, where that is known: it takes no more slots than that.
-        """
-        ...
+_label: ContextVar[str] = ContextVar("label", default="")
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
+_arguments: ContextVar[tuple[tuple[Any, ...], dict[str, Any]]] = ContextVar("arguments")
 
 
-async def plainly(
-    name: str,
-    work: Callable[[], Awaitable[T]],
-    label: str = "",  # noqa: ARG001 - a Stage's shape
-    size: int | None = None,  # noqa: ARG001
-) -> T:
-    """Run a step without Prefect, within the table's time-out."""
-    async with asyncio.timeout(STEPS[name].timeout_s):
-        return await work()
+@contextmanager
+def as_tasks(limits: Mapping[str, int]) -> Iterator[None]:
+    """Run the steps that are called in this block as Prefect tasks. It stands inside a run of a flow.
+
+    `limits` are the slots of the global limits, as `standing_limits` found them; empty where the run has none.
+    """
+    token = _limits.set(limits)
+    try:
+        yield
+    finally:
+        _limits.reset(token)
+
+
+@contextmanager
+def about(label: str) -> Iterator[None]:
+    """Say what the steps that are called in this block are about: it ends the names of their task runs."""
+    token = _label.set(label)
+    try:
+        yield
+    finally:
+        _label.reset(token)
+
+
+def step(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
+    """Run a coroutine function as this step of the table. Raises `LookupError` where the table has no such step.
+
+    In a run of a deployment a step with a global limit holds slots of it: one for each return of the list or tuple
+    among its arguments, at most as many as are worked on at once. The wait for them is no part of the task, so that
+    its time-out is for its work alone.
+    """
+    if name not in STEPS:
+        msg = f"{name!r} is not in the table of steps; it has {', '.join(STEPS)}"
+        raise LookupError(msg)
+
+    def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        as_task = _task(STEPS[name], function)
+
+        @wraps(function)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            if _inside.get():
+                return await function(*args, **kwargs)
+            how, limits, inside = STEPS[name], _limits.get(), _inside.set(True)
+            try:
+                if limits is None:
+                    async with asyncio.timeout(how.timeout_s):
+                        return await function(*args, **kwargs)
+                arguments = _arguments.set((args, kwargs))
+                try:
+                    if not (limits and how.across):
+                        return await as_task(_label.get())
+                    async with slots_of(how.limit, how.takes(args, limits), how.timeout_s):
+                        return await as_task(_label.get())
+                finally:
+                    _arguments.reset(arguments)
+            finally:
+                _inside.reset(inside)
+
+        return run
+
+    return decorate
+
+
+def _task(how: Step, function: Callable[..., Coroutine[Any, Any, R]]) -> Task[[str], Coroutine[Any, Any, R]]:
+    """The Prefect task of a step. Its one parameter is the label that ends its run's name.
+
+    The arguments reach it through a context variable: Prefect walks through the parameters of a task, and may show
+    them, and here they hold the API client and the shoppers' returns. The text of an unforeseen error stays out of
+    Prefect too, which would keep it in the task's state and in the run's log: it may quote a shopper's address.
+    """
+
+    async def run(label: str) -> R:  # noqa: ARG001 - it is the task run's name
+        args, kwargs = _arguments.get()
+        try:
+            return await function(*args, **kwargs)
+        except Exception as error:
+            shown = presentable(error)
+            if shown is error:
+                raise
+            raise shown from None
+
+    update_wrapper(run, function, assigned=set(WRAPPER_ASSIGNMENTS) - {"__annotations__"}, updated=())
+    del run.__wrapped__  # type: ignore[attr-defined]  # Prefect would take the function's parameters for the task's
+    return task(
+        name=how.name,
+        task_run_name=f"{how.name} {{label}}",
+        retries=0 if how.effect else how.retries,
+        retry_delay_seconds=how.retry_delay_s,
+        retry_condition_fn=_timed_out,
+        timeout_seconds=how.timeout_s,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )(run)
+
+
+async def _timed_out(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry only what nobody else does: a time-out of the task. The client has already retried the rest."""
+    try:
+        await state.aresult()
+    except TimeoutError:
+        return True
+    except Exception:  # noqa: BLE001 - whatever else it was is not this place's cause
+        return False
+    return False
 
 
 async def each(name: str, items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> Sequence[R]:

@@ -10,6 +10,7 @@ from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
 from tasks.effects.perform import Confirmed
 from tasks.ledger import Claim
 from tasks.policy.record import IntentKind
+from tasks.steps import step
 
 
 async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
@@ -32,6 +33,7 @@ async def issue_exchange(desk: Desk, item: DecidedReturn) -> Carried:
     return await carry_out(desk, item, IntentKind.EXCHANGE, send_exchange)
 
 
+@step("issue-exchanges")
 async def issue_exchanges(
     desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None
 ) -> list[Carried]:

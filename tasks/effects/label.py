@@ -14,6 +14,7 @@ from tasks.policy.country import country_of
 from tasks.policy.decision import MakeLabel
 from tasks.policy.record import IntentKind
 from tasks.policy.rules.label import warehouse_for
+from tasks.steps import step
 
 
 def order_request(
@@ -60,6 +61,7 @@ async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:
     return await carry_out(desk, item, IntentKind.LABEL, send_label)
 
 
+@step("generate-labels")
 async def generate_labels(
     desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None
 ) -> list[Carried]:

@@ -12,6 +12,7 @@ from tasks.ledger import Claim
 from tasks.policy.comparison import Standing
 from tasks.policy.facts import told_of_the_past
 from tasks.policy.record import IntentKind
+from tasks.steps import step
 
 
 async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
@@ -41,6 +42,7 @@ async def issue_refund(desk: Desk, item: DecidedReturn) -> Carried:
     return await carry_out(desk, item, IntentKind.REFUND, send_refund)
 
 
+@step("issue-refunds")
 async def issue_refunds(desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None) -> list[Carried]:
     """Refund a batch of returns."""
     return await carry_out_batch(desk, "issue-refunds", batch, IntentKind.REFUND, send_refund, into)

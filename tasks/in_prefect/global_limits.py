@@ -1,12 +1,12 @@
 """Prefect's global limits, which bound a step over all processes; only in runs that belong to a deployment.
 
-A slot is taken once per stage and not once per call: Prefect's server hands out about twenty a second. A stage that is
-under way keeps its slots by renewing their lease; those of a worker that was killed come back when the lease is over.
+Slots are taken once for a step and not once for a call: Prefect's server hands out about twenty a second. A step keeps
+its slots by renewing their lease; those of a worker that was killed come back when the lease is over.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import httpx
@@ -16,7 +16,6 @@ from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.concurrency.asyncio import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError, concurrency
 
 from tasks.desk import DeskError
-from tasks.steps import Step, global_limits
 
 LEASE_S = 60.0
 """The shortest lease that Prefect's server grants, renewed at three quarters of it. The server looks for leases that
@@ -40,8 +39,8 @@ def _is_news(record: logging.LogRecord) -> bool:
 logging.getLogger("prefect.concurrency").addFilter(_is_news)
 
 
-async def standing_limits() -> dict[str, int]:
-    """The slots of each limit that the steps need, as they stand at Prefect's server.
+async def standing_limits(needed: Collection[str]) -> dict[str, int]:
+    """The slots of each limit of these names, as they stand at Prefect's server.
 
     Raises `DeskError` that names every limit that is missing, inactive or without a slot: Prefect lets everybody pass
     where a limit is missing, and that would be no limit at all. Also where the server does not say.
@@ -52,13 +51,13 @@ async def standing_limits() -> dict[str, int]:
     except httpx.HTTPError as error:
         kind = type(error).__name__
         raise DeskError(f"Prefect's server did not say which limits it holds ({kind}); nothing was begun") from None
-    problems = [f"{name} ({why})" for name in global_limits() if (why := problem(found.get(name)))]
+    problems = [f"{name} ({why})" for name in needed if (why := problem(found.get(name)))]
     if problems:
         raise DeskError(
             f"Prefect's server does not hold what bounds the steps over all processes: {', '.join(problems)}; "
             "nothing was begun; `rever-returns bootstrap` puts that right"
         )
-    return {name: found[name].limit for name in global_limits()}
+    return {name: found[name].limit for name in needed}
 
 
 async def found_limits(client: PrefectClient) -> list[GlobalConcurrencyLimitResponse]:
@@ -83,50 +82,41 @@ def problem(limit: GlobalConcurrencyLimitResponse | None) -> str:
 
 
 @asynccontextmanager
-async def slots_of(step: Step, limits: Mapping[str, int], size: int | None) -> AsyncIterator[None]:
-    """Hold slots of the step's global limit while a stage runs: one for each return, at most as many as run at once.
+async def slots_of(limit: str, occupy: int, within_s: float) -> AsyncIterator[None]:
+    """Hold so many slots of a global limit.
 
-    Raises `DeskError` where the limit is gone since the run began, or none came free in the time that one stage may
-    take. A renewal that fails does not cut off what is under way: these limits spare REVER, and the ledger holds the
-    promise without them.
+    Raises `DeskError` where the limit is gone since the run began, or no slots came free in `within_s`. A renewal that
+    fails does not cut off what is under way: these limits spare REVER, and the ledger holds the promise without them.
     """
-    if not step.across:
-        yield
-        return
-    wanted = step.at_once if size is None else min(size, step.at_once)
-    async with AsyncExitStack() as held:
-        with _told_when_slow(step):
-            await _enter(held, step, max(1, min(wanted, limits.get(step.limit, 0))))
-        yield
-
-
-async def _enter(held: AsyncExitStack, step: Step, occupy: int) -> None:
     taking = concurrency(
-        step.limit,
+        limit,
         occupy=occupy,
-        timeout_seconds=step.timeout_s,
+        timeout_seconds=within_s,
         lease_duration=LEASE_S,
         strict=True,
         raise_on_lease_renewal_failure=False,
     )
-    try:
-        await held.enter_async_context(taking)
-    except AcquireConcurrencySlotTimeoutError:
-        raise DeskError(
-            f"no slot of the global limit {step.limit} came free in {step.timeout_s:.0f} s; nothing of this stage was "
-            f"done; `prefect gcl inspect {step.limit}` says who holds them"
-        ) from None
-    except ConcurrencySlotAcquisitionError:
-        raise DeskError(
-            f"no slot of the global limit {step.limit} could be taken: it is gone from Prefect's server, or the server "
-            "cannot be reached; nothing of this stage was done; `rever-returns bootstrap` makes it again"
-        ) from None
+    async with AsyncExitStack() as held:
+        with _told_when_slow(limit):
+            try:
+                await held.enter_async_context(taking)
+            except AcquireConcurrencySlotTimeoutError:
+                raise DeskError(
+                    f"no slot of the global limit {limit} came free in {within_s:.0f} s; nothing of this step was "
+                    f"done; `prefect gcl inspect {limit}` says who holds them"
+                ) from None
+            except ConcurrencySlotAcquisitionError:
+                raise DeskError(
+                    f"no slot of the global limit {limit} could be taken: it is gone from Prefect's server, or the "
+                    "server cannot be reached; nothing of this step was done; `rever-returns bootstrap` makes it again"
+                ) from None
+        yield
 
 
 @contextmanager
-def _told_when_slow(step: Step) -> Iterator[None]:
+def _told_when_slow(limit: str) -> Iterator[None]:
     """Without a line in the log a run that waits for slots looks as if it hung."""
-    waits = f"waits for a slot of the global limit {step.limit}: other runs hold them all"
+    waits = f"waits for a slot of the global limit {limit}: other runs hold them all"
     telling = asyncio.get_running_loop().call_later(SLOW_S, get_run_logger().info, waits)
     try:
         yield

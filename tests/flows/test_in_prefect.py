@@ -38,7 +38,7 @@ from tasks.in_prefect.events import GUARD_TRIPPED, HOLD_OPENED
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import Mode, Report
 from tasks.settings import SettingsError
-from tasks.steps import STEPS, Stage, global_limits, plainly
+from tasks.steps import STEPS, global_limits, step
 from tests.books import LedgerState
 from tests.events import events
 from tests.world import Start, World
@@ -132,7 +132,7 @@ async def _assert_the_holds_can_be_answered(world: World, table: list[dict[str, 
     row, hold = table[0], holds[table[0]["hold_id"]]
     assert all(f"`{answer}`: {markdown(does)}" in row["answers"] for answer, does in hold.answers.items())
     form = answer_hold.Parameters.model_validate({"hold_id": row["hold_id"], "version": row["version"]})
-    plan = await timed("answer-hold", answer_hold.work, form, plainly)
+    plan = await timed("answer-hold", answer_hold.work, form)
     assert any(hold.why in note for note in plan.notes)
 
 
@@ -337,11 +337,12 @@ async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and
 async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(
     world: World, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def work(desk: Desk, parameters: Parameters, stage: Stage) -> Report:
-        async def broken() -> Report:
-            raise ValueError("Olga Puig, Carrer Major 1")
+    @step("decide-returns")
+    async def broken() -> Report:
+        raise ValueError("Olga Puig, Carrer Major 1")
 
-        return await stage("decide-returns", broken)
+    async def work(desk: Desk, parameters: Parameters) -> Report:
+        return await broken()
 
     monkeypatch.setattr("flows.process_pending_returns.work", work)
     state: State[Any] = await process_pending_returns(return_state=True)

@@ -11,7 +11,6 @@ from flows.run import timed
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, restored, switch
 from tasks.settings import load_settings
-from tasks.steps import plainly
 from tests.world import Start, World
 
 
@@ -77,7 +76,7 @@ def test_two_desks_at_once_stop_each_other_soon(start_world: Start) -> None:
     def work(url: str) -> None:
         settings = load_settings(overrides={"ledger_url": url})
         parameters = flow.Parameters.model_validate({"mode": "act"})
-        asyncio.run(timed(flow.NAME, flow.work, parameters, plainly, settings=settings))
+        asyncio.run(timed(flow.NAME, flow.work, parameters, settings=settings))
 
     with ThreadPoolExecutor(2) as both:
         list(both.map(work, urls))

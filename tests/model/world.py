@@ -27,7 +27,6 @@ from tasks.desk import open_desk
 from tasks.ledger import Actor, Ledger
 from tasks.reporting.report import Report
 from tasks.settings import Settings
-from tasks.steps import plainly
 from tests.books import LedgerState
 from tests.model.life import Fate, Worker
 from tests.model.watching import WatchedSandbox, watch
@@ -111,7 +110,7 @@ class ModelWorld(World):
         async def whole() -> Report:
             async with open_desk(self.desk_settings, parameters.mode, Actor(flow), self.clock) as desk:
                 watch(desk, worker, self.watched)
-                report: Report = await work(desk, parameters, plainly)
+                report: Report = await work(desk, parameters)
                 return report
 
         worker.start(whole)

@@ -37,7 +37,6 @@ from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import Clock
 from tasks.reporting.report import Report
-from tasks.steps import plainly
 from tests.hurry import hurry
 from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, WRONG_AT_MOST_S, Blow, Job, Step, Strike
 from tests.world import empty_sqlite, environment_of
@@ -142,7 +141,7 @@ async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:
 async def _one(step: Step, clock: Clock) -> Report:
     module = sys.modules[FLOWS[step.flow]]
     parameters = parameters_for(step.flow, step.values)
-    return await timed(step.flow, module.work, parameters, plainly, clock=clock)
+    return await timed(step.flow, module.work, parameters, clock=clock)
 
 
 def _told(end: Report | BaseException) -> dict[str, Any]:

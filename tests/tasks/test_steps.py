@@ -1,12 +1,14 @@
 """Working on many items: bounded, in full, and an error lets what is under way end first."""
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tasks.in_prefect.limits_page import limits_page
-from tasks.steps import STEPS, each, global_limits, limits_note, plainly
+from tasks.steps import STEPS, each, global_limits, limits_note, step
 
 
 async def test_every_item_is_worked_on_and_no_more_at_once_than_the_table_says() -> None:
@@ -67,8 +69,36 @@ async def test_a_signal_in_one_lets_the_others_note_what_they_did_before_the_run
 async def test_a_step_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = STEPS["decide-returns"].__class__("decide-returns", 0, 0, 0.01, 1, effect=True)
     monkeypatch.setitem(STEPS, "decide-returns", quick)
+
+    @step("decide-returns")
+    async def slow() -> None:
+        await asyncio.sleep(5)
+
+    @step("check-inspections")
+    async def of_which_it_is_a_part() -> str:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await slow()
+        return "to its own end"
+
     with pytest.raises(TimeoutError):
-        await plainly("decide-returns", lambda: asyncio.sleep(5))
+        await slow()
+    assert await of_which_it_is_a_part() == "to its own end"
+    monkeypatch.setitem(STEPS, "check-inspections", replace(quick, name="check-inspections"))
+    with pytest.raises(TimeoutError):
+        await of_which_it_is_a_part()
+
+
+def test_a_step_that_is_not_in_the_table_fails_where_it_is_written() -> None:
+    with pytest.raises(LookupError, match="'pay-twice' is not in the table of steps; it has settle-outcomes, "):
+        step("pay-twice")
+
+
+def test_a_step_takes_a_slot_for_each_return_and_no_more_than_it_works_on_or_the_limit_has() -> None:
+    how = STEPS["issue-refunds"]
+    for arguments, slots in ((([1, 2, 3],), 3), (("desk", [1] * 100, []), 8), (("desk", "acme"), 8), (([],), 1)):
+        assert how.takes(arguments, {how.limit: 32}) == slots
+    assert how.takes(([1, 2, 3],), {how.limit: 2}) == 2
 
 
 def test_no_step_with_an_effect_is_retried() -> None:

@@ -11,8 +11,8 @@ from prefect.client.orchestration import PrefectClient
 
 from tasks.desk import DeskError
 from tasks.in_prefect.global_limits import slots_of
-from tasks.in_prefect.task import WithinLimits
-from tasks.steps import STEPS, Step
+from tasks.steps import STEPS, Step, as_tasks
+from tasks.steps import step as made_a_step
 
 pytestmark = pytest.mark.prefect
 
@@ -36,15 +36,15 @@ async def held(client: PrefectClient, step: Step) -> int:
     return (await client.read_global_concurrency_limit_by_name(step.limit)).active_slots
 
 
-async def test_a_stage_takes_a_slot_for_each_return_and_no_more_than_there_are(
+async def test_a_step_takes_a_slot_for_each_return_and_no_more_than_there_are(
     client: PrefectClient, step: Step
 ) -> None:
     seen = []
 
     @flow
     async def run() -> None:
-        for size in (1, 100, None):
-            async with slots_of(step, {step.limit: 2}, size):
+        for batch in (["one"], ["one of many"] * 100, "unknown"):
+            async with slots_of(step.limit, step.takes((batch,), {step.limit: 2}), 60):
                 seen.append(await held(client, step))
 
     await run()
@@ -55,9 +55,9 @@ async def test_a_stage_takes_a_slot_for_each_return_and_no_more_than_there_are(
 async def test_who_finds_no_slot_waits_and_gives_up_with_a_sentence(client: PrefectClient, step: Step) -> None:
     @flow
     async def run() -> None:
-        async with slots_of(step, {step.limit: 2}, 2):
+        async with slots_of(step.limit, 2, 60):
             with pytest.raises(DeskError, match=f"no slot of the global limit {step.limit} came free in 1 s"):
-                async with slots_of(replace(step, timeout_s=1), {step.limit: 2}, 1):
+                async with slots_of(step.limit, 1, 1):
                     pytest.fail("it was let in")
 
     await run()
@@ -65,24 +65,23 @@ async def test_who_finds_no_slot_waits_and_gives_up_with_a_sentence(client: Pref
 
 
 async def test_a_limit_that_is_gone_since_the_run_began_lets_nobody_pass(client: PrefectClient, step: Step) -> None:
-    gone = replace(step, name=f"{step.name}-gone")
-
     @flow
     async def run() -> None:
-        async with slots_of(gone, {gone.limit: 2}, 1):
+        async with slots_of(f"{step.limit}-gone", 1, 60):
             pytest.fail("it was let in")
 
     with pytest.raises(DeskError, match="it is gone from Prefect's server"):
         await run()
 
 
-async def test_a_stage_in_two_runs_at_once_runs_one_after_the_other(
+async def test_a_step_in_two_runs_at_once_runs_one_after_the_other(
     client: PrefectClient, step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STEPS, "issue-refunds", step)
     now, most = 0, 0
 
-    async def work() -> None:
+    @made_a_step("issue-refunds")
+    async def work(_: list[str]) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -91,7 +90,8 @@ async def test_a_stage_in_two_runs_at_once_runs_one_after_the_other(
 
     @flow
     async def run() -> None:
-        await WithinLimits({step.limit: 2})("issue-refunds", work, "x", 2)
+        with as_tasks({step.limit: 2}):
+            await work(["one", "two"])
 
     await asyncio.gather(run(), run())
     assert most == 1
