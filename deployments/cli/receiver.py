@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from deployments.console.errors import UsageError
 from deployments.console.logs import log_to_stderr
+from tasks.database import DatabaseError
 from tasks.desk import utc_now
-from tasks.ledger import LedgerError
 from tasks.policy.facts import counted
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import load_settings
@@ -60,14 +60,14 @@ def listed_inbox(*, as_json: bool) -> str:
 
 
 def dropped(process_id: str, *, by: str, why: str) -> str:
-    """Drop the events of a return by a person's say. Raises `UsageError`, `LedgerError`."""
+    """Drop the events of a return by a person's say. Raises `UsageError`, `DatabaseError`."""
     from deployments.receiver.inbox_care import drop
 
     if not by.strip() or not why.strip():
         raise UsageError("say who you are (--by) and why (--why): the list of the inbox keeps both.")
     with _opened() as inbox:
         if inbox is None:
-            raise LedgerError("there is no inbox yet: `rever-returns receiver` makes it")
+            raise DatabaseError("there is no inbox yet: `rever-returns receiver` makes it")
         many = inbox.write(drop, process_id, by=by.strip(), why=why.strip(), now=utc_now())
     about = f"Dropped: {counted(many, 'event')} about {process_id}"
     return f"{about}. No run is offered for it any more; schedules still look at it."

@@ -24,7 +24,7 @@ _USAGE_ERRORS = (
     ("rever_api.openapi", "DocumentError"),
 )
 _RUN_ERRORS = (
-    ("tasks.ledger", "LedgerError"),
+    ("tasks.database", "DatabaseError"),
     ("tasks.desk", "DeskError"),
     ("tasks.failures", "OwnFaultError"),
     ("rever_api", "ReverError"),

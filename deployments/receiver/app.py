@@ -32,8 +32,8 @@ from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import waiting_returns
 from deployments.receiver.prefect_runs import Announcer, PrefectRuns
 from rever_api.webhooks import SIGNATURE_HEADER, verify
+from tasks.database import DatabaseError
 from tasks.desk import utc_now
-from tasks.ledger import LedgerError
 from tasks.settings import Settings, SettingsError, load_settings
 
 HOST, PORT = "127.0.0.1", 8766
@@ -125,7 +125,7 @@ def create_app(receiver: Receiver) -> FastAPI:
     async def metrics() -> Response:
         try:
             waiting = await receiver.inbox.aread(waiting_returns)
-        except LedgerError as error:
+        except DatabaseError as error:
             return Response(str(error), 503, media_type="text/plain")
         text = receiver.metrics.text(waiting, receiver.clock())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -178,7 +178,7 @@ async def _take_in(receiver: Receiver, request: Request, event: str) -> Stored:
     try:
         async with asyncio.timeout(STORE_S):
             stored = await receiver.inbox.awrite(store, delivery)
-    except (LedgerError, TimeoutError) as error:
+    except (DatabaseError, TimeoutError) as error:
         receiver.storing.failed(_why(error), receiver.clock())
         raise Rejected(503, "not_stored", "the event could not be stored; send it again") from None
     receiver.storing.went_well()
@@ -202,7 +202,7 @@ async def _health(receiver: Receiver) -> Response:
         try:
             async with asyncio.timeout(STORE_S):
                 await receiver.inbox.awrite(beat, now=receiver.clock())
-        except (LedgerError, TimeoutError) as error:
+        except (DatabaseError, TimeoutError) as error:
             why = _why(error)
     alive = receiver.dispatcher.alive()
     seen = {
@@ -216,7 +216,7 @@ async def _health(receiver: Receiver) -> Response:
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, LedgerError) else f"the inbox took longer than {STORE_S:g} s"
+    return str(error) if isinstance(error, DatabaseError) else f"the inbox took longer than {STORE_S:g} s"
 
 
 class _Server(uvicorn.Server):
@@ -229,7 +229,7 @@ class _Server(uvicorn.Server):
 
 
 def serve_receiver(port: int = PORT) -> None:
-    """Accept webhooks until SIGINT or SIGTERM. Raises `SettingsError`, `LedgerError` or OSError if it cannot begin."""
+    """Accept webhooks until a signal. Raises `SettingsError`, `DatabaseError` or OSError if it cannot start."""
     settings = load_settings()
     _check(settings)
     with (

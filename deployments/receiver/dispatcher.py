@@ -36,7 +36,7 @@ from deployments.receiver.offers import (
     waiting_returns,
 )
 from deployments.receiver.prefect_runs import Announcer, PrefectTrouble, Runs, RunState
-from tasks.ledger import LedgerError
+from tasks.database import DatabaseError
 from tasks.policy.clocks import ahead
 
 MOST_ASKED = 5
@@ -143,7 +143,7 @@ class Dispatcher:
         self._alive = time.monotonic()
         try:
             return await self.step()
-        except LedgerError as error:
+        except DatabaseError as error:
             logger.error("the inbox cannot be used, events wait: %s", error)  # noqa: TRY400 - its sentence says all
         except Exception as error:  # noqa: BLE001 - the loop must go on
             # Only its class: the text of an unforeseen error may quote a body.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from shutil import disk_usage
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import (
     JSON,
@@ -34,19 +34,18 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.schema import CreateColumn
 
 from deployments.receiver.delivery import EXAMPLE, Content, Kind, kind_of
+from tasks.database import DatabaseError
 from tasks.database.address import Where
 from tasks.database.columns import UtcTime
 from tasks.database.database import Database
 from tasks.database.engines import check_durable, looking_engine, reading_engine, writing_engine
-from tasks.database.failures import told
+from tasks.database.errors import translated
 from tasks.database.group_commit import GroupCommit
-from tasks.database.readers import Reading
-from tasks.ledger import LedgerError
+from tasks.database.readers import Reader
+from tasks.database.statements import upsert
 
 VARIABLE = "REVER_INBOX_URL"
 
@@ -128,20 +127,20 @@ when it is asked again.
 
 
 def make(conn: Connection, where: Where) -> None:
-    """Make the tables if there are none, and upgrade older ones. Raises `LedgerError` if they are newer or not ours."""
+    """Make the tables if there are none, and upgrade older ones. Raises `DatabaseError`: they are newer or not ours."""
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
     found = set(inspect(conn).get_table_names())
     if version.name not in found:
         if found and where.path is not None:
-            raise LedgerError(
+            raise DatabaseError(
                 f"the file of {where} holds something else, not an inbox; point {where.variable} elsewhere"
             )
         metadata.create_all(conn)
         conn.execute(insert(version).values(version=VERSION))
     made_by = conn.execute(select(version.c.version)).scalar_one()
     if made_by > VERSION:
-        raise LedgerError(
+        raise DatabaseError(
             f"the inbox {where} was made by a newer version of rever-returns (its version is {made_by}, this one knows"
             f" {VERSION}); upgrade rever-returns"
         )
@@ -157,30 +156,30 @@ class Inbox(Database):
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open an inbox; its tables are made at first use. Raises `LedgerError`, whose text names the inbox."""
+        """Open an inbox; its tables are made at first use. Raises `DatabaseError`, whose text names the inbox."""
         where = Where.of(url, what="inbox", variable=VARIABLE)
         engine = writing_engine(where)
         _overwrite_what_is_removed(engine, where)
         try:
-            with told(where), engine.connect() as conn:
+            with translated(where), engine.connect() as conn:
                 conn.begin()
                 make(conn, where)
                 check_durable(conn, where)
                 conn.commit()
-        except LedgerError:
+        except DatabaseError:
             engine.dispose()
             raise
-        return cls(where, GroupCommit(engine, where), Reading(where))
+        return cls(where, GroupCommit(engine, where), Reader(where))
 
     @classmethod
     def exists(cls, url: str) -> bool:
-        """Whether there is one. Raises `LedgerError` if its server does not respond."""
+        """Whether there is one. Raises `DatabaseError` if its server does not respond."""
         where = Where.of(url, what="inbox", variable=VARIABLE)
         if where.path is not None:
             return where.path.is_file()
         engine = reading_engine(where)
         try:
-            with told(where), engine.connect() as conn:
+            with translated(where), engine.connect() as conn:
                 return inspect(conn).has_table(version.name)
         finally:
             engine.dispose()
@@ -243,7 +242,7 @@ def store(conn: Connection, delivery: Delivery) -> Stored:
         "body": delivery.body,
         "state": WAITING,
     }
-    put = _insert(conn, events).values(row).on_conflict_do_nothing().returning(events.c.seq)
+    put = upsert(conn, events, ["hash"]).values(row).returning(events.c.seq)
     if conn.execute(put).first() is None:
         return Stored(False, kind)
     if known is None or (content.shipping and content.shipping != known):
@@ -254,12 +253,8 @@ def store(conn: Connection, delivery: Delivery) -> Stored:
 def _note(conn: Connection, process_id: str, shipping: str) -> None:
     # REVER does not know the return of an example, so it is asked before a run is offered.
     doubts = 1 if process_id.startswith(EXAMPLE) else 0
-    noted = _insert(conn, returns).values(process_id=process_id, shipping=shipping, doubts=doubts)
-    conn.execute(noted.on_conflict_do_update(index_elements=["process_id"], set_={"shipping": shipping}))
-
-
-def _insert(conn: Connection, table: Any) -> Any:
-    return pg_insert(table) if conn.dialect.name == "postgresql" else sqlite_insert(table)
+    row = {"process_id": process_id, "shipping": shipping, "doubts": doubts}
+    conn.execute(upsert(conn, returns, ["process_id"], ["shipping"]), row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +274,7 @@ class InboxState:
 
 
 def inbox_state(url: str, *, closed_since: datetime | None = None) -> InboxState | None:
-    """Read the state of an inbox without writing anything; None if there is none. Raises `LedgerError`.
+    """Read the state of an inbox without writing anything; None if there is none. Raises `DatabaseError`.
 
     Events that were closed before `closed_since` are left out.
     """
@@ -293,7 +288,7 @@ def inbox_state(url: str, *, closed_since: datetime | None = None) -> InboxState
     waits = exists().where(events.c.process_id == returns.c.process_id, events.c.state == WAITING)
     tried = select(func.count()).select_from(returns).where(returns.c.attempt >= TRIES, waits)
     try:
-        with told(where), engine.connect() as conn:
+        with translated(where), engine.connect() as conn:
             if not inspect(conn).has_table(events.name):
                 return None
             found = {state: (many, first) for state, many, first in conn.execute(by_state)}

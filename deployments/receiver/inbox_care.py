@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, 
 from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, events, returns
 from deployments.receiver.offers import free_return
 from rever_api.messages import read_json
-from tasks.database.database import chunks
-from tasks.ledger import LedgerError
+from tasks.database import DatabaseError
+from tasks.database.statements import chunks
 
 KEPT = timedelta(days=30)
 """How long a body is kept."""
@@ -100,13 +100,13 @@ def _listed(rows: list[Any]) -> Listed:
 def drop(conn: Connection, process_id: str, *, by: str, why: str, now: datetime) -> int:
     """Close the events of a return for a person, also those closed without a run, and return how many.
 
-    No run is offered for them any more; schedules still look at the return. Raises `LedgerError` if there is none.
+    No run is offered for them any more; schedules still look at the return. Raises `DatabaseError` if there is none.
     """
     where: ColumnElement[bool] = (events.c.process_id == process_id) & events.c.state.not_in((ACTED_ON, DROPPED))
     dropped = update(events).where(where).values(state=DROPPED, closed_at=now, closed_by=by, closed_why=why)
     many = conn.execute(dropped).rowcount
     if not many:
-        raise LedgerError(f"the inbox holds no event of the return {process_id!r} that could be dropped")
+        raise DatabaseError(f"the inbox holds no event of the return {process_id!r} that could be dropped")
     free_return(conn, process_id)
     return many
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from deployments.receiver.inbox import ACTED_ON, GIVEN_UP, WAITING, events, offers, returns
-from tasks.database.database import chunks
+from tasks.database.statements import chunks
 from tasks.policy.clocks import DIFFER
 
 ONE, MANY = "process-return/process-return", "process-pending-returns/process-told-returns"

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tasks.database.errors import LedgerError
+from tasks.database import DatabaseError
 
 EXAMPLES = "sqlite:////var/lib/rever-returns/ledger.sqlite or postgresql://user:password@host/database"
 
@@ -25,18 +25,18 @@ class Where:
 
     @classmethod
     def of(cls, url: str, *, what: str = "ledger", variable: str = "REVER_LEDGER_URL") -> "Where":
-        """Read a plain URL. Raises `LedgerError` for one that is none, or names a database that cannot be used."""
+        """Read a plain URL. Raises `DatabaseError` for one that is none, or names a database that cannot be used."""
         try:
             parsed = make_url(url)
         except ArgumentError:
-            raise LedgerError(f"the {what}'s URL cannot be read; write it like {EXAMPLES}") from None
+            raise DatabaseError(f"the {what}'s URL cannot be read; write it like {EXAMPLES}") from None
         backend = parsed.get_backend_name()
         if backend in {"postgresql", "postgres"}:
             return cls(parsed.set(drivername="postgresql+psycopg"), None, what, variable)
         if backend != "sqlite":
-            raise LedgerError(f"the {what} cannot be kept in {backend!r}; write its URL like {EXAMPLES}")
+            raise DatabaseError(f"the {what} cannot be kept in {backend!r}; write its URL like {EXAMPLES}")
         if parsed.database in {None, "", ":memory:"} or "mode=memory" in (parsed.database or ""):
-            raise LedgerError(f"the {what} in memory would forget all it knows; write its URL like {EXAMPLES}")
+            raise DatabaseError(f"the {what} in memory would forget all it knows; write its URL like {EXAMPLES}")
         return cls(parsed.set(drivername="sqlite+pysqlite", query={}), Path(str(parsed.database)), what, variable)
 
     @property

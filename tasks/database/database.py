@@ -2,30 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from tasks.database import DatabaseError
 from tasks.database.address import Where
 from tasks.database.engines import reading_engine
-from tasks.database.errors import LedgerError
-from tasks.database.failures import FAILURES, damaged, told
+from tasks.database.errors import FAILURES, damaged, translated
 from tasks.database.group_commit import GroupCommit
-from tasks.database.readers import Reader
+from tasks.database.readers import Reader, ReadOnlyReader
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Id = TypeVar("Id", str, int)
 
 logger = logging.getLogger(__name__)
 
 READERS = 4
 """Threads that read for coroutines."""
-
-CHUNK = 500
-"""Ids in one statement: below SQLite's limit of bound values on any build."""
 
 
 class Database:
@@ -38,14 +34,14 @@ class Database:
     unreadable: Callable[[Connection], bool] = staticmethod(lambda _: False)
     """Whether it holds values that cannot be read: asked when an operation fails for no reason that is known."""
 
-    def __init__(self, where: Where, writer: GroupCommit | None, reader: Reader) -> None:
+    def __init__(self, where: Where, writer: GroupCommit | None, reader: Reader | ReadOnlyReader) -> None:
         self._where = where
         self._writer = writer
         self._reader = reader
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix=f"{where.what}-reader")
 
     def write(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one operation in one write transaction and commit it. Raises `LedgerError`."""
+        """Run one operation in one write transaction and commit it. Raises `DatabaseError`."""
         return self._submit(op, *args, **kwargs).result()
 
     async def awrite(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -61,11 +57,11 @@ class Database:
             raise
 
     def read(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one reading operation. Raises `LedgerError`."""
-        with told(self._where):
+        """Run one reading operation. Raises `DatabaseError`."""
+        with translated(self._where):
             try:
                 return self._reader.run(lambda conn: op(conn, *args, **kwargs))
-            except (LedgerError, *FAILURES):
+            except (DatabaseError, *FAILURES):
                 raise
             except Exception:
                 if self._reader.run(self.unreadable):
@@ -84,7 +80,7 @@ class Database:
         engine = reading_engine(self._where)
         try:
             # Not possible inside a transaction, and every connection of ours begins one.
-            with told(self._where), engine.connect() as conn:
+            with translated(self._where), engine.connect() as conn:
                 conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             engine.dispose()
@@ -98,15 +94,8 @@ class Database:
 
     def _submit(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         if self._writer is None:
-            raise LedgerError(f"the {self._where.what} {self._where} was opened for reading only")
+            raise DatabaseError(f"the {self._where.what} {self._where} was opened for reading only")
         return self._writer.submit(lambda conn: op(conn, *args, **kwargs))
-
-
-def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
-    """These ids, each once and sorted, in pieces that one statement takes."""
-    ordered = sorted(set(ids))
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
 
 
 def _nobody_waits(answer: "Future[Any]") -> None:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
+from tasks.database import DatabaseError
 from tasks.database.address import Where
-from tasks.database.errors import LedgerError
 
 PATIENCE_S = 30
 """How long a connection waits for a lock before it gives up."""
@@ -145,7 +145,7 @@ def _postgres(where: Where, pool_size: int) -> Engine:
             hide_parameters=True,
         )
     except ImportError:
-        raise LedgerError(
+        raise DatabaseError(
             f"the {where.what} {where} needs the PostgreSQL driver psycopg; "
             "install it with: pip install 'psycopg[binary]'"
         ) from None
@@ -161,14 +161,14 @@ def _postgres(where: Where, pool_size: int) -> Engine:
 
 
 def check_durable(conn: Connection, where: Where) -> None:
-    """Refuse to go on where a commit might not be on the disk when it is answered. Raises `LedgerError`."""
+    """Refuse to go on where a commit might not be on the disk when it is answered. Raises `DatabaseError`."""
     if where.path is None:
         durable = conn.exec_driver_sql("SHOW synchronous_commit").scalar() in {"on", "remote_apply"}
     else:
         wal = conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         durable = wal and int(conn.exec_driver_sql("PRAGMA synchronous").scalar() or 0) >= 2
     if not durable:
-        raise LedgerError(
+        raise DatabaseError(
             f"the {where.what} {where} cannot promise that what it commits is kept (SQLite needs WAL and"
             " synchronous=FULL, so no network drive; PostgreSQL needs synchronous_commit=on); keep it elsewhere"
         )

@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from tasks.database import DatabaseError
 from tasks.database.address import Where
-from tasks.database.errors import LedgerError
-from tasks.database.failures import FAILURES, damaged, passes, sentence
+from tasks.database.errors import FAILURES, damaged, passes, sentence
 
 T = TypeVar("T")
 
@@ -54,10 +54,10 @@ class GroupCommit:
         self._closed = False
 
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
-        """Hand over an operation. Raises `LedgerError` where the ledger is closed."""
+        """Hand over an operation. Raises `DatabaseError` where the ledger is closed."""
         with self._starting:
             if self._closed:
-                raise LedgerError(f"the {self._where.what} {self._where} is closed")
+                raise DatabaseError(f"the {self._where.what} {self._where} is closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"{self._where.what}-writer", daemon=True)
                 self._thread.start()
@@ -120,7 +120,7 @@ class GroupCommit:
 
     def _judged(self, error: Exception) -> Exception:
         """The error of an operation, or, where the database holds what cannot be read, the one that says so."""
-        if isinstance(error, LedgerError):
+        if isinstance(error, DatabaseError):
             return error
         try:
             with self._engine.connect() as conn:
@@ -145,7 +145,7 @@ class GroupCommit:
 class _CommitFailed(Exception):  # noqa: N818 - an event, and never seen outside
     """Nobody knows whether the commit came through, so nothing of it is run again."""
 
-    def __init__(self, told: LedgerError) -> None:
+    def __init__(self, told: DatabaseError) -> None:
         super().__init__(str(told))
         self.told = told
 

@@ -1,31 +1,19 @@
-"""Two ways to read: beside the writer of an open ledger, or only looking, without leaving a trace."""
+"""Two ways to read: beside the writer of an open database, or without leaving a trace."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, MetaData, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from tasks.database.address import Where
 from tasks.database.engines import looking_engine, reading_engine
-from tasks.ledger.migrate import check_revision, check_vacant, revision
-from tasks.ledger.schema import metadata
 
 T = TypeVar("T")
 
 
-class Reader(Protocol):
-    """Runs reading operations, each on one consistent view."""
-
-    def run(self, op: Callable[[Connection], T]) -> T:
-        """Run one."""
-
-    def close(self) -> None:
-        """Let go of the database."""
-
-
-class Reading:
+class Reader:
     """Reads beside the writer, and waits for nobody."""
 
     def __init__(self, where: Where) -> None:
@@ -41,23 +29,28 @@ class Reading:
         self._engine.dispose()
 
 
-class Looking:
-    """Reads what is there and makes nothing: a ledger that does not exist (yet) reads as an empty one."""
+class ReadOnlyReader:
+    """Reads what is there and makes nothing: a database that does not exist (yet) reads as one with empty `tables`.
 
-    def __init__(self, where: Where) -> None:
+    `made` returns whether the tables have been made there, and raises `DatabaseError` where they cannot be read.
+    """
+
+    def __init__(self, where: Where, tables: MetaData, made: Callable[[Connection, Where], bool]) -> None:
         self._where = where
+        self._tables = tables
+        self._made = made
         self._engine = looking_engine(where)
         self._nothing: Engine | None = None
 
     def run(self, op: Callable[[Connection], T]) -> T:
-        """Run one operation; again, where somebody began to write while it looked at a ledger at rest."""
+        """Run one operation; again, where somebody began to write while it read a database at rest."""
         if not self._has_file():
             return self._on_nothing(op)
         return self._steadily(lambda: self._once(op))
 
     def finds(self) -> bool:
-        """Whether there is a ledger, of whatever version."""
-        return self._has_file() and self._steadily(self._has_revision)
+        """Whether the tables have been made."""
+        return self._has_file() and self._steadily(self._has_tables)
 
     def close(self) -> None:
         """Close its connections."""
@@ -75,16 +68,13 @@ class Looking:
             return look()
         return look() if at_rest and self._in_use() else answer
 
-    def _has_revision(self) -> bool:
+    def _has_tables(self) -> bool:
         with self._engine.begin() as conn:
-            found = revision(conn)
-            if not found:
-                check_vacant(conn, self._where)
-            return bool(found)
+            return self._made(conn, self._where)
 
     def _once(self, op: Callable[[Connection], T]) -> T:
         with self._engine.begin() as conn:
-            if check_revision(conn, self._where):
+            if self._made(conn, self._where):
                 return op(conn)
         return self._on_nothing(op)
 
@@ -101,6 +91,6 @@ class Looking:
             self._nothing = create_engine(
                 "sqlite+pysqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
             )
-            metadata.create_all(self._nothing)
+            self._tables.create_all(self._nothing)
         with self._nothing.connect() as conn:
             return op(conn)

@@ -4,13 +4,13 @@ The protocol is *claim, look again and send, settle, audit*: each effect is done
 and never silently lost. `Ledger` opens it and runs the operations, plain functions over a connection.
 """
 
-from tasks.database.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.after_restore import Restored, catch_up, mark_restored, restored
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import Checked, Finding, check
 from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
+from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
 from tasks.ledger.holds import find_hold, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger

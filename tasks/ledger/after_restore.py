@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, event, func, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 
 from tasks.database.address import Where
-from tasks.database.errors import LedgerError
+from tasks.database.statements import upsert
 from tasks.ledger.audit import append, audit_row
+from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, caught_up, ledger, records, waivers
 from tasks.ledger.types import Actor
 from tasks.policy.clocks import DIFFER, ahead
@@ -73,13 +72,11 @@ def mark_restored(
     conn.execute(update(ledger).values(restored_at=now, restored_from=last, restored_why=why, **stop, **review))
     conn.execute(delete(waivers).where(waivers.c.rule.in_(ASKED_ANEW)))
     if known:
-        build = pg_insert(records) if conn.dialect.name == "postgresql" else sqlite_insert(records)
         rows = [
             {"process_id": each, "store": it.store, "order_name": it.order_name, "former": it.told, "final": False}
             for each, it in known.items()
         ]
-        new = {"former": build.excluded.former, "final": False}
-        conn.execute(build.on_conflict_do_update(index_elements=["process_id"], set_=new), rows)
+        conn.execute(upsert(conn, records, ["process_id"], ["former", "final"]), rows)
     append(conn, [audit_row(actor, now, "restored", "", evidence={"why": why, "knows_until": last.isoformat()})])
     return last
 
@@ -118,9 +115,7 @@ def catch_up(
     if mark is None or (read_since < mark.at + settle_after and not ahead(mark.at, now)):
         return ()
     now = max(now, mark.at)  # a mark by a clock that was ahead is caught up with too
-    build = pg_insert(caught_up) if conn.dialect.name == "postgresql" else sqlite_insert(caught_up)
-    build = build.values([{"store": store, "at": now} for store in mark.stores])
-    conn.execute(build.on_conflict_do_update(index_elements=["store"], set_={"at": now}))
+    conn.execute(upsert(conn, caught_up, ["store"], ["at"]), [{"store": store, "at": now} for store in mark.stores])
     said = {"why": why, "stores": ", ".join(mark.stores)}
     append(conn, [audit_row(actor, now, "caught_up", "", evidence=said)])
     return mark.stores

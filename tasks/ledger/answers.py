@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tasks.database.errors import AnswerError, OutdatedAnswer
 from tasks.ledger.audit import append, audit_row
+from tasks.ledger.errors import AnswerError, OutdatedAnswer
 from tasks.ledger.holds import going_on
 from tasks.ledger.records import (
     claim_of,

@@ -14,11 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tasks.database.database import chunks
 from tasks.database.prepared import Prepared
+from tasks.database.statements import chunks, upsert
 from tasks.ledger.schema import audit, chains
 from tasks.ledger.types import Actor
 
@@ -33,10 +31,6 @@ _HEADS = Prepared(
     .with_for_update(),
     several="ids",
 )
-# SQLAlchemy compiles an upsert anew each time, so these are only for a return's first row.
-_SAME = {"steps": chains.c.steps}
-_PG_LOCK = pg_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
-_LITE_LOCK = sqlite_insert(chains).on_conflict_do_update(index_elements=["process_id"], set_=_SAME).returning(chains)
 _MOVE = Prepared(
     update(chains).where(chains.c.process_id == bindparam("p")).values(steps=bindparam("many"), head=bindparam("last"))
 )
@@ -82,7 +76,7 @@ def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head
     if not missing:
         return heads
     # On PostgreSQL somebody else may have made one meanwhile: then it is waited for, and has a past.
-    query = _PG_LOCK if conn.dialect.name == "postgresql" else _LITE_LOCK
+    query = upsert(conn, chains, ["process_id"], {"steps": chains.c.steps}).returning(chains)
     asked = [{"process_id": each, "steps": 0, "head": ""} for each in missing]
     return heads | {row.process_id: Head(row.steps, row.head) for row in conn.execute(query, asked)}
 

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, select
 
 from tasks.database.address import Where
 from tasks.database.engines import PATIENCE_S, make_private
-from tasks.database.errors import LedgerError, NoLedgerError
 from tasks.ledger.after_restore import FormerReturn, mark_restored
 from tasks.ledger.checking import AHEAD, Checked, check
+from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.schema import audit, intents, ledger, records
 from tasks.ledger.stops import switch

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, select
 
 from tasks.database.address import Where
 from tasks.database.engines import looking_engine
-from tasks.database.failures import told
+from tasks.database.errors import translated
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, ledger
 
@@ -45,7 +45,7 @@ def condition(url: str) -> Condition:
         return Condition(str(where), "", REVISION, "", os.access(where.path.parent, os.W_OK), durable=True, now=None)
     engine = looking_engine(where)
     try:
-        with told(where), engine.connect() as conn:
+        with translated(where), engine.connect() as conn:
             found = revision(conn)
             account = conn.execute(select(ledger.c.account)).scalar() if _has_ledger(conn) else None
             state = _server(conn) if where.path is None else _file(where)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from tasks.database.errors import LedgerError
+from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, chains, holds, intents, lines, records, units, waivers
 
 TABLES = (records, lines, intents, units, holds, waivers, audit, chains)

@@ -11,9 +11,8 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from tasks.database.statements import upsert
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import Draft
 from tasks.policy.decision import Compensate, Hold, RefundDue
@@ -30,20 +29,6 @@ StoreDay = tuple[str, date, str]
 """Store, the store's own date, currency."""
 
 
-_PG_DAY = (
-    pg_insert(store_days)
-    .on_conflict_do_update(index_elements=["store", "day", "currency"], set_={"amount_e4": store_days.c.amount_e4})
-    .returning(store_days.c.amount_e4)
-)
-_LITE_DAY = (
-    sqlite_insert(store_days)
-    .on_conflict_do_update(index_elements=["store", "day", "currency"], set_={"amount_e4": store_days.c.amount_e4})
-    .returning(store_days.c.amount_e4)
-)
-_PG_SHOPPER = pg_insert(shoppers).on_conflict_do_update(index_elements=["hash"], set_={"locks": shoppers.c.locks + 1})
-_LITE_SHOPPER = sqlite_insert(shoppers).on_conflict_do_update(
-    index_elements=["hash"], set_={"locks": shoppers.c.locks + 1}
-)
 _REFUNDS = (
     select(shopper_refunds.c.hash, shopper_refunds.c.at)
     .where(shopper_refunds.c.hash.in_(bindparam("hashes", expanding=True)))
@@ -96,7 +81,8 @@ def _hashed(key: bytes, plain: str) -> str:
 
 def lock_days(conn: Connection, days: Iterable[StoreDay]) -> dict[StoreDay, int]:
     """Lock these rows until the commit, in one order for everybody, and answer what they hold, in 1/10000."""
-    query = _PG_DAY if conn.dialect.name == "postgresql" else _LITE_DAY
+    same = {"amount_e4": store_days.c.amount_e4}
+    query = upsert(conn, store_days, ["store", "day", "currency"], same).returning(store_days.c.amount_e4)
     return {
         day: conn.execute(query, {"store": day[0], "day": day[1], "currency": day[2], "amount_e4": 0}).scalar_one()
         for day in sorted(set(days))
@@ -107,7 +93,7 @@ def lock_shoppers(conn: Connection, hashes: Collection[str], since: datetime) ->
     """Lock these shoppers until the commit, and answer when each was refunded since then."""
     if not hashes:
         return {}
-    query = _PG_SHOPPER if conn.dialect.name == "postgresql" else _LITE_SHOPPER
+    query = upsert(conn, shoppers, ["hash"], {"locks": shoppers.c.locks + 1})
     conn.execute(query, [{"hash": each, "locks": 0} for each in sorted(set(hashes))])
     times: dict[str, list[datetime]] = defaultdict(list)
     for row in conn.execute(_REFUNDS, {"hashes": sorted(set(hashes)), "since": since}):

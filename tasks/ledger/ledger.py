@@ -11,14 +11,14 @@ from sqlalchemy import Connection, insert, select
 from tasks.database.address import Where
 from tasks.database.database import Database
 from tasks.database.engines import check_durable, writing_engine
-from tasks.database.errors import LedgerError
-from tasks.database.failures import told
+from tasks.database.errors import translated
 from tasks.database.group_commit import GroupCommit
-from tasks.database.readers import Looking, Reading
+from tasks.database.readers import Reader, ReadOnlyReader
 from tasks.ledger.after_restore import check_server, identity, stay_on_server
 from tasks.ledger.checking import unreadable
-from tasks.ledger.migrate import migrate, no_ledger
-from tasks.ledger.schema import ledger
+from tasks.ledger.errors import LedgerError
+from tasks.ledger.migrate import check_revision, has_revision, migrate, no_ledger
+from tasks.ledger.schema import ledger, metadata
 
 
 class Ledger(Database):
@@ -52,13 +52,13 @@ class Ledger(Database):
         if existing and not _exists(where):
             raise no_ledger(where)
         if read_only:
-            looking = Looking(where)
-            with told(where):
-                looking.run(partial(_check_account, where=where, account=account))
-            return cls(where, None, looking)
+            reader = ReadOnlyReader(where, metadata, check_revision)
+            with translated(where):
+                reader.run(partial(_check_account, where=where, account=account))
+            return cls(where, None, reader)
         engine = writing_engine(where)
         try:
-            with told(where), engine.connect() as conn:
+            with translated(where), engine.connect() as conn:
                 conn.begin()
                 made = migrate(conn, where, existing=existing)
                 check_durable(conn, where)
@@ -70,19 +70,19 @@ class Ledger(Database):
             engine.dispose()
             raise
         stay_on_server(engine, where, server)
-        opened = cls(where, GroupCommit(engine, where, unreadable), Reading(where))
+        opened = cls(where, GroupCommit(engine, where, unreadable), Reader(where))
         opened.made = made
         return opened
 
 
 def _exists(where: Where) -> bool:
     """Whether there is a ledger; seen without leaving so much as an empty file."""
-    looking = Looking(where)
+    reader = ReadOnlyReader(where, metadata, has_revision)
     try:
-        with told(where):
-            return looking.finds()
+        with translated(where):
+            return reader.finds()
     finally:
-        looking.close()
+        reader.close()
 
 
 def _bind(conn: Connection, where: Where, account: str, now: datetime) -> None:

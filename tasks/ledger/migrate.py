@@ -6,7 +6,7 @@ from threading import Lock
 from sqlalchemy import Connection, inspect, text
 
 from tasks.database.address import Where
-from tasks.database.errors import LedgerError, NoLedgerError
+from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.schema import REVISION, VERSION_TABLE
 
 _ONE_AT_A_TIME = 7_203_665_001
@@ -43,6 +43,14 @@ def migrate(conn: Connection, where: Where, *, existing: bool = False) -> bool:
     if found != REVISION:
         _upgrade(conn, where, found)
     return not found
+
+
+def has_revision(conn: Connection, where: Where) -> bool:
+    """Whether there is a ledger, of whatever version. Raises `LedgerError` for a file that holds something else."""
+    found = bool(revision(conn))
+    if not found:
+        check_vacant(conn, where)
+    return found
 
 
 def check_revision(conn: Connection, where: Where) -> bool:

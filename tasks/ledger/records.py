@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, exists, select
 
-from tasks.database.database import chunks
 from tasks.database.prepared import Prepared
+from tasks.database.statements import chunks
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
 from tasks.policy.decision import ExchangeDueItem, MakeLabel

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from tasks.database.database import chunks
+from tasks.database.statements import chunks
 from tasks.ledger.after_restore import up_to_date
 from tasks.ledger.claim import Batch
 from tasks.ledger.guards import Guard, shopper_hashes

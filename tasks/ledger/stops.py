@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tasks.database.errors import LedgerError
 from tasks.database.prepared import Prepared
+from tasks.database.statements import upsert
 from tasks.ledger.after_restore import mark_restored, up_to_date
 from tasks.ledger.audit import append, audit_row
+from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, intents, ledger, pauses
 from tasks.ledger.types import Actor, Sending, SendVerdict, Switch
 from tasks.policy.clocks import ahead, come
@@ -110,8 +109,7 @@ def end_trial(conn: Connection, intent_ids: list[str]) -> None:
 
 def not_answered(conn: Connection, store: str, intent_id: str, now: datetime) -> None:
     """An outcome is unknown. Those in the air when a pause began do not lengthen it; a failed trial doubles it."""
-    build = pg_insert(pauses) if conn.dialect.name == "postgresql" else sqlite_insert(pauses)
-    conn.execute(build.values(store=store).on_conflict_do_nothing())
+    conn.execute(upsert(conn, pauses, ["store"]), {"store": store})
     row = conn.execute(_PAUSE, {"s": store}).one()
     many, until, minutes, trial = row.unknown_in_a_row + 1, row.paused_until, row.pause_minutes, row.trial_intent
     if trial == intent_id:

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
-from tasks.database.errors import LedgerError
 from tasks.ledger.audit import append, audit_row
+from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import shopper_hash, shopper_hashes
 from tasks.ledger.schema import intents, ledger, records, shopper_refunds, shoppers, words
 from tasks.ledger.types import Actor, Claim, KeptWords

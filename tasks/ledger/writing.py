@@ -7,10 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from tasks.database.database import chunks
+from tasks.database.statements import chunks, upsert
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import (
     REVIEW_BEFORE,
@@ -401,9 +399,8 @@ def lock_and_load(conn: Connection, requests: Sequence[DecideRequest]) -> dict[s
     known = lock_rows(conn, ids)
     missing = [request for request in requests if request.process_id not in known]
     if missing:
-        build = pg_insert(records) if conn.dialect.name == "postgresql" else sqlite_insert(records)
         rows = [{"process_id": r.process_id, "store": r.store, "order_name": r.order_name} for r in missing]
-        conn.execute(build.on_conflict_do_nothing(), rows)
+        conn.execute(upsert(conn, records, ["process_id"]), rows)
         # On PostgreSQL somebody else may have made one meanwhile: then it is known after all, and has a past.
         known |= lock_rows(conn, [request.process_id for request in missing])
     return load(conn, known)
@@ -428,21 +425,11 @@ def write(conn: Connection, drafts: Sequence[Draft]) -> None:
     append(conn, [row for draft in drafts for row in _trail(draft)])
 
 
-_TERMS = ("total", "quantity", "currency", "rounding")
-
-
 def write_terms(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Fix the terms of lines, over those that only dead intents had fixed."""
-    if not rows:
-        return
-    if conn.dialect.name == "postgresql":
-        pg = pg_insert(lines)
-        fixed = {name: pg.excluded[name] for name in _TERMS}
-        conn.execute(pg.on_conflict_do_update(index_elements=["process_id", "line_id"], set_=fixed), list(rows))
-    else:
-        lite = sqlite_insert(lines)
-        fixed = {name: lite.excluded[name] for name in _TERMS}
-        conn.execute(lite.on_conflict_do_update(index_elements=["process_id", "line_id"], set_=fixed), list(rows))
+    if rows:
+        fixed = ["total", "quantity", "currency"]
+        conn.execute(upsert(conn, lines, ["process_id", "line_id"], fixed), list(rows))
 
 
 def free_dead_units(conn: Connection, found: Sequence[Record]) -> None:

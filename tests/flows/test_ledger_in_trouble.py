@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from tasks.database import engines
 from tasks.database.address import Where
-from tasks.database.failures import sentence
+from tasks.database.errors import sentence
 from tasks.ledger import LedgerError, check, history, open_holds, open_intents, unfinished
 from tests.world import Start, World
 

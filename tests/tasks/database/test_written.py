@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import CacheStats
 from tasks.database import prepared, written
 from tasks.database.address import Where
 from tasks.database.engines import reading_engine, writing_engine
-from tasks.database.readers import Reading
+from tasks.database.readers import Reader
 from tasks.ledger import load_records
 from tests.tasks.ledger.desk import LedgerDesk
 
@@ -63,7 +63,7 @@ def test_sending_and_recording_take_few_statements_and_compile_none(desk: Ledger
 def test_reading_a_return_again_takes_three_statements_and_compiles_none(desk: LedgerDesk) -> None:
     for process_id in ("p1", "p2"):
         desk.claim(process_id)
-    assert isinstance(desk.ledger._reader, Reading)
+    assert isinstance(desk.ledger._reader, Reader)
     read = of_second(desk.ledger._reader._engine, lambda process_id: desk.ledger.read(load_records, [process_id]))
     assert len(read) == 3
     assert [statement for statement, compiled in read if compiled] == []
