@@ -65,6 +65,28 @@ def test_the_readme_begins_with_the_two_commands_and_names_what_is_there() -> No
     assert [link for link in re.findall(r"\]\(([^:)]+)\)", text) if not (ROOT / link.partition("#")[0]).exists()] == []
 
 
+def test_the_links_between_the_pages_lead_somewhere() -> None:
+    lost = [
+        (page.name, link)
+        for page in (ROOT / "docs").glob("*.md")
+        for link in re.findall(r"\]\(([^:)#]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+    assert lost == []
+
+
+def test_the_way_of_a_refund_is_at_most_twelve_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "code.md").read_text()
+    way, _, rest = text.partition("## Where to look")
+    files = dict.fromkeys(re.findall(r"\]\(\.\./([^)]+\.py)\)", way))
+    assert 10 <= len(files) <= 12
+    named = set(re.findall(r"`((?:rever_api|tasks|flows|deployments|tests)/[\w./]+)`", rest))
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    words = rest.partition("## Twenty words")[2]
+    assert len(re.findall(r"^\| [a-z]", words, re.MULTILINE)) == 21, "twenty words and the head of their table"
+
+
 def test_the_example_of_the_settings_file_names_settings_only() -> None:
     assert set(re.findall(r"REVER_[A-Z_]+", (ROOT / ".env.example").read_text())) <= set(variables())
 
