@@ -45,6 +45,9 @@ class Progress:
     events report it. A server that closes a kept-alive connection gives no sign of having read what was under way, and
     a transport without trace events says nothing. What was sent once stays sent, whatever connection is opened later.
 
+    Past the deadline neither the request's head nor its body begins to go out: in a process that was stopped meanwhile
+    (SIGSTOP) the event loop first goes on with what was ready before, and only then looks at its timers.
+
     `timeouts` is the mapping that httpcore reads at the start of each stage.
     """
 
@@ -61,7 +64,11 @@ class Progress:
         if event.endswith(".connect_tcp.started"):
             self.left = self._begun
         elif event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.left = self._begun
+            self.check()
             self.left = self._begun = True
+        elif event.endswith(".send_request_body.started"):
+            self.check()
         remaining = max(0.001, self.remaining())
         self.timeouts.update({stage: min(limit, remaining) for stage, limit in self.timeouts.items()})
 

@@ -163,6 +163,31 @@ def test_connections_are_used_again(call: Caller, told: ToldServer) -> None:
     assert len(peers) == 1
 
 
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_process_that_was_stopped_past_the_deadline_sends_nothing_more(told: ToldServer, steps: int) -> None:
+    """The event loop of a process that wakes up goes on with what was ready, before it looks at any timer."""
+    told.tell(answers(200, REFUNDED))
+
+    def whole() -> int:
+        return sum(bool(heard.body) for heard in told.heard)
+
+    async def stop() -> int:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        time.sleep(1.1)  # noqa: ASYNC251 - the loop stands still, as under SIGSTOP
+        return whole()
+
+    async with AsyncReverClient(Caller("async", told.url).config(timeout=1.0)) as client:
+        await client.issue_refund(PROCESS_ID, REFUND)  # a connection that is kept alive
+        refund = asyncio.create_task(client.issue_refund(PROCESS_ID, REFUND))
+        heard_until_it_woke = await asyncio.create_task(stop())
+        await asyncio.wait([refund])
+        await asyncio.sleep(0.2)
+    assert whole() == heard_until_it_woke
+    if isinstance(refund.exception(), NotSent):
+        assert whole() == 1
+
+
 async def test_calls_at_the_same_time_share_no_connection_and_later_ones_take_the_last_used(told: ToldServer) -> None:
     peers: list[Any] = []
 
