@@ -144,7 +144,7 @@ BUGS = {
     "redirect": Bug(
         "a redirect after the effect was sent taken for a wrong address, and nothing done",
         f"{HERE}test_a_redirect_after_acting_is_no_no",
-        (("rever_api/answers.py", "    if effect and 300 <= status < 400:\n", "    if effect and status == 399:\n"),),
+        (("rever_api/messages.py", "    if effect and 300 <= status < 400:\n", "    if effect and status == 399:\n"),),
     ),
     "denied": Bug(
         "what was answered with 401 after it was sent, sent again by the next run at once",
@@ -178,8 +178,8 @@ BUGS = {
         (
             (
                 "tasks/ledger/guards.py",
-                "        days = counters.lock_days(conn, (_day(draft, refund) for draft, refund in asked))\n",
-                "        read = counters.lock_days(conn, (_day(draft, refund) for draft, refund in asked))\n"
+                "        days = lock_days(conn, (_day(draft, refund) for draft, refund in asked))\n",
+                "        read = lock_days(conn, (_day(draft, refund) for draft, refund in asked))\n"
                 '        before = cls.__dict__.get("_read_before") or {}\n'
                 "        cls._read_before = {**read, **before}  # type: ignore[attr-defined]\n"
                 "        days = {day: cls._read_before[day] for day in read}  # type: ignore[attr-defined]\n",

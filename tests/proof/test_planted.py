@@ -25,6 +25,11 @@ def test_without_a_bug_they_all_pass(tmp_path: Path) -> None:
     assert f"{len(BUGS)} passed" in ended.stdout
 
 
+def test_each_bug_can_still_be_planted_as_it_is_written_down() -> None:
+    edits = [(name, file, old) for name, bug in BUGS.items() for file, old, _ in bug.edits]
+    assert [edit for edit in edits if (ROOT / edit[1]).read_text().count(edit[2]) != 1] == []
+
+
 def test_the_named_tests_are_there() -> None:
     for bug in BUGS.values():
         file, _, test = bug.test.partition("::")
