@@ -192,9 +192,12 @@ def receiver(
 ) -> None:
     """Take REVER's webhooks in on 127.0.0.1, and have a run look at each return, until Ctrl-C."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.receiver import run_receiver
+        from deployments.console.logs import log_to_stderr
 
-        run_receiver(port, debug=debug)
+        log_to_stderr(debug=debug)
+        from deployments.receiver.app import serve_receiver
+
+        serve_receiver(port)
 
 
 @app.command()
@@ -280,9 +283,14 @@ def lane(
 ) -> None:
     """Execute the runs of the work pool rever-fast-lane in this warm process, until Ctrl-C."""
     with errors_as_sentences(debug=debug):
-        from deployments.lane.command import run_lane
+        from deployments.console.logs import log_to_stderr
+        from tasks.settings import load_settings
 
-        run_lane(name=name, at_once=at_once, grace_s=grace, debug=debug)
+        load_settings()  # a wrong setting is an error now, not in the first run
+        log_to_stderr(debug=debug)
+        from deployments.lane.lane import run_lane
+
+        run_lane(name=name, at_once=at_once, grace_s=grace)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

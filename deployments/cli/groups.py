@@ -131,9 +131,9 @@ def _list(
     """List the events that wait, and those that were closed without a run in the last 30 days, with the reason."""
     if context.invoked_subcommand is None:
         with errors_as_sentences(debug=debug):
-            from deployments.cli.receiver import listed_inbox
+            from deployments.receiver.inbox_care import inbox_text
 
-            print_out(listed_inbox(as_json=as_json))
+            print_out(inbox_text(as_json=as_json))
 
 
 @inbox.command("drop")
@@ -146,9 +146,9 @@ def _drop(
 ) -> None:
     """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.receiver import dropped
+        from deployments.receiver.inbox_care import drop_events
 
-        print_out(dropped(process_id, by=by, why=why))
+        print_out(drop_events(process_id, by=by, why=why))
 
 
 @webhook.callback()
@@ -173,7 +173,7 @@ def send(
 ) -> None:
     """Sign and send an example of a webhook, and say what was answered. Exit 1 where it was not taken."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.receiver import send_example
+        from deployments.receiver.example import send_example
 
         line, taken = send_example(event, process_id, url, secret_from)
         print_out(line)

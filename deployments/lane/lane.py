@@ -1,10 +1,15 @@
-"""The lane itself: look for due runs, take them, and end gracefully."""
+"""The lane itself: look for due runs, take them, and end gracefully; and the process that it is."""
 
 import asyncio
 import logging
+import os
+import signal
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +19,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 
+from deployments.console.errors import UsageError
 from deployments.lane.runs import Running, WarmFlows, due_runs, open_queues
 from deployments.work_pools import FAST_LANE
 from tasks.desk import DeskError
@@ -34,6 +41,21 @@ AHEAD = 5
 """One look asks for so many times the runs at once."""
 
 _REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+
+def run_lane(*, name: str, at_once: int, grace_s: float) -> None:
+    """Execute the runs of the fast lane's pool until SIGTERM or Ctrl-C; a second one cuts short what still runs.
+
+    Raises `UsageError` if no Prefect server is set, `DeskError` if it cannot be worked with.
+    """
+    if not PREFECT_API_URL.value():
+        raise UsageError("PREFECT_API_URL is not set: say where Prefect's server is, as http://127.0.0.1:4200/api.")
+    lane = Lane(LaneSettings(name or f"lane {socket.gethostname()} {os.getpid()}", at_once, grace_s=grace_s))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: lane.end())
+    # Not in the main thread: there Prefect's engine takes SIGTERM for itself while a run is on.
+    with ThreadPoolExecutor(1, "lane") as thread:
+        thread.submit(copy_context().run, asyncio.run, lane.serve()).result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from secrets import token_hex
 import httpx
 from pydantic import SecretStr
 
+from deployments.console.errors import UsageError
 from deployments.receiver.delivery import EXAMPLE, Kind
 from rever_api.models import LogisticsEntry, ProcessStatus, ShippingStatus
 from rever_api.sandbox.seed import seed
@@ -21,6 +22,8 @@ VARIABLE = "REVER_WEBHOOK_SECRETS"
 
 TIMEOUT_S = 15.0
 
+INVENTED = "it is stored; it is about an invented return, and is closed once REVER says so: rever-returns inbox"
+
 _STATUS = {Kind.COMPLETED: ProcessStatus.COMPLETED, Kind.CANCELLED: ProcessStatus.CANCELED}
 _MEANING = {
     200: "it was stored before, nothing changes",
@@ -33,10 +36,23 @@ _MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What the receiver answered, and what that means."""
+    """The receiver's response, and what it means."""
 
     status: int
     meaning: str
+
+
+def send_example(event: str, process_id: str, url: str, secret_from: str) -> tuple[str, bool]:
+    """Send an example; return the text to print, and whether it was accepted. Raises `UsageError`."""
+    if event not in set(Kind):
+        raise UsageError(f"--event is one of {', '.join(Kind)}, not {event!r}")
+    secret = signing_secret(secret_from)
+    if secret is None:
+        raise UsageError(f"there is no secret in {secret_from}: set it, or name another variable with --secret-from")
+    result = send(url.replace("{event}", event), example_body(Kind(event), process_id), secret)
+    taken = result.status in {200, 202}
+    meaning = INVENTED if taken and not process_id else result.meaning
+    return f"{result.status}: {meaning}", taken
 
 
 def example_body(kind: Kind, process_id: str) -> bytes:

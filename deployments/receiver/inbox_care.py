@@ -5,18 +5,25 @@ No body is looked into. A return's id, kinds, times and reasons are all there is
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
-from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, events, returns
+from deployments.console.errors import UsageError
+from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, Inbox, events, returns
 from deployments.receiver.offers import free_return
 from rever_api.messages import read_json
 from tasks.database import DatabaseError
 from tasks.database.statements import chunks
+from tasks.desk import utc_now
+from tasks.policy.facts import counted
+from tasks.reporting.printable import json_text, printable
+from tasks.settings import load_settings
 
 KEPT = timedelta(days=30)
 """How long a body is kept."""
@@ -109,6 +116,54 @@ def drop(conn: Connection, process_id: str, *, by: str, why: str, now: datetime)
         raise DatabaseError(f"the inbox holds no event of the return {process_id!r} that could be dropped")
     free_return(conn, process_id)
     return many
+
+
+def inbox_text(*, as_json: bool) -> str:
+    """What waits in the inbox, and what was closed without a run, as a table or JSON. Writes nothing."""
+    with _opened() as inbox:
+        found = inbox.read(partial(listed, now=utc_now())) if inbox else []
+    if as_json:
+        return json_text([each.as_json() for each in found])
+    return (
+        "\n".join(map(printable, _lines(found)))
+        or "No event waits, and none was closed without a run in the last 30 days."
+    )
+
+
+def drop_events(process_id: str, *, by: str, why: str) -> str:
+    """Drop the events of a return by a person's say. Raises `UsageError`, `DatabaseError`."""
+    if not by.strip() or not why.strip():
+        raise UsageError("say who you are (--by) and why (--why): the list of the inbox keeps both.")
+    with _opened() as inbox:
+        if inbox is None:
+            raise DatabaseError("there is no inbox yet: `rever-returns receiver` makes it")
+        many = inbox.write(drop, process_id, by=by.strip(), why=why.strip(), now=utc_now())
+    about = f"Dropped: {counted(many, 'event')} about {process_id}"
+    return f"{about}. No run is offered for it any more; schedules still look at it."
+
+
+@contextmanager
+def _opened() -> Iterator[Inbox | None]:
+    """The inbox of the settings in force; None where there is none yet."""
+    url = load_settings().inbox_url.get_secret_value()
+    if not Inbox.exists(url):
+        yield None
+        return
+    with closing(Inbox.open(url)) as inbox:
+        yield inbox
+
+
+def _lines(found: Sequence[Listed]) -> Iterator[str]:
+    for each in found:
+        state = each.state.replace("_", " ")
+        times = (
+            f"since {each.first:%Y-%m-%d %H:%MZ}" if each.closed_at is None else f"closed {each.closed_at:%F %H:%MZ}"
+        )
+        yield f"{each.process_id}  {state}, {counted(each.events, 'event')} ({', '.join(each.kinds)}), {times}"
+        if each.tries:
+            yield f"    {each.tries} run{'s' if each.tries > 1 else ''} for it came to nothing"
+        if each.why:
+            yield f"    {each.why}" + (f" (by {each.by})" if each.by else "")
 
 
 def remove_old(conn: Connection, *, now: datetime) -> int:
