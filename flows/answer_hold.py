@@ -31,7 +31,7 @@ from tasks.ledger import Answer, HoldRow, load_records
 from tasks.policy.facts import counted
 from tasks.policy.record import LineUnits, Record
 from tasks.policy.store import Amount, Whole
-from tasks.reporting.report import Mode, Report, Row
+from tasks.reporting.report import Mode, ReturnsReport, Row
 from tasks.reporting.tally import count_decisions, count_outcome, count_settled
 from tasks.steps import about
 
@@ -171,16 +171,15 @@ AT_ONCE = 25
 """Answers in one task run."""
 
 
-async def work(desk: Desk, parameters: Parameters) -> Report:
+async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """List the holds that are meant; with `act` give the answer to each, and take the returns on from there."""
     check_day(parameters.on, desk.clock())
-    report = desk.report
     report.stores = desk.chosen(parameters.stores)
     chosen = await _chosen(desk, parameters, report.stores)
     report.stores = tuple(dict.fromkeys(hold.store for hold in chosen))
     if desk.mode is Mode.PLAN:
         _list(report, parameters, chosen)
-        return report
+        return
     said = parameters.said(desk.clock().date())
     before = await desk.ledger.aread(load_records, [hold.process_id for hold in chosen])
     done: list[AnsweredHold] = []
@@ -188,7 +187,6 @@ async def work(desk: Desk, parameters: Parameters) -> Report:
         await _answer(desk, report, chosen, start, said, done)
     await _go_on(desk, report, said.answer, done)
     await _tell(desk, report, said.answer, done, before)
-    return report
 
 
 async def _chosen(desk: Desk, parameters: Parameters, stores: Sequence[str]) -> list[HoldRow]:
@@ -199,7 +197,7 @@ async def _chosen(desk: Desk, parameters: Parameters, stores: Sequence[str]) -> 
     return await holds_by_cause(desk, parameters.cause, stores, parameters.listed if desk.mode is Mode.ACT else "")
 
 
-def _list(report: Report, parameters: Parameters, chosen: Sequence[HoldRow]) -> None:
+def _list(report: ReturnsReport, parameters: Parameters, chosen: Sequence[HoldRow]) -> None:
     """What would be answered: one by one, and, for many, their number, money and mark."""
     for hold in chosen:
         report.seen += 1
@@ -236,7 +234,7 @@ def _total(chosen: Sequence[HoldRow]) -> str:
 
 
 async def _answer(
-    desk: Desk, report: Report, chosen: Sequence[HoldRow], start: int, said: HoldAnswer, done: list[AnsweredHold]
+    desk: Desk, report: ReturnsReport, chosen: Sequence[HoldRow], start: int, said: HoldAnswer, done: list[AnsweredHold]
 ) -> None:
     """Answer those of the chosen holds that come next, and count what came of each, whatever ends the step."""
     some, answered = chosen[start : start + AT_ONCE], list[AnsweredHold]()
@@ -256,7 +254,7 @@ async def _answer(
                 desk.under_way.pop(item.outcome.claim.intent.id, None)
 
 
-async def _go_on(desk: Desk, report: Report, said: Answer, done: Sequence[AnsweredHold]) -> None:
+async def _go_on(desk: Desk, report: ReturnsReport, said: Answer, done: Sequence[AnsweredHold]) -> None:
     """After an answer that goes on act on the returns, after another just note them."""
     open_now = {item.hold.process_id for item in done if item.outcome and item.outcome.result is Result.UNKNOWN}
     ids = [item.hold.process_id for item in done if item.hold.process_id not in open_now]
@@ -273,7 +271,7 @@ async def _go_on(desk: Desk, report: Report, said: Answer, done: Sequence[Answer
 
 
 async def _tell(
-    desk: Desk, report: Report, said: Answer, done: Sequence[AnsweredHold], before: Mapping[str, Record]
+    desk: Desk, report: ReturnsReport, said: Answer, done: Sequence[AnsweredHold], before: Mapping[str, Record]
 ) -> None:
     """Complete each answer's note with what was really done: read back from the ledger, and not what was promised."""
     ids = [item.hold.process_id for item in done]
@@ -301,7 +299,7 @@ def _already(item: AnsweredHold, said: Answer) -> str:
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def answer_hold(parameters: Parameters) -> State[Report]:
+async def answer_hold(parameters: Parameters) -> State[ReturnsReport]:
     """Answer a held return, or many: try again, say that it was done by hand, or drop it.
 
     With mode `plan` it lists what is meant, and tells what each answer would do.

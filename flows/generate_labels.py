@@ -11,7 +11,7 @@ from tasks.check_inspections import check_inspections
 from tasks.decide_returns import decide_labels
 from tasks.desk import Desk
 from tasks.fetch_returns import PendingReturns, since_at
-from tasks.reporting.report import Mode, Report
+from tasks.reporting.report import Mode, ReturnsReport
 from tasks.reporting.tally import count_decisions
 from tasks.returns import PendingReturn
 from tasks.steps import about
@@ -23,9 +23,8 @@ class Parameters(SearchParameters):
     """Generate labels: order the label or pickup of every started return that has none."""
 
 
-async def work(desk: Desk, parameters: Parameters) -> Report:
+async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """Settle what is open, then order a label for each started return that waits for one."""
-    report = desk.report
     report.stores = desk.chosen(parameters.stores)
     await settle(desk, report, report.stores, parameters.process_ids or None)
     if parameters.process_ids:
@@ -40,10 +39,9 @@ async def work(desk: Desk, parameters: Parameters) -> Report:
             with at(desk, store):
                 await _searched(desk, parameters, report, store)
     await settle_own(desk, report, report.stores)
-    return report
 
 
-async def _searched(desk: Desk, parameters: Parameters, report: Report, store: str) -> None:
+async def _searched(desk: Desk, parameters: Parameters, report: ReturnsReport, store: str) -> None:
     await desk.rules(store)
     since = await since_at(desk, store, parameters.started_since)
     left = parameters.left(report.seen)
@@ -55,7 +53,7 @@ async def _searched(desk: Desk, parameters: Parameters, report: Report, store: s
         report.failures += pending.failures
 
 
-async def _label(desk: Desk, report: Report, batch: Sequence[PendingReturn], label: str) -> None:
+async def _label(desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str) -> None:
     with about(label):
         inspected, unread = await check_inspections(desk, batch)
         report.failures += unread
@@ -67,7 +65,7 @@ async def _label(desk: Desk, report: Report, batch: Sequence[PendingReturn], lab
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def generate_labels(parameters: Parameters = Parameters()) -> State[Report]:  # noqa: B008 - Prefect's form
+async def generate_labels(parameters: Parameters = Parameters()) -> State[ReturnsReport]:  # noqa: B008 - Prefect's form
     """Order the label or pickup of every started return that has none.
 
     Labels are ordered only with mode `act`. Where no carrier fits, or a person must make it, the return is held.

@@ -6,17 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import httpx
-from prefect import State, get_client, get_run_logger
+from prefect import Flow, State, get_client, get_run_logger
 from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
+from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from sqlalchemy import Connection
 
-from flows.parameters import FlowParameters
-from flows.run import P, RunFailedError, Work, timed
+from flows.parameters import FlowParameters, ReturnsParameters, StoresParameters
+from flows.run import P, R, RunFailedError, Work, timed
 from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
@@ -24,50 +26,10 @@ from tasks.in_prefect.events import hold_events, pause_events, send
 from tasks.in_prefect.global_limits import standing_limits
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.reporting.printable import markdown, printable
-from tasks.reporting.report import Mode, Report
+from tasks.reporting.report import Mode, ReturnsReport, RunReport
 from tasks.reporting.report_page import holds_table, report_page, returns_table
 from tasks.settings import load_settings
 from tasks.steps import as_tasks, global_limits, limits_note
-
-MOST_ROWS = 500
-"""Rows of a table; the ledger has all."""
-
-LONGEST_KEY = 60
-
-
-def artifacts_of(report: Report) -> list[Artifact]:
-    """The artifacts of a run itself: what was done, and return by return."""
-    flow = report.flow
-    made: list[Artifact] = [
-        MarkdownArtifact(markdown=report_page(report), key=f"{flow}-report", description=f"{flow}: what was done"),
-        _table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"),
-    ]
-    for name, rows in report.tables.items():
-        cells = [{column: markdown(value) for column, value in row.items()} for row in rows]
-        made.append(_table(cells, f"{flow}-{name}", f"{flow}: {name}"))
-    return made
-
-
-def open_holds_table(store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], back_office: str) -> Artifact:
-    """What waits for a person at one store: the one such table there is of it, whichever run writes it."""
-    told = ["What waits for a person. To answer, run answer-hold with the hold's id and version as they stand here."]
-    told += [f"There are {len(holds)}; these are the oldest {MOST_ROWS}."] if len(holds) > MOST_ROWS else []
-    told += [markdown(pause.words[0].upper() + pause.words[1:]) + "." for pause in pauses]
-    return _table(holds_table(holds[:MOST_ROWS], back_office), f"open-holds-{_slug(store)}", " ".join(told))
-
-
-def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:
-    return TableArtifact(table=[dict(row) for row in rows], key=key, description=description)
-
-
-def _slug(store: str) -> str:
-    """A store as part of a key: lower-case letters, digits and dashes, with a digest where that loses something."""
-    words = re.sub("[^a-z0-9]+", "-", store.lower()).strip("-")
-    if words == store and len(words) <= LONGEST_KEY:
-        return words
-    digest = hashlib.sha256(store.encode(errors="replace")).hexdigest()[:8]
-    return "-".join(filter(None, [words[:LONGEST_KEY], digest]))
-
 
 SHOWN_WITHIN_S = 20.0
 """Seconds in which the tables of open holds must be written; the run's end waits no longer for them."""
@@ -76,6 +38,11 @@ MOST_TIMES = 5
 """How often one table is written at a run's end while other runs change what it shows."""
 LAST_WORDS_S = 8.0
 """A run that is told to end has this long to leave its artifacts: a worker kills it after 10 s and more."""
+
+MOST_ROWS = 500
+"""Rows of a table; the ledger has all."""
+
+LONGEST_KEY = 60
 
 MANY = 3
 """Stores that a run's name lists; more are counted."""
@@ -86,10 +53,18 @@ def run_name() -> str:
     form = flow_run.parameters.get("parameters")
     values = form.model_dump() if isinstance(form, FlowParameters) else dict(form or {})
     about = values.get("process_id") or _stores(values.get("stores") or ()) or "all stores"
-    return f"{flow_run.flow_name} {about} {values.get('mode', 'plan')}"
+    context = FlowRunContext.get()
+    planned = context is None or context.flow is None or _has_mode(context.flow)
+    return f"{flow_run.flow_name} {about} {values.get('mode', Mode.PLAN) if planned else ''}".rstrip()
 
 
-async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
+def _has_mode(flow: Flow[..., Any]) -> bool:
+    """Whether a run of the flow can be a plan: a form that came over the API leaves out what stands at its default."""
+    form = flow.fn.__annotations__["parameters"]
+    return issubclass(form, ReturnsParameters)
+
+
+async def in_prefect(name: str, work: Work[P, R], parameters: P) -> State[R]:
     """Run a flow's work with Prefect's tasks around its steps, and leave name, tags, artifacts and events behind.
 
     The state says in a sentence what was done, and carries the report: who awaits the flow gets the report. Where the
@@ -97,7 +72,7 @@ async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
     carries the error. A run that began leaves its artifacts however it ends; where it is cancelled or its process is
     told to end, as far as there is time.
     """
-    ending = Ending()
+    ending = Ending(parameters)
     try:
         report = await _worked(name, work, parameters, ending)
     except Exception as error:  # noqa: BLE001 - Prefect would keep its text, which may quote a shopper
@@ -123,7 +98,7 @@ async def in_prefect(name: str, work: Work[P], parameters: P) -> State[Report]:
     return Completed(message=printable(report.sentence()), data=report)
 
 
-async def _worked(name: str, work: Work[P], parameters: P, ending: "Ending") -> Report:
+async def _worked(name: str, work: Work[P, R], parameters: P, ending: "Ending") -> R:
     stated = await stated_by(parameters.credentials)
     settings = load_settings(overrides=stated, source=f"credentials block {parameters.credentials!r}" if stated else "")
     limits = await standing_limits(global_limits()) if deployment.id else {}
@@ -136,19 +111,20 @@ async def _worked(name: str, work: Work[P], parameters: P, ending: "Ending") -> 
 class Ending:
     """What the ledger says at the end of a run: the holds it opened, the stores it paused, and what is open there."""
 
-    def __init__(self) -> None:
+    def __init__(self, parameters: FlowParameters) -> None:
+        self._whole_stores = isinstance(parameters, StoresParameters)
         self.opened: list[HoldRow] = []
         self.paused: list[Pause] = []
-        self.report: Report | None = None
+        self.report: RunReport | None = None
 
-    async def look(self, desk: Desk, report: Report) -> None:
+    async def look(self, desk: Desk, report: RunReport) -> None:
         """Read it. Raises `LedgerError`."""
         self.report = report
         if desk.mode is Mode.ACT and flow_run.id:
             self.opened = await desk.ledger.aread(opened_by, flow_run.id)
             began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
             self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
-        await _show_open_holds(desk)
+        await _show_open_holds(desk, report.stores if self._whole_stores else ())
 
     async def tell(self) -> None:
         """Emit an event for each hold that was opened and each store that was paused."""
@@ -157,12 +133,12 @@ class Ending:
         await send([*held, *pause_events(self.paused, flow_run_id=run)])
 
 
-async def _show_open_holds(desk: Desk) -> None:
-    """Write the table of open holds anew for each store of the run, and each at which a hold changed since it began.
+async def _show_open_holds(desk: Desk, gone_through: Sequence[str]) -> None:
+    """Write the table of open holds anew for these stores, and for those at which one changed since the run began.
 
     It is read again once it is written: of two runs that end at the same time, the one that writes last has read last.
     """
-    stores = set() if desk.report.flow == "process-return" else set(desk.report.stores)
+    stores = set(gone_through)
     if desk.mode is Mode.ACT and desk.actor.run_began_at is not None:
         stores |= await desk.ledger.aread(held_since, desk.actor.run_began_at)
     try:
@@ -183,20 +159,62 @@ def _waits(conn: Connection, store: str, now: datetime) -> tuple[list[HoldRow], 
     return open_holds(conn, [store]), pauses_of(conn, [store], now)
 
 
-async def _show(report: Report, parameters: FlowParameters) -> None:
+async def _show(report: RunReport, parameters: FlowParameters) -> None:
     """Name, tags and artifacts of the run. What was done is done: where they cannot be kept, the log says so."""
-    about = str(getattr(parameters, "process_id", "")) or report.counted
-    name = f"{report.flow} {_stores(report.stores)} {report.mode} {about}"
-    held = ["held"] if any(row.outcome.endswith("held") for row in report.rows.values()) else []
-    tags = [*flow_run.tags, f"mode:{report.mode}", *(f"store:{store}" for store in report.stores), *held]
+    about = [str(getattr(parameters, "process_id", "")) or report.counted]
+    tags = {*flow_run.tags, *(f"store:{store}" for store in report.stores)}
+    if isinstance(report, ReturnsReport):
+        about.insert(0, report.mode)
+        tags.add(f"mode:{report.mode}")
+        if any(row.outcome.endswith("held") for row in report.rows.values()):
+            tags.add("held")
+    name = " ".join([report.flow, _stores(report.stores), *about])
     try:
         async with get_client() as client:
             for artifact in artifacts_of(report):
                 await artifact.acreate(client=client)
-            await client.update_flow_run(flow_run.id, name=name, tags=sorted(set(tags)))
+            await client.update_flow_run(flow_run.id, name=name, tags=sorted(tags))
     except (httpx.HTTPError, PrefectException) as error:
         get_run_logger().warning("Prefect did not keep all of the report: %s", type(error).__name__)
 
 
 def _stores(stores: list[str] | tuple[str, ...]) -> str:
     return "+".join(stores) if len(stores) <= MANY else f"{len(stores)} stores"
+
+
+def artifacts_of(report: RunReport) -> list[Artifact]:
+    """The artifacts of a run itself: what was done, and of a run over returns also return by return.
+
+    Keys are stable, so that the UI shows under each the newest and those before it. Prefect renders the cells of a
+    table as markdown.
+    """
+    flow = report.flow
+    page = MarkdownArtifact(markdown=report_page(report), key=f"{flow}-report", description=f"{flow}: what was done")
+    made: list[Artifact] = [page]
+    if isinstance(report, ReturnsReport):
+        made.append(_table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"))
+    for name, rows in report.tables.items():
+        cells = [{column: markdown(value) for column, value in row.items()} for row in rows]
+        made.append(_table(cells, f"{flow}-{name}", f"{flow}: {name}"))
+    return made
+
+
+def open_holds_table(store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], back_office: str) -> Artifact:
+    """What waits for a person at one store: the one such table there is of it, whichever run writes it."""
+    told = ["What waits for a person. To answer, run answer-hold with the hold's id and version as they stand here."]
+    told += [f"There are {len(holds)}; these are the oldest {MOST_ROWS}."] if len(holds) > MOST_ROWS else []
+    told += [markdown(pause.words[0].upper() + pause.words[1:]) + "." for pause in pauses]
+    return _table(holds_table(holds[:MOST_ROWS], back_office), f"open-holds-{_slug(store)}", " ".join(told))
+
+
+def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:
+    return TableArtifact(table=[dict(row) for row in rows], key=key, description=description)
+
+
+def _slug(store: str) -> str:
+    """A store as part of a key: lower-case letters, digits and dashes, with a digest where that loses something."""
+    words = re.sub("[^a-z0-9]+", "-", store.lower()).strip("-")
+    if words == store and len(words) <= LONGEST_KEY:
+        return words
+    digest = hashlib.sha256(store.encode(errors="replace")).hexdigest()[:8]
+    return "-".join(filter(None, [words[:LONGEST_KEY], digest]))

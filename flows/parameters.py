@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainSe
 from pydantic_core import CoreSchema
 
 from tasks.policy.store import Amount, Whole
-from tasks.reporting.report import Mode
+from tasks.reporting.report import Mode, ReturnsReport, RunReport
 
 # The schema of a flow's form, put so that Prefect's UI shows one plain field for each parameter.
 #
@@ -124,18 +124,16 @@ StoreTime = Annotated[
 
 
 class FlowParameters(BaseModel):
-    """A flow's form. Unknown names are refused, so that a typo is never silently ignored."""
+    """The form of any flow; as it is, that of one that writes nothing.
+
+    Unknown names are refused, so that a typo is never silently ignored.
+    """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     begins: ClassVar[bool] = False
     """Whether a desk may begin with this flow: where REVER is this machine, it makes the ledger that is not there."""
 
-    mode: Mode = Field(
-        Mode.PLAN,
-        title="Mode",
-        description="plan: decide and report, write nothing anywhere. act: carry the decisions out.",
-    )
     credentials: str = Field(
         "",
         title="Credentials block",
@@ -147,9 +145,27 @@ class FlowParameters(BaseModel):
         """The schema as Prefect's form can show it."""
         return as_form(handler.resolve_ref_schema(handler(schema)), LAST, handler.resolve_ref_schema)
 
+    def new_report(self, flow: str) -> RunReport:
+        """The report with which a run of the flow begins."""
+        return RunReport(flow)
 
-class StoresParameters(FlowParameters):
-    """The form of a flow over whole stores."""
+
+class ReturnsParameters(FlowParameters):
+    """The form of a flow over returns, which can be planned before it acts."""
+
+    mode: Mode = Field(
+        Mode.PLAN,
+        title="Mode",
+        description="plan: decide and report, write nothing anywhere. act: carry the decisions out.",
+    )
+
+    def new_report(self, flow: str) -> ReturnsReport:
+        """The report with which a run of the flow begins."""
+        return ReturnsReport(flow, mode=self.mode)
+
+
+class StoresParameters(ReturnsParameters):
+    """The form of a flow over the returns of whole stores."""
 
     begins: ClassVar[bool] = True
 

@@ -7,7 +7,7 @@ from flows.parameters import SearchParameters
 from flows.sub_flows import at, batches_through, fetch_named, named_through, settle, settle_own
 from tasks.desk import Budget, Desk
 from tasks.fetch_returns import PendingReturns, since_at
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport
 
 NAME = "process-pending-returns"
 
@@ -16,9 +16,8 @@ class Parameters(SearchParameters):
     """Process pending returns: refund, exchange or label every return that can move."""
 
 
-async def work(desk: Desk, parameters: Parameters) -> Report:
+async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """Settle what is open, then take the stores' running returns, or those named, as far as they can go now."""
-    report = desk.report
     report.stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
     await settle(desk, report, report.stores, parameters.process_ids or None)
@@ -34,11 +33,10 @@ async def work(desk: Desk, parameters: Parameters) -> Report:
                 left = parameters.left(report.seen)
                 await batches_through(desk, report, PendingReturns(desk, store, started_since=since, at_most=left))
     await settle_own(desk, report, report.stores)
-    return report
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def process_pending_returns(parameters: Parameters = Parameters()) -> State[Report]:  # noqa: B008 - Prefect's form
+async def process_pending_returns(parameters: Parameters = Parameters()) -> State[ReturnsReport]:  # noqa: B008 - Prefect's form
     """Refund, exchange or label every pending return that can move now.
 
     Money moves only with mode `act`. A return that a machine should not decide about is held for a person.

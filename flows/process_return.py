@@ -6,17 +6,17 @@ from prefect import State, flow
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import FlowParameters
+from flows.parameters import ReturnsParameters
 from flows.sub_flows import named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
 from tasks.fetch_returns import fetch_returns
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport
 from tasks.steps import about
 
 NAME = "process-return"
 
 
-class Parameters(FlowParameters):
+class Parameters(ReturnsParameters):
     """Process one return."""
 
     begins: ClassVar[bool] = True
@@ -26,13 +26,12 @@ class Parameters(FlowParameters):
     )
 
 
-async def work(desk: Desk, parameters: Parameters) -> Report:
+async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """Settle what is open for this return, read it, and take it as far as it can go now.
 
     Raises `DeskError` where it cannot be read: this run is about nothing else.
     """
     process_id = parameters.process_id
-    report = desk.report
     await settle(desk, report, desk.stores, [process_id])
     with about(process_id):
         found, failures = await fetch_returns(desk, [process_id])
@@ -41,11 +40,10 @@ async def work(desk: Desk, parameters: Parameters) -> Report:
     report.stores = tuple(dict.fromkeys(pending.store for pending in found))
     await named_through(desk, report, found, process_id)
     await settle_own(desk, report, report.stores)
-    return report
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def process_return(parameters: Parameters) -> State[Report]:
+async def process_return(parameters: Parameters) -> State[ReturnsReport]:
     """Take one return as far as it can go now: refund, exchange, label, or hold.
 
     Money moves only with mode `act`.

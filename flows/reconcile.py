@@ -15,7 +15,7 @@ from tasks.policy.facts import counted
 from tasks.policy.store import whole
 from tasks.reconcile import Compared, after_restore, compare_store, since_backup
 from tasks.reporting.comparison_table import check_target, comparison_rows, write_csv
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport
 from tasks.reporting.tally import count_compared
 from tasks.steps import about
 
@@ -37,7 +37,7 @@ class Parameters(StoresParameters):
     )
 
 
-async def work(desk: Desk, parameters: Parameters) -> Report:
+async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """Settle every open outcome, then compare each return that changed lately, or is not at its end, with the ledger.
 
     What differs becomes a hold, never a correction; nothing is sent. After a restore this goes back to the backup, and
@@ -46,7 +46,6 @@ async def work(desk: Desk, parameters: Parameters) -> Report:
     if parameters.csv:
         check_target(Path(parameters.csv))
     began = desk.clock()
-    report = desk.report
     report.stores = stores = desk.chosen(parameters.stores)
     window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
     await settle(desk, report, stores)
@@ -65,10 +64,9 @@ async def work(desk: Desk, parameters: Parameters) -> Report:
     if parameters.csv:
         write_csv(Path(parameters.csv), rows)
         report.notes.append(f"the comparison is in {parameters.csv}, {counted(len(rows), 'row')}")
-    return report
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
-async def reconcile(parameters: Parameters = Parameters()) -> State[Report]:  # noqa: B008 - Prefect's form
+async def reconcile(parameters: Parameters = Parameters()) -> State[ReturnsReport]:  # noqa: B008 - Prefect's form
     """Settle unknown outcomes and compare our ledger with REVER to the cent. Sends nothing; what differs is held."""
     return await in_prefect(NAME, work, parameters)

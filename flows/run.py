@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL
@@ -21,45 +21,46 @@ from tasks.failures import presentable
 from tasks.ledger import Actor, Ledger, LedgerError, pauses_of, switch
 from tasks.policy.facts import counted
 from tasks.policy.record import IntentKind
-from tasks.reporting.report import Mode, Report
+from tasks.reporting.report import ReturnsReport, RunReport
 from tasks.reporting.tally import count_outcome
 from tasks.settings import Settings, load_settings, without_password
 from tasks.steps import limits_note
 
 P = TypeVar("P", bound=FlowParameters)
-Work = Callable[[Desk, P], Awaitable[Report]]
-AtEnd = Callable[[Desk, Report], Awaitable[None]]
+R = TypeVar("R", bound=RunReport)
+Work = Callable[[Desk, P, R], Awaitable[None]]
+AtEnd = Callable[[Desk, RunReport], Awaitable[None]]
 
 
-BEGUN: ContextVar[list[Report] | None] = ContextVar("begun", default=None)
+BEGUN: ContextVar[list[RunReport] | None] = ContextVar("begun", default=None)
 """Where a run puts its report as soon as it has begun, for who wants it however the run ends."""
 
-CUT_SHORT = "stopped before its end (Ctrl-C, a signal or a cancellation); a plan does nothing, so nothing was under way"
+CUT_SHORT = "stopped before its end (Ctrl-C, a signal or a cancellation): it writes nothing, so nothing was under way"
 CUT_OFF = "stopped before its end (Ctrl-C, a signal or a cancellation); what was under way is settled by the next run"
 
 
 class RunFailedError(Exception):
     """A run that came to its end and failed: a store was given up, or too many returns. `report` is what it did."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: RunReport) -> None:
         super().__init__(report.failed_why)
         self.report = report
 
 
-async def nothing_more(desk: Desk, report: Report) -> None:
+async def nothing_more(desk: Desk, report: RunReport) -> None:
     """The end of a run of which nobody is told."""
 
 
 async def timed(
     name: str,
-    work: Work[P],
+    work: Work[P, R],
     parameters: P,
     flow_run_id: str = "",
     clock: Clock = utc_now,
     settings: Settings | None = None,
     at_end: AtEnd = nothing_more,
     limits: str = "",
-) -> Report:
+) -> R:
     """Open the desk from the settings, do the work, and note how long it took.
 
     The report is whole however the work ends, by an error or a cancellation too: what was done is counted, `broke_off`
@@ -70,15 +71,15 @@ async def timed(
     settings = settings or load_settings()
     if settings.stores:
         chosen_stores(getattr(parameters, "stores", ()), settings.stores)  # a wrong name makes no ledger
-    async with open_desk(settings, parameters.mode, actor, clock, begins=parameters.begins) as desk:
-        report = desk.report
-        report.limits = limits
+    report = cast("R", parameters.new_report(name))  # a test holds each form's report to what its work asks for
+    report.limits = limits
+    async with open_desk(settings, report, actor, clock, begins=parameters.begins) as desk:
         if (begun := BEGUN.get()) is not None:
             begun.append(report)
         try:
-            await work(desk, parameters)
+            await work(desk, parameters, report)
         except BaseException as error:
-            cut = CUT_SHORT if report.mode is Mode.PLAN else CUT_OFF
+            cut = CUT_OFF if report.acts else CUT_SHORT
             report.broke_off = str(presentable(error)) if isinstance(error, Exception) else cut
             with suppress(LedgerError):  # where it is the ledger that fails, the report goes without its words
                 await _ended(desk, report, at_end, parameters.credentials)
@@ -90,12 +91,13 @@ async def timed(
     return report
 
 
-async def _ended(desk: Desk, report: Report, at_end: AtEnd, credentials: str) -> None:
+async def _ended(desk: Desk, report: RunReport, at_end: AtEnd, credentials: str) -> None:
     """Count the calls that were cut off, and say what the ledger says at the end."""
     cut_off = list(desk.under_way.values())
     desk.under_way.clear()
-    for outcome in cut_off:
-        count_outcome(report, outcome)
+    if isinstance(report, ReturnsReport):
+        for outcome in cut_off:
+            count_outcome(report, outcome)
     unknown = [outcome.claim.intent for outcome in cut_off if outcome.result is Result.UNKNOWN]
     if unknown:
         money = ", ".join(f"{it.amount} {it.currency}" for it in unknown if it.kind is IntentKind.REFUND)
@@ -104,7 +106,7 @@ async def _ended(desk: Desk, report: Report, at_end: AtEnd, credentials: str) ->
             f"{f' ({money})' if money else ''}; the next run looks at REVER, and counts what it finds"
         )
     report.notes += _new(desk, credentials)
-    if report.mode is Mode.PLAN and (wrong := desk.wrong_clock()) is not None:
+    if not report.acts and (wrong := desk.wrong_clock()) is not None:
         report.notes.append(str(wrong))
     try:
         report.notes += await _stopped(desk)
@@ -122,8 +124,8 @@ def _new(desk: Desk, credentials: str) -> list[str]:
             f"A NEW LEDGER WAS MADE: {url}. There was none, so it knows nothing of what was paid or answered before. If"
             " this account had one, stop now (rever-returns stop), and correct REVER_LEDGER_URL or restore a backup"
         ]
-    if desk.mode is Mode.PLAN and not Ledger.exists(desk.settings.ledger_url.get_secret_value()):
-        return [f"there is no ledger {url} yet: this plan knows nothing of what was paid or answered before"]
+    if not desk.report.acts and not Ledger.exists(desk.settings.ledger_url.get_secret_value()):
+        return [f"there is no ledger {url} yet: this run knows nothing of what was paid or answered before"]
     return []
 
 
@@ -162,7 +164,7 @@ def described(form: type[BaseModel]) -> str:
     return ", ".join(f"{key} ({field.description or ''})" for key, field in form.model_fields.items())
 
 
-def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock = utc_now) -> Report:
+def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock = utc_now) -> RunReport:
     """Run a flow to its end. Without Prefect the same plain functions run on the same ledger, by the given clock.
 
     Raises `UsageError` for what was typed, `RunFailedError` or the errors of `tasks.desk.open_desk` otherwise. SIGTERM
@@ -173,7 +175,7 @@ def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock =
     if prefect:
         asyncio.run(_prefect_answers())
         flow = getattr(module, name.replace("-", "_"))
-        finished: Report = asyncio.run(_stoppable(flow(parameters)))
+        finished: RunReport = asyncio.run(_stoppable(flow(parameters)))
         return finished
     if parameters.credentials:
         raise UsageError(
@@ -200,7 +202,7 @@ async def _prefect_answers() -> None:
         )
 
 
-async def _stoppable(work: Awaitable[Report]) -> Report:
+async def _stoppable(work: Awaitable[RunReport]) -> RunReport:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine that runs has its task
     with suppress(ValueError, RuntimeError, NotImplementedError):  # no main thread, or no such signal

@@ -16,7 +16,7 @@ from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
 from tasks.ledger import LedgerError
 from tasks.policy.record import IntentKind
-from tasks.reporting.report import Mode, Report
+from tasks.reporting.report import Mode, ReturnsReport
 from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
@@ -43,7 +43,9 @@ def at(desk: Desk, store: str) -> Iterator[None]:
         desk.report.fail_store(store, str(presentable(error)))
 
 
-async def settle(desk: Desk, report: Report, stores: Sequence[str], process_ids: Collection[str] | None = None) -> None:
+async def settle(
+    desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] | None = None
+) -> None:
     """Settle the effects of unknown outcome, store by store, and count what was found."""
     for store in stores:
         settled: list[Settled] = []
@@ -54,7 +56,7 @@ async def settle(desk: Desk, report: Report, stores: Sequence[str], process_ids:
                 count_settled(report, settled)
 
 
-async def settle_own(desk: Desk, report: Report, stores: Sequence[str]) -> None:
+async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -> None:
     """Look once more, at the end of a run, at the outcomes that this run left unknown."""
     own = dict(desk.unknown)
     if not own:
@@ -69,7 +71,7 @@ async def settle_own(desk: Desk, report: Report, stores: Sequence[str]) -> None:
                 forget_unknown(report, settled, set(own))
 
 
-async def fetch_named(desk: Desk, report: Report, process_ids: Sequence[str]) -> list[PendingReturn]:
+async def fetch_named(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:
     """The returns of these ids; those that could not be read are failures of the report."""
     with about(f"{len(process_ids)} by id"):
         found, failures = await fetch_returns(desk, process_ids)
@@ -77,7 +79,7 @@ async def fetch_named(desk: Desk, report: Report, process_ids: Sequence[str]) ->
     return found
 
 
-async def named_through(desk: Desk, report: Report, pending: Sequence[PendingReturn], label: str) -> None:
+async def named_through(desk: Desk, report: ReturnsReport, pending: Sequence[PendingReturn], label: str) -> None:
     """Take returns that were read by their ids through, those of each store by themselves."""
     for store in dict.fromkeys(item.store for item in pending):
         with at(desk, store):
@@ -86,7 +88,7 @@ async def named_through(desk: Desk, report: Report, pending: Sequence[PendingRet
             await take_through(desk, report, mine, f"{label} {store}".strip())
 
 
-async def batches_through(desk: Desk, report: Report, pending: PendingReturns) -> None:
+async def batches_through(desk: Desk, report: ReturnsReport, pending: PendingReturns) -> None:
     """Take a store's returns through, batch by batch as REVER hands them out."""
     number = 0
     try:
@@ -97,7 +99,7 @@ async def batches_through(desk: Desk, report: Report, pending: PendingReturns) -
         report.failures += pending.failures
 
 
-async def take_through(desk: Desk, report: Report, batch: Sequence[PendingReturn], label: str) -> None:
+async def take_through(desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str) -> None:
     """Take a batch of returns through inspection, decision, refunds, exchanges and labels."""
     with about(label):
         inspected, unread = await check_inspections(desk, batch)
@@ -109,7 +111,7 @@ async def take_through(desk: Desk, report: Report, batch: Sequence[PendingReturn
             await act(desk, report, decided)
 
 
-async def act(desk: Desk, report: Report, decided: Sequence[DecidedReturn]) -> None:
+async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn]) -> None:
     """Carry out what was claimed for a batch: refunds first, then exchanges, then labels.
 
     Whatever ends a step, what was done is counted, and what stayed unknown is kept for the run's last look.

@@ -22,7 +22,7 @@ from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.label import decide_label
 from tasks.policy.still_due import reads_differ
 from tasks.policy.store import StoreRules
-from tasks.reporting.report import Failure, Mode
+from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tasks.returns import PendingReturn
 from tasks.steps import step
 
@@ -196,6 +196,8 @@ async def _rehearse(desk: Desk, batch: Sequence[PendingReturn], rule: Decide, no
         rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=desk.settings.lease_duration
     )
     report = desk.report
+    if not isinstance(report, ReturnsReport):  # it says nothing of money
+        return
     for currency, amount in found.would_pay.items():
         report.would_pay[currency] = report.would_pay.get(currency, Decimal(0)) + amount
     report.would_hold += found.would_hold

@@ -17,7 +17,7 @@ from tasks.policy.clocks import DIFFER
 from tasks.policy.decision import Compensate, Decision, Wait
 from tasks.policy.policy_file import PolicyFile, load_policy
 from tasks.policy.store import StoreRules
-from tasks.reporting.report import Mode, Report
+from tasks.reporting.report import Mode, RunReport
 from tasks.settings import Settings
 from tasks.store_zone import StoreZone, store_zone
 
@@ -88,7 +88,7 @@ class Desk:
     mode: Mode
     actor: Actor
     stores: tuple[str, ...]
-    report: Report
+    report: RunReport
     rever_clock: OtherClock
     clock: Clock = utc_now
     budget: Budget = field(default_factory=Budget)
@@ -188,14 +188,16 @@ def client_config(settings: Settings, endpoints: Endpoints | None = None) -> Cli
 
 @asynccontextmanager
 async def open_desk(
-    settings: Settings, mode: Mode, actor: Actor, clock: Clock = utc_now, *, begins: bool = False
+    settings: Settings, report: RunReport, actor: Actor, clock: Clock = utc_now, *, begins: bool = False
 ) -> AsyncIterator[Desk]:
-    """Open the client and the ledger for one run, and close both at its end.
+    """Open the client and the ledger for the run of this report, and close both at its end.
 
-    In `plan` the ledger is only read; no file is made. A ledger that is not there is made, or planned on as an empty
-    one, only where REVER is this machine and the run is of a kind that `begins`; elsewhere `ledger create` makes it,
-    and `NoLedgerError` says so: what is missing may be a volume that is not mounted. Raises `DeskError`, `LedgerError`,
-    `PolicyFileError`, `EndpointsError` or a `ReverError`, each with a sentence that says how to mend it.
+    For one that does not act the ledger is only read; no file is made. A ledger that is not there is made, or planned
+    on as an empty one, only where REVER is this machine and the run is of a kind that `begins`; elsewhere `ledger
+    create` makes it, and `NoLedgerError` says so: what is missing may be a volume that is not mounted.
+
+    Raises `DeskError`, `LedgerError`, `PolicyFileError`, `EndpointsError` or a `ReverError`, each with a sentence that
+    says how to mend it.
     """
     policies = load_policy(settings.policy)
     config = client_config(settings)
@@ -205,14 +207,15 @@ async def open_desk(
         url,
         account=settings.account,
         clock=clock,
-        read_only=mode is Mode.PLAN,
+        read_only=not report.acts,
         existing=not (begins and settings.loopback),
     )
     try:
         async with AsyncReverClient(config, watch=rever_clock.hear) as client:
             stores = await _stores(settings, client)
             _check_policies(policies, stores)
-            report = Report(actor.name, mode, stores, back_office=settings.back_office)
+            report.stores, report.back_office = stores, settings.back_office
+            mode = Mode.ACT if report.acts else Mode.PLAN
             yield Desk(settings, client, ledger, policies, mode, actor, stores, report, rever_clock, clock)
     finally:
         ledger.close()

@@ -22,7 +22,6 @@ from flows import process_pending_returns
 from flows.parameters import FlowParameters
 from flows.run import run_flow
 from rever_api.sandbox import running_sandbox
-from tasks.reporting.report import Report
 
 LAYERS = frozenset({"rever_api", "tasks", "flows", "deployments"})
 SANDBOX = "rever_api.sandbox"
@@ -102,10 +101,10 @@ def trace() -> Trace:
         _profiled() as profile,
     ):
 
-        async def traced(desk: Any, parameters: FlowParameters, *more: Any) -> Report:
+        async def traced(desk: Any, parameters: FlowParameters, *more: Any) -> None:
             profile.on = True
             try:
-                return await work(desk, parameters, *more)  # type: ignore[arg-type]
+                await work(desk, parameters, *more)  # type: ignore[arg-type]
             finally:
                 profile.on = False
 

@@ -23,7 +23,7 @@ from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import Clock, utc_now
 from tasks.ledger import HoldRow, Ledger, Unfinished, open_holds, open_intents, stop_switch, unfinished
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,11 +130,13 @@ class World:
         """Take the returns of all other scenarios away."""
         keep_only(self.sandbox, scenarios)
 
-    def run(self, flow: str, **values: str) -> Report:
+    def run(self, flow: str, **values: str) -> ReturnsReport:
         """Run a flow in this process, without Prefect; `environment` must be this process's."""
-        return run_flow(flow, values, prefect=False, clock=self.clock)
+        report = run_flow(flow, values, prefect=False, clock=self.clock)
+        assert isinstance(report, ReturnsReport)
+        return report
 
-    def act(self, **values: str) -> Report:
+    def act(self, **values: str) -> ReturnsReport:
         """Run process-pending-returns for real."""
         return self.run("process-pending-returns", mode="act", **values)
 

@@ -8,7 +8,8 @@ from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageErro
 from deployments.console.logs import log_to_stderr
 from deployments.free_port import LOOPBACK
 from deployments.prefect_server import new_auth
-from tasks.reporting.report import Mode, Report
+from flows.catalog import FLOWS
+from tasks.reporting.report import Mode, ReturnsReport, RunReport
 
 _STOPPED = "stopped. What was under way is settled by the next run."
 _STOPPED_BEFORE = "stopped. Nothing was under way."
@@ -20,7 +21,7 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
     With `as_json` one object is printed in any case, and `failed` in it says what went wrong, if anything. Raises the
     error that ended the run, `RunStoppedError` where a person or a signal did.
     """
-    begun: list[Report] = []
+    begun: list[RunReport] = []
     values: dict[str, str] = {}
     try:
         values |= split_pairs(pairs)
@@ -28,11 +29,11 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:
-        acted = any(report.mode is Mode.ACT for report in begun)
+        acted = any(report.acts for report in begun)
         ended = _STOPPED if acted else _STOPPED_BEFORE
         stopped = None if isinstance(error, Exception) else RunStoppedError(ended)
         code, words = explained(error) if isinstance(error, Exception) else (FAILED, ended)
-        report = begun[0] if begun else Report(flow, Mode.ACT if values.get("mode") == Mode.ACT else Mode.PLAN)
+        report = begun[0] if begun else _never_begun(flow, values)
         report.broke_off = report.broke_off or words
         if as_json or (begun and code != USAGE):
             _print(report, as_json=as_json)
@@ -45,7 +46,14 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
     return FAILED if report.failed else 0
 
 
-def _ran(flow: str, values: dict[str, str], begun: list[Report], *, prefect: bool, debug: bool) -> Report:
+def _never_begun(flow: str, values: dict[str, str]) -> RunReport:
+    """The report of a run that did not begin, in the shape that its flow's reports have."""
+    if (module := sys.modules.get(FLOWS.get(flow, ""))) and "mode" not in module.Parameters.model_fields:
+        return RunReport(flow)
+    return ReturnsReport(flow, mode=Mode.ACT if values.get("mode") == Mode.ACT else Mode.PLAN)
+
+
+def _ran(flow: str, values: dict[str, str], begun: list[RunReport], *, prefect: bool, debug: bool) -> RunReport:
     from tasks.settings import load_settings
 
     load_settings()  # what is wrong with them is said now, not once Prefect is up
@@ -83,7 +91,7 @@ def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _print(report: Report, *, as_json: bool) -> None:
+def _print(report: RunReport, *, as_json: bool) -> None:
     from tasks.reporting.printable import json_text
 
     print_out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))

@@ -1,11 +1,14 @@
-"""What a run reports: counts, money per currency, and one row a return. No names, addresses or e-mails."""
+"""What a run reports: of every run what ran and what failed; of one over returns counts, money and a row a return.
+
+No names, addresses or e-mails.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from tasks.policy.facts import counted
 from tasks.reporting.printable import printable
@@ -51,34 +54,20 @@ class Failure:
     ours: bool = False
 
 
-@dataclass(slots=True)
-class Report:
-    """The account of one run. `paid` counts refunds done in this run, those settled by it included; what REVER has
-    accepted of them and not paid yet is in `on_its_way` instead.
+@dataclass
+class RunReport:
+    """The account of one run, whatever it is about: what ran, over which stores, what failed, what is to be known.
 
-    Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it would open, by rule: what
-    is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`, `open_outcomes`).
-    It grows as the run goes, so that it can be told at any end. `broke_off` is what ended the run before its own end,
-    `stores_failed` why the work at a store was given up, while it went on at the others.
-    `tables` are further tables of a flow, by name, beside the one of its returns. `limits` says what bounded how
-    many returns were worked on at a time. `back_office` is where a person looks at a return: a URL with `{process_id}`
-    in it, or nothing. `paused` are the stores that were paused at its end, each with the time until which it is.
+    It grows as the run goes, so that it can be printed at any end. `seen` counts what the run was about. `broke_off` is
+    what ended the run before its own end, `stores_failed` why the work at a store was given up, while it went on at the
+    others. `tables` are further tables of a flow, by name. `limits` says what bounded how much was worked on at a time.
+    `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing. `paused` are the
+    stores that were paused at its end, each with the time until which it is.
     """
 
     flow: str
-    mode: Mode
     stores: tuple[str, ...] = ()
     seen: int = 0
-    decisions: Counter[str] = field(default_factory=Counter)
-    effects: Counter[str] = field(default_factory=Counter)
-    paid: dict[str, Decimal] = field(default_factory=dict)
-    on_its_way: dict[str, Decimal] = field(default_factory=dict)
-    due: dict[str, Decimal] = field(default_factory=dict)
-    would_pay: dict[str, Decimal] = field(default_factory=dict)
-    would_hold: Counter[str] = field(default_factory=Counter)
-    open_outcomes: int = 0
-    kept_back: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, Row] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     stores_failed: dict[str, str] = field(default_factory=dict)
     broke_off: str = ""
@@ -89,17 +78,23 @@ class Report:
     back_office: str = ""
     paused: dict[str, datetime] = field(default_factory=dict)
 
-    def pay(self, currency: str, amount: Decimal) -> None:
-        """Add a refund that is known to have been made."""
-        self.paid[currency] = self.paid.get(currency, Decimal(0)) + amount
+    thing: ClassVar[str] = "thing"
+    """What `seen` counts, in the singular."""
 
-    def send_on(self, currency: str, amount: Decimal) -> None:
-        """Add what REVER has accepted to pay and not paid yet."""
-        self.on_its_way[currency] = self.on_its_way.get(currency, Decimal(0)) + amount
+    @property
+    def acts(self) -> bool:
+        """Whether the run may write: carry decisions out, settle, hold."""
+        return False
 
-    def owe(self, currency: str, amount: Decimal) -> None:
-        """Add a refund that the rules found due in this run."""
-        self.due[currency] = self.due.get(currency, Decimal(0)) + amount
+    @property
+    def title(self) -> str:
+        """What ran, in words."""
+        return self.flow
+
+    @property
+    def counted(self) -> str:
+        """How many things the run was about, in words."""
+        return counted(self.seen, self.thing)
 
     def fail_store(self, store: str, why: str) -> None:
         """Note why the work at a store was given up; the first reason stands."""
@@ -114,7 +109,7 @@ class Report:
     def failed_why(self) -> str:
         """Why the run counts as failed; empty where it does not.
 
-        It broke off, a store was given up, or too many returns failed of our own fault.
+        It broke off, a store was given up, or too much failed of our own fault.
         """
         said = [self.broke_off] if self.broke_off else []
         for why in dict.fromkeys(self.stores_failed.values()):
@@ -123,8 +118,101 @@ class Report:
         ours = [failure for failure in self.failures if failure.ours]
         if len(ours) > FAILED_SHARE * max(self.seen, 1):
             first = f"{ours[0].process_id}: {ours[0].why}"
-            said.append(f"{len(ours)} of {self.seen} returns failed by a fault of this software; the first: {first}")
+            of = f"{len(ours)} of {self.seen} {self.thing}s"
+            said.append(f"{of} failed by a fault of this software; the first: {first}")
         return "; ".join(said)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints. Amounts are decimal strings."""
+        return {
+            "flow": self.flow,
+            "stores": list(self.stores),
+            "seen": self.seen,
+            "failed": self.failed_why or None,
+            "stores_failed": dict(self.stores_failed),
+            "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
+            "notes": list(self.notes),
+            "paused": {store: at.isoformat(timespec="seconds") for store, at in sorted(self.paused.items())},
+            "duration_s": round(self.duration_s, 3),
+        }
+
+    def lines(self) -> list[str]:
+        """The report in a few lines for a terminal."""
+        lines = [
+            f"{self.title} over {', '.join(self.stores) or 'no store'}: {self.counted} in {self.duration_s:.1f} s",
+            *self.results(),
+            *([f"  FAILED:    {self.broke_off}"] if self.broke_off else []),
+            *(f"  FAILED:    store {store!r}: {why}" for store, why in self.stores_failed.items()),
+            *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
+            *(f"  note: {note}" for note in self.notes),
+            *([f"  limits:    {self.limits}"] if self.limits else []),
+        ]
+        return [printable(line) for line in lines]
+
+    def results(self) -> list[str]:
+        """The lines for a terminal that say what the run has done."""
+        return []
+
+    def sentence(self) -> str:
+        """The report in one line, for the state of a run."""
+        said = [self.result()]
+        if self.stores_failed:
+            said.append(f"given up at {', '.join(self.stores_failed)}")
+        if self.failures:
+            said.append(f"{len(self.failures)} not worked on")
+        said += [f"{store} is paused until {at:%H:%M}Z" for store, at in sorted(self.paused.items())]
+        return "; ".join(said)
+
+    def result(self) -> str:
+        """What the run has done, in a few words."""
+        return self.counted
+
+
+@dataclass
+class ReturnsReport(RunReport):
+    """The account of a run over returns: what was decided, done and paid, and one row a return.
+
+    `paid` counts refunds done in this run, those settled by it included; what REVER has accepted of them and not paid
+    yet is in `on_its_way` instead. Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it
+    would open, by rule: what is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`,
+    `open_outcomes`).
+    """
+
+    mode: Mode = field(kw_only=True)
+    decisions: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+    paid: dict[str, Decimal] = field(default_factory=dict)
+    on_its_way: dict[str, Decimal] = field(default_factory=dict)
+    due: dict[str, Decimal] = field(default_factory=dict)
+    would_pay: dict[str, Decimal] = field(default_factory=dict)
+    would_hold: Counter[str] = field(default_factory=Counter)
+    open_outcomes: int = 0
+    kept_back: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+
+    thing = "return"
+
+    @property
+    def acts(self) -> bool:
+        """Whether the run carries decisions out; a plan writes nothing."""
+        return self.mode is Mode.ACT
+
+    @property
+    def title(self) -> str:
+        """The flow and its mode."""
+        return f"{self.flow} ({self.mode})"
+
+    def pay(self, currency: str, amount: Decimal) -> None:
+        """Add a refund that is known to have been made."""
+        self.paid[currency] = self.paid.get(currency, Decimal(0)) + amount
+
+    def send_on(self, currency: str, amount: Decimal) -> None:
+        """Add what REVER has accepted to pay and not paid yet."""
+        self.on_its_way[currency] = self.on_its_way.get(currency, Decimal(0)) + amount
+
+    def owe(self, currency: str, amount: Decimal) -> None:
+        """Add a refund that the rules found due in this run."""
+        self.due[currency] = self.due.get(currency, Decimal(0)) + amount
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints. Amounts are decimal strings."""
@@ -140,32 +228,19 @@ class Report:
             "due": _strings(self.due),
             "would_pay": _strings(self.would_pay),
             "would_hold": dict(sorted(self.would_hold.items())),
-            "failed": self.failed_why or None,
-            "stores_failed": dict(self.stores_failed),
-            "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
-            "notes": list(self.notes),
-            "paused": {store: at.isoformat(timespec="seconds") for store, at in sorted(self.paused.items())},
-            "duration_s": round(self.duration_s, 3),
+            **super().as_json(),
         }
 
-    def lines(self) -> list[str]:
-        """The report in a few lines for a terminal."""
-        lines = [
-            f"{self.flow} ({self.mode}) over {', '.join(self.stores) or 'no store'}: {self.counted} "
-            f"in {self.duration_s:.1f} s",
+    def results(self) -> list[str]:
+        """Decisions, effects and money."""
+        return [
             f"  decisions: {counts(self.decisions)}",
             f"  effects:   {counts(self.effects)}",
             f"  due:       {amounts(self.due)}",
             f"  paid:      {amounts(self.paid)}",
             *(self._planned() if self.mode is Mode.PLAN else []),
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
-            *([f"  FAILED:    {self.broke_off}"] if self.broke_off else []),
-            *(f"  FAILED:    store {store!r}: {why}" for store, why in self.stores_failed.items()),
-            *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
-            *(f"  note: {note}" for note in self.notes),
-            *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
-        return [printable(line) for line in lines]
 
     def _planned(self) -> list[str]:
         """What `act` would do now, and what a plan cannot know."""
@@ -184,13 +259,12 @@ class Report:
             ),
         ]
 
-    @property
-    def counted(self) -> str:
-        """How many returns it was about, in words."""
-        return counted(self.seen, "return")
-
     def sentence(self) -> str:
         """The report in one line, for the state of a run."""
+        return super().sentence() if self.acts else f"plan, nothing was done: {super().sentence()}"
+
+    def result(self) -> str:
+        """Decisions and money, in a few words."""
         said = [f"{self.counted}: {counts(self.decisions)}" if self.seen else "no return had to be looked at"]
         if self.mode is Mode.ACT:
             said.append(f"paid {amounts(self.paid)}")
@@ -202,12 +276,7 @@ class Report:
                 said.append(f"act would pay {amounts(self.would_pay)} now")
             if self.would_hold:
                 said.append(f"and hold {self.would_hold.total()}")
-        if self.stores_failed:
-            said.append(f"given up at {', '.join(self.stores_failed)}")
-        if self.failures:
-            said.append(f"{len(self.failures)} not worked on")
-        said += [f"{store} is paused until {at:%H:%M}Z" for store, at in sorted(self.paused.items())]
-        return ("" if self.mode is Mode.ACT else "plan, nothing was done: ") + "; ".join(said)
+        return "; ".join(said)
 
 
 def _strings(amounts: dict[str, Decimal]) -> dict[str, str]:

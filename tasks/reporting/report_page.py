@@ -6,22 +6,42 @@ from urllib.parse import quote
 
 from tasks.ledger import HoldRow
 from tasks.reporting.printable import code, markdown
-from tasks.reporting.report import Mode, Report, Row, amounts, counts
+from tasks.reporting.report import Mode, ReturnsReport, Row, RunReport, amounts, counts
 
 MOST = 50
 """Returns that one part of the page lists; the table has all."""
 
 
-def report_page(report: Report) -> str:
+def report_page(report: RunReport) -> str:
     """The report as markdown."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
-    yield f"### {report.flow} ({report.mode})\n"
+def _lines(report: RunReport) -> Iterator[str]:
+    yield f"### {report.title}\n"
     yield f"{markdown(report.sentence())}\n"
     yield from ("| | |", "| --- | --- |")
     yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
+    if isinstance(report, ReturnsReport):
+        yield from _money(report)
+    if report.failed:
+        yield f"| Failed | {markdown(report.failed_why)} |"
+    yield f"| Limits | {report.limits or 'none'} |"
+    yield f"| Time | {report.duration_s:.1f} s |"
+    if isinstance(report, ReturnsReport):
+        held = [row for row in report.rows.values() if row.held]
+        moved = [row for row in report.rows.values() if not row.held and row.decision not in ("wait", "nothing")]
+        yield from _part("Done" if report.acts else "Would be done", [_row(row, report) for row in moved])
+        yield from _part("On hold for a person", [_row(row, report) for row in held])
+    yield from _part(
+        "Not worked on",
+        [f"{linked(item.process_id, report.back_office)}: {markdown(item.why)}" for item in report.failures],
+    )
+    yield from _part("Notes", [markdown(note) for note in report.notes])
+
+
+def _money(report: ReturnsReport) -> Iterator[str]:
+    """The decisions, effects and sums."""
     yield f"| Decisions | {counts(report.decisions)} |"
     yield f"| Due | {markdown(amounts(report.due))} |"
     if report.mode is Mode.PLAN:
@@ -34,19 +54,6 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"| Paid | {markdown(amounts(report.paid))} |"
     if report.on_its_way:
         yield f"| On its way | {markdown(amounts(report.on_its_way))} |"
-    if report.failed:
-        yield f"| Failed | {markdown(report.failed_why)} |"
-    yield f"| Limits | {report.limits or 'none'} |"
-    yield f"| Time | {report.duration_s:.1f} s |"
-    held = [row for row in report.rows.values() if row.held]
-    moved = [row for row in report.rows.values() if not row.held and row.decision not in ("wait", "nothing")]
-    yield from _part("Done" if report.mode is Mode.ACT else "Would be done", [_row(row, report) for row in moved])
-    yield from _part("On hold for a person", [_row(row, report) for row in held])
-    yield from _part(
-        "Not worked on",
-        [f"{linked(item.process_id, report.back_office)}: {markdown(item.why)}" for item in report.failures],
-    )
-    yield from _part("Notes", [markdown(note) for note in report.notes])
 
 
 def _part(title: str, items: Sequence[str]) -> Iterator[str]:
@@ -57,14 +64,14 @@ def _part(title: str, items: Sequence[str]) -> Iterator[str]:
             yield f"- and {len(items) - MOST} more"
 
 
-def _row(row: Row, report: Report) -> str:
+def _row(row: Row, report: ReturnsReport) -> str:
     money = "" if row.amount is None else f" {row.amount} {markdown(row.currency)}"
     outcome = f" → {markdown(row.outcome)}" if row.outcome else ""
     order = f" ({markdown(row.order)}, {markdown(row.store)})"
     return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}. {markdown(row.why)}"
 
 
-def returns_table(report: Report, most: int) -> list[dict[str, str]]:
+def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
     """A row for each return: those on which something happened first, at most `most`."""
     moved = sorted(report.rows.values(), key=lambda row: row.decision in ("wait", "nothing"))
     return [

@@ -14,12 +14,12 @@ from tasks.policy.decision import Adopt, Compensate, Decision, Hold
 from tasks.policy.facts import counted
 from tasks.policy.record import Intent, IntentKind, PaidSeen
 from tasks.reconcile import Compared
-from tasks.reporting.report import Report, Row
+from tasks.reporting.report import ReturnsReport, Row
 from tasks.returns import decision_name
 from tasks.settle_outcomes import Settled, Settlement
 
 
-def count_decisions(report: Report, decided: Iterable[DecidedReturn]) -> None:
+def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> None:
     """Enter the first decision about each return in this run."""
     for item in decided:
         report.seen += 1
@@ -37,7 +37,7 @@ def count_decisions(report: Report, decided: Iterable[DecidedReturn]) -> None:
         _count_hold(report, item)
 
 
-def count_carried(report: Report, carried: Iterable[Carried]) -> None:
+def count_carried(report: ReturnsReport, carried: Iterable[Carried]) -> None:
     """Enter what was carried out, and what was decided on the way."""
     for item in carried:
         for outcome in item.outcomes:
@@ -48,7 +48,7 @@ def count_carried(report: Report, carried: Iterable[Carried]) -> None:
             report.failures.append(item.failure)
 
 
-def count_outcome(report: Report, outcome: Outcome) -> None:
+def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     """Enter one effect. Only refunds are money; an exchange is goods."""
     intent = outcome.claim.intent
     report.effects[str(outcome.result)] += 1
@@ -61,7 +61,7 @@ def count_outcome(report: Report, outcome: Outcome) -> None:
         report.rows[row.process_id] = replace(row, outcome=intern(said))
 
 
-def count_settled(report: Report, settled: Iterable[Settled]) -> None:
+def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
     """Enter what settling found of effects that were sent earlier, in this run or before it."""
     for item in settled:
         intent = item.intent.intent
@@ -73,7 +73,7 @@ def count_settled(report: Report, settled: Iterable[Settled]) -> None:
             report.effects["held"] += 1
 
 
-def count_compared(report: Report, compared: Compared) -> None:
+def count_compared(report: ReturnsReport, compared: Compared) -> None:
     """Enter a comparison with REVER: the decisions, the totals of both sides per currency, and what differs."""
     report.failures += compared.failures
     count_decisions(report, compared.decided.values())
@@ -94,14 +94,14 @@ def count_compared(report: Report, compared: Compared) -> None:
     report.notes += [f"{process_id}: {how}" for process_id, how in compared.differing.items()]
 
 
-def forget_unknown(report: Report, settled: Iterable[Settled], own: set[str]) -> None:
+def forget_unknown(report: ReturnsReport, settled: Iterable[Settled], own: set[str]) -> None:
     """Take back from the count of unknown outcomes those of this run (`own` intent ids) that are settled by now."""
     report.effects["unknown"] -= sum(
         item.settlement in {Settlement.DONE, Settlement.COUNTED} and item.intent.intent.id in own for item in settled
     )
 
 
-def _count_hold(report: Report, item: DecidedReturn) -> None:
+def _count_hold(report: ReturnsReport, item: DecidedReturn) -> None:
     hold = item.decided.hold
     if hold is not None and item.decided.new_hold:
         report.effects["held"] += 1
@@ -110,7 +110,7 @@ def _count_hold(report: Report, item: DecidedReturn) -> None:
         report.rows[row.process_id] = replace(row, outcome=f"{row.outcome}; held" if row.outcome else "held")
 
 
-def _pay(report: Report, intent: Intent, seen: PaidSeen | None) -> None:
+def _pay(report: ReturnsReport, intent: Intent, seen: PaidSeen | None) -> None:
     """Count a done refund: what REVER says is paid of it, and the rest that is on its way."""
     paid = intent.amount if seen is None else seen.paid
     report.pay(intent.currency, paid)
@@ -118,7 +118,7 @@ def _pay(report: Report, intent: Intent, seen: PaidSeen | None) -> None:
         report.send_on(intent.currency, intent.amount - paid)
 
 
-def _owe(report: Report, decision: Compensate) -> None:
+def _owe(report: ReturnsReport, decision: Compensate) -> None:
     for refund in decision.refunds:
         report.owe(refund.currency, refund.amount)
 

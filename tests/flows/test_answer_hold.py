@@ -18,7 +18,7 @@ from tasks.desk import DeskError, utc_now
 from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
 from tasks.policy.store import StoreRules
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport
 from tests.forked import command
 from tests.world import Start, World
 
@@ -27,7 +27,7 @@ HOURS_LATER = FaultPlan(named=(NamedFault("issueRefund", 1, Fault.ACTS_LATER),),
 """REVER acts on the first refund long after it was held; `stop_faults` lets it land."""
 
 
-def say(world: World, hold: HoldRow, answer: str, **more: str) -> Report:
+def say(world: World, hold: HoldRow, answer: str, **more: str) -> ReturnsReport:
     """Give an answer as a person would."""
     said = {"by": "olga", "reason": "looked at it"} | more
     said = {"mode": "act"} | said
@@ -131,7 +131,7 @@ class TestUnknownOutcome:
         world = start_world(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
         hold = unknown_hold(world)
         world.sandbox.stop_faults()
-        faster: list[Report] = []
+        faster: list[ReturnsReport] = []
 
         def overtaken(point: CrashPoint, _process_id: str) -> None:
             if point is CrashPoint.WHILE_SETTLING:

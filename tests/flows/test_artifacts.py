@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from flows.in_prefect import artifacts_of, open_holds_table
 from tasks.ledger import Pause
-from tasks.reporting.report import Failure, Mode, Report, Row
+from tasks.reporting.report import Failure, Mode, ReturnsReport, Row
 from tasks.reporting.report_page import holds_table, report_page
 from tests.tasks.in_prefect.test_events import HOLD
 
@@ -15,13 +15,13 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BACK_OFFICE = "https://rever.example/{process_id}"
 
 
-def report(flow: str = "process-pending-returns", stores: tuple[str, ...] = ("acme",)) -> Report:
-    made = Report(flow, Mode.ACT, stores, back_office=BACK_OFFICE, seen=1)
+def report(flow: str = "process-pending-returns", stores: tuple[str, ...] = ("acme",)) -> ReturnsReport:
+    made = ReturnsReport(flow, stores, mode=Mode.ACT, back_office=BACK_OFFICE, seen=1)
     made.rows["retp_1"] = Row("retp_1", "#1|*x*", "acme", "refund", "[approved](x)", Decimal(5), "EUR", "refund: done")
     return made
 
 
-def keys(made: Report) -> set[str | None]:
+def keys(made: ReturnsReport) -> set[str | None]:
     return {artifact.key for artifact in artifacts_of(made)}
 
 

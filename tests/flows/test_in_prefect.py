@@ -36,7 +36,7 @@ from tasks.failures import OwnFaultError
 from tasks.in_prefect.credentials import ReverCredentials
 from tasks.in_prefect.events import GUARD_TRIPPED, HOLD_OPENED
 from tasks.reporting.printable import markdown
-from tasks.reporting.report import Mode, Report
+from tasks.reporting.report import Mode, ReturnsReport
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, global_limits, step
 from tests.books import LedgerState
@@ -338,10 +338,10 @@ async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(
     world: World, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     @step("decide-returns")
-    async def broken() -> Report:
+    async def broken() -> ReturnsReport:
         raise ValueError("Olga Puig, Carrer Major 1")
 
-    async def work(desk: Desk, parameters: Parameters) -> Report:
+    async def work(desk: Desk, parameters: Parameters) -> ReturnsReport:
         return await broken()
 
     monkeypatch.setattr("flows.process_pending_returns.work", work)

@@ -13,7 +13,7 @@ from rever_api.errors import Unauthorized
 from rever_api.models import RefundInput
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.ledger import LedgerError, record_done
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport, RunReport
 from tests.world import Start, World
 
 FLOWS = ("process-pending-returns", "generate-labels", "reconcile")
@@ -25,9 +25,11 @@ def break_at(world: World, store: str, operation: str, fault: Fault) -> None:
     world.sandbox.faults.set(replace(world.sandbox.faults.plan, named=named))
 
 
-def reported(world: World, flow: str = "process-pending-returns", **values: str) -> tuple[Report, BaseException | None]:
+def reported(
+    world: World, flow: str = "process-pending-returns", **values: str
+) -> tuple[ReturnsReport, BaseException | None]:
     """The report of a run however it ended, and what ended it."""
-    begun: list[Report] = []
+    begun: list[RunReport] = []
     token = BEGUN.set(begun)
     try:
         run_flow(flow, {"mode": "act", **values}, prefect=False, clock=world.clock)
@@ -38,6 +40,7 @@ def reported(world: World, flow: str = "process-pending-returns", **values: str)
     finally:
         BEGUN.reset(token)
     [report] = begun
+    assert isinstance(report, ReturnsReport)
     return report, ended
 
 

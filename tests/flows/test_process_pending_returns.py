@@ -7,6 +7,7 @@ import pytest
 
 from flows.run import RunFailedError, UsageError
 from tasks.desk import DeskError
+from tasks.reporting.report import ReturnsReport
 from tests.world import Start, World
 
 
@@ -97,7 +98,9 @@ def test_a_store_rever_does_not_know_is_said_and_stops_no_other(start_world: Sta
     world = start_world(settings={"REVER_STORES": "nowhere,acme"})
     with pytest.raises(RunFailedError, match="store 'nowhere': REVER knows no store") as failed:
         world.act()
-    assert failed.value.report.paid == world.paid() != {}
+    report = failed.value.report
+    assert isinstance(report, ReturnsReport)
+    assert report.paid == world.paid() != {}
 
 
 def test_an_unknown_parameter_is_refused_with_the_right_ones(world: World) -> None:

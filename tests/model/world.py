@@ -25,7 +25,7 @@ from rever_api.sandbox.state import Options
 from tasks.database.engines import reading_engine, writing_engine
 from tasks.desk import open_desk
 from tasks.ledger import Actor, Ledger
-from tasks.reporting.report import Report
+from tasks.reporting.report import RunReport
 from tasks.settings import Settings
 from tests.books import LedgerState
 from tests.model.life import Fate, Worker
@@ -107,11 +107,12 @@ class ModelWorld(World):
         work = import_module(FLOWS[flow]).work
         worker = Worker(flow, fate)
 
-        async def whole() -> Report:
-            async with open_desk(self.desk_settings, parameters.mode, Actor(flow), self.clock) as desk:
+        async def whole() -> RunReport:
+            report = parameters.new_report(flow)
+            async with open_desk(self.desk_settings, report, Actor(flow), self.clock) as desk:
                 watch(desk, worker, self.watched)
-                report: Report = await work(desk, parameters)
-                return report
+                await work(desk, parameters, report)
+            return report
 
         worker.start(whole)
         if not worker.ended:

@@ -36,7 +36,7 @@ from rever_api.sandbox.seed import SCENARIOS
 from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import Clock
-from tasks.reporting.report import Report
+from tasks.reporting.report import ReturnsReport
 from tests.hurry import hurry
 from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, WRONG_AT_MOST_S, Blow, Job, Step, Strike
 from tests.world import empty_sqlite, environment_of
@@ -138,13 +138,13 @@ async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:
     return [_told(end) for end in ends]
 
 
-async def _one(step: Step, clock: Clock) -> Report:
+async def _one(step: Step, clock: Clock) -> ReturnsReport:
     module = sys.modules[FLOWS[step.flow]]
     parameters = parameters_for(step.flow, step.values)
     return await timed(step.flow, module.work, parameters, clock=clock)
 
 
-def _told(end: Report | BaseException) -> dict[str, Any]:
+def _told(end: ReturnsReport | BaseException) -> dict[str, Any]:
     if isinstance(end, BaseException):
         return {"report": None, "error": f"{type(end).__name__}: {end}"}
     return {"report": end.as_json() | {"rows": len(end.rows)}, "error": ""}

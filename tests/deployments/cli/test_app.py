@@ -17,12 +17,14 @@ import flows.run
 from flows.catalog import FLOWS
 from flows.run import BEGUN, RunFailedError
 from rever_api.errors import Unauthorized
-from tasks.reporting.report import Failure, Mode, Report
+from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tests.deployments.cli.conftest import ENVIRONMENT, KEY, Call
 
 
-def report(*, ours: bool = False) -> Report:
-    made = Report("reconcile", Mode.ACT, ("acme",), seen=1, decisions=Counter(wait=1), paid={"EUR": Decimal("19.90")})
+def report(*, ours: bool = False) -> ReturnsReport:
+    made = ReturnsReport(
+        "reconcile", ("acme",), mode=Mode.ACT, seen=1, decisions=Counter(wait=1), paid={"EUR": Decimal("19.90")}
+    )
     made.failures += [Failure("retp_1", "a fault", ours=True)] if ours else []
     return made
 
@@ -113,7 +115,7 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
 
 
 def test_json_is_alone_on_stdout(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def noisy(name: str, values: dict[str, str], *, prefect: bool) -> Report:
+    def noisy(name: str, values: dict[str, str], *, prefect: bool) -> ReturnsReport:
         assert (name, values, prefect) == ("reconcile", {"stores": "a,b", "mode": "act"}, False)
         print("a library's notice")
         logging.getLogger("tasks.effects.perform").warning("a log line with %s", KEY)
@@ -130,7 +132,7 @@ def test_json_is_alone_on_stdout(call: Call, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_run_that_failed_reports_all_the_same(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: object, **__: object) -> Report:
+    def failing(*_: object, **__: object) -> ReturnsReport:
         raise RunFailedError(report(ours=True))
 
     monkeypatch.setattr(flows.run, "run_flow", failing)
@@ -143,7 +145,7 @@ def test_a_run_that_failed_reports_all_the_same(call: Call, monkeypatch: pytest.
 def test_an_error_is_a_sentence_and_a_traceback_only_on_demand(
     call: Call, monkeypatch: pytest.MonkeyPatch, *, debug: bool
 ) -> None:
-    def refused(*_: object, **__: object) -> Report:
+    def refused(*_: object, **__: object) -> ReturnsReport:
         error = Unauthorized(f"REVER refused the key {KEY}: check REVER_API_KEY.", status=401)
         logging.getLogger("tasks").error("Encountered exception during execution", exc_info=error)
         raise error
@@ -156,7 +158,7 @@ def test_an_error_is_a_sentence_and_a_traceback_only_on_demand(
 
 
 def test_an_unforeseen_error_shows_its_place_but_not_its_text(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> Report:
+    def broken(*_: object, **__: object) -> ReturnsReport:
         raise KeyError("jane@example.com")
 
     monkeypatch.setattr(flows.run, "run_flow", broken)
@@ -167,7 +169,7 @@ def test_an_unforeseen_error_shows_its_place_but_not_its_text(call: Call, monkey
 
 
 def test_a_stopped_run_says_so(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*_: object, **__: object) -> Report:
+    def stopped(*_: object, **__: object) -> ReturnsReport:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(flows.run, "run_flow", stopped)
@@ -183,10 +185,10 @@ def test_a_stopped_run_says_so(call: Call, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_run_that_is_stopped_once_it_acts_says_who_settles_what_was_under_way(
     call: Call, monkeypatch: pytest.MonkeyPatch, mode: Mode, words: str
 ) -> None:
-    def stopped(flow: str, *_: object, **__: object) -> Report:
+    def stopped(flow: str, *_: object, **__: object) -> ReturnsReport:
         begun = BEGUN.get()
         assert begun is not None
-        begun.append(Report(flow, mode))
+        begun.append(ReturnsReport(flow, mode=mode))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(flows.run, "run_flow", stopped)
@@ -204,7 +206,7 @@ def test_a_command_that_sends_nothing_is_just_stopped(call: Call, monkeypatch: p
 
 
 def test_the_key_of_the_settings_file_is_kept_back_too(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def leaking(*_: object, **__: object) -> Report:
+    def leaking(*_: object, **__: object) -> ReturnsReport:
         raise Unauthorized("refused: other-key-1234, p%40ss, p@ss", status=401)
 
     monkeypatch.setattr(flows.run, "run_flow", leaking)

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from tasks.reporting.report import Failure, Mode, Report, Row
+from tasks.reporting.report import Failure, Mode, ReturnsReport, Row
 from tasks.reporting.report_page import returns_table
 
 
 def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:
-    report = Report("reconcile", Mode.ACT, ("acme",), seen=3)
+    report = ReturnsReport("reconcile", ("acme",), mode=Mode.ACT, seen=3)
     report.decisions["refund"] += 2
     report.effects["done"] += 1
     report.pay("EUR", Decimal("10.10"))
@@ -20,7 +20,7 @@ def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:
 
 
 def test_a_run_fails_only_past_a_fifth_of_own_faults() -> None:
-    report = Report("x", Mode.ACT, seen=10)
+    report = ReturnsReport("x", mode=Mode.ACT, seen=10)
     report.failures = [Failure("a", "why", ours=True)] * 2 + [Failure("b", "REVER did not answer")] * 8
     assert not report.failed
     report.failures.append(Failure("c", "why", ours=True))
@@ -28,7 +28,7 @@ def test_a_run_fails_only_past_a_fifth_of_own_faults() -> None:
 
 
 def test_the_table_shows_what_moved_first_and_is_bounded() -> None:
-    report = Report("x", Mode.ACT)
+    report = ReturnsReport("x", mode=Mode.ACT)
     for number in range(30):
         report.rows[f"w{number}"] = Row(f"w{number}", "#1", "acme", "wait", "not yet")
     report.rows["moved"] = Row("moved", "#2", "acme", "refund", "approved", Decimal("5.00"), "EUR")
@@ -39,7 +39,7 @@ def test_the_table_shows_what_moved_first_and_is_bounded() -> None:
 
 
 def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
-    report = Report("x", Mode.ACT, seen=2)
+    report = ReturnsReport("x", mode=Mode.ACT, seen=2)
     report.decisions["refund"] += 2
     report.pay("EUR", Decimal("3.50"))
     report.owe("EUR", Decimal("3.50"))
@@ -49,7 +49,7 @@ def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
 
 
 def test_one_return_is_no_plural() -> None:
-    report = Report("reconcile", Mode.PLAN, ("acme",), open_outcomes=1)
+    report = ReturnsReport("reconcile", ("acme",), mode=Mode.PLAN, open_outcomes=1)
     text = "\n".join(report.lines())
     assert "1 return has an effect whose outcome act looks at first, so it is left out" in text
     report.open_outcomes = 2
