@@ -12,39 +12,7 @@ from pydantic_core import CoreSchema
 from tasks.policy.store import Amount, Whole
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
 
-# The schema of a flow's form, put so that Prefect's UI shows one plain field for each parameter.
-#
-# What pydantic writes by itself is right but hard to fill: an optional number becomes a choice between "Number" and
-# "None", an amount of money one between "Number", "String" and "None", and the order of the fields is lost where
-# Prefect keeps it in PostgreSQL. Prefect's server takes null for a field that is neither required nor has a default.
-
-
 Schema = dict[str, Any]
-
-
-def as_form(schema: Schema, last: Sequence[str], resolve: Callable[[Schema], Schema]) -> Schema:
-    """The schema with one type for each property and its place in the form; those named in `last` at the end.
-
-    `resolve` answers what a `$ref` stands for.
-    """
-    properties: dict[str, Schema] = schema.get("properties", {})
-    first = [name for name in properties if name not in last]
-    order = [*first, *(name for name in last if name in properties)]
-    schema["properties"] = {name: _plain(properties[name], resolve) | {"position": n} for n, name in enumerate(order)}
-    return schema
-
-
-def _plain(field: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
-    """A field that may be left out, without the choice of a type."""
-    kinds = [kind for kind in field.get("anyOf", ()) if kind.get("type") != "null"]
-    if not kinds:
-        return {name: value for name, value in field.items() if (name, value) != ("default", None)}
-    # Of an amount's two kinds the number comes first; a text that is one is taken all the same where it comes in.
-    kind = resolve(kinds[0]) if "$ref" in kinds[0] else kinds[0]
-    if "enum" in kind:
-        kind = kind | {"enum": [*kind["enum"], None]}
-    return kind | {name: value for name, value in field.items() if name not in {"anyOf", "default"}}
-
 
 LAST = ("mode", "credentials")
 """What stands at the end of each form: a person says first what is meant, then whether it is to be done."""
@@ -143,7 +111,7 @@ class FlowParameters(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """The schema as Prefect's form can show it."""
-        return as_form(handler.resolve_ref_schema(handler(schema)), LAST, handler.resolve_ref_schema)
+        return _as_form(handler.resolve_ref_schema(handler(schema)), LAST, handler.resolve_ref_schema)
 
     def new_report(self, flow: str) -> RunReport:
         """The report with which a run of the flow begins."""
@@ -202,3 +170,30 @@ class SearchParameters(StoresParameters):
     def left(self, seen: int) -> int | None:
         """How many more returns may be looked at after so many; None: as many as there are."""
         return None if self.max_returns is None else max(0, self.max_returns - seen)
+
+
+def _as_form(schema: Schema, last: Sequence[str], resolve: Callable[[Schema], Schema]) -> Schema:
+    """The schema of a form as Prefect's UI shows it well: one plain field a parameter, those in `last` at the end.
+
+    What pydantic writes is right but hard to fill: an optional number becomes a choice between "Number" and "None", an
+    amount of money one between "Number", "String" and "None", and the order of the fields is lost where Prefect keeps
+    it in PostgreSQL. Prefect's server takes null for a field that is neither required nor has a default. `resolve`
+    returns what a `$ref` stands for.
+    """
+    properties: dict[str, Schema] = schema.get("properties", {})
+    first = [name for name in properties if name not in last]
+    order = [*first, *(name for name in last if name in properties)]
+    schema["properties"] = {name: _plain(properties[name], resolve) | {"position": n} for n, name in enumerate(order)}
+    return schema
+
+
+def _plain(field: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
+    """A field that may be left out, without the choice of a type."""
+    kinds = [kind for kind in field.get("anyOf", ()) if kind.get("type") != "null"]
+    if not kinds:
+        return {name: value for name, value in field.items() if (name, value) != ("default", None)}
+    # Of an amount's two kinds the number comes first; a text that is one is taken all the same where it comes in.
+    kind = resolve(kinds[0]) if "$ref" in kinds[0] else kinds[0]
+    if "enum" in kind:
+        kind = kind | {"enum": [*kind["enum"], None]}
+    return kind | {name: value for name, value in field.items() if name not in {"anyOf", "default"}}

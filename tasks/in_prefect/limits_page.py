@@ -26,14 +26,14 @@ time-out.
 | --- | --- | --- | --- |
 | `REVER_MAX_IN_FLIGHT`, `REVER_RATE` | calls to REVER of one process and key | every run | nothing to measure |
 | returns at once | the returns a step works on at a time in one process: a semaphore | every run | nothing to measure |
-| global limit | the same over all processes, one slot for each return that is worked on | runs of deployments | one call to Prefect's server to take and one to give back, for a stage and not for a call: 15 to 50 ms each |
+| global limit | the same over all processes, one slot for each return that is worked on | runs of deployments | one call to Prefect's server to take and one to give back, for a step and not for a call: 15 to 50 ms each |
 | one look at the limits | nothing; a missing limit stops the run | runs of deployments | one call when the run begins, 15 ms |
 | a deployment's `concurrency_limit` | runs of one deployment; what goes beyond waits, or is cancelled, as its collision strategy says | runs of deployments | nothing in the run; the run waits before it starts |
 | a worker's `--limit` | runs that this worker executes at a time, each a process of its own; what goes beyond is left to other workers. `up` gives its workers 5 | one worker | the same |
 | a work pool's or queue's limit | runs that a pool's workers, or one queue, execute at a time: what the machines can carry | runs of deployments | the same |
 
 Prefect's server hands out about twenty slots a second (52 ms each with sixty tasks in a row, the same for limits by
-tag; 119 ms for `rate_limit`). That is why slots are taken in bulk: a stage over 100 refunds takes 8 slots once, for the
+tag; 119 ms for `rate_limit`). That is why slots are taken in bulk: a step over 100 refunds takes 8 slots once, for the
 8 returns it works on at a time; one over a single return takes one.
 
 What runs without a deployment (`rever-returns run`, with or without `--no-prefect`) is bounded in its own process only.
@@ -43,15 +43,15 @@ Every report says which of the two it was.
 
 * **Missing, or switched off in the UI:** a run of a deployment begins nothing and says which; `rever-returns bootstrap`
   makes them. Prefect by itself lets everybody pass where a limit is missing.
-* **Full:** the stage waits, and says so in the run's log after 3 s. The wait is no part of the task, so its time-out is
-  for its work. After as long as one stage may take, the run gives up with a sentence that names the limit.
+* **Full:** the step waits, and says so in the run's log after 3 s. The wait is no part of the task, so its time-out is
+  for its work. After as long as one step may take, the run gives up with a sentence that names the limit.
 * **Held by a worker that was killed:** the slots are leased for {LEASE_S:.0f} s, the shortest that Prefect's server grants, and
-  renewed while the stage lasts, however long that is. The server looks for leases that are over every 15 s, so slots
+  renewed while the step lasts, however long that is. The server looks for leases that are over every 15 s, so slots
   are back after {LEASE_S:.0f} to {LEASE_S + 15:.0f} s (65 s when it was measured;
   all were back when the run of a killed worker was marked Crashed, after 85 s).
 * **Still not back:** `prefect gcl inspect rever-issue-refunds` says what is held, `prefect gcl update
   rever-issue-refunds --active-slots 0` lets all go.
-* **Prefect's server away in the middle of a stage:** what is under way goes on. The limits spare REVER; that nothing is
+* **Prefect's server away in the middle of a step:** what is under way goes on. The limits spare REVER; that nothing is
   paid twice is the ledger's business, with any number of workers at once and no limit at all.
 
 The slots of a limit can be changed in the UI (Concurrency): a run takes what it finds when it begins.
