@@ -20,7 +20,7 @@ from tasks.effects.perform import Result
 from tasks.failures import presentable
 from tasks.ledger import Actor, Ledger, LedgerError, pauses_of, switch
 from tasks.policy.facts import counted
-from tasks.policy.record import IntentKind
+from tasks.policy.kinds import KINDS
 from tasks.reporting.report import ReturnsReport, RunReport
 from tasks.reporting.tally import count_outcome
 from tasks.settings import Settings, load_settings, without_password
@@ -100,7 +100,7 @@ async def _ended(desk: Desk, report: RunReport, at_end: AtEnd, credentials: str)
             count_outcome(report, outcome)
     unknown = [outcome.claim.intent for outcome in cut_off if outcome.result is Result.UNKNOWN]
     if unknown:
-        money = ", ".join(f"{it.amount} {it.currency}" for it in unknown if it.kind is IntentKind.REFUND)
+        money = ", ".join(f"{it.amount} {it.currency}" for it in unknown if KINDS[it.kind].pays)
         report.notes.append(
             f"{counted(len(unknown), 'effect')} sent, of which the outcome is not known here"
             f"{f' ({money})' if money else ''}; the next run looks at REVER, and counts what it finds"

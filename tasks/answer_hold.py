@@ -10,10 +10,8 @@ from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError, WrongNameError
-from tasks.effects.exchange import send_exchange
-from tasks.effects.label import send_label
-from tasks.effects.perform import Outcome, Send, perform
-from tasks.effects.refund import send_refund
+from tasks.effects.perform import Outcome, perform
+from tasks.effects.registry import EFFECTS
 from tasks.ledger import (
     Answer,
     Answered,
@@ -30,8 +28,9 @@ from tasks.ledger import (
 )
 from tasks.policy.comparison import compare
 from tasks.policy.facts import believed, counted
+from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
-from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, Record
+from tasks.policy.record import Intent, IntentState, LineUnits, Record
 from tasks.reporting.report import Failure
 from tasks.settle_outcomes import Settled, Settlement, settle_outcome
 from tasks.steps import step
@@ -43,12 +42,6 @@ FIRST_YEAR = 2000
 
 LONGEST_BEFORE = timedelta(days=31)
 """A shop may have paid some days before the shopper registers the return, but not longer than this."""
-
-SENDS: dict[IntentKind, Send] = {
-    IntentKind.REFUND: send_refund,
-    IntentKind.EXCHANGE: send_exchange,
-    IntentKind.LABEL: send_label,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +175,9 @@ def what_was_done(before: Record, after: Record, waits: str = "", *, settled: st
 
 def _outcome(intent: Intent) -> str:  # noqa: PLR0911 - one for each state
     """One effect as it stands now."""
-    money = shown(intent.amount, intent.currency) if intent.kind is IntentKind.REFUND else ""
-    what = f"the {intent.kind}" + (f" of {money}" if money else "")
+    kind = KINDS[intent.kind]
+    money = shown(intent.amount, intent.currency) if kind.pays else ""
+    what = f"the {kind.noun}" + (f" of {money}" if money else "")
     match intent.state:
         case IntentState.DONE if intent.adopted:
             return f"REVER shows {what} by now, and nothing was sent" if money else f"{what} was found done at REVER"
@@ -265,7 +259,7 @@ async def _send_again(desk: Desk, answered: Answered) -> Outcome | None:
     reached(CrashPoint.WHILE_ANSWERING, answered.process_id)
     if answered.claim is None:
         return None
-    return await perform(desk, answered.claim, SENDS[answered.claim.intent.kind])
+    return await perform(desk, answered.claim, EFFECTS[answered.claim.intent.kind])
 
 
 # Which holds a person answers: one, a list, or all of one cause. A list that has changed since is refused.

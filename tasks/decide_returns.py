@@ -15,7 +15,8 @@ from tasks.policy import decide as money
 from tasks.policy.case import Case
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Wait
-from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
+from tasks.policy.kinds import REFUND
+from tasks.policy.record import IntentState, LineTerms, Record
 from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
 from tasks.policy.rules.gates import held_already
@@ -216,16 +217,8 @@ def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: dat
 
 def _with_nothing_sent(record: Record, due: Compensate, terms: Mapping[str, LineTerms]) -> Record:
     refund = due.refunds[0]
-    closed = Intent(
-        id=f"plan {len(record.intents)}",
-        kind=IntentKind.REFUND,
-        state=IntentState.DONE,
-        items=refund.items,
-        method=refund.method,
-        currency=refund.currency,
-        gross=refund.gross,
-        nothing_sent=True,
-    )
+    number = f"plan {len(record.intents)}"
+    closed = replace(REFUND.intent(refund), id=number, state=IntentState.DONE, nothing_sent=True)
     fixed = {item.line_id: terms[item.line_id] for item in refund.items if item.line_id not in record.lines}
     return replace(record, intents=(*record.intents, closed), lines={**record.lines, **fixed}, costs=due.costs)
 

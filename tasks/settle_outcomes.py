@@ -25,8 +25,9 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
-from tasks.policy.evidence import Held, NotYet, Seen, judge
+from tasks.policy.evidence import Held, NotYet, Seen
 from tasks.policy.facts import believed
+from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.rules.endings import UNREAD_RULES
 from tasks.reporting.report import Mode
@@ -83,7 +84,8 @@ async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
     reached(CrashPoint.WHILE_SETTLING, unknown.process_id)
     now = desk.clock()
     settle_at = now if ahead(unknown.settle_at, now, desk.settings.settle_delay) else unknown.settle_at
-    verdict = judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=settle_at)
+    kind = KINDS[unknown.intent.kind]
+    verdict = kind.judge(unknown.intent, unknown.snapshot, process, now=now, settle_at=settle_at)
     match verdict:
         case Seen(evidence=evidence, paid=paid):
             recorded = await desk.ledger.awrite(

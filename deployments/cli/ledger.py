@@ -38,7 +38,8 @@ from tasks.ledger import (
     stop_switch,
     switch,
 )
-from tasks.policy.record import IntentKind, IntentState
+from tasks.policy.kinds import KINDS
+from tasks.policy.record import IntentState
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password
 
@@ -255,7 +256,7 @@ def _intent(row: IntentRow, words: Sequence[KeptWords]) -> Iterator[str]:
     state = (
         "no call needed" if intent.nothing_sent else "found done at REVER" if intent.adopted else _WORDS[intent.state]
     )
-    money = _money(intent.amount, intent.currency) if intent.kind is IntentKind.REFUND else ""
+    money = _money(intent.amount, intent.currency) if KINDS[intent.kind].pays else ""
     what = " ".join(filter(None, [intent.kind.value, money, intent.method.lower()]))
     attempts = f", attempt {row.attempt}" if row.attempt > 1 else ""
     yield f"  {what}: {state}{closed}{attempts}{_rule(row.rule)}"

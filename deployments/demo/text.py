@@ -11,6 +11,7 @@ from rich.text import Text
 from deployments.demo.account import Account, StoreTotals
 from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
+from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentKind
 from tasks.reporting.printable import printable
 
@@ -151,5 +152,5 @@ def effect_words(row: IntentRow) -> str:
     """Which return, where, and what was done for it."""
     intent = row.intent
     method = intent.method.replace("_", " ").lower()
-    what = f"{intent.amount:,} {intent.currency} by {method}" if intent.kind is IntentKind.REFUND else ""
+    what = f"{intent.amount:,} {intent.currency} by {method}" if KINDS[intent.kind].pays else ""
     return "  ".join(filter(None, (row.process_id, row.store, what)))

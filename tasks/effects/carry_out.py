@@ -7,12 +7,13 @@ from rever_api.errors import ReverError, Unreadable, WrongSetup
 from tasks.crash_points import CrashPoint, reached
 from tasks.decide_returns import DecidedReturn, decide_again
 from tasks.desk import Desk
-from tasks.effects.perform import Outcome, Result, Send, perform
+from tasks.effects.kind import Effect
+from tasks.effects.perform import Outcome, Result, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim
 from tasks.policy.decision import Compensate
 from tasks.policy.facts import believed
-from tasks.policy.record import IntentKind
+from tasks.policy.kinds import KINDS, Side
 from tasks.policy.still_due import differences
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
@@ -40,9 +41,7 @@ class Carried:
     failure: Failure | None = None
 
 
-async def carry_out(
-    desk: Desk, item: DecidedReturn, kind: IntentKind, send: Send, into: list[Carried] | None = None
-) -> Carried:
+async def carry_out(desk: Desk, item: DecidedReturn, effect: Effect, into: list[Carried] | None = None) -> Carried:
     """Do the claimed effect of one return, decide again, and go on while effects of the same kind are claimed.
 
     What is done stands in `into` from the beginning, so that it is counted whatever ends the run.
@@ -51,7 +50,7 @@ async def carry_out(
     if into is not None:
         into.append(carried)
     try:
-        await _until_nothing_is_left(desk, item, kind, send, carried)
+        await _until_nothing_is_left(desk, item, effect, carried)
     except FATAL:
         raise
     except Exception as error:  # noqa: BLE001 - one return's fault must not stop the others
@@ -59,18 +58,16 @@ async def carry_out(
     return carried
 
 
-async def _until_nothing_is_left(
-    desk: Desk, item: DecidedReturn, kind: IntentKind, send: Send, carried: Carried
-) -> None:
+async def _until_nothing_is_left(desk: Desk, item: DecidedReturn, effect: Effect, carried: Carried) -> None:
     while len(carried.outcomes) < MOST_EFFECTS:
         claim = item.decided.claim
         if claim is None:
             return
-        if claim.intent.kind is not kind:
+        if claim.intent.kind is not effect.kind.name:
             carried.left = item
             return
         reached(CrashPoint.AFTER_CLAIM, claim.process_id)
-        outcome = await perform(desk, claim, send, item.pending.process)
+        outcome = await perform(desk, claim, effect, item.pending.process)
         carried.outcomes.append(outcome)
         desk.under_way.pop(claim.intent.id, None)
         unread = outcome.unread
@@ -101,9 +98,9 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
     if process is None:
         return None
     differ = differences(item.pending.process, process)
-    claimed = claim.intent.kind is not IntentKind.LABEL
-    pending = PendingReturn(claim.store, process, differ=differ, claimed=claimed)
-    return await decide_again(desk, pending, label=claim.intent.kind is IntentKind.LABEL)
+    money = KINDS[claim.intent.kind].side is Side.MONEY
+    pending = PendingReturn(claim.store, process, differ=differ, claimed=money)
+    return await decide_again(desk, pending, label=not money)
 
 
 def _more_was_due(item: DecidedReturn) -> bool:
@@ -115,10 +112,10 @@ async def carry_out_batch(
     desk: Desk,
     step: str,
     batch: Sequence[DecidedReturn],
-    kind: IntentKind,
-    send: Send,
+    effect: Effect,
     into: list[Carried] | None = None,
 ) -> list[Carried]:
     """Carry out the claims of this kind in a batch, at most the table's number of returns at a time."""
+    kind = effect.kind.name
     mine = [item for item in batch if item.decided.claim is not None and item.decided.claim.intent.kind is kind]
-    return list(await each(step, mine, lambda item: carry_out(desk, item, kind, send, into)))
+    return list(await each(step, mine, lambda item: carry_out(desk, item, effect, into)))

@@ -7,9 +7,9 @@ from rever_api.models import ExchangeItem, ReturnProcess
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
 from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
-from tasks.effects.perform import Confirmed
+from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim
-from tasks.policy.record import IntentKind
+from tasks.policy.kinds import EXCHANGE
 from tasks.steps import step
 
 
@@ -22,15 +22,18 @@ async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: 
             product_id=item.product_id,
             quantity=len(item.units),
         )
-        for item in claim.exchange_items
+        for item in claim.content
     )
     order = await desk.client.issue_exchange(process.rever_process_id, items, slot=slot)
     return Confirmed({"answer": "REVER ordered the replacement", "order": order.order_name or order.order_id})
 
 
+EXCHANGE_EFFECT = Effect(EXCHANGE, send_exchange)
+
+
 async def issue_exchange(desk: Desk, item: DecidedReturn) -> Carried:
     """Order the replacement goods of one return."""
-    return await carry_out(desk, item, IntentKind.EXCHANGE, send_exchange)
+    return await carry_out(desk, item, EXCHANGE_EFFECT)
 
 
 @step("issue-exchanges")
@@ -38,4 +41,4 @@ async def issue_exchanges(
     desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None
 ) -> list[Carried]:
     """Order the replacement goods of a batch of returns."""
-    return await carry_out_batch(desk, "issue-exchanges", batch, IntentKind.EXCHANGE, send_exchange, into)
+    return await carry_out_batch(desk, "issue-exchanges", batch, EXCHANGE_EFFECT, into)

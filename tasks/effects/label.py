@@ -8,11 +8,11 @@ from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProce
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
 from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
-from tasks.effects.perform import Confirmed
+from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim, withdraw
 from tasks.policy.country import country_of
 from tasks.policy.decision import MakeLabel
-from tasks.policy.record import IntentKind
+from tasks.policy.kinds import LABEL
 from tasks.policy.rules.label import warehouse_for
 from tasks.steps import step
 
@@ -46,19 +46,20 @@ def order_request(
 
 async def send_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
     """The one call. A PUT by method, but each may order another pickup: only `effects.perform` makes it."""
-    if claim.label is None:
-        msg = "a claim for a label without provider and carrier"
-        raise TypeError(msg)
+    label: MakeLabel = claim.content
     warehouses = await desk.warehouses(claim.store)
-    order = await desk.client.create_order_v2(order_request(claim, claim.label, process, warehouses), slot=slot)
-    carrier = order.carrier or claim.label.carrier
+    order = await desk.client.create_order_v2(order_request(claim, label, process, warehouses), slot=slot)
+    carrier = order.carrier or label.carrier
     return Confirmed({"answer": "REVER ordered the label", "order": order.id, "carrier": carrier})
+
+
+LABEL_EFFECT = Effect(LABEL, send_label)
 
 
 async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:
     """Have REVER make the label or pickup of one return."""
     await desk.warehouses(item.pending.store)
-    return await carry_out(desk, item, IntentKind.LABEL, send_label)
+    return await carry_out(desk, item, LABEL_EFFECT)
 
 
 @step("generate-labels")
@@ -79,6 +80,6 @@ async def generate_labels(
             ready = [item for item in ready if item.pending.store != store]
             left = [item.decided.claim for item in batch if item.pending.store == store]
             for claim in left:
-                if claim is not None and claim.intent.kind is IntentKind.LABEL:
+                if claim is not None and claim.intent.kind is LABEL.name:
                     await desk.ledger.awrite(withdraw, claim, why=why, now=desk.clock(), actor=desk.actor)
-    return await carry_out_batch(desk, "generate-labels", ready, IntentKind.LABEL, send_label, into)
+    return await carry_out_batch(desk, "generate-labels", ready, LABEL_EFFECT, into)

@@ -1,7 +1,7 @@
 """The last look at a return and the mark `sent` in one transaction: nothing of ours comes between them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
+from tasks.effects.kind import Effect
 from tasks.ledger import (
     NOTHING_SAID,
     Actor,
@@ -47,13 +48,12 @@ from tasks.ledger import (
     settle_done,
     withdraw,
 )
-from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt
-from tasks.policy.evidence import Seen, judge, snapshot
+from tasks.policy.evidence import Seen
 from tasks.policy.facts import believed
-from tasks.policy.record import MONEY_KINDS, IntentKind, PaidSeen
-from tasks.policy.rules.label import decide_label
-from tasks.policy.still_due import covers, differences
+from tasks.policy.kinds import KINDS, Side
+from tasks.policy.record import PaidSeen
+from tasks.policy.still_due import differences
 from tasks.policy.store import StoreRules
 from tasks.returns import PendingReturn, unread_return
 
@@ -76,9 +76,9 @@ def _no_longer_due(
 ) -> str:
     """Why the fresh read no longer asks for this effect; empty where it still does. Notes who was faster."""
     record = load_records(conn, [claim.process_id])[claim.process_id].without(claim.intent.id)
-    again = decide_label if claim.intent.kind is IntentKind.LABEL else decide
-    decision = again(process, rules, record, now)
-    if covers(decision, claim.intent, claim.exchange_items, claim.label):
+    kind = KINDS[claim.intent.kind]
+    decision = kind.decide(process, rules, record, now)
+    if kind.covers(decision, claim.intent, claim.content):
         return ""
     if isinstance(decision, Adopt) and decision.paid_elsewhere:
         note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=actor)
@@ -95,18 +95,6 @@ TRIES = 5
 
 LONGEST_WAIT_S = 30.0
 """A longer `Retry-After` than this is left to the next run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """REVER's answer that an effect is done: the evidence, and of a refund how much REVER says is paid of it."""
-
-    evidence: Mapping[str, str]
-    paid: PaidSeen | None = None
-
-
-Send = Callable[[Desk, Claim, ReturnProcess, Slot], Awaitable[Confirmed]]
-"""The one call of an effect. Answers that it was done; raises a `ReverError`."""
 
 
 class Result(StrEnum):
@@ -137,7 +125,7 @@ class Outcome:
     unread: PendingReturn | None = None
 
 
-async def perform(desk: Desk, claim: Claim, send: Send, before: ReturnProcess | None = None) -> Outcome:
+async def perform(desk: Desk, claim: Claim, effect: Effect, before: ReturnProcess | None = None) -> Outcome:
     """Carry out one claim: read the return again, decide again, mark it `sent`, send it once, record what came.
 
     `before` is the read by which it was claimed in this run: where the two contradict each other nothing is sent.
@@ -155,7 +143,7 @@ async def perform(desk: Desk, claim: Claim, send: Send, before: ReturnProcess | 
         retry=retry_if_result(lambda outcome: outcome.result is Result.PUT_BACK),
         retry_error_callback=_last,
     )
-    outcome: Outcome = await attempts(_attempt, desk, claim, send, before, refused)
+    outcome: Outcome = await attempts(_attempt, desk, claim, effect, before, refused)
     if outcome.result is not Result.PUT_BACK:
         return outcome
     await desk.ledger.awrite(release, claim, now=desk.clock())
@@ -169,7 +157,7 @@ def _last(state: RetryCallState) -> Outcome:
 
 
 async def _attempt(
-    desk: Desk, claim: Claim, send: Send, before: ReturnProcess | None, refused: list[RefusedForNow]
+    desk: Desk, claim: Claim, effect: Effect, before: ReturnProcess | None, refused: list[RefusedForNow]
 ) -> Outcome:
     if desk.halted is not None:
         why = f"nothing more is sent in this run: {desk.halted}"
@@ -191,11 +179,12 @@ async def _attempt(
             await _withdraw(desk, claim, str(wrong))
             desk.halted = wrong
             raise wrong
-        if before is not None and claim.intent.kind in MONEY_KINDS and (found := differences(before, process)):
+        money = KINDS[claim.intent.kind].side is Side.MONEY
+        if before is not None and money and (found := differences(before, process)):
             why = f"read again before the call, it contradicts the read before: {'; '.join(found[:3])}"
             await _withdraw(desk, claim, why)
             return Outcome(claim, Result.WITHDRAWN, why, process)
-        return await _mark_and_send(desk, claim, process, send, slot, refused)
+        return await _mark_and_send(desk, claim, process, effect, slot, refused)
 
 
 async def _look(desk: Desk, claim: Claim, process: ReturnProcess) -> Outcome | None:
@@ -208,7 +197,8 @@ async def _look(desk: Desk, claim: Claim, process: ReturnProcess) -> Outcome | N
     if mine is None:
         return None
     now = desk.clock()
-    verdict = judge(mine.intent, mine.snapshot, process, now=now, settle_at=now + desk.settings.settle_delay)
+    kind, settle_at = KINDS[mine.intent.kind], now + desk.settings.settle_delay
+    verdict = kind.judge(mine.intent, mine.snapshot, process, now=now, settle_at=settle_at)
     if not isinstance(verdict, Seen):
         return None
     recorded = await desk.ledger.awrite(
@@ -232,7 +222,7 @@ async def _withdraw(desk: Desk, claim: Claim, why: str, *, told_no: bool = False
 
 
 async def _mark_and_send(
-    desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
+    desk: Desk, claim: Claim, process: ReturnProcess, effect: Effect, slot: Slot, refused: list[RefusedForNow]
 ) -> Outcome:
     rules = await desk.rules(claim.store)
     now, clock = desk.clock(), asyncio.get_running_loop().time
@@ -254,13 +244,12 @@ async def _mark_and_send(
     if clock() > latest:
         # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
         return await _back(desk, claim, "too late to send after it was marked", process)
-    return await _send(desk, claim, process, send, slot, refused)
+    return await _send(desk, claim, process, effect, slot, refused)
 
 
 def _to_be_sent(claim: Claim, process: ReturnProcess, now: datetime, within: timedelta, settle: timedelta) -> Sent:
     """The mark that is asked for: what REVER shows now, until when the call is over, and from when it is looked for."""
-    intent = claim.intent
-    seen = snapshot(intent.kind, intent.method, intent.amount, intent.currency, process, claim.exchange_items)
+    seen = KINDS[claim.intent.kind].snapshot(claim.intent, claim.content, process)
     return Sent(claim, seen, now + within, now + settle)
 
 
@@ -283,20 +272,20 @@ async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcom
 
 
 async def _send(
-    desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
+    desk: Desk, claim: Claim, process: ReturnProcess, effect: Effect, slot: Slot, refused: list[RefusedForNow]
 ) -> Outcome:
     cut_off = Outcome(claim, Result.UNKNOWN, "the run was cut off before its outcome was written down")
     desk.under_way[claim.intent.id] = cut_off
-    outcome = await _sent(desk, claim, process, send, slot, refused)
+    outcome = await _sent(desk, claim, process, effect, slot, refused)
     desk.under_way[claim.intent.id] = replace(outcome, process=None)
     return outcome
 
 
 async def _sent(
-    desk: Desk, claim: Claim, process: ReturnProcess, send: Send, slot: Slot, refused: list[RefusedForNow]
+    desk: Desk, claim: Claim, process: ReturnProcess, effect: Effect, slot: Slot, refused: list[RefusedForNow]
 ) -> Outcome:
     try:
-        done = await send(desk, claim, process, slot)
+        done = await effect.send(desk, claim, process, slot)
     except NotSent as error:
         return await _back(desk, claim, str(error), process)
     except RefusedForNow as error:

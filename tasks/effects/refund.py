@@ -7,11 +7,11 @@ from rever_api.models import LineQuantity, RefundInput, ReturnProcess
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
 from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
-from tasks.effects.perform import Confirmed
+from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim
 from tasks.policy.comparison import Standing
 from tasks.policy.facts import told_of_the_past
-from tasks.policy.record import IntentKind
+from tasks.policy.kinds import REFUND
 from tasks.steps import step
 
 
@@ -37,12 +37,15 @@ async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Sl
     return Confirmed(evidence, seen)
 
 
+REFUND_EFFECT = Effect(REFUND, send_refund)
+
+
 async def issue_refund(desk: Desk, item: DecidedReturn) -> Carried:
     """Refund one return: each method that is due, one after the other, each by its own claim."""
-    return await carry_out(desk, item, IntentKind.REFUND, send_refund)
+    return await carry_out(desk, item, REFUND_EFFECT)
 
 
 @step("issue-refunds")
 async def issue_refunds(desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None) -> list[Carried]:
     """Refund a batch of returns."""
-    return await carry_out_batch(desk, "issue-refunds", batch, IntentKind.REFUND, send_refund, into)
+    return await carry_out_batch(desk, "issue-refunds", batch, REFUND_EFFECT, into)

@@ -30,8 +30,9 @@ from tasks.ledger.transitions import change
 from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
 from tasks.policy.decision import NOT_WAIVED
+from tasks.policy.kinds import KINDS, LABEL, REFUND
 from tasks.policy.money import gross
-from tasks.policy.record import REFUNDS_SEEN, Intent, IntentKind, IntentState, LineTerms, LineUnits, Record
+from tasks.policy.record import REFUNDS_SEEN, Intent, IntentState, LineTerms, LineUnits, Record, money_intents
 from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
 
 # Close units that a person settled outside of this desk, or gave up: an intent that is at its end from the start.
@@ -64,7 +65,7 @@ def close_by_hand(
         rule=hold.rule,
         why=hold.why,
         evidence=evidence,
-        details={"label": {"provider": "", "carrier": "", "return_method": ""}} if hold.label else {},
+        details=LABEL.stored(None) if hold.label else {},
     )
     try:
         with conn.begin_nested():
@@ -83,9 +84,9 @@ def _state(answer: Answer) -> IntentState:
 
 
 def _label(record: Record, answer: Answer) -> Intent:
-    taken = {i.generation for i in record.intents if i.kind is IntentKind.LABEL and i.live}
+    taken = {i.generation for i in record.intents if i.kind is LABEL.name and i.live}
     generation = next(n for n in range(1, len(taken) + 2) if n not in taken)
-    return Intent(id=new_id(), kind=IntentKind.LABEL, state=_state(answer), generation=generation)
+    return Intent(id=new_id(), kind=LABEL.name, state=_state(answer), generation=generation)
 
 
 def _money(
@@ -108,7 +109,7 @@ def _money(
         paid = hold.amount if amount is None else amount
     return Intent(
         id=new_id(),
-        kind=IntentKind.REFUND,
+        kind=REFUND.name,
         state=_state(answer),
         items=covered,
         method=hold.details.get("method", ""),
@@ -133,7 +134,7 @@ def _check(record: Record, intent: Intent, terms: Mapping[str, LineTerms]) -> No
         if known is not None and not all(1 <= n <= known.quantity for n in item.units):
             raise AnswerError(f"line {item.line_id!r} has units 1 to {known.quantity}, not {list(item.units)}")
     keys = [(item.line_id, n) for item in intent.items for n in item.units]
-    live = {(i.line_id, n) for other in record.intents if other.live for i in other.items for n in i.units}
+    live = {(i.line_id, n) for other in money_intents(record) for i in other.items for n in i.units}
     if len(set(keys)) < len(keys) or live & set(keys):
         raise _taken()
 
@@ -285,7 +286,7 @@ def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, l
     if said.items:
         raise AnswerError("this hold is about one effect as a whole; answer it without naming units")
     by_hand = said.answer is Answer.DONE_BY_HAND
-    paid = said.amount if by_hand and said.amount is not None and row.kind == IntentKind.REFUND else row.amount
+    paid = said.amount if by_hand and said.amount is not None and KINDS[row.kind].pays else row.amount
     conn.execute(
         update(intents)
         .where(intents.c.id == row.id)

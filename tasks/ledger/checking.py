@@ -56,6 +56,7 @@ from tasks.ledger.stops import LONGEST
 from tasks.ledger.transitions import UNKNOWN_OUTCOME
 from tasks.ledger.words import IN_AUDIT, digest
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
+from tasks.policy.kinds import KINDS
 from tasks.policy.money import ZERO, gross, net
 from tasks.policy.record import (
     BY_A_PERSON,
@@ -278,7 +279,7 @@ def _worth(process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerm
 def _paid(process_id: str, made: Sequence[Intent], costs: Decimal) -> Iterator[Finding]:
     before = ZERO
     for intent in made:
-        if intent.kind is not IntentKind.REFUND:
+        if not KINDS[intent.kind].pays:
             continue
         after = before + intent.gross
         due = net(after, costs) - net(before, costs)
@@ -365,7 +366,7 @@ def check_taken(conn: Connection) -> Iterator[Finding]:
 
 def _unit(key: Key) -> str:
     _, space, line_id, n = key
-    return f"{IntentKind.LABEL} {n}" if space == "label" else f"unit {n} of line {line_id}"
+    return f"unit {n} of line {line_id}" if line_id else f"{KINDS[space].noun} {n}"
 
 
 # All checks over one consistent view of the ledger.

@@ -15,6 +15,7 @@ from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import Draft, LostClaim, lock_and_load, write
 from tasks.policy.clocks import believed
 from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Wait
+from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, kind_due
 
 LOST = "somebody else was first with these units"
 TWICE = "the return is in this batch twice; its first place counts"
@@ -115,7 +116,7 @@ class Batch:
     def propose(self, draft: Draft, gate: Gate) -> None:
         """Turn a decision that cannot be begun into a wait, and close at once what comes to nothing after costs."""
         while isinstance(draft.decision, Compensate | Adopt | MakeLabel):
-            wait = self._must_wait(draft, gate)
+            wait = self._must_wait(draft, draft.decision, gate)
             if wait is not None:
                 draft.decision = wait
                 return
@@ -125,13 +126,13 @@ class Batch:
             draft.close_without_call(due.refunds[0], due.costs, due.rule, due.why)
             draft.decision = draft.request.decide(draft.record)
 
-    def _must_wait(self, draft: Draft, gate: Gate) -> Wait | None:
+    def _must_wait(self, draft: Draft, decision: Compensate | Adopt | MakeLabel, gate: Gate) -> Wait | None:
         until = draft.request.next_look_at
-        before = draft.open_intent(money=not isinstance(draft.decision, MakeLabel))
+        before = draft.open_intent(kind_due(decision))
         if before is not None:
-            why = f"the outcome of its {before.kind} is still to come ({before.state})"
+            why = f"the outcome of its {KINDS[before.kind].noun} is still to come ({before.state})"
             return Wait("open_intent", why, believed(before.look_at, self.now) if before.look_at else until)
-        if isinstance(draft.decision, Adopt):
+        if isinstance(decision, Adopt):
             return None
         verdict = gate.verdict(draft.request.store, self.now)
         if verdict.sending is Sending.SENT:
@@ -152,8 +153,8 @@ class Batch:
             case Adopt(rule=rule, why=why, costs=costs, refunds=refunds):
                 for refund in refunds:
                     draft.adopt(refund, costs, rule, why)
-            case MakeLabel():
-                draft.claim_label(draft.decision, self.lease)
+            case MakeLabel(rule=rule, why=why):
+                draft.claim_effect(LABEL, draft.decision, rule, why, self.lease)
             case Hold():
                 draft.stop(draft.decision)
 
@@ -167,7 +168,7 @@ class Batch:
             intent_id = draft.claim_refund(due, self.lease)
             guard.count(draft, refund, intent_id)
         elif due.exchange is not None:
-            draft.claim_exchange(due.exchange, due.rule, due.why, self.lease)
+            draft.claim_effect(EXCHANGE, due.exchange, due.rule, due.why, self.lease)
 
 
 def _paid_elsewhere(draft: Draft) -> datetime | None:

@@ -11,8 +11,9 @@ from tasks.ledger.records import terms_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED
+from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
-from tasks.policy.record import HoldKind, IntentKind, IntentState
+from tasks.policy.record import HoldKind, IntentState
 
 HOLDS = (
     select(
@@ -191,8 +192,9 @@ def _what_goes_out(row: Row[Any]) -> str:
 
 
 def _unknown(word: Answer, row: Row[Any]) -> Mapping[str, str]:
-    paid = row.amount if row.intent_kind == IntentKind.REFUND else None
-    what = f"the {row.intent_kind}" + (f" of {row.amount:f} {row.currency}" if paid else "")
+    kind = KINDS[row.intent_kind]
+    paid = row.amount if kind.pays else None
+    what = f"the {kind.noun}" + (f" of {row.amount:f} {row.currency}" if paid else "")
     goes, stays = _beside_unknown(row)
     again = gone = by_hand = f"{_NO_MONEY} for it"
     if paid:

@@ -16,8 +16,9 @@ from tasks.database.prepared import Prepared
 from tasks.database.statements import chunks
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
-from tasks.policy.decision import ExchangeDueItem, MakeLabel
+from tasks.policy.kinds import KINDS
 from tasks.policy.record import (
+    MONEY_KINDS,
     HoldKind,
     Intent,
     IntentKind,
@@ -54,25 +55,6 @@ def items_json(items: Iterable[LineUnits]) -> dict[str, list[int]]:
 def items_of(found: Mapping[str, list[int]]) -> tuple[LineUnits, ...]:
     """The reverse of `items_json`."""
     return tuple(LineUnits(line, tuple(units)) for line, units in found.items())
-
-
-def exchange_json(items: Iterable[ExchangeDueItem]) -> list[dict[str, Any]]:
-    """What an exchange sends, for the intent's details."""
-    return [
-        {"line": i.line_id, "variant": i.variant_id, "product": i.product_id, "units": list(i.units)} for i in items
-    ]
-
-
-def exchange_of(details: Mapping[str, Any]) -> tuple[ExchangeDueItem, ...]:
-    """The reverse of `exchange_json`."""
-    return tuple(
-        ExchangeDueItem(i["line"], i["variant"], i["product"], tuple(i["units"])) for i in details.get("exchange", ())
-    )
-
-
-def label_json(label: MakeLabel) -> dict[str, str]:
-    """What a label needs, for the intent's details."""
-    return {"provider": label.provider, "carrier": label.carrier, "return_method": label.return_method}
 
 
 def terms_json(terms: Mapping[str, LineTerms]) -> dict[str, list[str]]:
@@ -150,10 +132,8 @@ def _carrier(details: Mapping[str, Any]) -> str:
 def claim_of(row: Row[Any]) -> Claim:
     """The claim on the intent of a whole row, for who holds its token."""
     intent = intent_of(row)
-    label = None
-    if intent.kind is IntentKind.LABEL:
-        label = MakeLabel(row.rule, row.why, row.generation, **row.details["label"])
-    return Claim(intent, row.token, row.process_id, row.store, exchange_of(row.details), label)
+    content = KINDS[intent.kind].restored(intent, row.details, row.rule, row.why)
+    return Claim(intent, row.token, row.process_id, row.store, content)
 
 
 def hold_of(row: Row[Any]) -> OpenHold:
@@ -173,13 +153,10 @@ def hold_of(row: Row[Any]) -> OpenHold:
 
 
 def unit_rows(process_id: str, intent: Intent) -> list[dict[str, Any]]:
-    """One row per unit that the intent covers; a label's is its generation."""
+    """One row per unit that the intent takes."""
     shared = {"process_id": process_id, "intent_id": intent.id}
-    if intent.kind is IntentKind.LABEL:
-        return [shared | {"space": "label", "line_id": "", "n": intent.generation}]
-    return [
-        shared | {"space": "compensation", "line_id": item.line_id, "n": n} for item in intent.items for n in item.units
-    ]
+    keys = KINDS[intent.kind].key(intent)
+    return [shared | {"space": space, "line_id": line_id, "n": n} for space, line_id, n in keys]
 
 
 def intent_row(
@@ -325,7 +302,7 @@ def _assemble(
 ) -> Loaded:
     """Costs and terms hold only as long as a live intent stands on them: a dead one fixes nothing."""
     made = tuple(intent_of(each) for each in intent_rows)
-    named = {item.line_id for intent in made if intent.live for item in intent.items}
+    named = {item.line_id for intent in made if intent.live and intent.kind in MONEY_KINDS for item in intent.items}
     stored = tuple(
         StoredWaiver(
             each.seq,
@@ -335,7 +312,7 @@ def _assemble(
         )
         for each in waiver_rows
     )
-    costs: Decimal | None = row.costs if any(i.live and i.kind is IntentKind.REFUND for i in made) else None
+    costs: Decimal | None = row.costs if any(i.live and KINDS[i.kind].pays for i in made) else None
     record = Record(
         process_id=row.process_id,
         store=row.store,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -13,7 +12,8 @@ from tasks.ledger.schema import intents
 from tasks.ledger.stops import TRIAL, Gate, end_trial
 from tasks.ledger.transitions import MINE, TOLD, certainly_mine, change, close_hold, free, intent_trail, take, tell
 from tasks.ledger.types import Actor, Claim, Recorded, Sending, SendVerdict, Sent
-from tasks.policy.record import Intent, IntentKind, IntentState
+from tasks.policy.kinds import KINDS
+from tasks.policy.record import IntentState
 
 _SEND = change(
     IntentState.SENT,
@@ -76,9 +76,7 @@ def mark_sent(
 def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, actor: Actor) -> list[SendVerdict]:
     """Like `mark_sent` for several claims in one commit; each call starts after it.
 
-    `ledger_knew` is how many like effects of the return the ledger knows as done: refunds of the same method, amount
-    and currency; exchanges; labels of this generation or a later one (an earlier label was cancelled at REVER). Of a
-    refund also `ledger_paid`, what the done ones of its method and currency come to.
+    `ledger_knew` is how many like effects of the return the ledger knows as done (`tasks.policy.kinds.Kind.knew`).
     """
     gate = Gate.read(conn, {sent.claim.store for sent in sents})
     known = _KNOWN.all(conn, {"ids": sorted({sent.claim.process_id for sent in sents})})
@@ -90,11 +88,9 @@ def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, ac
         if verdict.sending is Sending.SENT and not gate.takes_trial(conn, claim.store, claim.intent.id, now):
             verdict = SendVerdict(Sending.PAUSED, "one effect tries whether the store answers again", now + TRIAL)
         if verdict.sending is Sending.SENT:
-            ours = [row for row in known if row.process_id == claim.process_id]
-            knew: dict[str, Any] = {"ledger_knew": sum(_like(claim.intent, row) for row in ours)}
-            if paid := _paid(claim.intent, ours):
-                knew["ledger_paid"] = str(paid)
-            verdict = _send(conn, sent, knew, now, actor, trail)
+            kind = claim.intent.kind
+            done = [row for row in known if row.process_id == claim.process_id and row.kind == kind]
+            verdict = _send(conn, sent, KINDS[kind].knew(claim.intent, done), now, actor, trail)
         verdicts.append(verdict)
     append(conn, trail)
     return verdicts
@@ -110,21 +106,6 @@ def _send(
         return LOST
     trail.append(intent_trail(row, "sent", {"attempt": row.attempt, "snapshot": seen}, now, actor))
     return SendVerdict(Sending.SENT, attempt=row.attempt)
-
-
-def _like(intent: Intent, row: Any) -> bool:
-    if row.kind != intent.kind:
-        return False
-    if intent.kind is IntentKind.REFUND:
-        return (row.method, row.amount, row.currency) == (intent.method, intent.amount, intent.currency)
-    return intent.kind is IntentKind.EXCHANGE or row.generation >= intent.generation
-
-
-def _paid(intent: Intent, rows: Sequence[Any]) -> Decimal:
-    """What the done refunds of this type and currency come to; what people paid elsewhere is not REVER's to show."""
-    alike = (row for row in rows if row.state == IntentState.DONE and row.kind == IntentKind.REFUND)
-    purse = (intent.method, intent.currency)
-    return sum((row.amount for row in alike if (row.method, row.currency) == purse), Decimal(0))
 
 
 def put_back(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor) -> Recorded:

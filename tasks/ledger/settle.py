@@ -30,6 +30,7 @@ from tasks.ledger.types import Actor, Claim, Expired, OpenIntent, Recorded
 from tasks.ledger.words import NOTHING_SAID, Said, keep
 from tasks.ledger.writing import lock_rows
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
+from tasks.policy.kinds import KINDS
 from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
 _READABLE_WHY = "the return can be read again"
@@ -301,9 +302,10 @@ def _late(
 
 
 def _contradicts(conn: Connection, row: Row[Any], said: Mapping[str, Any], now: datetime, actor: Actor) -> None:
-    why = f"REVER confirmed this {row.kind} after the ledger had it as {IntentState(row.state).replace('_', ' ')}"
+    noun = KINDS[row.kind].noun
+    why = f"REVER confirmed this {noun} after the ledger had it as {IntentState(row.state).replace('_', ' ')}"
     if row.state == IntentState.DONE:
-        why = f"REVER confirmed this {row.kind} after it had been sent a second time: it may have been done twice"
+        why = f"REVER confirmed this {noun} after it had been sent a second time: it may have been done twice"
     hold_intent(
         conn,
         row,

@@ -16,7 +16,8 @@ from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, intents, ledger, pauses
 from tasks.ledger.types import Actor, Sending, SendVerdict, Switch
 from tasks.policy.clocks import ahead, come
-from tasks.policy.record import IntentKind, IntentState
+from tasks.policy.kinds import REFUND
+from tasks.policy.record import IntentState
 
 IN_A_ROW = 5
 FIRST_MINUTES = 1
@@ -281,7 +282,7 @@ def _may_be_ours(conn: Connection, process_ids: Collection[str]) -> set[str]:
     done = case(((intents.c.state == IntentState.DONE) & (intents.c.attempt > 0), 1), else_=0)
     sums = (
         select(intents.c.process_id)
-        .where(intents.c.process_id.in_(process_ids), intents.c.kind == IntentKind.REFUND)
+        .where(intents.c.process_id.in_(process_ids), intents.c.kind == REFUND.name)
         .group_by(intents.c.process_id)
         .having(func.sum(intents.c.attempt) > func.sum(done))
     )

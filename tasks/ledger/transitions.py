@@ -13,7 +13,8 @@ from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import new_id
 from tasks.ledger.schema import holds, intents, records
 from tasks.ledger.types import Actor, Claim
-from tasks.policy.record import HoldKind, IntentKind, IntentState
+from tasks.policy.kinds import KINDS, Side
+from tasks.policy.record import HoldKind, IntentState
 
 UNKNOWN_OUTCOME = "unknown_outcome"
 """The rule of the hold that asks about an intent nobody knows the outcome of."""
@@ -121,7 +122,7 @@ def hold_intent(
 
     `received` is what the shopper has in all by REVER's account and ours, per currency, where REVER was just read.
     """
-    label = row.kind == IntentKind.LABEL
+    label = KINDS[row.kind].side is Side.LABEL
     same = select(holds.c.id).where(
         holds.c.process_id == row.process_id, holds.c.rule == rule, holds.c.label == label, holds.c.state == "open"
     )

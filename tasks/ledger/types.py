@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.decision import Decision, ExchangeDueItem, MakeLabel
+from tasks.policy.decision import Decision
 from tasks.policy.record import Intent, LineTerms, OpenHold, PaidSeen, Record
 from tasks.policy.store import Guards
 
@@ -32,15 +32,14 @@ class Actor:
 class Claim:
     """An intent that is mine to carry out, as long as its `token` is the one in the ledger.
 
-    `exchange_items` say what an exchange sends, `label` what a label needs; each is empty for the other kinds.
+    `content` is what the call says beyond the intent, as its kind has it: the goods of an exchange, a label's carrier.
     """
 
     intent: Intent
     token: str = field(repr=False)
     process_id: str
     store: str
-    exchange_items: tuple[ExchangeDueItem, ...] = ()
-    label: MakeLabel | None = None
+    content: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,8 @@ from tasks.ledger.records import (
     REVIEW_BEFORE,
     Loaded,
     StoredWaiver,
-    exchange_json,
     intent_row,
     items_json,
-    label_json,
     load,
     new_id,
     paid_json,
@@ -28,17 +26,17 @@ from tasks.ledger.records import (
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
 from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.clocks import DIFFER
-from tasks.policy.decision import Adopt, Compensate, Decision, ExchangeDue, Hold, MakeLabel, Nothing, RefundDue, Wait
+from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, RefundDue, Wait
+from tasks.policy.kinds import KINDS, REFUND, Due, Kind, Side
 from tasks.policy.record import (
     LASTING,
     MONEY_KINDS,
     HoldKind,
     Intent,
-    IntentKind,
     IntentState,
-    LineUnits,
     OpenHold,
     Record,
+    money_intents,
 )
 
 # One return of a batch while it is decided about: what will be written, before anything is.
@@ -71,9 +69,9 @@ class Draft:
     waivers_used: list[dict[str, Any]] = field(default_factory=list)
     trail: list[dict[str, Any]] = field(default_factory=list)
 
-    def open_intent(self, *, money: bool) -> Intent | None:
-        """The intent that must come to its end first."""
-        return next((i for i in self.record.intents if i.open and (i.kind in MONEY_KINDS) is money), None)
+    def open_intent(self, kind: Kind[Any, Any]) -> Intent | None:
+        """The intent that must come to its end before one of this kind is begun."""
+        return next((i for i in self.record.intents if i.open and i.kind not in kind.beside), None)
 
     def waive(self, rule: str, amount: Decimal | None, currency: str) -> bool:
         """Whether a person has let this rule pass for this amount; the waiver is used up by the claim that follows."""
@@ -84,13 +82,15 @@ class Draft:
 
     def close_without_call(self, refund: RefundDue, costs: Decimal, rule: str, why: str) -> None:
         """A refund that comes to nothing after costs: its units are done, and nothing is sent."""
-        intent = self._refund(refund, IntentState.DONE, nothing_sent=True)
+        done = REFUND.intent(refund)
+        intent = replace(done, id=new_id(), state=IntentState.DONE, created_at=self.now, nothing_sent=True)
         self._fix(intent, costs)
         self._insert(intent, rule, why, "nothing_to_send")
 
     def adopt(self, refund: RefundDue, costs: Decimal, rule: str, why: str) -> None:
         """A refund that REVER made itself: done, without us."""
-        intent = self._refund(refund, IntentState.DONE, adopted=True, nothing_sent=not refund.amount)
+        done = replace(REFUND.intent(refund), adopted=True, nothing_sent=not refund.amount)
+        intent = replace(done, id=new_id(), state=IntentState.DONE, created_at=self.now)
         self._fix(intent, costs)
         self._insert(intent, rule, why, "adopted")
         self._use_up(intent)
@@ -103,42 +103,33 @@ class Draft:
         refund, *others = due.refunds
         besides = {"pays": format(sum((other.amount for other in others), Decimal(0)), "f")}
         besides |= {"goods": format(due.exchange.gross, "f")} if due.exchange else {}
-        intent = replace(self._refund(refund, IntentState.INTENDED), look_at=self.now + lease)
-        self._fix(intent, due.costs)
-        self._claim(intent, due.rule, due.why, lease, {"besides": besides}, counted=True)
-        return intent.id
-
-    def claim_exchange(self, exchange: ExchangeDue, rule: str, why: str, lease: timedelta) -> None:
-        """Claim the exchange."""
-        intent = Intent(
-            id=new_id(),
-            kind=IntentKind.EXCHANGE,
-            state=IntentState.INTENDED,
-            items=tuple(LineUnits(item.line_id, item.units) for item in exchange.items),
-            currency=exchange.currency,
-            gross=exchange.gross,
-            created_at=self.now,
-            look_at=self.now + lease,
+        self.claim_effect(
+            REFUND, refund, due.rule, due.why, lease, costs=due.costs, details={"besides": besides}, counted=True
         )
-        self._fix(intent, None)
-        self._claim(intent, rule, why, lease, {"exchange": exchange_json(exchange.items)})
         assert self.claim is not None  # noqa: S101 - set by the line above
-        self.claim = replace(self.claim, exchange_items=exchange.items)
+        return self.claim.intent.id
 
-    def claim_label(self, label: MakeLabel, lease: timedelta) -> None:
-        """Claim the label."""
-        intent = Intent(
-            id=new_id(),
-            kind=IntentKind.LABEL,
-            state=IntentState.INTENDED,
-            generation=label.generation,
-            carrier=f"{label.provider}/{label.carrier}",
-            created_at=self.now,
-            look_at=self.now + lease,
-        )
-        self._claim(intent, label.rule, label.why, lease, {"label": label_json(label)})
-        assert self.claim is not None  # noqa: S101 - set by the line above
-        self.claim = replace(self.claim, label=label)
+    def claim_effect(
+        self,
+        kind: Kind[Due, Any],
+        due: Due,
+        rule: str,
+        why: str,
+        lease: timedelta,
+        *,
+        costs: Decimal | None = None,
+        details: Mapping[str, Any] | None = None,
+        counted: bool = False,
+    ) -> None:
+        """Claim one effect that is due. Raises `LostClaim` where one of its units is taken."""
+        intent = replace(kind.intent(due), id=new_id(), created_at=self.now, look_at=self.now + lease)
+        content = kind.content(due)
+        details = {**kind.stored(content), **(details or {})}
+        if kind.name in MONEY_KINDS:
+            self._fix(intent, costs)
+        self._insert(intent, rule, why, "intended", self.now + lease, details, counted=counted)
+        self._use_up(intent)
+        self.claim = Claim(intent, self.intents[-1]["token"], self.request.process_id, self.request.store, content)
 
     def stop(self, hold: Hold, refund: RefundDue | None = None) -> None:
         """Hold the return: the hold of the same rule where one is open, else a new one."""
@@ -189,37 +180,6 @@ class Draft:
             "since": self.now,
         }
 
-    def _refund(
-        self, refund: RefundDue, state: IntentState, *, adopted: bool = False, nothing_sent: bool = False
-    ) -> Intent:
-        return Intent(
-            id=new_id(),
-            kind=IntentKind.REFUND,
-            state=state,
-            items=refund.items,
-            method=refund.method,
-            currency=refund.currency,
-            amount=refund.amount,
-            gross=refund.gross,
-            created_at=self.now,
-            adopted=adopted,
-            nothing_sent=nothing_sent,
-        )
-
-    def _claim(
-        self,
-        intent: Intent,
-        rule: str,
-        why: str,
-        lease: timedelta,
-        details: Mapping[str, Any] | None = None,
-        *,
-        counted: bool = False,
-    ) -> None:
-        self._insert(intent, rule, why, "intended", self.now + lease, details, counted=counted)
-        self._use_up(intent)
-        self.claim = Claim(intent, self.intents[-1]["token"], self.request.process_id, self.request.store)
-
     def _insert(
         self,
         intent: Intent,
@@ -269,8 +229,8 @@ class Draft:
 
         The rules let a rule pass for the units of its hold, so its waiver is used once they are all taken.
         """
-        label = intent.kind is IntentKind.LABEL
-        taken = {(item.line_id, n) for i in self.record.intents if i.live for item in i.items for n in item.units}
+        label = KINDS[intent.kind].side is Side.LABEL
+        taken = {(item.line_id, n) for i in money_intents(self.record) for item in i.items for n in item.units}
         for stored in self._unused():
             asked = {(item.line_id, n) for item in stored.items for n in item.units}
             lasting = stored.waiver.rule in LASTING or stored.waiver.rule.startswith("guard:")

@@ -249,7 +249,7 @@ class Record:
         Terms and costs that only this intent fixed go with it, and the waivers it used are unused again.
         """
         rest = tuple(intent for intent in self.intents if intent.id != intent_id)
-        named = {item.line_id for intent in rest for item in intent.items}
+        named = {item.line_id for intent in rest if intent.kind in MONEY_KINDS for item in intent.items}
         refunds = any(intent.kind is IntentKind.REFUND for intent in rest)
         return Record(
             process_id=self.process_id,
@@ -282,6 +282,11 @@ def units_of(items: Iterable[LineUnits]) -> Units:
     for item in items:
         units[item.line_id] = units.get(item.line_id, frozenset()) | frozenset(item.units)
     return units
+
+
+def compensation_units(intent: Intent) -> list[tuple[str, str, int]]:
+    """The keys of the units that a refund or exchange takes, in the one space that both share: space, line, number."""
+    return [("compensation", item.line_id, n) for item in intent.items for n in item.units]
 
 
 def money_intents(record: Record) -> tuple[Intent, ...]:

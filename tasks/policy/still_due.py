@@ -1,70 +1,20 @@
-"""Whether a decision taken again just before the call still asks for exactly what is about to be sent."""
+"""Two reads of one return in one run, beside each other: what money hangs on must be the same in both.
+
+Further approvals, a refund and an exchange that appear meanwhile are news, which the rules judge. A total,
+quantity, currency, method, variant, store or cost that differs between a search and a read by id is none, nor is a
+review, a refund or an exchange that the later read no longer shows: one of the two is wrong or old, and nobody can
+tell which.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 
 from rever_api.models import ReturnLineItem, ReturnProcess
-from tasks.policy.decision import Compensate, Decision, ExchangeDueItem, Hold, MakeLabel
+from tasks.policy.decision import Hold
 from tasks.policy.facts import counted, exchange_shown, quoted, refunds_shown
 from tasks.policy.money import shown
-from tasks.policy.record import HoldKind, Intent, IntentKind, units_of
-
-
-def covers(
-    decision: Decision,
-    intent: Intent,
-    exchange_items: tuple[ExchangeDueItem, ...] = (),
-    label: MakeLabel | None = None,
-) -> bool:
-    """Say whether `decision`, taken on `record.without(intent.id)`, still contains exactly this intent.
-
-    Exact in kind, method, amount, currency and units; for an exchange the variants too; for a label the generation,
-    provider, carrier and return method.
-    """
-    match intent.kind, decision:
-        case IntentKind.REFUND, Compensate():
-            return _refunds(decision, intent)
-        case IntentKind.EXCHANGE, Compensate():
-            return _exchanges(decision, intent, exchange_items)
-        case IntentKind.LABEL, MakeLabel():
-            return label is not None and _same_label(decision, label) and intent.generation == label.generation
-        case _:
-            return False
-
-
-def _refunds(decision: Compensate, intent: Intent) -> bool:
-    """Whether one of the refunds due is this one."""
-    asked = (intent.method, intent.amount, intent.currency, units_of(intent.items))
-    return any((it.method, it.amount, it.currency, units_of(it.items)) == asked for it in decision.refunds)
-
-
-def _exchanges(decision: Compensate, intent: Intent, items: tuple[ExchangeDueItem, ...]) -> bool:
-    """Whether the exchange due is this one, unit by unit and variant by variant."""
-    due = decision.exchange
-    if due is None or due.currency != intent.currency:
-        return False
-    units = {item.line_id: frozenset(item.units) for item in due.items}
-    return units == units_of(intent.items) and _variants(due.items) == _variants(items)
-
-
-def _variants(items: tuple[ExchangeDueItem, ...]) -> set[tuple[str, str, frozenset[int]]]:
-    return {(item.line_id, item.variant_id, frozenset(item.units)) for item in items}
-
-
-def _same_label(due: MakeLabel, asked: MakeLabel) -> bool:
-    """Whether two labels are the same but for the words that explain them."""
-    same = due.generation == asked.generation and due.return_method == asked.return_method
-    return same and (due.provider, due.carrier) == (asked.provider, asked.carrier)
-
-
-# Two reads of one return in one run, beside each other: what money hangs on must be the same in both.
-#
-# Further approvals, a refund and an exchange that appear meanwhile are news, which the rules judge. A total,
-# quantity, currency, method, variant, store or cost that differs between a search and a read by id is none, nor is a
-# review, a refund or an exchange that the later read no longer shows: one of the two is wrong or old, and nobody can
-# tell which.
-
+from tasks.policy.record import HoldKind
 
 READS_DIFFER = "reads_differ"
 """The rule of the hold; it ends by itself when a search and a read by id of one later run agree."""

@@ -12,7 +12,8 @@ from tasks.effects.perform import Outcome, Result
 from tasks.policy.comparison import Seen
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold
 from tasks.policy.facts import counted
-from tasks.policy.record import Intent, IntentKind, PaidSeen
+from tasks.policy.kinds import KINDS
+from tasks.policy.record import Intent, PaidSeen
 from tasks.reconcile import Compared
 from tasks.reporting.report import ReturnsReport, Row
 from tasks.returns import decision_name
@@ -52,7 +53,7 @@ def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     """Enter one effect. Only refunds are money; an exchange is goods."""
     intent = outcome.claim.intent
     report.effects[str(outcome.result)] += 1
-    if outcome.result is Result.DONE and intent.kind is IntentKind.REFUND:
+    if outcome.result is Result.DONE and KINDS[intent.kind].pays:
         _pay(report, intent, outcome.paid)
     words = _words(outcome)
     row = report.rows.get(outcome.claim.process_id)
@@ -67,7 +68,7 @@ def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
         intent = item.intent.intent
         if item.settlement is Settlement.DONE:
             report.effects["done"] += 1
-            if intent.kind is IntentKind.REFUND:
+            if KINDS[intent.kind].pays:
                 _pay(report, intent, item.paid)
         elif item.settlement is Settlement.HELD:
             report.effects["held"] += 1

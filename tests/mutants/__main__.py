@@ -46,7 +46,18 @@ class Part:
     functions: tuple[str, ...] = ()
 
 
-_MONEY = ("money", "due", "still_due", "comparison", "evidence", "rules/payment", "rules/on_its_way")
+_MONEY = (
+    "money",
+    "due",
+    "still_due",
+    "comparison",
+    "rules/payment",
+    "rules/on_its_way",
+    "kinds/refund",
+    "kinds/exchange",
+    "kinds/label",
+    "kinds/kind",
+)
 _RULES = ("case", "decide", "facts", "record", "store", "rules/foreign", "rules/gates", "rules/label")
 _LEDGER = ("claim", "send", "settle", "answers", "guards", "audit")
 
@@ -60,7 +71,6 @@ PARTS = {
             "tasks.ledger.claim.*",
             "tasks.ledger.send.x_mark_sent*",
             "tasks.ledger.send.x__send*",
-            "tasks.ledger.send.x__like*",
             "tasks.ledger.send.x_put_back*",
             "tasks.ledger.send.x_withdraw*",
             "tasks.ledger.settle.*",

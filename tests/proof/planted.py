@@ -114,9 +114,9 @@ BUGS = {
         f"{HERE}test_an_earlier_refund_of_the_same_amount_is_not_taken_for_the_lost_one",
         (
             (
-                "tasks/policy/evidence.py",
-                '    new = len(alike) - max(_count(before, "same"), _count(before, "ledger_knew"))\n',
-                "    new = min(len(alike), 1)\n",
+                "tasks/policy/kinds/refund.py",
+                '        new = len(alike) - max(count(before, "same"), count(before, "ledger_knew"))\n',
+                "        new = min(len(alike), 1)\n",
             ),
         ),
     ),

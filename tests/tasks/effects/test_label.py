@@ -22,7 +22,7 @@ FULL = {
     **{name: f"the {name}" for name in ("rever_id", "first_name", "last_name", "email")},
 }
 LABEL = MakeLabel("label_due", "", 1, "SENDCLOUD", "DHL", "HOME_PICK_UP")
-CLAIM = Claim(Intent("i1", IntentKind.LABEL, IntentState.INTENDED), "token", "retp_1", "acme", label=LABEL)
+CLAIM = Claim(Intent("i1", IntentKind.LABEL, IntentState.INTENDED), "token", "retp_1", "acme", LABEL)
 
 
 def body(address: Address | None, *houses: Warehouse) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_retry_of_an_unknown_outcome_is_a_new_attempt_of_the_same_intent(desk: L
     assert answered.claim.intent.id == first.intent.id
     assert answered.claim.token != first.token
     assert answered.claim.intent.look_at == NOON + LEASE
-    assert answered.claim.exchange_items == EXCHANGE.items
+    assert answered.claim.content == EXCHANGE.items
     assert desk.send(first).sending is Sending.LOST
     assert desk.send(answered.claim).attempt == 2
     assert desk.holds() == []
@@ -61,7 +61,7 @@ def test_retry_of_a_label_carries_what_it_needs(desk: LedgerDesk) -> None:
     desk.held(rule=always(LABEL))
     claim = desk.answer(Answer.RETRY).claim
     assert claim is not None
-    assert claim.label == LABEL
+    assert claim.content == LABEL
 
 
 def test_done_by_hand_closes_the_unknown_with_what_was_paid(desk: LedgerDesk) -> None:

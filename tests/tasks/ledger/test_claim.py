@@ -99,7 +99,7 @@ def test_what_names_no_units_or_one_twice_is_not_claimed(desk: LedgerDesk, items
 def test_an_exchange_carries_its_variants(desk: LedgerDesk) -> None:
     claim = desk.claim(rule=pay(exchange=EXCHANGE))
     assert claim.intent.kind is IntentKind.EXCHANGE
-    assert claim.exchange_items == EXCHANGE.items
+    assert claim.content == EXCHANGE.items
     assert claim.intent.look_at == NOON + LEASE
     assert why_of(desk) == [("refund_on_verified", "2 units are approved")]
     assert desk.record().costs is None
@@ -115,7 +115,7 @@ def test_a_unit_is_refunded_or_exchanged_never_both(desk: LedgerDesk) -> None:
 def test_a_label_is_claimed_beside_an_open_refund_but_only_once(desk: LedgerDesk) -> None:
     desk.claim(rule=pay(refund()))
     claim = desk.claim(rule=always(LABEL))
-    assert claim.label == LABEL
+    assert claim.content == LABEL
     assert claim.intent.look_at == NOON + LEASE
     assert desk.one(rule=always(LABEL)).decision.rule == "open_intent"
     desk.send(claim)

@@ -2,27 +2,33 @@
 
 import json
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import ExchangeDueItem
-from tasks.policy.evidence import Held, NotYet, Seen, Verdict, judge, snapshot
+from tasks.policy.evidence import Held, NotYet, Seen, Verdict
+from tasks.policy.kinds import EXCHANGE as SWAP_KIND
+from tasks.policy.kinds import KINDS, LABEL, REFUND
 from tasks.policy.record import Intent, IntentKind, IntentState
-from tests.tasks.policy.factories import EXCHANGE, GIFT, NOW, ORIGINAL, intent, line, order, process, refund
+from tests.tasks.policy.factories import EXCHANGE, GIFT, NOW, intent, line, order, process, refund
 
 SETTLE_AT = NOW + timedelta(minutes=15)
 SENT = intent(state=IntentState.UNKNOWN, sent_at=NOW)
 
 
 def settle(
-    before: ReturnProcess, after: ReturnProcess, sent: Intent = SENT, late: bool = False, knew: int = 0, **more: Any
+    before: ReturnProcess,
+    after: ReturnProcess,
+    sent: Intent = SENT,
+    late: bool = False,
+    knew: int = 0,
+    content: Any = (),
 ) -> Verdict:
-    seen = snapshot(sent.kind, sent.method, sent.amount, sent.currency, before, **more)
-    kept = json.loads(json.dumps({**seen, "ledger_knew": knew}))
-    return judge(sent, kept, after, now=SETTLE_AT if late else NOW, settle_at=SETTLE_AT)
+    kind = KINDS[sent.kind]
+    kept = json.loads(json.dumps({**kind.snapshot(sent, content, before), "ledger_knew": knew}))
+    return kind.judge(sent, kept, after, now=SETTLE_AT if late else NOW, settle_at=SETTLE_AT)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +92,13 @@ WANTED = (ExchangeDueItem("retl_1", "v", "p-v", (1,)),)
 )
 def test_an_exchange(before: Any, after: Any, knew: int, verdict: type) -> None:
     first, then = process(SWAP, exchange=before), process(SWAP, exchange=after)
-    assert isinstance(settle(first, then, SWAPPED, knew=knew, exchange_items=WANTED), verdict)
+    assert isinstance(settle(first, then, SWAPPED, knew=knew, content=WANTED), verdict)
     assert isinstance(settle(first, then, SWAPPED, knew=knew), verdict), "the lines say what was wanted, too"
 
 
 def test_what_was_ordered_counts_not_what_the_shopper_wants_since() -> None:
     since = process(line(method=EXCHANGE, variant="w"), exchange=order("v"))
-    assert isinstance(settle(process(SWAP), since, SWAPPED, exchange_items=WANTED), Seen)
+    assert isinstance(settle(process(SWAP), since, SWAPPED, content=WANTED), Seen)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +121,23 @@ def test_a_label(before: list[str], after: list[str] | None, knew: int, verdict:
 
 def test_a_snapshot_holds_counts_and_variants_only() -> None:
     it = process(SWAP, refunds=[refund(), refund("9.00")], logistics=["CREATED"])
-    assert snapshot(IntentKind.REFUND, ORIGINAL, Decimal("10.0"), "EUR", it) == {
+    assert REFUND.snapshot(intent(amount="10.0"), None, it) == {
         "same": 1,
         "refunds": 2,
         "of_type": ["10.00", "9.00"],
     }
-    assert snapshot(IntentKind.EXCHANGE, "", Decimal(0), "EUR", it, WANTED) == {
+    assert SWAP_KIND.snapshot(SWAPPED, WANTED, it) == {
         "exchange_order": False,
         "variants": ["v"],
     }
-    assert snapshot(IntentKind.LABEL, "", Decimal(0), "", it) == {"logistics": 1}
+    assert LABEL.snapshot(intent(IntentKind.LABEL), None, it) == {"logistics": 1}
 
 
 def test_what_is_seen_says_by_what() -> None:
     assert settle(process(), process(refunds=[refund()])) == Seen(
         {"refunds like this": "1", "known before": "0", "all refunds": "1"}
     )
-    swapped = settle(process(SWAP), process(SWAP, exchange=order("v")), SWAPPED, exchange_items=WANTED)
+    swapped = settle(process(SWAP), process(SWAP, exchange=order("v")), SWAPPED, content=WANTED)
     assert swapped == Seen({"ordered": "v", "wanted": "v"})
     label = intent(IntentKind.LABEL, IntentState.UNKNOWN, generation=1)
     none = settle(process(logistics=[]), process(logistics=[]), label)
@@ -144,11 +150,11 @@ def test_what_is_seen_says_by_what() -> None:
 def test_what_a_snapshot_does_not_count_was_not_there(kept: dict[str, Any]) -> None:
     label = intent(IntentKind.LABEL, IntentState.UNKNOWN, generation=1)
     it = process(logistics=["CREATED"])
-    assert isinstance(judge(label, kept, it, now=NOW, settle_at=SETTLE_AT), Seen)
+    assert isinstance(LABEL.judge(label, kept, it, now=NOW, settle_at=SETTLE_AT), Seen)
 
 
 def test_how_long_was_waited_is_told_in_minutes() -> None:
     hour = NOW + timedelta(hours=1)
-    held = judge(SENT, {}, process(), now=hour, settle_at=hour)
+    held = REFUND.judge(SENT, {}, process(), now=hour, settle_at=hour)
     assert isinstance(held, Held)
     assert "60 minutes were waited" in held.why

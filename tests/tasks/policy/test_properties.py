@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
 from tasks.policy.decide import decide, decide_label
 from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.evidence import Held, NotYet, Seen, judge, snapshot
+from tasks.policy.evidence import Held, NotYet, Seen
+from tasks.policy.kinds import KINDS
 from tasks.policy.money import value
 from tasks.policy.record import IntentKind, IntentState, LineUnits, Record
-from tasks.policy.still_due import covers
 from tasks.policy.store import RefundsBy
 from tests.tasks.policy.carrying_out import carry_out, paid
 from tests.tasks.policy.factories import BANK, EXCHANGE, GIFT, NOW, ORIGINAL, line, process, record, rules
@@ -98,7 +98,7 @@ def test_any_course_of_approvals_pays_exactly_what_is_due(
             outcome = data.draw(st.sampled_from([IntentState.DONE, IntentState.DONE, IntentState.WITHDRAWN]))
             known, it = carry_out(decision, known, it, outcome)
             made = known.intents[-1]
-            assert made.state is not outcome or covers(
+            assert made.state is not outcome or KINDS[made.kind].covers(
                 decide(it, SHOP, known.without(made.id), NOW) if not made.live else decision,
                 made,
                 decision.exchange.items if decision.exchange else (),
@@ -214,9 +214,10 @@ def test_the_odd_returns_come_past_every_rule() -> None:
 def test_every_sent_effect_gets_a_verdict(seed: int) -> None:
     odd = Odd(seed)
     before, after, sent, late = odd.process(), odd.process(), odd.intent(0), odd.maybe(0.5)
-    seen = snapshot(sent.kind, sent.method, sent.amount, sent.currency, before)
+    kind = KINDS[sent.kind]
+    seen = kind.snapshot(sent, (), before)
     settle_at = NOW + timedelta(minutes=15)
-    verdict = judge(
+    verdict = kind.judge(
         sent, {**seen, "ledger_knew": odd.one([0, 1])}, after, now=settle_at if late else NOW, settle_at=settle_at
     )
     assert isinstance(verdict, Seen | Held | NotYet)

@@ -19,14 +19,19 @@ from tasks.policy.decision import (
     Nothing,
     RefundDue,
 )
-from tasks.policy.record import IntentKind, IntentState, LineUnits
-from tasks.policy.still_due import covers, differences, reads_differ
+from tasks.policy.kinds import KINDS
+from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits
+from tasks.policy.still_due import differences, reads_differ
 from tests.tasks.policy.factories import BANK, GIFT, ORIGINAL, approved, intent, line, process, refund, reviews
 
 REFUND = intent(state=IntentState.INTENDED, units=(1, 2), amount="6.67")
 DUE = RefundDue(ORIGINAL, Decimal("6.670"), Decimal("6.67"), "EUR", (LineUnits("retl_1", (2, 1)),))
 OTHER = RefundDue(GIFT, Decimal(5), Decimal(5), "EUR", (LineUnits("retl_2", (1,)),))
 PAY = Compensate("r", "w", Decimal(0), (OTHER, DUE))
+
+
+def covers(decision: Decision, meant: Intent, content: object = None) -> bool:
+    return KINDS[meant.kind].covers(decision, meant, content)
 
 
 def test_a_refund_is_covered_wherever_it_stands() -> None:
@@ -80,8 +85,8 @@ LABEL = MakeLabel("r", "w", 1, "SENDCLOUD", "DHL", "HOME_PICK_UP")
 )
 def test_a_label_is_covered_by_the_same_label(changed: dict[str, Any]) -> None:
     mine = intent(IntentKind.LABEL, IntentState.INTENDED, generation=1)
-    assert covers(replace(LABEL, why="other words"), mine, label=LABEL)
-    assert not covers(replace(LABEL, **changed), mine, label=LABEL)
+    assert covers(replace(LABEL, why="other words"), mine, LABEL)
+    assert not covers(replace(LABEL, **changed), mine, LABEL)
     assert not covers(LABEL, mine)
 
 

@@ -13,7 +13,9 @@ from tasks.policy.case import Case
 from tasks.policy.comparison import compare
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
-from tasks.policy.evidence import Held, NotYet, Seen, judge, snapshot
+from tasks.policy.evidence import Held, NotYet, Seen
+from tasks.policy.kinds import EXCHANGE as SWAP_KIND
+from tasks.policy.kinds import REFUND
 from tasks.policy.record import CAME_BACK, STILL_ON_ITS_WAY, Intent, IntentKind, IntentState, PaidSeen, Record, Waiver
 from tasks.policy.rules import on_its_way
 from tasks.policy.store import RefundsBy
@@ -195,8 +197,8 @@ SETTLE_AT = NOW + timedelta(minutes=15)
 
 
 def settled(before: list[Refund], after: list[Refund], **knew: object):  # type: ignore[no-untyped-def]
-    seen = snapshot(IntentKind.REFUND, ORIGINAL, Decimal("24.00"), "EUR", process(refunds=before)) | knew
-    return judge(UNKNOWN, seen, process(refunds=after), now=NOW, settle_at=SETTLE_AT)
+    seen = REFUND.snapshot(UNKNOWN, None, process(refunds=before)) | knew
+    return REFUND.judge(UNKNOWN, seen, process(refunds=after), now=NOW, settle_at=SETTLE_AT)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ def test_an_unknown_exchange_that_is_filled_in_part_is_done() -> None:
     for ordered, verdict in ((("v",), Seen), (("v", "w"), Seen), (("x",), Held), (("v", "x"), Held)):
         it = two.model_copy(update={"compensation": process(exchange=order(*ordered)).compensation})
         both = replace(sent, items=(*sent.items, replace(sent.items[0], line_id="b")))
-        assert isinstance(judge(both, before, it, now=NOW, settle_at=SETTLE_AT), verdict), ordered
+        assert isinstance(SWAP_KIND.judge(both, before, it, now=NOW, settle_at=SETTLE_AT), verdict), ordered
 
 
 def test_a_refund_whose_only_sign_of_payment_lies_ahead_is_not_paid() -> None:

@@ -1,0 +1,27 @@
+"""The kinds of effect, by their names in the ledger. A further one is a module here and its call in `tasks.effects`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from tasks.policy.decision import Adopt, Compensate, MakeLabel
+from tasks.policy.kinds.exchange import EXCHANGE
+from tasks.policy.kinds.kind import Content, Due, Kind, Side, UnitKey
+from tasks.policy.kinds.label import LABEL
+from tasks.policy.kinds.refund import REFUND
+
+__all__ = ["EXCHANGE", "KINDS", "LABEL", "REFUND", "Content", "Due", "Kind", "Side", "UnitKey", "kind_due"]
+
+KINDS: Mapping[str, Kind[Any, Any]] = MappingProxyType({kind.name: kind for kind in (REFUND, EXCHANGE, LABEL)})
+"""Name -> kind, for an `IntentKind` and for the text of a row."""
+
+
+def kind_due(decision: Compensate | Adopt | MakeLabel) -> Kind[Any, Any]:
+    """The kind of the first effect that a decision asks for."""
+    match decision:
+        case MakeLabel():
+            return LABEL
+        case Compensate(refunds=()):
+            return EXCHANGE
+        case _:
+            return REFUND

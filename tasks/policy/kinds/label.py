@@ -1,0 +1,81 @@
+"""A label: one createOrderV2, by which a carrier takes the goods from the shopper to the warehouse."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rever_api.models import ReturnProcess
+from tasks.policy.decision import Decision, MakeLabel
+from tasks.policy.evidence import Held, Seen
+from tasks.policy.kinds.kind import Kind, Side, count
+from tasks.policy.record import Intent, IntentKind, IntentState, Record
+from tasks.policy.rules.label import decide_label
+from tasks.policy.store import StoreRules
+
+
+class LabelKind(Kind[MakeLabel, MakeLabel | None]):
+    """A parcel's way back. REVER shows it among the parcels of the return; a cancelled one stays there."""
+
+    name = IntentKind.LABEL
+    noun = "label"
+    side = Side.LABEL
+    beside = frozenset({IntentKind.REFUND, IntentKind.EXCHANGE})
+
+    def intent(self, due: MakeLabel) -> Intent:
+        """Return the intent of a label that is due: the first of the return, or the next after a cancelled one."""
+        return Intent(
+            id="",
+            kind=self.name,
+            state=IntentState.INTENDED,
+            generation=due.generation,
+            carrier=f"{due.provider}/{due.carrier}",
+        )
+
+    def content(self, due: MakeLabel) -> MakeLabel:
+        """The provider, carrier and return method."""
+        return due
+
+    def stored(self, content: MakeLabel | None) -> dict[str, Any]:
+        """Return provider, carrier and return method; empty ones for a label that a person took care of."""
+        it = content or MakeLabel("", "", 0, "", "", "")
+        return {"label": {"provider": it.provider, "carrier": it.carrier, "return_method": it.return_method}}
+
+    def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> MakeLabel:
+        """Return the label of `stored`."""
+        return MakeLabel(rule, why, intent.generation, **details["label"])
+
+    def decide(self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+        """Decide by the rules of labels alone."""
+        return decide_label(process, rules, record, now)
+
+    def covers(self, decision: Decision, intent: Intent, content: MakeLabel | None) -> bool:
+        """Say whether the label due is this one but for the words that explain it."""
+        if content is None or not isinstance(decision, MakeLabel):
+            return False
+        same = decision.generation == content.generation and decision.return_method == content.return_method
+        carrier = (decision.provider, decision.carrier) == (content.provider, content.carrier)
+        return same and carrier and intent.generation == decision.generation
+
+    def alike(self, intent: Intent, row: Any) -> bool:
+        """Whether it is of this generation or a later one: an earlier label was cancelled at REVER."""
+        later: bool = row.generation >= intent.generation
+        return later
+
+    def snapshot(self, intent: Intent, content: MakeLabel | None, process: ReturnProcess) -> dict[str, Any]:
+        """Count the parcels."""
+        return {"logistics": len(process.logistics or ())}
+
+    def look(
+        self, intent: Intent, before: Mapping[str, Any], process: ReturnProcess, now: datetime
+    ) -> Seen | Held | str:
+        """One more parcel than snapshot and ledger knew. Cancelled ones count on both sides: they were made once."""
+        if process.logistics is None:
+            return "REVER's answer does not tell the parcels"
+        parcels, known = len(process.logistics), max(count(before, "logistics"), count(before, "ledger_knew"))
+        evidence = {"parcels": str(parcels), "known before": str(known)}
+        if parcels - known > 1:
+            return Held(f"REVER shows {parcels - known} more parcels where one label was asked for", evidence)
+        return Seen(evidence) if parcels - known == 1 else "REVER does not show the label that was asked for"
+
+
+LABEL = LabelKind()
