@@ -83,7 +83,7 @@ def test_a_server_that_answers_no_says_what_to_set(told: ToldServer, status: int
         ("3.8.7", State.ATTENTION, "Prefect 3.8.7; here it is 3.8.8"),
         ("3.9.0", State.BROKEN, "Prefect 3.9.0; here it is 3.8.8"),
         ("2.20.4", State.BROKEN, "Prefect 2.20.4; here it is 3.8.8"),
-        ("3.8.8+12.gabc", State.OK, "answers"),
+        ("3.8.8+12.gabc", State.OK, "responds"),
     ],
 )
 def test_a_version_goes_with_ours_or_is_named(theirs: str, state: State, words: str) -> None:
@@ -226,7 +226,9 @@ async def test_a_credentials_block_is_held_against_the_settings(
     assert "k3y-of-acme" not in str(line)
 
 
-@pytest.mark.parametrize(("url", "words"), [(None, "PREFECT_API_URL is not set"), ("http://127.0.0.1:9/api", "answer")])
+@pytest.mark.parametrize(
+    ("url", "words"), [(None, "PREFECT_API_URL is not set"), ("http://127.0.0.1:9/api", "not respond")]
+)
 async def test_a_block_that_cannot_be_read_starts_no_server(url: str | None, words: str) -> None:
     with prefect_at(url):
         (line,) = await looked(Named("settings", settings_check), Examination(credentials="acme-key"))
