@@ -282,7 +282,7 @@ def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, l
     end_trial(conn, [row.id])
     if said.answer.goes_on:
         again = {"intent": row.id, "fresh": new_token(), "lease": now + lease}
-        return claim_of(_AGAIN.one(conn, again))
+        return claim_of(conn.execute(_AGAIN, again).one())
     if said.items:
         raise AnswerError("this hold is about one effect as a whole; answer it without naming units")
     by_hand = said.answer is Answer.DONE_BY_HAND

@@ -10,23 +10,35 @@ from tasks.database.prepared import Prepared
 from tasks.ledger.audit import append
 from tasks.ledger.schema import intents
 from tasks.ledger.stops import TRIAL, Gate, end_trial
-from tasks.ledger.transitions import MINE, TOLD, certainly_mine, change, close_hold, free, intent_trail, take, tell
+from tasks.ledger.transitions import (
+    AUDIT_COLUMNS,
+    MINE,
+    certainly_mine,
+    change,
+    close_hold,
+    free,
+    intent_trail,
+    take,
+    tell,
+)
 from tasks.ledger.types import Actor, Claim, Recorded, Sending, SendVerdict, Sent
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentState
 
-_SEND = change(
-    IntentState.SENT,
-    MINE,
-    intents.c.state == IntentState.INTENDED,
-    answer=TOLD,
-    sent_by=intents.c.token,
-    attempt=intents.c.attempt + 1,
-    snapshot=bindparam("seen", type_=intents.c.snapshot.type),
-    sent_at=bindparam("at", type_=intents.c.sent_at.type),
-    deadline=bindparam("until", type_=intents.c.deadline.type),
-    look_at=bindparam("until", type_=intents.c.deadline.type),
-    settle_at=bindparam("settle", type_=intents.c.settle_at.type),
+_SEND = Prepared(
+    change(
+        IntentState.SENT,
+        MINE,
+        intents.c.state == IntentState.INTENDED,
+        answer=AUDIT_COLUMNS,
+        sent_by=intents.c.token,
+        attempt=intents.c.attempt + 1,
+        snapshot=bindparam("seen", type_=intents.c.snapshot.type),
+        sent_at=bindparam("at", type_=intents.c.sent_at.type),
+        deadline=bindparam("until", type_=intents.c.deadline.type),
+        look_at=bindparam("until", type_=intents.c.deadline.type),
+        settle_at=bindparam("settle", type_=intents.c.settle_at.type),
+    )
 )
 _PUT_BACK = change(
     IntentState.INTENDED, certainly_mine(), sent_at=None, deadline=None, settle_at=None, look_at=intents.c.lease_until
@@ -100,7 +112,8 @@ def _send(
     conn: Connection, sent: Sent, knew: Mapping[str, Any], now: datetime, actor: Actor, trail: list[dict[str, Any]]
 ) -> SendVerdict:
     seen = {**sent.snapshot, **knew}
-    row = take(conn, _SEND, sent.claim, seen=seen, at=now, until=sent.deadline, settle=sent.settle_at)
+    asked = {"intent": sent.claim.intent.id, "mine": sent.claim.token, "seen": seen, "at": now}
+    row = _SEND.first(conn, {**asked, "until": sent.deadline, "settle": sent.settle_at})
     if row is None:
         end_trial(conn, [sent.claim.intent.id])
         return LOST

@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
+from tasks.database.prepared import Prepared
 from tasks.database.statements import chunks
 from tasks.ledger import stops
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import intent_of, new_token, paid_json
 from tasks.ledger.schema import holds, intents
 from tasks.ledger.transitions import (
+    AUDIT_COLUMNS,
     SENT_BY_ME,
-    TOLD,
     UNKNOWN_OUTCOME,
     certainly_mine,
     change,
@@ -162,7 +163,7 @@ def settle_done(
     shows as paid.
     """
     said = {**evidence, "by": "evidence at REVER"}
-    row = _SETTLE.first(conn, {"intent": intent_id, "at": now, "said": said, "paid": paid_json(paid)})
+    row = conn.execute(_SETTLE, {"intent": intent_id, "at": now, "said": said, "paid": paid_json(paid)}).first()
     if row is None:
         now_is = lock_intent(conn, intent_id)
         done = now_is is not None and now_is.state == IntentState.DONE
@@ -227,15 +228,17 @@ LATE_ANSWER = "late_answer"
 _AT = bindparam("at", type_=intents.c.closed_at.type)
 _SAID = bindparam("said", type_=intents.c.evidence.type)
 _PAID = bindparam("paid", type_=intents.c.paid_seen.type)
-_DONE = change(
-    IntentState.DONE,
-    SENT_BY_ME,
-    intents.c.state == IntentState.SENT,
-    answer=TOLD,
-    evidence=_SAID,
-    closed_at=_AT,
-    look_at=None,
-    paid_seen=_PAID,
+_DONE = Prepared(
+    change(
+        IntentState.DONE,
+        SENT_BY_ME,
+        intents.c.state == IntentState.SENT,
+        answer=AUDIT_COLUMNS,
+        evidence=_SAID,
+        closed_at=_AT,
+        look_at=None,
+        paid_seen=_PAID,
+    )
 )
 _LATE = change(
     IntentState.DONE, intents.c.state.in_(OPEN_STATES), evidence=_SAID, closed_at=_AT, look_at=None, paid_seen=_PAID
@@ -271,7 +274,8 @@ def record_done(
     it was given up, or sent a second time, since: then a hold `late_answer` asks a person.
     """
     said = {**evidence, "by": "REVER's answer"}
-    row = take(conn, _DONE, claim, at=now, said=said, paid=paid_json(paid))
+    asked = {"intent": claim.intent.id, "mine": claim.token, "at": now, "said": said, "paid": paid_json(paid)}
+    row = _DONE.first(conn, asked)
     if row is None:
         return _late(conn, claim, said, now, actor, paid)
     stops.answered(conn, row.store)
@@ -291,7 +295,7 @@ def _late(
         tell(conn, row, "late_answer", said, now, actor)
         return Recorded.KNOWN
     if row.state in OPEN_STATES:
-        row = _LATE.one(conn, {"intent": row.id, "at": now, "said": said, "paid": paid_json(paid)})
+        row = conn.execute(_LATE, {"intent": row.id, "at": now, "said": said, "paid": paid_json(paid)}).one()
         stops.answered(conn, row.store)
         close_hold(conn, row, "REVER's answer came late: it is done", now, actor)
         tell(conn, row, "done", {**said, "late": "yes"}, now, actor)

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from tasks.database.prepared import Prepared
 from tasks.ledger import guards, stops
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import new_id
@@ -22,8 +22,10 @@ UNKNOWN_OUTCOME = "unknown_outcome"
 MINE = intents.c.token == bindparam("mine")
 SENT_BY_ME = and_(intents.c.sent_by == bindparam("mine"), MINE)
 
-TOLD = tuple(intents.c[name] for name in ("id", "process_id", "store", "rule", "amount", "currency", "attempt"))
-"""What a step that is told in the audit has to answer."""
+AUDIT_COLUMNS = tuple(
+    intents.c[name] for name in ("id", "process_id", "store", "rule", "amount", "currency", "attempt")
+)
+"""What a compare-and-set returns for its row in the audit."""
 
 _ROW = select(intents).where(intents.c.id == bindparam("intent")).with_for_update()
 _HOLDS_OF = (
@@ -34,10 +36,14 @@ _HOLDS_OF = (
 )
 
 
-def change(to: IntentState, *where: ColumnElement[bool], answer: Sequence[Any] = (intents,), **values: Any) -> Prepared:
+Change = ReturningUpdate[Any]
+"""One compare-and-set on one intent, see `change`."""
+
+
+def change(to: IntentState, *where: ColumnElement[bool], answer: Sequence[Any] = (intents,), **values: Any) -> Change:
     """One compare-and-set on one intent: it answers the row (or these columns), or nothing where somebody was first."""
     query = update(intents).where(intents.c.id == bindparam("intent"), *where)
-    return Prepared(query.values(state=to, **values).returning(*answer))
+    return query.values(state=to, **values).returning(*answer)
 
 
 def certainly_mine(*, intended: bool = False) -> ColumnElement[bool]:
@@ -49,9 +55,9 @@ def certainly_mine(*, intended: bool = False) -> ColumnElement[bool]:
     return or_(sent, and_(MINE, intents.c.state == IntentState.INTENDED)) if intended else sent
 
 
-def take(conn: Connection, query: Prepared, claim: Claim, **values: Any) -> Row[Any] | None:
+def take(conn: Connection, query: Change, claim: Claim, **values: Any) -> Row[Any] | None:
     """Try a compare-and-set of a claim's own intent."""
-    return query.first(conn, {"intent": claim.intent.id, "mine": claim.token, **values})
+    return conn.execute(query, {"intent": claim.intent.id, "mine": claim.token, **values}).first()
 
 
 def lock_intent(conn: Connection, intent_id: str) -> Row[Any] | None:

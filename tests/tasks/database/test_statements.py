@@ -1,4 +1,4 @@
-"""What a step costs: few statements, none compiled anew, and a transaction that begins as a writer."""
+"""The upsert, and what a step costs: few statements, none compiled anew, a transaction that begins as a writer."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -8,13 +8,14 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Text, event, insert, select, text
 from sqlalchemy.engine.interfaces import CacheStats
 
-from tasks.database import prepared, written
+from tasks.database import prepared
 from tasks.database.address import Where
 from tasks.database.engines import reading_engine, writing_engine
 from tasks.database.readers import Reader
+from tasks.database.statements import upsert
 from tasks.ledger import load_records
 from tests.tasks.ledger.desk import LedgerDesk
 
@@ -23,7 +24,7 @@ from tests.tasks.ledger.desk import LedgerDesk
 def statements(engine: Engine) -> Iterator[list[tuple[str, bool]]]:
     """The statements that are executed meanwhile, and whether each had to be compiled."""
     seen: list[tuple[str, bool]] = []
-    cursor, write = prepared._cursor, written.write
+    cursor, write = prepared._cursor, prepared.write
 
     def note(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
         seen.append((statement, context.cache_hit is not CacheStats.CACHE_HIT))
@@ -92,3 +93,40 @@ def test_a_reader_keeps_nobody_out_and_sees_one_moment(tmp_path: Path) -> None:
         other.commit()
         assert (before, conn.execute(text("SELECT count(*) FROM seen")).scalar()) == (0, 0)
     engine.dispose()
+
+
+KINDS = Table("kinds", MetaData(), Column("name", Text, primary_key=True), Column("seen", Integer, nullable=False))
+
+
+@pytest.fixture
+def kinds(url: str) -> Iterator[Connection]:
+    engine = writing_engine(Where.of(url))
+    with engine.connect() as conn:
+        conn.begin()
+        KINDS.create(conn)
+        conn.execute(insert(KINDS), [{"name": "a", "seen": 1}, {"name": "b", "seen": 2}])
+        yield conn
+        conn.rollback()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("change", "after"),
+    [
+        ((), [("a", 1), ("b", 2), ("c", 7)]),
+        (["seen"], [("a", 7), ("b", 2), ("c", 7)]),
+        ({"seen": KINDS.c.seen + 10}, [("a", 11), ("b", 2), ("c", 7)]),
+    ],
+    ids=["leaves the row", "takes the new values", "computes"],
+)
+def test_an_upsert_changes_only_the_rows_that_are_there(
+    kinds: Connection, change: Any, after: list[tuple[str, int]]
+) -> None:
+    kinds.execute(upsert(kinds, KINDS, ["name"], change), [{"name": "a", "seen": 7}, {"name": "c", "seen": 7}])
+    assert [tuple(row) for row in kinds.execute(select(KINDS).order_by(KINDS.c.name))] == after
+
+
+def test_an_upsert_that_leaves_the_row_does_not_return_it(kinds: Connection) -> None:
+    put = upsert(kinds, KINDS, ["name"]).returning(KINDS.c.name)
+    found = [kinds.execute(put, {"name": name, "seen": 7}).scalar() for name in ("a", "c")]
+    assert found == [None, "c"]
