@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from rever_api.models import CompensationMethod, ReturnProcess
 from tasks.crash_points import CrashPoint, reached
@@ -14,8 +15,8 @@ from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.case import Case
 from tasks.policy.comparison import received
-from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Wait
-from tasks.policy.kinds import REFUND
+from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
+from tasks.policy.kinds import REFUND, Content, Kind
 from tasks.policy.record import IntentState, LineTerms, Record
 from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
@@ -144,6 +145,18 @@ async def decide_again(desk: Desk, pending: PendingReturn, *, label: bool = Fals
     return (await _decide(desk, [pending], decide_label if label else money.decide))[0]
 
 
+async def decide_asked(desk: Desk, pending: PendingReturn, kind: Kind[Any, Content], wanted: Content) -> DecidedReturn:
+    """Decide about one effect that somebody asked for, and in `act` claim it.
+
+    Returns the decision `AskedEffect` where it is still to be done; with a claim where nothing stands against it.
+    """
+
+    def rule(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+        return kind.decide(process, rules, record, now, wanted)
+
+    return (await _decide(desk, [pending], rule))[0]
+
+
 async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
     if desk.mode is Mode.PLAN:
         return await _plan(desk, batch, rule)
@@ -183,7 +196,7 @@ def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -
     That the second asks for nothing is no answer where money was claimed by the first: the next run would do the same.
     A hold that is open goes on holding as it is.
     """
-    if not pending.differ or not (pending.claimed or isinstance(decision, Compensate | Adopt | Hold)):
+    if not pending.differ or not (pending.claimed or isinstance(decision, Compensate | Adopt | AskedEffect | Hold)):
         return decision
     if isinstance(decision, Hold) and (decision.label or any(hold.rule == decision.rule for hold in record.holds)):
         return decision

@@ -14,7 +14,7 @@ from rever_api.models import Warehouse
 from rever_api.other_clock import OtherClock, in_words
 from tasks.ledger import Actor, Ledger, Rehearsal
 from tasks.policy.clocks import DIFFER
-from tasks.policy.decision import Compensate, Decision, Wait
+from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.policy_file import PolicyFile, load_policy
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import Mode, RunReport
@@ -37,10 +37,11 @@ class Budget:
 
     def within(self, process_id: str, decision: Decision, until: datetime) -> Decision:
         """The decision itself where its refunds fit into what is left, else a wait until the next run."""
-        if self.most is None or not isinstance(decision, Compensate) or not decision.refunds:
+        refunds = refunds_of(decision)
+        if self.most is None or not refunds:
             return decision
-        currency = decision.refunds[0].currency
-        amount = sum((refund.amount for refund in decision.refunds), Decimal(0))
+        currency = refunds[0].currency
+        amount = sum((refund.amount for refund in refunds), Decimal(0))
         mine = (process_id, currency)
         others = sum((kept for key, kept in self._kept.items() if key[1] == currency and key != mine), Decimal(0))
         if others + max(amount, self._kept.get(mine, Decimal(0))) > self.most:

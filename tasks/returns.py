@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.policy.case import Inspection
-from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import believed
 from tasks.policy.rules.endings import Unread
 
@@ -70,6 +70,7 @@ _NAMES: dict[type[Decision], str] = {
     Compensate: "refund",
     Adopt: "adopt",
     MakeLabel: "label",
+    AskedEffect: "asked",
     Wait: "wait",
     Hold: "hold",
     Nothing: "nothing",

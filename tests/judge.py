@@ -25,6 +25,9 @@ KINDS = {
     "issueRefund": IntentKind.REFUND,
     "issueExchange": IntentKind.EXCHANGE,
     "createOrderV2": IntentKind.LABEL,
+    "addReview": IntentKind.REVIEW,
+    "cancelReturnProcess": IntentKind.CANCEL,
+    "createReverseDelivery": IntentKind.REGISTER_LABEL,
 }
 OPERATIONS = {kind: operation for operation, kind in KINDS.items()}
 STEPS = ("intended", "sent", "done")

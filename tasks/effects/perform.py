@@ -77,7 +77,7 @@ def _no_longer_due(
     """Why the fresh read no longer asks for this effect; empty where it still does. Notes who was faster."""
     record = load_records(conn, [claim.process_id])[claim.process_id].without(claim.intent.id)
     kind = KINDS[claim.intent.kind]
-    decision = kind.decide(process, rules, record, now)
+    decision = kind.decide(process, rules, record, now, claim.content)
     if kind.covers(decision, claim.intent, claim.content):
         return ""
     if isinstance(decision, Adopt) and decision.paid_elsewhere:

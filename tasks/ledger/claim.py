@@ -14,7 +14,7 @@ from tasks.ledger.stops import Gate, note_paid_elsewhere
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import Draft, LostClaim, lock_and_load, write
 from tasks.policy.clocks import believed
-from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Wait
+from tasks.policy.decision import Adopt, AskedEffect, Compensate, Hold, MakeLabel, Wait, refunds_of
 from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, kind_due
 
 LOST = "somebody else was first with these units"
@@ -115,7 +115,7 @@ class Batch:
 
     def propose(self, draft: Draft, gate: Gate) -> None:
         """Turn a decision that cannot be begun into a wait, and close at once what comes to nothing after costs."""
-        while isinstance(draft.decision, Compensate | Adopt | MakeLabel):
+        while isinstance(draft.decision, Compensate | Adopt | MakeLabel | AskedEffect):
             wait = self._must_wait(draft, draft.decision, gate)
             if wait is not None:
                 draft.decision = wait
@@ -126,7 +126,9 @@ class Batch:
             draft.close_without_call(due.refunds[0], due.costs, due.rule, due.why)
             draft.decision = draft.request.decide(draft.record)
 
-    def _must_wait(self, draft: Draft, decision: Compensate | Adopt | MakeLabel, gate: Gate) -> Wait | None:
+    def _must_wait(
+        self, draft: Draft, decision: Compensate | Adopt | MakeLabel | AskedEffect, gate: Gate
+    ) -> Wait | None:
         until = draft.request.next_look_at
         before = draft.open_intent(kind_due(decision))
         if before is not None:
@@ -140,9 +142,7 @@ class Batch:
         return Wait(f"store_{verdict.sending}", verdict.why, verdict.until or until)
 
     def _lock_guard(self, drafts: Sequence[Draft], gate: Gate) -> Guard:
-        asked = [
-            (d, d.decision.refunds[0]) for d in drafts if isinstance(d.decision, Compensate) and d.decision.refunds
-        ]
+        asked = [(draft, due[0]) for draft in drafts if (due := refunds_of(draft.decision))]
         return Guard.lock(self.conn, asked, now=self.now, key=gate.ledger.shopper_key)
 
     def carry_out(self, draft: Draft, guard: Guard) -> None:
@@ -155,8 +155,20 @@ class Batch:
                     draft.adopt(refund, costs, rule, why)
             case MakeLabel(rule=rule, why=why):
                 draft.claim_effect(LABEL, draft.decision, rule, why, self.lease)
+            case AskedEffect():
+                self._asked(draft, draft.decision, guard)
             case Hold():
                 draft.stop(draft.decision)
+
+    def _asked(self, draft: Draft, due: AskedEffect, guard: Guard) -> None:
+        """Claim what somebody asked for; where money goes out because of it, it meets the guards and is counted."""
+        tripped = guard.judge(draft, due) if due.stake else None
+        if tripped is not None:
+            draft.stop(tripped, due.stake)
+            return
+        intent = draft.claim_effect(KINDS[due.kind], due, due.rule, due.why, self.lease, counted=due.stake is not None)
+        if due.stake is not None:
+            guard.count(draft, due.stake, intent.id)
 
     def _compensate(self, draft: Draft, due: Compensate, guard: Guard) -> None:
         if due.refunds:

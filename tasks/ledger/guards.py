@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from tasks.database.statements import upsert
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import Draft
-from tasks.policy.decision import Compensate, Hold, RefundDue
+from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refunds_of
 from tasks.policy.facts import counted
 from tasks.policy.record import HoldKind
 
@@ -147,14 +147,14 @@ class Guard:
         widest = max((request.guards.shopper_window_days for request in capped), default=0)
         return cls(now, key, days, lock_shoppers(conn, hashes, now - timedelta(days=widest)))
 
-    def judge(self, draft: Draft, due: Compensate) -> Hold | None:
+    def judge(self, draft: Draft, due: Compensate | AskedEffect) -> Hold | None:
         """The hold of the first guard that trips and is not waived; None where the first refund may be claimed.
 
         It carries all that is due beside this refund: that goes out too once a person lets the refund pass.
         """
-        refund, *others = due.refunds
+        refund, *others = refunds_of(due)
         besides = sum((other.amount for other in others), Decimal(0))
-        goods = due.exchange.gross if due.exchange else None
+        goods = due.exchange.gross if isinstance(due, Compensate) and due.exchange else None
         for rule, why, evidence in self._tripped(draft, refund):
             if not draft.waive(rule, refund.amount, refund.currency):
                 return Hold(

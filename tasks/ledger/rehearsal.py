@@ -19,7 +19,7 @@ from tasks.ledger.schema import ledger, pauses, shopper_refunds, store_days
 from tasks.ledger.stops import Gate
 from tasks.ledger.types import Actor, DecideRequest, Sending
 from tasks.ledger.writing import Draft
-from tasks.policy.decision import Compensate
+from tasks.policy.decision import Compensate, refunds_of
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def _gate(conn: Connection, stores: set[str]) -> Gate:
 
 def _count_known(conn: Connection, guard: Guard, so_far: Rehearsal, drafts: Sequence[Draft], now: datetime) -> None:
     """Read the counters of the ledger that this batch needs and no earlier one has read."""
-    asked = [(draft, draft.decision.refunds) for draft in drafts if isinstance(draft.decision, Compensate)]
+    asked = [(draft, refunds) for draft in drafts if (refunds := refunds_of(draft.decision))]
     for draft, refunds in asked:
         for refund in refunds:
             day = (draft.request.store, draft.request.day, refund.currency)

@@ -26,7 +26,7 @@ from tasks.ledger.records import (
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
 from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.clocks import DIFFER
-from tasks.policy.decision import Adopt, Compensate, Decision, Hold, MakeLabel, Nothing, RefundDue, Wait
+from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Nothing, RefundDue, Wait
 from tasks.policy.kinds import KINDS, REFUND, Due, Kind, Side
 from tasks.policy.record import (
     LASTING,
@@ -103,11 +103,10 @@ class Draft:
         refund, *others = due.refunds
         besides = {"pays": format(sum((other.amount for other in others), Decimal(0)), "f")}
         besides |= {"goods": format(due.exchange.gross, "f")} if due.exchange else {}
-        self.claim_effect(
+        intent = self.claim_effect(
             REFUND, refund, due.rule, due.why, lease, costs=due.costs, details={"besides": besides}, counted=True
         )
-        assert self.claim is not None  # noqa: S101 - set by the line above
-        return self.claim.intent.id
+        return intent.id
 
     def claim_effect(
         self,
@@ -120,8 +119,8 @@ class Draft:
         costs: Decimal | None = None,
         details: Mapping[str, Any] | None = None,
         counted: bool = False,
-    ) -> None:
-        """Claim one effect that is due. Raises `LostClaim` where one of its units is taken."""
+    ) -> Intent:
+        """Claim one effect that is due; its intent. Raises `LostClaim` where one of its units is taken."""
         intent = replace(kind.intent(due), id=new_id(), created_at=self.now, look_at=self.now + lease)
         content = kind.content(due)
         details = {**kind.stored(content), **(details or {})}
@@ -130,6 +129,7 @@ class Draft:
         self._insert(intent, rule, why, "intended", self.now + lease, details, counted=counted)
         self._use_up(intent)
         self.claim = Claim(intent, self.intents[-1]["token"], self.request.process_id, self.request.store, content)
+        return intent
 
     def stop(self, hold: Hold, refund: RefundDue | None = None) -> None:
         """Hold the return: the hold of the same rule where one is open, else a new one."""
@@ -347,6 +347,7 @@ _NAMES: Mapping[type, str] = {
     Compensate: "compensate",
     Adopt: "adopt",
     MakeLabel: "label",
+    AskedEffect: "asked",
     Wait: "wait",
     Hold: "hold",
     Nothing: "nothing",

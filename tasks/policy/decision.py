@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
-from tasks.policy.record import HoldKind, LineUnits
+from tasks.policy.record import HoldKind, IntentKind, LineUnits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,21 @@ class MakeLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedEffect:
+    """An effect that no rule asks for by itself is due: a person, a file or another system has asked for it.
+
+    `wanted` is what was asked for, as its kind has it. `stake` is the money that goes out because of it though this
+    desk does not send it (REVER pays what a review approves): it meets the guards as a refund does.
+    """
+
+    rule: str
+    why: str
+    kind: IntentKind
+    wanted: Any
+    stake: RefundDue | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing can be done now; it is looked at again no later than `until`.
 
@@ -130,7 +146,19 @@ class Nothing:
     final: bool = False
 
 
-Decision = Compensate | Adopt | MakeLabel | Wait | Hold | Nothing
+Decision = Compensate | Adopt | MakeLabel | AskedEffect | Wait | Hold | Nothing
+
+
+def refunds_of(decision: Decision) -> tuple[RefundDue, ...]:
+    """The refunds that go out once a decision is carried out, by this desk or because of what it does."""
+    match decision:
+        case Compensate(refunds=refunds):
+            return refunds
+        case AskedEffect(stake=RefundDue() as stake):
+            return (stake,)
+        case _:
+            return ()
+
 
 NOT_WAIVED = frozenset(
     {

@@ -14,6 +14,9 @@ class IntentKind(StrEnum):
     REFUND = "refund"
     EXCHANGE = "exchange"
     LABEL = "label"
+    REVIEW = "review"
+    CANCEL = "cancel"
+    REGISTER_LABEL = "register_label"
 
 
 class IntentState(StrEnum):
@@ -37,6 +40,9 @@ DEAD_STATES = frozenset({IntentState.REFUSED, IntentState.WITHDRAWN})
 
 MONEY_KINDS = frozenset({IntentKind.REFUND, IntentKind.EXCHANGE})
 """Kinds that share one key space of units: a unit is refunded or exchanged, never both."""
+
+LABEL_KINDS = frozenset({IntentKind.LABEL, IntentKind.REGISTER_LABEL})
+"""Kinds that bring the return a parcel. They share the numbers of its labels, and stand beside money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,8 +318,8 @@ def closed_by_person(record: Record) -> bool:
 
 
 def open_money_intent(record: Record) -> Intent | None:
-    """The refund or exchange whose outcome is still to come, if any."""
-    return next((intent for intent in money_intents(record) if intent.open), None)
+    """The effect whose outcome is still to come and beside which no money moves, if any: all but those of labels."""
+    return next((intent for intent in record.intents if intent.open and intent.kind not in LABEL_KINDS), None)
 
 
 def refusal(record: Record, kind: IntentKind, units: Units, method: str | None = None) -> Intent | None:

@@ -175,6 +175,20 @@ def _lost(world: CellWorld, crash: Crash) -> None:
     bad_days.put_back(world, lambda: bad_days.make_anew(world), 0)
 
 
+ASKED_OF = {"ask-review": "in_warehouse", "ask-cancel": "collected", "ask-label": "label_needed_drop_off"}
+"""What each worker asks for -> the scenario of the return that it asks it of."""
+
+
+def _asked(world: CellWorld) -> None:
+    """Every worker asks for the same three effects before it runs its flow: they are done once."""
+    asks = []
+    for flow, scenario in ASKED_OF.items():
+        (process_id,) = world.sandbox.process_ids(scenario)
+        asks.append(Step(flow, {"mode": "act", "process_id": process_id}))
+    world.random.shuffle(asks)
+    world.asks = tuple(asks)
+
+
 def _far_ahead(world: CellWorld) -> None:
     """A worker whose clock is 400 days ahead works first, until it is killed or done."""
     world.break_it()
@@ -208,6 +222,10 @@ CASES = {
         Case(
             "ledger-lost", "the ledger is gone after effects and answers, and is made anew", _lost,
             bad_days.SCENARIOS, before=bad_days.make_some_dear, after=bad_days.go_over,
+        ),
+        Case(
+            "asked", "each worker asks for a review, a cancellation and a label to register, as all before it did",
+            _beside(lambda world: world.start()), (*ASKED_OF.values(), "two_methods"), before=_asked,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
     )

@@ -17,6 +17,7 @@ from tests.forked import Forked
 ROOT = Path(__file__).parents[2]
 COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "pyproject.toml", "README.md")
 HERE = "tests/proof/test_promises.py::"
+ASKED = "tests/tasks/effects/test_asked.py::"
 PASSED, FAILED = 0, 1
 """pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
 
@@ -171,6 +172,39 @@ BUGS = {
         "a stored time believed, however far ahead it lies: what a wrong clock wrote down waits for a year",
         f"{HERE}test_what_a_worker_400_days_ahead_left_behind_is_not_forgotten",
         (("tasks/policy/clocks.py", "    return at - now > longest + DIFFER\n", "    return False\n"),),
+    ),
+    "review": Bug(
+        "the review taken for no order to pay where REVER pays: it passes guards and counters by",
+        f"{ASKED}test_a_review_where_rever_pays_meets_the_guards",
+        (
+            (
+                "tasks/policy/kinds/review.py",
+                "        if case.rules.refunds_by is RefundsBy.US:\n",
+                "        if case.rules.refunds_by is not None:\n",
+            ),
+        ),
+    ),
+    "cancel": Bug(
+        "a return cancelled that was paid",
+        f"{ASKED}test_a_return_that_was_paid_is_not_cancelled[approved_one]",
+        (
+            (
+                "tasks/policy/kinds/cancel.py",
+                "        if refunds_shown(case.process) or money_intents(case.record):\n",
+                "        if not case.process:\n",
+            ),
+        ),
+    ),
+    "registered label": Bug(
+        "the label that is registered numbered apart from those that REVER makes: an old view makes two",
+        f"{ASKED}test_a_label_is_not_registered_beside_one_that_rever_made",
+        (
+            (
+                "tasks/policy/kinds/register_label.py",
+                "        return LABEL.key(intent)\n",
+                "        return super().key(intent)\n",
+            ),
+        ),
     ),
     "guard": Bug(
         "the guard outside the claim's transaction: it judges by what the day had come to before",

@@ -43,6 +43,8 @@ class CellWorld(World):
         self.latest = 0.0
         """The latest hour of any worker: what it has written down may lie in the future of the others."""
         self.workers: list[Worker] = []
+        self.asks: tuple[Step, ...] = ()
+        """What every worker that acts asks for first: effects that no flow asks for by itself."""
         self.broken = False
         """Whether the column's fault is in force."""
         self.closed = False
@@ -85,8 +87,9 @@ class CellWorld(World):
         settings: dict[str, str] | None = None,
     ) -> Worker:
         """Start a worker that runs several flows, one after another. Its clock is `wrong` by so many seconds."""
+        acts = all(step.values.get("mode") == "act" for step in steps)
         worker = self.nursery.start(
-            steps=tuple(steps),
+            steps=(*(self.asks if acts else ()), *steps),
             environment=self.environment | (settings or {}),
             later=self.hour + ahead + wrong,
             jumps=self.random.randrange(1 << 30) if self.fault == CLOCK and self.broken else None,

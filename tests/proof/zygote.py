@@ -37,6 +37,7 @@ from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import Clock
 from tasks.reporting.report import ReturnsReport
+from tests.asked import ASKED, work_of
 from tests.hurry import hurry
 from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, WRONG_AT_MOST_S, Blow, Job, Step, Strike
 from tests.world import empty_sqlite, environment_of
@@ -139,6 +140,10 @@ async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:
 
 
 async def _one(step: Step, clock: Clock) -> ReturnsReport:
+    if step.flow in ASKED:
+        asked = work_of(step.flow, step.values["process_id"])
+        parameters = parameters_for("process-return", step.values)
+        return await timed(step.flow, asked, parameters, clock=clock)
     module = sys.modules[FLOWS[step.flow]]
     parameters = parameters_for(step.flow, step.values)
     return await timed(step.flow, module.work, parameters, clock=clock)

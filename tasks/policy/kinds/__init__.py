@@ -4,21 +4,42 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.decision import Adopt, Compensate, MakeLabel
+from tasks.policy.decision import Adopt, AskedEffect, Compensate, MakeLabel
+from tasks.policy.kinds.cancel import CANCEL
 from tasks.policy.kinds.exchange import EXCHANGE
 from tasks.policy.kinds.kind import Content, Due, Kind, Side, UnitKey
 from tasks.policy.kinds.label import LABEL
 from tasks.policy.kinds.refund import REFUND
+from tasks.policy.kinds.register_label import REGISTER_LABEL
+from tasks.policy.kinds.review import REVIEW
 
-__all__ = ["EXCHANGE", "KINDS", "LABEL", "REFUND", "Content", "Due", "Kind", "Side", "UnitKey", "kind_due"]
+__all__ = [
+    "CANCEL",
+    "EXCHANGE",
+    "KINDS",
+    "LABEL",
+    "REFUND",
+    "REGISTER_LABEL",
+    "REVIEW",
+    "Content",
+    "Due",
+    "Kind",
+    "Side",
+    "UnitKey",
+    "kind_due",
+]
 
-KINDS: Mapping[str, Kind[Any, Any]] = MappingProxyType({kind.name: kind for kind in (REFUND, EXCHANGE, LABEL)})
+KINDS: Mapping[str, Kind[Any, Any]] = MappingProxyType(
+    {kind.name: kind for kind in (REFUND, EXCHANGE, LABEL, REVIEW, CANCEL, REGISTER_LABEL)}
+)
 """Name -> kind, for an `IntentKind` and for the text of a row."""
 
 
-def kind_due(decision: Compensate | Adopt | MakeLabel) -> Kind[Any, Any]:
+def kind_due(decision: Compensate | Adopt | MakeLabel | AskedEffect) -> Kind[Any, Any]:
     """The kind of the first effect that a decision asks for."""
     match decision:
+        case AskedEffect(kind=kind):
+            return KINDS[kind]
         case MakeLabel():
             return LABEL
         case Compensate(refunds=()):

@@ -10,7 +10,16 @@ from tasks.policy.decision import Compensate, Decision, ExchangeDue, ExchangeDue
 from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import exchange_shown
 from tasks.policy.kinds.kind import Kind, UnitKey, count
-from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, Record, compensation_units, units_of
+from tasks.policy.record import (
+    LABEL_KINDS,
+    Intent,
+    IntentKind,
+    IntentState,
+    LineUnits,
+    Record,
+    compensation_units,
+    units_of,
+)
 from tasks.policy.store import StoreRules
 
 Goods = tuple[ExchangeDueItem, ...]
@@ -21,7 +30,7 @@ class ExchangeKind(Kind[ExchangeDue, Goods]):
 
     name = IntentKind.EXCHANGE
     noun = "exchange"
-    beside = frozenset({IntentKind.LABEL})
+    beside = LABEL_KINDS
 
     def key(self, intent: Intent) -> list[UnitKey]:
         """Each unit that it is for: one is refunded or exchanged, never both."""
@@ -58,7 +67,9 @@ class ExchangeKind(Kind[ExchangeDue, Goods]):
             for i in details.get("exchange", ())
         )
 
-    def decide(self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+    def decide(
+        self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, content: Goods
+    ) -> Decision:
         """Decide by the whole rules."""
         return decide.decide(process, rules, record, now)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import Decision
 from tasks.policy.evidence import Held, NotYet, Seen, Verdict
-from tasks.policy.record import Intent, IntentKind, Record
+from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, Record
 from tasks.policy.store import StoreRules
 
 Due = TypeVar("Due")
@@ -36,12 +36,15 @@ class Kind(ABC, Generic[Due, Content]):
     """Its name in the ledger."""
     noun: ClassVar[str]
     """What it is called in messages to people, as in "the outcome of the refund"."""
-    side: ClassVar[Side] = Side.MONEY
-    """The side of the return that a question about it stops; reads that differ stop the money's side alone."""
     pays: ClassVar[bool] = False
     """Whether its `amount` is money that this desk sends to the shopper."""
     beside: ClassVar[frozenset[IntentKind]] = frozenset()
     """The kinds of which an intent may be open while one of this kind is begun."""
+
+    @property
+    def side(self) -> Side:
+        """The side of the return that a question about it stops; reads that differ stop the money's side alone."""
+        return Side.LABEL if self.name in LABEL_KINDS else Side.MONEY
 
     def key(self, intent: Intent) -> list[UnitKey]:
         """The units it takes. No two live intents may take the same unit: that is what makes it happen once.
@@ -67,8 +70,10 @@ class Kind(ABC, Generic[Due, Content]):
         """Return the content that `stored` wrote down."""
 
     @abstractmethod
-    def decide(self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
-        """Decide again by the rules that ask for effects of this kind."""
+    def decide(
+        self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, content: Content
+    ) -> Decision:
+        """Decide by the rules that ask for effects of this kind; what `content` asks for where somebody asked."""
 
     @abstractmethod
     def covers(self, decision: Decision, intent: Intent, content: Content) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import Decision, MakeLabel
 from tasks.policy.evidence import Held, Seen
-from tasks.policy.kinds.kind import Kind, Side, count
+from tasks.policy.kinds.kind import Kind, count
 from tasks.policy.record import Intent, IntentKind, IntentState, Record
 from tasks.policy.rules.label import decide_label
 from tasks.policy.store import StoreRules
@@ -18,8 +18,7 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
 
     name = IntentKind.LABEL
     noun = "label"
-    side = Side.LABEL
-    beside = frozenset({IntentKind.REFUND, IntentKind.EXCHANGE})
+    beside = frozenset({IntentKind.REFUND, IntentKind.EXCHANGE, IntentKind.REVIEW})
 
     def intent(self, due: MakeLabel) -> Intent:
         """Return the intent of a label that is due: the first of the return, or the next after a cancelled one."""
@@ -44,7 +43,9 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
         """Return the label of `stored`."""
         return MakeLabel(rule, why, intent.generation, **details["label"])
 
-    def decide(self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+    def decide(
+        self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, content: MakeLabel | None
+    ) -> Decision:
         """Decide by the rules of labels alone."""
         return decide_label(process, rules, record, now)
 

@@ -14,7 +14,7 @@ from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import paid_of, refunds_shown, strange
 from tasks.policy.kinds.kind import Kind, UnitKey, count
 from tasks.policy.money import shown
-from tasks.policy.record import Intent, IntentKind, IntentState, Record, compensation_units, units_of
+from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, Record, compensation_units, units_of
 from tasks.policy.store import StoreRules
 
 
@@ -24,7 +24,7 @@ class RefundKind(Kind[RefundDue, None]):
     name = IntentKind.REFUND
     noun = "refund"
     pays = True
-    beside = frozenset({IntentKind.LABEL})
+    beside = LABEL_KINDS
 
     def key(self, intent: Intent) -> list[UnitKey]:
         """Each unit that it is for: one is refunded or exchanged, never both."""
@@ -53,7 +53,9 @@ class RefundKind(Kind[RefundDue, None]):
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> None:
         """Nothing."""
 
-    def decide(self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+    def decide(
+        self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, content: None
+    ) -> Decision:
         """Decide by the whole rules."""
         return decide.decide(process, rules, record, now)
 

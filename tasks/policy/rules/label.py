@@ -23,13 +23,16 @@ from tasks.policy.clocks import believed, come
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import later, quoted
-from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record
+from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore
 from tasks.policy.store import StoreRules
 
 NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
 """Return methods whose goods travel by a carrier."""
+
+DEAD_PARCEL = frozenset({ShippingStatus.CANCELED, ShippingStatus.ERROR})
+"""States of a parcel that came to nothing."""
 
 _AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
 """Return methods for which a carrier comes to the shopper's address."""
@@ -46,6 +49,11 @@ def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now:
         if (decision := answer()) is not None:
             return decision
     return case.make()
+
+
+def next_generation(process: ReturnProcess) -> int:
+    """The number of the next label of a return: one more than the parcels that came to nothing."""
+    return 1 + sum(entry.status in DEAD_PARCEL for entry in process.logistics or ())
 
 
 def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
@@ -91,13 +99,17 @@ class _Label:
     @cached_property
     def generation(self) -> int:
         """The number of the next label: one more than the parcels that came to nothing."""
-        dead = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
-        return 1 + sum(entry.status in dead for entry in self.entries)
+        return next_generation(self.process)
 
     @cached_property
     def intents(self) -> tuple[Intent, ...]:
-        """The label intents of this return."""
-        return tuple(intent for intent in self.record.intents if intent.kind is IntentKind.LABEL)
+        """The intents of this return that bring a label: those made by REVER, and those registered there."""
+        return tuple(intent for intent in self.record.intents if intent.kind in LABEL_KINDS)
+
+    @cached_property
+    def asked(self) -> tuple[Intent, ...]:
+        """The labels that REVER was asked to make."""
+        return tuple(intent for intent in self.intents if intent.kind is IntentKind.LABEL)
 
     @cached_property
     def country(self) -> str:
@@ -151,7 +163,7 @@ class _Label:
 
     def there(self) -> Decision | None:
         """A parcel that is neither dead nor still being made: the label is there."""
-        live = [it for it in self.entries if it.status not in {ShippingStatus.CANCELED, ShippingStatus.ERROR}]
+        live = [it for it in self.entries if it.status not in DEAD_PARCEL]
         if any(entry.status not in _PENDING for entry in live):
             return Nothing("label_there", "the label is there; waiting for the parcel")
         return self._wait("label_pending", "REVER is making the label") if live else None
@@ -172,7 +184,7 @@ class _Label:
 
     def refused(self) -> Decision | None:
         """REVER has refused this label, as it does where its own people make labels by hand (carrier OPS)."""
-        last = [it for it in self.intents if it.state is IntentState.REFUSED and it.generation == self.generation]
+        last = [it for it in self.asked if it.state is IntentState.REFUSED and it.generation == self.generation]
         if not last:
             return None
         if last[-1].reason == Reason.COMBINATION and self._carriers(untried=True):
@@ -189,7 +201,7 @@ class _Label:
 
     def told_no(self) -> Decision | None:
         """It was asked for, and somebody on the way answered "no": REVER is looked at once it would show it."""
-        until = told_no_until(self.intents, {IntentKind.LABEL}, self.rules, self.now)
+        until = told_no_until(self.intents, LABEL_KINDS, self.rules, self.now)
         why = "the label was asked for, and REVER or a proxy before it answered that nothing was done; it is asked for"
         return self._wait("told_no", f"{why} again once REVER would show it by now", until) if until else None
 
@@ -231,7 +243,7 @@ class _Label:
         """The carriers that fit; `untried`: without those that this label was refused for, as a combination."""
         refused = {
             it.carrier
-            for it in self.intents
+            for it in self.asked
             if it.state is IntentState.REFUSED and it.generation == self.generation and it.reason == Reason.COMBINATION
         }
         tried = refused if untried else set()

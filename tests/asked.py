@@ -1,0 +1,69 @@
+"""Effects that somebody asks for, for tests: what is asked of a return, and a run that asks for it.
+
+No flow asks for them yet. What is asked stays the same however often it is asked: unit 1 of each line is approved, the
+return is cancelled, label 1 is registered.
+"""
+
+from functools import partial
+
+from flows.parameters import FlowParameters
+from flows.run import Work
+from rever_api.errors import ReverError
+from rever_api.models import ReturnProcess, ReviewStatus
+from tasks.desk import Desk
+from tasks.effects.asked import AskedReturn, carry_out_asked
+from tasks.effects.registry import EFFECTS
+from tasks.policy.facts import believed
+from tasks.policy.kinds.register_label import MadeLabel
+from tasks.policy.kinds.review import Reviews, UnitReview
+from tasks.policy.record import IntentKind
+from tasks.reporting.report import ReturnsReport
+from tasks.reporting.tally import count_outcome, count_settled
+from tasks.returns import PendingReturn
+from tasks.settle_outcomes import Settled, settle_outcomes
+
+ASKED = {"ask-review": IntentKind.REVIEW, "ask-cancel": IntentKind.CANCEL, "ask-label": IntentKind.REGISTER_LABEL}
+"""What a run is called that asks -> for which kind."""
+
+
+def approved(process: ReturnProcess, *, unit: int = 1) -> Reviews:
+    """This unit of each line approved."""
+    return tuple(UnitReview(line.id, unit, ReviewStatus.APPROVED) for line in process.return_line_items)
+
+
+def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | str | MadeLabel:
+    """What is asked for of this kind."""
+    if kind is IntentKind.REVIEW:
+        return approved(process)
+    if kind is IntentKind.CANCEL:
+        return "the shopper keeps the goods"
+    return MadeLabel(1, "OPS", "DHL", str(process.return_method), "track-1")
+
+
+async def ask(desk: Desk, kind: IntentKind, process_id: str, content: object = None) -> AskedReturn:
+    """Ask for an effect on a return as REVER shows it now; for what `wanted` says where nothing else is given."""
+    process = believed(await desk.client.get_return_process(process_id), desk.clock())
+    asked = wanted(kind, process) if content is None else content
+    return await carry_out_asked(desk, EFFECTS[kind], PendingReturn(process.ecommerce_id, process), asked)
+
+
+async def work(
+    desk: Desk, parameters: FlowParameters, report: ReturnsReport, *, kind: IntentKind, process_id: str
+) -> None:
+    """Settle what is open of the return, then ask: a flow's work. Where REVER cannot be read nothing is asked."""
+    settled: list[Settled] = []
+    for store in desk.stores:
+        await settle_outcomes(desk, store, [process_id], settled)
+    count_settled(report, settled)
+    try:
+        found = await ask(desk, kind, process_id)
+    except ReverError as error:
+        report.notes.append(str(error))
+        return
+    if found.outcome is not None:
+        count_outcome(report, found.outcome)
+
+
+def work_of(flow: str, process_id: str) -> Work[FlowParameters, ReturnsReport]:
+    """The work of a run of this name."""
+    return partial(work, kind=ASKED[flow], process_id=process_id)
