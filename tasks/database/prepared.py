@@ -4,13 +4,14 @@ SQLAlchemy writes the SQL, once for each kind of database, and says how each val
 and transactions stay SQLAlchemy's, and errors are raised as it raises them. Only the statements that every effect needs
 are executed so: to load records, read the gate, mark `sent` and `done`, append to the audit. All others are plain.
 
-Why it is here: plain SQLAlchemy takes 1.14 times the processor time for a whole return (16.5 to 18.9 ms against 18.5 to
-21.9; a loaded machine, interleaved rounds), and for the ledger's part of it, in ms:
+Why it is still here: plain SQLAlchemy took 1.12 and 1.16 times the processor time of a whole return in two rounds of
+500 (18.5 ms against 16.5, 21.9 against 18.9; in turns, on a loaded machine): at the limit that was set, 1.15, and not
+surely below it. The ledger's part of a return, in ms:
 
     effects in one transaction             1      2      3
     prepared                             5.4    3.7    3.2
     plain                                7.5    6.1    5.9
-    plain, one statement for all         7.4    4.5    3.5
+    plain, reads and audit for all       7.4    4.5    3.5
 
 A run with eight effects in flight commits 2.3 operations at a time. So once the group commit hands all operations of
 one kind to one call, this file can go.
