@@ -166,7 +166,7 @@ async def _show(report: RunReport, parameters: FlowParameters) -> None:
     if isinstance(report, ReturnsReport):
         about.insert(0, report.mode)
         tags.add(f"mode:{report.mode}")
-        if any(row.outcome.endswith("held") for row in report.rows.values()):
+        if any(row.hold_open for row in report.rows.values()):
             tags.add("held")
     name = " ".join([report.flow, _stores(report.stores), *about])
     try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_returns
 from tasks.desk import Desk
-from tasks.effects.carry_out import Carried
+from tasks.effects.carry_out import ReturnResult
 from tasks.effects.exchange import issue_exchanges
 from tasks.effects.label import generate_labels
 from tasks.effects.perform import Result
@@ -116,7 +116,7 @@ async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn
 
     Whatever ends a step, what was done is counted, and what stayed unknown is kept for the run's last look.
     """
-    carried: list[Carried] = []
+    carried: list[ReturnResult] = []
     todo = list(decided)
     try:
         if refunds := _claimed(todo, IntentKind.REFUND):
@@ -138,6 +138,6 @@ def _claimed(decided: Sequence[DecidedReturn], kind: IntentKind) -> list[Decided
     return [item for item in decided if item.decided.claim and item.decided.claim.intent.kind is kind]
 
 
-def _left(carried: Sequence[Carried]) -> list[DecidedReturn]:
+def _left(carried: Sequence[ReturnResult]) -> list[DecidedReturn]:
     """The returns for which an effect of another kind was claimed on the way."""
     return [item.left for item in carried if item.left]

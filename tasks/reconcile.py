@@ -12,7 +12,7 @@ from tasks.desk import Desk
 from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
 from tasks.ledger import catch_up, done_between, ended, final_returns, load_records, restored, unfinished
 from tasks.policy.clocks import ahead
-from tasks.policy.comparison import RULE, Beside, beside, compare, differs, outstanding
+from tasks.policy.comparison import RULE, RefundComparison, beside, compare, differs, outstanding
 from tasks.policy.decision import Decision, Hold, Nothing
 from tasks.policy.money import shown
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, money_intents
@@ -42,7 +42,7 @@ class Compared:
     `differing` are the ids of those whose refunds differ, in the words of how.
     """
 
-    beside: dict[str, list[Beside]] = field(default_factory=dict)
+    beside: dict[str, list[RefundComparison]] = field(default_factory=dict)
     differing: dict[str, str] = field(default_factory=dict)
     decided: dict[str, DecidedReturn] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)

@@ -27,7 +27,7 @@ GO_ON = frozenset({Result.DONE, Result.COUNTED, Result.REFUSED, Result.WITHDRAWN
 
 
 @dataclass(slots=True)
-class Carried:
+class ReturnResult:
     """What was done for one return.
 
     `left` is its last decision where a claim of another kind is still to be done; `failure` what ended the work
@@ -41,12 +41,14 @@ class Carried:
     failure: Failure | None = None
 
 
-async def carry_out(desk: Desk, item: DecidedReturn, effect: Effect, into: list[Carried] | None = None) -> Carried:
+async def carry_out(
+    desk: Desk, item: DecidedReturn, effect: Effect, into: list[ReturnResult] | None = None
+) -> ReturnResult:
     """Do the claimed effect of one return, decide again, and go on while effects of the same kind are claimed.
 
     What is done stands in `into` from the beginning, so that it is counted whatever ends the run.
     """
-    carried = Carried(item.pending)
+    carried = ReturnResult(item.pending)
     if into is not None:
         into.append(carried)
     try:
@@ -58,7 +60,7 @@ async def carry_out(desk: Desk, item: DecidedReturn, effect: Effect, into: list[
     return carried
 
 
-async def _until_nothing_is_left(desk: Desk, item: DecidedReturn, effect: Effect, carried: Carried) -> None:
+async def _until_nothing_is_left(desk: Desk, item: DecidedReturn, effect: Effect, carried: ReturnResult) -> None:
     while len(carried.outcomes) < MOST_EFFECTS:
         claim = item.decided.claim
         if claim is None:
@@ -113,8 +115,8 @@ async def carry_out_batch(
     step: str,
     batch: Sequence[DecidedReturn],
     effect: Effect,
-    into: list[Carried] | None = None,
-) -> list[Carried]:
+    into: list[ReturnResult] | None = None,
+) -> list[ReturnResult]:
     """Carry out the claims of this kind in a batch, at most the table's number of returns at a time."""
     kind = effect.kind.name
     mine = [item for item in batch if item.decided.claim is not None and item.decided.claim.intent.kind is kind]

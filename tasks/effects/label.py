@@ -7,7 +7,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse, logistic_address
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects.carry_out import Carried, carry_out, carry_out_batch
+from tasks.effects.carry_out import ReturnResult, carry_out, carry_out_batch
 from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim, withdraw
 from tasks.policy.country import country_of
@@ -56,7 +56,7 @@ async def send_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slo
 LABEL_EFFECT = Effect(LABEL, send_label)
 
 
-async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:
+async def generate_label(desk: Desk, item: DecidedReturn) -> ReturnResult:
     """Have REVER make the label or pickup of one return."""
     await desk.warehouses(item.pending.store)
     return await carry_out(desk, item, LABEL_EFFECT)
@@ -64,8 +64,8 @@ async def generate_label(desk: Desk, item: DecidedReturn) -> Carried:
 
 @step("generate-labels")
 async def generate_labels(
-    desk: Desk, batch: Sequence[DecidedReturn], into: list[Carried] | None = None
-) -> list[Carried]:
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[ReturnResult] | None = None
+) -> list[ReturnResult]:
     """Have REVER make the labels and pickups of a batch of returns.
 
     Where a store's warehouses cannot be read, its labels are left to the next run; nothing else waits for them.

@@ -9,10 +9,10 @@ from sqlalchemy.exc import IntegrityError
 
 from tasks.ledger import guards
 from tasks.ledger.guards import Guard
-from tasks.ledger.records import Loaded
+from tasks.ledger.records import LedgerRecord
 from tasks.ledger.stops import Gate, note_paid_elsewhere
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
-from tasks.ledger.writing import Draft, LostClaim, lock_and_load, write
+from tasks.ledger.writing import LostClaim, PendingWrite, lock_and_load, write
 from tasks.policy.clocks import believed
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Hold, MakeLabel, Wait, refunds_of
 from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, kind_due
@@ -85,7 +85,7 @@ class Batch:
             note_paid_elsewhere(self.conn, elsewhere, now=self.now, actor=self.actor)
         return [Decided(d.request.process_id, d.decision, d.claim, d.hold, d.new_hold) for d in drafts]
 
-    def drafted(self, requests: Sequence[DecideRequest], loaded: Mapping[str, Loaded]) -> list[Draft]:
+    def drafted(self, requests: Sequence[DecideRequest], loaded: Mapping[str, LedgerRecord]) -> list[PendingWrite]:
         """What the rules say of each return by its record, with the holds closed whose subject is gone."""
         drafts = []
         for request in requests:
@@ -93,7 +93,7 @@ class Batch:
             ended = request.ended(record)
             record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
             decision = request.decide(record)
-            draft = Draft(request, loaded[request.process_id], record, self.actor, self.now, decision)
+            draft = PendingWrite(request, loaded[request.process_id], record, self.actor, self.now, decision)
             draft.close_holds(ended)
             drafts.append(draft)
         return drafts
@@ -107,13 +107,13 @@ class Batch:
             lost = Wait("lost_claim", LOST, request.next_look_at)
             return self.run([replace(request, decide=lambda _: lost)])[0]
 
-    def _guarded(self, draft: Draft, step: Callable[[Draft], None]) -> None:
+    def _guarded(self, draft: PendingWrite, step: Callable[[PendingWrite], None]) -> None:
         try:
             step(draft)
         except LostClaim:
             draft.decision = Wait("lost_claim", LOST, draft.request.next_look_at)
 
-    def propose(self, draft: Draft, gate: Gate) -> None:
+    def propose(self, draft: PendingWrite, gate: Gate) -> None:
         """Turn a decision that cannot be begun into a wait, and close at once what comes to nothing after costs."""
         while isinstance(draft.decision, Compensate | Adopt | MakeLabel | AskedEffect):
             wait = self._must_wait(draft, draft.decision, gate)
@@ -127,7 +127,7 @@ class Batch:
             draft.decision = draft.request.decide(draft.record)
 
     def _must_wait(
-        self, draft: Draft, decision: Compensate | Adopt | MakeLabel | AskedEffect, gate: Gate
+        self, draft: PendingWrite, decision: Compensate | Adopt | MakeLabel | AskedEffect, gate: Gate
     ) -> Wait | None:
         until = draft.request.next_look_at
         before = draft.open_intent(kind_due(decision))
@@ -141,11 +141,11 @@ class Batch:
             return None
         return Wait(f"store_{verdict.sending}", verdict.why, verdict.until or until)
 
-    def _lock_guard(self, drafts: Sequence[Draft], gate: Gate) -> Guard:
+    def _lock_guard(self, drafts: Sequence[PendingWrite], gate: Gate) -> Guard:
         asked = [(draft, due[0]) for draft in drafts if (due := refunds_of(draft.decision))]
         return Guard.lock(self.conn, asked, now=self.now, key=gate.ledger.shopper_key)
 
-    def carry_out(self, draft: Draft, guard: Guard) -> None:
+    def carry_out(self, draft: PendingWrite, guard: Guard) -> None:
         """Claim, adopt or hold, in the draft: nothing is written yet."""
         match draft.decision:
             case Compensate():
@@ -160,7 +160,7 @@ class Batch:
             case Hold():
                 draft.stop(draft.decision)
 
-    def _asked(self, draft: Draft, due: AskedEffect, guard: Guard) -> None:
+    def _asked(self, draft: PendingWrite, due: AskedEffect, guard: Guard) -> None:
         """Claim what somebody asked for; where money goes out because of it, it meets the guards and is counted."""
         tripped = guard.judge(draft, due) if due.stake else None
         if tripped is not None:
@@ -170,7 +170,7 @@ class Batch:
         if due.stake is not None:
             guard.count(draft, due.stake, intent.id)
 
-    def _compensate(self, draft: Draft, due: Compensate, guard: Guard) -> None:
+    def _compensate(self, draft: PendingWrite, due: Compensate, guard: Guard) -> None:
         if due.refunds:
             refund = due.refunds[0]
             tripped = guard.judge(draft, due)
@@ -183,7 +183,7 @@ class Batch:
             draft.claim_effect(EXCHANGE, due.exchange, due.rule, due.why, self.lease)
 
 
-def _paid_elsewhere(draft: Draft) -> datetime | None:
+def _paid_elsewhere(draft: PendingWrite) -> datetime | None:
     """When somebody else has paid what this desk would have paid, or has, as far as that is new."""
     decision = draft.decision
     new = isinstance(decision, Adopt) or (isinstance(decision, Hold) and draft.new_hold)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from tasks.database.statements import upsert
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
-from tasks.ledger.writing import Draft
+from tasks.ledger.writing import PendingWrite
 from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refunds_of
 from tasks.policy.facts import counted
 from tasks.policy.record import HoldKind
@@ -139,7 +139,9 @@ class Guard:
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def lock(cls, conn: Connection, asked: Sequence[tuple[Draft, RefundDue]], *, now: datetime, key: bytes) -> "Guard":
+    def lock(
+        cls, conn: Connection, asked: Sequence[tuple[PendingWrite, RefundDue]], *, now: datetime, key: bytes
+    ) -> "Guard":
         """Lock the counters of all refunds that a batch wants to claim, days first, then shoppers."""
         days = lock_days(conn, (_day(draft, refund) for draft, refund in asked))
         capped = [draft.request for draft, _ in asked if draft.request.guards.max_refunds_per_shopper]
@@ -147,7 +149,7 @@ class Guard:
         widest = max((request.guards.shopper_window_days for request in capped), default=0)
         return cls(now, key, days, lock_shoppers(conn, hashes, now - timedelta(days=widest)))
 
-    def judge(self, draft: Draft, due: Compensate | AskedEffect) -> Hold | None:
+    def judge(self, draft: PendingWrite, due: Compensate | AskedEffect) -> Hold | None:
         """The hold of the first guard that trips and is not waived; None where the first refund may be claimed.
 
         It carries all that is due beside this refund: that goes out too once a person lets the refund pass.
@@ -173,7 +175,7 @@ class Guard:
                 )
         return None
 
-    def _tripped(self, draft: Draft, refund: RefundDue) -> list[tuple[str, str, dict[str, str]]]:
+    def _tripped(self, draft: PendingWrite, refund: RefundDue) -> list[tuple[str, str, dict[str, str]]]:
         guards, money = draft.request.guards, f"{refund.amount} {refund.currency}"
         tripped: list[tuple[str, str, dict[str, str]]] = []
         cap = guards.max_refund.get(refund.currency)
@@ -184,7 +186,7 @@ class Guard:
         tripped += self._shopper_tripped(draft, money)
         return tripped
 
-    def _day_tripped(self, draft: Draft, refund: RefundDue, money: str) -> list[tuple[str, str, dict[str, str]]]:
+    def _day_tripped(self, draft: PendingWrite, refund: RefundDue, money: str) -> list[tuple[str, str, dict[str, str]]]:
         day = _day(draft, refund)
         cap = draft.request.guards.max_per_day.get(refund.currency)
         before = self.days[day] + self.spent[day]
@@ -194,7 +196,7 @@ class Guard:
         why = f"with this refund of {money} the store would pass its cap of {cap} {refund.currency} for {day[1]}"
         return [(MAX_PER_DAY, why, {"cap": str(cap), "amount": str(refund.amount), "spent": spent, "day": str(day[1])})]
 
-    def _shopper_tripped(self, draft: Draft, money: str) -> list[tuple[str, str, dict[str, str]]]:
+    def _shopper_tripped(self, draft: PendingWrite, money: str) -> list[tuple[str, str, dict[str, str]]]:
         guards = draft.request.guards
         if guards.max_refunds_per_shopper is None:
             return []
@@ -211,7 +213,7 @@ class Guard:
         why = f"the shopper already had {had}; {money} more is due"
         return [(MAX_PER_SHOPPER, why, {**cap, "refunds": str(times)})]
 
-    def count(self, draft: Draft, refund: RefundDue, intent_id: str) -> None:
+    def count(self, draft: PendingWrite, refund: RefundDue, intent_id: str) -> None:
         """Count a refund that is claimed."""
         self.spent[_day(draft, refund)] += e4(refund.amount)
         shopper = shopper_hash(self.key, draft.request.shopper_email)
@@ -220,5 +222,5 @@ class Guard:
             self.shoppers.setdefault(shopper, []).append(self.now)
 
 
-def _day(draft: Draft, refund: RefundDue) -> StoreDay:
+def _day(draft: PendingWrite, refund: RefundDue) -> StoreDay:
     return draft.request.store, draft.request.day, refund.currency

@@ -239,7 +239,7 @@ class StoredWaiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LedgerRecord:
     """A return's record, with what only the ledger itself needs: its last decision and its waivers' places."""
 
     record: Record
@@ -254,7 +254,7 @@ def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Re
     return {process_id: found[process_id].record for process_id in process_ids}
 
 
-def look(conn: Connection, process_ids: Collection[str]) -> dict[str, Loaded]:
+def look(conn: Connection, process_ids: Collection[str]) -> dict[str, LedgerRecord]:
     """As `load_records`, with what only the ledger itself needs. Locks nothing."""
     found = {row.process_id: row for ids in chunks(process_ids) for row in _RECORDS.all(conn, {"ids": ids})}
     held = [process_id for process_id, row in found.items() if row.held]
@@ -262,7 +262,7 @@ def look(conn: Connection, process_ids: Collection[str]) -> dict[str, Loaded]:
     loaded = load(conn, found, held, waived)
     unseen = set(process_ids) - loaded.keys()
     before = conn.execute(select(ledger.c.review_before)).scalar() if unseen else None
-    return loaded | {process_id: Loaded(Record(process_id, review_before=before)) for process_id in unseen}
+    return loaded | {process_id: LedgerRecord(Record(process_id, review_before=before)) for process_id in unseen}
 
 
 def load(
@@ -270,7 +270,7 @@ def load(
     rows: dict[str, Row[Any]],
     held: Collection[str] | None = None,
     waived: Collection[str] | None = None,
-) -> dict[str, Loaded]:
+) -> dict[str, LedgerRecord]:
     """The records of these rows of `records`, by process id. Open holds and waivers only of these, or of all."""
     intent_rows = _by_process(conn, _INTENTS, rows)
     hold_rows = _by_process(conn, _HOLDS, rows if held is None else held)
@@ -299,7 +299,7 @@ def _assemble(
     hold_rows: Sequence[Row[Any]],
     waiver_rows: Sequence[Row[Any]],
     line_rows: Sequence[Row[Any]],
-) -> Loaded:
+) -> LedgerRecord:
     """Costs and terms hold only as long as a live intent stands on them: a dead one fixes nothing."""
     made = tuple(intent_of(each) for each in intent_rows)
     named = {item.line_id for intent in made if intent.live and intent.kind in MONEY_KINDS for item in intent.items}
@@ -328,4 +328,4 @@ def _assemble(
         review_before=row.review_before,
         former=row.former,
     )
-    return Loaded(record, (row.decision, row.rule, row.why), row.final, stored)
+    return LedgerRecord(record, (row.decision, row.rule, row.why), row.final, stored)

@@ -18,7 +18,7 @@ from tasks.ledger.records import look
 from tasks.ledger.schema import ledger, pauses, shopper_refunds, store_days
 from tasks.ledger.stops import Gate
 from tasks.ledger.types import Actor, DecideRequest, Sending
-from tasks.ledger.writing import Draft
+from tasks.ledger.writing import PendingWrite
 from tasks.policy.decision import Compensate, refunds_of
 
 
@@ -71,7 +71,7 @@ def rehearse(
         _note_waiting(draft, gate, found, now)
     guard = so_far.guard = so_far.guard or Guard(now, gate.ledger.shopper_key, {}, {})
     _count_known(conn, guard, so_far, drafts, now)
-    further: list[tuple[Draft, Compensate]] = []
+    further: list[tuple[PendingWrite, Compensate]] = []
     for draft in drafts:
         due = draft.decision
         batch.carry_out(draft, guard)
@@ -98,7 +98,7 @@ def _pay(found: Rehearsed, due: Compensate, place: int) -> None:
     found.would_pay[refund.currency] = found.would_pay.get(refund.currency, Decimal(0)) + refund.amount
 
 
-def _note_waiting(draft: Draft, gate: Gate, found: Rehearsed, now: datetime) -> None:
+def _note_waiting(draft: PendingWrite, gate: Gate, found: Rehearsed, now: datetime) -> None:
     if draft.decision.rule == "open_intent":
         found.open_outcomes += 1
     verdict = gate.verdict(draft.request.store, now)
@@ -116,7 +116,9 @@ def _gate(conn: Connection, stores: set[str]) -> Gate:
     return Gate(switch, found, caught_up)
 
 
-def _count_known(conn: Connection, guard: Guard, so_far: Rehearsal, drafts: Sequence[Draft], now: datetime) -> None:
+def _count_known(
+    conn: Connection, guard: Guard, so_far: Rehearsal, drafts: Sequence[PendingWrite], now: datetime
+) -> None:
     """Read the counters of the ledger that this batch needs and no earlier one has read."""
     asked = [(draft, refunds) for draft in drafts if (refunds := refunds_of(draft.decision))]
     for draft, refunds in asked:

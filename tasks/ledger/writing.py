@@ -12,7 +12,7 @@ from tasks.database.statements import chunks, upsert
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import (
     REVIEW_BEFORE,
-    Loaded,
+    LedgerRecord,
     StoredWaiver,
     intent_row,
     items_json,
@@ -47,11 +47,11 @@ class LostClaim(Exception):  # noqa: N818 - a normal turn of events, not an erro
 
 
 @dataclass(slots=True)
-class Draft:
+class PendingWrite:
     """What is to be written about one return. `record` is as it will be once that is written."""
 
     request: DecideRequest
-    loaded: Loaded
+    loaded: LedgerRecord
     record: Record
     actor: Actor
     now: datetime
@@ -354,7 +354,7 @@ _NAMES: Mapping[type, str] = {
 }
 
 
-def lock_and_load(conn: Connection, requests: Sequence[DecideRequest]) -> dict[str, Loaded]:
+def lock_and_load(conn: Connection, requests: Sequence[DecideRequest]) -> dict[str, LedgerRecord]:
     """Lock each return's row until the commit, in order of id, making those that are missing; load what is known."""
     ids = [request.process_id for request in requests]
     known = lock_rows(conn, ids)
@@ -372,7 +372,7 @@ def lock_rows(conn: Connection, ids: Sequence[str]) -> dict[str, Any]:
     return {row.process_id: row for piece in chunks(ids) for row in conn.execute(_LOCK, {"ids": piece})}
 
 
-def write(conn: Connection, drafts: Sequence[Draft]) -> None:
+def write(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
     """Write all drafts. Raises `IntegrityError` where a unit is taken after all; then nothing of it may stay."""
     _free_units(conn, drafts)
     _insert(conn, _INTENTS, [row for draft in drafts for row in draft.intents])
@@ -400,7 +400,7 @@ def free_dead_units(conn: Connection, found: Sequence[Record]) -> None:
         conn.execute(_FREE, {"ids": sorted(set(dead.values())), "dead": list(dead)})
 
 
-def _paid(draft: Draft) -> list[dict[str, Any]]:
+def _paid(draft: PendingWrite) -> list[dict[str, Any]]:
     """What REVER shows as paid of the done refunds; told in the audit where it is not all, or not what it was."""
     made = {intent.id: intent for intent in draft.record.intents}
     rows = []
@@ -419,7 +419,7 @@ def _paid(draft: Draft) -> list[dict[str, Any]]:
     return rows
 
 
-def _free_units(conn: Connection, drafts: Sequence[Draft]) -> None:
+def _free_units(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
     free_dead_units(conn, [draft.loaded.record for draft in drafts if draft.units])
 
 
@@ -428,7 +428,7 @@ def _insert(conn: Connection, statement: Any, rows: Sequence[Mapping[str, Any]])
         conn.execute(statement, rows)
 
 
-def _looked(draft: Draft) -> dict[str, Any]:
+def _looked(draft: PendingWrite) -> dict[str, Any]:
     request, decision = draft.request, draft.decision
     return {
         "p": request.process_id,
@@ -446,7 +446,7 @@ def _looked(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _final(loaded: Loaded, decision: Decision) -> bool:
+def _final(loaded: LedgerRecord, decision: Decision) -> bool:
     """Whether the return is at its end, were it not for open holds: a return that waits for a person is not.
 
     An end stays one, whatever an older view of the return says; only something to do or to ask opens it again.
@@ -456,7 +456,7 @@ def _final(loaded: Loaded, decision: Decision) -> bool:
     return loaded.final and (isinstance(decision, Nothing) or (isinstance(decision, Wait) and not decision.reopens))
 
 
-def _trail(draft: Draft) -> list[dict[str, Any]]:
+def _trail(draft: PendingWrite) -> list[dict[str, Any]]:
     decision = draft.decision
     said = (_NAMES[type(decision)], decision.rule, decision.why)
     if said == draft.loaded.decided:

@@ -318,7 +318,7 @@ class Seen(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RefundComparison:
     """A return's refunds in one currency. `by_hand` is what people said was paid, which REVER may show or not.
 
     `on_its_way` is the part of `theirs` that REVER has not paid yet.
@@ -341,7 +341,7 @@ class Beside:
         return self.theirs - self.ours
 
 
-def beside(process: ReturnProcess, record: Record, store: str) -> list[Beside]:
+def beside(process: ReturnProcess, record: Record, store: str) -> list[RefundComparison]:
     """Both sides of a return, a row for each currency; one row without money where nobody refunded anything.
 
     Ours are the refunds that the ledger has for done at REVER, adopted ones too.
@@ -362,7 +362,7 @@ def beside(process: ReturnProcess, record: Record, store: str) -> list[Beside]:
             on_its_way[refund.currency] += refund.amount - paid_of(refund)
     money = sorted({*ours, *theirs, *by_hand}) or [_currency(process)]
     return [
-        Beside(
+        RefundComparison(
             process_id=process.rever_process_id,
             order_name=process.order_name,
             store=store,

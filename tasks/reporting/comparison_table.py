@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tasks.desk import DeskError, WrongNameError
-from tasks.policy.comparison import Beside, Seen
+from tasks.policy.comparison import RefundComparison, Seen
 from tasks.reconcile import Compared
 
 COLUMNS = (
@@ -56,7 +56,7 @@ def write_csv(path: Path, rows: Iterable[dict[str, str]]) -> None:
         raise DeskError(f"the comparison could not be written to {path}: {error.strerror}") from None
 
 
-def _cells(row: Beside, compared: Compared) -> dict[str, str]:
+def _cells(row: RefundComparison, compared: Compared) -> dict[str, str]:
     decided = compared.decided.get(row.process_id)
     return {
         "process_id": row.process_id,

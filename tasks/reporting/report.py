@@ -28,7 +28,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One return in this run: what was decided, why, and what came of it."""
+    """One return in this run: what was decided, why, and what came of it. `hold_open`: a hold of it stands open."""
 
     process_id: str
     order: str
@@ -38,11 +38,12 @@ class Row:
     amount: Decimal | None = None
     currency: str = ""
     outcome: str = ""
+    hold_open: bool = False
 
     @property
     def held(self) -> bool:
         """Whether a person must answer before this return goes on."""
-        return self.decision == "hold" or self.outcome.endswith("held")
+        return self.decision == "hold" or self.hold_open
 
 
 @dataclass(frozen=True, slots=True)

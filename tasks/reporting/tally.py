@@ -7,7 +7,7 @@ from decimal import Decimal
 from sys import intern
 
 from tasks.decide_returns import DecidedReturn
-from tasks.effects.carry_out import Carried
+from tasks.effects.carry_out import ReturnResult
 from tasks.effects.perform import Outcome, Result
 from tasks.policy.comparison import Seen
 from tasks.policy.decision import Adopt, Compensate, Decision, Hold
@@ -38,7 +38,7 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         _count_hold(report, item)
 
 
-def count_carried(report: ReturnsReport, carried: Iterable[Carried]) -> None:
+def count_carried(report: ReturnsReport, carried: Iterable[ReturnResult]) -> None:
     """Enter what was carried out, and what was decided on the way."""
     for item in carried:
         for outcome in item.outcomes:
@@ -108,7 +108,8 @@ def _count_hold(report: ReturnsReport, item: DecidedReturn) -> None:
         report.effects["held"] += 1
     row = report.rows.get(item.process_id)
     if row and hold is not None:
-        report.rows[row.process_id] = replace(row, outcome=f"{row.outcome}; held" if row.outcome else "held")
+        outcome = f"{row.outcome}; held" if row.outcome else "held"
+        report.rows[row.process_id] = replace(row, outcome=outcome, hold_open=True)
 
 
 def _pay(report: ReturnsReport, intent: Intent, seen: PaidSeen | None) -> None:
