@@ -338,11 +338,11 @@ async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(
     world: World, prefect_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     @step("decide-returns")
-    async def broken() -> ReturnsReport:
+    async def broken() -> None:
         raise ValueError("Olga Puig, Carrer Major 1")
 
-    async def work(desk: Desk, parameters: Parameters) -> ReturnsReport:
-        return await broken()
+    async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
+        await broken()
 
     monkeypatch.setattr("flows.process_pending_returns.work", work)
     state: State[Any] = await process_pending_returns(return_state=True)
