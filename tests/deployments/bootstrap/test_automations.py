@@ -67,7 +67,7 @@ def test_any_other_http_address_gets_json_and_is_kept_as_a_secret(caplog: pytest
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://example.com/secret-path", "https://"])
 def test_what_is_no_address_is_said_to_be_none_without_repeating_it(url: str) -> None:
-    with pytest.raises(BootstrapError, match="REVER_NOTICES_URL is no address") as found:
+    with pytest.raises(BootstrapError, match="REVER_NOTICES_URL is not an address") as found:
         notices_block(SecretStr(url))
     assert "secret-path" not in str(found.value)
 
