@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from tasks.check_inspections import check_inspections
-from tasks.decide_returns import DecidedReturn, decide_returns
+from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk
 from tasks.effects.carry_out import ReturnResult
 from tasks.effects.exchange import issue_exchanges
@@ -79,13 +79,15 @@ async def fetch_named(desk: Desk, report: ReturnsReport, process_ids: Sequence[s
     return found
 
 
-async def named_through(desk: Desk, report: ReturnsReport, pending: Sequence[PendingReturn], label: str) -> None:
+async def named_through(
+    desk: Desk, report: ReturnsReport, pending: Sequence[PendingReturn], label: str, *, labels_only: bool = False
+) -> None:
     """Take returns that were read by their ids through, those of each store by themselves."""
     for store in dict.fromkeys(item.store for item in pending):
         with at(desk, store):
             await desk.rules(store)
             mine = [item for item in pending if item.store == store]
-            await take_through(desk, report, mine, f"{label} {store}".strip())
+            await take_through(desk, report, mine, f"{label} {store}".strip(), labels_only=labels_only)
 
 
 async def batches_through(desk: Desk, report: ReturnsReport, pending: PendingReturns) -> None:
@@ -94,17 +96,21 @@ async def batches_through(desk: Desk, report: ReturnsReport, pending: PendingRet
     try:
         async for batch in pending.batches():
             number += 1
-            await take_through(desk, report, batch, f"{pending.store} {number} ({len(batch)} returns)")
+            label = f"{pending.store} {number} ({len(batch)} returns)"
+            await take_through(desk, report, batch, label, labels_only=pending.labels_only)
     finally:
         report.failures += pending.failures
 
 
-async def take_through(desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str) -> None:
-    """Take a batch of returns through inspection, decision, refunds, exchanges and labels."""
+async def take_through(
+    desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str, *, labels_only: bool = False
+) -> None:
+    """Take a batch of returns through inspection, decision, refunds, exchanges and labels, or only through labels."""
     with about(label):
         inspected, unread = await check_inspections(desk, batch)
         report.failures += unread
-        decided, failed = await decide_returns(desk, [item.pending for item in inspected])
+        decide = decide_labels if labels_only else decide_returns
+        decided, failed = await decide(desk, [item.pending for item in inspected])
         report.failures += failed
         count_decisions(report, decided)
         if desk.mode is Mode.ACT:

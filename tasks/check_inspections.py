@@ -10,7 +10,7 @@ from tasks.policy.case import inspect
 from tasks.policy.decide import incomplete
 from tasks.policy.facts import believed
 from tasks.policy.rules.label import incomplete_label
-from tasks.policy.still_due import READS_DIFFER, differences
+from tasks.policy.two_reads import READS_DIFFER, differences
 from tasks.reporting.report import Failure
 from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_return
 from tasks.steps import each, step

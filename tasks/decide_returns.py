@@ -22,8 +22,8 @@ from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
 from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.label import decide_label
-from tasks.policy.still_due import reads_differ
 from tasks.policy.store import StoreRules
+from tasks.policy.two_reads import reads_differ
 from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tasks.returns import PendingReturn
 from tasks.steps import step

@@ -15,12 +15,12 @@ BATCH = 100
 """Returns in one batch: one page of REVER's search, and one transaction of the ledger's claims."""
 
 
-def pending_query(store: str, *, label_only: bool = False) -> SearchQuery:
+def pending_query(store: str, *, labels_only: bool = False) -> SearchQuery:
     """The search for a store's running returns, oldest first, so that the list moves as little as it can."""
     return SearchQuery(
         ecommerce_id=store,
         status=(ProcessStatus.RUNNING,),
-        return_status=(ReturnStatus.STARTED,) if label_only else (),
+        return_status=(ReturnStatus.STARTED,) if labels_only else (),
         sortby="started_at",
         order="asc",
         limit=BATCH,
@@ -30,7 +30,8 @@ def pending_query(store: str, *, label_only: bool = False) -> SearchQuery:
 class PendingReturns:
     """A store's running returns, handed out batch by batch as the pages come in; never all in memory.
 
-    `seen` counts what was handed out, `failures` the entries of pages that could not be read or are not the store's.
+    With `labels_only` they are those that may wait for a label. `failures` are the entries of pages that could not be
+    read or are not the store's.
     """
 
     def __init__(
@@ -40,13 +41,14 @@ class PendingReturns:
         *,
         started_since: datetime | None = None,
         at_most: int | None = None,
-        label_only: bool = False,
+        labels_only: bool = False,
     ) -> None:
         self.store = store
+        self.labels_only = labels_only
         self.failures: list[Failure] = []
         self._desk = desk
         self._entries: AsyncIterator[Entry] = desk.client.walk_return_processes(
-            pending_query(store, label_only=label_only)
+            pending_query(store, labels_only=labels_only)
         )
         self._since = started_since
         self._left = at_most

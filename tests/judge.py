@@ -109,7 +109,7 @@ def judge(
     a person is asked may be in the books or not; without, it is in none.
     """
     verdict = judge_always(books, ledger, asked=asked, forgot=forgot)
-    explained = {*ledger.held, *ledger.closed_by_hand, *waits}
+    explained = {*ledger.held} - ledger.final | {*ledger.closed_by_hand, *waits}
     for due in books.due:
         if due.anything and due.process_id not in explained:
             verdict.add(FORGOTTEN, f"{due.process_id} {ledger.said_of(due.process_id)}")

@@ -14,7 +14,7 @@ from tasks.ledger import Claim
 from tasks.policy.decision import Compensate
 from tasks.policy.facts import believed
 from tasks.policy.kinds import KINDS, Side
-from tasks.policy.still_due import differences
+from tasks.policy.two_reads import differences
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
 from tasks.steps import each

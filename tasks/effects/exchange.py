@@ -6,7 +6,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ExchangeItem, ReturnProcess
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects.carry_out import ReturnResult, carry_out, carry_out_batch
+from tasks.effects.carry_out import ReturnResult, carry_out_batch
 from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim
 from tasks.policy.kinds import EXCHANGE
@@ -29,11 +29,6 @@ async def send_exchange(desk: Desk, claim: Claim, process: ReturnProcess, slot: 
 
 
 EXCHANGE_EFFECT = Effect(EXCHANGE, send_exchange)
-
-
-async def issue_exchange(desk: Desk, item: DecidedReturn) -> ReturnResult:
-    """Order the replacement goods of one return."""
-    return await carry_out(desk, item, EXCHANGE_EFFECT)
 
 
 @step("issue-exchanges")

@@ -7,7 +7,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse, logistic_address
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects.carry_out import ReturnResult, carry_out, carry_out_batch
+from tasks.effects.carry_out import ReturnResult, carry_out_batch
 from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim, withdraw
 from tasks.policy.country import country_of
@@ -54,12 +54,6 @@ async def send_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slo
 
 
 LABEL_EFFECT = Effect(LABEL, send_label)
-
-
-async def generate_label(desk: Desk, item: DecidedReturn) -> ReturnResult:
-    """Have REVER make the label or pickup of one return."""
-    await desk.warehouses(item.pending.store)
-    return await carry_out(desk, item, LABEL_EFFECT)
 
 
 @step("generate-labels")

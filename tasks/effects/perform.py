@@ -1,4 +1,8 @@
-"""The last look at a return and the mark `sent` in one transaction: nothing of ours comes between them."""
+"""Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2).
+
+The return is read again, and in one transaction decided anew and marked `sent`; then the one call is made, and its
+outcome written down.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -53,40 +57,9 @@ from tasks.policy.evidence import Seen
 from tasks.policy.facts import believed
 from tasks.policy.kinds import KINDS, Side
 from tasks.policy.record import PaidSeen
-from tasks.policy.still_due import differences
 from tasks.policy.store import StoreRules
+from tasks.policy.two_reads import differences
 from tasks.returns import PendingReturn, unread_return
-
-
-def mark_if_due(
-    conn: "Connection", sent: Sent, process: ReturnProcess, rules: StoreRules, *, now: datetime, actor: Actor
-) -> SendVerdict | str:
-    """Decide anew by what REVER has just shown; where it still asks for this effect, mark it `sent`.
-
-    Answers the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent.
-    """
-    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)
-    return changed or mark_sent(
-        conn, sent.claim, snapshot=sent.snapshot, deadline=sent.deadline, settle_at=sent.settle_at, now=now, actor=actor
-    )
-
-
-def _no_longer_due(
-    conn: "Connection", claim: Claim, process: ReturnProcess, rules: StoreRules, now: datetime, actor: Actor
-) -> str:
-    """Why the fresh read no longer asks for this effect; empty where it still does. Notes who was faster."""
-    record = load_records(conn, [claim.process_id])[claim.process_id].without(claim.intent.id)
-    kind = KINDS[claim.intent.kind]
-    decision = kind.decide(process, rules, record, now, claim.content)
-    if kind.covers(decision, claim.intent, claim.content):
-        return ""
-    if isinstance(decision, Adopt) and decision.paid_elsewhere:
-        note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=actor)
-    return f"read again before the call, it is no longer due: {decision.why}"
-
-
-# Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2).
-
 
 T = TypeVar("T")
 
@@ -245,6 +218,33 @@ async def _mark_and_send(
         # The process slept (SIGSTOP, a locked disk) between the mark and here: by now a person may have answered.
         return await _back(desk, claim, "too late to send after it was marked", process)
     return await _send(desk, claim, process, effect, slot, refused)
+
+
+def mark_if_due(
+    conn: Connection, sent: Sent, process: ReturnProcess, rules: StoreRules, *, now: datetime, actor: Actor
+) -> SendVerdict | str:
+    """Decide anew by what REVER has just shown; where it still asks for this effect, mark it `sent`.
+
+    Returns the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent.
+    """
+    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)
+    return changed or mark_sent(
+        conn, sent.claim, snapshot=sent.snapshot, deadline=sent.deadline, settle_at=sent.settle_at, now=now, actor=actor
+    )
+
+
+def _no_longer_due(
+    conn: Connection, claim: Claim, process: ReturnProcess, rules: StoreRules, now: datetime, actor: Actor
+) -> str:
+    """Why the fresh read no longer asks for this effect; empty where it still does. Notes who was faster."""
+    record = load_records(conn, [claim.process_id])[claim.process_id].without(claim.intent.id)
+    kind = KINDS[claim.intent.kind]
+    decision = kind.decide(process, rules, record, now, claim.content)
+    if kind.covers(decision, claim.intent, claim.content):
+        return ""
+    if isinstance(decision, Adopt) and decision.paid_elsewhere:
+        note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=actor)
+    return f"read again before the call, it is no longer due: {decision.why}"
 
 
 def _to_be_sent(claim: Claim, process: ReturnProcess, now: datetime, within: timedelta, settle: timedelta) -> Sent:

@@ -6,7 +6,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LineQuantity, RefundInput, ReturnProcess
 from tasks.decide_returns import DecidedReturn
 from tasks.desk import Desk
-from tasks.effects.carry_out import ReturnResult, carry_out, carry_out_batch
+from tasks.effects.carry_out import ReturnResult, carry_out_batch
 from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim
 from tasks.policy.comparison import Standing
@@ -38,11 +38,6 @@ async def send_refund(desk: Desk, claim: Claim, process: ReturnProcess, slot: Sl
 
 
 REFUND_EFFECT = Effect(REFUND, send_refund)
-
-
-async def issue_refund(desk: Desk, item: DecidedReturn) -> ReturnResult:
-    """Refund one return: each method that is due, one after the other, each by its own claim."""
-    return await carry_out(desk, item, REFUND_EFFECT)
 
 
 @step("issue-refunds")

@@ -1,8 +1,9 @@
-"""The audit's chain: each row of a return carries a hash over itself and the hash before it.
+"""The audit: one append-only row per step, and the chain of each return's rows.
 
-A row that is changed, put in or taken out behind the triggers' back breaks its return's chain; one that is missing at
-the end shows in `chains`, which counts each return's rows and keeps its last hash. The hash is no secret: who can write
-the file can also forge a whole chain, so an export of `chains` kept elsewhere is what tells such a forgery.
+Each row carries a hash over itself and the hash before it. A row that is changed, put in or taken out behind the
+triggers' back breaks its return's chain; one that is missing at the end shows in `chains`, which counts each return's
+rows and keeps its last hash. The hash is no secret: who can write the file can also forge a whole chain, so an export
+of `chains` kept elsewhere is what reveals such a forgery.
 """
 
 import hashlib

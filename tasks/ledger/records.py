@@ -1,4 +1,7 @@
-"""What the ledger knows of many returns, as the rules see it: a few queries, however many returns."""
+"""What the ledger knows of many returns, as the rules see it: a few queries, however many returns.
+
+Also the way between rows and values: intents, holds, claims.
+"""
 
 import secrets
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Settle what is open: by the clock, by evidence, or by asking a person."""
+"""Outcomes: what came of a call; how an unknown one is settled: by the clock, by evidence, or by asking a person."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta

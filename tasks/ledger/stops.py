@@ -1,4 +1,7 @@
-"""The pause of a store: five unknown outcomes in a row, one minute, doubling to thirty, then one trial."""
+"""What stops effects: of all stores the stop switch and a second desk; of one store its pause and a restore.
+
+A pause comes after five unknown outcomes in a row: one minute, doubling to thirty, then one trial.
+"""
 
 import shlex
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""What one read of a process told: fields left out, refunds and exchange shown, whether the goods are on their way."""
+"""What one read of a process shows and leaves out: refunds, exchange, goods on their way; and what cannot be true."""
 
 import re
 from collections import Counter

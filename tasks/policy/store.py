@@ -1,4 +1,4 @@
-"""Numbers as people type them: plain digits, with nothing guessed. What is a number already (JSON, TOML) is taken."""
+"""A store as the rules see it: what this desk may set for it (the policy), and what REVER says of it."""
 
 import re
 from dataclasses import dataclass, field

@@ -49,7 +49,7 @@ class Part:
 _MONEY = (
     "money",
     "due",
-    "still_due",
+    "two_reads",
     "comparison",
     "rules/payment",
     "rules/on_its_way",

@@ -16,8 +16,8 @@ from tasks.policy.decide import decide_label, decide_money
 from tasks.policy.decision import Adopt, Decision, Hold, Nothing, Wait
 from tasks.policy.record import HoldKind, OpenHold, Record
 from tasks.policy.rules.payment import WAITS, same_at_rever
-from tasks.policy.still_due import READS_DIFFER
 from tasks.policy.store import StoreRules
+from tasks.policy.two_reads import READS_DIFFER
 
 
 class Ending(StrEnum):
