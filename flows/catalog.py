@@ -6,5 +6,6 @@ FLOWS = {
     "generate-labels": "flows.generate_labels",
     "reconcile": "flows.reconcile",
     "answer-hold": "flows.answer_hold",
+    "answer-holds": "flows.answer_holds",
 }
 """Flow name -> module. Each module has `Parameters`, the plain coroutine `work`, and the Prefect flow."""

@@ -102,6 +102,9 @@ class FlowParameters(BaseModel):
     begins: ClassVar[bool] = False
     """Whether a desk may begin with this flow: where REVER is this machine, it makes the ledger that is not there."""
 
+    first: ClassVar[Sequence[str]] = ()
+    """What stands at the beginning of the form, before the fields of the forms that it builds on."""
+
     credentials: str = Field(
         "",
         title="Credentials block",
@@ -111,7 +114,7 @@ class FlowParameters(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """The schema as Prefect's form can show it."""
-        return _as_form(handler.resolve_ref_schema(handler(schema)), LAST, handler.resolve_ref_schema)
+        return _as_form(handler.resolve_ref_schema(handler(schema)), cls.first, LAST, handler.resolve_ref_schema)
 
     def new_report(self, flow: str) -> RunReport:
         """The report with which a run of the flow begins."""
@@ -172,8 +175,8 @@ class SearchParameters(StoresParameters):
         return None if self.max_returns is None else max(0, self.max_returns - seen)
 
 
-def _as_form(schema: Schema, last: Sequence[str], resolve: Callable[[Schema], Schema]) -> Schema:
-    """The schema of a form as Prefect's UI shows it well: one plain field a parameter, those in `last` at the end.
+def _as_form(schema: Schema, first: Sequence[str], last: Sequence[str], resolve: Callable[[Schema], Schema]) -> Schema:
+    """The schema of a form as Prefect's UI shows it well: one plain field a parameter, `first` first and `last` last.
 
     What pydantic writes is right but hard to fill: an optional number becomes a choice between "Number" and "None", an
     amount of money one between "Number", "String" and "None", and the order of the fields is lost where Prefect keeps
@@ -181,8 +184,8 @@ def _as_form(schema: Schema, last: Sequence[str], resolve: Callable[[Schema], Sc
     returns what a `$ref` stands for.
     """
     properties: dict[str, Schema] = schema.get("properties", {})
-    first = [name for name in properties if name not in last]
-    order = [*first, *(name for name in last if name in properties)]
+    between = [name for name in properties if name not in {*first, *last}]
+    order = [*first, *between, *(name for name in last if name in properties)]
     schema["properties"] = {name: _plain(properties[name], resolve) | {"position": n} for n, name in enumerate(order)}
     return schema
 

@@ -157,10 +157,10 @@ async def answer(desk: Desk, hold: HoldRow, said: HoldAnswer) -> AnsweredHold:
     return AnsweredHold(hold, outcome=await _send_again(desk, answered))
 
 
-def what_was_done(before: Record, after: Record, waits: str = "", *, settled: str = "") -> list[str]:
+def what_was_done(before: Record, after: Record, *, settled: str = "") -> list[str]:
     """What came of a return from one record of it to a later one, in words: the effects, then what holds it. Pure.
 
-    `waits` is why it waits, where nothing holds it; `settled` is an intent that is told of elsewhere.
+    `settled` is an intent that is told of elsewhere.
     """
     known = {intent.id: intent for intent in before.intents}
     said = [_outcome(intent) for intent in after.intents if intent != known.get(intent.id) and intent.id != settled]
@@ -170,7 +170,19 @@ def what_was_done(before: Record, after: Record, waits: str = "", *, settled: st
     held = [hold for hold in after.holds if hold.id not in opened]
     said += [f"held by `{hold.rule}`" for hold in held]
     said += [f"still held by `{hold.rule}`" for hold in after.holds if hold.id in opened]
-    return said + ([f"it waits: {waits}"] if waits and not sent and not held else [])
+    return said
+
+
+def what_follows(after: Record, decision: str, why: str) -> str:
+    """What happens next to a return that was answered, by its record and what was decided last, in words. Pure."""
+    if after.holds:
+        asked = " and ".join(f"hold {hold.id}, version {hold.version}" for hold in after.holds)
+        return f"it waits for a person ({asked})"
+    if any(intent.open for intent in after.intents):
+        return "the next run looks for the outcome at REVER"
+    if decision == "wait":
+        return f"it waits: {why}"
+    return "nothing more is due now" if decision == "nothing" else "the next run looks at it again"
 
 
 def _outcome(intent: Intent) -> str:  # noqa: PLR0911 - one for each state

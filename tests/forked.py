@@ -25,6 +25,7 @@ CONTEXT.set_forkserver_preload(
         "deployments.cli.ledger",
         "deployments.cli.run",
         "flows.answer_hold",
+        "flows.answer_holds",
         "flows.process_pending_returns",
         "flows.process_return",
         "flows.reconcile",

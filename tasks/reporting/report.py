@@ -176,7 +176,7 @@ class ReturnsReport(RunReport):
     `paid` counts refunds done in this run, those settled by it included; what REVER has accepted of them and not paid
     yet is in `on_its_way` instead. Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it
     would open, by rule: what is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`,
-    `open_outcomes`).
+    `open_outcomes`). `headline` says of a run about one thing in full what it did, where there is such a thing to say.
     """
 
     mode: Mode = field(kw_only=True)
@@ -190,6 +190,7 @@ class ReturnsReport(RunReport):
     open_outcomes: int = 0
     kept_back: dict[str, str] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
+    headline: str = ""
 
     thing = "return"
 
@@ -265,7 +266,9 @@ class ReturnsReport(RunReport):
         return super().sentence() if self.acts else f"plan, nothing was done: {super().sentence()}"
 
     def result(self) -> str:
-        """Decisions and money, in a few words."""
+        """Decisions and money, in a few words; or the headline."""
+        if self.headline:
+            return self.headline
         said = [f"{self.counted}: {counts(self.decisions)}" if self.seen else "no return had to be looked at"]
         if self.mode is Mode.ACT:
             said.append(f"paid {amounts(self.paid)}")

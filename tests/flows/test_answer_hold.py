@@ -45,6 +45,11 @@ def the_hold(world: World, process_id: str) -> HoldRow:
     return hold
 
 
+def told(hold: HoldRow) -> str:
+    """How a note names the hold that was answered."""
+    return f"{hold.process_id} (order {hold.order_name}, hold {hold.hold_id})"
+
+
 def known(world: World, process_id: str) -> History:
     found = world.read(history, process_id)
     assert found is not None
@@ -310,7 +315,7 @@ class TestForeignRefund:
         planned = world.run("answer-hold", hold_id=hold.hold_id, version=str(hold.version))
         assert any(more in note for note in planned.notes)
         report = say(world, hold, "approve")
-        assert any(f"answered approve: paid {due} {hold.currency}" in note for note in report.notes)
+        assert any(f"answered approve by olga: paid {due} {hold.currency}" in note for note in report.notes)
         assert in_all(world, hold.process_id) == there + due
 
     @pytest.mark.parametrize("mode", ["plan", "act"])
@@ -476,33 +481,33 @@ class TestTogether:
         chosen = [hold for hold in world.holds() if hold.rule == "foreign_refund"]
         others = {hold.hold_id for hold in world.holds()} - {hold.hold_id for hold in chosen}
         assert len(chosen) > 1
-        plan = world.run("answer-hold", cause="foreign_refund")
+        plan = world.run("answer-holds", cause="foreign_refund")
         assert plan.seen == len(chosen)
         mark = plan.notes[-1].split("listed=")[1].split()[0]
         told = {"mode": "act", "cause": "foreign_refund", "answer": "drop", "by": "olga", "reason": "goodwill"}
         with pytest.raises(UsageError, match="listed"):
-            world.run("answer-hold", **told)
-        world.run("answer-hold", listed=mark, **told)
+            world.run("answer-holds", **told)
+        world.run("answer-holds", listed=mark, **told)
         assert {hold.hold_id for hold in world.holds()} == others
         assert {states(world, hold.process_id)[-1] for hold in chosen} == {"dropped"}
         with pytest.raises(DeskError, match="nothing is held by"):
-            world.run("answer-hold", listed=mark, **told)
+            world.run("answer-holds", listed=mark, **told)
 
     def test_a_list_that_has_changed_is_refused_whole(self, world: World) -> None:
         world.act()
         chosen = [hold for hold in world.holds() if hold.rule == "foreign_refund"]
-        plan = world.run("answer-hold", cause="foreign_refund")
+        plan = world.run("answer-holds", cause="foreign_refund")
         mark = plan.notes[-1].split("listed=")[1].split()[0]
         say(world, chosen[0], "drop")
         told = {"mode": "act", "answer": "drop", "by": "olga", "reason": "goodwill"}
         with pytest.raises(DeskError, match="have changed since they were listed"):
-            world.run("answer-hold", cause="foreign_refund", listed=mark, **told)
+            world.run("answer-holds", cause="foreign_refund", listed=mark, **told)
         both = ",".join(f"{hold.hold_id}:{hold.version}" for hold in chosen)
         with pytest.raises(DeskError, match="was answered with 'drop' by olga"):
-            world.run("answer-hold", holds=both, **told)
+            world.run("answer-holds", holds=both, **told)
         assert {hold.hold_id for hold in world.holds()} >= {hold.hold_id for hold in chosen[1:]}
         rest = ",".join(f"{hold.hold_id}:{hold.version}" for hold in chosen[1:])
-        world.run("answer-hold", holds=rest, **told)
+        world.run("answer-holds", holds=rest, **told)
         assert [hold for hold in world.holds() if hold.rule == "foreign_refund"] == []
 
 
@@ -535,20 +540,38 @@ def test_two_people_at_once_are_one_answer(lost: World) -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({}, "one of the three"),
-        ({"hold_id": "h"}, "version"),
-        ({"hold_id": "h", "version": "1", "cause": "x"}, "one of the three"),
+        ({}, "hold_id: Field required; version: Field required"),
+        ({"hold_id": "h"}, "version: Field required"),
+        ({"hold_id": "h", "version": "1", "cause": "x"}, "no parameter 'cause'"),
         ({"hold_id": "h", "version": "1", "mode": "act"}, "say the answer"),
         ({"hold_id": "h", "version": "1", "mode": "act", "answer": "drop", "by": "olga"}, "needs a reason"),
         ({"hold_id": "h", "version": "1", "mode": "act", "answer": "done_by_hand", "by": "o"}, "needs a reference"),
-        ({"holds": "h:1", "amount": "3"}, "one hold only"),
-        ({"holds": "h"}, "HOLD:VERSION"),
+        (
+            {"hold_id": "h", "version": "1", "mode": "act", "answer": "approve", "by": "o", "amount": "3"},
+            "state no units and no amount",
+        ),
         ({"hold_id": "h", "version": "1", "units": "line"}, "LINE:1"),
     ],
 )
 def test_a_form_that_is_not_clear_is_refused(world: World, values: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         world.run("answer-hold", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "one of the two"),
+        ({"holds": "h:1", "cause": "x"}, "one of the two"),
+        ({"holds": "h"}, "HOLD:VERSION"),
+        ({"holds": "h:1", "amount": "3"}, "no parameter 'amount'"),
+        ({"cause": "x", "mode": "act", "answer": "approve", "by": "olga"}, "say which list you mean"),
+        ({"holds": "h:1", "mode": "act", "answer": "drop", "by": "olga"}, "needs a reason"),
+    ],
+)
+def test_a_form_for_many_that_is_not_clear_is_refused(world: World, values: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        world.run("answer-holds", **values)
 
 
 def test_goods_that_a_person_exchanged_by_hand_bear_no_costs(start_world: Start) -> None:
@@ -589,7 +612,7 @@ class TestMoreThanTheHolds:
         assert own == Decimal(hold.amount or "")
         report = say(both, hold, "approve")
         [note] = report.notes
-        assert note.startswith(f"{hold.process_id}: answered approve: ")
+        assert note.startswith(f"{told(hold)}: answered approve by olga: ")
         assert "the shopper gets" not in note
         assert through_api(both, hold.process_id) == [own, besides]
         assert all(f"paid {amount} {hold.currency} by " in note for amount in (own, besides))
@@ -602,7 +625,7 @@ class TestMoreThanTheHolds:
         left = Decimal(hold.answers["drop"].split("in all; ")[1].split()[0])
         report = say(both, hold, "drop")
         [note] = report.notes
-        assert re.search(r"answered drop: \d+ units? closed as dropped", note)
+        assert re.search(r"answered drop by olga: \d+ units? closed as dropped", note)
         both.act()
         assert through_api(both, hold.process_id) == [left]
         assert in_all(both, hold.process_id) == before + left
@@ -639,15 +662,22 @@ def test_what_another_rule_holds_again_is_not_told_as_paid(start_world: Start, t
     hold = held_by(world, "not_received", "not_received")
     report = say(world, hold, "approve")
     assert report.paid == {}
+    again = the_hold(world, hold.process_id)
     assert report.notes == [
-        f"{hold.process_id}: answered approve: nothing was paid, ordered or sent; held by `guard:max_refund`"
+        f"{told(hold)}: answered approve by olga: nothing was paid, ordered or sent; held by `guard:max_refund`. "
+        f"What follows: it waits for a person (hold {again.hold_id}, version 1)"
     ]
+    assert report.sentence().startswith(report.notes[0])
 
 
 def test_what_rever_refuses_again_is_told_as_refused(world: World) -> None:
     hold = held_by(world, "exchange_out_of_stock", "out_of_stock")
     [note] = say(world, hold, "send_again").notes
-    assert note == f"{hold.process_id}: answered send_again: REVER refused the exchange; held by `out_of_stock`"
+    again = the_hold(world, hold.process_id)
+    assert note == (
+        f"{told(hold)}: answered send_again by olga: REVER refused the exchange; held by `out_of_stock`. "
+        f"What follows: it waits for a person (hold {again.hold_id}, version 1)"
+    )
 
 
 def test_an_answer_while_effects_are_stopped_says_that_nothing_was_sent(world: World) -> None:
@@ -656,5 +686,7 @@ def test_an_answer_while_effects_are_stopped_says_that_nothing_was_sent(world: W
     report = say(world, hold, "approve")
     assert report.paid == {}
     [note] = [note for note in report.notes if hold.process_id in note]
-    assert note.startswith(f"{hold.process_id}: answered approve: nothing was paid, ordered or sent; it waits: ")
-    assert "stopped by pau" in note
+    done, _, follows = note.partition(". What follows: ")
+    assert done == f"{told(hold)}: answered approve by olga: nothing was paid, ordered or sent"
+    assert follows.startswith("it waits: ")
+    assert "stopped by pau" in follows

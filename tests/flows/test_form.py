@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from prefect.utilities.callables import parameter_schema
-from prefect.utilities.schema_tools.validation import ValidationError, is_valid_schema, validate
+from prefect.utilities.schema_tools.validation import ValidationError, build_error_obj, is_valid_schema, validate
 
 from flows.catalog import FLOWS
+from tasks.ledger import Answer
 
 
 def schema(flow: str) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def test_prefects_server_takes_the_form_as_it_is_filled_by_hand_and_by_default(f
     is_valid_schema(form)
     given = {"process_id": "retp_1"} if flow == "process-return" else {}
     module = import_module(FLOWS[flow])
-    filled = {"hold_id": "h", "version": 1} if flow == "answer-hold" else given
+    filled = {"answer-hold": {"hold_id": "h", "version": 1}, "answer-holds": {"cause": "guard"}}.get(flow, given)
     for values in (filled, module.Parameters(**filled).model_dump(mode="json")):
         validate({"parameters": values}, form, raise_on_error=True, preprocess=True)
 
@@ -55,3 +56,69 @@ def test_prefects_server_refuses_what_is_no_choice_and_out_of_bounds() -> None:
 def test_what_is_pasted_with_blanks_around_it_is_taken_without() -> None:
     form = import_module(FLOWS["process-pending-returns"]).Parameters(process_ids=[" retp_1\n"])
     assert form.process_ids == ["retp_1"]
+
+
+def refused(flow: str, **values: Any) -> dict[str, list[str]]:
+    """What Prefect's form says of each field once it is submitted."""
+    found = validate({"parameters": values}, schema(flow), preprocess=True)
+    said = build_error_obj(found)["errors"]
+    return {field["property"]: field["errors"] for whole in said for field in whole["errors"]}
+
+
+HOLD = {"hold_id": "h", "version": 1}
+ACT = {"mode": "act", "by": "olga"}
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ({}, {"hold_id", "version"}),
+        (HOLD, set()),
+        (HOLD | {"hold_id": ""}, {"hold_id"}),
+        (HOLD | {"mode": "act"}, {"answer", "by"}),
+        (HOLD | {"mode": "act", "answer": None, "by": ""}, {"answer", "by"}),
+        (HOLD | ACT | {"by": "  ", "answer": "approve"}, {"by"}),
+        *((HOLD | ACT | {"answer": word}, set()) for word in Answer if word.goes_on),
+        (HOLD | ACT | {"answer": "pay"}, {"answer"}),
+        (HOLD | ACT | {"answer": "drop"}, {"reason"}),
+        (HOLD | ACT | {"answer": "drop", "reason": " "}, {"reason"}),
+        (HOLD | ACT | {"answer": "drop", "reason": "goodwill"}, set()),
+        (HOLD | ACT | {"answer": "done_by_hand", "reason": "x"}, {"reference"}),
+        (HOLD | ACT | {"answer": "done_by_hand", "reference": "bank 7", "amount": 3, "units": ["retl_1:1"]}, set()),
+        (HOLD | ACT | {"answer": "approve", "amount": 3, "units": ["retl_1:1"]}, {"amount", "units"}),
+        (HOLD | ACT | {"answer": "approve", "amount": None, "units": []}, set()),
+    ],
+)
+def test_the_form_of_an_answer_is_refused_at_once_at_the_fields_that_the_answer_needs(
+    values: dict[str, Any], fields: set[str]
+) -> None:
+    assert set(refused("answer-hold", **values)) == fields
+    form = import_module(FLOWS["answer-hold"]).Parameters
+    if fields:
+        with pytest.raises(ValueError, match=r".+"):
+            form.model_validate(values)
+    else:
+        form.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ({}, {"cause"}),
+        ({"cause": "guard"}, set()),
+        ({"holds": ["h:1"]}, set()),
+        ({"holds": ["h:1"], "cause": "guard"}, {"cause"}),
+        ({"cause": "guard", "mode": "act"}, {"answer", "by", "listed"}),
+        ({"cause": "guard", "listed": "2-abc", "answer": "drop"} | ACT, {"reason"}),
+        ({"cause": "guard", "listed": "2-abc", "answer": "approve"} | ACT, set()),
+        ({"holds": ["h:1"], "answer": "approve"} | ACT, set()),
+    ],
+)
+def test_the_form_of_one_answer_to_many_too(values: dict[str, Any], fields: set[str]) -> None:
+    assert set(refused("answer-holds", **values)) == fields
+    form = import_module(FLOWS["answer-holds"]).Parameters
+    if fields:
+        with pytest.raises(ValueError, match=r".+"):
+            form.model_validate(values)
+    else:
+        form.model_validate(values)

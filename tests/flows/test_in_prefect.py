@@ -316,7 +316,7 @@ async def test_one_table_a_store_shows_what_is_open_whichever_run_changed_it_and
     async def broken(*_: object) -> None:
         raise ValueError("nobody foresaw this")
 
-    monkeypatch.setattr("flows.answer_hold._go_on", broken)
+    monkeypatch.setattr("flows.answering._go_on", broken)
     form = form.model_copy(update={"hold_id": second.hold_id, "version": second.version})
     state: State[Any] = await answer_hold.answer_hold(form, return_state=True)
     assert state.is_failed()

@@ -20,8 +20,8 @@ def put_back(world: World, file: Path) -> None:
 
 def answer_all(world: World, cause: str) -> None:
     """Approve all that one cause holds, as a person does who has seen the list."""
-    mark = world.run("answer-hold", cause=cause).notes[-1].split("listed=")[1].split()[0]
-    world.run("answer-hold", mode="act", cause=cause, listed=mark, answer="approve", by="olga", reason="gone over")
+    mark = world.run("answer-holds", cause=cause).notes[-1].split("listed=")[1].split()[0]
+    world.run("answer-holds", mode="act", cause=cause, listed=mark, answer="approve", by="olga", reason="gone over")
 
 
 def sound(world: World) -> bool:
@@ -178,7 +178,7 @@ def test_without_the_former_ledger_every_return_that_was_due_then_is_asked_about
 
     chosen = [hold for hold in world.holds() if hold.kind == "after_restore"]
     some = ",".join(f"{hold.hold_id}:{hold.version}" for hold in chosen if hold.process_id in said)
-    world.run("answer-hold", mode="act", holds=some, answer="drop", by="olga", reason="as before the restore")
+    world.run("answer-holds", mode="act", holds=some, answer="drop", by="olga", reason="as before the restore")
     answer_all(world, "after_restore")
     world.act()
     assert paid_to(world)

@@ -122,7 +122,7 @@ def go_over(world: CellWorld) -> None:
     held += [hold for hold in world.holds() if hold.rule == CAP]
     if held:
         named = ",".join(f"{hold.hold_id}:{hold.version}" for hold in held)
-        world.worker("answer-hold", holds=named, answer="approve", by="olga", reason="gone over")
+        world.worker("answer-holds", holds=named, answer="approve", by="olga", reason="gone over")
 
 
 def _started(world: CellWorld) -> bool:

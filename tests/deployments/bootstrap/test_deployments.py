@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path, text: str, said: st
 
 def test_a_form_that_needs_a_persons_word_may_lack_it(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
-    entry = ENTRY.replace("flows.reconcile.reconcile", "flows.answer_hold.answer_hold")
+    entry = ENTRY.replace("flows.reconcile.reconcile", "flows.answer_holds.answer_holds")
     file.write_text(entry + "    parameters: {parameters: {stores: [acme]}}\n")
     assert read_entries(file, VARIABLES)[0].parameters.parameters == {"stores": ["acme"]}
 

@@ -185,8 +185,12 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
     """A volume that is not mounted is an empty folder: a ledger made in it would pay everything again."""
     monkeypatch.setenv("REVER_BASE_URL", "https://rever.invalid")
     monkeypatch.setenv("REVER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    needed = {"process-return": ("process_id=retp_1",), "answer-hold": ("hold_id=h", "version=1")}
-    said = ("answer=drop", "by=olga", "reason=x") if (flow, mode) == ("answer-hold", "act") else ()
+    needed = {
+        "process-return": ("process_id=retp_1",),
+        "answer-hold": ("hold_id=h", "version=1"),
+        "answer-holds": ("holds=h:1",),
+    }
+    said = ("answer=drop", "by=olga", "reason=x") if flow.startswith("answer") and mode == "act" else ()
     ended = call("run", flow, "--no-prefect", f"mode={mode}", *needed.get(flow, ()), *said)
     assert (ended.code, ended.out) == (2, "")
     assert "there is no ledger" in ended.err
