@@ -52,7 +52,7 @@ class AnswerParameters(ReturnsParameters):
         """What must be filled in, where something else is: as JSON Schema has it, and as the validators check it."""
         act = {"mode": [Mode.ACT]}
         return [
-            when(act, needed("answer", {"type": "string"}), needed("by")),
+            when(act, needed("answer"), needed("by")),
             when(act | {"answer": [Answer.DROP]}, needed("reason")),
             when(act | {"answer": [Answer.DONE_BY_HAND]}, needed("reference")),
         ]
@@ -97,9 +97,9 @@ def when(found: Mapping[str, Sequence[str]], *then: Schema) -> Schema:
     return {"if": {"properties": values, "required": list(found)}, "then": {"allOf": list(then)}}
 
 
-def needed(name: str, kind: Schema | None = None) -> Schema:
-    """JSON Schema: this field is there and says something: by default a text that is not blank."""
-    return {"required": [name], "properties": {name: kind or {"minLength": 1, "pattern": r"^(?!\s+$)"}}}
+def needed(name: str) -> Schema:
+    """JSON Schema: this field is there, and a text in it is not blank."""
+    return {"required": [name], "properties": {name: {"minLength": 1, "pattern": r"^(?!\s+$)"}}}
 
 
 AT_ONCE = 25

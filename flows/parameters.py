@@ -197,6 +197,4 @@ def _plain(field: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
         return {name: value for name, value in field.items() if (name, value) != ("default", None)}
     # Of an amount's two kinds the number comes first; a text that is one is taken all the same where it comes in.
     kind = resolve(kinds[0]) if "$ref" in kinds[0] else kinds[0]
-    if "enum" in kind:
-        kind = kind | {"enum": [*kind["enum"], None]}
     return kind | {name: value for name, value in field.items() if name not in {"anyOf", "default"}}

@@ -10,6 +10,8 @@ from prefect.utilities.schema_tools.validation import ValidationError, build_err
 from flows.catalog import FLOWS
 from tasks.ledger import Answer
 
+HOLD = {"hold_id": "h", "version": 1}
+
 
 def schema(flow: str) -> dict[str, Any]:
     """What a deployment of the flow keeps as its form."""
@@ -42,8 +44,12 @@ def test_prefects_server_takes_the_form_as_it_is_filled_by_hand_and_by_default(f
     is_valid_schema(form)
     given = {"process_id": "retp_1"} if flow == "process-return" else {}
     module = import_module(FLOWS[flow])
-    filled = {"answer-hold": {"hold_id": "h", "version": 1}, "answer-holds": {"cause": "guard"}}.get(flow, given)
-    for values in (filled, module.Parameters(**filled).model_dump(mode="json")):
+    asked: dict[str, dict[str, Any]] = {"answer-hold": HOLD, "answer-holds": {"cause": "guard"}}
+    filled = asked.get(flow, given)
+    by_default = module.Parameters(**filled).model_dump(mode="json")
+    if by_default.get("answer", "") is None:  # both of Prefect's UIs leave out a choice that nobody made
+        del by_default["answer"]
+    for values in (filled, by_default):
         validate({"parameters": values}, form, raise_on_error=True, preprocess=True)
 
 
@@ -65,7 +71,6 @@ def refused(flow: str, **values: Any) -> dict[str, list[str]]:
     return {field["property"]: field["errors"] for whole in said for field in whole["errors"]}
 
 
-HOLD = {"hold_id": "h", "version": 1}
 ACT = {"mode": "act", "by": "olga"}
 
 
@@ -76,7 +81,7 @@ ACT = {"mode": "act", "by": "olga"}
         (HOLD, set()),
         (HOLD | {"hold_id": ""}, {"hold_id"}),
         (HOLD | {"mode": "act"}, {"answer", "by"}),
-        (HOLD | {"mode": "act", "answer": None, "by": ""}, {"answer", "by"}),
+        (HOLD | {"mode": "act", "answer": "", "by": ""}, {"answer", "by"}),
         (HOLD | ACT | {"by": "  ", "answer": "approve"}, {"by"}),
         *((HOLD | ACT | {"answer": word}, set()) for word in Answer if word.goes_on),
         (HOLD | ACT | {"answer": "pay"}, {"answer"}),
