@@ -21,6 +21,8 @@ from tasks.ledger.queries import (
     held_by,
     history,
     last_run,
+    returns_of,
+    returns_of_order,
     runs_began,
     unfinished,
 )
@@ -150,6 +152,8 @@ __all__ = [
     "release",
     "restore",
     "restored",
+    "returns_of",
+    "returns_of_order",
     "runs_began",
     "settle_done",
     "settle_hold",

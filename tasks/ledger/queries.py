@@ -38,6 +38,23 @@ def history(conn: Connection, process_id: str) -> History | None:
     )
 
 
+def returns_of(conn: Connection, process_ids: Collection[str]) -> list[RecordRow]:
+    """Those of these returns that the ledger knows, in order of id."""
+    query = select(records).where(records.c.process_id.in_(bindparam("ids", expanding=True)))
+    rows = [row for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})]
+    return sorted((_record(row) for row in rows), key=lambda row: row.process_id)
+
+
+def returns_of_order(conn: Connection, names: Collection[str]) -> list[RecordRow]:
+    """The returns of an order, by each way in which its number may be written; capitals do not count. In order of id.
+
+    It goes over all returns of the ledger: a person asks now and then, and no index has to be kept for it.
+    """
+    low = {name.lower() for name in names}
+    query = select(records).where(func.lower(records.c.order_name).in_(low)).order_by(records.c.process_id)
+    return [_record(row) for row in conn.execute(query)]
+
+
 def unfinished(conn: Connection, stores: Collection[str] | None = None) -> list[Unfinished]:
     """Returns not at their end, or held, and without an open intent, with the time at which each is looked at next."""
     going_on = exists().where(intents.c.process_id == records.c.process_id, intents.c.state.in_(sorted(OPEN_STATES)))
