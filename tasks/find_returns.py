@@ -31,7 +31,10 @@ class NothingFoundError(WrongNameError):
 
 @dataclass(frozen=True, slots=True)
 class FoundReturn:
-    """A return that was found. `process` is what REVER says of it now; None where REVER does not show it."""
+    """A return that was found. `process` is what REVER says of it; None where REVER does not show it.
+
+    `searched` says that it is an entry of REVER's list, which may leave fields out that a read by id has.
+    """
 
     process_id: str
     store: str
@@ -39,6 +42,7 @@ class FoundReturn:
     process: ReturnProcess | None = field(default=None, repr=False)
     problem: str = ""
     """Why nothing more is known of it: REVER does not show it, or it cannot be read."""
+    searched: bool = False
 
     @property
     def state(self) -> str:
@@ -194,7 +198,7 @@ class Finder:
         store = entry.ecommerce_id or asked or (self.stores[0] if len(self.stores) == 1 else "")
         if isinstance(entry, UnreadableProcess):
             return FoundReturn(entry.process_id, store, entry.order_name, problem="cannot be read")
-        return FoundReturn(entry.rever_process_id, store, entry.order_name, entry)
+        return FoundReturn(entry.rever_process_id, store, entry.order_name, entry, searched=bool(asked))
 
 
 def found_in_ledger(ledger: Ledger, key: Lookup) -> Match | None:

@@ -22,8 +22,9 @@ from sqlalchemy import Connection
 from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import Clock, utc_now
-from tasks.ledger import HoldRow, Ledger, Unfinished, open_holds, open_intents, stop_switch, unfinished
+from tasks.ledger import History, HoldRow, Ledger, Unfinished, open_holds, open_intents, stop_switch, unfinished
 from tasks.reporting.report import ReturnsReport
+from tasks.reporting.story import Known, story_lines, tell
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -181,6 +182,13 @@ def keep_only(sandbox: RunningSandbox, scenarios: Collection[str]) -> None:
         for process_id, stored in list(sandbox.sandbox.processes.items()):
             if stored.scenario not in scenarios:
                 del sandbox.sandbox.processes[process_id]
+
+
+def told(history: History) -> str:
+    """The story of a return as the ledger alone tells it."""
+    record = history.record
+    known = Known(record.process_id, record.store, record.order_name, history=history)
+    return "\n".join(story_lines(tell(known)))
 
 
 def memory() -> str | None:

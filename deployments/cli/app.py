@@ -32,6 +32,14 @@ app.add_typer(inbox, name="inbox")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="RETURN",
+        help="A return's id, an order number, a hold's id, a tracking number or the shopper's e-mail; - reads it.",
+    ),
+]
+
 
 @app.callback(invoke_without_command=True)
 def _root(
@@ -68,16 +76,21 @@ def run(
 
 
 @app.command()
-def why(
-    process_id: Annotated[str, typer.Argument(metavar="PROCESS_ID", help="A return's id at REVER.")],
-    *,
-    debug: Debug = False,
-) -> None:
-    """Say what was decided and done about a return, why, what it waits for and when it is looked at next."""
+def why(what: What, *, debug: Debug = False) -> None:
+    """Tell the story of a return: what REVER says, what was decided and sent, what it waits for, the next look."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.ledger import why_lines
+        from deployments.cli.find import why_text
 
-        print_out("\n".join(why_lines(process_id)))
+        print_out(why_text(what))
+
+
+@app.command()
+def find(what: What, *, as_json: Json = False, debug: Debug = False) -> None:
+    """Find returns: the id, order, store, state and amount of each."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.find import find_text
+
+        print_out(find_text(what, as_json=as_json))
 
 
 @app.command()

@@ -4,9 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from deployments.cli.ledger import history_lines
 from tests.flows.test_answer_hold import known, the_hold, through_api
-from tests.world import Start, World
+from tests.world import Start, World, told
 
 SMALL_CAP = {"REVER_POLICY": "policy.toml", "REVER_STORES": "acme"}
 
@@ -32,7 +31,7 @@ def test_a_hold_of_a_label_ends_when_the_goods_were_inspected_and_paid(world: Wo
     assert through_api(world, process_id) != []
     (why,) = closings(world, process_id)
     assert "nothing is left to answer" in why
-    lines = "\n".join(history_lines(known(world, process_id)))
+    lines = told(known(world, process_id))
     assert "at its end" in lines
     assert "on hold" not in lines
 

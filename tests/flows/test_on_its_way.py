@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployments.cli.ledger import history_lines
 from rever_api.models import ProcessStatus
 from rever_api.sandbox.state import Options
 from tasks.ledger import Answer, HoldRow, RecordRow, history
-from tests.world import Start, World
+from tests.world import Start, World, told
 
 DAY = 86_400.0
 LATE = Options(pays_out_after=None)
@@ -38,7 +37,7 @@ def record(world: World) -> RecordRow:
 def why(world: World) -> str:
     known = world.read(history, only(world))
     assert known is not None
-    return "\n".join(history_lines(known))
+    return told(known)
 
 
 def act(world: World, action: str, **parameters: str) -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployments.cli.ledger import holds_text, resume, why_lines
+from deployments.cli.find import why_text
+from deployments.cli.ledger import holds_text, resume
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tests.world import Start, World
 
@@ -70,10 +71,10 @@ def test_a_pause_is_told_by_the_report_why_and_holds_with_its_end_and_the_comman
     assert f"acme is paused until {report.paused['acme']:%H:%M}Z" in report.sentence()
     assert report.as_json()["paused"] == {"acme": report.paused["acme"].isoformat(timespec="seconds")}
     some = next(hold.process_id for hold in world.holds()) if world.holds() else next(iter(report.rows))
-    assert command in "\n".join(why_lines(some))
+    assert command in why_text(some)
     assert command in holds_text(as_json=False).split("\n")[0]
     world.let_pass(90)
     assert "one effect is sent as a trial" in next(note for note in world.run("process-pending-returns").notes)
     resume("acme", by="olga", why="REVER is back")
     assert world.run("process-pending-returns").paused == {}
-    assert "paused" not in "\n".join([*why_lines(some), holds_text(as_json=False)])
+    assert "paused" not in why_text(some) + holds_text(as_json=False)

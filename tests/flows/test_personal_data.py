@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.ledger import history_lines
 from deployments.cli.ledger_care import forgotten
 from rever_api.sandbox.state import Refusal
 from tasks.ledger import Format, check, export, history
-from tests.world import World
+from tests.world import World, told
 
 NAME, STREET = "Zebedee", "Quillon Lane"
 WORDS = f"{NAME} of 7 {STREET} asks to wait"
@@ -37,11 +36,11 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     known = talkative.read(history, process_id)
     talkative.read(export, tmp_path / "out", Format.CSV)
     assert known is not None
-    assert WORDS in "\n".join(history_lines(known))
+    assert WORDS in told(known)
     shown = [json.dumps(report.as_json()), *report.lines(), caplog.text, str(known.audit), str(talkative.holds())]
     shown += [file.read_text() for file in (tmp_path / "out").iterdir()]
     assert not [text for text in shown if NAME in text or STREET in text]
-    assert "(code 3)" in "\n".join(history_lines(known))
+    assert "(code 3)" in told(known)
 
     process_ids = sorted({hold.process_id for hold in talkative.holds()})
     answers = [forgotten(each, "", "olga") for each in process_ids]
@@ -50,4 +49,4 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     assert talkative.read(check, now=talkative.clock()).findings == ()
     after = talkative.read(history, process_id)
     assert after is not None
-    assert "(removed on request)" in "\n".join(history_lines(after))
+    assert "(removed on request)" in told(after)

@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from deployments.cli.ledger import history_lines
 from rever_api.models import ReturnProcess
 from rever_api.models.base import ApiModel
 from rever_api.sandbox import RunningSandbox, responses, running_sandbox
 from tests.flows.test_answer_hold import known
 from tests.hurry import hurry
 from tests.postgres import fresh_database, postgres_server  # noqa: F401 - a fixture is found by its name
-from tests.world import PATIENT, Start, World
+from tests.world import PATIENT, Start, World, told
 
 Path_ = tuple[str | int, ...]
 RETURNS = 13
@@ -182,7 +181,7 @@ def test_a_return_that_cannot_be_read_is_held_told_and_paid_once_it_can_be_read(
     assert "return_line_items.0.total_price: an amount such as 24.00 expected, found '1_000.00'" in hold.why
     assert "1 held" in report.sentence()
     assert "look_again" in hold.answers
-    assert "cannot be read" in "\n".join(history_lines(known(shop, process_id)))
+    assert "cannot be read" in told(known(shop, process_id))
     assert shop.act().effects["held"] == 0  # the same hold, not another
     assert len(shop.holds()) == 1
     shop.sandbox.cure()

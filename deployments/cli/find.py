@@ -1,0 +1,131 @@
+"""`rever-returns find` and `why`: returns by whatever a person knows of them, and the whole story of each.
+
+REVER is asked where it answers. In its outages the ledger alone finds returns by id, order number or hold, and tells.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from deployments.cli.ledger import opened_ledger
+from deployments.console.errors import CommandError, UsageError
+from rever_api import AsyncReverClient
+from rever_api.errors import ReverError
+from tasks.desk import client_config
+from tasks.explain_return import Explainer
+from tasks.find_returns import Finder, FoundReturn, Match, found_in_ledger
+from tasks.ledger import Ledger
+from tasks.lookup import KeyKind, Lookup, WrongKeyError, read_key
+from tasks.policy.facts import counted
+from tasks.reporting.printable import json_text, printable
+from tasks.reporting.story import story_lines
+from tasks.settings import Settings, load_settings
+
+MOST_STORIES = 20
+"""Returns of which the story is told; further ones are named."""
+
+_PATIENCE_S = 10.0
+"""REVER is asked no longer than about this: somebody is waiting, and the ledger can tell without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found, and by whom: `client` is None where REVER could not be asked, and `note` says so."""
+
+    match: Match
+    ledger: Ledger
+    client: AsyncReverClient | None
+    note: str = ""
+
+
+def why_text(what: str) -> str:
+    """The story of each return that is found. Raises `UsageError` and `NothingFoundError` where there is none."""
+    return asyncio.run(_stories(load_settings(), _typed(what)))
+
+
+def find_text(what: str, *, as_json: bool) -> str:
+    """Which returns are found: id, order, store, state and amount of each. Raises as `why_text` does."""
+    return asyncio.run(_listed(load_settings(), _typed(what), as_json=as_json))
+
+
+def _typed(what: str) -> Lookup:
+    """The key that was typed; `-` reads it from stdin, so that an e-mail is in no shell's history."""
+    text = sys.stdin.readline() if what == "-" else what
+    try:
+        return read_key(text)
+    except WrongKeyError as problem:
+        raise UsageError(f"{problem}; or an e-mail address (`-` reads it from stdin)") from None
+
+
+async def _stories(settings: Settings, key: Lookup) -> str:
+    async with _finding(settings, key) as found:
+        explainer = Explainer(found.client, found.ledger, back_office=settings.back_office)
+        returns = found.match.returns
+        parts = [found.note] if found.note else []
+        if len(returns) > 1:
+            parts.append(printable(f"{counted(len(returns), 'return')} {_by(found.match)}."))
+        parts += ["\n".join(story_lines(await explainer.story(each))) for each in returns[:MOST_STORIES]]
+        parts += [f"Not told here, name them one by one: {_names(returns[MOST_STORIES:])}"] * (
+            len(returns) > MOST_STORIES
+        )
+    return "\n\n".join(parts)
+
+
+async def _listed(settings: Settings, key: Lookup, *, as_json: bool) -> str:
+    async with _finding(settings, key) as found:
+        if as_json:
+            return json_text([_as_json(each) for each in found.match.returns])
+        lines = [found.note] if found.note else []
+        return "\n".join([*lines, *(printable(each.words) for each in found.match.returns)])
+
+
+def _as_json(found: FoundReturn) -> dict[str, object]:
+    """One return as `find --json` lists it: amounts are decimal strings, per currency."""
+    return {
+        "process_id": found.process_id,
+        "order_name": found.order_name,
+        "store": found.store,
+        "state": found.state,
+        "worth": {currency: str(amount) for currency, amount in sorted(found.worth.items())},
+    }
+
+
+def _by(match: Match) -> str:
+    return f"found by {match.key.shown if match.kind is KeyKind.EMAIL else f'{match.kind.noun} {match.key.text}'}"
+
+
+def _names(returns: tuple[FoundReturn, ...]) -> str:
+    return ", ".join(found.process_id for found in returns)
+
+
+@asynccontextmanager
+async def _finding(settings: Settings, key: Lookup) -> AsyncIterator[_Found]:
+    """Find the returns of a key, and keep ledger and client open for their stories."""
+    config = replace(client_config(settings), read_attempts=2, read_patience=_PATIENCE_S)
+    with opened_ledger(settings, read_only=True) as ledger:
+        async with AsyncReverClient(config) as client:
+            try:
+                found = _Found(await Finder(client, ledger, await _stores(settings, client)).find(key), ledger, client)
+            except ReverError as error:
+                found = _without_rever(ledger, key, error)
+            yield found
+
+
+async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:
+    if settings.stores:
+        return settings.stores
+    return tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))
+
+
+def _without_rever(ledger: Ledger, key: Lookup, error: ReverError) -> _Found:
+    """What the ledger finds in an outage. Raises `CommandError` where that is nothing: REVER may well know it."""
+    match = found_in_ledger(ledger, key)
+    if match is None:
+        raise CommandError(f"{key.shown} is not in the ledger, and REVER could not be asked: {error}")
+    asked = tuple(replace(found, problem=f"REVER could not be asked: {error}") for found in match.returns)
+    note = (
+        f"REVER could not be asked ({error}): this is what the ledger knows; there may be more returns. Times are UTC."
+    )
+    return _Found(replace(match, returns=asked), ledger, None, printable(note))

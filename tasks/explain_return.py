@@ -1,0 +1,75 @@
+"""Gather what is known of a return, from REVER and from the ledger, and have its story told."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+
+from sqlalchemy import Connection
+
+from rever_api import AsyncReverClient
+from rever_api.errors import ReverError, Unreadable
+from tasks.desk import Clock, utc_now
+from tasks.find_returns import FoundReturn
+from tasks.ledger import History, Ledger, history, pauses_of, switch
+from tasks.reporting.story import Known, Story, tell
+from tasks.store_zone import store_zone
+
+
+@dataclass(slots=True)
+class Explainer:
+    """What the stories of returns are gathered from. Without a `client` the ledger alone tells, in UTC."""
+
+    client: AsyncReverClient | None
+    ledger: Ledger
+    clock: Clock = utc_now
+    back_office: str = ""
+    _zones: dict[str, tzinfo] = field(default_factory=dict)
+
+    async def story(self, found: FoundReturn) -> Story:
+        """The story of a return that was found."""
+        found = await self._read_whole(found)
+        now = self.clock()
+        known, stops = await self.ledger.aread(_told, found.process_id, found.store, now)
+        return tell(
+            Known(
+                process_id=found.process_id,
+                store=found.store,
+                order_name=found.order_name or (known.record.order_name if known else ""),
+                process=found.process,
+                problem=found.problem,
+                history=known,
+                stops=stops,
+                zone=await self._zone(found.store),
+                now=now,
+                back_office=self.back_office,
+            )
+        )
+
+    async def _read_whole(self, found: FoundReturn) -> FoundReturn:
+        """A return of REVER's list, read by its id; as the list shows it where that fails."""
+        if self.client is None or not found.searched:
+            return found
+        try:
+            return replace(found, process=await self.client.get_return_process(found.process_id), searched=False)
+        except Unreadable as error:
+            return replace(found, process=None, problem=f"it cannot be read: {error.process.why}")
+        except ReverError:
+            return found
+
+    async def _zone(self, store: str) -> tzinfo:
+        """The store's zone, asked from REVER once; UTC where it cannot be asked."""
+        if self.client is None:
+            return UTC
+        if store not in self._zones:
+            try:
+                named = (await self.client.get_ecommerce_settings(store)).timezone
+            except ReverError:
+                return UTC
+            self._zones[store] = store_zone(named).zone
+        return self._zones[store]
+
+
+def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple[History | None, tuple[str, ...]]:
+    """The ledger's history of a return, and what keeps effects from being sent now."""
+    stopped, pauses = switch(conn), pauses_of(conn, [store], now)
+    start = [f"{stopped.words} (`rever-returns start --by NAME` lets them go again)"] if stopped.stopped else []
+    return history(conn, process_id), (*start, *(pause.words[0].upper() + pause.words[1:] for pause in pauses))

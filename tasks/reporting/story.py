@@ -1,0 +1,479 @@
+"""The story of one return, for a person who has never seen the code: what REVER says, what was decided and why, what
+was sent, what it waits for and when it is looked at next; and a timeline of all of it, in the store's time.
+
+Pure: everything is handed in. No shopper in it, but for REVER's own words, which only `story_lines` shows.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from rever_api.models import ReturnLineItem, ReturnProcess, Review, ReviewStatus
+from tasks.ledger import IN_AUDIT, AuditRow, History, HoldRow, IntentRow, PastHold
+from tasks.policy.facts import counted, exchange_shown, refunds_shown
+from tasks.policy.kinds import KINDS
+from tasks.policy.money import shown
+from tasks.policy.record import IntentState
+from tasks.reporting.printable import code, markdown, printable
+from tasks.reporting.report_page import linked
+
+_STATES = {
+    IntentState.INTENDED: "meant, not sent yet",
+    IntentState.SENT: "sent, no answer yet",
+    IntentState.DONE: "done",
+    IntentState.REFUSED: "refused by REVER",
+    IntentState.UNKNOWN: "sent, outcome unknown; never sent again by itself",
+    IntentState.WITHDRAWN: "withdrawn before it was sent",
+    IntentState.DONE_BY_HAND: "done by hand",
+    IntentState.DROPPED: "dropped by a person",
+}
+
+_DECISIONS = {
+    "compensate": "pay or exchange what is due",
+    "adopt": "nothing is to be sent, REVER shows it as done",
+    "label": "order the label",
+    "wait": "wait",
+    "hold": "ask a person",
+    "nothing": "nothing is to be done",
+    "asked": "do what was asked for",
+}
+
+_REVIEWS = {ReviewStatus.APPROVED: "approved", ReviewStatus.DECLINED: "declined", ReviewStatus.MISSING: "missing"}
+
+_EVENTS = {
+    "intended": "prepared the {what}",
+    "sent": "sent to REVER: the {what}{attempt}",
+    "done": "done: the {what}",
+    "adopted": "taken as done: the {what}",
+    "nothing_to_send": "closed without a call: the {what}",
+    "refused": "REVER refused the {what}",
+    "unknown": "no clear answer to the {what}; it is never sent again by itself",
+    "withdrawn": "withdrawn before it was sent: the {what}",
+    "put_back": "not sent after all, to be tried again: the {what}",
+    "paid": "REVER shows another sum as paid of the {what}",
+    "held": "held for a person",
+    "hold_closed": "the hold closed by itself",
+    "waiver_used": "a person's approval was used",
+    "forgotten": "what led back to the shopper was removed on request",
+}
+
+_NOT_EVIDENCE = frozenset(
+    {
+        "answer",
+        "attempt",
+        "code",
+        "decision",
+        "gross",
+        "hold",
+        "intent",
+        "kind",
+        "method",
+        "reason",
+        "snapshot",
+        "units",
+    }
+    | {"why", "order", "through", IN_AUDIT}
+)
+"""What is told in words already, or says nothing to a person."""
+
+_CAPITALS = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
+_WIDTH = 11
+_INDENT = " " * (_WIDTH + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known of a return. `process` is what REVER shows now, `problem` why there is none; `history` is the
+    ledger's, None where no run has looked at it. `stops` keep effects from being sent now. Without `now` no time is
+    said to be past. `zone` is the store's.
+    """
+
+    process_id: str
+    store: str
+    order_name: str = ""
+    process: ReturnProcess | None = field(default=None, repr=False)
+    problem: str = ""
+    history: History | None = None
+    stops: tuple[str, ...] = ()
+    zone: tzinfo = UTC
+    now: datetime | None = None
+    back_office: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of the timeline: when, who did it, and what."""
+
+    at: datetime
+    who: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A return's story, in the order in which it is read. `own_words` are REVER's: they may name a shopper."""
+
+    title: str
+    process_id: str
+    link: str
+    at_rever: tuple[str, ...]
+    decided: tuple[str, ...]
+    sent: tuple[str, ...]
+    held: tuple["HeldStory", ...]
+    waits_for: str
+    next_look: str
+    stops: tuple[str, ...]
+    timeline: tuple[Happening, ...]
+    zone: tzinfo
+    own_words: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStory:
+    """A hold that waits for an answer: what it asks, what was seen, what each answer would do."""
+
+    hold_id: str
+    version: int
+    asks: str
+    seen: str
+    answers: Mapping[str, str]
+
+
+def tell(known: Known) -> Story:
+    """The story of what is known."""
+    return _Teller(known).story()
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Puts one return into words."""
+
+    known: Known
+
+    def story(self) -> Story:
+        known = self.known
+        order = f"order {known.order_name}" if known.order_name else known.process_id
+        return Story(
+            title=f"Return of {order}, store {known.store}",
+            process_id=known.process_id,
+            link=linked(known.process_id, known.back_office),
+            at_rever=tuple(self._at_rever()),
+            decided=tuple(self._decided()),
+            sent=tuple(line for row in self._intents for line in self._sent(row)),
+            held=tuple(self._held(past.hold) for past in self._open_holds),
+            waits_for=self._waits_for(),
+            next_look=self._next_look(),
+            stops=() if self._ended else known.stops,
+            timeline=tuple(sorted((*self._of_rever(), *self._of_ledger()), key=lambda it: it.at)),
+            zone=known.zone,
+            own_words=tuple(self._own_words()),
+        )
+
+    # What REVER shows
+
+    def _at_rever(self) -> Iterator[str]:
+        process = self.known.process
+        if process is None:
+            yield self.known.problem or "not asked"
+            return
+        words = (str(process.rever_process_status), str(process.return_status))
+        state = ", ".join(dict.fromkeys(word.lower().replace("_", " ") for word in words if word))
+        yield f"{state}; begun {self._time(process.started_at)}" if process.started_at else state
+        yield from (self._line(line) for line in process.return_line_items)
+        yield self._inspected(process)
+        if process.return_costs:
+            yield f"costs of the return: {process.return_costs}, taken off its refunds"
+        for parcel in process.logistics or ():
+            named = " ".join(filter(None, [parcel.carrier, parcel.tracking_number]))
+            yield f"parcel {named}: {str(parcel.status).lower().replace('_', ' ') or 'no status'}"
+        for refund in refunds_shown(process):
+            left = (
+                f", {shown(refund.missing_amount, refund.currency)} of it on its way" if refund.missing_amount else ""
+            )
+            yield f"refunded {shown(refund.amount, refund.currency)}{self._by(refund.type)}{left}"
+        if order := exchange_shown(process):
+            yield f"exchanged by order {order.order_name or order.order_id}"
+
+    def _line(self, line: ReturnLineItem) -> str:
+        total = "" if line.total_price is None else f": {shown(line.total_price, line.currency)}"
+        method = f", to be compensated{self._by(line.compensation_method)}" if line.compensation_method else ""
+        return f"{counted(line.quantity)} of {_product(line)}{total}{method}"
+
+    def _inspected(self, process: ReturnProcess) -> str:
+        if process.reviews is None:
+            return "REVER does not tell whether it was inspected"
+        found = Counter(_review(each) for each in process.reviews)
+        return (
+            f"inspected: {', '.join(f'{many} {name}' for name, many in found.items())}"
+            if found
+            else "not inspected yet"
+        )
+
+    def _of_rever(self) -> Iterator[Happening]:
+        process = self.known.process
+        if process is None:
+            return
+        if process.started_at:
+            yield Happening(process.started_at, "REVER", "the shopper started the return")
+        inspected = Counter((each.review_date, each.line_item_id, _review(each)) for each in process.reviews or ())
+        for (at, line_id, review), many in inspected.items():
+            if at:
+                what = self._plain(f"{counted(many)} of {line_id}")
+                yield Happening(at, "REVER", f"the warehouse's inspection of {what}: {review}")
+        for refund in refunds_shown(process):
+            if refund.refunded_at:
+                money = f"{shown(refund.amount, refund.currency)}{self._by(refund.type)}"
+                yield Happening(refund.refunded_at, "REVER", f"a refund of {money} was made")
+
+    # What the ledger knows
+
+    @property
+    def _intents(self) -> Sequence[IntentRow]:
+        return self.known.history.intents if self.known.history else ()
+
+    @property
+    def _open_holds(self) -> list[PastHold]:
+        return [past for past in self.known.history.holds if past.state == "open"] if self.known.history else []
+
+    @property
+    def _ended(self) -> bool:
+        return bool(self.known.history and self.known.history.record.final and not self._open_holds)
+
+    def _decided(self) -> Iterator[str]:
+        if self.known.history is None:
+            yield "nothing yet: no run with mode act has looked at it"
+            return
+        record = self.known.history.record
+        if not record.decision:
+            yield "nothing yet"
+            return
+        why = f": {self._plain(record.why)}" if record.why else ""
+        yield f"{_decision(record.decision)}{why}"
+        looked = f"; looked at {self._time(record.looked_at)}" if record.looked_at else ""
+        if record.rule:
+            yield f"by the rule {_rule(record.rule)}{looked}"
+
+    def _sent(self, row: IntentRow) -> Iterator[str]:
+        intent = row.intent
+        state = (
+            "no call needed"
+            if intent.nothing_sent
+            else "found done at REVER"
+            if intent.adopted
+            else _STATES[intent.state]
+        )
+        closed = f" {self._time(row.closed_at)}" if row.closed_at else ""
+        attempts = f", attempt {row.attempt}" if row.attempt > 1 else ""
+        yield f"{self._what(row)}: {state}{closed}{attempts}"
+        seen = intent.paid_seen
+        if seen is not None and (seen.paid != intent.amount or seen.most != seen.paid):
+            left = shown(intent.amount - seen.paid, intent.currency)
+            back = f", {shown(seen.most, intent.currency)} was paid before" if seen.most != seen.paid else ""
+            yield f"  paid {shown(seen.paid, intent.currency)}, {left} on its way at REVER{back}"
+        if row.why:
+            yield f"  why: {self._plain(row.why)} (rule {_rule(row.rule)})"
+        if evidence := self._evidence(row.evidence):
+            yield f"  evidence: {evidence}"
+
+    def _what(self, row: IntentRow) -> str:
+        intent = row.intent
+        kind = KINDS[intent.kind]
+        units = " and ".join(f"{counted(item.quantity)} of {item.line_id}" for item in intent.items)
+        money = f" of {shown(intent.amount, intent.currency)}{self._by(intent.method)}" if kind.pays else ""
+        return self._plain(f"{kind.noun}{money}{f' for {units}' if units else ''}")
+
+    def _held(self, hold: HoldRow) -> HeldStory:
+        about = shown(Decimal(hold.amount), hold.currency) if hold.amount and hold.currency else ""
+        since = f" (since {self._time(hold.since)}, rule {_rule(hold.rule)}{f', {about}' if about else ''})"
+        answers = {str(name): self._plain(does) for name, does in hold.answers.items()}
+        return HeldStory(
+            hold.hold_id, hold.version, self._plain(hold.why) + since, self._evidence(hold.evidence), answers
+        )
+
+    def _waits_for(self) -> str:
+        history = self.known.history
+        if history is None:
+            return "a run that looks at it"
+        if self._ended:
+            return "nothing, it is at its end"
+        if any(row.intent.open for row in self._intents):
+            return "the outcome at REVER"
+        holds = [past.hold for past in self._open_holds]
+        if any(not hold.label for hold in holds) or (holds and history.record.final):
+            return "a person's answer"
+        if holds:
+            return "a person's answer about the label; what else is due goes on"
+        waits = history.record.decision == "wait"
+        return self._plain(history.record.why).removeprefix("waiting for ") if waits else "the next run"
+
+    def _next_look(self) -> str:
+        """When it is looked at again. When a run comes by is not the ledger's to know: no time of one is promised."""
+        history = self.known.history
+        if history is None:
+            return "by the next run that acts"
+        if self._ended:
+            return "none is due; reconcile goes on comparing it with REVER for a while"
+        looks = [row.intent.look_at for row in self._intents if row.intent.open and row.intent.look_at]
+        looks += [history.record.next_look_at] if history.record.next_look_at else []
+        if not looks:
+            return "by the next run"
+        due = self._time(min(looks))
+        if self.known.now is None or min(looks) > self.known.now:
+            return f"by the next run; it is due by {due}"
+        return f"by the next run; it is due since {due}, and no run has come by"
+
+    def _of_ledger(self) -> Iterator[Happening]:
+        history = self.known.history
+        by_id = {row.intent.id: row for row in self._intents}
+        for step in history.audit if history else ():
+            yield Happening(step.at, step.actor, self._step(step, by_id.get(step.intent_id)))
+
+    def _step(self, step: AuditRow, row: IntentRow | None) -> str:
+        why = str(step.evidence.get("why") or "")
+        if step.event == "decided":
+            return self._plain(
+                f"decided: {_decision(str(step.evidence.get('decision', '')))}: {why} (rule {_rule(step.rule)})"
+            )
+        if step.event == "answered":
+            done = {"reference": step.evidence.get("reference"), "reason": why}
+            said = ", ".join(f"{name}: {text}" for name, text in done.items() if text)
+            return f"answered {step.evidence.get('answer', '')}{f' ({said})' if said else ''}"
+        attempt = step.evidence.get("attempt", 1)
+        words = _EVENTS.get(step.event, step.event.replace("_", " ")).format(
+            what=self._what(row) if row else "effect", attempt=f" (attempt {attempt})" if attempt != 1 else ""
+        )
+        told = self._plain(why) if why and step.event not in {"intended", "sent"} else ""
+        evidence = self._evidence(step.evidence) if step.event not in {"intended", "sent", "held"} else ""
+        return "; ".join(filter(None, [f"{words}: {told}" if told else words, evidence]))
+
+    def _own_words(self) -> Iterator[str]:
+        for said in self.known.history.words if self.known.history else ():
+            text = "(removed on request)" if said.forgotten else f'"{said.text}"'
+            yield f"{self._time(said.at)}: {text}"
+
+    # Words
+
+    def _time(self, at: datetime | None) -> str:
+        return "" if at is None else clock_time(at, self.known.zone)
+
+    def _by(self, method: str) -> str:
+        return f" by {str(method).lower().replace('_', ' ')}" if method else ""
+
+    def _evidence(self, evidence: Mapping[str, Any]) -> str:
+        """What was seen, name by name; times in the store's zone."""
+        answer = [str(evidence["answer"])] if "answer" in evidence else []
+        silent = _NOT_EVIDENCE | {"by"} if answer else _NOT_EVIDENCE
+        pairs = [(name, value) for name, value in evidence.items() if name not in silent and value]
+        said = [f"{name.replace('_', ' ')}: {self._value(value)}" for name, value in pairs]
+        return self._plain("; ".join([*answer, *said]))
+
+    def _value(self, value: Any) -> str:
+        text = str(value)
+        try:
+            at = datetime.fromisoformat(text) if "T" in text else None
+        except ValueError:
+            at = None
+        return self._time(at) if at is not None and at.utcoffset() is not None else text
+
+    def _plain(self, text: str) -> str:
+        """A sentence without REVER's spelling of its words, and with goods for the ids of lines."""
+        for line in self.known.process.return_line_items if self.known.process else ():
+            text = text.replace(line.id, _product(line))
+        return _CAPITALS.sub(lambda found: found[0].lower().replace("_", " "), text)
+
+
+def clock_time(at: datetime, zone: tzinfo) -> str:
+    """A time as the store's clock shows it, with the zone's name: `2026-11-29 16:17 CET`."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def _product(line: ReturnLineItem) -> str:
+    names = [line.product.name, line.product.variant_name] if line.product else []
+    return ", ".join(filter(None, names)) or line.id
+
+
+def _review(review: Review) -> str:
+    known = {str(status): word for status, word in _REVIEWS.items()}
+    return known.get(str(review.status), str(review.status).lower().replace("_", " "))
+
+
+def _decision(name: str) -> str:
+    return _DECISIONS.get(name, name.replace("_", " "))
+
+
+def _rule(rule: str) -> str:
+    """A rule's name as it is asked for (`answer-hold cause=...`), in quotes: it is a name, not a sentence."""
+    return f"'{rule}'"
+
+
+def story_lines(story: Story) -> list[str]:
+    """The story for a terminal."""
+    return [printable(line) for line in _lines(story)]
+
+
+def _lines(story: Story) -> Iterator[str]:
+    yield story.title
+    if story.process_id not in story.title:
+        yield from _part("return", [story.process_id])
+    yield from _part("at REVER", story.at_rever)
+    yield from _part("decided", story.decided)
+    yield from _part("sent", story.sent)
+    yield from _part("REVER said", story.own_words)
+    for hold in story.held:
+        asked = [hold.asks, *([f"seen: {hold.seen}"] if hold.seen else [])]
+        asked += [f"answer {name}: {does}" for name, does in hold.answers.items()]
+        yield from _part("on hold", [*asked, f"to answer: {_how(hold)}"])
+    yield from _part("waits for", [story.waits_for])
+    yield from _part("next look", [story.next_look])
+    yield from _part("but", story.stops)
+    yield from _part("happened", [_happening(story, it) for it in story.timeline])
+
+
+def _part(label: str, lines: Sequence[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield f"  {label if not number else '':<{_WIDTH}}{line}"
+
+
+def _happening(story: Story, it: Happening) -> str:
+    return f"{clock_time(it.at, story.zone)}  {it.who}: {it.what}"
+
+
+def _how(hold: HeldStory) -> str:
+    named = f"hold_id={hold.hold_id} version={hold.version}"
+    return f"rever-returns run answer-hold {named} answer=ANSWER by=NAME mode=act"
+
+
+def story_page(story: Story) -> str:
+    """The story as markdown, for Prefect's UI: without REVER's own words, which may name a shopper."""
+    return "\n".join(_page(story)) + "\n"
+
+
+def _page(story: Story) -> Iterator[str]:
+    yield f"### {markdown(story.title)}\n"
+    yield f"Return {story.link}\n"
+    yield from _section("At REVER", story.at_rever)
+    yield from _section("Decided", story.decided)
+    yield from _section("What was sent to REVER", story.sent)
+    for hold in story.held:
+        yield "\n#### On hold for a person\n"
+        yield f"{markdown(hold.asks)}\n"
+        if hold.seen:
+            yield f"Seen: {markdown(hold.seen)}\n"
+        yield from (f"- {code(name)}: {markdown(does)}" for name, does in hold.answers.items())
+        yield f"\nTo answer, run `answer-hold` with the hold {code(hold.hold_id)} and its version {hold.version}."
+    yield from _section("Waits for", [story.waits_for])
+    yield from _section("Next look", [story.next_look, *story.stops])
+    yield "\n#### What happened\n"
+    yield from ("| when | who | what |", "| --- | --- | --- |")
+    for it in story.timeline:
+        yield f"| {clock_time(it.at, story.zone)} | {markdown(it.who)} | {markdown(it.what)} |"
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f"\n#### {title}\n"
+        yield from (f"{'  ' if line.startswith('  ') else ''}- {markdown(line)}" for line in lines)

@@ -1,0 +1,278 @@
+"""A return's story, as a terminal and as Prefect's page show it: in plain words, in the store's time."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rever_api.models import ReturnProcess
+from tasks.ledger.types import AuditRow, History, HoldRow, IntentRow, KeptWords, PastHold, RecordRow
+from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, PaidSeen
+from tasks.reporting.story import Known, story_lines, story_page, tell
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+UNITS = (LineUnits("retl_1", (1, 2)),)
+MADRID = ZoneInfo("Europe/Madrid")
+
+
+def record(*, final: bool = False, decision: str = "wait") -> RecordRow:
+    return RecordRow(
+        process_id="retp_1",
+        store="acme",
+        order_name="#1001",
+        decision=decision,
+        rule="review",
+        why="1 of 3 units is reviewed.",
+        looked_at=NOON,
+        next_look_at=NOON + timedelta(minutes=10),
+        final=final,
+    )
+
+
+def intent(state: IntentState, look_at: datetime | None = None) -> IntentRow:
+    return IntentRow(
+        intent=Intent(
+            "i1",
+            IntentKind.REFUND,
+            state,
+            UNITS,
+            "ORIGINAL_PAYMENT",
+            "EUR",
+            Decimal("19.90"),
+            Decimal("24.90"),
+            look_at=look_at,
+        ),
+        process_id="retp_1",
+        store="acme",
+        rule="approved",
+        why="2 units are approved, less costs of 5.00 EUR.",
+        evidence={"status": "200"},
+        attempt=1,
+        closed_at=NOON if state is IntentState.DONE else None,
+        day=date(2026, 11, 23),
+    )
+
+
+def hold() -> HoldRow:
+    return HoldRow(
+        hold_id="hold_1",
+        version=2,
+        process_id="retp_1",
+        store="acme",
+        order_name="#1001",
+        kind="guard",
+        rule="guard:max_refund",
+        why="19.90 EUR is more than the cap of 10.00 EUR.",
+        evidence={"cap": "10.00"},
+        since=NOON,
+        amount="19.90",
+        currency="EUR",
+        label=False,
+        intent_id="",
+        answers={"retry": "pay it all the same, once", "drop": "never pay it"},
+    )
+
+
+def process(**values: Any) -> ReturnProcess:
+    """What REVER shows of a return of two shirts, of which one is approved and paid."""
+    shown = {
+        "rever_process_id": "retp_1",
+        "rever_process_status": "RUNNING",
+        "return_status": "REVIEW_REQUIRED",
+        "ecommerce_id": "acme",
+        "order_name": "#1001",
+        "started_at": "2026-11-20T08:00:00Z",
+        "shopper": {"email": "olga@example.com", "first_name": "Olga", "last_name": "Ortiz"},
+        "return_line_items": [
+            {
+                "id": "retl_1",
+                "quantity": 2,
+                "total_price": "39.80",
+                "currency": "EUR",
+                "compensation_method": "ORIGINAL_PAYMENT_METHOD",
+                "product": {"name": "Linen shirt", "variant_name": "M"},
+            }
+        ],
+        "reviews": [
+            {"line_item_id": "retl_1", "status": "APPROVED", "review_date": "2026-11-22T10:30:00Z", "user": "Ines"},
+            {"line_item_id": "retl_1", "status": "DECLINED", "reject_reason": "worn by Olga"},
+        ],
+        "compensation": {
+            "refunds": [
+                {
+                    "amount": "19.90",
+                    "currency": "EUR",
+                    "type": "ORIGINAL_PAYMENT_METHOD",
+                    "refunded_at": "2026-11-23T12:00:01Z",
+                    "missing_amount": "5.00",
+                }
+            ]
+        },
+        "logistics": [{"carrier": "DHL", "tracking_number": "DHL77", "status": "IN_WAREHOUSE"}],
+        **values,
+    }
+    return ReturnProcess.model_validate(shown)
+
+
+def step(event: str, at: datetime = NOON, **values: Any) -> AuditRow:
+    row = AuditRow(1, "retp_1", at, "process-return", event, "approved", {}, "19.90", "EUR", "i1", "", "")
+    return replace(row, **values)
+
+
+def known(history: History | None = None, **values: Any) -> Known:
+    return Known("retp_1", "acme", "#1001", history=history, **values)
+
+
+def lines(history: History | None = None, **values: Any) -> list[str]:
+    return story_lines(tell(known(history, **values)))
+
+
+def test_the_whole_story_is_told_in_the_stores_time_and_plain_words() -> None:
+    steps = (
+        step("decided", intent_id="", evidence={"decision": "compensate", "why": "2 units of retl_1 are approved"}),
+        step("intended", evidence={"units": {"retl_1": [1, 2]}}),
+        step("sent", evidence={"attempt": 2, "snapshot": {}}),
+        step("done", NOON + timedelta(seconds=2), evidence={"answer": "REVER confirmed the refund", "by": "x"}),
+    )
+    history = History(record(), (intent(IntentState.DONE),), audit=steps)
+    story = tell(known(history, process=process(), zone=MADRID))
+    assert story_lines(story)[:15] == [
+        "Return of order #1001, store acme",
+        "  return     retp_1",
+        "  at REVER   running, review required; begun 2026-11-20 09:00 CET",
+        "             2 units of Linen shirt, M: 39.80 EUR, to be compensated by original payment method",
+        "             inspected: 1 approved, 1 declined",
+        "             parcel DHL DHL77: in warehouse",
+        "             refunded 19.90 EUR by original payment method, 5.00 EUR of it on its way",
+        "  decided    wait: 1 of 3 units is reviewed.",
+        "             by the rule 'review'; looked at 2026-11-23 13:00 CET",
+        "  sent       refund of 19.90 EUR by original payment for 2 units of Linen shirt, M: done 2026-11-23 13:00 CET",
+        "               why: 2 units are approved, less costs of 5.00 EUR. (rule 'approved')",
+        "               evidence: status: 200",
+        "  waits for  1 of 3 units is reviewed.",
+        "  next look  by the next run; it is due by 2026-11-23 13:10 CET",
+        "  happened   2026-11-20 09:00 CET  REVER: the shopper started the return",
+    ]
+    refund = "the refund of 19.90 EUR by original payment for 2 units of Linen shirt, M"
+    assert [(f"{it.at.astimezone(MADRID):%d %H:%M:%S}", it.who, it.what) for it in story.timeline[1:]] == [
+        ("22 11:30:00", "REVER", "the warehouse's inspection of 1 unit of Linen shirt, M: approved"),
+        (
+            "23 13:00:00",
+            "process-return",
+            "decided: pay or exchange what is due: 2 units of Linen shirt, M are approved (rule 'approved')",
+        ),
+        ("23 13:00:00", "process-return", f"prepared {refund}"),
+        ("23 13:00:00", "process-return", f"sent to REVER: {refund} (attempt 2)"),
+        ("23 13:00:01", "REVER", "a refund of 19.90 EUR by original payment method was made"),
+        ("23 13:00:02", "process-return", f"done: {refund}; REVER confirmed the refund"),
+    ]
+
+
+def test_no_shopper_is_in_it_and_revers_own_words_are_on_no_page() -> None:
+    words = (KeptWords("i1", NOON, "Olga Ortiz asks to wait"), KeptWords("i1", NOON, "", forgotten=True))
+    story = tell(known(History(record(), (intent(IntentState.REFUSED),), words=words), process=process()))
+    text, page = "\n".join(story_lines(story)), story_page(story)
+    assert "Olga Ortiz asks to wait" in text
+    assert "(removed on request)" in text
+    for said in (page, text.replace("Olga Ortiz asks to wait", ""), repr(story)):
+        assert not [name for name in ("Olga", "Ortiz", "example.com", "Ines") if name in said]
+
+
+def test_the_page_says_what_the_terminal_says() -> None:
+    held = PastHold(hold(), "open")
+    story = tell(known(History(record(), holds=(held,), audit=(step("held", intent_id=""),)), process=process()))
+    page = story_page(story)
+    assert page.startswith("### Return of order #1001, store acme\n")
+    for part in ("39.80 EUR", "On hold for a person", "`drop`: never pay it", "`hold_1`"):
+        assert part in page
+    assert "| 2026-11-23 12:00 UTC | process-return | held for a person |" in page
+    assert "#### Waits for\n\n- a person's answer" in page
+
+
+def test_a_return_that_no_run_has_looked_at_is_told_by_what_rever_shows() -> None:
+    told = lines(process=process())
+    assert "  decided    nothing yet: no run with mode act has looked at it" in told
+    assert "  next look  by the next run that acts" in told
+    assert "  at REVER   REVER could not be asked" in lines(problem="REVER could not be asked")
+
+
+def test_an_unknown_outcome_is_told_as_never_sent_again() -> None:
+    soon = NOON + timedelta(minutes=1)
+    told = lines(History(record(), (intent(IntentState.UNKNOWN, soon),)))
+    assert any("outcome unknown; never sent again by itself" in line for line in told)
+    assert "  waits for  the outcome at REVER" in told
+    assert "  next look  by the next run; it is due by 2026-11-23 12:01 UTC" in told
+
+
+def test_an_open_hold_is_told_with_its_answers_and_a_past_one_in_what_happened() -> None:
+    answered = step("answered", intent_id="", actor="kim", evidence={"answer": "retry", "why": "agreed", "by": "kim"})
+    past = PastHold(hold(), "answered", "retry", "kim", NOON)
+    told = lines(History(record(decision="hold"), (), (past, PastHold(hold(), "open")), (answered,)))
+    assert sum("on hold" in line for line in told) == 1
+    asks = "19.90 EUR is more than the cap of 10.00 EUR."
+    assert f"  on hold    {asks} (since 2026-11-23 12:00 UTC, rule 'guard:max_refund', 19.90 EUR)" in told
+    assert "             answer drop: never pay it" in told
+    assert any("answer-hold hold_id=hold_1 version=2 answer=ANSWER" in line for line in told)
+    assert "  waits for  a person's answer" in told
+    assert told[-1] == "  happened   2026-11-23 12:00 UTC  kim: answered retry (reason: agreed)"
+
+
+@pytest.mark.parametrize("label", [False, True])
+def test_on_hold_and_at_its_end_are_never_told_together(*, label: bool) -> None:
+    text = "\n".join(lines(History(record(final=True), (), (PastHold(replace(hold(), label=label), "open"),))))
+    assert "on hold" in text
+    assert "a person's answer" in text
+    assert "at its end" not in text
+
+
+def test_a_return_at_its_end_waits_for_nothing() -> None:
+    assert "  waits for  nothing, it is at its end" in lines(History(record(final=True)))
+
+
+@pytest.mark.parametrize("state", list(IntentState))
+def test_every_state_has_its_words(state: IntentState) -> None:
+    assert any("refund of 19.90 EUR" in line for line in lines(History(record(), (intent(state),))))
+
+
+def test_no_look_is_promised_that_no_run_has_come_by_for() -> None:
+    told = lines(History(record()), now=NOON + timedelta(hours=2))
+    assert "  next look  by the next run; it is due since 2026-11-23 12:10 UTC, and no run has come by" in told
+
+
+def test_what_keeps_effects_from_going_is_told_unless_the_return_is_at_its_end() -> None:
+    assert "  but        Store acme is paused" in lines(History(record()), stops=("Store acme is paused",))
+    assert "paused" not in "\n".join(lines(History(record(final=True)), stops=("Store acme is paused",)))
+
+
+def test_what_is_paid_in_parts_says_what_is_on_its_way() -> None:
+    paid = replace(intent(IntentState.DONE).intent, paid_seen=PaidSeen(Decimal("5.00"), Decimal("19.90"), NOON))
+    told = "\n".join(lines(History(record(), (replace(intent(IntentState.DONE), intent=paid),))))
+    assert "paid 5.00 EUR, 14.90 EUR on its way at REVER, 19.90 EUR was paid before" in told
+
+
+NASTY = "\x1b]0;paid\x07\r\n  decided: paid\u202e"
+
+
+def test_no_name_from_outside_moves_the_cursor_or_begins_a_line() -> None:
+    bad = replace(hold(), process_id=NASTY, store=NASTY, order_name=NASTY, why=NASTY, evidence={"x": NASTY})
+    history = History(replace(record(), order_name=NASTY, why=NASTY), (), (PastHold(bad, "open"),))
+    story = tell(Known(NASTY, NASTY, NASTY, history=history, stops=(NASTY,)))
+    for line in story_lines(story):
+        assert line.isprintable()
+        assert line.strip() != "decided: paid"
+    assert "\\x1b]0;paid\\x07\\r\\n  decided: paid\\u202e" in "\n".join(story_lines(story))
+
+
+def test_no_name_from_outside_acts_as_markdown() -> None:
+    nasty = "![x](https://evil.example) <b>paid</b> | # paid"
+    bad = replace(hold(), why=nasty, evidence={"x": nasty}, answers={"drop": nasty})
+    history = History(
+        replace(record(), why=nasty), (), (PastHold(bad, "open"),), (step("held", evidence={"why": nasty}),)
+    )
+    page = story_page(tell(Known("retp_1", nasty, nasty, process=process(order_name=nasty), history=history)))
+    assert "![x]" not in page
+    assert "<b>" not in page
+    assert "https://evil" not in page
