@@ -41,6 +41,8 @@ WAYS = "REVER's id of the return (retp_...), an order number (#1001), a hold's i
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+")
 _HOLD = re.compile(r"[0-9a-f]{32}(?::[1-9][0-9]*)?")
+_LETTERS = re.compile(r"[A-Z]{8,}")
+"""A tracking number of letters alone."""
 _SAID = re.compile(rf"({'|'.join(KeyKind)}):\s*(.*)", re.IGNORECASE)
 _BARE = (KeyKind.ID, KeyKind.ORDER, KeyKind.TRACKING)
 
@@ -105,7 +107,7 @@ def _checked(text: str, kinds: tuple[KeyKind, ...]) -> str:
         raise WrongKeyError(f"name a return: {WAYS}")
     if len(text) > LONGEST or not text.isprintable():
         raise WrongKeyError(f"{len(text)} characters, or some that cannot be seen, name no return; write {WAYS}")
-    if kinds == _BARE and not any(letter.isdigit() for letter in text):
+    if kinds == _BARE and not any(letter.isdigit() for letter in text) and not _LETTERS.fullmatch(text):
         # A name, most likely: it is not repeated, for it may be a shopper's.
         raise WrongKeyError(f"what was typed has no digit in it; write {WAYS}")
     return "".join(text.split()) if kinds == (KeyKind.TRACKING,) else text

@@ -26,6 +26,7 @@ BARE = (KeyKind.ID, KeyKind.ORDER, KeyKind.TRACKING)
         ("order:1001", "1001", (KeyKind.ORDER,)),
         ("Order: #1001", "#1001", (KeyKind.ORDER,)),
         ("tracking: DHL 12 34", "DHL1234", (KeyKind.TRACKING,)),
+        ("DHLGUDKGSBHDGEP", "DHLGUDKGSBHDGEP", BARE),
         ("hold:x1", "x1", (KeyKind.HOLD,)),
         ("id:9001", "9001", (KeyKind.ID,)),
         ("email:olga@example.com", "olga@example.com", (KeyKind.EMAIL,)),
