@@ -9,15 +9,17 @@ reached by are those in `PREFECT_SERVER_CORS_ALLOWED_ORIGINS`, `PREFECT_API_URL`
 **A deadlock.** Python's garbage collector runs in whichever thread makes an object too many: in Prefect's server mostly
 the one of its event loop. Where it frees a cursor of a SQLite connection that is just waiting for the write lock, it
 waits for that connection; the lock's holder waits for the event loop; and the whole server stands still until SQLite
-gives up after 60 s (`database is locked`). Seen with prefect 3.8.8 in one of a few minutes of work, and told by native
-stacks. Here the garbage is collected in a thread of its own, which can wait.
+gives up after 60 s (`database is locked`). Seen with Prefect 3.8.8 in one of a few minutes of work, and told by native
+stacks; what it comes from, Python's sqlite3, is the same under 3.9.1. Here the garbage is collected in a thread of its
+own, which can wait.
 
-**Writers that are refused where they could wait.** Prefect begins most of its write transactions with `BEGIN DEFERRED`:
-they read first, and take the write lock at their first write. Where another has written in between, SQLite refuses at
-once, whatever the time-out (`SQLITE_BUSY_SNAPSHOT`: https://sqlite.org/isolation.html). The server answers 503, and
-Prefect's clients ask again after 2 s; its services drop what they were about to count. With runs, events and heartbeats
-under way that befell nearly every run: from a webhook to its refund it took four seconds, and takes less than one now.
-Here every write transaction takes the lock when it begins, and waits its turn, for some milliseconds.
+**Writers that are refused where they could wait.** Prefect begins most of its write transactions with `BEGIN DEFERRED`
+(still in 3.9.1): they read first, and take the write lock at their first write. Where another has written in between,
+SQLite refuses at once, whatever the time-out (`SQLITE_BUSY_SNAPSHOT`: https://sqlite.org/isolation.html). The server
+answers 503, and Prefect's clients ask again after 2 s; its services drop what they were about to count. With runs,
+events and heartbeats under way that befell nearly every run: from a webhook to its refund it took four seconds, and
+takes less than one now. Here every write transaction takes the lock when it begins, and waits its turn, for some
+milliseconds.
 
 PostgreSQL knows neither.
 """

@@ -178,8 +178,8 @@ class SearchParameters(StoresParameters):
 def _as_form(schema: Schema, first: Sequence[str], last: Sequence[str], resolve: Callable[[Schema], Schema]) -> Schema:
     """The schema of a form as Prefect's UI shows it well: one plain field a parameter, `first` first and `last` last.
 
-    What pydantic writes is right but hard to fill: an optional number becomes a choice between "Number" and "None", an
-    amount of money one between "Number", "String" and "None", and the order of the fields is lost where Prefect keeps
+    What pydantic writes is right but hard to fill: an optional number becomes a choice between "int" and "None", an
+    amount of money one between "float", "str" and "None", and the order of the fields is lost where Prefect keeps
     it in PostgreSQL. Prefect's server takes null for a field that is neither required nor has a default. `resolve`
     returns what a `$ref` stands for.
     """

@@ -2,10 +2,10 @@
 
 A person's are: whether a deployment or a schedule is paused, and schedules that they added.
 
-`prefect deploy` reads the same file, and could do part of this. Tried with Prefect 3.8.8: it keeps a paused schedule
-and one that a person added, but resumes a paused deployment. It cannot say what it would do, which `--check` and the
-doctor need. It took longer than the whole of bootstrap (45 s against 26 s the second time, on a busy machine), and
-makes none of what the deployments need: pools with their queues, limits, automations.
+`prefect deploy` reads the same file, and could do part of this. Tried with Prefect 3.8.8 and 3.9.1: it keeps a paused
+schedule and one that a person added, but resumes a paused deployment. It cannot say what it would do, which `--check`
+and the doctor need. It took longer than the whole of bootstrap (45 s against 26 s the second time, on a busy machine),
+and makes none of what the deployments need: pools with their queues, limits, automations.
 """
 
 import re

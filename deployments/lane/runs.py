@@ -1,7 +1,7 @@
 """One lane's runs: which are due, the claim that makes one ours, and its execution in this process.
 
 A run belongs to the one whose claim Prefect's server accepted. `prefect.flow_engine` is not documented surface: only
-`LaneEngine` uses it, and the bound `prefect<3.9` and tests against a real server hold it.
+`LaneEngine` uses it, and the bound `prefect<3.10` and tests against a real server hold it.
 """
 
 import asyncio

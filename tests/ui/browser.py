@@ -44,7 +44,7 @@ def opened_page(address: str, auth: str = "") -> Iterator[Page]:
             if auth:
                 page.locator("input[type=password]").fill(auth)
                 page.get_by_role("button", name="Login").click()
-                page.wait_for_url(address)
+                page.wait_for_url(lambda url: "/login" not in url)
             yield page
         except BaseException:
             picture(page, "where it failed")

@@ -1,4 +1,7 @@
-"""A person at Prefect's UI: fills the form of process-return, starts it, sees it complete, and reads what was done."""
+"""A person at Prefect's UI: fills the form of process-return, starts it, sees it complete, and reads what was done.
+
+The UI is V2, which is what Prefect shows to who opens its address.
+"""
 
 import re
 import threading
@@ -27,8 +30,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def test_a_return_is_refunded_by_a_form(up: Up) -> None:
     process_id, amount, currency = _a_refund_that_is_due(up)
-    with opened_page(f"{up.address('Prefect')}/deployments", up.auth()) as page:
-        picture(page, "1 deployments")
+    with opened_page(f"{up.address('Prefect')}/", up.auth()) as page:
+        assert "/v2/" in page.url
         _open_the_form(page)
         _fill(page, process_id)
         picture(page, "2 form")
@@ -49,9 +52,9 @@ def test_a_return_is_refunded_by_a_form(up: Up) -> None:
 
 
 def test_the_form_harms_nobody_by_itself(up: Up) -> None:
-    with opened_page(f"{up.address('Prefect')}/deployments", up.auth()) as page:
+    with opened_page(f"{up.address('Prefect')}/", up.auth()) as page:
         _open_the_form(page)
-        expect(_field(page, "Mode").get_by_role("button").filter(has_text="plan")).to_be_visible()
+        expect(_mode(page)).to_have_text("plan")
         page.get_by_role("button", name="Submit").click()
         expect(page.get_by_text(re.compile("required|must|invalid", re.IGNORECASE)).first).to_be_visible()
         picture(page, "5 form without a return")
@@ -59,7 +62,7 @@ def test_the_form_harms_nobody_by_itself(up: Up) -> None:
 
 def test_a_page_of_anothers_can_neither_read_nor_do_anything(up: Up) -> None:
     api, before = f"{up.address('Prefect')}/api", _runs(up)
-    with _a_page_of_anothers() as foreign, opened_page(f"{up.address('Prefect')}/deployments", up.auth()) as page:
+    with _a_page_of_anothers() as foreign, opened_page(f"{up.address('Prefect')}/", up.auth()) as page:
         picture(page, "6 logged in")
         page.goto(foreign)
         tried: list[list[str]] = page.evaluate(TRIES, api)
@@ -157,21 +160,23 @@ def _refunds(up: Up, process_id: str) -> list[dict[str, Any]]:
 
 
 def _open_the_form(page: Page) -> None:
-    page.get_by_text("process-return", exact=True).first.click()
+    page.get_by_role("link", name="Deployments").click()
+    deployment = page.get_by_role("link", name="process-return", exact=True).first
+    deployment.wait_for()
+    picture(page, "1 deployments")
+    deployment.click()
     page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_text("Custom run").click()
+    page.get_by_role("menuitem", name="Custom run").click()
     page.wait_for_url(re.compile(r"/run\b"))
 
 
-def _field(page: Page, title: str) -> Locator:
-    """One field of the form, by how its text begins."""
-    return page.locator(".p-label").filter(has_text=re.compile(rf"^\s*{title}"))
+def _mode(page: Page) -> Locator:
+    return page.get_by_role("button", name="Select Mode")
 
 
 def _fill(page: Page, process_id: str) -> None:
-    _field(page, "Return").locator("textarea").fill(process_id)
-    _field(page, "Mode").get_by_role("button").filter(has_text="plan").focus()
-    page.keyboard.press("ArrowDown")
+    page.get_by_label("Return", exact=True).fill(process_id)
+    _mode(page).click()
     page.get_by_role("option", name="act", exact=True).click()
 
 
@@ -183,6 +188,6 @@ def _open_the_run(page: Page) -> None:
 
 
 def _open_an_artifact(page: Page, key: str) -> None:
-    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_role("tab", name="Artifacts").click()
     page.locator("a[href*='/artifacts/']").filter(has_text=key).first.click()
     page.wait_for_url(re.compile("/artifacts/"))

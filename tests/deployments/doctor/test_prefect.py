@@ -78,16 +78,17 @@ def test_a_server_that_answers_no_says_what_to_set(told: ToldServer, status: int
 @pytest.mark.parametrize(
     ("theirs", "state", "words"),
     [
-        ("3.8.8", State.OK, "responds, Prefect 3.8.8"),
-        ("3.8.9", State.OK, "responds, Prefect 3.8.9"),
-        ("3.8.7", State.ATTENTION, "Prefect 3.8.7; here it is 3.8.8"),
-        ("3.9.0", State.BROKEN, "Prefect 3.9.0; here it is 3.8.8"),
-        ("2.20.4", State.BROKEN, "Prefect 2.20.4; here it is 3.8.8"),
-        ("3.8.8+12.gabc", State.OK, "responds"),
+        ("3.9.1", State.OK, "responds, Prefect 3.9.1"),
+        ("3.9.2", State.OK, "responds, Prefect 3.9.2"),
+        ("3.9.0", State.ATTENTION, "Prefect 3.9.0; here it is 3.9.1"),
+        ("3.8.8", State.BROKEN, "Prefect 3.8.8; here it is 3.9.1"),
+        ("3.10.0", State.BROKEN, "Prefect 3.10.0; here it is 3.9.1"),
+        ("2.20.4", State.BROKEN, "Prefect 2.20.4; here it is 3.9.1"),
+        ("3.9.1+12.gabc", State.OK, "responds"),
     ],
 )
 def test_a_version_goes_with_ours_or_is_named(theirs: str, state: State, words: str) -> None:
-    line = version_line(theirs, "3.8.8", "http://server/api")
+    line = version_line(theirs, "3.9.1", "http://server/api")
     assert line.state is state
     assert words in line.found
 
