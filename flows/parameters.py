@@ -6,9 +6,19 @@ from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
-from pydantic_core import CoreSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from tasks.lookup import NO_EMAIL, WAYS, KeyKind, WrongKeyError, read_key
 from tasks.policy.store import Amount, Whole
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
 
@@ -91,13 +101,36 @@ StoreTime = Annotated[
 (`tasks.store_zone.StoreZone.begins`). The type of every parameter that is a time."""
 
 
+def _return_key(typed: str) -> str:
+    """What names a return, as it was typed. An e-mail address is refused: Prefect keeps what a form was filled with."""
+    try:
+        key = read_key(typed)
+    except WrongKeyError as problem:
+        raise PydanticCustomError(WRONG_KEY, "{why}", {"why": str(problem)}) from None
+    if KeyKind.EMAIL in key.kinds:
+        why = f"an e-mail address is not taken here, for Prefect keeps what a form is filled with; write {WAYS}"
+        raise PydanticCustomError(WRONG_KEY, "{why} (`rever-returns find -` finds them by e-mail)", {"why": why})
+    return typed.strip()
+
+
+WRONG_KEY = "return_key"
+"""The type of the errors of a `ReturnKey`: what was typed may be a shopper's name, so nobody repeats it."""
+
+ReturnKey = Annotated[
+    str,
+    AfterValidator(_return_key),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": NO_EMAIL}),
+]
+"""What names returns in a form (`tasks.lookup`), but for an e-mail. The type of every parameter that names returns."""
+
+
 class FlowParameters(BaseModel):
     """The form of any flow; as it is, that of one that writes nothing.
 
     Unknown names are refused, so that a typo is never silently ignored.
     """
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
     begins: ClassVar[bool] = False
     """Whether a desk may begin with this flow: where REVER is this machine, it makes the ledger that is not there."""
@@ -150,10 +183,11 @@ class StoresParameters(ReturnsParameters):
 class SearchParameters(StoresParameters):
     """The form of a flow that searches for returns."""
 
-    process_ids: list[str] = Field(
+    process_ids: list[ReturnKey] = Field(
         default_factory=list,
         title="Returns",
-        description="REVER process ids (retp_...). Empty: all running returns of the stores.",
+        description="Each by REVER's id (retp_...), an order number (#1001: all its returns), a hold's id or a "
+        "tracking number. Empty: all running returns of the stores.",
     )
     started_since: StoreTime = Field(
         None,

@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.sub_flows import at, batches_through, fetch_named, named_through, settle, settle_own
+from flows.sub_flows import at, batches_through, fetch_some, named_ids, named_through, settle, settle_own
 from tasks.desk import Budget, Desk
 from tasks.fetch_returns import PendingReturns, since_at
 from tasks.reporting.report import ReturnsReport
@@ -20,9 +20,10 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     """Settle what is open, then take the stores' running returns, or those named, as far as they can go now."""
     report.stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
-    await settle(desk, report, report.stores, parameters.process_ids or None)
-    if parameters.process_ids:
-        found = await fetch_named(desk, report, parameters.process_ids[: parameters.max_returns])
+    named = await named_ids(desk, report, parameters.process_ids, report.stores)
+    await settle(desk, report, report.stores, named or None)
+    if named:
+        found = await fetch_some(desk, report, named[: parameters.max_returns])
         chosen = [pending for pending in found if pending.store in report.stores]
         await named_through(desk, report, chosen, f"{len(chosen)} by id")
     else:

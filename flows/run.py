@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import BaseModel, ValidationError
 
 from flows.catalog import FLOWS
-from flows.parameters import FlowParameters
+from flows.parameters import WRONG_KEY, FlowParameters
 from tasks.desk import Clock, Desk, DeskError, chosen_stores, open_desk, utc_now
 from tasks.effects.perform import Result
 from tasks.failures import presentable
@@ -224,6 +224,6 @@ def _value(form: type[BaseModel], key: str, text: str) -> Any:
 
 def _problem(error: Any, values: dict[str, str]) -> str:
     key = str(error["loc"][0]) if error["loc"] else ""
-    found = f", found {values[key]!r}" if key in values else ""
+    found = f", found {values[key]!r}" if key in values and error["type"] != WRONG_KEY else ""
     said = error["msg"].removeprefix("Value error, ")
     return f"{key}: {said}{found}" if key else said

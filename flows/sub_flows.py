@@ -14,9 +14,11 @@ from tasks.effects.perform import Result
 from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
+from tasks.find_returns import FoundReturn, NothingFoundError, find_returns
 from tasks.ledger import LedgerError
+from tasks.lookup import read_key
 from tasks.policy.record import IntentKind
-from tasks.reporting.report import Mode, ReturnsReport
+from tasks.reporting.report import Mode, ReturnsReport, RunReport
 from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
@@ -69,6 +71,39 @@ async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -
             finally:
                 count_settled(report, settled)
                 forget_unknown(report, settled, set(own))
+
+
+async def find_named(desk: Desk, report: RunReport, typed: Sequence[str], stores: Sequence[str]) -> list[FoundReturn]:
+    """The returns that were named, by whatever was typed; what each key found is a note of the report.
+
+    REVER is asked only about what is no id of its own. Raises `NothingFoundError` where a key finds nothing at these
+    stores: nothing is begun for the others.
+    """
+    keys = [read_key(text) for text in typed]
+    found: dict[str, FoundReturn] = {}
+    searched = [key for key in keys if not key.is_id]
+    with about(f"{len(searched)} not by id"):
+        matches = dict(zip(searched, await find_returns(desk, searched, stores) if searched else [], strict=True))
+    for key in keys:
+        if key.is_id:
+            found.setdefault(key.text, FoundReturn(key.text, "", ""))
+        else:
+            report.notes.append(matches[key].words)
+            found |= {item.process_id: item for item in matches[key].returns}
+    return [*found.values()]
+
+
+async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], stores: Sequence[str]) -> list[str]:
+    """The ids of the returns that were named, as `find_named` finds them."""
+    return [item.process_id for item in await find_named(desk, report, typed, stores)]
+
+
+async def fetch_some(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:
+    """As `fetch_named`. Raises `NothingFoundError` where REVER knows none of them."""
+    found = await fetch_named(desk, report, process_ids)
+    if not found and report.failures and all(failed.unknown for failed in report.failures):
+        raise NothingFoundError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
+    return found
 
 
 async def fetch_named(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:

@@ -120,7 +120,7 @@ async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:
     except WrongSetup:
         raise
     except NotFound:
-        return Failure(process_id, "REVER knows no return of this id")
+        return Failure(process_id, "REVER knows no return of this id", unknown=True)
     except Unreadable as error:
         store = _store_of(desk, error.process.ecommerce_id)
         return unread_return(store, error.process) if store in desk.stores else _not_ours(desk, process_id, store)

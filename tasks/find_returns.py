@@ -11,12 +11,13 @@ from decimal import Decimal
 from rever_api import AsyncReverClient
 from rever_api.errors import NotFound, NotSent, Refused, Unreadable, WrongRoute
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
-from tasks.desk import WrongNameError
+from tasks.desk import Desk, WrongNameError
 from tasks.ledger import Ledger, RecordRow, find_hold, returns_of, returns_of_order
 from tasks.lookup import KeyKind, Lookup, hold_id, order_names, same_email, same_order, same_tracking
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
 from tasks.returns import Entry
+from tasks.steps import step
 
 LOOKED_THROUGH = 2_000
 """Returns of a store, the newest first, that are looked through where REVER's search finds nothing by its text."""
@@ -201,6 +202,13 @@ class Finder:
         return FoundReturn(entry.rever_process_id, store, entry.order_name, entry, searched=bool(asked))
 
 
+@step("find-returns")
+async def find_returns(desk: Desk, keys: Sequence[Lookup], stores: Sequence[str]) -> list[Match]:
+    """What each of these keys finds among these stores. Raises `NothingFoundError` for the first that finds nothing."""
+    finder = Finder(desk.client, desk.ledger, tuple(stores))
+    return [await finder.find(key) for key in keys]
+
+
 def found_in_ledger(ledger: Ledger, key: Lookup) -> Match | None:
     """What the ledger alone finds by a key, for when REVER cannot be asked; None where that is nothing."""
     for kind in key.kinds:
@@ -253,5 +261,5 @@ def _seen(seen: dict[str, int]) -> str:
 
 def _of_others(key: Lookup, found: Sequence[FoundReturn], stores: Sequence[str]) -> str:
     theirs = ", ".join(sorted({repr(item.store) for item in found}))
-    ours = f"this desk's stores are {', '.join(stores)} (REVER_STORES or REVER_GROUP)"
+    ours = f"it was looked for at {', '.join(stores)} (the stores asked for, or REVER_STORES or REVER_GROUP)"
     return f"what was found by {key.shown} is of store {theirs}; {ours}"

@@ -33,7 +33,7 @@ _NOUNS = {
 
 LONGEST = 200
 
-NO_EMAIL = "^[^@]*$"
+NO_EMAIL = r"^([^@]*|id:[\s\S]*)$"
 """What a form takes, as a pattern of JSON schema: Prefect refuses an e-mail address by it before it stores the run."""
 
 WAYS = "REVER's id of the return (retp_...), an order number (#1001), a hold's id, or a tracking number"
@@ -80,6 +80,8 @@ def read_key(typed: str) -> Lookup:
     said = _SAID.fullmatch(text)
     if said is not None:
         kind, text = KeyKind(said[1].lower()), said[2].strip()
+        if kind is KeyKind.ID and text:  # from another program: whatever REVER has named a return, it is asked for
+            return Lookup(text, (kind,))
         return Lookup(_checked(text, (kind,)), (kind,))
     kinds = _kinds(text)
     return Lookup(_checked(text, kinds), kinds)
@@ -111,6 +113,11 @@ def _checked(text: str, kinds: tuple[KeyKind, ...]) -> str:
         # A name, most likely: it is not repeated, for it may be a shopper's.
         raise WrongKeyError(f"what was typed has no digit in it; write {WAYS}")
     return "".join(text.split()) if kinds == (KeyKind.TRACKING,) else text
+
+
+def as_id(process_id: str) -> str:
+    """A return's id as another program hands it to a form: it is taken for nothing else, whatever it looks like."""
+    return process_id if process_id.startswith("retp_") and "@" not in process_id else f"{KeyKind.ID}:{process_id}"
 
 
 def hold_id(key: Lookup) -> str:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from deployments.receiver.inbox import ACTED_ON, GIVEN_UP, WAITING, events, offers, returns
 from tasks.database.statements import chunks
+from tasks.lookup import as_id
 from tasks.policy.clocks import DIFFER
 
 ONE, MANY = "process-return/process-return", "process-pending-returns/process-told-returns"
@@ -60,7 +61,8 @@ def fold(process_ids: Sequence[str], *, few: int = FEW, most: int = MOST) -> lis
 
 def parameters_of(deployment: str, process_ids: Sequence[str]) -> dict[str, object]:
     """The parameters of the run: the flow's form, filled."""
-    about = {"process_id": process_ids[0]} if deployment == ONE else {"process_ids": list(process_ids)}
+    ids = [as_id(process_id) for process_id in process_ids]
+    about: dict[str, object] = {"process_id": ids[0]} if deployment == ONE else {"process_ids": ids}
     return {"parameters": {"mode": "act", **about}}
 
 

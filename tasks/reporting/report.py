@@ -48,11 +48,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A return that could not be worked on. `ours`: the fault lies in this software, not at REVER or in the input."""
+    """A return that could not be worked on. `ours`: the fault lies in this software, not at REVER or in the input.
+
+    `unknown`: REVER knows no such return.
+    """
 
     process_id: str
     why: str
     ours: bool = False
+    unknown: bool = False
 
 
 @dataclass

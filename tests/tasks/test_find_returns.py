@@ -156,7 +156,7 @@ def test_it_says_how_many_of_the_newest_returns_were_looked_through(
 def test_a_return_of_a_store_that_is_not_ours_is_an_error_that_says_so(world: World) -> None:
     it = process(world)
     assert it.ecommerce_id == "acme"
-    with pytest.raises(NothingFoundError, match=r"is of store 'acme'; this desk's stores are nordic"):
+    with pytest.raises(NothingFoundError, match=r"is of store 'acme'; it was looked for at nordic"):
         find(world, it.rever_process_id, stores=("nordic",))
 
 

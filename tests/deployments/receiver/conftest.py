@@ -21,6 +21,7 @@ from deployments.receiver.lookups import Standing
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import Pace
 from deployments.receiver.prefect_runs import Announcer, PrefectTrouble, RunState
+from tasks.lookup import read_key
 from rever_api.webhooks import SIGNATURE_HEADER, sign
 from tests.postgres import postgres_empty_url, postgres_server  # noqa: F401 - a fixture is found by its name
 
@@ -88,7 +89,8 @@ class Prefect:
         """The returns of each run, in the order in which they were offered."""
         forms: list[Any] = [parameters["parameters"] for _, parameters in self.runs.values()]
         assert all(form["mode"] == "act" for form in forms)
-        return [form.get("process_ids") or [form["process_id"]] for form in forms]
+        keys = [map(read_key, form.get("process_ids") or [form["process_id"]]) for form in forms]
+        return [[key.text for key in each if key.is_id] for each in keys]
 
 
 class Desk:

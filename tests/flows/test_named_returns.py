@@ -1,0 +1,156 @@
+"""Returns named by whatever a person knows: each flow that takes ids works on just those, or begins nothing."""
+
+import json
+import re
+from importlib import import_module
+
+import pytest
+from prefect.exceptions import ParameterTypeError
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+from flows.catalog import FLOWS
+from flows.run import UsageError, parameters_for
+from rever_api.models import ReturnProcess
+from tasks.find_returns import NothingFoundError
+from tests.world import World
+
+EMAIL = "olga.ortiz@example.com"
+NAMING = {name: field for name in FLOWS for field in ("process_id", "process_ids") if field in
+          import_module(FLOWS[name]).Parameters.model_fields}  # fmt: skip
+"""The flows that take returns, each with the parameter that does."""
+
+
+def due(world: World, many: int = 1) -> list[ReturnProcess]:
+    """Returns of which each is due one refund."""
+    return [world.sandbox.sandbox.processes[each].process for each in world.sandbox.process_ids("approved_one")[:many]]
+
+
+def same_order(world: World) -> tuple[str, list[str]]:
+    """The number of an order with two returns that are due a refund, and their ids."""
+    one, other = due(world, 2)
+    with world.sandbox.sandbox.locked():
+        stored = world.sandbox.sandbox.processes[other.rever_process_id]
+        stored.process = stored.process.model_copy(update={"order_name": one.order_name})
+    return one.order_name, [one.rever_process_id, other.rever_process_id]
+
+
+def effects_of(world: World) -> set[str]:
+    return {effect.process_id for effect in world.sandbox.books.effects if effect.by == "api"}
+
+
+@pytest.mark.parametrize("kind", ["order", "bare order", "tracking", "id"])
+def test_process_return_takes_each_kind_of_key_and_says_what_it_found(world: World, kind: str) -> None:
+    (it,) = due(world)
+    assert it.logistics
+    typed = {
+        "order": it.order_name,
+        "bare order": it.order_name.lstrip("#"),
+        "tracking": f"tracking:{it.logistics[0].tracking_number}",
+        "id": f"id:{it.rever_process_id}",
+    }[kind]
+    report = world.run("process-return", process_id=typed, mode="act")
+    assert effects_of(world) == {it.rever_process_id}
+    assert report.paid == world.paid() != {}
+    said = [note for note in report.notes if note.startswith("found by")]
+    assert said == [] if kind == "id" else it.rever_process_id in said[0]
+
+
+def test_a_hold_names_its_return(world: World) -> None:
+    world.act()
+    hold = world.holds()[0]
+    report = world.run("process-return", process_id=hold.hold_id)
+    assert list(report.rows) == [hold.process_id]
+
+
+@pytest.mark.parametrize("flow", ["process-return", "process-pending-returns"])
+def test_an_order_number_names_all_its_returns_and_the_report_says_which(world: World, flow: str) -> None:
+    number, ids = same_order(world)
+    report = world.run(flow, mode="act", **{NAMING[flow]: number})
+    assert effects_of(world) == set(ids)
+    assert report.seen == 2
+    assert report.paid == world.paid()
+    (note,) = [note for note in report.notes if note.startswith(f"found by order number {number}: 2 returns: ")]
+    assert all(process_id in note for process_id in ids)
+    assert world.sandbox.audit().violations == ()
+
+
+def test_returns_named_twice_are_worked_on_once(world: World) -> None:
+    number, ids = same_order(world)
+    report = world.run("process-pending-returns", mode="act", process_ids=f"{number},{ids[0]},{number.lstrip('#')}")
+    assert report.seen == 2
+    assert report.paid == world.paid()
+
+
+def test_a_label_is_made_for_the_return_of_an_order(world: World) -> None:
+    waiting = next(item.process_id for item in world.sandbox.audit().due if item.label and not item.label_blocked)
+    number = world.sandbox.sandbox.processes[waiting].process.order_name
+    world.run("generate-labels", mode="act", process_ids=number)
+    assert effects_of(world) == {waiting}
+
+
+@pytest.mark.parametrize("flow", sorted(NAMING))
+@pytest.mark.parametrize("typed", ["#AC1", "retp_nobody", "0" * 32, "tracking:XX1"])
+def test_nothing_found_begins_nothing(world: World, flow: str, typed: str) -> None:
+    with pytest.raises(NothingFoundError):
+        world.run(flow, **{NAMING[flow]: typed}, **({} if flow == "explain-return" else {"mode": "act"}))
+    assert effects_of(world) == set()
+
+
+def test_one_key_that_finds_nothing_begins_nothing_for_the_others(world: World) -> None:
+    (it,) = due(world)
+    with pytest.raises(NothingFoundError, match="#AC1"):
+        world.run("process-pending-returns", mode="act", process_ids=f"{it.rever_process_id},#AC1")
+    assert effects_of(world) == set()
+
+
+def test_an_order_of_a_store_that_was_not_asked_for_begins_nothing(world: World) -> None:
+    (it,) = due(world)
+    with pytest.raises(NothingFoundError):
+        world.run("process-pending-returns", mode="act", stores="nordic", process_ids=it.order_name)
+    assert effects_of(world) == set()
+
+
+@pytest.mark.parametrize("flow", sorted(NAMING))
+@pytest.mark.parametrize("typed", [EMAIL, f"email:{EMAIL}", f"order:{EMAIL}", "olga.ortiz@"])
+def test_no_form_takes_an_email_and_nobody_repeats_it(flow: str, typed: str) -> None:
+    with pytest.raises(UsageError, match="e-mail address") as refused:
+        parameters_for(flow, {NAMING[flow]: typed})
+    assert "olga" not in str(refused.value)
+    form = import_module(FLOWS[flow]).Parameters
+    with pytest.raises(ValueError, match="e-mail address") as invalid:
+        form(**{NAMING[flow]: typed if NAMING[flow] == "process_id" else [typed]})
+    assert "olga" not in f"{invalid.value} {invalid.value!r}"
+
+
+def test_a_name_that_is_typed_by_mistake_is_not_repeated() -> None:
+    with pytest.raises(UsageError, match="no digit in it") as refused:
+        parameters_for("process-return", {"process_id": "Olga Ortiz"})
+    assert "Olga" not in str(refused.value)
+
+
+@pytest.mark.parametrize("flow", sorted(NAMING))
+def test_prefects_server_refuses_an_email_before_it_stores_the_run(flow: str) -> None:
+    schema = parameter_schema(getattr(import_module(FLOWS[flow]), flow.replace("-", "_"))).model_dump()
+    for typed, taken in ((EMAIL, False), ("#1001", True), ("1001", True), ("retp_1", True)):
+        values = {"parameters": {NAMING[flow]: typed if NAMING[flow] == "process_id" else [typed]}}
+        if taken:
+            validate(values, schema, raise_on_error=True)
+            continue
+        with pytest.raises(ValidationError):
+            validate(values, schema, raise_on_error=True)
+
+
+async def test_a_form_that_reaches_a_flow_all_the_same_is_refused_without_the_email() -> None:
+    from flows.process_return import process_return
+
+    with pytest.raises(ParameterTypeError) as refused:
+        process_return.validate_parameters({"parameters": {"process_id": EMAIL}})
+    assert "olga" not in str(refused.value)
+
+
+def test_the_report_in_json_says_what_was_found(world: World) -> None:
+    number, ids = same_order(world)
+    notes = json.loads(json.dumps(world.run("process-pending-returns", process_ids=number).as_json()))["notes"]
+    (note,) = [note for note in notes if note.startswith("found by")]
+    assert set(re.findall("retp_[0-9A-Za-z]{27}", note)) == set(ids)
