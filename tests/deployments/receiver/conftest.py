@@ -21,8 +21,8 @@ from deployments.receiver.lookups import Standing
 from deployments.receiver.metrics import Metrics
 from deployments.receiver.offers import Pace
 from deployments.receiver.prefect_runs import Announcer, PrefectTrouble, RunState
-from tasks.lookup import read_key
 from rever_api.webhooks import SIGNATURE_HEADER, sign
+from tasks.lookup import read_key
 from tests.postgres import postgres_empty_url, postgres_server  # noqa: F401 - a fixture is found by its name
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
