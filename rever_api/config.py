@@ -1,7 +1,11 @@
 """What a client needs to know: where REVER is, the key, and how long, how fast and how often it may call."""
 
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -11,6 +15,9 @@ from rever_api.errors import WrongSetup
 
 DEFAULT_BASE_URL = "https://api.byrever.com"
 """REVER's production host; operation paths carry `/v1` themselves (REVER's reference)."""
+
+DEFAULT_RATE = 10.0
+"""Requests per second to a real REVER where nothing else is stated. REVER limits, but publishes no number."""
 
 
 def is_loopback(url: str) -> bool:
@@ -51,6 +58,7 @@ class ClientConfig:
             half a second's worth (`rever_api.limits`). None for no limit.
         max_in_flight: requests at the same time for this key in this process.
         endpoints: the endpoint table, corrected by the user or not.
+        group: the e-commerce group whose stores are listed and searched where a call names none (`AsyncReverClient`).
         read_attempts: how often a read is tried at most; effects are tried once.
         read_patience: seconds after which a read starts no further attempt.
         retry_after_cap: seconds that a `Retry-After` may make reads and the rate limit wait.
@@ -63,6 +71,7 @@ class ClientConfig:
     rate: float | None = None
     max_in_flight: int = 8
     endpoints: Endpoints = field(default_factory=Endpoints.load, repr=False)
+    group: str = ""
     read_attempts: int = 5
     read_patience: float = 60.0
     retry_after_cap: float = 30.0
@@ -91,10 +100,65 @@ class ClientConfig:
         return is_loopback(self.base_url)
 
 
+def configured(
+    config: ClientConfig | None,
+    *,
+    api_key: str | SecretStr | None = None,
+    base_url: str | None = None,
+    group: str | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+) -> ClientConfig:
+    """A configuration with what is given here, else what `config` says, else what the environment says (`REVER_*`).
+
+    The variables are the desk's: docs/settings.md. `max_retries` is how often a read is tried again; effects are tried
+    once whatever it says. `timeout` holds for an attempt as a whole too. Raises `WrongSetup`, or `EndpointsError` for
+    the file that REVER_ENDPOINTS names.
+    """
+    given: dict[str, Any] = {"api_key": api_key, "base_url": base_url, "group": group, "timeout": timeout}
+    given = {name: value for name, value in given.items() if value is not None}
+    if timeout is not None:
+        given["deadline"] = None
+    if max_retries is not None:
+        if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+            raise WrongSetup(f"max_retries must be a whole number from 0 on, found {max_retries!r}.")
+        given["read_attempts"] = max_retries + 1
+    if config is not None:
+        return replace(config, **given) if given else config
+    return ClientConfig(**_from_environment(os.environ, given))
+
+
+def _from_environment(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, and what the environment says of the rest. A variable that is empty counts as not set."""
+    told = {name[6:].lower(): value.strip() for name, value in environ.items() if name.startswith("REVER_")}
+    told = {name: value for name, value in told.items() if value and name not in given}
+    found: dict[str, Any] = {"base_url": DEFAULT_BASE_URL, "api_key": ""}
+    found |= {name: told[name] for name in ("api_key", "base_url", "group") if name in told}
+    found |= given
+    found |= {name: _number(name, told[name]) for name in ("timeout", "max_in_flight") if name in told}
+    rate = told.get("rate", "none" if is_loopback(str(found["base_url"])) else str(DEFAULT_RATE))
+    found["rate"] = None if rate.lower() == "none" else _number("rate", rate)
+    if "endpoints" in told:
+        found["endpoints"] = Endpoints.load(Path(told["endpoints"]))
+    return found
+
+
+def _number(name: str, text: str) -> float | int:
+    """Read a number of the environment."""
+    try:
+        return int(text) if name == "max_in_flight" else float(text)
+    except ValueError:
+        kind = "a whole number" if name == "max_in_flight" else "a number"
+        raise WrongSetup(f"REVER_{name.upper()} must be {kind}, found {text!r}.") from None
+
+
 def _check_key(key: str) -> None:
     """Refuse a key that cannot be a header's value, without showing it."""
     if not key.strip():
-        raise WrongSetup("The API key is empty: set REVER_API_KEY to the key that REVER's account manager gave you.")
+        raise WrongSetup(
+            "There is no API key: pass api_key=..., or set REVER_API_KEY, to the key that REVER's account manager gave "
+            "you."
+        )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise WrongSetup("The API key holds a blank, a line break or a letter outside ASCII: check REVER_API_KEY.")
 

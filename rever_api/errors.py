@@ -1,6 +1,7 @@
 """What can go wrong with a call to REVER. Each class is one way to react, for reads and effects alike.
 
     NotSent         the request never left: the same call may be made again
+      ClientClosed  ... because the client, or the http client that was handed in, is closed: with a new client
     RefusedForNow   429, REVER did nothing: again after `retry_after`, once REVER was looked at
     Refused         REVER said no: the same call will be refused again
       NotFound      ... because the process (not the route) does not exist
@@ -89,6 +90,10 @@ class ReverError(Exception):
         status: HTTP status, None without an answer.
         code: gRPC status code of the gateway's error body, None where there was none.
         message: REVER's own words, trimmed and masked, "" where there were none fit to show. They may name a shopper.
+        request_id: REVER's id of the request, by the header that names one, "" where none does. For REVER's support.
+        body: what an answer outside 2xx held, its JSON or the begin of its text, without the key, e-mails, personal
+            fields and what was sent of a shopper; long texts and lists are cut. Like `message` it may still name a
+            shopper, and it is left out of a pickle. None without an answer, and for a 2xx: that may be a whole return.
         reason: the class of what REVER said; `Reason.OTHER` where it fits none, or without an answer.
         retry_after: seconds that REVER asked to wait, None where it did not say or said nonsense.
     """
@@ -103,6 +108,8 @@ class ReverError(Exception):
         message: str = "",
         retry_after: float | None = None,
         reason: Reason = Reason.OTHER,
+        request_id: str = "",
+        body: Any = None,
     ) -> None:
         super().__init__(sentence)
         self.operation = operation
@@ -111,10 +118,19 @@ class ReverError(Exception):
         self.message = message
         self.retry_after = retry_after
         self.reason = reason
+        self.request_id = request_id
+        self.body = body
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args, {**vars(self), "body": None}
 
 
 class NotSent(ReverError):  # noqa: N818 - the name says what happened
     """The request never left this machine: DNS, refused, connect or pool timeout, TLS handshake, a bad URL."""
+
+
+class ClientClosed(NotSent):
+    """The client was closed before the call, or the http client that it was handed: make a new one."""
 
 
 class RefusedForNow(ReverError):  # noqa: N818

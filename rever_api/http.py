@@ -6,6 +6,7 @@ as a whole, a body that is unpacked piece by piece, and what a failure means for
 """
 
 import asyncio
+import copy
 import os
 import socket
 import ssl
@@ -15,14 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from http.cookiejar import CookieJar
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import urlencode
 from urllib.request import getproxies
 
 import httpx
 
 from rever_api.config import ClientConfig
-from rever_api.errors import NotSent, OutcomeUnknown, ReverError, WrongSetup
+from rever_api.errors import ClientClosed, NotSent, OutcomeUnknown, ReverError, WrongSetup
 from rever_api.messages import Answer, Request
 from rever_api.redaction import masked
 from rever_api.unpacking import Body
@@ -148,7 +149,8 @@ class _Sender:
     ) -> None:
         self._config = config
         self._clock = clock
-        self._own = http_client is None
+        self._own = self._closes = http_client is None
+        self._closed = False
         # The headers of a client that was handed in are meant for REVER, not for where a label's file lies.
         self._with_key = httpx.Headers(_USER_AGENT if http_client is None else http_client.headers)
         self._with_key.update(
@@ -159,6 +161,12 @@ class _Sender:
             }
         )
         self._without_key = httpx.Headers({"accept": "*/*", "accept-encoding": _PACKED, **_USER_AGENT})
+
+    def under(self, config: ClientConfig) -> Self:
+        """The same connections with other times; who made them closes them."""
+        other = copy.copy(self)
+        other._config, other._closes = config, False
+        return other
 
     def _progress(self) -> Progress:
         """A fresh attempt."""
@@ -205,8 +213,15 @@ class AsyncSender(_Sender):
     def __init__(
         self, config: ClientConfig, clock: Callable[[], datetime], http_client: httpx.AsyncClient | None = None
     ) -> None:
+        if not isinstance(http_client, httpx.AsyncClient | None):
+            raise TypeError(f"http_client must be an httpx.AsyncClient, found a {type(http_client).__name__}.")
         super().__init__(config, clock, http_client)
         self._http = self._client() if http_client is None else http_client
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closed or self._http.is_closed
 
     def _client(self) -> httpx.AsyncClient:
         """A client of httpx's. Where the environment names a proxy it keeps its own pool, which knows proxies."""
@@ -221,6 +236,8 @@ class AsyncSender(_Sender):
 
     async def send(self, request: Request) -> Answer:
         """Send once, within the deadline. A cancellation goes through as such."""
+        if self.closed:
+            raise closed(request.operation)
         progress = self._progress()
         try:
             async with asyncio.timeout(progress.deadline):
@@ -248,7 +265,8 @@ class AsyncSender(_Sender):
 
     async def aclose(self) -> None:
         """Close the connections; those of a client that was handed in are its owner's."""
-        if self._own:
+        self._closed = True
+        if self._closes:
             await self._http.aclose()
 
 
@@ -262,8 +280,15 @@ class Sender(_Sender):
     def __init__(
         self, config: ClientConfig, clock: Callable[[], datetime], http_client: httpx.Client | None = None
     ) -> None:
+        if not isinstance(http_client, httpx.Client | None):
+            raise TypeError(f"http_client must be an httpx.Client, found a {type(http_client).__name__}.")
         super().__init__(config, clock, http_client)
         self._http = self._client() if http_client is None else http_client
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closed or self._http.is_closed
 
     def _client(self) -> httpx.Client:
         """A client of httpx's."""
@@ -274,6 +299,8 @@ class Sender(_Sender):
 
     def send(self, request: Request) -> Answer:
         """Send once, within the deadline."""
+        if self.closed:
+            raise closed(request.operation)
         progress = self._progress()
         try:
             return self._exchange(request, progress)
@@ -299,7 +326,8 @@ class Sender(_Sender):
 
     def close(self) -> None:
         """Close the connections; those of a client that was handed in are its owner's."""
-        if self._own:
+        self._closed = True
+        if self._closes:
             self._http.close()
 
 
@@ -362,6 +390,12 @@ BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
 
 _NO_CONNECTION = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """What httpx raises before it takes or opens a connection; no trace event reports it."""
+
+
+def closed(operation: str = "") -> ClientClosed:
+    """The error of a call with a client that is closed."""
+    what = f"{operation} was not sent: the client" if operation else "The client"
+    return ClientClosed(f"{what} is closed; make a new one, or call inside its `with`.", operation=operation)
 
 
 def failure(broken: Exception, request: Request, *, left: bool) -> ReverError:

@@ -19,10 +19,13 @@ from rever_api.errors import (
     WrongRoute,
 )
 from rever_api.models.base import Spoiled
-from rever_api.redaction import shown
+from rever_api.redaction import redacted, shown
 from rever_api.retries import seconds_to_wait
 
 _GRPC_NOT_FOUND = 5
+_REQUEST_ID = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid")
+"""The headers that may name a request (REVER's is not known)."""
+
 _UNKNOWN = (OutcomeUnknown, "What was done is not known.")
 _REDIRECTED = (
     OutcomeUnknown,
@@ -95,11 +98,18 @@ class Answer:
     def unreadable(self, why: str) -> OutcomeUnknown:
         """The error of a 2xx that does not say what it should; `why` holds no value of the body."""
         sentence = f"REVER answered {self.status} to {self.operation}, but {why}: what was done is not known."
-        return OutcomeUnknown(sentence, operation=self.operation, status=self.status)
+        return OutcomeUnknown(sentence, operation=self.operation, status=self.status, request_id=self.request_id)
+
+    @property
+    def request_id(self) -> str:
+        """REVER's id of the request, "" where no header names one."""
+        named = next((self.headers[name] for name in _REQUEST_ID if name in self.headers), "")
+        return self.mask(named) if named else ""
 
     def error(self) -> ReverError:
         """The error that a status outside 2xx means (`rever_api.errors` lists the classes)."""
-        code, words = self._words()
+        body = self._body()
+        code, words = self._words(body)
         kind, advice = _judge(self.status, code, words, effect=self.effect)
         # The class and the code, not the words: these may quote a shopper's name and street.
         reason = reason_of(self.status, code, words)
@@ -114,14 +124,19 @@ class Answer:
             message=words,
             retry_after=wait,
             reason=reason,
+            request_id=self.request_id,
+            body=redacted(body, self.mask),
         )
 
-    def _words(self) -> tuple[int | None, str]:
-        """The code and the masked message of an error body; text, HTML, bad UTF-8 or nothing have neither."""
+    def _body(self) -> Any:
+        """The JSON of an error body, else its text, else None."""
         try:
-            document = read_json(self.body)
+            return read_json(self.body)
         except ValueError:
-            return None, ""
+            return self.body[:_MOST_TEXT].decode("utf-8", "replace") or None
+
+    def _words(self, document: Any) -> tuple[int | None, str]:
+        """The code and the masked message of an error body; text, HTML, bad UTF-8 or nothing have neither."""
         if not isinstance(document, dict):
             return None, ""
         inner = document.get("error")
@@ -132,6 +147,7 @@ class Answer:
 
 
 _NOT_JSON = Spoiled("no JSON")
+_MOST_TEXT = 4000
 _MOST_DIGITS = 40
 _DEEPEST = 100
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)

@@ -217,7 +217,7 @@ def add_review(routes: Routes, process_id: str, reviews: Sequence[ReviewInput]) 
             sentence = (
                 f"REVER answered {answer.status} to {answer.operation} without a body: what was done is not known."
             )
-            raise EmptyAnswer(sentence, operation=answer.operation, status=answer.status)
+            raise EmptyAnswer(sentence, operation=answer.operation, status=answer.status, request_id=answer.request_id)
         found = _process(answer, answer.document(), process_id)
         if _kinds(reviews) - _kinds(found.reviews or ()):
             raise answer.unreadable("the process does not show the reviews that were sent")
@@ -349,8 +349,22 @@ def _filter(value: Any) -> str:
 
 
 def _body(model: BaseModel) -> dict[str, Any]:
-    """Turn a model into JSON, without what was left at its default."""
-    return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    """Turn a model into JSON, without what was left at its default, and without fields that are unknown here."""
+    body = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    _drop_unknown(body, model)
+    return body
+
+
+def _drop_unknown(body: Any, value: Any) -> None:
+    """Take the fields that are unknown here out of a body, in place: what came with an object is not sent back."""
+    if isinstance(value, BaseModel):
+        for name in value.model_extra or ():
+            body.pop(name, None)
+        for name, info in type(value).model_fields.items():
+            _drop_unknown(body.get(info.alias or name), getattr(value, name))
+    elif isinstance(value, tuple) and body:
+        for part, each in zip(body, value, strict=True):
+            _drop_unknown(part, each)
 
 
 # Reading an answer
@@ -398,7 +412,13 @@ def _process(answer: Answer, document: Any, process_id: str) -> ReturnProcess:
         if found.process_id != process_id:
             raise answer.unreadable(f"it is no ReturnProcess ({found.why})") from None
         sentence = f"REVER answered {answer.status} to {answer.operation}, but the return cannot be read: {found.why}."
-        raise Unreadable(sentence, process=found, operation=answer.operation, status=answer.status) from None
+        raise Unreadable(
+            sentence,
+            process=found,
+            operation=answer.operation,
+            status=answer.status,
+            request_id=answer.request_id,
+        ) from None
     if read.rever_process_id != process_id:
         raise answer.unreadable("it is about another process")
     return read

@@ -1,7 +1,8 @@
 """What must not get into an error's text or a log line: the API key, and what a request says about a shopper."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 _EMAIL = re.compile(r"[^\s@<>\"',;:()]+@[^\s@<>\"',;:()]+")
@@ -23,6 +24,9 @@ _PERSONAL = frozenset(
 )
 _SHOWN = 200
 _MASK = "***"
+_MOST_ENTRIES = 20
+_MOST_VALUES = 200
+_DEEPEST = 6
 
 
 def shown(text: str) -> str:
@@ -37,6 +41,27 @@ def masked(text: str, *, key: str, sent: Mapping[str, Any]) -> str:
     hidden = sorted({key, *_personal(sent)}, key=len, reverse=True)
     pattern = re.compile("|".join(re.escape(text) for text in hidden), re.IGNORECASE)
     return shown(pattern.sub(_MASK, text))
+
+
+def redacted(body: Any, mask: Callable[[str], str]) -> Any:
+    """A body of JSON, fit to look at: each text masked, personal fields left out, and cut where it is deep or long."""
+    left = _MOST_VALUES
+
+    def some(value: Any, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if isinstance(value, str):
+            return mask(value)
+        if not isinstance(value, Mapping | list):
+            return value if value is None or isinstance(value, bool | int | Decimal) else _MASK
+        if not depth or left <= 0:
+            return "..."
+        if isinstance(value, list):
+            return [some(item, depth - 1) for item in value[:_MOST_ENTRIES]]
+        fields = list(value.items())[:_MOST_ENTRIES]
+        return {mask(name): _MASK if name.lower() in _PERSONAL else some(item, depth - 1) for name, item in fields}
+
+    return some(body, _DEEPEST)
 
 
 def _personal(value: Any) -> Iterator[str]:

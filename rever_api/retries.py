@@ -1,8 +1,9 @@
 """When a read is tried again, and how long it waits before that.
 
 Only reads: an effect's next attempt is for the one who records what was sent. A read is tried again when it was not
-sent, was refused for now, or brought no usable answer. It waits for what `Retry-After` asks, up to a cap; without it
-(or with 0) exponentially longer, with jitter. Attempts and total time are bounded.
+sent (but not over a client that is closed), was refused for now, or brought no usable answer. It waits for what
+`Retry-After` asks, up to a cap; without it (or with 0) exponentially longer, with jitter. Attempts and total time are
+bounded.
 """
 
 import math
@@ -16,7 +17,7 @@ from typing import TypedDict
 from tenacity import RetryCallState
 
 from rever_api.config import ClientConfig
-from rever_api.errors import NotSent, OutcomeUnknown, RefusedForNow, ReverError, Unreadable
+from rever_api.errors import ClientClosed, NotSent, OutcomeUnknown, RefusedForNow, ReverError, Unreadable
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
@@ -39,7 +40,7 @@ def strategy(config: ClientConfig, monotonic: Callable[[], float]) -> Strategy:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, Unreadable):  # a third look would find the same
             return state.attempt_number == 1
-        return isinstance(error, NotSent | RefusedForNow | OutcomeUnknown)
+        return isinstance(error, NotSent | RefusedForNow | OutcomeUnknown) and not isinstance(error, ClientClosed)
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

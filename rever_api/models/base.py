@@ -17,7 +17,7 @@ Whatever is read is bounded and clean afterwards: nothing later (a database, a l
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -61,10 +61,21 @@ class Spoiled:
     what: str
 
 
-class ApiModel(BaseModel):
-    """A frozen object of the API. A field whose value is empty counts as absent and takes its default."""
+class ApiModel(BaseModel):  # noqa: PLW1641 - pydantic gives a frozen model its hash
+    """A frozen object of the API. A field whose value is empty counts as absent and takes its default.
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    Fields that are unknown here are kept as they came, in `model_extra` and as attributes. Nothing rests on them: they
+    are not cleaned, not compared, and not in the repr, since they may hold a shopper's data.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        known = type(self).model_fields
+        return ((name, value) for name, value in super().__repr_args__() if name in known)
 
     @model_validator(mode="before")
     @classmethod

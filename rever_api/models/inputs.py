@@ -1,18 +1,28 @@
 """The bodies a caller sends, and the query of a search."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-from rever_api.models.base import InputModel, Money
+from rever_api.models.base import ApiModel, InputModel, Money
 from rever_api.models.enums import (
     OpenCompensationMethod,
     OpenReturnMethod,
     OpenReviewStatus,
 )
 from rever_api.models.process import Product
+
+_Model = TypeVar("_Model", bound=ApiModel)
+
+MOST_PER_PAGE = 100
+"""Return processes that one page of a search holds at most (observed)."""
+
+
+def several(model: type[_Model], given: Sequence[_Model | Mapping[str, Any]]) -> tuple[_Model, ...]:
+    """The models that a caller gave, as such or by their fields. Raises pydantic's ValidationError, a ValueError."""
+    return tuple(each if isinstance(each, model) else model.model_validate(dict(each)) for each in given)
 
 
 class SearchQuery(InputModel):
@@ -30,7 +40,7 @@ class SearchQuery(InputModel):
     return_status: tuple[str, ...] = ()
     return_method: OpenReturnMethod = ""
     fully_refunded: bool | None = None
-    updated_since: datetime | None = None
+    updated_since: AwareDatetime | None = None
     freetext: str = Field("", repr=False)
     sortby: str = ""
     order: str = ""

@@ -1,12 +1,14 @@
 """A configuration that cannot work, or would give the key away, is refused with a sentence."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from rever_api import ClientConfig, WrongSetup
-from rever_api.config import is_loopback
+from rever_api.config import DEFAULT_BASE_URL, configured, is_loopback
 from tasks.settings.addresses import checked_base_url
 
 
@@ -92,3 +94,86 @@ def test_who_pays_and_whether_plain_http_is_taken_go_by_one_rule(url: str) -> No
         ClientConfig(url, SecretStr("k"))
     with pytest.raises(ValueError, match=r"must not carry a user|would send the API key"):
         checked_base_url(url)
+
+
+# From arguments and the environment
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in [name for name in os.environ if name.startswith("REVER_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_what_is_not_given_comes_from_the_environment(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    table = tmp_path / "endpoints.toml"
+    table.write_text('[listEcommerces]\npath = "/v2/shops"\n')
+    told = {
+        "API_KEY": " k ",
+        "BASE_URL": "https://x.example",
+        "GROUP": "ACME",
+        "TIMEOUT": "7.5",
+        "RATE": "3",
+        "MAX_IN_FLIGHT": "2",
+        "ENDPOINTS": str(table),
+    }
+    for name, value in told.items():
+        environment.setenv(f"REVER_{name}", value)
+    found = configured(None)
+    assert (found.api_key.get_secret_value(), found.base_url, found.group) == ("k", "https://x.example", "ACME")
+    assert (found.timeout, found.rate, found.max_in_flight) == (7.5, 3.0, 2)
+    assert found.endpoints["listEcommerces"].path == "/v2/shops"
+    given = configured(None, api_key="other", base_url="https://y.example", group="", timeout=1, max_retries=0)
+    assert (given.api_key.get_secret_value(), given.base_url, given.group) == ("other", "https://y.example", "")
+    assert (given.timeout, given.read_attempts) == (1, 1)
+
+
+def test_an_environment_that_says_nothing_leads_to_rever_slowly(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REVER_GROUP", "")
+    found = configured(None, api_key="k")
+    assert (found.base_url, found.rate, found.group, found.read_attempts) == (DEFAULT_BASE_URL, 10.0, "", 5)
+    assert configured(None, api_key="k", base_url="http://127.0.0.1:8").rate is None
+    environment.setenv("REVER_RATE", "none")
+    assert configured(None, api_key="k").rate is None
+
+
+def test_a_missing_key_is_asked_for(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongSetup, match=r"pass api_key=\.\.\., or set REVER_API_KEY"):
+        configured(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("TIMEOUT", "soon", "REVER_TIMEOUT must be a number, found 'soon'"),
+        ("TIMEOUT", "0", "timeout must be above 0"),
+        ("RATE", "fast", "REVER_RATE must be a number"),
+        ("MAX_IN_FLIGHT", "2.5", "REVER_MAX_IN_FLIGHT must be a whole number"),
+    ],
+)
+def test_a_wrong_number_of_the_environment_is_named(
+    environment: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    environment.setenv(f"REVER_{name}", value)
+    with pytest.raises(WrongSetup, match=sentence):
+        configured(None, api_key="k")
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "2"])
+def test_max_retries_is_a_whole_number(wrong: Any) -> None:
+    with pytest.raises(WrongSetup, match="max_retries must be a whole number from 0 on"):
+        configured(ClientConfig("https://x.example", SecretStr("k")), max_retries=wrong)
+
+
+def test_a_configuration_is_taken_as_it_is_but_for_what_is_given(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REVER_BASE_URL", "https://not.example")
+    config = ClientConfig("https://x.example", SecretStr("k"), deadline=3.0, read_attempts=1)
+    assert configured(config) is config
+    changed = configured(config, timeout=20.0, max_retries=2)
+    assert (changed.base_url, changed.timeout, changed.deadline, changed.read_attempts) == (
+        "https://x.example",
+        20.0,
+        None,
+        3,
+    )

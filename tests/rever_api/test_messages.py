@@ -3,6 +3,7 @@
 import json
 import pickle
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -107,7 +108,8 @@ def test_errors_survive_pickling() -> None:
     error = answer(429, {"code": 8, "message": "slow down"}, **{"retry-after": "5"}).error()
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is RefusedForNow
-    assert (str(copy), vars(copy)) == (str(error), vars(error))
+    assert (str(copy), vars(copy)) == (str(error), {**vars(error), "body": None})
+    assert error.body == {"code": 8, "message": "slow down"}
     assert (copy.retry_after, copy.code, copy.operation) == (5.0, 8, "issueRefund")
 
 
@@ -166,3 +168,40 @@ def test_a_code_that_is_none_is_left_out(code: object) -> None:
 
 def test_every_class_has_words() -> None:
     assert all(reason.words for reason in Reason if reason is not Reason.OTHER)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"", None),
+        (b"<html>\n<title>502 Bad Gateway</title>", "<html> <title>502 Bad Gateway</title>"),
+        ({"message": "write to bob@example.org"}, {"message": "write to ***"}),
+        (
+            {"City": "Oslo", "phone": 479, "ok": True, "n": None},
+            {"City": "***", "phone": "***", "ok": True, "n": None},
+        ),
+        ({"bob@example.org": {"first_name": {"a": 1}}}, {"***": {"first_name": "***"}}),
+        (b'{"amount": 1.10, "odd": NaN}', {"amount": Decimal("1.10"), "odd": "***"}),
+        ([[[[[[[1]]]]]]], [[[[[["..."]]]]]]),
+    ],
+)
+def test_the_body_of_an_error_is_kept_without_what_is_personal(body: Any, shown: Any) -> None:
+    assert answer(502, body).error().body == shown
+
+
+def test_a_long_body_is_cut() -> None:
+    wide: Any = [[["x" * 500] * 100] * 100] * 100
+    error = answer(500, wide).error()
+    assert len(json.dumps(error.body)) < 100_000
+    assert len(error.body[0][0][0]) == 200
+
+
+def test_the_body_of_a_2xx_is_not_kept_and_its_request_is_named() -> None:
+    error = answer(200, {"shopper": {"email": "ada@example.org"}}, **{"x-request-id": "r-1"}).unreadable("it is odd")
+    assert (error.body, error.request_id) == (None, "r-1")
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid"])
+def test_the_request_is_named_by_the_header_that_names_it(name: str) -> None:
+    assert answer(400, **{name: "r 1\n"}).error().request_id == "r 1"
+    assert answer(400).error().request_id == ""

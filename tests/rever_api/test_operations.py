@@ -11,7 +11,7 @@ import pytest
 from rever_api import Endpoints, NotSent, operations
 from rever_api.errors import NotFound, OutcomeUnknown
 from rever_api.messages import Answer
-from rever_api.models import ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess
+from rever_api.models import LogisticOrder, ProcessStatus, ReturnInput, ReturnProcess, SearchQuery, UnreadableProcess
 from tests.rever_api.fake_time import START
 from tests.rever_api.samples import (
     BY_HAND,
@@ -289,3 +289,17 @@ def test_a_new_process_of_another_store_is_unknown() -> None:
 def test_a_label_needs_a_url(body: Any) -> None:
     with pytest.raises(OutcomeUnknown):
         operations.get_presigned_label_url(ROUTES, PROCESS_ID).read(answer(body))
+
+
+def test_unknown_fields_of_what_was_read_are_not_sent_back() -> None:
+    told = {"carrier": "DHL", "new": 1, "from": {"city": "Oslo", "floor": "3"}, "to": {"floor": "4"}}
+    order = LogisticOrder.model_validate(told)
+    body = operations.create_reverse_delivery(ROUTES, PROCESS_ID, order, b"", "").request.json
+    assert body == {"order": {"carrier": "DHL", "process_id": PROCESS_ID, "from": {"city": "Oslo"}, "to": {}}}
+    goods = {"sku": "S", "quantity": 1, "exchange_for": {"variant_id": "v", "shelf": 9}}
+    new = ReturnInput.model_validate(
+        {"ecommerce_id": "a", "order_name": "#1", "email": "a@example.org", "items": [goods]}
+    )
+    sent = operations.create_return(ROUTES, new).request.json
+    assert sent is not None
+    assert sent["items"] == [{"sku": "S", "quantity": 1, "exchange_for": {"variant_id": "v"}}]

@@ -261,3 +261,19 @@ def test_whatever_stands_in_a_field_is_read_or_named(name: str, value: Any) -> N
     else:
         found.model_dump_json().encode()
         assert "\x00" not in repr(found)
+
+
+def test_unknown_fields_are_kept_as_they_came_and_nothing_rests_on_them() -> None:
+    told = process(new_field={"amount": Decimal("1.10")}, shopper={"email": "a@example.org", "nickname": "Ada"})
+    found, plain = ReturnProcess.model_validate(told), ReturnProcess.model_validate(told | {"new_field": None})
+    assert found.model_extra == {"new_field": {"amount": Decimal("1.10")}}
+    assert found.new_field["amount"] == Decimal("1.10")  # type: ignore[attr-defined]
+    assert found.shopper is not None
+    assert found.shopper.model_extra == {"nickname": "Ada"}
+    assert (found, hash(found)) == (plain, hash(plain))
+    assert "Ada" not in f"{found!r} {found} {found.shopper!r}"
+    assert "new_field" not in repr(found)
+
+
+def test_another_value_of_a_known_field_still_differs() -> None:
+    assert ReturnProcess.model_validate(process()) != ReturnProcess.model_validate(process(return_costs="1.00"))
