@@ -124,6 +124,10 @@ def configured(
             raise WrongSetup(f"max_retries must be a whole number from 0 on, found {max_retries!r}.")
         given["read_attempts"] = max_retries + 1
     if config is not None:
+        if not isinstance(config, ClientConfig):  # without showing it: it may be the key
+            raise TypeError(
+                f"config must be a ClientConfig, found a {type(config).__name__}; a key goes in api_key=..."
+            )
         return replace(config, **given) if given else config
     return ClientConfig(**_from_environment(os.environ, given))
 

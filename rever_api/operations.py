@@ -332,7 +332,7 @@ def import_returns(routes: Routes, returns: Sequence[ReturnInput]) -> Call[tuple
 
 def _segment(operation: str, name: str, value: str) -> str:
     """Percent-encode one segment of a path (RFC 3986); dots alone would climb out of it."""
-    if value.strip() in {"", ".", ".."} or re.search(r"[\x00-\x1f\x7f]", value):
+    if not isinstance(value, str) or value.strip() in {"", ".", ".."} or re.search(r"[\x00-\x1f\x7f]", value):
         raise NotSent(f"{operation} was not sent: {value!r} cannot be the {name} in an address.", operation=operation)
     return quote(value, safe="")
 

@@ -227,7 +227,7 @@ def _amount(value: Any) -> Any:
     if isinstance(value, Decimal) and _is_sensible(value):
         return Decimal(format(value, "f"))
     if isinstance(value, float):
-        raise _wrong("an exact amount (parse JSON with parse_float=Decimal)", value)
+        raise _wrong("an exact amount, a Decimal or a text such as 24.00 (from JSON: parse_float=Decimal),", value)
     raise _wrong("an amount such as 24.00", value)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from rever_api.models.base import ApiModel, InputModel, Money
 from rever_api.models.enums import (
@@ -21,7 +21,13 @@ MOST_PER_PAGE = 100
 
 
 def several(model: type[_Model], given: Sequence[_Model | Mapping[str, Any]]) -> tuple[_Model, ...]:
-    """The models that a caller gave, as such or by their fields. Raises pydantic's ValidationError, a ValueError."""
+    """The models that a caller gave, as such or by their fields. Raises TypeError, or ValueError (pydantic's)."""
+    for each in [given] if isinstance(given, str | Mapping | BaseModel) else given:
+        if each is given or not isinstance(each, model | Mapping):
+            raise TypeError(
+                f"a list of {model.__name__}, or of mappings with its fields, is needed; found a {type(each).__name__}"
+                + (" alone." if each is given else " in it.")
+            )
     return tuple(each if isinstance(each, model) else model.model_validate(dict(each)) for each in given)
 
 

@@ -223,6 +223,34 @@ def test_a_wrong_refund_is_refused_before_it_is_sent(call: Caller, told: ToldSer
     assert told.heard == []
 
 
+@pytest.mark.parametrize("wrong", [ITEMS[0], "retl_1", ["retl_1"], [None]])
+def test_items_are_a_list_of_items(call: Caller, told: ToldServer, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="a list of LineQuantity, or of mappings with its fields, is needed; found a"):
+        call.session(lambda client: client.processes.issue_refund(PROCESS_ID, **REFUND | {"items": wrong}))
+    assert told.heard == []
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "", "..", "a\nb"])
+def test_a_wrong_id_is_refused_before_it_is_sent(call: Caller, told: ToldServer, wrong: Any) -> None:
+    with pytest.raises(NotSent, match="cannot be the process_id in an address"):
+        call.session(lambda client: client.processes.get(wrong))
+    assert told.heard == []
+
+
+@pytest.mark.parametrize("kind", [ReverClient, AsyncReverClient])
+def test_a_key_in_the_place_of_the_configuration_is_not_shown(kind: Any) -> None:
+    with pytest.raises(TypeError, match="found a str; a key goes in api_key=") as raised:
+        kind(KEY)
+    assert KEY not in str(raised.value)
+
+
+def test_unknown_fields_can_be_reached(told: ToldServer) -> None:
+    told.tell(answers(200, process(brand_new={"amount": 1.10})))
+    with ReverClient(Caller("sync", told.url).config()) as client:
+        found = client.processes.get(PROCESS_ID)
+    assert found.model_extra == {"brand_new": {"amount": Decimal("1.1")}}
+
+
 def test_wrong_input_shows_no_shopper(call: Caller) -> None:
     with pytest.raises(ValueError, match="quantity") as raised:
         call.session(lambda client: client.processes.create(**NEW, items=[{"sku": "ada@example.org"}]))

@@ -57,6 +57,33 @@ def test_a_mock_transport_is_enough(call: Caller) -> None:
     assert KEY not in f"{request!r} {request.url}"
 
 
+def test_mounts_and_request_hooks_work_as_httpx_documents_them(call: Caller) -> None:
+    """A proxy is a mount of httpx's."""
+    heard: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        heard.append(request)
+        return httpx.Response(200, json=process())
+
+    def mark(request: httpx.Request) -> None:
+        request.headers["x-trace"] = "7"
+
+    async def mark_async(request: httpx.Request) -> None:
+        mark(request)
+
+    found = over(
+        call,
+        lambda client: client.get_return_process(PROCESS_ID),
+        config={"base_url": "https://api.rever.example/v0"},
+        mounts={"https://api.rever.example": httpx.MockTransport(answer)},
+        event_hooks={"request": [mark if call.kind == "sync" else mark_async]},
+    )
+    assert found.rever_process_id == PROCESS_ID
+    assert [(str(each.url), each.headers["x-trace"]) for each in heard] == [
+        (f"https://api.rever.example/v0/v1/processes/{PROCESS_ID}", "7")
+    ]
+
+
 @pytest.mark.parametrize("broken", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ConnectionResetError])
 def test_a_transport_without_trace_events_may_have_sent(call: Caller, broken: type[Exception]) -> None:
     """It may be one that tries again: what it says of its last try tells nothing of the first."""
