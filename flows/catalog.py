@@ -5,6 +5,7 @@ FLOWS = {
     "process-return": "flows.process_return",
     "generate-labels": "flows.generate_labels",
     "reconcile": "flows.reconcile",
+    "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",
     "answer-holds": "flows.answer_holds",
 }

@@ -28,6 +28,7 @@ from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, paus
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
 from tasks.reporting.report_page import holds_table, report_page, returns_table
+from tasks.reporting.story_report import StoryReport
 from tasks.settings import load_settings
 from tasks.steps import as_tasks, global_limits, limits_note
 
@@ -191,6 +192,9 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     flow = report.flow
     page = MarkdownArtifact(markdown=report_page(report), key=f"{flow}-report", description=f"{flow}: what was done")
     made: list[Artifact] = [page]
+    if isinstance(report, StoryReport) and report.stories:
+        told = f"{flow}: what REVER says, what was decided, sent and held, and what comes next"
+        made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-story", description=told))
     if isinstance(report, ReturnsReport):
         made.append(_table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"))
     for name, rows in report.tables.items():

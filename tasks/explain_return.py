@@ -1,5 +1,6 @@
 """Gather what is known of a return, from REVER and from the ledger, and have its story told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
@@ -7,11 +8,15 @@ from sqlalchemy import Connection
 
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError, Unreadable
-from tasks.desk import Clock, utc_now
+from tasks.desk import Clock, Desk, utc_now
 from tasks.find_returns import FoundReturn
 from tasks.ledger import History, Ledger, history, pauses_of, switch
 from tasks.reporting.story import Known, Story, tell
+from tasks.steps import step
 from tasks.store_zone import store_zone
+
+MOST_STORIES = 20
+"""Returns of which the story is told at a time; further ones are named."""
 
 
 @dataclass(slots=True)
@@ -66,6 +71,13 @@ class Explainer:
                 return UTC
             self._zones[store] = store_zone(named).zone
         return self._zones[store]
+
+
+@step("explain-returns")
+async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Story]:
+    """The story of each of these returns, in their order. Without REVER's own words: a run's report is kept."""
+    explainer = Explainer(desk.client, desk.ledger, desk.clock, desk.settings.back_office)
+    return [replace(await explainer.story(each), own_words=()) for each in found]
 
 
 def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple[History | None, tuple[str, ...]]:

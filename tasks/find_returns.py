@@ -209,8 +209,8 @@ async def find_returns(desk: Desk, keys: Sequence[Lookup], stores: Sequence[str]
     return [await finder.find(key) for key in keys]
 
 
-def found_in_ledger(ledger: Ledger, key: Lookup) -> Match | None:
-    """What the ledger alone finds by a key, for when REVER cannot be asked; None where that is nothing."""
+def found_in_ledger(ledger: Ledger, key: Lookup, *, problem: str = "") -> Match | None:
+    """What the ledger alone finds by a key, where REVER cannot be asked, which is the `problem`; None for nothing."""
     for kind in key.kinds:
         rows: list[RecordRow] = []
         if kind is KeyKind.ID:
@@ -220,7 +220,8 @@ def found_in_ledger(ledger: Ledger, key: Lookup) -> Match | None:
         elif kind is KeyKind.ORDER:
             rows = ledger.read(returns_of_order, order_names(key))
         if rows:
-            return Match(key, kind, tuple(FoundReturn(row.process_id, row.store, row.order_name) for row in rows))
+            found = (FoundReturn(row.process_id, row.store, row.order_name, problem=problem) for row in rows)
+            return Match(key, kind, tuple(found))
     return None
 
 

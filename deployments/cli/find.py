@@ -14,7 +14,7 @@ from deployments.console.errors import CommandError, UsageError
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError
 from tasks.desk import client_config
-from tasks.explain_return import Explainer
+from tasks.explain_return import MOST_STORIES, Explainer
 from tasks.find_returns import Finder, FoundReturn, Match, found_in_ledger
 from tasks.ledger import Ledger
 from tasks.lookup import KeyKind, Lookup, WrongKeyError, read_key
@@ -22,9 +22,6 @@ from tasks.policy.facts import counted
 from tasks.reporting.printable import json_text, printable
 from tasks.reporting.story import story_lines
 from tasks.settings import Settings, load_settings
-
-MOST_STORIES = 20
-"""Returns of which the story is told; further ones are named."""
 
 _PATIENCE_S = 10.0
 """REVER is asked no longer than about this: somebody is waiting, and the ledger can tell without it."""
@@ -121,11 +118,10 @@ async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ..
 
 def _without_rever(ledger: Ledger, key: Lookup, error: ReverError) -> _Found:
     """What the ledger finds in an outage. Raises `CommandError` where that is nothing: REVER may well know it."""
-    match = found_in_ledger(ledger, key)
+    match = found_in_ledger(ledger, key, problem=f"REVER could not be asked: {error}")
     if match is None:
         raise CommandError(f"{key.shown} is not in the ledger, and REVER could not be asked: {error}")
-    asked = tuple(replace(found, problem=f"REVER could not be asked: {error}") for found in match.returns)
     note = (
         f"REVER could not be asked ({error}): this is what the ledger knows; there may be more returns. Times are UTC."
     )
-    return _Found(replace(match, returns=asked), ledger, None, printable(note))
+    return _Found(match, ledger, None, printable(note))

@@ -447,6 +447,28 @@ def _how(hold: HeldStory) -> str:
     return f"rever-returns run answer-hold {named} answer=ANSWER by=NAME mode=act"
 
 
+def story_json(story: Story) -> dict[str, Any]:
+    """The story as JSON values: times in ISO 8601, in UTC. Without REVER's own words, which may name a shopper."""
+    return {
+        "process_id": story.process_id,
+        "title": story.title,
+        "at_rever": list(story.at_rever),
+        "decided": list(story.decided),
+        "sent": list(story.sent),
+        "held": [
+            {"hold_id": it.hold_id, "version": it.version, "why": it.asks, "seen": it.seen, "answers": dict(it.answers)}
+            for it in story.held
+        ],
+        "waits_for": story.waits_for,
+        "next_look": story.next_look,
+        "but": list(story.stops),
+        "happened": [
+            {"at": it.at.astimezone(UTC).isoformat(timespec="seconds"), "who": it.who, "what": it.what}
+            for it in story.timeline
+        ],
+    }
+
+
 def story_page(story: Story) -> str:
     """The story as markdown, for Prefect's UI: without REVER's own words, which may name a shopper."""
     return "\n".join(_page(story)) + "\n"
