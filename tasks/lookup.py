@@ -33,8 +33,10 @@ _NOUNS = {
 
 LONGEST = 200
 
-NO_EMAIL = r"^([^@]*|id:[\s\S]*)$"
-"""What a form takes, as a pattern of JSON schema: Prefect refuses an e-mail address by it before it stores the run."""
+NO_EMAIL = r"^(?!no e-mail address is taken here)(?:[^@]*|id:.*)$"
+"""What a form takes, as a pattern of JSON schema: Prefect refuses an e-mail address by it before it stores the run. It
+shows the pattern as the reason, so that the words in it are for the person who reads it.
+"""
 
 WAYS = "REVER's id of the return (retp_...), an order number (#1001), a hold's id, or a tracking number"
 """What is taken where an e-mail address is not, in words."""

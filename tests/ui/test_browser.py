@@ -1,4 +1,5 @@
-"""A person at Prefect's UI: fills the form of process-return, starts it, sees it complete, and reads what was done.
+"""A person at Prefect's UI: fills the form of process-return, starts it, sees it complete, and reads what was done; and
+reads the story of a return that was found by its order number.
 
 The UI is V2, which is what Prefect shows to who opens its address.
 """
@@ -15,6 +16,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.browser import opened_page, picture
+from tests.ui.desks import wait_until
 from tests.ui.running_up import UP_WITHIN_S, Up, running_up
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
@@ -58,6 +60,45 @@ def test_the_form_harms_nobody_by_itself(up: Up) -> None:
         page.get_by_role("button", name="Submit").click()
         expect(page.get_by_text(re.compile("required|must|invalid", re.IGNORECASE)).first).to_be_visible()
         picture(page, "5 form without a return")
+
+
+def test_a_returns_story_is_opened_from_its_order_number(up: Up) -> None:
+    process_id, amount, currency = _a_refund_that_is_due(up)
+    order = _process(up, process_id)["order_name"]
+    _pay(up, process_id)
+    with opened_page(f"{up.address('Prefect')}/", up.auth()) as page:
+        _open_the_form(page, "explain-return")
+        page.get_by_label("Return", exact=True).fill(order)
+        picture(page, "8 form of explain-return")
+        page.get_by_role("button", name="Submit").click()
+        _open_the_run(page)
+        expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=120_000)
+        expect(page.get_by_text(f"Return of order {order}, store ").first).to_be_visible()
+        _open_an_artifact(page, "explain-return-story")
+        expect(page.get_by_role("heading", name=f"Return of order {order}, store ")).to_be_visible()
+        for title in ("At REVER", "Decided", "What was sent to REVER", "Waits for", "Next look", "What happened"):
+            expect(page.get_by_role("heading", name=title)).to_be_visible()
+        row = page.get_by_role("row").filter(has_text="done: the refund of")
+        expect(row).to_contain_text(f"{amount} {currency} by ")
+        expect(row).to_contain_text("REVER confirmed the refund")
+        expect(page.get_by_role("row").filter(has_text="the shopper started the return")).to_be_visible()
+        picture(page, "9 story of a return")
+        text = page.inner_text("body")
+    shopper = _process(up, process_id)["shopper"]
+    assert not [word for word in (shopper["email"], shopper["last_name"]) if word in text]
+
+
+def test_an_email_is_refused_by_the_form_and_is_stored_nowhere(up: Up) -> None:
+    email, before = "olga.ortiz@example.com", _runs(up)
+    with opened_page(f"{up.address('Prefect')}/", up.auth()) as page:
+        _open_the_form(page, "explain-return")
+        page.get_by_label("Return", exact=True).fill(email)
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_text(re.compile("no e-mail address is taken here")).first).to_be_visible()
+        picture(page, "10 form with an e-mail")
+    assert _runs(up) == before
+    kept = (file for file in up.folder.rglob("*") if file.is_file() and ".up" in file.parts)
+    assert not [file for file in kept if email.encode() in file.read_bytes()]
 
 
 def test_a_page_of_anothers_can_neither_read_nor_do_anything(up: Up) -> None:
@@ -151,17 +192,33 @@ def _asked(up: Up, name: str) -> Any:
     return httpx.get(f"{up.address('sandbox')}/_sandbox/{name}", trust_env=False).raise_for_status().json()
 
 
-def _refunds(up: Up, process_id: str) -> list[dict[str, Any]]:
-    """REVER's own view of what was paid for the return."""
+def _process(up: Up, process_id: str) -> dict[str, Any]:
+    """REVER's own view of the return."""
     url = f"{up.address('sandbox')}/v1/processes/{process_id}"
     answer = httpx.get(url, headers={"x-rever-api-key": "sandbox-key"}, trust_env=False).raise_for_status().json()
-    refunds: list[dict[str, Any]] = answer.get("process", answer)["compensation"]["refunds"]
+    found: dict[str, Any] = answer.get("process", answer)
+    return found
+
+
+def _refunds(up: Up, process_id: str) -> list[dict[str, Any]]:
+    """What was paid for the return."""
+    refunds: list[dict[str, Any]] = _process(up, process_id)["compensation"]["refunds"]
     return refunds
 
 
-def _open_the_form(page: Page) -> None:
+def _pay(up: Up, process_id: str) -> None:
+    """Have a run pay what is due for the return."""
+    with up.client() as client:
+        deployment = client.read_deployment_by_name("process-return/process-return")
+        form = {"process_id": process_id, "mode": "act"}
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"parameters": form})
+        wait_until(lambda: bool(_refunds(up, process_id)), "the refund", every_s=1)
+        wait_until(lambda: (state := client.read_flow_run(run.id).state) is not None and state.is_final(), "its end")
+
+
+def _open_the_form(page: Page, deployment_name: str = "process-return") -> None:
     page.get_by_role("link", name="Deployments").click()
-    deployment = page.get_by_role("link", name="process-return", exact=True).first
+    deployment = page.get_by_role("link", name=deployment_name, exact=True).first
     deployment.wait_for()
     picture(page, "1 deployments")
     deployment.click()
