@@ -14,7 +14,8 @@ from tasks.desk import Desk
 from tasks.policy.facts import counted
 from tasks.policy.store import whole
 from tasks.reconcile import Compared, after_restore, compare_store, since_backup
-from tasks.reporting.comparison_table import check_target, comparison_rows, write_csv
+from tasks.reporting.comparison_table import COLUMNS, comparison_rows
+from tasks.reporting.csv_file import check_target, write_csv
 from tasks.reporting.report import ReturnsReport
 from tasks.reporting.tally import count_compared
 from tasks.steps import about
@@ -62,7 +63,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     rows = comparison_rows(compared)
     report.tables["comparison"] = rows[:MOST_ROWS]
     if parameters.csv:
-        write_csv(Path(parameters.csv), rows)
+        write_csv(Path(parameters.csv), COLUMNS, rows)
         report.notes.append(f"the comparison is in {parameters.csv}, {counted(len(rows), 'row')}")
 
 

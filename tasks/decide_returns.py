@@ -34,10 +34,16 @@ Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]
 
 @dataclass(frozen=True, slots=True)
 class DecidedReturn:
-    """A return and what the rules, and the ledger where they asked for an effect, said."""
+    """A return and what the rules, and the ledger where they asked for an effect, said.
+
+    In a plan `decided` is what `act` would decide now; `by_rules` is what the rules ask for alone, before guards, stop
+    switch and open outcomes, and `pays` how much `act` would refund.
+    """
 
     pending: PendingReturn
     decided: Decided
+    by_rules: Decision | None = None
+    pays: Decimal | None = None
 
     @property
     def process_id(self) -> str:
@@ -186,7 +192,7 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     if desk.mode is Mode.PLAN and batch:
-        await _rehearse(desk, batch, rule, now)
+        return await _rehearsed(desk, planned, rule, now)
     return planned
 
 
@@ -203,20 +209,25 @@ def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -
     return reads_differ(pending.differ)
 
 
-async def _rehearse(desk: Desk, batch: Sequence[PendingReturn], rule: Decide, now: datetime) -> None:
-    """Enter into the plan's report what `act` would do with the batch now, guard by guard."""
-    requests = [await _request(desk, pending, rule, now) for pending in batch]
+async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide, now: datetime) -> list[DecidedReturn]:
+    """Decide as `act` would now, guard by guard, and enter what it would pay and hold into the plan's report."""
+    requests = [await _request(desk, item.pending, rule, now) for item in planned]
     found = await desk.ledger.aread(
         rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=desk.settings.lease_duration
     )
     report = desk.report
+    rehearsed = []
+    for item in planned:
+        decided = replace(item.decided, decision=found.decisions[item.process_id])
+        rehearsed.append(DecidedReturn(item.pending, decided, item.decision, found.pays.get(item.process_id)))
     if not isinstance(report, ReturnsReport):  # it says nothing of money
-        return
+        return rehearsed
     for currency, amount in found.would_pay.items():
         report.would_pay[currency] = report.would_pay.get(currency, Decimal(0)) + amount
     report.would_hold += found.would_hold
     report.open_outcomes += found.open_outcomes
     report.kept_back |= found.kept_back
+    return rehearsed
 
 
 def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, rule: Decide) -> Decision:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.policy.case import Inspection
-from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import believed
 from tasks.policy.rules.endings import Unread
 
@@ -64,21 +63,3 @@ class InspectedReturn:
 
     pending: PendingReturn
     inspection: Inspection
-
-
-_NAMES: dict[type[Decision], str] = {
-    Compensate: "refund",
-    Adopt: "adopt",
-    MakeLabel: "label",
-    AskedEffect: "asked",
-    Wait: "wait",
-    Hold: "hold",
-    Nothing: "nothing",
-}
-
-
-def decision_name(decision: Decision) -> str:
-    """The word under which a decision is counted."""
-    if isinstance(decision, Compensate) and not decision.refunds:
-        return "exchange"
-    return _NAMES[type(decision)]

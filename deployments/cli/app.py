@@ -62,6 +62,12 @@ def run(
     ] = None,
     *,
     as_json: Json = False,
+    every_row: Annotated[
+        bool, typer.Option("--all", help="List every return, also those that wait or need no action.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the run's returns to a CSV file, one in a row.")
+    ] = None,
     no_prefect: Annotated[
         bool,
         typer.Option("--no-prefect", help="Run the same functions without Prefect: quicker, and without a server."),
@@ -70,9 +76,10 @@ def run(
 ) -> None:
     """Run one flow in this process, against what the settings say."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.run import run_one
+        from deployments.cli.run import Printed, run_one
 
-        raise typer.Exit(run_one(flow, values or [], as_json=as_json, prefect=not no_prefect, debug=debug))
+        printed = Printed(as_json, every_row, csv)
+        raise typer.Exit(run_one(flow, values or [], printed, prefect=not no_prefect, debug=debug))
 
 
 @app.command()

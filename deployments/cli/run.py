@@ -1,30 +1,51 @@
-"""`rever-returns run`: one flow in this process, its report on stdout, everything else on stderr."""
+"""`rever-returns run`: one flow in this process, its report on stdout, everything else on stderr.
 
+Below the report of a run over returns stands a table: a row for each that moved, is held or could not be worked on.
+"""
+
+import io
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 
 from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageError, explained, print_error, print_out
 from deployments.console.logs import log_to_stderr
 from deployments.free_port import LOOPBACK
 from deployments.prefect_server import new_auth
 from flows.catalog import FLOWS
-from tasks.reporting.report import Mode, ReturnsReport, RunReport
+from tasks.reporting.report import Mode, ReturnsReport, Row, RunReport, counts
 
 _STOPPED = "stopped. What was under way is settled by the next run."
 _STOPPED_BEFORE = "stopped. Nothing was under way."
 
 
-def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, debug: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """How a report is printed: as one JSON object, with a row for every return, with the rows in a CSV file besides."""
+
+    as_json: bool = False
+    every_row: bool = False
+    csv: Path | None = None
+
+
+def run_one(flow: str, pairs: Sequence[str], printed: Printed, *, prefect: bool, debug: bool = False) -> int:
     """Run `flow` and print its report, however the run ends. Returns the exit code: 1 where the run counts as failed.
 
-    With `as_json` one object is printed in any case, and `failed` in it says what went wrong, if anything. Raises the
+    As JSON one object is printed in any case, and `failed` in it says what went wrong, if anything. Raises the
     error that ended the run, `RunStoppedError` where a person or a signal did.
     """
     begun: list[RunReport] = []
     values: dict[str, str] = {}
     try:
         values |= split_pairs(pairs)
+        if printed.csv is not None:
+            from tasks.reporting.csv_file import check_target
+
+            check_target(printed.csv)
         report = _ran(flow, values, begun, prefect=prefect, debug=debug)
     except (SystemExit, GeneratorExit):
         raise
@@ -35,12 +56,12 @@ def run_one(flow: str, pairs: Sequence[str], *, as_json: bool, prefect: bool, de
         code, words = explained(error) if isinstance(error, Exception) else (FAILED, ended)
         report = begun[0] if begun else _never_begun(flow, values)
         report.broke_off = report.broke_off or words
-        if as_json or (begun and code != USAGE):
-            _print(report, as_json=as_json)
+        if printed.as_json or (begun and code != USAGE):
+            _print(report, printed)
         if stopped is not None:
             raise stopped from None
         raise
-    _print(report, as_json=as_json)
+    _print(report, printed)
     if report.failed:
         print_error(report.failed_why)
     return FAILED if report.failed else 0
@@ -91,10 +112,52 @@ def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _print(report: RunReport, *, as_json: bool) -> None:
+def _print(report: RunReport, printed: Printed) -> None:
     from tasks.reporting.printable import json_text
 
-    print_out(json_text(report.as_json()) if as_json else "\n".join(report.lines()))
+    rows = report.all_rows() if isinstance(report, ReturnsReport) else []
+    lines = report.lines()
+    if rows and not printed.as_json:
+        lines += ["", *returns_lines(rows, every_row=printed.every_row, width=_width())]
+    print_out(json_text(report.as_json()) if printed.as_json else "\n".join(lines))
+    if printed.csv is not None:
+        from tasks.reporting.csv_file import write_csv
+
+        write_csv(printed.csv, Row.COLUMNS, [row.as_json() for row in rows])
+
+
+def _width() -> int | None:
+    """The columns of the terminal; None where what is printed goes elsewhere, and no line is to be broken."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def returns_lines(rows: Sequence[Row], *, every_row: bool, width: int | None) -> list[str]:
+    """The returns as a table, those that are held last; those of which nothing is to be said are counted."""
+    shown = [row for row in rows if row.moves or every_row] + [row for row in rows if row.held and not every_row]
+    rest = Counter(row.decision for row in rows if not (row.moves or row.held))
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tasks.reporting.printable import printable
+
+    table = Table(box=None, pad_edge=False, header_style="", show_header=bool(shown))
+    for name in ("ORDER", "STORE", "DECISION"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("AMOUNT", no_wrap=True, justify="right")
+    table.add_column("WHY", overflow="fold")
+    for row in shown:
+        money = "" if row.amount is None else f"{row.amount:,} {row.currency}"
+        why = ". ".join(filter(None, [row.outcome, row.why]))
+        cells = (row.order or row.process_id, row.store, row.decision, money, why)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console = Console(file=io.StringIO(), width=width or 10_000, no_color=True, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    lines = [f"  {line}".rstrip() for line in captured.get().splitlines() if line.strip()]
+    if rest and not every_row:
+        lines.append(f"  and {counts(rest)} (--all lists them)")
+    return lines
 
 
 @contextmanager

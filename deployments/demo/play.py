@@ -185,7 +185,7 @@ def _run_until_settled(page: Page, env: dict[str, str], account: Account, folder
         time.sleep(wait)
         with started_worker(FLOWS, env, folder, f"run-{number}") as worker:
             for report in worker.reports():
-                done = report["effects"]["done"]
+                done = report["outcomes"]["done"]
                 page.say(
                     f"{report['flow']}: {counted(report['seen'], 'return')} looked at, {counted(done, 'effect')} done",
                     indent=4,

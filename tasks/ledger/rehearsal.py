@@ -19,7 +19,7 @@ from tasks.ledger.schema import ledger, pauses, shopper_refunds, store_days
 from tasks.ledger.stops import Gate
 from tasks.ledger.types import Actor, DecideRequest, Sending
 from tasks.ledger.writing import PendingWrite
-from tasks.policy.decision import Compensate, refunds_of
+from tasks.policy.decision import Compensate, Decision, refunds_of
 
 
 @dataclass(slots=True)
@@ -34,12 +34,15 @@ class Rehearsal:
 class Rehearsed:
     """What `act` would pay, per currency, and how many holds it would open, by rule.
 
+    `decisions` are what `act` would decide about each return first, by id, and `pays` what it would refund of each.
     `open_outcomes` are returns about which it would first look at what became of an earlier effect; `kept_back` says
     why nothing at all would be sent at a store, by store.
     """
 
     would_pay: dict[str, Decimal] = field(default_factory=dict)
     would_hold: Counter[str] = field(default_factory=Counter)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    pays: dict[str, Decimal] = field(default_factory=dict)
     open_outcomes: int = 0
     kept_back: dict[str, str] = field(default_factory=dict)
 
@@ -76,8 +79,9 @@ def rehearse(
         due = draft.decision
         batch.carry_out(draft, guard)
         if isinstance(due, Compensate) and due.refunds and isinstance(draft.decision, Compensate):
-            _pay(found, due, 0)
+            _pay(found, draft, due, 0)
             further.append((draft, due))
+        found.decisions[draft.request.process_id] = draft.decision
     for draft, due in further:
         for place, refund in enumerate(due.refunds[1:], 1):
             if not refund.amount:
@@ -87,14 +91,15 @@ def rehearse(
                 draft.stop(tripped, refund)
                 break
             guard.count(draft, refund, "")
-            _pay(found, due, place)
+            _pay(found, draft, due, place)
     found.would_hold.update(str(row["rule"]) for draft in drafts for row in draft.holds)
     guard.refunds.clear()
     return found
 
 
-def _pay(found: Rehearsed, due: Compensate, place: int) -> None:
-    refund = due.refunds[place]
+def _pay(found: Rehearsed, draft: PendingWrite, due: Compensate, place: int) -> None:
+    refund, process_id = due.refunds[place], draft.request.process_id
+    found.pays[process_id] = found.pays.get(process_id, Decimal(0)) + refund.amount
     found.would_pay[refund.currency] = found.would_pay.get(refund.currency, Decimal(0)) + refund.amount
 
 

@@ -265,7 +265,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """A return as it was last looked at. `decision` is one of compensate, adopt, label, wait, hold, nothing."""
+    """A return as it was last looked at. `decision` is a word of `decision_name`."""
 
     process_id: str
     store: str

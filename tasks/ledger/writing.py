@@ -26,7 +26,15 @@ from tasks.ledger.records import (
 from tasks.ledger.schema import holds, intents, lines, records, units, waivers
 from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.clocks import DIFFER
-from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Nothing, RefundDue, Wait
+from tasks.policy.decision import (
+    Compensate,
+    Decision,
+    Hold,
+    Nothing,
+    RefundDue,
+    Wait,
+    decision_name,
+)
 from tasks.policy.kinds import KINDS, REFUND, Due, Kind, Side
 from tasks.policy.record import (
     LASTING,
@@ -343,16 +351,6 @@ _CLOSE = (
 )
 _INTENTS, _UNITS, _HOLDS = insert(intents), insert(units), insert(holds)
 
-_NAMES: Mapping[type, str] = {
-    Compensate: "compensate",
-    Adopt: "adopt",
-    MakeLabel: "label",
-    AskedEffect: "asked",
-    Wait: "wait",
-    Hold: "hold",
-    Nothing: "nothing",
-}
-
 
 def lock_and_load(conn: Connection, requests: Sequence[DecideRequest]) -> dict[str, LedgerRecord]:
     """Lock each return's row until the commit, in order of id, making those that are missing; load what is known."""
@@ -434,7 +432,7 @@ def _looked(draft: PendingWrite) -> dict[str, Any]:
         "p": request.process_id,
         "s": request.store,
         "o": request.order_name,
-        "d": _NAMES[type(decision)],
+        "d": decision_name(decision),
         "r": decision.rule,
         "w": decision.why,
         "looked": draft.now,
@@ -458,7 +456,7 @@ def _final(loaded: LedgerRecord, decision: Decision) -> bool:
 
 def _trail(draft: PendingWrite) -> list[dict[str, Any]]:
     decision = draft.decision
-    said = (_NAMES[type(decision)], decision.rule, decision.why)
+    said = (decision_name(decision), decision.rule, decision.why)
     if said == draft.loaded.decided:
         return draft.trail
     evidence = {"decision": said[0], "why": decision.why}

@@ -149,6 +149,27 @@ class Nothing:
 Decision = Compensate | Adopt | MakeLabel | AskedEffect | Wait | Hold | Nothing
 
 
+NO_ACTION = "no action"
+
+_NAMES: Mapping[type[Decision], str] = {
+    Compensate: "refund",
+    Adopt: "already paid",
+    MakeLabel: "label",
+    Wait: "wait",
+    Hold: "hold",
+    Nothing: NO_ACTION,
+}
+
+
+def decision_name(decision: Decision) -> str:
+    """The word for a decision in reports, in the ledger and on pages: docs/running.md lists them."""
+    if isinstance(decision, AskedEffect):
+        return decision.kind.value.replace("_", " ")
+    if isinstance(decision, Compensate) and not decision.refunds:
+        return "exchange"
+    return _NAMES[type(decision)]
+
+
 def refunds_of(decision: Decision) -> tuple[RefundDue, ...]:
     """The refunds that go out once a decision is carried out, by this desk or because of what it does."""
     match decision:

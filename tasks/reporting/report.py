@@ -4,19 +4,25 @@ No names, addresses or e-mails.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from tasks.policy.decision import NO_ACTION
 from tasks.policy.facts import counted
 from tasks.reporting.printable import printable
 
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
 
-EFFECTS = ("done", "unknown", "refused", "held")
+OUTCOMES = ("done", "unknown", "refused", "held")
+"""What a run counts in any case: effects that were done, are unknown or were refused, and holds that were opened."""
+
+
+NOT_WORKED_ON = "not worked on"
+"""What stands in a row in place of a decision where there is none."""
 
 
 class Mode(StrEnum):
@@ -44,6 +50,26 @@ class Row:
     def held(self) -> bool:
         """Whether a person must answer before this return goes on."""
         return self.decision == "hold" or self.hold_open
+
+    @property
+    def moves(self) -> bool:
+        """Whether something was done for it, or would be: no person is asked, and it does not just wait."""
+        return not self.held and (bool(self.outcome) or self.decision not in {"wait", NO_ACTION})
+
+    COLUMNS: ClassVar = ("process_id", "order", "store", "decision", "amount", "currency", "why", "outcome")
+
+    def as_json(self) -> dict[str, str | None]:
+        """The object of `rows` in `--json`, and the row of `--csv`. `amount` is a decimal string, or null."""
+        return {
+            "process_id": self.process_id,
+            "order": self.order,
+            "store": self.store,
+            "decision": self.decision,
+            "amount": None if self.amount is None else str(self.amount),
+            "currency": self.currency,
+            "why": self.why,
+            "outcome": self.outcome,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +174,7 @@ class RunReport:
             *self.results(),
             *([f"  FAILED:    {self.broke_off}"] if self.broke_off else []),
             *(f"  FAILED:    store {store!r}: {why}" for store, why in self.stores_failed.items()),
-            *(f"  not worked on: {item.process_id}: {item.why}" for item in self.failures),
+            *self.not_worked_on(),
             *(f"  note: {note}" for note in self.notes),
             *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
@@ -157,6 +183,10 @@ class RunReport:
     def results(self) -> list[str]:
         """The lines for a terminal that say what the run has done."""
         return []
+
+    def not_worked_on(self) -> list[str]:
+        """The lines for a terminal that say what could not be worked on."""
+        return [f"  not worked on: {item.process_id}: {item.why}" for item in self.failures]
 
     def sentence(self) -> str:
         """The report in one line, for the state of a run."""
@@ -185,7 +215,7 @@ class ReturnsReport(RunReport):
 
     mode: Mode = field(kw_only=True)
     decisions: Counter[str] = field(default_factory=Counter)
-    effects: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     paid: dict[str, Decimal] = field(default_factory=dict)
     on_its_way: dict[str, Decimal] = field(default_factory=dict)
     due: dict[str, Decimal] = field(default_factory=dict)
@@ -228,20 +258,33 @@ class ReturnsReport(RunReport):
             "stores": list(self.stores),
             "seen": self.seen,
             "decisions": dict(sorted(self.decisions.items())),
-            "effects": {name: self.effects[name] for name in EFFECTS},
+            "outcomes": {name: self.outcomes[name] for name in OUTCOMES},
             "paid": _strings(self.paid),
             "on_its_way": _strings(self.on_its_way),
             "due": _strings(self.due),
             "would_pay": _strings(self.would_pay),
             "would_hold": dict(sorted(self.would_hold.items())),
             **super().as_json(),
+            "rows": [row.as_json() for row in self.all_rows()],
         }
 
+    def all_rows(self) -> list[Row]:
+        """A row for each return of the run, those that could not be worked on, or to their end, among them."""
+        found = dict(self.rows)
+        for item in self.failures:
+            row = found.get(item.process_id) or Row(item.process_id, "", "", NOT_WORKED_ON, "")
+            found[item.process_id or item.why] = replace(row, outcome="; ".join(filter(None, [row.outcome, item.why])))
+        return list(found.values())
+
+    def not_worked_on(self) -> list[str]:
+        """Nothing: they have rows of their own."""
+        return []
+
     def results(self) -> list[str]:
-        """Decisions, effects and money."""
+        """Decisions, outcomes and money."""
         return [
             f"  decisions: {counts(self.decisions)}",
-            f"  effects:   {counts(self.effects)}",
+            f"  outcomes:  {counts(self.outcomes)}",
             f"  due:       {amounts(self.due)}",
             f"  paid:      {amounts(self.paid)}",
             *(self._planned() if self.mode is Mode.PLAN else []),
@@ -277,7 +320,7 @@ class ReturnsReport(RunReport):
         if self.mode is Mode.ACT:
             said.append(f"paid {amounts(self.paid)}")
             said += [f"{amounts(self.on_its_way)} on its way"] if self.on_its_way else []
-            said += [f"{self.effects[name]} {name}" for name in ("held", "unknown", "refused") if self.effects[name]]
+            said += [f"{self.outcomes[name]} {name}" for name in ("held", "unknown", "refused") if self.outcomes[name]]
         else:
             said.append(f"{amounts(self.due)} due")
             if self.due:
@@ -298,4 +341,4 @@ def counts(counter: Counter[str]) -> str:
 
 def amounts(money: dict[str, Decimal]) -> str:
     """Amounts per currency in words."""
-    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(money.items())) or "nothing"
+    return ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(money.items())) or "none"

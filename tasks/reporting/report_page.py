@@ -30,7 +30,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield f"| Time | {report.duration_s:.1f} s |"
     if isinstance(report, ReturnsReport):
         held = [row for row in report.rows.values() if row.held]
-        moved = [row for row in report.rows.values() if not row.held and row.decision not in ("wait", "nothing")]
+        moved = [row for row in report.rows.values() if row.moves]
         yield from _part("Done" if report.acts else "Would be done", [_row(row, report) for row in moved])
         yield from _part("On hold for a person", [_row(row, report) for row in held])
     yield from _part(
@@ -41,7 +41,7 @@ def _lines(report: RunReport) -> Iterator[str]:
 
 
 def _money(report: ReturnsReport) -> Iterator[str]:
-    """The decisions, effects and sums."""
+    """The decisions, outcomes and sums."""
     yield f"| Decisions | {counts(report.decisions)} |"
     yield f"| Due | {markdown(amounts(report.due))} |"
     if report.mode is Mode.PLAN:
@@ -50,7 +50,7 @@ def _money(report: ReturnsReport) -> Iterator[str]:
         for store, why in report.kept_back.items():
             yield f"| Nothing would be sent at {markdown(store)} | {markdown(why)} |"
     if report.mode is Mode.ACT:
-        yield f"| Effects | {counts(report.effects)} |"
+        yield f"| Outcomes | {counts(report.outcomes)} |"
         yield f"| Paid | {markdown(amounts(report.paid))} |"
     if report.on_its_way:
         yield f"| On its way | {markdown(amounts(report.on_its_way))} |"
@@ -65,7 +65,7 @@ def _part(title: str, items: Sequence[str]) -> Iterator[str]:
 
 
 def _row(row: Row, report: ReturnsReport) -> str:
-    money = "" if row.amount is None else f" {row.amount} {markdown(row.currency)}"
+    money = "" if row.amount is None else f" {row.amount:,} {markdown(row.currency)}"
     outcome = f" → {markdown(row.outcome)}" if row.outcome else ""
     order = f" ({markdown(row.order)}, {markdown(row.store)})"
     return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}. {markdown(row.why)}"
@@ -73,14 +73,14 @@ def _row(row: Row, report: ReturnsReport) -> str:
 
 def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
     """A row for each return: those on which something happened first, at most `most`."""
-    moved = sorted(report.rows.values(), key=lambda row: row.decision in ("wait", "nothing"))
+    moved = sorted(report.rows.values(), key=lambda row: not (row.moves or row.held))
     return [
         {
             "return": linked(row.process_id, report.back_office),
             "order": markdown(row.order),
             "store": markdown(row.store),
             "decision": row.decision,
-            "amount": "" if row.amount is None else f"{row.amount} {markdown(row.currency)}",
+            "amount": "" if row.amount is None else f"{row.amount:,} {markdown(row.currency)}",
             "outcome": markdown(row.outcome),
             "why": markdown(row.why),
         }
@@ -96,7 +96,7 @@ def holds_table(holds: Sequence[HoldRow], back_office: str) -> list[dict[str, st
             "order": markdown(hold.order_name),
             "store": markdown(hold.store),
             "since": f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}",
-            "amount": f"{hold.amount} {markdown(hold.currency)}" if hold.amount else "",
+            "amount": f"{hold.amount:,} {markdown(hold.currency)}" if hold.amount else "",
             "why": f"{markdown(hold.why)} ({code(hold.rule)})",
             "hold_id": hold.hold_id,
             "version": str(hold.version),

@@ -10,13 +10,12 @@ from tasks.decide_returns import DecidedReturn
 from tasks.effects.carry_out import ReturnResult
 from tasks.effects.perform import Outcome, Result
 from tasks.policy.comparison import Seen
-from tasks.policy.decision import Adopt, Compensate, Decision, Hold
+from tasks.policy.decision import Adopt, Compensate, Decision, Hold, decision_name
 from tasks.policy.facts import counted
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import Intent, PaidSeen
 from tasks.reconcile import Compared
 from tasks.reporting.report import ReturnsReport, Row
-from tasks.returns import decision_name
 from tasks.settle_outcomes import Settled, Settlement
 
 
@@ -27,14 +26,16 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         name = decision_name(item.decision)
         report.decisions[name] += 1
         amount, currency = _money(item.decision)
+        amount = amount if item.pays is None else item.pays
         process = item.pending.process
         # A run may have a row for each of many thousand returns, which say the same of one another.
         store, why = intern(item.pending.store), intern(item.decision.why)
         report.rows[item.process_id] = Row(
             item.process_id, process.order_name, store, name, why, amount, intern(currency)
         )
-        if isinstance(item.decision, Compensate):
-            _owe(report, item.decision)
+        due = item.by_rules or item.decision
+        if isinstance(due, Compensate):
+            _owe(report, due)
         _count_hold(report, item)
 
 
@@ -52,7 +53,7 @@ def count_carried(report: ReturnsReport, carried: Iterable[ReturnResult]) -> Non
 def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     """Enter one effect. Only refunds are money; an exchange is goods."""
     intent = outcome.claim.intent
-    report.effects[str(outcome.result)] += 1
+    report.outcomes[str(outcome.result)] += 1
     if outcome.result is Result.DONE and KINDS[intent.kind].pays:
         _pay(report, intent, outcome.paid)
     words = _words(outcome)
@@ -67,11 +68,11 @@ def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
     for item in settled:
         intent = item.intent.intent
         if item.settlement is Settlement.DONE:
-            report.effects["done"] += 1
+            report.outcomes["done"] += 1
             if KINDS[intent.kind].pays:
                 _pay(report, intent, item.paid)
         elif item.settlement is Settlement.HELD:
-            report.effects["held"] += 1
+            report.outcomes["held"] += 1
 
 
 def count_compared(report: ReturnsReport, compared: Compared) -> None:
@@ -97,7 +98,7 @@ def count_compared(report: ReturnsReport, compared: Compared) -> None:
 
 def forget_unknown(report: ReturnsReport, settled: Iterable[Settled], own: set[str]) -> None:
     """Take back from the count of unknown outcomes those of this run (`own` intent ids) that are settled by now."""
-    report.effects["unknown"] -= sum(
+    report.outcomes["unknown"] -= sum(
         item.settlement in {Settlement.DONE, Settlement.COUNTED} and item.intent.intent.id in own for item in settled
     )
 
@@ -105,7 +106,7 @@ def forget_unknown(report: ReturnsReport, settled: Iterable[Settled], own: set[s
 def _count_hold(report: ReturnsReport, item: DecidedReturn) -> None:
     hold = item.decided.hold
     if hold is not None and item.decided.new_hold:
-        report.effects["held"] += 1
+        report.outcomes["held"] += 1
     row = report.rows.get(item.process_id)
     if row and hold is not None:
         outcome = f"{row.outcome}; held" if row.outcome else "held"

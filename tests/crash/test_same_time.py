@@ -41,7 +41,7 @@ def test_the_same_batch_twice_at_once(start_world: Start) -> None:
     due = world.sandbox.audit().due_total
     first, second = together(start(world, [ALL]), start(world, [ALL]))
     assert len(first) == len(second) == 1
-    assert first[0]["effects"]["unknown"] == second[0]["effects"]["unknown"] == 0
+    assert first[0]["outcomes"]["unknown"] == second[0]["outcomes"]["unknown"] == 0
     reported = added(*({key: type(due[key])(text) for key, text in run[0]["paid"].items()} for run in (first, second)))
     assert reported == due
     assert_paid_once(world, due, f"the same batch twice: {first[0]['effects']} and {second[0]['effects']}")

@@ -32,7 +32,7 @@ def test_200_returns_are_paid_to_the_cent_and_nothing_else(start_world: Start) -
     assert held.open == []
     assert not report.failures
     assert HoldKind.UNKNOWN_OUTCOME not in {hold.kind for hold in held.open_holds}
-    assert set(report.effects) <= {"done", "held", "refused"}
+    assert set(report.outcomes) <= {"done", "held", "refused"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -424,7 +424,7 @@ class TestOutOfStock:
         say(world, hold, "drop")
         world.act()
         assert through_api(world, hold.process_id, "issueExchange") == []
-        assert known(world, hold.process_id).record.decision == "nothing"
+        assert known(world, hold.process_id).record.decision == "no action"
 
 
 class TestLabel:

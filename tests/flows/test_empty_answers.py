@@ -11,7 +11,7 @@ def test_an_empty_answer_to_an_effect_is_unknown_and_never_paid_twice(start_worl
     named = tuple(NamedFault(operation, nth, Fault.EMPTY_ANSWER) for nth in range(1, 4))
     world = start_world(faults=FaultPlan(named=named), settings=QUICK)
     report = world.act()
-    assert report.effects["unknown"] + report.effects["done"] > 0
+    assert report.outcomes["unknown"] + report.outcomes["done"] > 0
     assert world.sandbox.faults.injected[Fault.EMPTY_ANSWER] > 0
     world.let_pass(10)
     world.act()

@@ -25,7 +25,7 @@ def test_each_return_that_waits_gets_one_label(world: World) -> None:
     report = world.run("generate-labels", mode="act")
     assert due
     assert labels(world) == Counter(due)
-    assert report.effects["done"] == len(due)
+    assert report.outcomes["done"] == len(due)
     assert waiting(world) == set()
     assert world.paid() == {}
 
@@ -41,13 +41,13 @@ def test_a_second_run_makes_none(world: World) -> None:
 
 def test_what_nobody_can_make_is_held(world: World) -> None:
     report = world.run("generate-labels", mode="act")
-    assert report.effects["refused"] >= 1
-    assert report.effects["held"] >= 2
+    assert report.outcomes["refused"] >= 1
+    assert report.outcomes["held"] >= 2
 
 
 def test_plan_makes_none(world: World) -> None:
     report = world.run("generate-labels")
-    assert report.decisions["label"] == len(waiting(world)) + report.effects["refused"] + 1
+    assert report.decisions["label"] == len(waiting(world)) + report.outcomes["refused"] + 1
     assert labels(world) == Counter()
 
 

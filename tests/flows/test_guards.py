@@ -81,7 +81,7 @@ def test_an_unknown_outcome_counts_and_a_refused_one_is_given_back(start_world: 
         returns=60,
     )
     report = world.act()
-    assert report.effects["refused"] >= 1
+    assert report.outcomes["refused"] >= 1
     counted = Decimal(rows(world, "SELECT sum(amount_e4) FROM store_days")[0][0]) / 10_000
     sent = world.paid().get("EUR", Decimal(0))
     [(open_amount,)] = rows(world, "SELECT coalesce(sum(amount), 0) FROM intents WHERE state = 'unknown'")

@@ -78,7 +78,7 @@ def test_plan_says_what_follows_and_closes_nothing(world: World) -> None:
     process_id = label_held(world)
     world.sandbox.act("cancel", process_id)
     report = world.run("process-return", process_id=process_id)
-    assert report.rows[process_id].decision == "nothing"
+    assert report.rows[process_id].decision == "no action"
     assert the_hold(world, process_id).label
 
 

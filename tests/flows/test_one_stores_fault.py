@@ -84,7 +84,7 @@ def test_labels_that_no_warehouse_can_be_read_for_keep_no_refund_back(start_worl
     labels = {effect.store for effect in world.sandbox.books.effects if effect.operation == "createOrderV2"}
     assert labels == {"nordic"}
     world.sandbox.stop_faults()
-    assert world.act().effects["done"] == sum(
+    assert world.act().outcomes["done"] == sum(
         e.operation == "createOrderV2" and e.store == "acme" for e in whole.sandbox.books.effects
     )
 
@@ -108,7 +108,7 @@ def test_a_key_that_is_refused_for_an_effect_ends_the_run_with_its_report(start_
     world.sandbox.faults.set(FaultPlan(named=named))
     report, ended = reported(world)
     assert isinstance(ended, Unauthorized)
-    assert report.effects["done"] == 5
+    assert report.outcomes["done"] == 5
     assert report.paid == world.paid() != {}
     assert "401" in report.as_json()["failed"]
     calls = sum(entry.operation == "issueRefund" for entry in world.sandbox.journal.entries)
@@ -135,8 +135,8 @@ def test_a_ledger_that_fails_in_mid_run_does_not_hide_what_was_paid(
     assert isinstance(ended, LedgerError)
     assert report.as_json()["failed"] == "the disk is full"
     sent = world.sandbox.books.effects
-    assert report.effects["done"] < nth
-    assert report.effects["done"] + report.effects["unknown"] == len([each for each in sent if each.by == "api"])
+    assert report.outcomes["done"] < nth
+    assert report.outcomes["done"] + report.outcomes["unknown"] == len([each for each in sent if each.by == "api"])
     assert any("outcome is not known here" in note for note in report.notes)
     assert set(report.paid) <= set(world.paid())
 
@@ -178,7 +178,7 @@ def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(
         if state == "done":
             paid[currency] = paid.get(currency, Decimal(0)) + Decimal(str(amount))
     assert {currency: Decimal(amount) for currency, amount in report.paid.items()} == paid
-    assert report.effects["unknown"] == sum(state == "unknown" for state, *_ in done)
+    assert report.outcomes["unknown"] == sum(state == "unknown" for state, *_ in done)
     world.let_pass(120)
     again = world.act()
     total = {c: report.paid.get(c, Decimal(0)) + again.paid.get(c, Decimal(0)) for c in {*report.paid, *again.paid}}

@@ -31,7 +31,7 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
 ) -> None:
     caplog.set_level(logging.DEBUG)
     report = talkative.act()
-    assert report.effects["refused"] > 3
+    assert report.outcomes["refused"] > 3
     process_id = next(hold.process_id for hold in talkative.holds() if hold.kind == "refused")
     known = talkative.read(history, process_id)
     talkative.read(export, tmp_path / "out", Format.CSV)

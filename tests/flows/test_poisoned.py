@@ -182,7 +182,7 @@ def test_a_return_that_cannot_be_read_is_held_told_and_paid_once_it_can_be_read(
     assert "1 held" in report.sentence()
     assert "look_again" in hold.answers
     assert "cannot be read" in told(known(shop, process_id))
-    assert shop.act().effects["held"] == 0  # the same hold, not another
+    assert shop.act().outcomes["held"] == 0  # the same hold, not another
     assert len(shop.holds()) == 1
     shop.sandbox.cure()
     shop.act()

@@ -98,7 +98,7 @@ def test_an_earlier_refund_of_the_same_amount_is_not_taken_for_the_lost_one(star
     world.sandbox.act("review_one", process_id, line_item_id=line)
     world.sandbox.set_faults("issueRefund:1:no_answer_before_acting")
     report = world.act()
-    assert report.effects["unknown"] == 1
+    assert report.outcomes["unknown"] == 1
     assert report.paid == {}
     assert refunds(world.sandbox) == [first]
 
@@ -151,7 +151,7 @@ def test_nothing_is_waited_for_between_sent_and_the_call(
     monkeypatch.setattr(limits.AsyncSlot, "prepay", watched)
     at_points.append(mark)
     report = world.act()
-    assert report.effects["done"] >= 3
+    assert report.outcomes["done"] >= 3
     assert waited == []
 
 
@@ -198,7 +198,7 @@ def test_what_a_worker_400_days_ahead_left_behind_is_not_forgotten(
     right = world.clock
     world.let_pass(400 * 86_400)
     world.sandbox.set_faults("issueRefund:1:error_500_before")
-    assert world.act().effects["unknown"] == 1
+    assert world.act().outcomes["unknown"] == 1
     world.clock = right
     world.let_pass(120)
     world.run("reconcile", mode="act")

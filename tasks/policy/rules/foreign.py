@@ -108,7 +108,7 @@ def expected_of_rever(case: Case) -> Decision | None:
 
 
 def _adopt(case: Case, why: str) -> Adopt:
-    return Adopt("adopt", why, case.costs, case.due.refunds)
+    return Adopt("already_paid", why, case.costs, case.due.refunds)
 
 
 def _due(case: Case) -> dict[tuple[str, str], Decimal]:

@@ -18,7 +18,7 @@ from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, back_up, export
 from tasks.ledger.export import Format
-from tasks.reporting.comparison_table import write_csv
+from tasks.reporting.csv_file import write_csv
 from tests.deployments.cli.conftest import Call
 
 
@@ -74,7 +74,7 @@ def test_what_the_library_writes_is_its_owners_alone_under_any_umask(loose: None
         assert (tmp_path / "inbox.sqlite-wal").exists()
         assert others(tmp_path) == {}
         inbox.trim()
-    write_csv(tmp_path / "comparison.csv", [])
+    write_csv(tmp_path / "comparison.csv", ["process_id"], [])
     assert others(tmp_path) == {}
     ledger.close()
 

@@ -30,7 +30,7 @@ def test_money_is_grouped_per_store_and_currency_and_never_mixed() -> None:
             done("e", kind=IntentKind.LABEL, store="nordic"),
         ),
         holds=(hold("a"), hold("a"), hold("f")),
-        unfinished=(waits("e", "nordic"), waits("a", held=True), waits("b", decision="nothing")),
+        unfinished=(waits("e", "nordic"), waits("a", held=True), waits("b", decision="no action")),
     )
     assert totals(account, EUR) == [
         StoreTotals("acme", "EUR", refunds=2, paid=Decimal("10.30"), exchanged=1, held=2),
@@ -54,7 +54,7 @@ def test_held_and_waiting_returns_are_explained_and_others_are_not() -> None:
 
 
 def test_the_rest_are_the_returns_that_neither_wait_nor_are_held() -> None:
-    account = Account(holds=(hold("a"), hold("a")), unfinished=(waits("b"), waits("c", decision="nothing")))
+    account = Account(holds=(hold("a"), hold("a")), unfinished=(waits("b"), waits("c", decision="no action")))
     assert rest(account, 5).startswith("Of the 5 returns 1 wait and 1 are held; for the other 3 ")
 
 

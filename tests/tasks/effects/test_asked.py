@@ -305,7 +305,7 @@ def test_a_label_goes_with_its_file_if_that_is_still_the_one(start_world: Start,
     outcome = asked(world, REGISTER, label).outcome
     assert outcome is not None
     assert outcome.result is Result.DONE
-    assert world.act().effects["done"] == 0, "REVER shows a parcel: no label is due"
+    assert world.act().outcomes["done"] == 0, "REVER shows a parcel: no label is due"
 
 
 def test_what_is_asked_stays_the_same(start_world: Start) -> None:

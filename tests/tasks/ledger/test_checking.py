@@ -38,7 +38,7 @@ def full(desk: LedgerDesk) -> LedgerDesk:
     desk.answer(Answer.DROP, next(hold for hold in desk.holds() if hold.process_id == "by_hand"))
     desk.sent("goods", pay(exchange=EXCHANGE))
     desk.claim("label", always(LABEL))
-    desk.one("adopted", always(Adopt("adopt", "REVER paid", Decimal(0), (refund(),))))
+    desk.one("adopted", always(Adopt("already_paid", "REVER paid", Decimal(0), (refund(),))))
     desk.one("over", always(Nothing("all_settled", "done", final=True)))
     desk.ledger.write(stop_switch, on=True, by="olga", why="a try", now=NOON)
     return desk

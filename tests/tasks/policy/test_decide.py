@@ -242,10 +242,10 @@ def test_what_rever_paid_itself_is_adopted_with_its_costs() -> None:
     it = process(reviews=approved(), costs="10.00")
     why = "the return's costs use up what is due: REVER has nothing to pay"
     due = RefundDue(ORIGINAL, Decimal("0.00"), TEN, "EUR", (MINE,))
-    same(it, REVERS, EMPTY, Adopt("adopt", why, TEN, (due,)))
+    same(it, REVERS, EMPTY, Adopt("already_paid", why, TEN, (due,)))
     it = process(reviews=approved(), costs="1.00", refunds=[refund("9.00")])
     why = "REVER itself has refunded 9.00 EUR by ORIGINAL_PAYMENT_METHOD, which is what is due: nothing is sent"
-    same(it, OURS, EMPTY, Adopt("adopt", why, Decimal("1.00"), (replace(due, amount=Decimal("9.00")),)))
+    same(it, OURS, EMPTY, Adopt("already_paid", why, Decimal("1.00"), (replace(due, amount=Decimal("9.00")),)))
 
 
 def test_an_end_says_what_became_of_every_unit() -> None:

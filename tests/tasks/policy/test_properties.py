@@ -202,7 +202,7 @@ def test_the_odd_returns_come_past_every_rule() -> None:
     assert {
         "guard", "open_intent", "contradictory", "incomplete_read", "stale_view", "rever_shows_less", "unknown_status",
         "rever_on_hold", "not_running", "unknown_timing", "fewer_approvals", "terms_changed", "unknown_review_status",
-        "unknown_method", "foreign_refund", "adopt", "foreign_exchange", "rever_pays", "not_paid_by_rever",
+        "unknown_method", "foreign_refund", "already_paid", "foreign_exchange", "rever_pays", "not_paid_by_rever",
         "refunds_by_unstated", "completed_unpaid", "not_received", "refused_by_rever", "no_variant", "completed",
         "on_item_verified", "on_start", "on_item_sent", "all_settled", "wait_inspection", "wait_parcel", "wait_goods",
         "wait_exchange_inspection", "label_due", "label_pending", "label_there", "label_error", "no_carrier",

@@ -9,14 +9,14 @@ from tasks.reporting.report_page import returns_table
 def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:
     report = ReturnsReport("reconcile", ("acme",), mode=Mode.ACT, seen=3)
     report.decisions["refund"] += 2
-    report.effects["done"] += 1
+    report.outcomes["done"] += 1
     report.pay("EUR", Decimal("10.10"))
     report.pay("EUR", Decimal("0.20"))
     found = report.as_json()
     assert list(found)[:4] == ["flow", "mode", "stores", "seen"]
     assert found["mode"] == "act"
     assert found["paid"] == {"EUR": "10.30"}
-    assert found["effects"] == {"done": 1, "unknown": 0, "refused": 0, "held": 0}
+    assert found["outcomes"] == {"done": 1, "unknown": 0, "refused": 0, "held": 0}
 
 
 def test_a_run_fails_only_past_a_fifth_of_own_faults() -> None:
