@@ -106,7 +106,7 @@ def _total(chosen: Sequence[HoldRow]) -> str:
     for hold in chosen:
         if hold.amount is not None:
             sums[hold.currency] += Decimal(hold.amount)
-    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items())) or "no money named"
+    return ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(sums.items())) or "no money named"
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

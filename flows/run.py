@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
@@ -100,7 +101,7 @@ async def _ended(desk: Desk, report: RunReport, at_end: AtEnd, credentials: str)
             count_outcome(report, outcome)
     unknown = [outcome.claim.intent for outcome in cut_off if outcome.result is Result.UNKNOWN]
     if unknown:
-        money = ", ".join(f"{it.amount} {it.currency}" for it in unknown if KINDS[it.kind].pays)
+        money = ", ".join(f"{it.amount:,} {it.currency}" for it in unknown if KINDS[it.kind].pays)
         report.notes.append(
             f"{counted(len(unknown), 'effect')} sent, of which the outcome is not known here"
             f"{f' ({money})' if money else ''}; the next run looks at REVER, and counts what it finds"
@@ -147,21 +148,27 @@ class UsageError(Exception):
 
 def parameters_for(name: str, values: dict[str, str]) -> FlowParameters:
     """The flow's form filled with typed values: a list is comma-separated. Raises `UsageError`."""
-    form: type[FlowParameters] = _module(name).Parameters
-    unknown = sorted(set(values) - set(form.model_fields))
-    if unknown:
-        raise UsageError(f"{name} has no parameter {', '.join(map(repr, unknown))}; it has {described(form)}")
+    form = form_of(name)
+    for wrong in values:
+        if wrong not in form.model_fields:
+            near = get_close_matches(wrong, form.model_fields, n=1)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"{wrong!r} is no parameter of {name}: {meant}{_HELP.format(name)}")
     filled = {key: _value(form, key, text) for key, text in values.items()}
     try:
         return form.model_validate(filled)
     except ValidationError as failed:
         problems = [_problem(error, values) for error in failed.errors(include_url=False)]
-        raise UsageError(f"{name}: {'; '.join(problems)}; its parameters are {described(form)}") from None
+        raise UsageError(f"{'; '.join(problems)}. {_HELP.format(name)}") from None
 
 
-def described(form: type[BaseModel]) -> str:
-    """The parameters of a form in words."""
-    return ", ".join(f"{key} ({field.description or ''})" for key, field in form.model_fields.items())
+_HELP = "`rever-returns run {} --help` lists its parameters"
+
+
+def form_of(name: str) -> type[FlowParameters]:
+    """The form of a flow. Raises `UsageError`: there is no such flow."""
+    form: type[FlowParameters] = _module(name).Parameters
+    return form
 
 
 def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock = utc_now) -> RunReport:

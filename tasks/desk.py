@@ -46,7 +46,7 @@ class Budget:
         others = sum((kept for key, kept in self._kept.items() if key[1] == currency and key != mine), Decimal(0))
         if others + max(amount, self._kept.get(mine, Decimal(0))) > self.most:
             left = self.most - others
-            why = f"{amount} {currency} is due, but this run may pay only {left} {currency} more (max_amount)"
+            why = f"{amount:,} {currency} is due, but this run may pay only {left:,} {currency} more (max_amount)"
             return Wait("run_limit", why, until)
         self._kept[mine] = max(amount, self._kept.get(mine, Decimal(0)))
         return decision

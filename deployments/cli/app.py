@@ -53,9 +53,10 @@ def _root(
         raise typer.Exit
 
 
-@app.command(epilog=f"FLOW is one of: {', '.join(FLOWS)}.")
+@app.command(epilog=f"FLOW is one of: {', '.join(FLOWS)}.", context_settings={"help_option_names": []})
 def run(
-    flow: Annotated[str, typer.Argument(metavar="FLOW", help="Which flow to run.")],
+    ctx: typer.Context,
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help="Which flow to run.")] = "",
     values: Annotated[
         list[str] | None,
         typer.Argument(metavar="NAME=VALUE", help="The flow's parameters; lists are comma-separated."),
@@ -73,9 +74,22 @@ def run(
         typer.Option("--no-prefect", help="Run the same functions without Prefect: quicker, and without a server."),
     ] = False,
     debug: Debug = False,
+    show_help: Annotated[
+        bool, typer.Option("--help", help="Show this message, or with a FLOW its parameters, and exit.")
+    ] = False,
 ) -> None:
     """Run one flow in this process, against what the settings say."""
     with errors_as_sentences(debug=debug):
+        if show_help and not flow:
+            typer.echo(ctx.get_help())
+            raise typer.Exit
+        if not flow:
+            raise UsageError(f"say which FLOW to run: one of {', '.join(FLOWS)}.")
+        if show_help:
+            from deployments.cli.run import flow_help
+
+            print_out(flow_help(flow))
+            raise typer.Exit
         from deployments.cli.run import Printed, run_one
 
         printed = Printed(as_json, every_row, csv)

@@ -151,6 +151,7 @@ def hold_json(row: HoldRow) -> dict[str, Any]:
         "hold_id": row.hold_id,
         "version": row.version,
         "process_id": row.process_id,
+        "order": row.order_name,
         "store": row.store,
         "kind": str(row.kind),
         "why": row.why,
@@ -193,7 +194,7 @@ def _cells(row: HoldRow) -> tuple[str, ...]:
 
 
 def _money(amount: Decimal | str | None, currency: str) -> str:
-    return "" if amount is None or not currency else f"{amount} {currency}"
+    return "" if amount is None or not currency else f"{Decimal(amount):,} {currency}"
 
 
 def _time(at: datetime | None) -> str:

@@ -10,7 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import get_args
+
+from pydantic.fields import FieldInfo
 
 from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageError, explained, print_error, print_out
 from deployments.console.logs import log_to_stderr
@@ -91,6 +95,45 @@ def _ran(flow: str, values: dict[str, str], begun: list[RunReport], *, prefect: 
             return run_flow(flow, values, prefect=False)
         except RunFailedError as failed:
             return failed.report
+
+
+def flow_help(flow: str) -> str:
+    """What a flow does, and its parameters, as the help of a command lists options. Raises `UsageError`."""
+    import click
+
+    from flows.parameters import LAST
+    from flows.run import form_of
+
+    form = form_of(flow)
+    text = click.HelpFormatter(width=min(100, shutil.get_terminal_size().columns))
+    text.write_usage(f"rever-returns run {flow}", "[NAME=VALUE]... [OPTIONS]")
+    text.write_paragraph()
+    text.indent()
+    text.write_text((form.__doc__ or "").strip())
+    text.dedent()
+    names = sorted(form.model_fields, key=lambda name: name in LAST)
+    rows = [(f"{name}=VALUE", _said_of(form.model_fields[name])) for name in names]
+    with text.section("Parameters"):
+        text.write_dl(rows, col_max=34)
+    text.write_paragraph()
+    text.write_text("Options are those of `rever-returns run --help`.")
+    return text.getvalue().rstrip()
+
+
+def _said_of(field: FieldInfo) -> str:
+    """What the help says of a parameter: its description, its choices, and whether it may be left out."""
+    choices: list[str] = []
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            choices = [str(member.value) for member in kind]
+    default = field.get_default(call_default_factory=True)
+    said = [
+        field.description or "",
+        "Separate several by commas." if "list" in str(field.annotation) else "",
+        f"[one of: {', '.join(choices)}]" if choices else "",
+        "[required]" if field.is_required() else f"[default: {default}]" if default else "",
+    ]
+    return " ".join(filter(None, said))
 
 
 def split_pairs(pairs: Sequence[str]) -> dict[str, str]:

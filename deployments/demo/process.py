@@ -17,7 +17,7 @@ from typing import Any
 
 import typer
 
-from deployments.cli.run import run_one
+from deployments.cli.run import Printed, run_one
 from deployments.console.errors import errors_as_sentences
 from deployments.prefect_server import without_own_settings
 from rever_api.sandbox import RunningSandbox
@@ -120,7 +120,7 @@ def main(flows: Sequence[str]) -> int:
     try:
         with errors_as_sentences(debug=False):
             for flow in flows:
-                code = run_one(flow, ["mode=act"], as_json=True, prefect=True)
+                code = run_one(flow, ["mode=act"], Printed(as_json=True), prefect=True)
                 sys.stdout.flush()
                 if code:
                     return code

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
@@ -80,7 +81,7 @@ def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str) -> Even
 
 
 def _sentence(hold: HoldRow) -> str:
-    money = f" about {hold.amount} {hold.currency}" if hold.amount else ""
+    money = f" about {Decimal(hold.amount):,} {hold.currency}" if hold.amount else ""
     said = f"{hold.store}: return {hold.process_id} is held{money} ({hold.rule}): {hold.why}"
     return message(" ".join(said.split()))
 

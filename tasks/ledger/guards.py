@@ -176,11 +176,11 @@ class Guard:
         return None
 
     def _tripped(self, draft: PendingWrite, refund: RefundDue) -> list[tuple[str, str, dict[str, str]]]:
-        guards, money = draft.request.guards, f"{refund.amount} {refund.currency}"
+        guards, money = draft.request.guards, f"{refund.amount:,} {refund.currency}"
         tripped: list[tuple[str, str, dict[str, str]]] = []
         cap = guards.max_refund.get(refund.currency)
         if cap is not None and refund.amount > cap:
-            why = f"the refund of {money} is above the most that one refund may be, {cap} {refund.currency}"
+            why = f"the refund of {money} is above the most that one refund may be, {cap:,} {refund.currency}"
             tripped.append((MAX_REFUND, why, {"cap": str(cap), "amount": str(refund.amount)}))
         tripped += self._day_tripped(draft, refund, money)
         tripped += self._shopper_tripped(draft, money)
@@ -193,7 +193,7 @@ class Guard:
         if cap is None or before + e4(refund.amount) <= e4(cap):
             return []
         spent = f"{before / 10_000:.2f}"
-        why = f"with this refund of {money} the store would pass its cap of {cap} {refund.currency} for {day[1]}"
+        why = f"with this refund of {money} the store would pass its cap of {cap:,} {refund.currency} for {day[1]}"
         return [(MAX_PER_DAY, why, {"cap": str(cap), "amount": str(refund.amount), "spent": spent, "day": str(day[1])})]
 
     def _shopper_tripped(self, draft: PendingWrite, money: str) -> list[tuple[str, str, dict[str, str]]]:

@@ -391,12 +391,12 @@ def differs(process: ReturnProcess, record: Record) -> str:
     unseen = sum(found.missing.values(), Decimal(0))
     if not record.waived(SHOWS_LESS, unseen, next(iter(found.missing), ("", ""))[1]):
         words += [
-            f"REVER does not show {amount} {currency} by {method}"
+            f"REVER does not show {amount:,} {currency} by {method}"
             for (method, currency), amount in found.missing.items()
         ]
     if not record.seen(found.others):
         words += [
-            f"REVER shows {amount} {named(currency)} by {named(method) or 'no method'} that our ledger does not have"
+            f"REVER shows {amount:,} {named(currency)} by {named(method) or 'no method'} that our ledger does not have"
             for (method, currency), amount in found.foreign.items()
         ]
         if found.foreign_taken_back:

@@ -95,6 +95,6 @@ def in_minor_units(amount: Decimal, currency: str) -> Decimal:
 
 
 def shown(amount: Decimal, currency: str) -> str:
-    """An amount as a person reads it: `24.00 EUR`; as it is where nobody can pay it."""
+    """An amount as a person reads it: `1,024.00 EUR`; as it is where nobody can pay it."""
     text = in_minor_units(amount, currency) if payable(amount, currency) else amount
-    return f"{text} {currency}".strip()
+    return f"{text:,} {currency}".strip()

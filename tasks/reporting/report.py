@@ -324,7 +324,7 @@ class ReturnsReport(RunReport):
         else:
             said.append(f"{amounts(self.due)} due")
             if self.due:
-                said.append(f"act would pay {amounts(self.would_pay)} now")
+                said.append(f"act would pay {amounts(self.would_pay) if self.would_pay else 'nothing'} now")
             if self.would_hold:
                 said.append(f"and hold {self.would_hold.total()}")
         return "; ".join(said)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from decimal import Decimal
 from urllib.parse import quote
 
 from tasks.ledger import HoldRow
@@ -96,7 +97,7 @@ def holds_table(holds: Sequence[HoldRow], back_office: str) -> list[dict[str, st
             "order": markdown(hold.order_name),
             "store": markdown(hold.store),
             "since": f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}",
-            "amount": f"{hold.amount:,} {markdown(hold.currency)}" if hold.amount else "",
+            "amount": f"{Decimal(hold.amount):,} {markdown(hold.currency)}" if hold.amount else "",
             "why": f"{markdown(hold.why)} ({code(hold.rule)})",
             "hold_id": hold.hold_id,
             "version": str(hold.version),

@@ -138,8 +138,9 @@ def _money(decision: Decision) -> tuple[Decimal | None, str]:
 
 def _words(outcome: Outcome) -> str:
     intent = outcome.claim.intent
-    what = f"{intent.kind} {intent.amount} {intent.currency} by {intent.method}" if intent.method else str(intent.kind)
+    money = f" {intent.amount:,} {intent.currency} by {intent.method}" if intent.method else ""
+    what = f"{intent.kind}{money}"
     why = outcome.why
     if outcome.paid is not None and outcome.paid.paid != intent.amount:
-        why = f"{intent.amount - outcome.paid.paid} {intent.currency} on its way"
+        why = f"{intent.amount - outcome.paid.paid:,} {intent.currency} on its way"
     return f"{what}: {outcome.result}" + (f" ({why})" if why else "")

@@ -13,8 +13,20 @@ from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import KEY, Call
 from tests.hurry import hurry
 
-KEYS = ["flow", "mode", "stores", "seen", "decisions", "effects", "paid", "duration_s"]
-HOLD_KEYS = ["hold_id", "version", "process_id", "store", "kind", "why", "since", "amount", "currency", "answers"]
+KEYS = ["flow", "mode", "stores", "seen", "decisions", "outcomes", "rows", "paid", "duration_s"]
+HOLD_KEYS = [
+    "hold_id",
+    "version",
+    "process_id",
+    "order",
+    "store",
+    "kind",
+    "why",
+    "since",
+    "amount",
+    "currency",
+    "answers",
+]
 RUN = ("run", "process-pending-returns", "--json")
 
 
