@@ -15,17 +15,8 @@ from tests.hurry import hurry
 
 KEYS = ["flow", "mode", "stores", "seen", "decisions", "outcomes", "rows", "paid", "duration_s"]
 HOLD_KEYS = [
-    "hold_id",
-    "version",
-    "process_id",
-    "order",
-    "store",
-    "kind",
-    "why",
-    "since",
-    "amount",
-    "currency",
-    "answers",
+    *("hold_id", "version", "process_id", "order", "store", "kind", "why", "since"),
+    *("amount", "currency", "answers"),
 ]
 RUN = ("run", "process-pending-returns", "--json")
 
