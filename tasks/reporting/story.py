@@ -32,16 +32,6 @@ _STATES = {
     IntentState.DROPPED: "dropped by a person",
 }
 
-_DECISIONS = {
-    "compensate": "pay or exchange what is due",
-    "adopt": "nothing is to be sent, REVER shows it as done",
-    "label": "order the label",
-    "wait": "wait",
-    "hold": "ask a person",
-    "nothing": "nothing is to be done",
-    "asked": "do what was asked for",
-}
-
 _REVIEWS = {ReviewStatus.APPROVED: "approved", ReviewStatus.DECLINED: "declined", ReviewStatus.MISSING: "missing"}
 
 _EVENTS = {
@@ -252,7 +242,7 @@ class _Teller:
             yield "nothing yet"
             return
         why = f": {self._plain(record.why)}" if record.why else ""
-        yield f"{_decision(record.decision)}{why}"
+        yield f"{record.decision}{why}"
         looked = f"; looked at {self._time(record.looked_at)}" if record.looked_at else ""
         if record.rule:
             yield f"by the rule {_rule(record.rule)}{looked}"
@@ -335,9 +325,7 @@ class _Teller:
     def _step(self, step: AuditRow, row: IntentRow | None) -> str:
         why = str(step.evidence.get("why") or "")
         if step.event == "decided":
-            return self._plain(
-                f"decided: {_decision(str(step.evidence.get('decision', '')))}: {why} (rule {_rule(step.rule)})"
-            )
+            return self._plain(f"decided: {step.evidence.get('decision', '')}: {why} (rule {_rule(step.rule)})")
         if step.event == "answered":
             done = {"reference": step.evidence.get("reference"), "reason": why}
             said = ", ".join(f"{name}: {text}" for name, text in done.items() if text)
@@ -399,10 +387,6 @@ def _product(line: ReturnLineItem) -> str:
 def _review(review: Review) -> str:
     known = {str(status): word for status, word in _REVIEWS.items()}
     return known.get(str(review.status), str(review.status).lower().replace("_", " "))
-
-
-def _decision(name: str) -> str:
-    return _DECISIONS.get(name, name.replace("_", " "))
 
 
 def _rule(rule: str) -> str:

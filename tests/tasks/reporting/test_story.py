@@ -132,7 +132,7 @@ def lines(history: History | None = None, **values: Any) -> list[str]:
 
 def test_the_whole_story_is_told_in_the_stores_time_and_plain_words() -> None:
     steps = (
-        step("decided", intent_id="", evidence={"decision": "compensate", "why": "2 units of retl_1 are approved"}),
+        step("decided", intent_id="", evidence={"decision": "refund", "why": "2 units of retl_1 are approved"}),
         step("intended", evidence={"units": {"retl_1": [1, 2]}}),
         step("sent", evidence={"attempt": 2, "snapshot": {}}),
         step("done", NOON + timedelta(seconds=2), evidence={"answer": "REVER confirmed the refund", "by": "x"}),
@@ -162,7 +162,7 @@ def test_the_whole_story_is_told_in_the_stores_time_and_plain_words() -> None:
         (
             "23 13:00:00",
             "process-return",
-            "decided: pay or exchange what is due: 2 units of Linen shirt, M are approved (rule 'approved')",
+            "decided: refund: 2 units of Linen shirt, M are approved (rule 'approved')",
         ),
         ("23 13:00:00", "process-return", f"prepared {refund}"),
         ("23 13:00:00", "process-return", f"sent to REVER: {refund} (attempt 2)"),
