@@ -35,6 +35,7 @@ def test_a_hold_as_json_has_the_named_keys_and_keeps_the_amount_exact() -> None:
         "hold_id",
         "version",
         "process_id",
+        "order",
         "store",
         "kind",
         "why",
