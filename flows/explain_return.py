@@ -12,6 +12,7 @@ from tasks.desk import Desk
 from tasks.explain_return import MOST_STORIES, explain_returns
 from tasks.find_returns import Match, find_returns, found_in_ledger
 from tasks.lookup import Lookup, read_key
+from tasks.policy.facts import counted
 from tasks.reporting.story_report import StoryReport
 from tasks.steps import about
 
@@ -40,7 +41,7 @@ async def work(desk: Desk, parameters: Parameters, report: StoryReport) -> None:
     with about(key.text):
         match = await _found(desk, report, key)
     report.stores = tuple(dict.fromkeys(found.store for found in match.returns))
-    with about(f"{len(match.returns)} returns"):
+    with about(counted(len(match.returns), "return")):
         report.stories = await explain_returns(desk, match.returns[:MOST_STORIES])
     report.seen = len(report.stories)
     if not key.is_id:

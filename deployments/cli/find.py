@@ -47,6 +47,17 @@ def find_text(what: str, *, as_json: bool) -> str:
     return asyncio.run(_listed(load_settings(), _typed(what), as_json=as_json))
 
 
+def ids_named(what: str) -> tuple[str, ...]:
+    """The ids of the returns that are named; for REVER's own id nobody is asked. Raises as `why_text` does."""
+    key = _typed(what)
+    return (key.text,) if key.is_id else asyncio.run(_ids(load_settings(), key))
+
+
+async def _ids(settings: Settings, key: Lookup) -> tuple[str, ...]:
+    async with _finding(settings, key) as found:
+        return tuple(each.process_id for each in found.match.returns)
+
+
 def _typed(what: str) -> Lookup:
     """The key that was typed; `-` reads it from stdin, so that an e-mail is in no shell's history."""
     text = sys.stdin.readline() if what == "-" else what

@@ -102,7 +102,10 @@ def export(
 
 @care.command()
 def forget(
-    process_id: Annotated[str, typer.Argument(metavar="[PROCESS_ID]", help="A return of the shopper.")] = "",
+    process_id: Annotated[
+        str,
+        typer.Argument(metavar="[RETURN]", help="A return of the shopper, by its id, order number, hold or tracking."),
+    ] = "",
     *,
     email: Annotated[str, typer.Option(help="The shopper's e-mail; - reads it from stdin, unlogged.")] = "",
     by: By,
@@ -138,7 +141,9 @@ def _list(
 
 @inbox.command("drop")
 def _drop(
-    process_id: Annotated[str, typer.Argument(metavar="ID", help="The return's id.")],
+    process_id: Annotated[
+        str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
+    ],
     *,
     by: Annotated[str, typer.Option(help="Who drops its events.")],
     why: Annotated[str, typer.Option(help="Why.")],
@@ -146,9 +151,13 @@ def _drop(
 ) -> None:
     """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
     with errors_as_sentences(debug=debug):
-        from deployments.receiver.inbox_care import drop_events
+        from deployments.cli.find import ids_named
+        from deployments.receiver.inbox_care import drop_events, has_events
 
-        print_out(drop_events(process_id, by=by, why=why))
+        ids = (process_id,) if has_events(process_id) else ids_named(process_id)
+        several = [each for each in ids if has_events(each)]  # of an order REVER may have told of one return alone
+        for each in several or ids:
+            print_out(drop_events(each, by=by, why=why))
 
 
 @webhook.callback()

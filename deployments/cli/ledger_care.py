@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+from deployments.cli.find import ids_named
 from deployments.cli.ledger import opened_ledger
 from deployments.console.errors import UsageError
 from deployments.receiver.inbox import Inbox
@@ -118,9 +119,20 @@ def exported(folder: Path, form: str) -> list[str]:
 
 
 def forgotten(process_id: str, email: str, by: str) -> str:
-    """Serve an erasure request, in inbox and ledger. Raises `UsageError` unless just one of the two is given."""
+    """Serve an erasure request, in inbox and ledger, for the shopper of a return, or of all of an order, or by e-mail.
+
+    Raises `UsageError` unless just one of the two is given, and `NothingFoundError` for a return that nobody knows.
+    """
     if bool(process_id) == bool(email):
-        raise UsageError("say either a return's id or --email, to name the shopper")
+        raise UsageError("say either a return (its id or order number) or --email, to name the shopper")
+    if "@" in process_id:
+        raise UsageError("write an e-mail address behind --email: then all that it led to is removed")
+    if process_id:
+        return "\n".join(_forgotten(each, "", by) for each in ids_named(process_id))
+    return _forgotten("", email, by)
+
+
+def _forgotten(process_id: str, email: str, by: str) -> str:
     address = sys.stdin.readline().strip() if email == "-" else email
     if not process_id and "@" not in address:
         raise UsageError("--email takes an e-mail address")

@@ -130,6 +130,14 @@ def inbox_text(*, as_json: bool) -> str:
     )
 
 
+def has_events(process_id: str) -> bool:
+    """Whether the inbox has an event of a return with just this id, whatever it looks like."""
+    with _opened() as inbox:
+        return inbox is not None and inbox.read(
+            lambda conn: conn.execute(select(events.c.seq).where(events.c.process_id == process_id)).first() is not None
+        )
+
+
 def drop_events(process_id: str, *, by: str, why: str) -> str:
     """Drop the events of a return by a person's say. Raises `UsageError`, `DatabaseError`."""
     if not by.strip() or not why.strip():

@@ -73,7 +73,7 @@ def test_a_returns_story_is_opened_from_its_order_number(up: Up) -> None:
         page.get_by_role("button", name="Submit").click()
         _open_the_run(page)
         expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=120_000)
-        expect(page.get_by_text(f"Return of order {order}, store ").first).to_be_visible()
+        expect(page.get_by_text(re.compile(rf"explain-return \w+ {order}")).first).to_be_visible()
         _open_an_artifact(page, "explain-return-story")
         expect(page.get_by_role("heading", name=f"Return of order {order}, store ")).to_be_visible()
         for title in ("At REVER", "Decided", "What was sent to REVER", "Waits for", "Next look", "What happened"):

@@ -85,7 +85,17 @@ def test_export_and_forget(call: Call, rever: RunningSandbox) -> None:
     assert "Kept: amounts, ids and the audit" in gone.out
     assert call("ledger", "forget", "--by", "olga").code == 2
     assert call("ledger", "forget", "retp_nobody", "--by", "olga").code == 1
+    assert call("ledger", "forget", "#AC1", "--by", "olga").code == 2
+    typed = call("ledger", "forget", "nobody@example.com", "--by", "olga")
+    assert (typed.code, "--email" in typed.err, "nobody@" in typed.err) == (2, True, False)
     assert call("ledger", "check").code == 0
+
+
+def test_an_order_number_names_the_shopper_to_forget(call: Call, rever: RunningSandbox) -> None:
+    refund = next(effect for effect in rever.books.effects if effect.operation == "issueRefund" and effect.by == "api")
+    it = rever.sandbox.processes[refund.process_id].process
+    gone = call("ledger", "forget", it.order_name.lstrip("#"), "--by", "olga")
+    assert (gone.code, "1 refund was counted" in gone.out) == (0, True)
 
 
 def test_forget_serves_the_webhooks_inbox_too(call: Call, rever: RunningSandbox) -> None:
@@ -187,11 +197,13 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
     monkeypatch.setenv("REVER_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     needed = {
         "process-return": ("process_id=retp_1",),
+        "explain-return": ("process_id=retp_1",),
         "answer-hold": ("hold_id=h", "version=1"),
         "answer-holds": ("holds=h:1",),
     }
     said = ("answer=drop", "by=olga", "reason=x") if flow.startswith("answer") and mode == "act" else ()
-    ended = call("run", flow, "--no-prefect", f"mode={mode}", *needed.get(flow, ()), *said)
+    modes = () if flow == "explain-return" else (f"mode={mode}",)
+    ended = call("run", flow, "--no-prefect", *modes, *needed.get(flow, ()), *said)
     assert (ended.code, ended.out) == (2, "")
     assert "there is no ledger" in ended.err
     assert list(tmp_path.iterdir()) == []

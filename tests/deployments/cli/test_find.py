@@ -3,11 +3,16 @@
 import io
 import json
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
+from deployments.receiver.delivery import Kind, read_content
+from deployments.receiver.example import example_body
+from deployments.receiver.inbox import Delivery, Inbox, store
 from rever_api.models import ReturnProcess
 from rever_api.sandbox import RunningSandbox
+from tasks.desk import utc_now
 from tests.deployments.cli.conftest import Call
 from tests.hurry import hurry
 
@@ -125,3 +130,15 @@ def test_in_an_outage_the_ledger_finds_and_tells_and_says_that_rever_was_not_ask
         assert f"return     {known['id']}" in ended.out
         assert " UTC  process-pending-returns: decided:" in ended.out
     assert call("why", "nobody@example.com").code == 1
+
+
+def test_the_events_of_an_order_are_dropped_by_its_number(call: Call, rever: RunningSandbox) -> None:
+    it = paid(rever)
+    for process_id in (it.rever_process_id, "example_1"):
+        raw = example_body(Kind.CREATED, process_id)
+        with closing(Inbox.open("sqlite:///rever-returns-inbox.sqlite")) as inbox:
+            inbox.write(store, Delivery(raw, read_content(raw), "", utc_now()))
+    dropped = call("inbox", "drop", it.order_name, "--by", "ann", "--why", "a test")
+    assert (dropped.code, f"1 event about {it.rever_process_id}." in dropped.out) == (0, True), dropped.err
+    assert call("inbox", "drop", "example_1", "--by", "ann", "--why", "a test").code == 0
+    assert call("inbox", "drop", "#AC1", "--by", "ann", "--why", "a test").code == 2
