@@ -1,10 +1,14 @@
 """`python -m deployments.prefect_process server start ...`: Prefect's command line, with the Host header checked.
 
-And without two faults that it has on SQLite.
+And with a UI that asks nobody else, and without two faults that it has on SQLite.
 
 **The Host header is checked**, which Prefect's server does not do: see `deployments.host_check`. Names that it may be
 reached by are those in `PREFECT_SERVER_CORS_ALLOWED_ORIGINS`, `PREFECT_API_URL`, `PREFECT_UI_API_URL` and
 `PREFECT_SERVER_API_HOST`. What it writes (its database, files) is for nobody but its own user.
+
+**The UI asks nobody else.** V2 asks Amplitude for settings whenever it is opened, also with
+`PREFECT_SERVER_ANALYTICS_ENABLED=false` (3.9.1), so that somebody else learns who works here and when. Its pages are
+sent with a Content-Security-Policy that lets them reach this server and Prefect's API (`PREFECT_UI_API_URL`) alone.
 
 **A deadlock.** Python's garbage collector runs in whichever thread makes an object too many: in Prefect's server mostly
 the one of its event loop. Where it frees a cursor of a SQLite connection that is just waiting for the write lock, it
@@ -33,6 +37,8 @@ import time
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.host_check import HostCheck
 
@@ -72,8 +78,8 @@ def take_the_lock_first() -> None:
     AioSqliteConfiguration.begin_transaction = begin_immediate  # type: ignore[method-assign,assignment]
 
 
-def check_hosts() -> None:
-    """Let Prefect's server refuse requests for hosts that it is not known by, from now on.
+def guard_the_server() -> None:
+    """Let Prefect's server refuse requests for hosts that it is not known by, and its UI ask nobody else, from now on.
 
     Around what it serves, not inside: its services ask their own server, in memory, by a name of Prefect's.
     """
@@ -83,9 +89,36 @@ def check_hosts() -> None:
 
     def run_checked(app: Any, *more: Any, **how: Any) -> None:
         # Several processes (`--workers`) are given the name of what makes the application, and not it.
-        run(app if isinstance(app, str) else HostCheck(app, known_hosts()), *more, **how)
+        run(app if isinstance(app, str) else HostCheck(AskingOnly(app, ui_api_url()), known_hosts()), *more, **how)
 
     uvicorn.run = run_checked
+
+
+class AskingOnly:
+    """An ASGI application whose pages a browser lets ask only where they come from, and the origin of `api_url`."""
+
+    def __init__(self, app: ASGIApp, api_url: str) -> None:
+        api = urlsplit(api_url)
+        host = api.netloc.rpartition("@")[2]
+        sources = f"'self' {api.scheme}://{host} {api.scheme.replace('http', 'ws', 1)}://{host}"
+        self._app, self._policy = app, f"connect-src {sources}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and add the policy to what is answered."""
+
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"content-security-policy", self._policy)]
+            await send(message)
+
+        await self._app(scope, receive, with_policy)
+
+
+def ui_api_url() -> str:
+    """Where Prefect tells its UI that the API is: it fills in what nobody has set."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().server.ui.api_url or ""
 
 
 def known_hosts() -> set[str]:
@@ -103,7 +136,7 @@ def main() -> None:
     os.umask(0o077)
     collect_apart()
     take_the_lock_first()
-    check_hosts()
+    guard_the_server()
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)
 
 

@@ -11,12 +11,17 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from deployments.prefect_process import take_the_lock_first
+from deployments.prefect_process import AskingOnly, take_the_lock_first
 
 WAITS_S = 3.0
 
@@ -119,6 +124,23 @@ def test_writers_of_prefects_sqlite_wait_for_one_another(tmp_path: Path) -> None
     (tmp_path / "with").mkdir()
     take_the_lock_first()
     assert asyncio.run(_two_writers(tmp_path / "with", 0.2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("api_url", "sources"),
+    [
+        ("http://127.0.0.1:4200/api", "http://127.0.0.1:4200 ws://127.0.0.1:4200"),
+        ("https://desk:secret@prefect.example.com/api", "https://prefect.example.com wss://prefect.example.com"),
+    ],
+)
+async def test_pages_of_the_ui_may_ask_the_api_and_nobody_else(api_url: str, sources: str) -> None:
+    async def page(_: Request) -> Response:
+        return Response("a page", headers={"content-security-policy": "frame-ancestors 'none'"})
+
+    app = AskingOnly(Starlette(routes=[Route("/", page)]), api_url)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ui") as browser:
+        policies = (await browser.get("/")).headers.get_list("content-security-policy")
+    assert policies == ["frame-ancestors 'none'", f"connect-src 'self' {sources}"]
 
 
 def test_prefects_command_line_is_what_runs() -> None:

@@ -113,6 +113,21 @@ def test_a_page_of_anothers_can_neither_read_nor_do_anything(up: Up) -> None:
     assert _runs(up) == before
 
 
+@pytest.mark.parametrize("ui", ["/", "/v2/runs", "/dashboard"])
+def test_the_ui_asks_nobody_else(up: Up, ui: str) -> None:
+    """What a browser asks of others, by its own account; V2 tries, and the policy of its pages keeps it from it."""
+    ours = up.address("Prefect")
+    with opened_page(f"{ours}{ui}", up.auth()) as page:
+        asked: list[str] = []
+        page.on("response", lambda response: asked.append(response.url))
+        page.on("requestfailed", lambda request: asked.append(f"{request.failure} {request.url}"))
+        page.reload()
+        page.get_by_text("Deployments").first.wait_for()
+        page.wait_for_timeout(5_000)
+    others = [url for url in asked if not url.startswith((ours, "blob:", "data:"))]
+    assert [url for url in others if not url.startswith("csp ")] == []
+
+
 @pytest.mark.parametrize("path", ["/api/health", "/api/flow_runs/count", "/", "/ui-settings"])
 def test_a_name_of_anothers_that_points_here_is_refused(up: Up, path: str) -> None:
     ours = {"127.0.0.1", "localhost"}
