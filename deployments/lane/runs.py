@@ -32,7 +32,6 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.states import Pending
-from prefect.types._datetime import now
 
 from deployments.work_pools import FAST_LANE
 from flows.catalog import FLOWS
@@ -58,7 +57,7 @@ async def due_runs(client: PrefectClient, queues: list[UUID], most: int) -> list
         work_queue_filter=WorkQueueFilter(id=WorkQueueFilterId(any_=queues)),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=now("UTC")),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),
         ),
         sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
         limit=most,
