@@ -15,6 +15,7 @@ from tasks.decide_returns import note_returns
 from tasks.desk import Desk
 from tasks.effects.perform import Result
 from tasks.ledger import Answer, HoldRow, load_records
+from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import LineUnits, Record
 from tasks.reporting.report import Mode, ReturnsReport, Row
 from tasks.reporting.tally import count_decisions, count_outcome, count_settled
@@ -151,9 +152,10 @@ async def _answer(
 
 
 async def _go_on(desk: Desk, report: ReturnsReport, said: Answer, done: Sequence[AnsweredHold]) -> None:
-    """After an answer that goes on act on the returns, after another just note them."""
+    """After an answer that goes on act on the returns, after another just note them. An order is no return yet."""
     open_now = {item.hold.process_id for item in done if item.outcome and item.outcome.result is Result.UNKNOWN}
     ids = [item.hold.process_id for item in done if item.hold.process_id not in open_now]
+    ids = [process_id for process_id in ids if OrderKey.of(process_id) is None]
     found = await fetch_named(desk, report, ids)
     if said.goes_on:
         await named_through(desk, report, found, f"{len(found)} answered")

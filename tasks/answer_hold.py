@@ -12,6 +12,7 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects.perform import Outcome, perform
 from tasks.effects.registry import EFFECTS
+from tasks.fetch_returns import read_now
 from tasks.ledger import (
     Answer,
     Answered,
@@ -27,7 +28,7 @@ from tasks.ledger import (
     switch,
 )
 from tasks.policy.comparison import compare
-from tasks.policy.facts import believed, counted
+from tasks.policy.facts import counted
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.record import Intent, IntentState, LineUnits, Record
@@ -87,7 +88,7 @@ async def _check_began(desk: Desk, hold: HoldRow, said: HoldAnswer) -> None:
     if said.on is None or said.on >= now.date() - LONGEST_BEFORE:
         return
     try:
-        process = believed(await desk.client.get_return_process(hold.process_id), desk.clock())
+        process = await read_now(desk, hold.process_id)
     except WrongSetup:
         raise
     except ReverError:
@@ -241,7 +242,7 @@ async def _check_at_rever(desk: Desk, hold: HoldRow, said: HoldAnswer) -> str:
     A return that REVER no longer knows can still be closed.
     """
     try:
-        process = believed(await desk.client.get_return_process(hold.process_id), desk.clock())
+        process = await read_now(desk, hold.process_id)
     except WrongSetup:
         raise
     except NotFound:

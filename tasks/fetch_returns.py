@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
+from rever_api.limits import AsyncSlot
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
 from tasks.policy.facts import believed
+from tasks.policy.order_returns import OrderKey, OrderReturns
 from tasks.reporting.report import Failure
 from tasks.returns import Entry, PendingReturn, taken_in, unread_return
 from tasks.steps import about, each, step
@@ -110,11 +112,38 @@ async def since_at(desk: Desk, store: str, asked: date | datetime | None) -> dat
     return None if asked is None else (await desk.zone(store)).begins(asked)
 
 
+async def read_now(desk: Desk, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:
+    """What REVER shows now of a return, or of the order that stands for one to be made: one call.
+
+    Raises a `ReverError`.
+    """
+    order = OrderKey.of(process_id)
+    if order is None:
+        return believed(await desk.client.get_return_process(process_id, slot=slot), desk.clock())
+    query = SearchQuery(
+        ecommerce_id=order.store,
+        customer_printed_order_id=order.order_name,
+        sortby="started_at",
+        order="desc",
+        limit=BATCH,
+    )
+    page = await desk.client.search_return_processes(query, slot=slot)
+    entries = [taken_in(entry, desk.clock()) for entry in page.processes]
+    return OrderReturns.found(order, entries, matches=page.rowcount, most=BATCH)
+
+
+async def fetch_order(desk: Desk, order: OrderKey) -> PendingReturn:
+    """An order of which a return is asked for. Raises a `ReverError`."""
+    return PendingReturn(order.store, await read_now(desk, order.process_id))
+
+
 async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:
     """One return by its id; a failure where REVER does not know it, cannot tell, or it is of a store not ours.
 
     Raises `WrongSetup` where nothing else could be read either.
     """
+    if OrderKey.of(process_id):
+        return Failure(process_id, "it stands for an order of which a return was asked for, and is no return")
     try:
         process = believed(await desk.client.get_return_process(process_id), desk.clock())
     except WrongSetup:

@@ -15,6 +15,7 @@ from tasks.policy.clocks import ahead
 from tasks.policy.comparison import RULE, RefundComparison, beside, compare, differs, outstanding
 from tasks.policy.decision import Decision, Hold, Nothing
 from tasks.policy.money import shown
+from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, money_intents
 from tasks.policy.rules.gates import REVER_ON_HOLD
 from tasks.policy.store import StoreRules
@@ -80,10 +81,11 @@ async def compare_store(desk: Desk, store: str, window: timedelta, result: Compa
 
 
 async def _ours(desk: Desk, stores: Sequence[str], since: datetime, now: datetime) -> set[str]:
-    """The returns of which our ledger has something to tell."""
+    """The returns of which our ledger has something to tell; an order of which one was asked for is none."""
     waiting = await desk.ledger.aread(unfinished, stores)
     done = await desk.ledger.aread(done_between, since, now + timedelta(seconds=1), stores)
-    return {item.process_id for item in waiting} | {item.process_id for item in done}
+    ids = {item.process_id for item in waiting} | {item.process_id for item in done}
+    return {process_id for process_id in ids if OrderKey.of(process_id) is None}
 
 
 async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared, *, note_all: bool = False) -> None:

@@ -10,6 +10,7 @@ from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError
+from tasks.fetch_returns import read_now
 from tasks.ledger import (
     HoldRow,
     OpenIntent,
@@ -26,7 +27,6 @@ from tasks.ledger import (
 from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
 from tasks.policy.evidence import Held, NotYet, Seen
-from tasks.policy.facts import believed
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.rules.endings import UNREAD_RULES
@@ -69,7 +69,7 @@ class Settled:
 async def settle_outcome(desk: Desk, unknown: OpenIntent) -> Settled:
     """Settle one effect of unknown outcome by a fresh read. It is never sent again from here."""
     try:
-        process = believed(await desk.client.get_return_process(unknown.process_id), desk.clock())
+        process = await read_now(desk, unknown.process_id)
     except WrongSetup:
         raise
     except NotFound:

@@ -1,7 +1,7 @@
 """Effects that somebody asks for, for tests: what is asked of a return, and a run that asks for it.
 
 No flow asks for them yet. What is asked stays the same however often it is asked: unit 1 of each line is approved, the
-return is cancelled, label 1 is registered.
+return is cancelled, label 1 is registered, unit 1 of a product of an order is asked back.
 """
 
 from functools import partial
@@ -13,17 +13,29 @@ from rever_api.models import ReturnProcess, ReviewStatus
 from tasks.desk import Desk
 from tasks.effects.asked import AskedReturn, carry_out_asked
 from tasks.effects.registry import EFFECTS
-from tasks.policy.facts import believed
+from tasks.fetch_returns import read_now
+from tasks.policy.kinds.create_return import NewItem, NewReturn
 from tasks.policy.kinds.register_label import MadeLabel
 from tasks.policy.kinds.review import Reviews, UnitReview
+from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import ReturnsReport
 from tasks.reporting.tally import count_outcome, count_settled
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
 
-ASKED = {"ask-review": IntentKind.REVIEW, "ask-cancel": IntentKind.CANCEL, "ask-label": IntentKind.REGISTER_LABEL}
+ASKED = {
+    "ask-review": IntentKind.REVIEW,
+    "ask-cancel": IntentKind.CANCEL,
+    "ask-label": IntentKind.REGISTER_LABEL,
+    "ask-return": IntentKind.CREATE_RETURN,
+}
 """What a run is called that asks -> for which kind."""
+
+
+ORDER = OrderKey("acme", "#N1").process_id
+"""The order of which a return is asked for: one that no return of the sandbox is of."""
+NEW = NewReturn((NewItem("ACME-001-M", (1,), "TOO_SMALL"),), "ada.almqvist@example.com", "returns.csv, row 1")
 
 
 def approved(process: ReturnProcess, *, unit: int = 1) -> Reviews:
@@ -31,18 +43,20 @@ def approved(process: ReturnProcess, *, unit: int = 1) -> Reviews:
     return tuple(UnitReview(line.id, unit, ReviewStatus.APPROVED) for line in process.return_line_items)
 
 
-def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | str | MadeLabel:
+def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | str | MadeLabel | NewReturn:
     """What is asked for of this kind."""
     if kind is IntentKind.REVIEW:
         return approved(process)
     if kind is IntentKind.CANCEL:
         return "the shopper keeps the goods"
+    if kind is IntentKind.CREATE_RETURN:
+        return NEW
     return MadeLabel(1, "OPS", "DHL", str(process.return_method), "track-1")
 
 
 async def ask(desk: Desk, kind: IntentKind, process_id: str, content: object = None) -> AskedReturn:
-    """Ask for an effect on a return as REVER shows it now; for what `wanted` says where nothing else is given."""
-    process = believed(await desk.client.get_return_process(process_id), desk.clock())
+    """Ask for an effect on a return, or of an order, as REVER shows it now; for what `wanted` says where nothing else is given."""
+    process = await read_now(desk, process_id)
     asked = wanted(kind, process) if content is None else content
     return await carry_out_asked(desk, EFFECTS[kind], PendingReturn(process.ecommerce_id, process), asked)
 

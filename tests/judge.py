@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger.schema import VERSION_TABLE, metadata
-from tasks.policy.record import IntentKind, IntentState
+from tasks.policy.record import MADE, IntentKind, IntentState
 from tests.books import Amounts, Books, LedgerState, Sums
 from tests.world import World, shown
 
@@ -29,6 +29,7 @@ KINDS = {
     "cancelReturnProcess": IntentKind.CANCEL,
     "createReverseDelivery": IntentKind.REGISTER_LABEL,
 }
+"""What is done to a return that is there. A return that is made is judged by `_made`."""
 OPERATIONS = {kind: operation for operation, kind in KINDS.items()}
 STEPS = ("intended", "sent", "done")
 LAST_STEP = {
@@ -85,6 +86,7 @@ def judge_always(
     for broken in books.violations:
         verdict.add(_INVARIANTS[broken.invariant], f"{broken.process_id} {broken.kind}: {broken.why}")
     _written_down(verdict, ledger)
+    _made(verdict, books, ledger, forgot)
     _explained(verdict, books, ledger, {*ledger.asked_again, *asked}, forgot)
     for row in ledger.open:
         if row.process_id in ledger.final:
@@ -167,12 +169,12 @@ def compare(
     """
     theirs: Amounts = defaultdict(Decimal)
     for effect in effects:
-        if effect.by is Actor.API:
+        if effect.by is Actor.API and effect.operation in KINDS:
             theirs[effect.operation] += 1
             if effect.amount is not None:
                 theirs[effect.currency] += effect.amount
     maybe = _maybe(known, effects, doubts=doubts)
-    certain = [row for row in known.done if row not in maybe]
+    certain = [row for row in known.done if row not in maybe and row.kind in OPERATIONS]
     fits = [_sum([*certain, *some]) for many in range(len(maybe), -1, -1) for some in combinations(maybe, many)]
     if theirs not in fits:
         verdict.add(BOOKS, f"{process_id}: ledger {_plain(fits[0])}, REVER {_plain(theirs)}")
@@ -262,6 +264,23 @@ def _written_down(verdict: Verdict, ledger: LedgerState) -> None:
             verdict.add(TRAIL, f"{row.id} {row.state}: {told}")
 
 
+def _made(verdict: Verdict, books: Books, ledger: LedgerState, forgot: Collection[str]) -> None:
+    """Each return that was made for us is the ledger's, once; one that is not has an outcome that nobody knows yet.
+
+    A return found by what REVER shows may be one that somebody else has started in between.
+    """
+    started = {effect.process_id: effect.by for effect in books.effects if effect.operation == "createReturn"}
+    news = [row for row in ledger.intents if row.kind == IntentKind.CREATE_RETURN]
+    named = Counter(row.evidence[MADE] for row in news if row.state == IntentState.DONE)
+    for process_id, times in named.items():
+        if process_id not in started or times > 1:
+            verdict.add(BOOKS, f"{process_id}: the ledger says {times} times that it was made, REVER does not")
+    extra = [it for it, by in started.items() if by is Actor.API and it not in named and it not in forgot]
+    unknown = [row for row in news if row.attempt and row.state not in {IntentState.DONE, IntentState.WITHDRAWN}]
+    if len(extra) > len(unknown):
+        verdict.add(BOOKS, f"{', '.join(extra)} were made for us, and the ledger does not know")
+
+
 def _explained(
     verdict: Verdict, books: Books, ledger: LedgerState, asked: Collection[str], forgot: Collection[str]
 ) -> None:
@@ -299,7 +318,8 @@ def _as_shown(verdict: Verdict, books: Books, ledger: LedgerState, doubtful: Col
 
 def _maybe(known: LedgerState, effects: Sequence[Effect], *, doubts: bool) -> list[Any]:
     """The effects of a return that may be in the books as ours or not."""
-    return [*known.asked_about, *_of_somebody_else(known, effects)] if doubts else []
+    asked_about = [row for row in known.asked_about if row.kind in OPERATIONS]
+    return [*asked_about, *_of_somebody_else(known, effects)] if doubts else []
 
 
 def _of_somebody_else(known: LedgerState, effects: Sequence[Effect]) -> list[Any]:

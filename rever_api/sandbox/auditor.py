@@ -189,6 +189,8 @@ class Trail:
             self._judge_exchange(effect, before)
         elif effect.operation == "addReview":
             self._judge_review(effect, before)
+        elif effect.operation == "createReturn":
+            self._note(2, "double_return", effect, f"{before.rever_process_id} is a return of the same items already")
         elif effect.operation in _LABELS and any(p.status not in _DEAD for p in before.logistics or ()):
             self._note(2, "second_label", effect, "there was a live label already")
 

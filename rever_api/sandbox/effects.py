@@ -46,6 +46,7 @@ from rever_api.sandbox.shops import address
 from rever_api.sandbox.state import (
     ABORTED,
     ALREADY_EXISTS,
+    CREATED,
     FAILED_PRECONDITION,
     Actor,
     Refusal,
@@ -87,10 +88,25 @@ def open_return(sandbox: Sandbox, wanted: ReturnInput, by: Actor) -> ReturnProce
         compensation=Compensation(refunds=()), logistics=(),
     )  # fmt: skip
     sandbox.books.write(
-        at=now, process_id=process.rever_process_id, store=shop.id, operation="createReturn", by=by, status_before=""
-    )
-    sandbox.add(StoredProcess(process, "created", process, now))
+        at=now, process_id=process.rever_process_id, store=shop.id, operation="createReturn", by=by,
+        status_before="", before=_twin(sandbox, process) if by is Actor.API else None,
+    )  # fmt: skip
+    sandbox.add(StoredProcess(process, CREATED, process, now))
     return process
+
+
+def _twin(sandbox: Sandbox, new: ReturnProcess) -> ReturnProcess | None:
+    """The return of the same items of the same order that was there already, and is not called off."""
+
+    def of(process: ReturnProcess) -> tuple[object, ...]:
+        items = Counter[str]()
+        for line in process.return_line_items:
+            items[line.product.sku if line.product else line.id] += line.quantity
+        return process.ecommerce_id, process.order_name, items
+
+    off = {ProcessStatus.CANCELED, ProcessStatus.FAILED}
+    there = (stored.process for stored in sandbox.processes.values())
+    return next((it for it in there if it.rever_process_status not in off and of(it) == of(new)), None)
 
 
 def review(sandbox: Sandbox, stored: StoredProcess, entries: tuple[ReviewInput, ...], by: Actor) -> None:

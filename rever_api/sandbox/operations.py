@@ -120,8 +120,8 @@ def search_return_processes(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     if key not in {"started_at", "updated_at"} or call.query.get("order", "desc") not in {"asc", "desc"}:
         raise invalid("sortby: started_at or updated_at; order: asc or desc")
     tests = _tests(sandbox, call.query)
-    shown = (sandbox.seen(stored, stale=call.stale) for stored in sandbox.processes.values())
-    found = [process for process in shown if all(test(process) for test in tests)]
+    shown = (sandbox.listed(stored, stale=call.stale) for stored in sandbox.processes.values())
+    found = [process for process in shown if process is not None and all(test(process) for test in tests)]
     found.sort(key=lambda p: (getattr(p, key), p.rever_process_id), reverse=call.query.get("order", "desc") == "desc")
     start = max(0, offset + call.moved) if offset else 0
     return {"processes": [wire(process) for process in found[start : start + limit]], "rowcount": len(found)}
@@ -241,7 +241,7 @@ def list_warehouses(sandbox: Sandbox, call: Call) -> dict[str, Any]:
 
 
 def create_return(sandbox: Sandbox, call: Call) -> dict[str, Any]:
-    """Start a return. The same order twice is two returns."""
+    """Start a return. The same items of an order twice are two returns."""
     return wire(open_return(sandbox, call.read(ReturnInput), Actor.API))
 
 

@@ -46,6 +46,9 @@ class Ids:
         return f"{prefix}_" + "".join(self._random.choices(digits + ascii_letters, k=27))
 
 
+CREATED = "created"
+"""The scenario of a process that a call has made."""
+
 # The codes of gRPC that are in the bodies of errors, as REVER's Admin API is inferred to write them.
 INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED = 3, 5, 6, 8
 FAILED_PRECONDITION, ABORTED, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 9, 10, 12, 14, 16
@@ -355,6 +358,12 @@ class Sandbox:
             return stored.process
         young = self.clock() - stored.changed_at < timedelta(seconds=self.options.stale_for)
         return stored.earlier if young else stored.process
+
+    def listed(self, stored: StoredProcess, *, stale: bool) -> ReturnProcess | None:
+        """Return the process as a search shows it, None where it does not: a stale one shows no young new process."""
+        started = stored.process.started_at
+        new = started is not None and self.clock() - started < timedelta(seconds=self.options.stale_for)
+        return None if stale and new and stored.scenario == CREATED else self.seen(stored, stale=stale)
 
     def process_ids(self, scenario: str = "", store: str = "") -> tuple[str, ...]:
         """Return the ids of all returns, or those of a scenario, or of a store, in the order of their creation."""

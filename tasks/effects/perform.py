@@ -31,6 +31,7 @@ from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.effects.kind import Effect
+from tasks.fetch_returns import read_now
 from tasks.ledger import (
     NOTHING_SAID,
     Actor,
@@ -54,7 +55,6 @@ from tasks.ledger import (
 )
 from tasks.policy.decision import Adopt
 from tasks.policy.evidence import Seen
-from tasks.policy.facts import believed
 from tasks.policy.kinds import KINDS, Side
 from tasks.policy.record import PaidSeen
 from tasks.policy.store import StoreRules
@@ -138,7 +138,7 @@ async def _attempt(
         return Outcome(claim, Result.NOT_SENT, why)
     async with desk.client.slot(calls=2) as slot:
         try:
-            process = believed(await desk.client.get_return_process(claim.process_id, slot=slot), desk.clock())
+            process = await read_now(desk, claim.process_id, slot=slot)
         except ReverError as error:
             await _withdraw(desk, claim, f"the return could not be read again: {error}")
             if isinstance(error, WrongSetup):
@@ -304,11 +304,11 @@ async def _sent(
             now=desk.clock(),
             actor=desk.actor,
             reason=error.reason,
-            said=_said(error, process),
+            said=_said(error, claim, process),
         )
         return Outcome(claim, Result.REFUSED, str(error), process)
     except OutcomeUnknown as error:
-        await _unknown(desk, claim, str(error), _said(error, process))
+        await _unknown(desk, claim, str(error), _said(error, claim, process))
         return Outcome(claim, Result.UNKNOWN, str(error), process)
     except asyncio.CancelledError:
         await asyncio.shield(_unknown(desk, claim, "the run was cancelled while the call was under way", ours=True))
@@ -356,11 +356,11 @@ def _too_long(error: ReverError) -> bool:
     return error.retry_after is not None and error.retry_after > LONGEST_WAIT_S
 
 
-def _said(error: ReverError, process: ReturnProcess) -> Said:
+def _said(error: ReverError, claim: Claim, process: ReturnProcess) -> Said:
     """REVER's own words where no class says as much; a person may need them, and they may name the shopper."""
     if error.reason is not Reason.OTHER or not error.message:
         return NOTHING_SAID
-    return Said(error.message, process.shopper.email if process.shopper else "")
+    return Said(error.message, KINDS[claim.intent.kind].shopper_email(process, claim.content))
 
 
 async def _unknown(desk: Desk, claim: Claim, why: str, said: Said = NOTHING_SAID, *, ours: bool = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tasks.effects.cancel import CANCEL_EFFECT
+from tasks.effects.create_return import CREATE_RETURN_EFFECT
 from tasks.effects.exchange import EXCHANGE_EFFECT
 from tasks.effects.kind import Effect
 from tasks.effects.label import LABEL_EFFECT
@@ -22,6 +23,7 @@ EFFECTS: Mapping[IntentKind, Effect] = MappingProxyType(
             REVIEW_EFFECT,
             CANCEL_EFFECT,
             REGISTER_LABEL_EFFECT,
+            CREATE_RETURN_EFFECT,
         )
     }
 )

@@ -204,7 +204,7 @@ def _unknown(word: Answer, row: Row[Any]) -> Mapping[str, str]:
         by_hand += f"{shown(paid, row.currency)} more"
     state = "state amount, date and reference" if paid else "state the reference"
     return {
-        word: f"reads REVER first; where it does not show {what}, sends it once more; {again}; {goes}",
+        word: f"reads REVER first; where it does not show {what}, {kind.again}; {again}; {goes}",
         Answer.DONE_BY_HAND: f"closes {what} as done outside of this desk; {state}; {by_hand}; {stays}",
         Answer.DROP: f"closes {what} for good; it is never sent again; {gone}; {stays}",
     }

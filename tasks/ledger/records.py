@@ -21,6 +21,7 @@ from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import (
+    MADE,
     MONEY_KINDS,
     HoldKind,
     Intent,
@@ -123,6 +124,7 @@ def intent_of(row: Row[Any]) -> Intent:
         adopted=row.adopted,
         nothing_sent=row.nothing_sent,
         paid_seen=paid_of(row.paid_seen),
+        made=str(row.evidence.get(MADE, "")) if row.state == IntentState.DONE else "",
     )
 
 

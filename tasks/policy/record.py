@@ -17,6 +17,7 @@ class IntentKind(StrEnum):
     REVIEW = "review"
     CANCEL = "cancel"
     REGISTER_LABEL = "register_label"
+    CREATE_RETURN = "create_return"
 
 
 class IntentState(StrEnum):
@@ -31,6 +32,9 @@ class IntentState(StrEnum):
     DONE_BY_HAND = "done_by_hand"
     DROPPED = "dropped"
 
+
+MADE = "process"
+"""Under this name the evidence of an effect has the id of the return that it made."""
 
 OPEN_STATES = frozenset({IntentState.INTENDED, IntentState.SENT, IntentState.UNKNOWN})
 """States in which nobody knows the outcome yet."""
@@ -102,7 +106,7 @@ class Intent:
     `PROVIDER/CARRIER` that a label was asked of, and `reason` the class of a refusal (`rever_api.errors`); both are
     empty where that is not known. `adopted` marks a refund that REVER had already made itself. `nothing_sent` marks an
     intent that came to 0 after costs, closed without a call. `paid_seen` is None as long as nobody has looked what
-    REVER shows of it.
+    REVER shows of it. `made` is the id of the return that it made at REVER, where it is done and did.
     """
 
     id: str
@@ -124,6 +128,7 @@ class Intent:
     adopted: bool = False
     nothing_sent: bool = False
     paid_seen: PaidSeen | None = None
+    made: str = ""
 
     @property
     def live(self) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from tasks.ledger import HoldRow
+from tasks.policy.order_returns import OrderKey
 from tasks.reporting.printable import code, markdown
 from tasks.reporting.report import Mode, ReturnsReport, Row, RunReport, amounts, counts
 
@@ -108,6 +109,8 @@ def holds_table(holds: Sequence[HoldRow], back_office: str) -> list[dict[str, st
 
 
 def linked(process_id: str, back_office: str) -> str:
-    """A return's id, as a link to it at REVER where the settings say where that is."""
+    """A return's id, as a link to it at REVER where the settings say where that is; an order's stand-in is none."""
     name = markdown(process_id)
-    return f"[{name}]({back_office.replace('{process_id}', quote(process_id, safe=''))})" if back_office else name
+    if not back_office or OrderKey.of(process_id):
+        return name
+    return f"[{name}]({back_office.replace('{process_id}', quote(process_id, safe=''))})"

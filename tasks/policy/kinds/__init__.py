@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, MakeLabel
 from tasks.policy.kinds.cancel import CANCEL
+from tasks.policy.kinds.create_return import CREATE_RETURN
 from tasks.policy.kinds.exchange import EXCHANGE
 from tasks.policy.kinds.kind import Content, Due, Kind, Side, UnitKey
 from tasks.policy.kinds.label import LABEL
@@ -15,6 +16,7 @@ from tasks.policy.kinds.review import REVIEW
 
 __all__ = [
     "CANCEL",
+    "CREATE_RETURN",
     "EXCHANGE",
     "KINDS",
     "LABEL",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 KINDS: Mapping[str, Kind[Any, Any]] = MappingProxyType(
-    {kind.name: kind for kind in (REFUND, EXCHANGE, LABEL, REVIEW, CANCEL, REGISTER_LABEL)}
+    {kind.name: kind for kind in (REFUND, EXCHANGE, LABEL, REVIEW, CANCEL, REGISTER_LABEL, CREATE_RETURN)}
 )
 """Name -> kind, for an `IntentKind` and for the text of a row."""
 

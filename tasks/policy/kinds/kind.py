@@ -40,6 +40,8 @@ class Kind(ABC, Generic[Due, Content]):
     """Whether its `amount` is money that this desk sends to the shopper."""
     beside: ClassVar[frozenset[IntentKind]] = frozenset()
     """The kinds of which an intent may be open while one of this kind is begun."""
+    again: ClassVar[str] = "sends it once more"
+    """What `send_again` does with one of unknown outcome that REVER does not show."""
 
     @property
     def side(self) -> Side:
@@ -68,6 +70,10 @@ class Kind(ABC, Generic[Due, Content]):
     @abstractmethod
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> Content:
         """Return the content that `stored` wrote down."""
+
+    def shopper_email(self, process: ReturnProcess, content: Content) -> str:
+        """The e-mail under which REVER's words about the effect are found for erasure; empty where there is none."""
+        return process.shopper.email if process.shopper else ""
 
     @abstractmethod
     def decide(
