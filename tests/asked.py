@@ -4,25 +4,30 @@ No flow asks for them yet. What is asked stays the same however often it is aske
 return is cancelled, label 1 is registered, unit 1 of a product of an order is asked back.
 """
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from flows.parameters import FlowParameters
 from flows.run import Work
 from rever_api.errors import ReverError
 from rever_api.models import ReturnProcess, ReviewStatus
-from tasks.desk import Desk
+from tasks.desk import Desk, open_desk
 from tasks.effects.asked import AskedReturn, carry_out_asked
 from tasks.effects.registry import EFFECTS
 from tasks.fetch_returns import read_now
+from tasks.ledger import Actor
 from tasks.policy.kinds.create_return import NewItem, NewReturn
 from tasks.policy.kinds.register_label import MadeLabel
 from tasks.policy.kinds.review import Reviews, UnitReview
 from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentKind
-from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report import Mode, ReturnsReport
 from tasks.reporting.tally import count_outcome, count_settled
 from tasks.returns import PendingReturn
+from tasks.settings import load_settings
 from tasks.settle_outcomes import Settled, settle_outcomes
+from tests.world import World
 
 ASKED = {
     "ask-review": IntentKind.REVIEW,
@@ -55,7 +60,7 @@ def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | str | MadeLabe
 
 
 async def ask(desk: Desk, kind: IntentKind, process_id: str, content: object = None) -> AskedReturn:
-    """Ask for an effect on a return, or of an order, as REVER shows it now; for what `wanted` says where nothing else is given."""
+    """Ask for an effect on a return, or of an order, as REVER shows it now; for `content`, else what `wanted` says."""
     process = await read_now(desk, process_id)
     asked = wanted(kind, process) if content is None else content
     return await carry_out_asked(desk, EFFECTS[kind], PendingReturn(process.ecommerce_id, process), asked)
@@ -81,3 +86,21 @@ async def work(
 def work_of(flow: str, process_id: str) -> Work[FlowParameters, ReturnsReport]:
     """The work of a run of this name."""
     return partial(work, kind=ASKED[flow], process_id=process_id)
+
+
+def at_desk(world: World, do: Callable[[Desk], object]) -> object:
+    """Do something at the world's desk."""
+
+    async def run() -> object:
+        report = ReturnsReport("ask", mode=Mode.ACT)
+        async with open_desk(load_settings(), report, Actor("ask"), world.clock, begins=True) as desk:
+            return await do(desk)  # type: ignore[misc]
+
+    return asyncio.run(run())
+
+
+def settled(world: World) -> list[Settled]:
+    """Settle what is open."""
+    found: list[Settled] = []
+    at_desk(world, lambda desk: settle_outcomes(desk, desk.stores[0], None, found))
+    return found

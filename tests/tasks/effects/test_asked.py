@@ -1,7 +1,5 @@
 """Effects that somebody asks for, over HTTP: claimed, sent once, and settled by what REVER shows."""
 
-import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +10,6 @@ from rever_api.errors import WrongSetup
 from rever_api.models import ReviewStatus
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.crash_points import CrashPoint
-from tasks.desk import Desk, open_desk
 from tasks.effects.asked import AskedReturn
 from tasks.effects.perform import Result
 from tasks.ledger import Actor, Answer, answer_hold, stop_switch
@@ -20,10 +17,9 @@ from tasks.policy.decision import AskedEffect, Hold, Nothing, Wait
 from tasks.policy.kinds.register_label import MadeLabel
 from tasks.policy.kinds.review import UnitReview
 from tasks.policy.record import IntentKind
-from tasks.reporting.report import Mode, ReturnsReport
 from tasks.settings import load_settings
-from tasks.settle_outcomes import Settled, Settlement, settle_outcomes
-from tests.asked import approved, ask, wanted
+from tasks.settle_outcomes import Settlement
+from tests.asked import approved, ask, at_desk, settled, wanted
 from tests.books import LedgerState
 from tests.judge import assert_promises_kept
 from tests.world import Start, World
@@ -38,29 +34,11 @@ CASES = {
 KINDS = pytest.mark.parametrize("kind", list(CASES))
 
 
-def at_desk(world: World, do: Callable[[Desk], object]) -> object:
-    """Do something at the world's desk."""
-
-    async def run() -> object:
-        report = ReturnsReport("ask", mode=Mode.ACT)
-        async with open_desk(load_settings(), report, Actor("ask"), world.clock, begins=True) as desk:
-            return await do(desk)  # type: ignore[misc]
-
-    return asyncio.run(run())
-
-
 def asked(world: World, kind: IntentKind, content: object = None) -> AskedReturn:
     """Ask for an effect on the world's only return."""
     (process_id,) = world.sandbox.process_ids()
     found = at_desk(world, lambda desk: ask(desk, kind, process_id, content))
     assert isinstance(found, AskedReturn)
-    return found
-
-
-def settled(world: World) -> list[Settled]:
-    """Settle what is open."""
-    found: list[Settled] = []
-    at_desk(world, lambda desk: settle_outcomes(desk, desk.stores[0], None, found))
     return found
 
 
