@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rever_api.models import ProcessStatus
 from tasks.crash_points import CrashPoint
+from tests.asked import ORDER
 from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held
 from tests.proof.workers import TIMEOUT_S, Blow, Step, Strike, Worker
@@ -180,8 +181,8 @@ ASKED_OF = {"ask-review": "in_warehouse", "ask-cancel": "collected", "ask-label"
 
 
 def _asked(world: CellWorld) -> None:
-    """Every worker asks for the same three effects before it runs its flow: they are done once."""
-    asks = []
+    """Every worker asks for the same four effects before it runs its flow: they are done once."""
+    asks = [Step("ask-return", {"mode": "act", "process_id": ORDER})]
     for flow, scenario in ASKED_OF.items():
         (process_id,) = world.sandbox.process_ids(scenario)
         asks.append(Step(flow, {"mode": "act", "process_id": process_id}))
@@ -224,7 +225,7 @@ CASES = {
             bad_days.SCENARIOS, before=bad_days.make_some_dear, after=bad_days.go_over,
         ),
         Case(
-            "asked", "each worker asks for a review, a cancellation and a label to register, as all before it did",
+            "asked", "each worker asks for a review, a cancellation, a label to register and a new return, as all before it did",
             _beside(lambda world: world.start()), (*ASKED_OF.values(), "two_methods"), before=_asked,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
