@@ -225,7 +225,7 @@ CASES = {
             bad_days.SCENARIOS, before=bad_days.make_some_dear, after=bad_days.go_over,
         ),
         Case(
-            "asked", "each worker asks for a review, a cancellation, a label to register and a new return, as all before it did",
+            "asked", "each worker asks for a review, a cancellation, a label and a return, as all before it did",
             _beside(lambda world: world.start()), (*ASKED_OF.values(), "two_methods"), before=_asked,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
