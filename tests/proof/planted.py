@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "pyproject.toml", "README.md")
 HERE = "tests/proof/test_promises.py::"
 ASKED = "tests/tasks/effects/test_asked.py::"
+NEW_RETURN = "tests/tasks/effects/test_create_return.py::"
 PASSED, FAILED = 0, 1
 """pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
 
@@ -203,6 +204,33 @@ BUGS = {
                 "tasks/policy/kinds/register_label.py",
                 "        return LABEL.key(intent)\n",
                 "        return super().key(intent)\n",
+            ),
+        ),
+    ),
+    "new return": Bug(
+        "the new return claimed by itself and not by its units, and an old view of its order believed",
+        f"{NEW_RETURN}test_a_list_that_does_not_show_it_yet_makes_no_second_one",
+        (
+            (
+                "tasks/policy/kinds/create_return.py",
+                "        return [(self.name.value, folded(item.line_id), n) for item in intent.items for n in item.units]\n",
+                "        return [(self.name.value, intent.id, 1)]\n",
+            ),
+            (
+                "tasks/policy/kinds/create_return.py",
+                "        unseen = sorted(it.made for it in case.record.intents if it.made and it.made not in shown)\n",
+                "        unseen = sorted(shown - shown)\n",
+            ),
+        ),
+    ),
+    "new return's snapshot": Bug(
+        "the snapshot of an order ignored: a return that was there is taken for the one that was sent",
+        f"{NEW_RETURN}test_a_return_of_before_is_not_taken_for_the_lost_one",
+        (
+            (
+                "tasks/policy/kinds/create_return.py",
+                "        new = [it for it in order.returns if it.rever_process_id not in known and _since(it, intent)]\n",
+                "        new = list(order.returns)\n",
             ),
         ),
     ),

@@ -175,6 +175,16 @@ def test_a_hold_closes_when_the_return_appears(start_world: Start) -> None:
     assert world.holds() == []
 
 
+def test_a_return_of_before_is_not_taken_for_the_lost_one(start_world: Start) -> None:
+    world = shop(start_world)
+    asked(world)
+    world.sandbox.set_faults("createReturn:1:error_500_before")
+    unit_2 = replace(NEW, items=(NewItem("ACME-001-M", (2,)),))
+    assert result(asked(world, unit_2)) is Result.UNKNOWN
+    world.pass_time(120)
+    assert [it.settlement for it in settled(world)] == [Settlement.HELD]
+
+
 def test_the_stop_switch_stops_it(start_world: Start) -> None:
     world = shop(start_world)
     world.write(stop_switch, on=True, by="olga", why="a wrong file", now=world.clock())
