@@ -213,8 +213,8 @@ BUGS = {
         (
             (
                 "tasks/policy/kinds/create_return.py",
-                "        return [(self.name.value, folded(item.line_id), n) for item in intent.items for n in item.units]\n",
-                "        return [(self.name.value, intent.id, 1)]\n",
+                "        return [(self.name.value, folded(item.line_id), n) for item",
+                "        return [(self.name.value, intent.id + item.line_id, n) for item",
             ),
             (
                 "tasks/policy/kinds/create_return.py",
@@ -229,8 +229,8 @@ BUGS = {
         (
             (
                 "tasks/policy/kinds/create_return.py",
-                "        new = [it for it in order.returns if it.rever_process_id not in known and _since(it, intent)]\n",
-                "        new = list(order.returns)\n",
+                "if it.rever_process_id not in known and _since(it, intent)]\n",
+                "if it.rever_process_id]\n",
             ),
         ),
     ),
