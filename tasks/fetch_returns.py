@@ -7,6 +7,7 @@ from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.limits import AsyncSlot
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
+from tasks.lookup import KeyKind, Lookup, order_names
 from tasks.policy.facts import believed
 from tasks.policy.order_returns import OrderKey, OrderReturns
 from tasks.reporting.report import Failure
@@ -113,23 +114,26 @@ async def since_at(desk: Desk, store: str, asked: date | datetime | None) -> dat
 
 
 async def read_now(desk: Desk, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:
-    """What REVER shows now of a return, or of the order that stands for one to be made: one call.
+    """What REVER shows now of a return, or of the order that stands for one to be made.
 
+    An order is searched for by each spelling of its name; of a `slot` the reads take no more than one prepaid call.
     Raises a `ReverError`.
     """
     order = OrderKey.of(process_id)
     if order is None:
         return believed(await desk.client.get_return_process(process_id, slot=slot), desk.clock())
-    query = SearchQuery(
-        ecommerce_id=order.store,
-        customer_printed_order_id=order.order_name,
-        sortby="started_at",
-        order="desc",
-        limit=BATCH,
-    )
-    page = await desk.client.search_return_processes(query, slot=slot)
-    entries = [taken_in(entry, desk.clock()) for entry in page.processes]
-    return OrderReturns.found(order, entries, matches=page.rowcount, most=BATCH)
+    names = order_names(Lookup(order.order_name, (KeyKind.ORDER,)))
+    if slot is not None:
+        await slot.prepay(len(names) - 1)
+    pages = []
+    for name in names:
+        query = SearchQuery(
+            ecommerce_id=order.store, customer_printed_order_id=name, sortby="started_at", order="desc", limit=BATCH
+        )
+        page = await desk.client.search_return_processes(query, slot=slot)
+        entries = tuple(taken_in(entry, desk.clock()) for entry in page.processes)
+        pages.append(page.model_copy(update={"processes": entries}))
+    return OrderReturns.found(order, pages, most=BATCH)
 
 
 async def fetch_order(desk: Desk, order: OrderKey) -> PendingReturn:
@@ -176,8 +180,12 @@ def _not_ours(desk: Desk, process_id: str, store: str) -> Failure:
 
 @step("fetch-pending-returns")
 async def fetch_returns(desk: Desk, process_ids: Sequence[str]) -> tuple[list[PendingReturn], list[Failure]]:
-    """Returns by their ids, each read by itself; the ids that gave none come back as failures."""
+    """Returns by their ids, each read by itself; the ids that gave none come back as failures.
+
+    Beside returns, an order of which one was asked for is left out.
+    """
     unique = list(dict.fromkeys(process_ids))
+    unique = [process_id for process_id in unique if OrderKey.of(process_id) is None] or unique
     answers = await each("check-inspections", unique, lambda process_id: fetch_return(desk, process_id))
     found = [answer for answer in answers if isinstance(answer, PendingReturn)]
     failures = [answer for answer in answers if isinstance(answer, Failure)]

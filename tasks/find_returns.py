@@ -16,6 +16,7 @@ from tasks.ledger import Ledger, RecordRow, find_hold, returns_of, returns_of_or
 from tasks.lookup import KeyKind, Lookup, hold_id, order_names, same_email, same_order, same_tracking
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
+from tasks.policy.order_returns import OrderKey
 from tasks.returns import Entry
 from tasks.steps import step
 
@@ -183,6 +184,9 @@ class Finder:
         known = {row.process_id: row for row in await self.ledger.aread(returns_of, process_ids)}
         found: list[FoundReturn] = []
         for process_id in process_ids:
+            if OrderKey.of(process_id):
+                found += [_from_ledger(known[process_id])] if process_id in known else []
+                continue
             try:
                 found.append(self._found(await self.client.get_return_process(process_id), ""))
             except Unreadable as error:
@@ -243,7 +247,9 @@ def _has_shopper(email: str) -> Callable[[Entry], bool]:
 
 
 def _from_ledger(row: RecordRow) -> FoundReturn:
-    return FoundReturn(row.process_id, row.store, row.order_name, problem="REVER does not show it any more")
+    gone = "REVER does not show it any more"
+    problem = "its order, of which a return was asked for" if OrderKey.of(row.process_id) else gone
+    return FoundReturn(row.process_id, row.store, row.order_name, problem=problem)
 
 
 def _age(found: FoundReturn) -> tuple[float, str]:

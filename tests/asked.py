@@ -40,7 +40,7 @@ ASKED = {
 
 ORDER = OrderKey("acme", "#N1").process_id
 """The order of which a return is asked for: one that no return of the sandbox is of."""
-NEW = NewReturn((NewItem("ACME-001-M", (1,), "TOO_SMALL"),), "ada.almqvist@example.com", "returns.csv, row 1")
+NEW = NewReturn("#N1", (NewItem("ACME-001-M", (1,), "TOO_SMALL"),), "ada.almqvist@example.com", "returns.csv, row 1")
 
 
 def approved(process: ReturnProcess, *, unit: int = 1) -> Reviews:

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote, unquote
 
-from rever_api.models import ReturnProcess, UnreadableProcess
+from rever_api.models import ReturnProcess, SearchPage, UnreadableProcess
+from tasks.lookup import same_order
 
-_PREFIX = "order:"
+_PREFIX = "new:"
 _NOT_MADE = "NOT_MADE"
 _MOST_LETTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """An order of a store, by the name that shop and shopper know it by.
+    """An order of a store, by the name that shop and shopper know it by, with or without # before it.
 
     Raises `ValueError`, in words for a person, for a store or name that no order can have.
     """
@@ -32,11 +33,18 @@ class OrderKey:
             if not value or value != value.strip() or len(value) > _MOST_LETTERS or not value.isprintable():
                 msg = f"a name of 1 to {_MOST_LETTERS} printable characters without blanks around it names the {what}"
                 raise ValueError(msg)
+        if not self._bare:
+            msg = "an order's name is more than a #"
+            raise ValueError(msg)
+
+    @property
+    def _bare(self) -> str:
+        return self.order_name.lstrip("# ")
 
     @property
     def process_id(self) -> str:
-        """What stands in the ledger where a return's id stands, such as `order:acme:#1001`. REVER never sees it."""
-        return f"{_PREFIX}{quote(self.store, safe='')}:{self.order_name}"
+        """What stands in the ledger where a return's id stands, such as `new:acme:1001`. REVER never sees it."""
+        return f"{_PREFIX}{quote(self.store, safe='')}:{self._bare}"
 
     @classmethod
     def of(cls, process_id: str) -> Self | None:
@@ -62,34 +70,36 @@ class OrderReturns(ReturnProcess):
     unclear: str = ""
 
     @classmethod
-    def found(
-        cls, order: OrderKey, entries: Sequence[ReturnProcess | UnreadableProcess], *, matches: int | None, most: int
-    ) -> Self:
-        """The returns of the order in one page of REVER's search for it, of `most` entries.
+    def found(cls, order: OrderKey, pages: Sequence[SearchPage], *, most: int) -> Self:
+        """The returns of the order in the first pages, of `most` entries, of REVER's searches for it.
 
-        `matches` is how many REVER counts. The filter is not relied on: what is another order's is left out.
+        The filter is not relied on: what is another order's is left out.
         """
-        unclear, returns = "", []
-        if len(entries) < (matches or 0) or (matches is None and len(entries) >= most):
-            unclear = "REVER's list of the order's returns does not show all that it counts"
-        for entry in entries:
-            if entry.ecommerce_id not in {"", order.store} or entry.order_name.strip() not in {"", order.order_name}:
+        unclear = ""
+        returns: dict[str, ReturnProcess] = {}
+        for page in pages:
+            shown = len(page.processes)
+            if shown < (page.rowcount or 0) or (page.rowcount is None and shown >= most):
+                unclear = "REVER's list of the order's returns does not show all that it counts"
+        for entry in (entry for page in pages for entry in page.processes):
+            name = entry.order_name.strip()
+            if entry.ecommerce_id not in {"", order.store} or (name and not same_order(name, order.order_name)):
                 continue
             if isinstance(entry, UnreadableProcess):
                 unclear = unclear or "a return in REVER's list cannot be read"
-            elif not entry.order_name.strip():
+            elif not name:
                 unclear = unclear or f"REVER does not tell of which order {entry.rever_process_id} is"
             elif not all(line.quantity > 0 and line.product and line.product.sku for line in entry.return_line_items):
                 unclear = unclear or f"REVER does not tell the SKU or the units of a line of {entry.rever_process_id}"
             else:
-                returns.append(entry)
+                returns[entry.rever_process_id] = entry
         return cls(
             rever_process_id=order.process_id,
             rever_process_status=_NOT_MADE,
             return_line_items=(),
             ecommerce_id=order.store,
             order_name=order.order_name,
-            returns=tuple(returns),
+            returns=tuple(returns.values()),
             unclear=unclear,
         )
 

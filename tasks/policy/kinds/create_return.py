@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from rever_api.models import NOT_RECEIVED, RefundTiming, ReturnProcess
+from tasks.lookup import same_order
 from tasks.policy.case import Case
 from tasks.policy.clocks import DIFFER, come
 from tasks.policy.decision import Decision
@@ -40,12 +41,14 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class NewReturn:
-    """A return to be made. `source` says where it was asked for, such as a file's row by its own key: no shopper in it.
+    """A return to be made of an order, whose name is the one that REVER shows.
 
-    `email` is the shopper's. It goes into the call and is not kept: what comes from the ledger again has none.
+    `source` says where it was asked for, such as a file's row by its own key; it names no shopper. `email` is the
+    shopper's: it goes into the call and is not kept, so what comes from the ledger again has none.
     Raises `ValueError`, in words for a person, where the items cannot be.
     """
 
+    order_name: str
     items: tuple[NewItem, ...]
     email: str = field(default="", repr=False)
     source: str = ""
@@ -85,13 +88,13 @@ class CreateReturnKind(AskedKind[NewReturn]):
     def stored(self, content: NewReturn) -> dict[str, Any]:
         """Return it without the e-mail."""
         items = [[item.sku, list(item.units), item.reason, item.method] for item in content.items]
-        return {"new_return": {"items": items, "source": content.source}}
+        return {"new_return": {"order_name": content.order_name, "items": items, "source": content.source}}
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> NewReturn:
         """Return what `stored` wrote down."""
         found = details["new_return"]
         items = tuple(NewItem(sku, tuple(units), reason, method) for sku, units, reason, method in found["items"])
-        return NewReturn(items, source=found["source"])
+        return NewReturn(found["order_name"], items, source=found["source"])
 
     def shopper_email(self, process: ReturnProcess, content: NewReturn) -> str:
         """The e-mail that the call names."""
@@ -115,30 +118,16 @@ class CreateReturnKind(AskedKind[NewReturn]):
     def not_due(self, case: Case, wanted: NewReturn) -> str:
         """Just the units that come next may be asked for: what REVER shows by then, or a person gave up, is not."""
         order = _order(case.process)
+        if not same_order(wanted.order_name, order.order_name):
+            return f"it is asked for order {quoted(wanted.order_name)}, and {quoted(order.order_name)} was read"
         if not wanted.email:
             return "this desk does not keep the shopper's e-mail; ask for it again, with the e-mail"
         if order.unclear:
             return order.unclear
         if _pays_at_once(case, wanted):
             return "REVER pays as soon as such a return starts, and how much is not known before; make it at REVER"
-        for item in self.items(wanted):
-            sku = folded(item.line_id)
-            shown = sum(skus_of(it)[sku] for it in order.returns)
-            given_up = sum(
-                len(each.units)
-                for it in case.record.intents
-                if it.kind is self.name and it.state is IntentState.DROPPED
-                for each in it.items
-                if folded(each.line_id) == sku
-            )
-            first, name = shown + given_up + 1, f"SKU {quoted(item.line_id)}"
-            if item.units[0] < first:
-                made = ", ".join(it.rever_process_id for it in order.returns if skus_of(it)[sku])
-                where = f" ({made})" if made else ""
-                return f"{counted(first - 1)} of {name} of this order are asked back, or given up, already{where}"
-            if item.units != tuple(range(first, first + item.quantity)):
-                return f"of {name} unit {first} comes next, not {item.units[0]}"
-        return ""
+        taken = (_taken(case, order, item) for item in self.items(wanted))
+        return next((why for why in taken if why), "")
 
     def snapshot(self, intent: Intent, content: NewReturn, process: ReturnProcess) -> dict[str, Any]:
         """List the returns of the order, and what is sent."""
@@ -177,6 +166,23 @@ def _order(process: ReturnProcess) -> OrderReturns:
         msg = "a new return is decided by the returns of its order"
         raise TypeError(msg)
     return process
+
+
+def _taken(case: Case, order: OrderReturns, item: LineUnits) -> str:
+    """Why just these units do not come next; empty where they do."""
+    sku, name = folded(item.line_id), f"SKU {quoted(item.line_id)}"
+    named = [it for it in order.returns if skus_of(it)[sku]]
+    dropped = (
+        it for it in case.record.intents if it.kind is IntentKind.CREATE_RETURN and it.state is IntentState.DROPPED
+    )
+    given_up = sum(each.quantity for it in dropped for each in it.items if folded(each.line_id) == sku)
+    first = sum(skus_of(it)[sku] for it in named) + given_up + 1
+    if item.units[0] < first:
+        where = f" ({', '.join(it.rever_process_id for it in named)})" if named else ""
+        return f"{counted(first - 1)} of {name} of this order are asked back, or given up, already{where}"
+    if item.units != tuple(range(first, first + item.quantity)):
+        return f"of {name} unit {first} comes next, not {item.units[0]}"
+    return ""
 
 
 def _since(process: ReturnProcess, intent: Intent) -> bool:

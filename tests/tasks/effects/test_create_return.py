@@ -13,6 +13,7 @@ from tasks.effects.perform import Result
 from tasks.ledger import History, history, stop_switch
 from tasks.policy.decision import AskedEffect, Nothing, Wait
 from tasks.policy.kinds.create_return import NewItem, NewReturn
+from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentKind
 from tasks.settle_outcomes import Settlement
 from tests.asked import NEW, ORDER, ask, at_desk, settled
@@ -120,6 +121,18 @@ def test_a_return_that_the_shopper_has_started_is_not_made_again(start_world: St
     assert made(world) == []
 
 
+def test_two_spellings_of_an_order_are_one_order(start_world: Start) -> None:
+    world = shop(start_world)
+    asked(world)
+    assert OrderKey("acme", "N1").process_id == ORDER
+    again = asked(world, replace(NEW, order_name="n1"))
+    assert again.outcome is None
+    found = at_desk(world, lambda desk: ask(desk, CREATE, OrderKey("acme", "n1").process_id))
+    assert isinstance(found, AskedReturn)
+    assert found.outcome is None
+    assert len(made(world)) == 1
+
+
 def test_an_answer_that_is_lost_is_found_done_by_what_rever_shows(start_world: Start) -> None:
     world = shop(start_world)
     world.sandbox.set_faults("createReturn:1:acts_answer_lost")
@@ -144,7 +157,7 @@ def test_one_that_rever_does_not_show_is_held_and_answered(start_world: Start, a
     assert [it.settlement for it in settled(world)] == [Settlement.HELD]
     (hold,) = world.holds()
     assert (hold.rule, hold.label, hold.process_id) == ("unknown_outcome", False, ORDER)
-    assert "asked for again" in hold.answers["send_again"]  # type: ignore[index]
+    assert "asked for again" in hold.answers["send_again"]
     asked(world)
     assert made(world) == []
     about = {"hold_id": hold.hold_id, "version": str(hold.version), "by": "ada", "reason": "x", "reference": "y"}
@@ -279,5 +292,5 @@ def test_reconcile_takes_an_order_for_no_return(start_world: Start) -> None:
     assert report.failures == []
     before = world.read(everything)
     with pytest.raises(DeskError, match="stands for an order"):
-        world.run("process-return", mode="plan", process_id=ORDER)
+        world.run("process-return", mode="plan", process_id=f"id:{ORDER}")
     assert world.read(everything) == before

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rever_api.models import Product, ReturnProcess, UnreadableProcess
+from rever_api.models import Product, ReturnProcess, SearchPage, UnreadableProcess
 from tasks.policy.order_returns import OrderKey, OrderReturns, skus_of
 from tests.tasks.policy.factories import line, process
 
@@ -21,33 +21,35 @@ def of_sku(process_id: str = "retp_1", sku: str = "A", quantity: int = 1, **fiel
 
 def found(*entries: ReturnProcess | UnreadableProcess, matches: int | None = None, most: int = 100) -> OrderReturns:
     """What one page of the search comes to."""
-    return OrderReturns.found(ORDER, entries, matches=len(entries) if matches is None else matches, most=most)
+    page = SearchPage(processes=entries, rowcount=len(entries) if matches is None else matches)
+    return OrderReturns.found(ORDER, [page], most=most)
 
 
 @given(NAMES, NAMES)
 def test_an_order_is_read_back_from_what_stands_for_it(store: str, name: str) -> None:
-    order = OrderKey(store, name)
+    order = OrderKey(store, f"x{name}")
     assert OrderKey.of(order.process_id) == order
+    assert OrderKey.of(OrderKey(store, f"#x{name}").process_id) == order
 
 
 @given(NAMES, NAMES, NAMES, NAMES)
 def test_no_two_orders_have_the_same_stand_in(store: str, name: str, other_store: str, other_name: str) -> None:
-    one, other = OrderKey(store, name), OrderKey(other_store, other_name)
+    one, other = OrderKey(store, f"x{name}"), OrderKey(other_store, f"x{other_name}")
     assert (one.process_id == other.process_id) == (one == other)
 
 
 @pytest.mark.parametrize(
-    "process_id", ["retp_2AbC", "", "order:", "order:acme", "order:acme:", "order::#1", "order:a%3:x"]
+    "process_id", ["retp_2AbC", "", "new:", "new:acme", "new:acme:", "new::1", "new:a%3:x", "new:acme:#1"]
 )
 def test_the_id_of_a_return_stands_for_no_order(process_id: str) -> None:
     assert OrderKey.of(process_id) is None
 
 
 @pytest.mark.parametrize(
-    ("store", "name"), [("", "#1"), ("acme", ""), ("acme", " #1"), ("acme", "a\nb"), ("a", "x" * 201)]
+    ("store", "name"), [("", "#1"), ("acme", ""), ("acme", "#"), ("acme", " #1"), ("acme", "a\nb"), ("a", "x" * 201)]
 )
 def test_a_name_that_no_order_can_have_is_refused(store: str, name: str) -> None:
-    with pytest.raises(ValueError, match="printable characters"):
+    with pytest.raises(ValueError, match="name"):
         OrderKey(store, name)
 
 
@@ -56,7 +58,7 @@ def test_the_returns_of_the_order_are_taken_whatever_their_status_and_no_others(
     shown = found(of_sku("retp_1"), of_sku("retp_2", status="CANCELED"), *others)
     assert [it.rever_process_id for it in shown.returns] == ["retp_1", "retp_2"]
     assert shown.unclear == ""
-    assert shown.rever_process_id == "order:acme:#1001"
+    assert shown.rever_process_id == "new:acme:1001"
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,14 @@ def test_an_entry_that_may_be_the_orders_and_is_not_told_makes_the_list_unclear(
 
 def test_a_list_that_is_not_whole_is_unclear() -> None:
     assert found(of_sku(), matches=2).unclear
-    assert OrderReturns.found(ORDER, [of_sku()], matches=None, most=1).unclear
-    assert not OrderReturns.found(ORDER, [of_sku()], matches=None, most=2).unclear
+    page = SearchPage(processes=(of_sku(),))
+    assert OrderReturns.found(ORDER, [page], most=1).unclear
+    assert not OrderReturns.found(ORDER, [page, page], most=2).unclear
+
+
+def test_a_return_that_two_searches_show_is_one() -> None:
+    page = SearchPage(processes=(of_sku(order_name="1001"),), rowcount=1)
+    assert len(OrderReturns.found(ORDER, [page, page], most=2).returns) == 1
 
 
 def test_skus_are_counted_without_regard_to_capitals() -> None:

@@ -27,7 +27,7 @@ SETTLE_AT = NOW + timedelta(minutes=15)
 
 def new(*units: int, sku: str = "A", **said: Any) -> NewReturn:
     """These units of one SKU, unit 1 where none is named."""
-    return NewReturn((NewItem(sku, units or (1,), **said),), EMAIL, "row 1")
+    return NewReturn("#1001", (NewItem(sku, units or (1,), **said),), EMAIL, "row 1")
 
 
 def made(state: IntentState = IntentState.DONE, unit: int = 1, **fields: Any) -> Intent:
@@ -96,6 +96,11 @@ def test_nothing_is_made_on_a_list_that_is_not_clear() -> None:
     assert isinstance(decided(of_sku(order_name="")), Nothing)
 
 
+def test_nothing_is_made_of_another_order_than_was_read() -> None:
+    assert isinstance(decided(wanted=replace(new(), order_name="1001")), AskedEffect)
+    assert isinstance(decided(wanted=replace(new(), order_name="#1002")), Nothing)
+
+
 def test_without_the_email_nothing_is_made() -> None:
     assert isinstance(decided(wanted=replace(new(), email="")), Nothing)
 
@@ -118,7 +123,7 @@ def test_no_return_is_made_that_rever_pays_at_once(payer: RefundsBy, timing: str
 
 
 def test_the_ledger_gets_no_email() -> None:
-    wanted = NewReturn((NewItem("A", (1, 2), "TOO_SMALL", "GIFT_CARD"), NewItem("B", (1,))), EMAIL, "row 1")
+    wanted = NewReturn("#1001", (NewItem("A", (1, 2), "TOO_SMALL", "GIFT_CARD"), NewItem("B", (1,))), EMAIL, "row 1")
     stored = json.dumps(CREATE_RETURN.stored(wanted))
     assert EMAIL not in stored + repr(wanted)
     assert CREATE_RETURN.restored(made(), json.loads(stored), "", "") == replace(wanted, email="")
@@ -133,7 +138,7 @@ def test_two_returns_share_a_key_just_where_they_share_a_unit(
 ) -> None:
     def keys(units: Sequence[tuple[str, int]]) -> set[Any]:
         kept = {(sku.casefold(), n): sku for sku, n in units}
-        wanted = NewReturn(tuple(NewItem(sku, (n,)) for (_, n), sku in kept.items()), EMAIL)
+        wanted = NewReturn("#1001", tuple(NewItem(sku, (n,)) for (_, n), sku in kept.items()), EMAIL)
         found = CREATE_RETURN.key(CREATE_RETURN.intent(AskedEffect("r", "w", CREATE_RETURN.name, wanted)))
         assert len(set(found)) == len(found) == len(kept)
         return set(found)
@@ -155,7 +160,7 @@ def test_two_returns_share_a_key_just_where_they_share_a_unit(
 )
 def test_items_that_cannot_be_are_refused(items: tuple[NewItem, ...], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        NewReturn(items, EMAIL)
+        NewReturn("#1001", items, EMAIL)
 
 
 def judged(before: OrderReturns, after: OrderReturns, *, late: bool = False) -> Verdict:
