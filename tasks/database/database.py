@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +17,7 @@ from tasks.database.readers import Reader, ReadOnlyReader
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +50,14 @@ class Database:
 
         The answer comes after the commit. A caller that is cancelled does not stop the operation.
         """
-        answer = self._submit(op, *args, **kwargs)
-        try:
-            return await asyncio.shield(asyncio.wrap_future(answer))
-        except asyncio.CancelledError:
-            answer.add_done_callback(_nobody_waits)
-            raise
+        return await _answered(self._submit(op, *args, **kwargs))
+
+    async def awrite_joined(self, op: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """Like `awrite` for an operation on many: the items that wait side by side are given to it in one call.
+
+        It answers for each item, in their order. Where it raises, it is called again for each item by itself.
+        """
+        return await _answered(self._open_writer().submit_joined(op, item))
 
     def read(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one reading operation. Raises `DatabaseError`."""
@@ -93,9 +96,21 @@ class Database:
         self._reader.close()
 
     def _submit(self, op: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        return self._open_writer().submit(lambda conn: op(conn, *args, **kwargs))
+
+    def _open_writer(self) -> GroupCommit:
         if self._writer is None:
             raise DatabaseError(f"the {self._where.what} {self._where} was opened for reading only")
-        return self._writer.submit(lambda conn: op(conn, *args, **kwargs))
+        return self._writer
+
+
+async def _answered(answer: "Future[T]") -> T:
+    """Wait for an answer; a caller that is cancelled does not stop the operation."""
+    try:
+        return await asyncio.shield(asyncio.wrap_future(answer))
+    except asyncio.CancelledError:
+        answer.add_done_callback(_nobody_waits)
+        raise
 
 
 def _nobody_waits(answer: "Future[Any]") -> None:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -16,6 +18,7 @@ from tasks.database.address import Where
 from tasks.database.errors import FAILURES, damaged, passes, sentence
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 MOST = 256
 """Operations in one transaction: more would make the first wait too long for its answer."""
@@ -28,9 +31,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Waiting(Generic[T]):
-    """One operation and its answer to come."""
+    """One item, the operation that it is given to, and its answer to come."""
 
-    work: Callable[[Connection], T]
+    work: Callable[[Connection, Sequence[Any]], Sequence[T]]
+    item: Any
     answer: "Future[T]" = field(default_factory=Future)
 
 
@@ -40,6 +44,9 @@ class GroupCommit:
     Operations share a transaction without savepoints; where one of them raises, nothing of it has happened, and each is
     run again in a transaction of its own, so that the one that raises sinks only itself. So an operation may be run
     more than once, and only its last run counts.
+
+    An operation on many (`submit_joined`) is called once for all its items that wait side by side, so that it needs few
+    statements. It answers for each item, in their order.
     """
 
     def __init__(
@@ -55,13 +62,17 @@ class GroupCommit:
 
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
         """Hand over an operation. Raises `DatabaseError` where the ledger is closed."""
+        return self.submit_joined(lambda conn, _: [work(conn)], None)
+
+    def submit_joined(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> "Future[T]":
+        """Hand over one item of an operation on many. Raises `DatabaseError` where the ledger is closed."""
         with self._starting:
             if self._closed:
                 raise DatabaseError(f"the {self._where.what} {self._where} is closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"{self._where.what}-writer", daemon=True)
                 self._thread.start()
-            waiting = Waiting(work)
+            waiting = Waiting(work, item)
             self._waiting.put(waiting)
         return waiting.answer
 
@@ -132,7 +143,10 @@ class GroupCommit:
     def _together(self, batch: Sequence[Waiting[Any]]) -> list[Any]:
         with self._engine.connect() as conn:
             conn.begin()
-            answers = [waiting.work(conn) for waiting in batch]
+            answers: list[Any] = []
+            for work, joined in groupby(batch, key=attrgetter("work")):
+                items = [waiting.item for waiting in joined]
+                answers += (answer for _, answer in zip(items, work(conn, items), strict=True))
             try:
                 conn.commit()
             except FAILURES as error:

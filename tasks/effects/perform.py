@@ -5,10 +5,10 @@ outcome written down.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -34,8 +34,8 @@ from tasks.effects.kind import Effect
 from tasks.fetch_returns import read_now
 from tasks.ledger import (
     NOTHING_SAID,
-    Actor,
     Claim,
+    Done,
     Recorded,
     Said,
     Sending,
@@ -56,7 +56,7 @@ from tasks.ledger import (
 from tasks.policy.decision import Adopt
 from tasks.policy.evidence import Seen
 from tasks.policy.kinds import KINDS, Side
-from tasks.policy.record import PaidSeen
+from tasks.policy.record import PaidSeen, Record
 from tasks.policy.store import StoreRules
 from tasks.policy.two_reads import differences
 from tasks.returns import PendingReturn, unread_return
@@ -201,11 +201,11 @@ async def _mark_and_send(
     now, clock = desk.clock(), asyncio.get_running_loop().time
     window = desk.settings.timeout / 2
     latest = clock() + window
-    sent = _to_be_sent(
-        claim, process, now, timedelta(seconds=window + desk.settings.timeout), desk.settings.settle_delay
-    )
+    seen = KINDS[claim.intent.kind].snapshot(claim.intent, claim.content, process)
+    over = now + timedelta(seconds=window + desk.settings.timeout)
+    sent = Sent(claim, seen, over, now + desk.settings.settle_delay, now, desk.actor)
     verdict = await _whole(
-        desk.ledger.awrite(mark_if_due, sent, process, rules, now=now, actor=desk.actor),
+        desk.ledger.awrite_joined(mark_if_due, LastLook(sent, process, rules)),
         lambda: _withdraw(desk, claim, "the run was cancelled before the call"),
     )
     if isinstance(verdict, str):
@@ -220,37 +220,37 @@ async def _mark_and_send(
     return await _send(desk, claim, process, effect, slot, refused)
 
 
-def mark_if_due(
-    conn: Connection, sent: Sent, process: ReturnProcess, rules: StoreRules, *, now: datetime, actor: Actor
-) -> SendVerdict | str:
-    """Decide anew by what REVER has just shown; where it still asks for this effect, mark it `sent`.
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """One claim before its call: the mark it is to be given, and the return as REVER has just shown it."""
 
-    Returns the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent.
+    sent: Sent
+    process: ReturnProcess
+    rules: StoreRules
+
+
+def mark_if_due(conn: Connection, looks: Sequence[LastLook]) -> list[SendVerdict | str]:
+    """Decide anew by what REVER has just shown; where that still asks for an effect, mark it `sent`.
+
+    For each the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent.
     """
-    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)
-    return changed or mark_sent(
-        conn, sent.claim, snapshot=sent.snapshot, deadline=sent.deadline, settle_at=sent.settle_at, now=now, actor=actor
-    )
+    known = load_records(conn, {look.sent.claim.process_id for look in looks})
+    changed = [_no_longer_due(conn, look, known[look.sent.claim.process_id]) for look in looks]
+    due = [look.sent for look, why in zip(looks, changed, strict=True) if not why]
+    verdicts = iter(mark_sent(conn, due))
+    return [why or next(verdicts) for why in changed]
 
 
-def _no_longer_due(
-    conn: Connection, claim: Claim, process: ReturnProcess, rules: StoreRules, now: datetime, actor: Actor
-) -> str:
+def _no_longer_due(conn: Connection, look: LastLook, record: Record) -> str:
     """Why the fresh read no longer asks for this effect; empty where it still does. Notes who was faster."""
-    record = load_records(conn, [claim.process_id])[claim.process_id].without(claim.intent.id)
+    claim, now = look.sent.claim, look.sent.now
     kind = KINDS[claim.intent.kind]
-    decision = kind.decide(process, rules, record, now, claim.content)
+    decision = kind.decide(look.process, look.rules, record.without(claim.intent.id), now, claim.content)
     if kind.covers(decision, claim.intent, claim.content):
         return ""
     if isinstance(decision, Adopt) and decision.paid_elsewhere:
-        note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=actor)
+        note_paid_elsewhere(conn, {claim.process_id: decision.paid_elsewhere}, now=now, actor=look.sent.actor)
     return f"read again before the call, it is no longer due: {decision.why}"
-
-
-def _to_be_sent(claim: Claim, process: ReturnProcess, now: datetime, within: timedelta, settle: timedelta) -> Sent:
-    """The mark that is asked for: what REVER shows now, until when the call is over, and from when it is looked for."""
-    seen = KINDS[claim.intent.kind].snapshot(claim.intent, claim.content, process)
-    return Sent(claim, seen, now + within, now + settle)
 
 
 async def _whole(marking: Coroutine[Any, Any, T], undo: Callable[[], Awaitable[None]]) -> T:
@@ -317,9 +317,7 @@ async def _sent(
     recorded = await _noted(
         desk,
         Outcome(claim, Result.DONE, paid=done.paid),
-        desk.ledger.awrite(
-            record_done, claim, evidence=done.evidence, now=desk.clock(), actor=desk.actor, paid=done.paid
-        ),
+        desk.ledger.awrite_joined(record_done, Done(claim, done.evidence, desk.clock(), desk.actor, done.paid)),
     )
     if recorded is Recorded.KNOWN:
         return Outcome(claim, Result.COUNTED, "another run has found it done meanwhile, and counts it", process)

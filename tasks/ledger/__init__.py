@@ -28,7 +28,7 @@ from tasks.ledger.queries import (
 )
 from tasks.ledger.records import load_records
 from tasks.ledger.rehearsal import Rehearsal, rehearse
-from tasks.ledger.send import mark_sent, mark_sent_many, put_back, release, withdraw
+from tasks.ledger.send import mark_sent, put_back, release, withdraw
 from tasks.ledger.settle import (
     close_readable,
     expire,
@@ -58,6 +58,7 @@ from tasks.ledger.types import (
     Claim,
     Decided,
     DecideRequest,
+    Done,
     Expired,
     History,
     HoldRow,
@@ -88,6 +89,7 @@ __all__ = [
     "Condition",
     "DecideRequest",
     "Decided",
+    "Done",
     "Expired",
     "Finding",
     "Forgotten",
@@ -136,7 +138,6 @@ __all__ = [
     "load_records",
     "mark_restored",
     "mark_sent",
-    "mark_sent_many",
     "note_paid_elsewhere",
     "open_holds",
     "open_intents",

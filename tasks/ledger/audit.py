@@ -16,7 +16,6 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from tasks.database.prepared import Prepared
 from tasks.database.statements import chunks, upsert
 from tasks.ledger.schema import audit, chains
 from tasks.ledger.types import Actor
@@ -25,14 +24,13 @@ _TEXT = json.JSONEncoder(default=str).encode
 _SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
 _NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
 
-_HEADS = Prepared(
+_HEADS = (
     select(chains)
     .where(chains.c.process_id.in_(bindparam("ids", expanding=True)))
     .order_by(chains.c.process_id)
-    .with_for_update(),
-    several="ids",
+    .with_for_update()
 )
-_MOVE = Prepared(
+_MOVE = (
     update(chains).where(chains.c.process_id == bindparam("p")).values(steps=bindparam("many"), head=bindparam("last"))
 )
 
@@ -72,7 +70,7 @@ def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head
     """The chains' ends of these returns, locked until the commit, in order of id."""
     heads: dict[str, Head] = {}
     for ids in chunks(process_ids):
-        heads |= {row.process_id: Head(row.steps, row.head) for row in _HEADS.all(conn, {"ids": ids})}
+        heads |= {row.process_id: Head(row.steps, row.head) for row in conn.execute(_HEADS, {"ids": ids})}
     missing = sorted(set(process_ids) - set(heads))
     if not missing:
         return heads
@@ -86,14 +84,14 @@ def chained(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
     """These rows with their hashes, and the chains' ends moved to the last of them."""
     heads = lock_heads(conn, {row["process_id"] for row in rows})
     linked = [{**row, "hash": heads[row["process_id"]].link(row)} for row in rows]
-    _MOVE.each(conn, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
+    conn.execute(_MOVE, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
     return linked
 
 
 # The audit: one append-only row per step. Nothing in this package changes or removes one, and triggers refuse it.
 
 
-_INSERT = Prepared(insert(audit).inline(), columns=[column.name for column in audit.c if column is not audit.c.id])
+_INSERT = insert(audit).inline()
 
 
 def audit_row(
@@ -128,4 +126,4 @@ def audit_row(
 def append(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows to their returns' chains, in the transaction of what they tell about."""
     if rows:
-        _INSERT.each(conn, chained(conn, rows))
+        conn.execute(_INSERT, chained(conn, rows))

@@ -9,13 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, exists, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select
 
-from tasks.database.prepared import Prepared
 from tasks.database.statements import chunks
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
@@ -213,24 +211,21 @@ REVIEW_BEFORE = select(ledger.c.review_before).scalar_subquery().label("review_b
 """The time before which nobody can say what people answered; beside each record, for the rules."""
 
 _ids: BindParameter[Any] = bindparam("ids", expanding=True)
-_of_many = partial(Prepared, several="ids")
-_RECORDS = _of_many(
-    select(
-        records,
-        exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open").label("held"),
-        exists().where(waivers.c.process_id == records.c.process_id).label("waived"),
-        REVIEW_BEFORE,
-    ).where(records.c.process_id.in_(_ids))
-)
-_INTENTS = _of_many(select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq))
-_HOLDS = _of_many(select(holds).where(holds.c.process_id.in_(_ids), holds.c.state == "open").order_by(holds.c.seq))
-_WAIVERS = _of_many(
+_RECORDS = select(
+    records,
+    exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open").label("held"),
+    exists().where(waivers.c.process_id == records.c.process_id).label("waived"),
+    REVIEW_BEFORE,
+).where(records.c.process_id.in_(_ids))
+_INTENTS = select(intents).where(intents.c.process_id.in_(_ids)).order_by(intents.c.seq)
+_HOLDS = select(holds).where(holds.c.process_id.in_(_ids), holds.c.state == "open").order_by(holds.c.seq)
+_WAIVERS = (
     select(waivers, holds.c.answer, holds.c.answered_at)
     .select_from(waivers.outerjoin(holds, holds.c.id == waivers.c.hold_id))
     .where(waivers.c.process_id.in_(_ids))
     .order_by(waivers.c.seq)
 )
-_LINES = _of_many(select(lines).where(lines.c.process_id.in_(_ids)))
+_LINES = select(lines).where(lines.c.process_id.in_(_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +256,7 @@ def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Re
 
 def look(conn: Connection, process_ids: Collection[str]) -> dict[str, LedgerRecord]:
     """As `load_records`, with what only the ledger itself needs. Locks nothing."""
-    found = {row.process_id: row for ids in chunks(process_ids) for row in _RECORDS.all(conn, {"ids": ids})}
+    found = {row.process_id: row for ids in chunks(process_ids) for row in conn.execute(_RECORDS, {"ids": ids})}
     held = [process_id for process_id, row in found.items() if row.held]
     waived = [process_id for process_id, row in found.items() if row.waived]
     loaded = load(conn, found, held, waived)
@@ -290,10 +285,10 @@ def load(
     }
 
 
-def _by_process(conn: Connection, query: Prepared, ids: Collection[str]) -> dict[str, list[Row[Any]]]:
+def _by_process(conn: Connection, query: Select[Any], ids: Collection[str]) -> dict[str, list[Row[Any]]]:
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for piece in chunks(ids):
-        for row in query.all(conn, {"ids": piece}):
+        for row in conn.execute(query, {"ids": piece}):
             found[row.process_id].append(row)
     return found
 

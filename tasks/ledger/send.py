@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from tasks.database.prepared import Prepared
 from tasks.ledger.audit import append
 from tasks.ledger.schema import intents
 from tasks.ledger.stops import TRIAL, Gate, end_trial
@@ -25,20 +24,18 @@ from tasks.ledger.types import Actor, Claim, Recorded, Sending, SendVerdict, Sen
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentState
 
-_SEND = Prepared(
-    change(
-        IntentState.SENT,
-        MINE,
-        intents.c.state == IntentState.INTENDED,
-        answer=AUDIT_COLUMNS,
-        sent_by=intents.c.token,
-        attempt=intents.c.attempt + 1,
-        snapshot=bindparam("seen", type_=intents.c.snapshot.type),
-        sent_at=bindparam("at", type_=intents.c.sent_at.type),
-        deadline=bindparam("until", type_=intents.c.deadline.type),
-        look_at=bindparam("until", type_=intents.c.deadline.type),
-        settle_at=bindparam("settle", type_=intents.c.settle_at.type),
-    )
+_SEND = change(
+    IntentState.SENT,
+    MINE,
+    intents.c.state == IntentState.INTENDED,
+    answer=AUDIT_COLUMNS,
+    sent_by=intents.c.token,
+    attempt=intents.c.attempt + 1,
+    snapshot=bindparam("seen", type_=intents.c.snapshot.type),
+    sent_at=bindparam("at", type_=intents.c.sent_at.type),
+    deadline=bindparam("until", type_=intents.c.deadline.type),
+    look_at=bindparam("until", type_=intents.c.deadline.type),
+    settle_at=bindparam("settle", type_=intents.c.settle_at.type),
 )
 _PUT_BACK = change(
     IntentState.INTENDED, certainly_mine(), sent_at=None, deadline=None, settle_at=None, look_at=intents.c.lease_until
@@ -57,67 +54,48 @@ _RELEASE = change(
     look_at=bindparam("at", type_=intents.c.look_at.type),
 )
 _LIKE = ("process_id", "kind", "state", "method", "amount", "currency", "generation")
-_KNOWN = Prepared(
-    select(*(intents.c[name] for name in _LIKE)).where(
-        intents.c.process_id.in_(bindparam("ids", expanding=True)),
-        intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
-    ),
-    several="ids",
+_KNOWN = select(*(intents.c[name] for name in _LIKE)).where(
+    intents.c.process_id.in_(bindparam("ids", expanding=True)),
+    intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
 )
 LOST = SendVerdict(Sending.LOST, "somebody else took it over, or it has ended")
 
 
-def mark_sent(
-    conn: Connection,
-    claim: Claim,
-    *,
-    snapshot: Mapping[str, Any],
-    deadline: datetime,
-    settle_at: datetime,
-    now: datetime,
-    actor: Actor,
-) -> SendVerdict:
-    """The compare-and-set `intended -> sent`: my token, the switch on, the store not paused. Never looks at the lease.
+def mark_sent(conn: Connection, sents: Sequence[Sent]) -> list[SendVerdict]:
+    """The compare-and-set `intended -> sent` of each: my token, the switch on, the store not paused.
 
-    It raises the attempt's number and stores the snapshot, with `ledger_knew` (see `mark_sent_many`). Only after its
-    commit, and only on SENT, may the call go out, once.
+    It raises the attempt's number and stores the snapshot, with `ledger_knew`: how many like effects of the return the
+    ledger knows as done (`tasks.policy.kinds.Kind.knew`). It never looks at the lease. Only after its commit, and only
+    on SENT, may the call go out, once.
     """
-    return mark_sent_many(conn, [Sent(claim, snapshot, deadline, settle_at)], now=now, actor=actor)[0]
-
-
-def mark_sent_many(conn: Connection, sents: Sequence[Sent], *, now: datetime, actor: Actor) -> list[SendVerdict]:
-    """Like `mark_sent` for several claims in one commit; each call starts after it.
-
-    `ledger_knew` is how many like effects of the return the ledger knows as done (`tasks.policy.kinds.Kind.knew`).
-    """
+    if not sents:
+        return []
     gate = Gate.read(conn, {sent.claim.store for sent in sents})
-    known = _KNOWN.all(conn, {"ids": sorted({sent.claim.process_id for sent in sents})})
+    known = conn.execute(_KNOWN, {"ids": sorted({sent.claim.process_id for sent in sents})}).all()
     verdicts: list[SendVerdict] = []
     trail: list[dict[str, Any]] = []
     for sent in sents:
         claim = sent.claim
-        verdict = gate.verdict(claim.store, now)
-        if verdict.sending is Sending.SENT and not gate.takes_trial(conn, claim.store, claim.intent.id, now):
-            verdict = SendVerdict(Sending.PAUSED, "one effect tries whether the store answers again", now + TRIAL)
+        verdict = gate.verdict(claim.store, sent.now)
+        if verdict.sending is Sending.SENT and not gate.takes_trial(conn, claim.store, claim.intent.id, sent.now):
+            why = "one effect tries whether the store answers again"
+            verdict = SendVerdict(Sending.PAUSED, why, sent.now + TRIAL)
         if verdict.sending is Sending.SENT:
             kind = claim.intent.kind
             done = [row for row in known if row.process_id == claim.process_id and row.kind == kind]
-            verdict = _send(conn, sent, KINDS[kind].knew(claim.intent, done), now, actor, trail)
+            verdict = _send(conn, sent, KINDS[kind].knew(claim.intent, done), trail)
         verdicts.append(verdict)
     append(conn, trail)
     return verdicts
 
 
-def _send(
-    conn: Connection, sent: Sent, knew: Mapping[str, Any], now: datetime, actor: Actor, trail: list[dict[str, Any]]
-) -> SendVerdict:
+def _send(conn: Connection, sent: Sent, knew: Mapping[str, Any], trail: list[dict[str, Any]]) -> SendVerdict:
     seen = {**sent.snapshot, **knew}
-    asked = {"intent": sent.claim.intent.id, "mine": sent.claim.token, "seen": seen, "at": now}
-    row = _SEND.first(conn, {**asked, "until": sent.deadline, "settle": sent.settle_at})
+    row = take(conn, _SEND, sent.claim, seen=seen, at=sent.now, until=sent.deadline, settle=sent.settle_at)
     if row is None:
         end_trial(conn, [sent.claim.intent.id])
         return LOST
-    trail.append(intent_trail(row, "sent", {"attempt": row.attempt, "snapshot": seen}, now, actor))
+    trail.append(intent_trail(row, "sent", {"attempt": row.attempt, "snapshot": seen}, sent.now, sent.actor))
     return SendVerdict(Sending.SENT, attempt=row.attempt)
 
 

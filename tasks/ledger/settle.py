@@ -1,13 +1,12 @@
 """Outcomes: what came of a call; how an unknown one is settled: by the clock, by evidence, or by asking a person."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
-from tasks.database.prepared import Prepared
 from tasks.database.statements import chunks
 from tasks.ledger import stops
 from tasks.ledger.audit import append, audit_row
@@ -27,7 +26,7 @@ from tasks.ledger.transitions import (
     take,
     tell,
 )
-from tasks.ledger.types import Actor, Claim, Expired, OpenIntent, Recorded
+from tasks.ledger.types import Actor, Claim, Done, Expired, OpenIntent, Recorded
 from tasks.ledger.words import NOTHING_SAID, Said, keep
 from tasks.ledger.writing import lock_rows
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
@@ -228,17 +227,15 @@ LATE_ANSWER = "late_answer"
 _AT = bindparam("at", type_=intents.c.closed_at.type)
 _SAID = bindparam("said", type_=intents.c.evidence.type)
 _PAID = bindparam("paid", type_=intents.c.paid_seen.type)
-_DONE = Prepared(
-    change(
-        IntentState.DONE,
-        SENT_BY_ME,
-        intents.c.state == IntentState.SENT,
-        answer=AUDIT_COLUMNS,
-        evidence=_SAID,
-        closed_at=_AT,
-        look_at=None,
-        paid_seen=_PAID,
-    )
+_DONE = change(
+    IntentState.DONE,
+    SENT_BY_ME,
+    intents.c.state == IntentState.SENT,
+    answer=AUDIT_COLUMNS,
+    evidence=_SAID,
+    closed_at=_AT,
+    look_at=None,
+    paid_seen=_PAID,
 )
 _LATE = change(
     IntentState.DONE, intents.c.state.in_(OPEN_STATES), evidence=_SAID, closed_at=_AT, look_at=None, paid_seen=_PAID
@@ -256,36 +253,32 @@ _UNKNOWN = change(
 )
 
 
-def record_done(
-    conn: Connection,
-    claim: Claim,
-    *,
-    evidence: Mapping[str, Any],
-    now: datetime,
-    actor: Actor,
-    paid: PaidSeen | None = None,
-) -> Recorded:
-    """REVER confirmed the effect. A late confirmation is never lost, and never overwrites what a person closed.
-
-    `paid` is how much of a refund REVER's answer shows as paid already.
+def record_done(conn: Connection, dones: Sequence[Done]) -> list[Recorded]:
+    """REVER confirmed these effects. A late confirmation is never lost, and never overwrites what a person closed.
 
     TAKEN also where the intent had meanwhile become unknown, or a person's retry had not been sent yet; the hold that
     asked about it closes. KNOWN where it was found done by evidence before. CONTRADICTS where a person closed it, or
     it was given up, or sent a second time, since: then a hold `late_answer` asks a person.
     """
-    said = {**evidence, "by": "REVER's answer"}
-    asked = {"intent": claim.intent.id, "mine": claim.token, "at": now, "said": said, "paid": paid_json(paid)}
-    row = _DONE.first(conn, asked)
-    if row is None:
-        return _late(conn, claim, said, now, actor, paid)
-    stops.answered(conn, row.store)
-    tell(conn, row, "done", said, now, actor)
-    return Recorded.TAKEN
+    recorded: list[Recorded] = []
+    stores: set[str] = set()
+    trail: list[dict[str, Any]] = []
+    for done in dones:
+        said = {**done.evidence, "by": "REVER's answer"}
+        row = take(conn, _DONE, done.claim, at=done.now, said=said, paid=paid_json(done.paid))
+        if row is None:
+            recorded.append(_late(conn, done, said))
+            continue
+        recorded.append(Recorded.TAKEN)
+        stores.add(row.store)
+        trail.append(intent_trail(row, "done", said, done.now, done.actor))
+    stops.answered(conn, stores)
+    append(conn, trail)
+    return recorded
 
 
-def _late(
-    conn: Connection, claim: Claim, said: Mapping[str, Any], now: datetime, actor: Actor, paid: PaidSeen | None
-) -> Recorded:
+def _late(conn: Connection, done: Done, said: Mapping[str, Any]) -> Recorded:
+    claim, now, actor, paid = done.claim, done.now, done.actor, paid_json(done.paid)
     lock_rows(conn, [claim.process_id])
     row = lock_intent(conn, claim.intent.id)
     if row is None:
@@ -295,8 +288,8 @@ def _late(
         tell(conn, row, "late_answer", said, now, actor)
         return Recorded.KNOWN
     if row.state in OPEN_STATES:
-        row = conn.execute(_LATE, {"intent": row.id, "at": now, "said": said, "paid": paid_json(paid)}).one()
-        stops.answered(conn, row.store)
+        row = conn.execute(_LATE, {"intent": row.id, "at": now, "said": said, "paid": paid}).one()
+        stops.answered(conn, {row.store})
         close_hold(conn, row, "REVER's answer came late: it is done", now, actor)
         tell(conn, row, "done", {**said, "late": "yes"}, now, actor)
         if only_mine:
@@ -343,7 +336,7 @@ def record_refused(
     if row is None:
         return _not_mine(conn, claim, "late_refusal", why, now, actor)
     free(conn, [row])
-    stops.answered(conn, row.store)
+    stops.answered(conn, {row.store})
     close_hold(conn, row, f"REVER refused it: {why}", now, actor)
     keep(conn, claim, said, now)
     tell(conn, row, "refused", evidence, now, actor)

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
 
-from tasks.database.prepared import Prepared
 from tasks.database.statements import upsert
 from tasks.ledger.after_restore import mark_restored, up_to_date
 from tasks.ledger.audit import append, audit_row
@@ -38,7 +37,7 @@ _SET = (
         trial_intent=bindparam("trial"),
     )
 )
-_RESET = Prepared(
+_RESET = (
     update(pauses)
     .where(pauses.c.store == bindparam("s"), or_(pauses.c.unknown_in_a_row > 0, pauses.c.paused_until.is_not(None)))
     .values(unknown_in_a_row=0, paused_until=None, pause_minutes=0, trial_intent="")
@@ -95,15 +94,16 @@ def lift_pause(conn: Connection, store: str, *, why: str, now: datetime, actor: 
     """
     until = paused(conn).get(store)
     if until is not None:
-        answered(conn, store)
+        answered(conn, {store})
         said = {"store": store, "paused_until": until.isoformat(timespec="seconds"), "why": why}
         append(conn, [audit_row(actor, now, "resumed", "", evidence=said)])
     return until
 
 
-def answered(conn: Connection, store: str) -> None:
-    """The store answered: nothing is in a row any more, and a pause is over."""
-    _RESET.all(conn, {"s": store})
+def answered(conn: Connection, stores: Collection[str]) -> None:
+    """These stores answered: nothing is in a row any more, and a pause is over."""
+    if stores:
+        conn.execute(_RESET, [{"s": store} for store in sorted(stores)])
 
 
 def end_trial(conn: Connection, intent_ids: list[str]) -> None:
@@ -131,11 +131,10 @@ def not_answered(conn: Connection, store: str, intent_id: str, now: datetime) ->
 # in a row.
 
 
-_GATE = Prepared(
+_GATE = (
     select(ledger, pauses)
     .outerjoin_from(ledger, pauses, pauses.c.store.in_(bindparam("stores", expanding=True)))
-    .with_for_update(read=True, of=ledger),
-    several="stores",
+    .with_for_update(read=True, of=ledger)
 )
 _TRY = (
     update(pauses)
@@ -161,7 +160,7 @@ class Gate:
     @classmethod
     def read(cls, conn: Connection, stores: Collection[str]) -> "Gate":
         """Read them for these stores, and lock the switch against being thrown meanwhile."""
-        rows = _GATE.all(conn, {"stores": sorted(set(stores))})
+        rows = conn.execute(_GATE, {"stores": sorted(set(stores))}).all()
         switch, found = rows[0], {row.store: row for row in rows if row.store is not None}
         return cls(switch, found, up_to_date(conn, switch.restored_at) if switch.restored_at else ())
 

@@ -112,7 +112,7 @@ class SendVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One claim for `mark_sent_many`: what settling will compare, and by when its outcome must be known.
+    """One claim for `mark_sent`: what settling will compare, and by when its outcome must be known.
 
     `snapshot` holds JSON values only and no personal data. After `deadline` the outcome counts as unknown; not seen at
     REVER after `settle_at`, it is held.
@@ -122,6 +122,19 @@ class Sent:
     snapshot: Mapping[str, Any]
     deadline: datetime
     settle_at: datetime
+    now: datetime
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One effect for `record_done`, which REVER confirmed. `paid` is how much of a refund its answer shows as paid."""
+
+    claim: Claim
+    evidence: Mapping[str, Any]
+    now: datetime
+    actor: Actor
+    paid: PaidSeen | None = None
 
 
 class Recorded(StrEnum):
