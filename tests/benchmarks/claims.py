@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from tasks.ledger import Actor, Claim, Decided, DecideRequest, Ledger, decide, mark_sent, record_done
+from tasks.ledger import Actor, Claim, Decided, DecideRequest, Done, Ledger, Sent, decide, mark_sent, record_done
 from tasks.policy.decision import Compensate, Decision, RefundDue
 from tasks.policy.record import LineTerms, LineUnits, Record
 from tasks.policy.store import Guards
@@ -57,10 +57,8 @@ async def _batch(ledger: Ledger, ids: list[str]) -> None:
 async def _carry_out(ledger: Ledger, claim: Claim) -> None:
     now = datetime.now(UTC)
     until, settle_at = now + timedelta(seconds=15), now + timedelta(minutes=15)
-    await ledger.awrite(
-        mark_sent, claim, snapshot={"refunds": 0}, deadline=until, settle_at=settle_at, now=now, actor=ACTOR
-    )
-    await ledger.awrite(record_done, claim, evidence={"answer": "yes"}, now=now, actor=ACTOR)
+    await ledger.awrite_joined(mark_sent, Sent(claim, {"refunds": 0}, until, settle_at, now, ACTOR))
+    await ledger.awrite_joined(record_done, Done(claim, {"answer": "yes"}, now, ACTOR))
 
 
 async def _claims(ledger: Ledger, writer: int, count: int) -> None:

@@ -1,18 +1,19 @@
 """One store's fault stops no other, and is named; and every run that began reports what it did, however it ends."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from flows.run import BEGUN, CUT_OFF, RunFailedError, run_flow
 from rever_api.errors import Unauthorized
 from rever_api.models import RefundInput
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
-from tasks.ledger import LedgerError, record_done
+from tasks.ledger import Done, LedgerError, Recorded, record_done
 from tasks.reporting.report import ReturnsReport, RunReport
 from tests.world import Start, World
 
@@ -123,12 +124,12 @@ def test_a_ledger_that_fails_in_mid_run_does_not_hide_what_was_paid(
     world = start_world(returns=30, scenarios=("approved_one",))
     calls = 0
 
-    def failing(*args: Any, **how: Any) -> Any:
+    def failing(conn: Connection, dones: Sequence[Done]) -> list[Recorded]:
         nonlocal calls
-        calls += 1
+        calls += len(dones)
         if calls >= nth:
             raise LedgerError("the disk is full")
-        return record_done(*args, **how)
+        return record_done(conn, dones)
 
     monkeypatch.setattr("tasks.effects.perform.record_done", failing)
     report, ended = reported(world)

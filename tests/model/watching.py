@@ -1,7 +1,7 @@
 """What a worker works with, watched: its ledger, its client, and a sandbox that remembers what each read showed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -76,10 +76,15 @@ class WatchedLedger:
         self._worker = worker
 
     async def awrite(self, op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        name = op.__name__
+        return await self._written(op.__name__, lambda: self._ledger.awrite(op, *args, **kwargs))
+
+    async def awrite_joined(self, op: Callable[..., Any], item: Any) -> Any:
+        return await self._written(op.__name__, lambda: self._ledger.awrite_joined(op, item))
+
+    async def _written(self, name: str, write: Callable[[], Awaitable[Any]]) -> Any:
         self._pass("before", name)
         with self._worker.awaiting():
-            answer = await self._ledger.awrite(op, *args, **kwargs)
+            answer = await write()
         self._pass("after", name)
         return answer
 

@@ -95,8 +95,8 @@ BUGS = {
         (
             (
                 "tasks/effects/perform.py",
-                "    changed = _no_longer_due(conn, sent.claim, process, rules, now, actor)\n",
-                '    changed = ""\n',
+                "    changed = [_no_longer_due(conn, look, known[look.sent.claim.process_id]) for look in looks]\n",
+                '    changed = ["" for _ in looks]\n',
             ),
         ),
     ),

@@ -2,44 +2,33 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Text, event, insert, select, text
 from sqlalchemy.engine.interfaces import CacheStats
 
-from tasks.database import prepared
 from tasks.database.address import Where
 from tasks.database.engines import reading_engine, writing_engine
 from tasks.database.readers import Reader
 from tasks.database.statements import upsert
-from tasks.ledger import load_records
-from tests.tasks.ledger.desk import LedgerDesk
+from tasks.ledger import Done, Sent, load_records, mark_sent, record_done
+from tests.tasks.ledger.desk import FLOW, LedgerDesk
 
 
 @contextmanager
 def statements(engine: Engine) -> Iterator[list[tuple[str, bool]]]:
     """The statements that are executed meanwhile, and whether each had to be compiled."""
     seen: list[tuple[str, bool]] = []
-    cursor, write = prepared._cursor, prepared.write
 
     def note(_conn: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
         seen.append((statement, context.cache_hit is not CacheStats.CACHE_HIT))
 
-    def note_prepared(conn: Connection, text: str) -> AbstractContextManager[Any]:
-        seen.append((text, False))
-        return cursor(conn, text)
-
-    def note_written(*statement: Any, **how: Any) -> Any:
-        seen.append(("written anew", True))
-        return write(*statement, **how)
-
     event.listen(engine, "before_cursor_execute", note)
-    with patch.object(prepared, "_cursor", note_prepared), patch.object(prepared, "write", note_written):
-        yield seen
+    yield seen
     event.remove(engine, "before_cursor_execute", note)
 
 
@@ -59,6 +48,17 @@ def test_sending_and_recording_take_few_statements_and_compile_none(desk: Ledger
     done = of_second(engine, lambda process_id: desk.done(claims[process_id]))
     assert (len(sent), len(done)) == (6, 5)
     assert [statement for statement, compiled in (*sent, *done) if compiled] == []
+
+
+def test_of_many_effects_each_has_one_statement_of_its_own(desk: LedgerDesk) -> None:
+    claims = [desk.claim(f"p{number}") for number in range(5)]
+    assert desk.ledger._writer is not None
+    now, until = desk.clock(), desk.clock() + timedelta(minutes=1)
+    with statements(desk.ledger._writer._engine) as sent:
+        desk.ledger.write(mark_sent, [Sent(claim, {}, until, until, now, FLOW) for claim in claims])
+    with statements(desk.ledger._writer._engine) as done:
+        desk.ledger.write(record_done, [Done(claim, {}, now, FLOW) for claim in claims])
+    assert (len(sent), len(done)) == (5 + len(claims), 4 + len(claims))
 
 
 def test_reading_a_return_again_takes_three_statements_and_compiles_none(desk: LedgerDesk) -> None:

@@ -13,11 +13,13 @@ from tasks.ledger import (
     Claim,
     Decided,
     DecideRequest,
+    Done,
     History,
     HoldRow,
     Ledger,
     Recorded,
     SendVerdict,
+    Sent,
     answer_hold,
     decide,
     history,
@@ -168,15 +170,8 @@ class LedgerDesk:
 
     def send(self, claim: Claim, **seen: Any) -> SendVerdict:
         now = self.clock()
-        return self.ledger.write(
-            mark_sent,
-            claim,
-            snapshot=seen,
-            deadline=now + timedelta(seconds=15),
-            settle_at=now + timedelta(minutes=15),
-            now=now,
-            actor=FLOW,
-        )
+        sent = Sent(claim, seen, now + timedelta(seconds=15), now + timedelta(minutes=15), now, FLOW)
+        return self.ledger.write(mark_sent, [sent])[0]
 
     def sent(self, process_id: str = "p1", rule: Rule | None = None, **more: Any) -> Claim:
         claim = self.claim(process_id, rule, **more)
@@ -184,7 +179,7 @@ class LedgerDesk:
         return claim
 
     def done(self, claim: Claim) -> Recorded:
-        return self.ledger.write(record_done, claim, evidence={"answer": "200"}, now=self.clock(), actor=FLOW)
+        return self.ledger.write(record_done, [Done(claim, {"answer": "200"}, self.clock(), FLOW)])[0]
 
     def refused(self, claim: Claim, code: str = "9") -> Recorded:
         return self.ledger.write(record_refused, claim, code=code, why="not now", now=self.clock(), actor=FLOW)

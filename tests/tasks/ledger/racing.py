@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from tasks.ledger import Claim, Ledger, mark_sent
+from tasks.ledger import Claim, Ledger, Sent, mark_sent
 from tasks.policy.store import Guards
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger.desk import FLOW, LEASE, NOON, Clock, LedgerDesk, request
@@ -35,13 +35,5 @@ def main(url: str, go: str) -> None:
 
 def send(ledger: Ledger, claim: Claim, now: datetime) -> str:
     """Mark it as sent."""
-    verdict = ledger.write(
-        mark_sent,
-        claim,
-        snapshot={},
-        deadline=now + LEASE,
-        settle_at=now + LEASE,
-        now=now,
-        actor=FLOW,
-    )
+    (verdict,) = ledger.write(mark_sent, [Sent(claim, {}, now + LEASE, now + LEASE, now, FLOW)])
     return str(verdict.sending)

@@ -17,7 +17,7 @@ from tasks.ledger import (
     check,
     expire,
     lift_pause,
-    mark_sent_many,
+    mark_sent,
     open_intents,
     put_back,
     record_unknown,
@@ -176,8 +176,8 @@ def test_many_are_sent_in_one_commit_each_judged_by_itself(desk: LedgerDesk) -> 
     claims = [d.claim for d in desk.decide(request("p1"), request("p2"), request("p3")) if d.claim]
     desk.withdraw(claims[1])
     now = desk.clock()
-    many = [Sent(c, {"n": i}, now + LEASE, now + timedelta(minutes=15)) for i, c in enumerate(claims)]
-    verdicts = desk.ledger.write(mark_sent_many, many, now=now, actor=FLOW)
+    many = [Sent(c, {"n": i}, now + LEASE, now + timedelta(minutes=15), now, FLOW) for i, c in enumerate(claims)]
+    verdicts = desk.ledger.write(mark_sent, many)
     assert [v.sending for v in verdicts] == [Sending.SENT, Sending.LOST, Sending.SENT]
     assert snapshot(desk, "p3") == {"n": 2, "ledger_knew": 0}
 
@@ -187,7 +187,7 @@ def test_of_many_each_knows_of_its_own_return_only(desk: LedgerDesk) -> None:
     both = pay(refund(), refund(items=units(2)))
     claims = [found.claim for found in desk.decide(request("p1", both), request("p2")) if found.claim]
     now = desk.clock()
-    desk.ledger.write(mark_sent_many, [Sent(each, {}, now, now) for each in claims], now=now, actor=FLOW)
+    desk.ledger.write(mark_sent, [Sent(each, {}, now, now, now, FLOW) for each in claims])
     assert [snapshot(desk, each)["ledger_knew"] for each in ("p1", "p2")] == [1, 0]
 
 
@@ -195,8 +195,7 @@ def test_of_many_after_a_pause_one_tries(desk: LedgerDesk) -> None:
     claims = [desk.claim("p8"), desk.claim("p9")]
     fail(desk, 1, 2, 3, 4, 5)
     now = desk.clock.forward(minutes=1)
-    many = [Sent(each, {}, now, now) for each in claims]
-    first, second = desk.ledger.write(mark_sent_many, many, now=now, actor=FLOW)
+    first, second = desk.ledger.write(mark_sent, [Sent(each, {}, now, now, now, FLOW) for each in claims])
     assert first.sending is Sending.SENT
     assert second == SendVerdict(
         Sending.PAUSED, "one effect tries whether the store answers again", now + timedelta(minutes=1)
