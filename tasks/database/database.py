@@ -55,7 +55,7 @@ class Database:
     async def awrite_joined(self, op: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
         """Like `awrite` for an operation on many: the items that wait side by side are given to it in one call.
 
-        It answers for each item, in their order. Where it raises, it is called again for each item by itself.
+        It returns an answer for each item, in their order. Where it raises, it is called again for each by itself.
         """
         return await _answered(self._open_writer().submit_joined(op, item))
 

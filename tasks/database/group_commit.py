@@ -46,7 +46,7 @@ class GroupCommit:
     more than once, and only its last run counts.
 
     An operation on many (`submit_joined`) is called once for all its items that wait side by side, so that it needs few
-    statements. It answers for each item, in their order.
+    statements. It returns an answer for each item, in their order.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class GroupCommit:
             self._alone(batch[0])
             return
         try:
-            answers = self._together(batch)
+            answered = self._together(batch)
         except _CommitFailed as error:
             for waiting in batch:
                 waiting.answer.set_exception(error.told)
@@ -110,13 +110,13 @@ class GroupCommit:
             for waiting in batch:
                 self._alone(waiting)
         else:
-            for waiting, answer in zip(batch, answers, strict=True):
+            for waiting, answer in answered:
                 waiting.answer.set_result(answer)
 
     def _alone(self, waiting: Waiting[Any]) -> None:
         for last in (*(False,) * (TRIES - 1), True):
             try:
-                answer = self._together([waiting])[0]
+                ((_, answer),) = self._together([waiting])
             except _CommitFailed as error:
                 waiting.answer.set_exception(error.told)
             except FAILURES as error:
@@ -140,20 +140,21 @@ class GroupCommit:
         except FAILURES as failed:
             return sentence(failed, self._where)
 
-    def _together(self, batch: Sequence[Waiting[Any]]) -> list[Any]:
+    def _together(self, batch: Sequence[Waiting[Any]]) -> list[tuple[Waiting[Any], Any]]:
         with self._engine.connect() as conn:
             conn.begin()
-            answers: list[Any] = []
+            answered: list[tuple[Waiting[Any], Any]] = []
             for work, joined in groupby(batch, key=attrgetter("work")):
-                items = [waiting.item for waiting in joined]
-                answers += (answer for _, answer in zip(items, work(conn, items), strict=True))
+                side_by_side = list(joined)
+                answers = work(conn, [waiting.item for waiting in side_by_side])
+                answered += zip(side_by_side, answers, strict=True)
             try:
                 conn.commit()
             except FAILURES as error:
                 if passes(error):
                     raise
                 raise _CommitFailed(sentence(error, self._where)) from None
-        return answers
+        return answered
 
 
 class _CommitFailed(Exception):  # noqa: N818 - an event, and never seen outside

@@ -202,8 +202,8 @@ async def _mark_and_send(
     window = desk.settings.timeout / 2
     latest = clock() + window
     seen = KINDS[claim.intent.kind].snapshot(claim.intent, claim.content, process)
-    over = now + timedelta(seconds=window + desk.settings.timeout)
-    sent = Sent(claim, seen, over, now + desk.settings.settle_delay, now, desk.actor)
+    deadline = now + timedelta(seconds=window + desk.settings.timeout)
+    sent = Sent(claim, seen, deadline, now + desk.settings.settle_delay, now, desk.actor)
     verdict = await _whole(
         desk.ledger.awrite_joined(mark_if_due, LastLook(sent, process, rules)),
         lambda: _withdraw(desk, claim, "the run was cancelled before the call"),
@@ -232,7 +232,9 @@ class LastLook:
 def mark_if_due(conn: Connection, looks: Sequence[LastLook]) -> list[SendVerdict | str]:
     """Decide anew by what REVER has just shown; where that still asks for an effect, mark it `sent`.
 
-    For each the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent.
+    Returns for each the verdict of `mark_sent`, or why the effect is no longer due: then nothing is sent. All are
+    judged before one is marked: where two are of one return, both are open already, and a mark changes nothing for the
+    other.
     """
     known = load_records(conn, {look.sent.claim.process_id for look in looks})
     changed = [_no_longer_due(conn, look, known[look.sent.claim.process_id]) for look in looks]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -79,6 +79,66 @@ async def test_a_broken_statement_sinks_only_itself(desk: LedgerDesk) -> None:
     assert (first, third) == ("a", "c")
     assert isinstance(second, LedgerError)
     assert events(desk) == ["a", "c"]
+
+
+class Noting:
+    """An operation on many, which remembers what it was called for; it fails where one item is bad."""
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[str]] = []
+
+    def __call__(self, conn: Connection, items: Sequence[str]) -> list[str]:
+        self.calls.append(items)
+        told = [note(conn, words) for words in items]
+        if "bad" in items:
+            raise ValueError("bad")
+        return [words.upper() for words in told]
+
+
+async def joined(desk: LedgerDesk, op: Callable[[Connection, Sequence[str]], list[str]], *items: str) -> list[object]:
+    """Let these items wait at the same time; `-` is another operation between them."""
+    gate = Gate(desk)
+    first = asyncio.ensure_future(desk.ledger.awrite(gate))
+    await asyncio.to_thread(gate.entered.wait, 10)
+    waiting = [
+        asyncio.ensure_future(desk.ledger.awrite(note, "-") if item == "-" else desk.ledger.awrite_joined(op, item))
+        for item in items
+    ]
+    await asyncio.sleep(0)
+    gate.open.set()
+    await first
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_an_operation_on_many_is_called_once_for_those_side_by_side(desk: LedgerDesk) -> None:
+    op = Noting()
+    assert await joined(desk, op, "a", "b", "c") == ["A", "B", "C"]
+    assert op.calls == [["a", "b", "c"]]
+    assert events(desk) == ["a", "b", "c"]
+
+
+async def test_operations_on_many_keep_the_order_of_all(desk: LedgerDesk) -> None:
+    op = Noting()
+    assert await joined(desk, op, "a", "b", "-", "c") == ["A", "B", "-", "C"]
+    assert op.calls == [["a", "b"], ["c"]]
+    assert events(desk) == ["a", "b", "-", "c"]
+
+
+async def test_of_an_operation_on_many_who_fails_sinks_only_itself(desk: LedgerDesk) -> None:
+    op = Noting()
+    first, second, third = await joined(desk, op, "a", "bad", "c")
+    assert (first, third) == ("A", "C")
+    assert isinstance(second, ValueError)
+    assert op.calls == [["a", "bad", "c"], ["a"], ["bad"], ["c"]]
+    assert events(desk) == ["a", "c"]
+
+
+async def test_an_answer_too_few_answers_nobody_and_commits_nothing(desk: LedgerDesk) -> None:
+    def short(conn: Connection, items: Sequence[str]) -> list[str]:
+        return [note(conn, words) for words in items][1:]
+
+    assert [type(answer) for answer in await joined(desk, short, "a", "b")] == [ValueError, ValueError]
+    assert events(desk) == []
 
 
 async def test_the_answer_comes_after_the_commit(desk: LedgerDesk) -> None:

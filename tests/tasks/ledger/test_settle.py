@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.ledger import Answer, Recorded, expire, open_intents, record_unknown, settle_done
+from tasks.ledger import Answer, Done, Recorded, check, expire, open_intents, record_done, record_unknown, settle_done
 from tasks.policy.record import HoldKind, IntentState
 from tests.tasks.ledger.desk import FLOW, NOON, LedgerDesk, pay, refund, units
 
@@ -48,6 +48,18 @@ def test_nothing_is_recorded_for_what_was_never_sent(desk: LedgerDesk) -> None:
     assert desk.refused(claim) is Recorded.NOT_MINE
     assert desk.unknown(claim) is Recorded.NOT_MINE
     assert desk.state() is IntentState.INTENDED
+
+
+def test_of_many_done_each_is_judged_by_itself(desk: LedgerDesk) -> None:
+    claims = [desk.sent("p1"), desk.claim("p2"), desk.sent("p3"), desk.held("p4"), desk.sent("p5")]
+    desk.withdraw(claims[1])
+    settle(desk, claims[2].intent.id)
+    dones = [Done(each, {"answer": each.process_id}, desk.clock(), FLOW) for each in claims]
+    recorded = desk.ledger.write(record_done, dones)
+    assert recorded == [Recorded.TAKEN, Recorded.CONTRADICTS, Recorded.KNOWN, Recorded.TAKEN, Recorded.TAKEN]
+    told = [desk.history(each).intents[0].evidence.get("answer") for each in ("p1", "p3", "p4", "p5")]
+    assert told == ["p1", None, "p4", "p5"]
+    assert desk.ledger.read(check, now=desk.clock()).findings == ()
 
 
 def test_a_late_done_closes_the_question(desk: LedgerDesk) -> None:
