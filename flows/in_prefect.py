@@ -1,8 +1,7 @@
 """What every flow does around its work when Prefect runs it: its name, tags, artifacts, events and last state."""
 
 import asyncio
-import hashlib
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -19,31 +18,32 @@ from sqlalchemy import Connection
 
 from flows.parameters import FlowParameters, ReturnsParameters, StoresParameters
 from flows.run import P, R, RunFailedError, Work, timed
+from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
 from tasks.in_prefect.events import hold_events, pause_events, send
 from tasks.in_prefect.global_limits import standing_limits
+from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, holds_key, this_ui, ui_links
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
+from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
-from tasks.reporting.report_page import holds_table, report_page, returns_table
+from tasks.reporting.report_page import report_page, returns_table
 from tasks.reporting.story_report import StoryReport
 from tasks.settings import load_settings
 from tasks.steps import as_tasks, global_limits, limits_note
 
 SHOWN_WITHIN_S = 20.0
-"""Seconds in which the tables of open holds must be written; the run's end waits no longer for them."""
+"""Seconds in which the pages of open holds must be written; the run's end waits no longer for them."""
 
 MOST_TIMES = 5
-"""How often one table is written at a run's end while other runs change what it shows."""
+"""How often one page is written at a run's end while other runs change what it shows."""
 LAST_WORDS_S = 8.0
 """A run that is told to end has this long to leave its artifacts: a worker kills it after 10 s and more."""
 
 MOST_ROWS = 500
 """Rows of a table; the ledger has all."""
-
-LONGEST_KEY = 60
 
 MANY = 3
 """Stores that a run's name lists; more are counted."""
@@ -114,6 +114,8 @@ class Ending:
 
     def __init__(self, parameters: FlowParameters) -> None:
         self._whole_stores = isinstance(parameters, StoresParameters)
+        self._credentials = parameters.credentials
+        self.links = NO_LINKS
         self.opened: list[HoldRow] = []
         self.paused: list[Pause] = []
         self.report: RunReport | None = None
@@ -125,35 +127,42 @@ class Ending:
             self.opened = await desk.ledger.aread(opened_by, flow_run.id)
             began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
             self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
-        await _show_open_holds(desk, report.stores if self._whole_stores else ())
+        await self._show_open_holds(desk, report.stores if self._whole_stores else ())
+        here = this_ui()
+        report.holds_pages = {store: page for store in report.stores if (page := here.page(store))}
+
+    async def _show_open_holds(self, desk: Desk, gone_through: Sequence[str]) -> None:
+        """Write the page of open holds anew for these stores, and for those at which one changed since the run began.
+
+        It is read again once it is written: of two runs that end at the same time, the one that writes last has read
+        last.
+        """
+        stores = set(gone_through)
+        if desk.mode is Mode.ACT and desk.actor.run_began_at is not None:
+            stores |= await desk.ledger.aread(held_since, desk.actor.run_began_at)
+        if not stores:
+            return
+        try:
+            async with asyncio.timeout(SHOWN_WITHIN_S), get_client() as client:
+                self.links = await ui_links(client, self._credentials)
+                for store in sorted(stores):
+                    shown = None
+                    for _ in range(MOST_TIMES):
+                        now = desk.clock()
+                        found = await desk.ledger.aread(_waits, store, now)
+                        if found == shown:
+                            break
+                        shown = found
+                        back_office = desk.settings.back_office
+                        await open_holds_artifact(store, *found, self.links, back_office, now).acreate(client=client)
+        except (httpx.HTTPError, PrefectException, TimeoutError) as error:
+            get_run_logger().warning("Prefect did not keep the page of open holds: %s", type(error).__name__)
 
     async def tell(self) -> None:
         """Emit an event for each hold that was opened and each store that was paused."""
         run, back_office = flow_run.id or "", self.report.back_office if self.report else ""
-        held = hold_events(self.opened, flow_run_id=run, back_office=back_office)
+        held = hold_events(self.opened, flow_run_id=run, back_office=back_office, links=self.links)
         await send([*held, *pause_events(self.paused, flow_run_id=run)])
-
-
-async def _show_open_holds(desk: Desk, gone_through: Sequence[str]) -> None:
-    """Write the table of open holds anew for these stores, and for those at which one changed since the run began.
-
-    It is read again once it is written: of two runs that end at the same time, the one that writes last has read last.
-    """
-    stores = set(gone_through)
-    if desk.mode is Mode.ACT and desk.actor.run_began_at is not None:
-        stores |= await desk.ledger.aread(held_since, desk.actor.run_began_at)
-    try:
-        async with asyncio.timeout(SHOWN_WITHIN_S), get_client() as client:
-            for store in sorted(stores):
-                shown = None
-                for _ in range(MOST_TIMES):
-                    found = await desk.ledger.aread(_waits, store, desk.clock())
-                    if found == shown:
-                        break
-                    shown = found
-                    await open_holds_table(store, *found, desk.settings.back_office).acreate(client=client)
-    except (httpx.HTTPError, PrefectException, TimeoutError) as error:
-        get_run_logger().warning("Prefect did not keep the table of open holds: %s", type(error).__name__)
 
 
 def _waits(conn: Connection, store: str, now: datetime) -> tuple[list[HoldRow], list[Pause]]:
@@ -203,22 +212,19 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     return made
 
 
-def open_holds_table(store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], back_office: str) -> Artifact:
-    """What waits for a person at one store: the one such table there is of it, whichever run writes it."""
-    told = ["What waits for a person. To answer, run answer-hold with the hold's id and version as they stand here."]
-    told += [f"There are {len(holds)}; these are the oldest {MOST_ROWS}."] if len(holds) > MOST_ROWS else []
-    told += [markdown(pause.words[0].upper() + pause.words[1:]) + "." for pause in pauses]
-    return _table(holds_table(holds[:MOST_ROWS], back_office), f"open-holds-{_slug(store)}", " ".join(told))
+def open_holds_artifact(
+    store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], links: UiLinks, back_office: str, now: datetime
+) -> Artifact:
+    """What waits for a person at one store: the one such page there is of it, whichever run writes it."""
+    forms = {hold.hold_id: form for hold in holds if (form := links.answers(hold))}
+    causes = []
+    for rule, many in Counter(hold.rule for hold in holds).most_common():
+        if many > 1:
+            alike = of_cause(holds, rule)
+            causes.append(Cause(rule, len(alike), links.cause(rule, store, list_mark(alike))))
+    page = holds_page(store, holds, forms, causes, pauses, back_office, now)
+    return MarkdownArtifact(markdown=page, key=holds_key(store), description=f"What waits for a person at {store}")
 
 
 def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:
     return TableArtifact(table=[dict(row) for row in rows], key=key, description=description)
-
-
-def _slug(store: str) -> str:
-    """A store as part of a key: lower-case letters, digits and dashes, with a digest where that loses something."""
-    words = re.sub("[^a-z0-9]+", "-", store.lower()).strip("-")
-    if words == store and len(words) <= LONGEST_KEY:
-        return words
-    digest = hashlib.sha256(store.encode(errors="replace")).hexdigest()[:8]
-    return "-".join(filter(None, [words[:LONGEST_KEY], digest]))

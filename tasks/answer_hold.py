@@ -288,6 +288,11 @@ def list_mark(holds: Sequence[HoldRow]) -> str:
     return f"{len(holds)}-{hashlib.sha256(told.encode()).hexdigest()[:10]}"
 
 
+def of_cause(holds: Sequence[HoldRow], cause: str) -> list[HoldRow]:
+    """The holds of a rule or kind."""
+    return [hold for hold in holds if cause in {hold.rule, hold.kind}]
+
+
 async def hold_by_id(desk: Desk, hold_id: str, version: int | None = None) -> HoldRow:
     """The open hold of this id, in this version where one is given. Raises `DeskError`: no such hold, or outdated."""
     past = await desk.ledger.aread(find_hold, hold_id)
@@ -321,7 +326,7 @@ async def holds_by_cause(desk: Desk, cause: str, stores: Sequence[str], listed: 
     Raises `DeskError` where there are none, or where they are not the ones that were listed.
     """
     everything = await desk.ledger.aread(open_holds, stores)
-    found = [hold for hold in everything if cause in {hold.rule, hold.kind}]
+    found = of_cause(everything, cause)
     if not found:
         causes = ", ".join(sorted({hold.rule for hold in everything})) or "none"
         raise WrongNameError(f"nothing is held by {cause!r}; the causes of open holds are: {causes}")

@@ -17,6 +17,7 @@ from tasks.policy.case import Case
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.kinds import REFUND, Content, Kind
+from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentState, LineTerms, Record
 from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
@@ -271,6 +272,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
         ),
         received=partial(received, process),
         ended=lambda record: _ended(pending, rules, record, now),
+        parcel=partial(parcel_of, process),
         paid=lambda record: {} if pending.unread else on_its_way.news(Case(process, rules, record, now)),
     )
 

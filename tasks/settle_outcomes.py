@@ -28,6 +28,7 @@ from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
 from tasks.policy.evidence import Held, NotYet, Seen
 from tasks.policy.kinds import KINDS
+from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentState, PaidSeen
 from tasks.policy.rules.endings import UNREAD_RULES
 from tasks.reporting.report import Mode
@@ -111,6 +112,7 @@ async def _hold(desk: Desk, unknown: OpenIntent, held: Held, process: ReturnProc
         now=desk.clock(),
         actor=desk.actor,
         received=received(process, records[unknown.process_id]) if process else None,
+        parcel=parcel_of(process) if process else (),
     )
     return Settled(unknown, Settlement.HELD, held.why)
 

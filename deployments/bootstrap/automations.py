@@ -130,10 +130,11 @@ BODY = (
 
 {{ event.event }} at {{ event.occurred.strftime('%Y-%m-%d %H:%M') }} UTC
 {% if event.payload.answers %}{% for answer in event.payload.answers %}{{ answer }}: {{ event.payload.answers[answer] }}
-{% endfor %}{% endif %}{% if event.payload.process_id %}Why: rever-returns why {{ event.payload.process_id }}
+{% if event.payload.forms and event.payload.forms[answer] %}  {{ event.payload.forms[answer] }}
+{% endif %}{% endfor %}{% endif %}{% if event.payload.process_id %}Why: rever-returns why {{ event.payload.process_id }}
 {% endif %}{% if event.payload.link %}At REVER: {{ event.payload.link }}
 {% endif %}{% if flow_run %}The run: {{ flow_run | ui_url }}
-{% endif %}All that waits for a person: rever-returns holds
+{% endif %}All that waits for a person: {{ event.payload.page or "rever-returns holds" }}
 """
 )
 

@@ -5,11 +5,12 @@ runs that are under way.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -44,10 +45,32 @@ def holds_text(*, as_json: bool) -> str:
         load_settings(), lambda conn: (open_holds(conn), switch(conn), pauses_of(conn, None, now))
     )
     rows = sorted(found, key=lambda row: (row.since, row.hold_id))
+    forms, pages = _in_prefects_ui(rows)
     if as_json:
-        return json_text([hold_json(row) for row in rows])
+        return json_text([hold_json(row, forms.get(row.hold_id)) for row in rows])
     stops = [printable(line) for line in (stopped_text(stopped), *map(_sentence, pauses)) if line]
-    return "\n\n".join([*stops, holds_table(rows)])
+    return "\n\n".join([*stops, holds_table(rows, forms, pages)])
+
+
+LINKS_WITHIN_S = 5.0
+"""Seconds in which Prefect's server must say where its forms are; the list goes without links otherwise."""
+
+Forms = Mapping[str, Mapping[str, str]]
+"""Hold id -> answer -> where its form is."""
+
+NO_FORMS: Forms = MappingProxyType({})
+
+
+def _in_prefects_ui(rows: Sequence[HoldRow]) -> tuple[Forms, list[str]]:
+    """The forms of the answers and the pages of the holds' stores, where a Prefect server is configured."""
+    if not rows or not read_variable("PREFECT_API_URL"):
+        return {}, []
+    log_to_stderr(debug=False)
+    from tasks.in_prefect.ui_links import ui_links_now
+
+    links = ui_links_now(LINKS_WITHIN_S)
+    pages = [links.page(store) for store in dict.fromkeys(row.store for row in rows)]
+    return {row.hold_id: links.answers(row) for row in rows}, list(filter(None, pages))
 
 
 def _sentence(pause: Pause) -> str:
@@ -145,8 +168,11 @@ def tell_prefect(thrown: Thrown) -> None:
     asyncio.run(send([switch_event(thrown.now)]))
 
 
-def hold_json(row: HoldRow) -> dict[str, Any]:
-    """One hold as `holds --json` lists it. `amount` is a decimal string or null, `answers` answer -> what it does."""
+def hold_json(row: HoldRow, forms: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """One hold as `holds --json` lists it. `amount` is a decimal string or null, `answers` answer -> what it does.
+
+    `forms` is answer -> its form in Prefect's UI, filled in; empty where there is none.
+    """
     return {
         "hold_id": row.hold_id,
         "version": row.version,
@@ -159,11 +185,12 @@ def hold_json(row: HoldRow) -> dict[str, Any]:
         "amount": None if row.amount is None else str(row.amount),
         "currency": row.currency,
         "answers": {str(answer): does for answer, does in row.answers.items()},
+        "forms": dict(forms or {}),
     }
 
 
-def holds_table(rows: Sequence[HoldRow]) -> str:
-    """The holds as a table, each with its reason below it, and how to answer."""
+def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequence[str] = ()) -> str:
+    """The holds as a table, each with its reason and answers below it, each answer with its form, and how to answer."""
     if not rows:
         return "Nothing waits for a person."
     head = ("HOLD", "VERSION", "SINCE", "STORE", "RETURN", "AMOUNT", "KIND")
@@ -172,9 +199,12 @@ def holds_table(rows: Sequence[HoldRow]) -> str:
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     below = [lines[0]]
     for line, row in zip(lines[1:], rows, strict=True):
-        below += [line, f"    {printable(row.why)}", *(f"    {answer}: {does}" for answer, does in row.answers.items())]
+        below += [line, f"    {printable(row.why)}"]
+        for answer, does in row.answers.items():
+            below += [f"    {answer}: {does}"]
+            below += [f"        {form}"] if (form := forms.get(row.hold_id, {}).get(answer)) else []
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
-    many = "rever-returns run answer-hold cause=KIND"
+    many = "rever-returns run answer-holds cause=KIND"
     needs = (
         "drop needs reason=WHY besides; done_by_hand needs reference=WHERE, and amount= where it is not the hold's own"
     )
@@ -183,6 +213,7 @@ def holds_table(rows: Sequence[HoldRow]) -> str:
         f"Answer one:   {how}",
         f"              {needs}",
         f"List one cause, to answer it together:   {many}",
+        *(f"In Prefect's UI:   {page}" for page in pages),
         "More:   docs/holds.md",
     ]
     return "\n".join([*below, *ways])

@@ -18,6 +18,7 @@ from prefect import get_client
 from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import PrefectException
 
+from tasks.in_prefect.ui_links import NO_LINKS, UiLinks
 from tasks.ledger import HoldRow, Pause, Switch
 from tasks.policy.record import HoldKind
 from tasks.reporting.printable import message
@@ -37,7 +38,9 @@ AT_ONCE = 100
 log = logging.getLogger(__name__)
 
 
-def hold_events(holds: Sequence[HoldRow], *, flow_run_id: str = "", back_office: str = "") -> list[Event]:
+def hold_events(
+    holds: Sequence[HoldRow], *, flow_run_id: str = "", back_office: str = "", links: UiLinks = NO_LINKS
+) -> list[Event]:
     """The events of holds that a run opened: one for each, and another where a guard tripped.
 
     An event's id is made of the hold's, so that the same hold told twice is one event.
@@ -45,11 +48,11 @@ def hold_events(holds: Sequence[HoldRow], *, flow_run_id: str = "", back_office:
     events = []
     for hold in holds:
         names = [HOLD_OPENED, *([GUARD_TRIPPED] if hold.kind == HoldKind.GUARD else [])]
-        events += [_about(name, hold, flow_run_id, back_office) for name in names]
+        events += [_about(name, hold, flow_run_id, back_office, links) for name in names]
     return events
 
 
-def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str) -> Event:
+def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str, links: UiLinks) -> Event:
     resource = {
         "prefect.resource.id": f"rever.return.{hold.process_id}",
         "prefect.resource.name": hold.process_id,
@@ -68,6 +71,8 @@ def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str) -> Even
         "hold_id": hold.hold_id,
         "version": hold.version,
         "answers": dict(hold.answers),
+        "forms": links.answers(hold),
+        "page": links.page(hold.store),
         "link": back_office.replace("{process_id}", quote(hold.process_id, safe="")),
     }
     return Event(

@@ -15,11 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from tasks.ledger.errors import LedgerError
-from tasks.ledger.schema import audit, chains, holds, intents, lines, records, units, waivers
+from tasks.ledger.schema import PARCEL, audit, chains, holds, intents, lines, records, units, waivers
 
 TABLES = (records, lines, intents, units, holds, waivers, audit, chains)
 SECRET = frozenset({"token", "sent_by"})
 """Columns that let somebody act on a claim."""
+UNTOLD = frozenset({PARCEL})
+"""What is left out of a hold's details: texts of the shop's about the goods, which an erasure request removes."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -65,7 +67,7 @@ def _count(written: Iterator[Any]) -> int:
 
 def _line(names: Sequence[str], row: Sequence[Any]) -> str:
     told = {
-        name: value if isinstance(value, int | dict | list) else _text(value)
+        name: _without(value) if isinstance(value, int | dict | list) else _text(value)
         for name, value in zip(names, row, strict=True)
     }
     return json.dumps(told, ensure_ascii=False) + "\n"
@@ -73,9 +75,13 @@ def _line(names: Sequence[str], row: Sequence[Any]) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(_without(value), ensure_ascii=False)
     text = _text(value) or ""
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _without(value: Any) -> Any:
+    return {name: each for name, each in value.items() if name not in UNTOLD} if isinstance(value, dict) else value
 
 
 def _text(value: Any) -> str | None:

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, select
 
 from tasks.ledger.records import terms_of
-from tasks.ledger.schema import audit, holds, intents, records
+from tasks.ledger.schema import PARCEL, audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
+from tasks.policy.parcel import parcel_from
 from tasks.policy.record import HoldKind, IntentState
 
 HOLDS = (
@@ -94,6 +95,7 @@ def hold_row(row: Row[Any]) -> HoldRow:
         label=row.label,
         intent_id=row.intent_id,
         answers=_answers(row),
+        parcel=parcel_from(row.details.get(PARCEL, ())),
     )
 
 

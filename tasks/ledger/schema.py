@@ -145,6 +145,9 @@ units = Table(
 
 _HELD = text("state = 'open'")
 
+PARCEL = "parcel"
+"""Under this name the details of a hold tell of the goods (`tasks.policy.parcel`): left out of exports, and erased."""
+
 holds = Table(
     "holds",
     metadata,

@@ -31,6 +31,7 @@ from tasks.ledger.words import NOTHING_SAID, Said, keep
 from tasks.ledger.writing import lock_rows
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
 from tasks.policy.kinds import KINDS
+from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
 
 _READABLE_WHY = "the return can be read again"
@@ -182,6 +183,7 @@ def settle_hold(
     now: datetime,
     actor: Actor,
     received: Mapping[str, Decimal] | None = None,
+    parcel: Sequence[ParcelLine] = (),
 ) -> str:
     """Ask a person about an unknown outcome; it stays unknown. Answers the hold's id, empty where none is unknown."""
     process_id = conn.execute(_PROCESS, {"intent": intent_id}).scalar()
@@ -201,6 +203,7 @@ def settle_hold(
         now=now,
         actor=actor,
         received=received,
+        parcel=parcel,
     )
 
 

@@ -11,9 +11,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from tasks.ledger import guards, stops
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import new_id
-from tasks.ledger.schema import holds, intents, records
+from tasks.ledger.schema import PARCEL, holds, intents, records
 from tasks.ledger.types import Actor, Claim
 from tasks.policy.kinds import KINDS, Side
+from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import HoldKind, IntentState
 
 UNKNOWN_OUTCOME = "unknown_outcome"
@@ -123,10 +124,12 @@ def hold_intent(
     now: datetime,
     actor: Actor,
     received: Mapping[str, Decimal] | None = None,
+    parcel: Sequence[ParcelLine] = (),
 ) -> str:
     """The id of the open hold of this rule for the intent's return; a new one where there is none.
 
-    `received` is what the shopper has in all by REVER's account and ours, per currency, where REVER was just read.
+    Where REVER was just read, `received` is what the shopper has in all by its account and ours, per currency, and
+    `parcel` the goods.
     """
     label = KINDS[row.kind].side is Side.LABEL
     same = select(holds.c.id).where(
@@ -136,6 +139,9 @@ def hold_intent(
     if found is not None:
         return str(found)
     hold_id = new_id()
+    details: dict[str, Any] = {PARCEL: [line.as_json() for line in parcel]} if parcel else {}
+    if received is not None:
+        details["received"] = {name: format(sum_, "f") for name, sum_ in received.items()}
     conn.execute(update(records).where(records.c.process_id == row.process_id).values(final=False))
     conn.execute(
         insert(holds).values(
@@ -149,9 +155,7 @@ def hold_intent(
             amount=None if label else row.amount,
             currency=row.currency,
             items=row.items,
-            details={}
-            if received is None
-            else {"received": {name: format(sum_, "f") for name, sum_ in received.items()}},
+            details=details,
             label=label,
             intent_id=row.id,
             since=now,

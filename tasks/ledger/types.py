@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tasks.policy.decision import Decision
+from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import Intent, LineTerms, OpenHold, PaidSeen, Record
 from tasks.policy.store import Guards
 
@@ -53,7 +54,8 @@ class DecideRequest:
     decision itself says no time. `exchanged` are the lines that are to be exchanged: no costs come off them.
     `received` is what the shopper has in all by then, per currency, and `ended` the open holds whose subject is gone,
     hold id -> why; both are bound to the process, like `decide`.
-    `paid` says of the done refunds, by intent id, what the process shows as paid, where that is news.
+    `paid` says of the done refunds, by intent id, what the process shows as paid, where that is news. `parcel` is what
+    a person who is asked about the return is told of its goods.
     """
 
     process_id: str
@@ -69,6 +71,7 @@ class DecideRequest:
     received: Callable[[Record], Mapping[str, Decimal]] = lambda record: {}  # noqa: ARG005 - not told
     ended: Callable[[Record], Mapping[str, str]] = lambda record: {}  # noqa: ARG005 - none
     paid: Callable[[Record], Mapping[str, PaidSeen]] = lambda _: NOTHING_SEEN
+    parcel: Callable[[], tuple[ParcelLine, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,11 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """An open hold as a person sees it. `answers` says in words what each answer would do."""
+    """An open hold as a person sees it. `answers` says in words what each answer would do.
+
+    `parcel` is what REVER showed of the goods when the hold was opened; empty where it was not read then, or where it
+    was erased.
+    """
 
     hold_id: str
     version: int
@@ -220,6 +227,7 @@ class HoldRow:
     label: bool
     intent_id: str
     answers: Mapping[str, str]
+    parcel: tuple[ParcelLine, ...] = ()
 
     def does(self, answer: Answer) -> str:
         """What this answer does, in words; the old word `retry` is the one that goes on."""

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import shopper_hash, shopper_hashes
-from tasks.ledger.schema import intents, ledger, records, shopper_refunds, shoppers, words
+from tasks.ledger.schema import PARCEL, holds, intents, ledger, records, shopper_refunds, shoppers, words
 from tasks.ledger.types import Actor, Claim, KeptWords
 
 IN_AUDIT = "words_sha256"
@@ -90,19 +90,23 @@ def _kept(row: Row[tuple[object, ...]]) -> KeptWords:
 # An erasure request: what the ledger holds about a shopper goes; what the books need stays, and says nothing of them.
 #
 # What can be led back to a shopper is the keyed hash of the e-mail, kept for the cap on refunds per shopper, and what
-# REVER said in its own words of an effect (`tasks.ledger.words`), which may name anybody; both are removed. Amounts,
-# ids and the audit stay: they explain where money went, which the law asks to be kept (GDPR, article 17, paragraph 3,
-# points b and e). Words are found by the shopper's e-mail as REVER showed it when they were said, or by the return's
-# id.
+# may name anybody: what REVER said in its own words of an effect (`tasks.ledger.words`), and what a hold tells of the
+# goods (`tasks.policy.parcel`). All of it is removed. Amounts, ids and the audit stay: they explain where money went,
+# which the law asks to be kept (GDPR, article 17, paragraph 3, points b and e). Words are found by the shopper's e-mail
+# as REVER showed it when they were said, or by the return's id; goods by the return's id, or by a refund that counted.
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was removed: whether the shopper was known at all, the refunds counted under the hash, and REVER's words."""
+    """What was removed: the refunds counted under the hash, REVER's words, and what so many holds told of the goods.
+
+    `known` is whether there was anything of the shopper at all.
+    """
 
     refunds: int
     words: int
     known: bool
+    holds: int = 0
 
 
 def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -> Forgotten:
@@ -129,8 +133,19 @@ def _forget(conn: Connection, hashes: Collection[str], process_id: str, now: dat
     of_shopper = {*hashes, *found}
     many = conn.execute(delete(shopper_refunds).where(shopper_refunds.c.hash.in_(of_shopper))).rowcount
     known = conn.execute(delete(shoppers).where(shoppers.c.hash.in_(of_shopper))).rowcount
-    done = Forgotten(many, removed, known=bool(many or removed or known))
+    told = _forget_goods(conn, returns)
+    done = Forgotten(many, removed, known=bool(many or removed or known or told), holds=told)
     if done.known:
-        evidence = {"refunds": many, "words": removed}
+        evidence = {"refunds": many, "words": removed, "holds": told}
         append(conn, [audit_row(actor, now, "forgotten", process_id, evidence=evidence)])
     return done
+
+
+def _forget_goods(conn: Connection, process_ids: Collection[str]) -> int:
+    """Remove what the holds of these returns tell of the goods, open or not; returns of how many."""
+    query = select(holds.c.id, holds.c.details).where(holds.c.process_id.in_(sorted(process_ids)))
+    told = [row for row in conn.execute(query).all() if PARCEL in row.details]
+    for row in told:
+        rest = {name: value for name, value in row.details.items() if name != PARCEL}
+        conn.execute(update(holds).where(holds.c.id == row.id).values(details=rest))
+    return len(told)

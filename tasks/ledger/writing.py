@@ -23,7 +23,7 @@ from tasks.ledger.records import (
     terms_row,
     unit_rows,
 )
-from tasks.ledger.schema import holds, intents, lines, records, units, waivers
+from tasks.ledger.schema import PARCEL, holds, intents, lines, records, units, waivers
 from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.clocks import DIFFER
 from tasks.policy.decision import (
@@ -172,6 +172,8 @@ class PendingWrite:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         elif self.request.exchanged:
             details["exchanged"] = sorted(self.request.exchanged)
+        if parcel := self.request.parcel():
+            details[PARCEL] = [line.as_json() for line in parcel]
         return {
             "id": opened.id,
             "process_id": self.request.process_id,

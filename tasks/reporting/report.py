@@ -92,8 +92,9 @@ class RunReport:
     It grows as the run goes, so that it can be printed at any end. `seen` counts what the run was about. `broke_off` is
     what ended the run before its own end, `stores_failed` why the work at a store was given up, while it went on at the
     others. `tables` are further tables of a flow, by name. `limits` says what bounded how much was worked on at a time.
-    `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing. `paused` are the
-    stores that were paused at its end, each with the time until which it is.
+    `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing; `holds_pages` where
+    the open holds of a store are shown. `paused` are the stores that were paused at its end, each with the time until
+    which it is.
     """
 
     flow: str
@@ -107,6 +108,7 @@ class RunReport:
     duration_s: float = 0.0
     limits: str = ""
     back_office: str = ""
+    holds_pages: dict[str, str] = field(default_factory=dict)
     paused: dict[str, datetime] = field(default_factory=dict)
 
     thing: ClassVar[str] = "thing"

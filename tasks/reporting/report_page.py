@@ -1,13 +1,10 @@
 """A run's report as a page and tables for Prefect's UI: what was decided and done, what waits, where to look."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
-from decimal import Decimal
 from urllib.parse import quote
 
-from tasks.ledger import HoldRow
 from tasks.policy.order_returns import OrderKey
-from tasks.reporting.printable import code, markdown
+from tasks.reporting.printable import markdown
 from tasks.reporting.report import Mode, ReturnsReport, Row, RunReport, amounts, counts
 
 MOST = 50
@@ -26,6 +23,9 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
     if isinstance(report, ReturnsReport):
         yield from _money(report)
+    if report.holds_pages:
+        pages = ", ".join(f"[{markdown(store)}]({page})" for store, page in report.holds_pages.items())
+        yield f"| What waits for a person | {pages} |"
     if report.failed:
         yield f"| Failed | {markdown(report.failed_why)} |"
     yield f"| Limits | {report.limits or 'none'} |"
@@ -90,27 +90,12 @@ def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
     ]
 
 
-def holds_table(holds: Sequence[HoldRow], back_office: str) -> list[dict[str, str]]:
-    """A row for each open hold: what `answer-hold` asks for, and what each answer would do."""
-    return [
-        {
-            "return": linked(hold.process_id, back_office),
-            "order": markdown(hold.order_name),
-            "store": markdown(hold.store),
-            "since": f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}",
-            "amount": f"{Decimal(hold.amount):,} {markdown(hold.currency)}" if hold.amount else "",
-            "why": f"{markdown(hold.why)} ({code(hold.rule)})",
-            "hold_id": hold.hold_id,
-            "version": str(hold.version),
-            "answers": "\n".join(f"- {code(answer)}: {markdown(does)}" for answer, does in hold.answers.items()),
-        }
-        for hold in holds
-    ]
+def linked(process_id: str, back_office: str, name: str = "") -> str:
+    """A return's id, or another name of it, as a link to it at REVER where the settings say where that is.
 
-
-def linked(process_id: str, back_office: str) -> str:
-    """A return's id, as a link to it at REVER where the settings say where that is; an order's stand-in is none."""
-    name = markdown(process_id)
+    An order's stand-in is none.
+    """
+    shown = markdown(name or process_id)
     if not back_office or OrderKey.of(process_id):
-        return name
-    return f"[{name}]({back_office.replace('{process_id}', quote(process_id, safe=''))})"
+        return shown
+    return f"[{shown}]({back_office.replace('{process_id}', quote(process_id, safe=''))})"

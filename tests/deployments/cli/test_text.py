@@ -43,6 +43,7 @@ def test_a_hold_as_json_has_the_named_keys_and_keeps_the_amount_exact() -> None:
         "amount",
         "currency",
         "answers",
+        "forms",
     ]
     assert found["amount"] == "19.90"
     assert found["since"] == "2026-11-23T12:00:00+00:00"
@@ -57,7 +58,16 @@ def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
     assert "run answer-hold" in text
     assert "drop needs reason=" in text
     assert "done_by_hand needs reference=" in text
+    assert "http" not in text
     assert holds_table([]) == "Nothing waits for a person."
+
+
+def test_each_answer_has_its_form_below_it_where_there_is_one() -> None:
+    forms = {hold().hold_id: {"drop": "https://desk.example/form"}}
+    text = holds_table([hold()], forms, ["https://desk.example/page"])
+    assert "    drop: never pay it\n        https://desk.example/form\n" in text
+    assert "In Prefect's UI:   https://desk.example/page" in text
+    assert hold_json(hold(), forms[hold().hold_id])["forms"] == {"drop": "https://desk.example/form"}
 
 
 NASTY = "\x1b]0;paid\x07\r\n  decided: paid\u202e"
