@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,8 @@ from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
 from tasks.in_prefect.events import hold_events, pause_events, send
 from tasks.in_prefect.global_limits import standing_limits
-from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, holds_key, this_ui, ui_links
+from tasks.in_prefect.holds_artifact import write_holds
+from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.printable import markdown, printable
@@ -128,8 +130,8 @@ class Ending:
             began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
             self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
         await self._show_open_holds(desk, report.stores if self._whole_stores else ())
-        here = this_ui()
-        report.holds_pages = {store: page for store in report.stores if (page := here.page(store))}
+        links = self.links if self.links.ui else this_ui()
+        report.holds_pages = {store: page for store in report.stores if (page := links.page(store))}
 
     async def _show_open_holds(self, desk: Desk, gone_through: Sequence[str]) -> None:
         """Write the page of open holds anew for these stores, and for those at which one changed since the run began.
@@ -144,7 +146,7 @@ class Ending:
             return
         try:
             async with asyncio.timeout(SHOWN_WITHIN_S), get_client() as client:
-                self.links = await ui_links(client, self._credentials)
+                self.links = links = await ui_links(client, (), self._credentials)
                 for store in sorted(stores):
                     shown = None
                     for _ in range(MOST_TIMES):
@@ -153,8 +155,9 @@ class Ending:
                         if found == shown:
                             break
                         shown = found
-                        back_office = desk.settings.back_office
-                        await open_holds_artifact(store, *found, self.links, back_office, now).acreate(client=client)
+                        page = open_holds_page(store, *found, links, desk.settings.back_office, now)
+                        written = await write_holds(client, store, page)
+                        self.links = replace(self.links, pages={**self.links.pages, store: written})
         except (httpx.HTTPError, PrefectException, TimeoutError) as error:
             get_run_logger().warning("Prefect did not keep the page of open holds: %s", type(error).__name__)
 
@@ -212,18 +215,17 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     return made
 
 
-def open_holds_artifact(
+def open_holds_page(
     store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], links: UiLinks, back_office: str, now: datetime
-) -> Artifact:
-    """What waits for a person at one store: the one such page there is of it, whichever run writes it."""
+) -> str:
+    """What waits for a person at one store, with the forms of the answers."""
     forms = {hold.hold_id: form for hold in holds if (form := links.answers(hold))}
     causes = []
     for rule, many in Counter(hold.rule for hold in holds).most_common():
         if many > 1:
             alike = of_cause(holds, rule)
             causes.append(Cause(rule, len(alike), links.cause(rule, store, list_mark(alike))))
-    page = holds_page(store, holds, forms, causes, pauses, back_office, now)
-    return MarkdownArtifact(markdown=page, key=holds_key(store), description=f"What waits for a person at {store}")
+    return holds_page(store, holds, forms, causes, pauses, back_office, now)
 
 
 def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:

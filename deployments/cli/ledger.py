@@ -68,8 +68,9 @@ def _in_prefects_ui(rows: Sequence[HoldRow]) -> tuple[Forms, list[str]]:
     log_to_stderr(debug=False)
     from tasks.in_prefect.ui_links import ui_links_now
 
-    links = ui_links_now(LINKS_WITHIN_S)
-    pages = [links.page(store) for store in dict.fromkeys(row.store for row in rows)]
+    stores = dict.fromkeys(row.store for row in rows)
+    links = ui_links_now(stores, LINKS_WITHIN_S)
+    pages = [links.page(store) for store in stores]
     return {row.hold_id: links.answers(row) for row in rows}, list(filter(None, pages))
 
 

@@ -6,12 +6,12 @@ was not set up), there are no links. The address is Prefect's setting PREFECT_UI
 """
 
 import asyncio
-import hashlib
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 from prefect import get_client
@@ -19,16 +19,15 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, get_current_settings
 
+from tasks.in_prefect.holds_artifact import holds_artifacts, holds_key
 from tasks.ledger import HoldRow
 
 ANSWER_ONE, ANSWER_MANY = "answer-hold", "answer-holds"
 """The deployments, and their flows, that take answers."""
 
-LONGEST_KEY = 60
-
-_LASTS = "#form"
-"""The end of a link to a form: where somebody has to log in first, Prefect's UI 3.8 appends to the link that it goes on
-to, and would spoil the parameters."""
+_FORM, _PAGE = "#form", "#page"
+"""The end of a link: where somebody has to log in first, Prefect's UI 3.8 appends `?tab=...` to the link that it goes
+on to, which would spoil parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,14 @@ class UiLinks:
     """The links of one Prefect server; those to what is not there are empty. `ui` has no slash at its end.
 
     `one` and `many` are the ids of the deployments that take answers, `credentials` the name of the block that their
-    runs need to reach the same account.
+    runs need to reach the same account, and `pages` the artifacts with the open holds, by store.
     """
 
     ui: str = ""
     one: str = ""
     many: str = ""
     credentials: str = ""
+    pages: Mapping[str, UUID] = field(default_factory=lambda: MappingProxyType({}))
 
     def answers(self, hold: HoldRow) -> dict[str, str]:
         """Each answer that the hold takes -> the form with the hold and the answer filled in. Empty without a form."""
@@ -56,13 +56,16 @@ class UiLinks:
         return self._form(self.many, {"cause": cause, "stores": [store], "listed": listed}) if self.many else ""
 
     def page(self, store: str) -> str:
-        """The page of a store's open holds; empty without a UI."""
-        return f"{self.ui}/artifacts/key/{holds_key(store)}" if self.ui else ""
+        """The page of a store's open holds; where it is not known, the list of those with its key. Empty without UI."""
+        if not self.ui:
+            return ""
+        at = f"artifact/{self.pages[store]}" if store in self.pages else f"key/{holds_key(store)}"
+        return f"{self.ui}/artifacts/{at}{_PAGE}"
 
     def _form(self, deployment_id: str, values: Mapping[str, object]) -> str:
         form = {**values, "mode": "act", **({"credentials": self.credentials} if self.credentials else {})}
         filled = quote(json.dumps({"parameters": form}, separators=(",", ":")), safe="")
-        return f"{self.ui}/deployments/deployment/{deployment_id}/run?parameters={filled}{_LASTS}"
+        return f"{self.ui}/deployments/deployment/{deployment_id}/run?parameters={filled}{_FORM}"
 
 
 NO_LINKS = UiLinks()
@@ -73,22 +76,22 @@ def this_ui() -> UiLinks:
     return UiLinks(_ui()) if PREFECT_API_URL.value() else NO_LINKS
 
 
-async def ui_links(client: PrefectClient, credentials: str = "") -> UiLinks:
+async def ui_links(client: PrefectClient, stores: Collection[str], credentials: str = "") -> UiLinks:
     """The links of the server that this client talks to. Raises as the client does, but not where nothing is there."""
     if not PREFECT_API_URL.value():  # a server that Prefect brings up for one run, and ends with it
         return NO_LINKS
     one, many = [await _deployment(client, name) for name in (ANSWER_ONE, ANSWER_MANY)]
-    return UiLinks(_ui(), one, many, credentials)
+    return UiLinks(_ui(), one, many, credentials, await holds_artifacts(client, stores))
 
 
-def ui_links_now(timeout_s: float) -> UiLinks:
+def ui_links_now(stores: Collection[str], timeout_s: float) -> UiLinks:
     """The links of the configured server; none where none is configured, or it does not respond in time."""
     if not PREFECT_API_URL.value():
         return NO_LINKS
 
     async def ask() -> UiLinks:
         async with asyncio.timeout(timeout_s), get_client() as client:
-            return await ui_links(client)
+            return await ui_links(client, stores)
 
     try:
         return asyncio.run(ask())
@@ -109,17 +112,3 @@ def _ui() -> str:
     ui = (PREFECT_UI_URL.value() or "").rstrip("/")
     second = ui and get_current_settings().server.ui.v2_enabled and not ui.endswith("/v2")
     return f"{ui}/v2" if second else ui
-
-
-def holds_key(store: str) -> str:
-    """The key of the artifact with a store's open holds."""
-    return f"open-holds-{_slug(store)}"
-
-
-def _slug(store: str) -> str:
-    """A store as part of a key: lower-case letters, digits and dashes, with a digest where that loses something."""
-    words = re.sub("[^a-z0-9]+", "-", store.lower()).strip("-")
-    if words == store and len(words) <= LONGEST_KEY:
-        return words
-    digest = hashlib.sha256(store.encode(errors="replace")).hexdigest()[:8]
-    return "-".join(filter(None, [words[:LONGEST_KEY], digest]))
