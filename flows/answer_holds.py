@@ -113,6 +113,7 @@ def _total(chosen: Sequence[HoldRow]) -> str:
 async def answer_holds(parameters: Parameters) -> State[ReturnsReport]:
     """Give one answer to many holds: all of one cause, or those of a list.
 
-    With mode plan it lists them and what each answer would do, and prints the mark by which they are answered.
+    [The pages of open holds](../../artifacts), one a store, have a link for each cause, which opens this form filled
+    in. With mode plan it lists the holds and what each answer would do, and prints the mark by which they are answered.
     """
     return await in_prefect(NAME, work, parameters)

@@ -116,9 +116,10 @@ def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: dateti
     since = f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}"
     by = _HELD_BY.get(hold.kind, "a rule")
     yield f"Held for {age(now - hold.since)}, since {since}, by {by} ({code(hold.rule)}): {markdown(hold.why)}\n"
-    yield from (f"- {_goods(line)}" for line in hold.parcel)
     if hold.parcel:
-        yield ""
+        yield "In the parcel:\n"
+        yield from (f"- {_goods(line)}" for line in hold.parcel)
+        yield "\nAnswers:\n"
     for word, does in hold.answers.items():
         if word in forms:
             yield f"- **[{markdown(word)}]({forms[word]})**: {markdown(does)}"

@@ -81,6 +81,9 @@ def happened(event: str, resource: str, number: int) -> None:
             "sentence": f"{SENTENCE} ({number})",
             "process_id": f"retp_{number}",
             "link": f"https://rever.example/returns/retp_{number}",
+            "answers": {"approve": "pays it", "drop": "never pays it"},
+            "forms": {"approve": f"https://desk.example/form/{number}"},
+            "page": "https://desk.example/holds",
         },
     )
 
@@ -110,6 +113,9 @@ async def test_a_storm_of_holds_is_one_notice_and_hides_nothing_else(client: Pre
     [hold] = inbox.told("rever.hold.opened")
     assert SENTENCE in hold["subject"]
     assert "rever-returns why retp_" in hold["body"]
+    assert "approve: pays it\n  https://desk.example/form/" in hold["body"]
+    assert "drop: never pays it\nWhy:" in hold["body"]
+    assert "All that waits for a person: https://desk.example/holds" in hold["body"]
     assert "At REVER: https://rever.example/returns/retp_" in hold["body"]
     assert len(inbox.told("rever.guard.tripped")) == 1
     assert len(inbox.told("rever.effects.stopped")) == 2

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -16,6 +17,7 @@ from tasks.in_prefect.events import (
     send,
     switch_event,
 )
+from tasks.in_prefect.ui_links import UiLinks
 from tasks.ledger import HoldRow, Pause, Switch
 from tasks.policy.record import HoldKind
 from tests.events import events
@@ -51,6 +53,15 @@ def test_a_hold_is_told_in_one_line_about_the_return() -> None:
     assert event.resource.id == "rever.return.retp_1"
     assert event.payload["link"] == "https://rever.example/retp_1"
     assert [related.id for related in event.related] == ["prefect.flow-run.f1"]
+
+
+def test_a_hold_is_told_with_the_form_of_each_answer_where_there_is_one() -> None:
+    links = UiLinks("https://desk.example/v2", "id-1", pages={"acme": UUID(int=7)})
+    payload = hold_events([HOLD], links=links)[0].payload
+    assert payload["forms"] == links.answers(HOLD) != {}
+    assert payload["page"] == f"https://desk.example/v2/artifacts/artifact/{UUID(int=7)}#page"
+    without = hold_events([HOLD])[0].payload
+    assert (without["forms"], without["page"]) == ({}, "")
 
 
 def test_the_same_hold_told_twice_is_one_event_and_changed_it_is_another() -> None:

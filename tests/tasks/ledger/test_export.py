@@ -2,16 +2,19 @@
 
 import csv
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
-from tasks.ledger import Forgotten, Format, LedgerError, check, export, forget_email, forget_return
+from tasks.ledger import Forgotten, Format, LedgerError, check, decide, export, forget_email, forget_return, open_holds
 from tasks.ledger.schema import shopper_refunds, shoppers
+from tasks.policy.parcel import ParcelLine
 from tasks.policy.store import Guards
-from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always
+from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always, request
 
 
 @pytest.mark.parametrize("form", Format)
@@ -85,6 +88,25 @@ def test_a_shopper_is_forgotten_and_the_books_stay(desk: LedgerDesk, *, by_retur
     assert desk.ledger.read(check, now=NOON).findings == ()
     assert desk.claim("p4", email="bob@example.test", **capped)
     assert desk.one("p5", email="eve@example.test", **capped).decision.rule == "guard:max_refunds_per_shopper"
+
+
+@pytest.mark.parametrize("form", Format)
+def test_what_a_hold_tells_of_the_goods_is_in_no_export_and_is_erased(
+    desk: LedgerDesk, tmp_path: Path, form: Format
+) -> None:
+    goods = (ParcelLine("l1", "Linen shirt", "LS-1", 1, "TOO_SMALL", {"DECLINED": 1}, ("worn by Ann",)),)
+    for process_id in ("p1", "p2"):
+        asked = replace(request(process_id, always(APPROVAL)), parcel=lambda: goods)
+        desk.ledger.write(decide, [asked], actor=FLOW, now=NOON, lease=timedelta(seconds=60))
+    assert [hold.parcel for hold in desk.ledger.read(open_holds)] == [goods, goods]
+    desk.ledger.read(export, tmp_path / "out", form)
+    assert "Linen" not in "".join(file.read_text() for file in (tmp_path / "out").iterdir())
+    assert "worn" not in str(desk.history("p1").audit)
+    gone = desk.ledger.write(forget_return, "p1", now=NOON, actor=FLOW)
+    assert (gone.holds, gone.known) == (1, True)
+    assert [hold.parcel for hold in desk.ledger.read(open_holds)] == [(), goods]
+    assert desk.ledger.read(check, now=NOON).findings == ()
+    assert not desk.ledger.write(forget_return, "p1", now=NOON, actor=FLOW).known
 
 
 def test_a_return_nobody_knows_is_said(desk: LedgerDesk) -> None:
