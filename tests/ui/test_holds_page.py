@@ -93,8 +93,10 @@ def test_a_hold_is_answered_from_its_page_in_four_clicks_and_no_id_is_typed(up: 
     done = _message(up, run_id)
     for words in (orders[0][0], "hold ", "answered approve by olga: paid ", "What follows: "):
         assert words in done
-    assert len(_paid(up)) == len(paid) + 1
-    assert _asked(up, "audit")["clean"]
+    (made,) = _paid(up)[len(paid) :]
+    assert done.startswith(made["process_id"])
+    # What is paid here a person has approved beside what another has paid: the auditor names that return alone.
+    assert {found["process_id"] for found in _asked(up, "audit")["violations"]} == {made["process_id"]}
     print(f"\n{olga.clicks} clicks; {done}")
 
 
@@ -172,7 +174,7 @@ def _answers(up: Up) -> int:
 
 def _paid(up: Up) -> list[Any]:
     """The refunds in REVER's own books."""
-    return [effect for effect in _asked(up, "effects") if effect["operation"] == "issueRefund"]
+    return [effect for effect in _asked(up, "books")["effects"] if effect["operation"] == "issueRefund"]
 
 
 def _asked(up: Up, name: str) -> Any:
