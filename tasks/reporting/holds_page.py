@@ -111,7 +111,7 @@ def _cause(cause: Cause) -> str:
 
 def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: datetime) -> Iterator[str]:
     order = linked(hold.process_id, back_office, hold.order_name)
-    money = f"{hold.amount} {markdown(hold.currency)}" if hold.amount else "no amount"
+    money = f"{Decimal(hold.amount):,} {markdown(hold.currency)}" if hold.amount else "no amount"
     yield f"\n---\n\n#### {order}: {money}\n"
     since = f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}"
     by = _HELD_BY.get(hold.kind, "a rule")

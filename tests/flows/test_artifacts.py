@@ -59,7 +59,7 @@ def test_the_page_of_open_holds_says_that_the_store_is_paused_and_what_it_leaves
     page = holds_page("acme", [HOLD] * 101, [pause])
     assert "nothing is sent there until 2026-11-23 12:04Z" in page
     assert "rever-returns resume acme --by NAME" in page
-    assert "**101 holds**, 8080.00 EUR in all" in page
+    assert "**101 holds**, 8,080.00 EUR in all" in page
     assert "Listed are 100; `rever-returns holds` lists all" in page
     assert page.count("#### ") == 100
     assert "Nothing waits for a person." in holds_page("acme", [])

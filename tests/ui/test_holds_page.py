@@ -56,8 +56,8 @@ class Person:
 
 def test_a_hold_is_answered_from_its_page_in_four_clicks_and_no_id_is_typed(up: Up) -> None:
     before = _holds_page(up)
-    orders = re.findall(r"^#### .*?(#\w+)\]?.*?: ([\d.]+ EUR|no amount)$", str(before.data), re.MULTILINE)
-    amounts = [0 if amount == "no amount" else float(amount.split()[0]) for _, amount in orders]
+    orders = re.findall(r"^#### .*?(#\w+)\]?.*?: ([\d.,]+ EUR|no amount)$", str(before.data), re.MULTILINE)
+    amounts = [0 if amount == "no amount" else float(amount.split()[0].replace(",", "")) for _, amount in orders]
     assert amounts == sorted(amounts, reverse=True)
     assert amounts[0] > 0
     paid = _paid(up)
