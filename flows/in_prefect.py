@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect import Flow, State, get_client, get_run_logger
-from prefect.artifacts import Artifact, MarkdownArtifact, TableArtifact
+from prefect.artifacts import Artifact, MarkdownArtifact, ProgressArtifact, TableArtifact, aupdate_progress_artifact
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.runtime import deployment, flow_run
@@ -18,7 +19,7 @@ from prefect.states import Completed, Failed
 from sqlalchemy import Connection
 
 from flows.parameters import FlowParameters, ReturnsParameters, StoresParameters
-from flows.run import P, R, RunFailedError, Work, timed
+from flows.run import BEGUN, P, R, RunFailedError, Work, timed
 from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk
 from tasks.failures import presentable
@@ -38,6 +39,9 @@ from tasks.steps import as_tasks, global_limits, limits_note
 
 SHOWN_WITHIN_S = 20.0
 """Seconds in which the pages of open holds must be written; the run's end waits no longer for them."""
+
+PROGRESS_EVERY_S = 5.0
+"""Seconds between two looks at how far a run is, and how long one goes before it has a progress artifact."""
 
 MOST_TIMES = 5
 """How often one page is written at a run's end while other runs change what it shows."""
@@ -105,10 +109,61 @@ async def _worked(name: str, work: Work[P, R], parameters: P, ending: "Ending") 
     stated = await stated_by(parameters.credentials)
     settings = load_settings(overrides=stated, source=f"credentials block {parameters.credentials!r}" if stated else "")
     limits = await standing_limits(global_limits()) if deployment.id else {}
-    with as_tasks(limits):
-        return await timed(
-            name, work, parameters, flow_run.id or "", settings=settings, at_end=ending.look, limits=limits_note(limits)
-        )
+    begun = BEGUN.get()
+    begun = [] if begun is None else begun
+    token = BEGUN.set(begun)
+    try:
+        async with _progress_shown(name, begun):
+            with as_tasks(limits):
+                return await timed(
+                    name,
+                    work,
+                    parameters,
+                    flow_run.id or "",
+                    settings=settings,
+                    at_end=ending.look,
+                    limits=limits_note(limits),
+                )
+    finally:
+        BEGUN.reset(token)
+
+
+@asynccontextmanager
+async def _progress_shown(flow: str, begun: Sequence[RunReport]) -> AsyncIterator[None]:
+    """Keep a progress artifact of a run that takes longer than `PROGRESS_EVERY_S`; a shorter one needs none."""
+    made: list[UUID] = []
+    watching = asyncio.create_task(_keep_progress(flow, begun, made))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    if made:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROGRESS_EVERY_S):
+                await _tell_progress(flow, begun[0], made)
+
+
+async def _keep_progress(flow: str, begun: Sequence[RunReport], made: list[UUID]) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_EVERY_S)
+        if begun and begun[0].progress.found:
+            await _tell_progress(flow, begun[0], made)
+
+
+async def _tell_progress(flow: str, report: RunReport, made: list[UUID]) -> None:
+    """Write how far the run is; one that cannot be written is left to the next time, for it only shows."""
+    percent = round(100 * report.progress.share, 1)
+    words = f"{flow}: {markdown(report.progress.words)}"
+    try:
+        async with get_client() as client:
+            if made:
+                await aupdate_progress_artifact(made[0], percent, words, client=client)
+            else:
+                artifact = ProgressArtifact(progress=percent, key=f"{flow}-progress", description=words)
+                made.append((await artifact.acreate(client=client)).id)
+    except (httpx.HTTPError, PrefectException) as error:
+        get_run_logger().debug("Prefect did not keep the progress: %s", type(error).__name__)
 
 
 class Ending:

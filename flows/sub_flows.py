@@ -118,6 +118,7 @@ async def named_through(
     desk: Desk, report: ReturnsReport, pending: Sequence[PendingReturn], label: str, *, labels_only: bool = False
 ) -> None:
     """Take returns that were read by their ids through, those of each store by themselves."""
+    report.progress.find(len(pending))
     for store in dict.fromkeys(item.store for item in pending):
         with at(desk, store):
             await desk.rules(store)
@@ -141,6 +142,7 @@ async def take_through(
     desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str, *, labels_only: bool = False
 ) -> None:
     """Take a batch of returns through inspection, decision, refunds, exchanges and labels, or only through labels."""
+    done = report.progress.done + len(batch)
     with about(label):
         inspected, unread = await check_inspections(desk, batch)
         report.failures += unread
@@ -149,7 +151,9 @@ async def take_through(
         report.failures += failed
         count_decisions(report, decided)
         if desk.mode is Mode.ACT:
+            report.progress.finish(len(batch) - sum(item.decided.claim is not None for item in decided))
             await act(desk, report, decided)
+    report.progress.done = done
 
 
 async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn]) -> None:

@@ -104,6 +104,11 @@ class AsyncBaseClient:
         """Close the connections. A call made afterwards raises `ClientClosed`."""
         await self._sender.aclose()
 
+    @property
+    def rate_waits(self) -> int:
+        """How many calls with this key wait for their turn by the rate, in this process and at this moment."""
+        return self._limits.tokens.waiting
+
     def slot(self, calls: int = 1) -> AbstractAsyncContextManager[AsyncSlot]:
         """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
 
@@ -115,14 +120,20 @@ class AsyncBaseClient:
         """One page. An entry that cannot be read is an `UnreadableProcess` and hides no other."""
         return await self._call(operations.search_return_processes(self._routes, query), slot)
 
-    async def walk_return_processes(self, query: SearchQuery) -> AsyncIterator[ReturnProcess | UnreadableProcess]:
+    async def walk_return_processes(
+        self, query: SearchQuery, counted: Callable[[int | None], None] | None = None
+    ) -> AsyncIterator[ReturnProcess | UnreadableProcess]:
         """All pages from the query's offset on, entry by entry, each process once, also while the list moves.
 
-        The rule, and what it is worth: `rever_api.paging`.
+        The rule, and what it is worth: `rever_api.paging`. `counted` is called with REVER's number of matches as each
+        page has it.
         """
         walk = Walk(query)
         while (step := walk.query) is not None:
-            for entry in walk.take(await self.search_return_processes(step)):
+            page = await self.search_return_processes(step)
+            if counted is not None:
+                counted(page.rowcount)
+            for entry in walk.take(page):
                 yield entry
 
     async def get_return_process(self, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:

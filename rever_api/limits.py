@@ -48,6 +48,8 @@ class Tokens:
         self._clock = clock
         self._lock = Lock()
         self._next = self._resume = clock()
+        self.waiting = 0
+        """Calls of asynchronous clients that wait for a token now."""
 
     def reserve(self, calls: int) -> Turn:
         """Take the next `calls` tokens: when they may be used, all at once."""
@@ -163,9 +165,13 @@ class AsyncSlot:
     async def prepay(self, calls: int) -> None:
         """Wait for the tokens of so many calls."""
         turn = self._tokens.reserve(calls) if calls else NOW
-        while turn.wait > 0:
-            await self._sleep(turn.wait)
-            turn = self._tokens.reserve(calls) if self._tokens.missed(turn) else NOW
+        self._tokens.waiting += 1
+        try:
+            while turn.wait > 0:
+                await self._sleep(turn.wait)
+                turn = self._tokens.reserve(calls) if self._tokens.missed(turn) else NOW
+        finally:
+            self._tokens.waiting -= 1
         self._prepaid += calls
 
     async def pay(self, *, first: bool) -> None:

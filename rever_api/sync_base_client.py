@@ -103,6 +103,11 @@ class BaseClient:
         """Close the connections. A call made afterwards raises `ClientClosed`."""
         self._sender.close()
 
+    @property
+    def rate_waits(self) -> int:
+        """How many calls with this key wait for their turn by the rate, in this process and at this moment."""
+        return self._limits.tokens.waiting
+
     def slot(self, calls: int = 1) -> AbstractContextManager[Slot]:
         """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
 
@@ -114,14 +119,20 @@ class BaseClient:
         """One page. An entry that cannot be read is an `UnreadableProcess` and hides no other."""
         return self._call(operations.search_return_processes(self._routes, query), slot)
 
-    def walk_return_processes(self, query: SearchQuery) -> Iterator[ReturnProcess | UnreadableProcess]:
+    def walk_return_processes(
+        self, query: SearchQuery, counted: Callable[[int | None], None] | None = None
+    ) -> Iterator[ReturnProcess | UnreadableProcess]:
         """All pages from the query's offset on, entry by entry, each process once, also while the list moves.
 
-        The rule, and what it is worth: `rever_api.paging`.
+        The rule, and what it is worth: `rever_api.paging`. `counted` is called with REVER's number of matches as each
+        page has it.
         """
         walk = Walk(query)
         while (step := walk.query) is not None:
-            for entry in walk.take(self.search_return_processes(step)):
+            page = self.search_return_processes(step)
+            if counted is not None:
+                counted(page.rowcount)
+            for entry in walk.take(page):
                 yield entry
 
     def get_return_process(self, process_id: str, *, slot: Slot | None = None) -> ReturnProcess:

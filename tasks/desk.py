@@ -216,6 +216,7 @@ async def open_desk(
             stores = await _stores(settings, client)
             _check_policies(policies, stores)
             report.stores, report.back_office = stores, settings.back_office
+            report.progress.rate_waits = lambda: client.rate_waits
             mode = Mode.ACT if report.acts else Mode.PLAN
             yield Desk(settings, client, ledger, policies, mode, actor, stores, report, rever_clock, clock)
     finally:

@@ -51,11 +51,13 @@ class PendingReturns:
         self.failures: list[Failure] = []
         self._desk = desk
         self._entries: AsyncIterator[Entry] = desk.client.walk_return_processes(
-            pending_query(store, labels_only=labels_only)
+            pending_query(store, labels_only=labels_only), self._counted
         )
         self._since = started_since
         self._left = at_most
         self._broken: ReverError | None = None
+        self._expected: int | None = None
+        self._came = 0
 
     async def batches(self) -> AsyncIterator[list[PendingReturn]]:
         """The returns, batch by batch, each fetched by a step of its own."""
@@ -64,9 +66,17 @@ class PendingReturns:
             with about(f"{self.store} {number}"):
                 batch = await self.next_batch()
             if not batch:
+                self._desk.report.progress.find(self._came - (self._expected or 0))
                 return
+            self._came += len(batch)
             yield batch
             number += 1
+
+    def _counted(self, matches: int | None) -> None:
+        """Note how many returns are to come, by the first page: what is paid leaves the list while it is read."""
+        if self._expected is None and matches is not None:
+            self._expected = matches if self._left is None else min(matches, self._left)
+            self._desk.report.progress.find(self._expected)
 
     @step("fetch-pending-returns")
     async def next_batch(self) -> list[PendingReturn]:

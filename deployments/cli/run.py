@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -85,14 +85,13 @@ def _ran(flow: str, values: dict[str, str], begun: list[RunReport], *, prefect: 
     log_to_stderr(debug=debug)
     # Whoever prints meanwhile (a library, a notice of Prefect's) must not spoil the one object on stdout.
     with redirect_stdout(sys.stderr):
+        from deployments.cli.progress import shown_progress
         from flows.run import BEGUN, RunFailedError, run_flow
 
         BEGUN.set(begun)
         try:
-            if prefect:
-                with _closed_server():
-                    return run_flow(flow, values, prefect=True)
-            return run_flow(flow, values, prefect=False)
+            with shown_progress(begun), _closed_server() if prefect else nullcontext():
+                return run_flow(flow, values, prefect=prefect)
         except RunFailedError as failed:
             return failed.report
 

@@ -57,6 +57,8 @@ async def carry_out(
         raise
     except Exception as error:  # noqa: BLE001 - one return's fault must not stop the others
         carried.failure = failure(item.process_id, error)
+    if carried.left is None:
+        desk.report.progress.finish()
     return carried
 
 
@@ -71,6 +73,8 @@ async def _until_nothing_is_left(desk: Desk, item: DecidedReturn, effect: Effect
         reached(CrashPoint.AFTER_CLAIM, claim.process_id)
         outcome = await perform(desk, claim, effect, item.pending.process)
         carried.outcomes.append(outcome)
+        if outcome.result is Result.DONE and KINDS[claim.intent.kind].pays:
+            desk.report.progress.pay(claim.intent.currency, claim.intent.amount)
         desk.under_way.pop(claim.intent.id, None)
         unread = outcome.unread
         more = await (_next(desk, item, claim, outcome) if unread is None else decide_again(desk, unread))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from tasks.policy.decision import NO_ACTION
 from tasks.policy.facts import counted
 from tasks.reporting.printable import printable
+from tasks.reporting.progress import Progress
 
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
@@ -94,7 +95,7 @@ class RunReport:
     others. `tables` are further tables of a flow, by name. `limits` says what bounded how much was worked on at a time.
     `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing; `holds_pages` where
     the open holds of a store are shown. `paused` are the stores that were paused at its end, each with the time until
-    which it is.
+    which it is. `progress` is how far it is.
     """
 
     flow: str
@@ -110,6 +111,7 @@ class RunReport:
     back_office: str = ""
     holds_pages: dict[str, str] = field(default_factory=dict)
     paused: dict[str, datetime] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
 
     thing: ClassVar[str] = "thing"
     """What `seen` counts, in the singular."""
