@@ -47,6 +47,10 @@ pytestmark = pytest.mark.prefect
 BACK_OFFICE = "https://rever.example/returns/{process_id}"
 
 
+PROGRESS = "process-pending-returns-progress"
+"""A run has it that takes longer than a few seconds."""
+
+
 def link(process_id: str) -> str:
     """Where the return is shown at REVER."""
     return f"https://rever.example/returns/{process_id}"
@@ -103,7 +107,7 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
     assert {"mode:act", "store:acme", "store:nordic", "held"} <= set(run.tags)
     assert "in this process only" in report.limits
     keys = {"process-pending-returns-report", "process-pending-returns-returns"}
-    assert {artifact["key"] for artifact in artifacts} == keys
+    assert {artifact["key"] for artifact in artifacts} - {PROGRESS} == keys
     table = cells(artifacts, "process-pending-returns-returns")
     assert {row["return"] for row in table} == {
         f"[{each}](https://rever.example/returns/{each})" for each in report.rows
@@ -362,3 +366,17 @@ async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(
     run, tasks, _, lines = await seen(state.state_details.flow_run_id)
     kept = " ".join([run.model_dump_json(), *(task.model_dump_json() for task in tasks), *lines, caplog.text])
     assert "Olga" not in kept
+
+
+async def test_a_long_run_shows_how_far_it_is(
+    start_world: Start, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_world(returns=40)
+    monkeypatch.setattr("flows.in_prefect.PROGRESS_EVERY_S", 0.05)
+    state: State[Any] = await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
+    assert state.state_details.flow_run_id
+    _, _, artifacts, _ = await seen(state.state_details.flow_run_id)
+    [progress] = [found for found in artifacts if found["key"] == PROGRESS]
+    assert progress["type"] == "progress"
+    assert float(progress["data"]) == 100.0
+    assert re.match(r"process-pending-returns: (\d+) of \1 returns, paid ", progress["description"])

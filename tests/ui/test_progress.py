@@ -1,0 +1,55 @@
+"""A run of 2,000 returns, watched by a person in Prefect's UI while it goes."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deployments.prefect_server import PrefectServer
+from rever_api.sandbox import RunningSandbox
+from tests.live import environment
+from tests.ui.browser import opened_page, picture
+from tests.ui.desks import wait_until
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+
+KEY = "process-pending-returns-progress"
+
+
+def test_the_progress_of_a_run_of_2000_returns_is_seen(
+    live_server: PrefectServer, start_sandbox: Callable[..., RunningSandbox], tmp_path: Path
+) -> None:
+    rever = start_sandbox(returns=2000)
+    settings = {
+        "REVER_BASE_URL": rever.base_url,
+        "REVER_API_KEY": rever.api_key,
+        "REVER_STORES": ",".join(rever.stores),
+        "REVER_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.sqlite'}",
+    }
+    command = [sys.executable, "-m", "deployments.cli", "run", "process-pending-returns", "mode=act"]
+    log = tmp_path / "run.log"
+    with log.open("w") as stderr:
+        run = subprocess.Popen(
+            command, env=environment(live_server, settings), cwd=tmp_path, stdout=subprocess.PIPE, stderr=stderr
+        )
+    try:
+        with opened_page(live_server.address, live_server.variables["PREFECT_API_AUTH_STRING"]) as page:
+            page.goto(f"{live_server.address}/v2/artifacts/key/{KEY}")
+            shown = page.get_by_text(re.compile(r"[\d,]+ of [\d,]+ returns, paid ")).first
+            wait_until(lambda: page.reload() is not None and shown.is_visible(), "the progress to be seen")
+            said = shown.inner_text()
+            picture(page, "progress of a run")
+            assert run.poll() is None, f"the run was over before: {said}"
+        out = run.communicate(timeout=600)[0].decode()
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 0, log.read_text()[-2000:]
+    done, found = (int(number.replace(",", "")) for number in re.findall(r"([\d,]+) of ([\d,]+) returns", said)[0])
+    assert 0 < done < found
+    assert re.search(r"^process-pending-returns: [\d,]+ of [\d,]+ returns", log.read_text(), re.MULTILINE)
+    assert "act" in out
+    assert not rever.audit().violations
