@@ -28,7 +28,7 @@ def test_an_odd_amount_is_refused_by_field(odd: object) -> None:
     for form, field, value in forms:
         with pytest.raises(ValidationError, match=r"plain digits, such as 24\.00") as failed:
             form.model_validate({field: value})
-        assert failed.value.errors()[0]["loc"][0] == field
+        assert field in {error["loc"][0] for error in failed.value.errors()}
 
 
 @pytest.mark.parametrize("odd", [*ODD, "1.0", True])
