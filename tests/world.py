@@ -23,7 +23,7 @@ from flows.run import run_flow
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import Clock, utc_now
 from tasks.ledger import History, HoldRow, Ledger, Unfinished, open_holds, open_intents, stop_switch, unfinished
-from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report import ReturnsReport, RunReport
 from tasks.reporting.story import Known, story_lines, tell
 
 P = ParamSpec("P")
@@ -136,6 +136,10 @@ class World:
         report = run_flow(flow, values, prefect=False, clock=self.clock)
         assert isinstance(report, ReturnsReport)
         return report
+
+    def tell(self, flow: str, **values: str) -> RunReport:
+        """Run a flow that only tells, in this process and without Prefect."""
+        return run_flow(flow, values, prefect=False, clock=self.clock)
 
     def act(self, **values: str) -> ReturnsReport:
         """Run process-pending-returns for real."""

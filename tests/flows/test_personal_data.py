@@ -38,6 +38,8 @@ def test_words_that_name_a_shopper_are_in_no_report_log_export_or_audit_and_can_
     assert known is not None
     assert WORDS in told(known)
     shown = [json.dumps(report.as_json()), *report.lines(), caplog.text, str(known.audit), str(talkative.holds())]
+    story = talkative.tell("explain-return", process_id=process_id)
+    shown += [json.dumps(story.as_json()), *story.lines(), story.sentence()]
     shown += [file.read_text() for file in (tmp_path / "out").iterdir()]
     assert not [text for text in shown if NAME in text or STREET in text]
     assert "(code 3)" in told(known)

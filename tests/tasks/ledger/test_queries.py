@@ -12,6 +12,8 @@ from tasks.ledger import (
     open_holds,
     open_intents,
     opened_by,
+    returns_of,
+    returns_of_order,
     runs_began,
     stop_switch,
     switch,
@@ -103,6 +105,15 @@ def test_what_was_done_in_a_time_is_listed_for_reconciling(desk: LedgerDesk) -> 
     assert [row.process_id for row in both] == ["p1", "p3"]
     assert [row.process_id for row in desk.ledger.read(done_between, NOON, NOON + timedelta(hours=1))] == ["p1"]
     assert [row.process_id for row in desk.ledger.read(done_between, NOON, NOON + day, ["other"])] == ["p3"]
+
+
+def test_the_returns_of_an_order_are_found_however_its_number_is_written(desk: LedgerDesk) -> None:
+    for process_id in ("P1", "P10", "P2"):
+        desk.claim(process_id)
+    for name in ("#P1", "#p1"):
+        assert [row.process_id for row in desk.ledger.read(returns_of_order, ["nothing", name])] == ["P1"]
+    assert desk.ledger.read(returns_of_order, ["P1%", "_P1"]) == []
+    assert [row.process_id for row in desk.ledger.read(returns_of, ["P2", "nobody", "P1"])] == ["P1", "P2"]
 
 
 def test_holds_are_listed_by_store(desk: LedgerDesk) -> None:
