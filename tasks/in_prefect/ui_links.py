@@ -26,7 +26,7 @@ ANSWER_ONE, ANSWER_MANY = "answer-hold", "answer-holds"
 """The deployments, and their flows, that take answers."""
 
 _FORM, _PAGE = "#form", "#page"
-"""The end of a link: where somebody has to log in first, Prefect's UI 3.8 appends `?tab=...` to the link that it goes
+"""The end of a link: where somebody has to log in first, Prefect's UI (3.8, 3.9) appends `?tab=...` to the link that it goes
 on to, which would spoil parameters."""
 
 

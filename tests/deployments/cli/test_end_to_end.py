@@ -17,7 +17,7 @@ from tests.hurry import hurry
 KEYS = ["flow", "mode", "stores", "seen", "decisions", "outcomes", "rows", "paid", "duration_s"]
 HOLD_KEYS = [
     *("hold_id", "version", "process_id", "order", "store", "kind", "why", "since"),
-    *("amount", "currency", "answers"),
+    *("amount", "currency", "answers", "forms"),
 ]
 RUN = ("run", "process-pending-returns", "--json")
 
