@@ -26,8 +26,8 @@ ANSWER_ONE, ANSWER_MANY = "answer-hold", "answer-holds"
 """The deployments, and their flows, that take answers."""
 
 _FORM, _PAGE = "#form", "#page"
-"""The end of a link: where somebody has to log in first, Prefect's UI (3.8, 3.9) appends `?tab=...` to the link that it goes
-on to, which would spoil parameters."""
+"""The end of a link: where somebody has to log in first, Prefect's UI (seen in 3.8 and 3.9) appends `?tab=...` to the
+link that it goes on to, which would spoil parameters."""
 
 
 @dataclass(frozen=True, slots=True)
