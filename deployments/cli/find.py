@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from deployments.cli.ledger import opened_ledger
-from deployments.console.errors import CommandError, UsageError
+from deployments.console.errors import CommandError, UsageError, print_error
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError
 from tasks.desk import client_config
@@ -84,6 +84,8 @@ async def _stories(settings: Settings, key: Lookup) -> str:
 async def _listed(settings: Settings, key: Lookup, *, as_json: bool) -> str:
     async with _finding(settings, key) as found:
         if as_json:
+            if found.note:
+                print_error(found.note)
             return json_text([_as_json(each) for each in found.match.returns])
         lines = [found.note] if found.note else []
         return "\n".join([*lines, *(printable(each.words) for each in found.match.returns)])

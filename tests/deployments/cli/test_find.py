@@ -130,6 +130,9 @@ def test_in_an_outage_the_ledger_finds_and_tells_and_says_that_rever_was_not_ask
         assert f"return     {known['id']}" in ended.out
         assert " UTC  process-pending-returns: decided:" in ended.out
     assert call("why", "nobody@example.com").code == 1
+    listed = call("find", known["order"], "--json")
+    assert [each["process_id"] for each in json.loads(listed.out)] == [known["id"]]
+    assert "there may be more returns" in listed.err
 
 
 def test_the_events_of_an_order_are_dropped_by_its_number(call: Call, rever: RunningSandbox) -> None:
