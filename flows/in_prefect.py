@@ -24,7 +24,7 @@ from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
-from tasks.in_prefect.events import hold_events, pause_events, send
+from tasks.in_prefect.events import LATELY, hold_events, pause_events, send
 from tasks.in_prefect.global_limits import standing_limits
 from tasks.in_prefect.holds_artifact import write_holds
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
@@ -174,6 +174,7 @@ class Ending:
         self._credentials = parameters.credentials
         self.links = NO_LINKS
         self.opened: list[HoldRow] = []
+        self.recent: list[HoldRow] = []
         self.paused: list[Pause] = []
         self.report: RunReport | None = None
 
@@ -182,6 +183,9 @@ class Ending:
         self.report = report
         if desk.mode is Mode.ACT and flow_run.id:
             self.opened = await desk.ledger.aread(opened_by, flow_run.id)
+            if self.opened:
+                stores, since = {hold.store for hold in self.opened}, desk.clock() - LATELY
+                self.recent = [it for it in await desk.ledger.aread(open_holds, stores) if it.since >= since]
             began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
             self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
         await self._show_open_holds(desk, report.stores if self._whole_stores else ())
@@ -217,9 +221,9 @@ class Ending:
             get_run_logger().warning("Prefect did not keep the page of open holds: %s", type(error).__name__)
 
     async def tell(self) -> None:
-        """Emit an event for each hold that was opened and each store that was paused."""
+        """Emit the events of the holds that were opened and of the stores that were paused."""
         run, back_office = flow_run.id or "", self.report.back_office if self.report else ""
-        held = hold_events(self.opened, flow_run_id=run, back_office=back_office, links=self.links)
+        held = hold_events(self.opened, self.recent, flow_run_id=run, back_office=back_office, links=self.links)
         await send([*held, *pause_events(self.paused, flow_run_id=run)])
 
 

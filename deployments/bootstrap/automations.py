@@ -22,6 +22,7 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 from pydantic import SecretStr
 
 from deployments.bootstrap.objects import BootstrapError, Change, Outcome, or_none, put
+from tasks.in_prefect.events import ALONE, EFFECTS_STOPPED, HOLD_OPENED, HOLDS_OPENED, NOTICE, STORE_PAUSED
 
 BLOCK = "rever-notices"
 VARIABLE = "REVER_NOTICES_URL"
@@ -116,27 +117,26 @@ def _secrets(data: dict[str, object]) -> tuple[object, object]:
     return data.get("url"), data.get("secrets")
 
 
-# The text of every notice, as Jinja for Prefect's server: an event of the desk has its sentence, a run its state.
-_SENTENCE = (
-    "{% if event.payload.sentence %}{{ event.payload.sentence }}"
-    "{% else %}{{ event.resource['prefect.resource.name'] }} is {{ event.resource['prefect.state-name'] }}: "
-    "{{ event.resource['prefect.state-message'] | truncate(400) }}{% endif %}"
+# The text of every notice, as Jinja for the server. The subject says what it is about; the sentence stands once, in the
+# body: an event of the desk has its own, a run's is its state.
+SUBJECT = (
+    "rever-returns: {% if event.payload.subject %}{{ event.payload.subject }}"
+    "{% elif event.payload.sentence %}{{ event.event }}"
+    "{% else %}a run is {{ event.resource['prefect.state-name'] }}{% endif %}"
 )
+BODY = """\
+{% if event.payload.sentence %}{{ event.payload.sentence }}\
+{% else %}{{ event.resource['prefect.resource.name'] }} is {{ event.resource['prefect.state-name'] }}: \
+{{ event.resource['prefect.state-message'] | truncate(400) }}{% endif %}
 
-SUBJECT = "rever-returns: " + _SENTENCE
-BODY = (
-    _SENTENCE
-    + """
-
-{{ event.event }} at {{ event.occurred.strftime('%Y-%m-%d %H:%M') }} UTC
 {% if event.payload.answers %}{% for answer in event.payload.answers %}{{ answer }}: {{ event.payload.answers[answer] }}
 {% if event.payload.forms and event.payload.forms[answer] %}  {{ event.payload.forms[answer] }}
 {% endif %}{% endfor %}{% endif %}{% if event.payload.process_id %}Why: rever-returns why {{ event.payload.process_id }}
 {% endif %}{% if event.payload.link %}At REVER: {{ event.payload.link }}
 {% endif %}{% if flow_run %}The run: {{ flow_run | ui_url }}
 {% endif %}All that waits for a person: {{ event.payload.page or "rever-returns holds" }}
+{{ event.event }} at {{ event.occurred.strftime('%Y-%m-%d %H:%M') }} UTC
 """
-)
 
 
 TAG = "rever"
@@ -145,7 +145,9 @@ DEAD_AFTER = timedelta(seconds=90)
 NOT_BEGUN_AFTER = timedelta(minutes=3)
 """How long a run that was taken may show no sign of life: starting its process takes seconds."""
 QUIET = timedelta(minutes=15)
-"""The least time between two notices of a kind: a storm of holds is one notice, not 500."""
+"""The least time between two notices of the same: of one hold, of one store's many holds, of one deployment's runs."""
+PAUSE_QUIET = timedelta(hours=1)
+"""The least time between two notices of one store's pause, which grows longer while REVER is away."""
 
 _TAKEN = ("Pending", "Submitting", "InfrastructurePending")
 """The names of a run's states between being taken and beginning. Events carry the name of a state, not its type."""
@@ -204,15 +206,19 @@ def _crashed(name: str, why: str, *, after: set[str], within: timedelta) -> Auto
 
 
 def notice_automations(block_id: UUID) -> list[AutomationCore]:
-    """One automation for each kind of thing that a person should know. All send the same text."""
+    """One automation for each kind of thing that a person should know. All send the same text.
+
+    A tripped guard has none: it is a hold, of which a notice is sent.
+    """
     send = SendNotification(block_document_id=block_id, subject=SUBJECT, body=BODY)
-    returns = {"prefect.resource.id": "rever.return.*"}
+    alone = {"prefect.resource.id": "rever.return.*", NOTICE: ALONE}
+    stores, each = {"prefect.resource.id": "rever.store.*"}, {"prefect.resource.id"}
     desk = {"prefect.resource.id": "rever.desk"}
     return [
-        _notice("holds", {"rever.hold.opened"}, send, match=returns),
-        _notice("tripped guards", {"rever.guard.tripped"}, send, match=returns),
-        _notice("the stop switch", {"rever.effects.stopped"}, send, match=desk, within=timedelta(0)),
-        _notice("paused stores", {"rever.store.paused"}, send, match={"prefect.resource.id": "rever.store.*"}),
+        _notice("holds", {HOLD_OPENED}, send, match=alone, for_each=each | {"rever.hold"}),
+        _notice("many holds", {HOLDS_OPENED}, send, match=stores, for_each=each),
+        _notice("the stop switch", {EFFECTS_STOPPED}, send, match=desk, within=timedelta(0)),
+        _notice("paused stores", {STORE_PAUSED}, send, match=stores, for_each=each, within=PAUSE_QUIET),
         _notice(
             "failed runs",
             {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
@@ -227,7 +233,7 @@ def notice_automations(block_id: UUID) -> list[AutomationCore]:
 def _notice(
     what: str, events: set[str], send: ActionTypes, *, within: timedelta = QUIET, **where: Any
 ) -> AutomationCore:
-    quiet = f" At once, then none for {within.seconds // 60} minutes." if within else ""
+    quiet = f" At once, then none of the same for {within.seconds // 60} minutes." if within else ""
     return AutomationCore(
         name=f"rever: notices of {what}",
         description=f"Sent through the block rever-notices.{quiet}",
@@ -246,7 +252,19 @@ async def automations(client: PrefectClient, notices: Notices, *, check: bool) -
         changes.append(
             Change(Outcome.LEFT, "notices", f"none are sent of {names}: set {VARIABLE} and run bootstrap again")
         )
-    return changes
+    return changes + [change for name in _FORMER if (change := await _removed(client, name, check=check))]
+
+
+_FORMER = ("rever: notices of tripped guards",)
+"""Automations that an earlier version made: a tripped guard is told of as a hold, and would be told twice."""
+
+
+async def _removed(client: PrefectClient, name: str, *, check: bool) -> Change | None:
+    found = await client.read_automations_by_name(name)
+    if not check:
+        for each in found:
+            await client.delete_automation(each.id)
+    return Change(Outcome.CHANGED, f"automation {name!r}", "no longer made, removed") if found else None
 
 
 async def _automation(client: PrefectClient, wanted: AutomationCore, *, check: bool) -> Change:

@@ -1,14 +1,16 @@
 """What happened, as Prefect events that people can hang automations on: holds, tripped guards, the stop switch.
 
 An event is for people to be told; what counts is the ledger. So nothing fails where an event cannot be sent: it is
-said in the log, and the hold stays in the list all the same. Each payload has a `sentence` of one line, without
-personal data. Events go by the API, which acknowledges them, so none is lost in the queue of a process that ends.
+said in the log, and the hold stays in the list all the same. Each payload has a `subject`, which says what it is about,
+and a `sentence` of one line that says what happened; a notice has each once. Neither has personal data. Events go by
+the API, which acknowledges them, so none is lost in the queue of a process that ends.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
@@ -20,14 +22,29 @@ from prefect.exceptions import PrefectException
 
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks
 from tasks.ledger import HoldRow, Pause, Switch
+from tasks.policy.facts import counted
 from tasks.policy.record import HoldKind
+from tasks.reporting.holds_page import sums_of
 from tasks.reporting.printable import message
+from tasks.reporting.report import amounts
 
 HOLD_OPENED = "rever.hold.opened"
+HOLDS_OPENED = "rever.holds.opened"
 GUARD_TRIPPED = "rever.guard.tripped"
 EFFECTS_STOPPED = "rever.effects.stopped"
 EFFECTS_STARTED = "rever.effects.started"
 STORE_PAUSED = "rever.store.paused"
+
+NOTICE, ALONE, TOGETHER = "rever.notice", "alone", "together"
+"""The label of a hold's event, and its values: a notice is sent of this hold, or of several together."""
+
+FEW = 3
+"""Holds of one store within `LATELY` of which each is told alone."""
+
+LATELY = timedelta(minutes=15)
+
+MOST_CAUSES = 5
+"""Causes that a sentence about several holds names."""
 
 TIMEOUT_S = 5.0
 """Seconds in which the events of one run must be gone; the run's end waits no longer for them."""
@@ -39,26 +56,67 @@ log = logging.getLogger(__name__)
 
 
 def hold_events(
-    holds: Sequence[HoldRow], *, flow_run_id: str = "", back_office: str = "", links: UiLinks = NO_LINKS
+    holds: Sequence[HoldRow],
+    recent: Sequence[HoldRow] = (),
+    *,
+    flow_run_id: str = "",
+    back_office: str = "",
+    links: UiLinks = NO_LINKS,
 ) -> list[Event]:
     """The events of holds that a run opened: one for each, and another where a guard tripped.
 
-    An event's id is made of the hold's, so that the same hold told twice is one event.
+    `recent` are all open holds of these stores that were opened within `LATELY`. Up to `FEW` of a store are told alone,
+    which their label `NOTICE` says; of more there is one event, `HOLDS_OPENED`, that counts them. An event's id is made
+    of the holds', so that what is told twice is one event.
     """
     events = []
-    for hold in holds:
-        names = [HOLD_OPENED, *([GUARD_TRIPPED] if hold.kind == HoldKind.GUARD else [])]
-        events += [_about(name, hold, flow_run_id, back_office, links) for name in names]
+    for store in sorted({hold.store for hold in holds}):
+        opened = [hold for hold in holds if hold.store == store]
+        those = {hold.hold_id: hold for hold in (*recent, *opened) if hold.store == store}
+        notice = ALONE if len(those) <= FEW else TOGETHER
+        for hold in opened:
+            names = [HOLD_OPENED, *([GUARD_TRIPPED] if hold.kind == HoldKind.GUARD else [])]
+            events += [_about(name, hold, notice, flow_run_id, back_office, links) for name in names]
+        if notice == TOGETHER:
+            events.append(_together(store, list(those.values()), flow_run_id, links))
     return events
 
 
-def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str, links: UiLinks) -> Event:
+def _together(store: str, holds: Sequence[HoldRow], flow_run_id: str, links: UiLinks) -> Event:
+    sums = amounts(sums_of(holds))
+    causes = ", ".join(
+        f"{many} by {rule}" for rule, many in Counter(hold.rule for hold in holds).most_common(MOST_CAUSES)
+    )
+    said = f"{store}: {counted(len(holds), 'hold')} opened lately wait for a person{f', {sums} in all' if sums else ''}"
+    marks = " ".join(sorted(f"{hold.hold_id}:{hold.version}" for hold in holds))
+    payload = {
+        "subject": message(f"{counted(len(holds), 'hold')} at {store}"),
+        "sentence": message(f"{said} ({causes})"),
+        "store": message(store),
+        "process_id": "",
+        "holds": len(holds),
+        "page": links.page(store),
+    }
+    return Event(
+        id=uuid5(NAMESPACE_URL, f"{HOLDS_OPENED}:{store}:{marks}"),
+        event=HOLDS_OPENED,
+        occurred=max(hold.since for hold in holds),
+        resource=_store(store),
+        related=_of_run(flow_run_id),
+        payload=payload,
+    )
+
+
+def _about(name: str, hold: HoldRow, notice: str, flow_run_id: str, back_office: str, links: UiLinks) -> Event:
     resource = {
         "prefect.resource.id": f"rever.return.{hold.process_id}",
         "prefect.resource.name": hold.process_id,
         "rever.store": hold.store,
+        "rever.hold": f"{hold.hold_id}:{hold.version}",
+        NOTICE: notice,
     }
     payload = {
+        "subject": message(f"hold of {_what(hold)} at {hold.store}"),
         "sentence": _sentence(hold),
         "store": message(hold.store),
         "process_id": message(hold.process_id),
@@ -87,8 +145,18 @@ def _about(name: str, hold: HoldRow, flow_run_id: str, back_office: str, links: 
 
 def _sentence(hold: HoldRow) -> str:
     money = f" about {Decimal(hold.amount):,} {hold.currency}" if hold.amount else ""
-    said = f"{hold.store}: return {hold.process_id} is held{money} ({hold.rule}): {hold.why}"
+    said = f"{hold.store}: {_what(hold)} is held{money} ({hold.rule}): {hold.why}"
     return message(" ".join(said.split()))
+
+
+def _what(hold: HoldRow) -> str:
+    """The order, as people know it; where REVER names none, the return."""
+    return f"order {hold.order_name}" if hold.order_name.strip() else f"return {hold.process_id}"
+
+
+def _store(store: str) -> Resource:
+    name = message(store)
+    return Resource({"prefect.resource.id": f"rever.store.{name}", "prefect.resource.name": name, "rever.store": name})
 
 
 def _of_run(flow_run_id: str) -> list[RelatedResource]:
@@ -102,7 +170,8 @@ def switch_event(now: Switch) -> Event:
     """The event of the stop switch that was just thrown."""
     done = "stopped" if now.stopped else "let go again"
     reason = f": {now.why}" if now.why else ""
-    payload = {"sentence": message(" ".join(f"All effects were {done} by {now.by}{reason}".split()))}
+    payload = {"subject": f"effects {'stopped' if now.stopped else 'started'}"}
+    payload |= {"sentence": message(" ".join(f"All effects were {done} by {now.by}{reason}".split()))}
     payload |= {"by": now.by, "why": now.why, "store": "", "process_id": "", "rule": "stop-switch"}
     return Event(
         event=EFFECTS_STOPPED if now.stopped else EFFECTS_STARTED,
@@ -119,15 +188,10 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
             id=uuid5(NAMESPACE_URL, f"{STORE_PAUSED}:{pause.store}:{pause.until.isoformat()}"),
             event=STORE_PAUSED,
             occurred=pause.since,
-            resource=Resource(
-                {
-                    "prefect.resource.id": f"rever.store.{message(pause.store)}",
-                    "prefect.resource.name": message(pause.store),
-                    "rever.store": message(pause.store),
-                }
-            ),
+            resource=_store(pause.store),
             related=_of_run(flow_run_id),
             payload={
+                "subject": message(f"store {pause.store} is paused"),
                 "sentence": message(pause.words[0].upper() + pause.words[1:]),
                 "store": message(pause.store),
                 "process_id": "",

@@ -86,7 +86,7 @@ def _lines(
         yield "Nothing waits for a person.\n"
         yield _written(now)
         return
-    money = f", {markdown(amounts(sums))} in all" if (sums := _sums(holds)) else ""
+    money = f", {markdown(amounts(sums))} in all" if (sums := sums_of(holds)) else ""
     yield f"**{counted(len(holds), 'hold')}**{money}. Newest day first (UTC); of a day, the largest amount first.\n"
     yield f"{_BY_LINK if forms else _BY_COMMAND} An answer to a hold that has changed since is refused.\n"
     listed = in_order(holds)[:MOST_HOLDS]
@@ -156,7 +156,8 @@ def _amount(hold: HoldRow) -> Decimal:
     return Decimal(-1) if hold.amount is None else Decimal(hold.amount)
 
 
-def _sums(holds: Sequence[HoldRow]) -> dict[str, Decimal]:
+def sums_of(holds: Sequence[HoldRow]) -> dict[str, Decimal]:
+    """What the holds are about, by currency; those without an amount are left out."""
     sums: dict[str, Decimal] = {}
     for hold in holds:
         if hold.amount is not None:

@@ -2,19 +2,33 @@
 
 import inspect
 import logging
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from prefect import states
 from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.schemas.objects import State, StateType
+from prefect.events import Event
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.server.utilities.user_templates import render_user_template, validate_user_template
 from pydantic import SecretStr
 
-from deployments.bootstrap.automations import BODY, dead_runs, notices_block, runs_not_begun
+from deployments.bootstrap.automations import (
+    BODY,
+    SUBJECT,
+    dead_runs,
+    notice_automations,
+    notices_block,
+    runs_not_begun,
+)
 from deployments.bootstrap.objects import BootstrapError
+from tasks.in_prefect.events import hold_events, pause_events, switch_event
+from tasks.in_prefect.ui_links import UiLinks
+from tasks.ledger import Pause, Switch
+from tests.tasks.in_prefect.test_events import HOLD
 
 
 def names_of(kind: StateType) -> set[str]:
@@ -89,6 +103,48 @@ async def test_a_notice_of_a_hold_says_what_each_answer_does_with_the_money() ->
 
 async def test_a_notice_of_something_else_names_no_answers() -> None:
     text = await body(sentence="All effects were stopped by kim")
-    assert text.startswith(
-        "All effects were stopped by kim\n\nrever.hold.opened at 2026-11-23 12:00 UTC\nAll that waits"
+    assert text == (
+        "All effects were stopped by kim\n\nAll that waits for a person: rever-returns holds\n"
+        "rever.hold.opened at 2026-11-23 12:00 UTC"
     )
+
+
+async def test_the_sentence_stands_once_in_a_notice_and_the_subject_says_what_it_is_about() -> None:
+    """A hold, a pause, the switch, and a run that failed."""
+    validate_user_template(SUBJECT)
+    hold = hold_events([HOLD], links=UiLinks("https://desk.example", "id-1"))[0]
+    pause = pause_events([Pause("acme", NOON, NOON + timedelta(minutes=1))])[0]
+    for event in (hold, pause, switch_event(Switch(stopped=True, since=NOON, by="kim", why="wrong price list"))):
+        subject, text = [await render_user_template(each, {"event": event}) for each in (SUBJECT, BODY)]
+        assert (subject + text).count(str(event.payload["sentence"])) == 1
+        assert subject == f"rever-returns: {event.payload['subject']}"
+    subject, text = [await render_user_template(each, {"event": hold}) for each in (SUBJECT, BODY)]
+    assert subject == "rever-returns: hold of order #1001 at acme"
+    assert all(f"{answer}: " in text and form in text for answer, form in hold.payload["forms"].items())
+    state = {"name": "reconcile acme", "state-name": "Failed", "state-message": "REVER refuses the key"}
+    of_run = {f"prefect.{'resource.' if name == 'name' else ''}{name}": value for name, value in state.items()}
+    run = SimpleNamespace(payload={}, event="prefect.flow-run.Failed", occurred=NOON, resource=of_run)
+    subject, text = [await render_user_template(each, {"event": run}) for each in (SUBJECT, BODY)]
+    assert subject == "rever-returns: a run is Failed"
+    assert text.startswith("reconcile acme is Failed: REVER refuses the key\n\n")
+
+
+def test_one_happening_makes_one_notice() -> None:
+    """Of each event that the desk sends one automation tells at most, those of holds told together and guards none."""
+    triggers = {each.name: each.trigger for each in notice_automations(UUID(int=1))}
+
+    def told(event: Event) -> list[str]:
+        return [
+            name
+            for name, trigger in triggers.items()
+            if isinstance(trigger, EventTrigger)
+            and event.event in trigger.expect
+            and trigger.match.matches(event.resource)
+        ]
+
+    alone = hold_events([HOLD])
+    assert [told(event) for event in alone] == [["rever: notices of holds"], []]
+    many = [replace(HOLD, hold_id=f"h{at}") for at in range(9)]
+    assert [name for event in hold_events(many) for name in told(event)] == ["rever: notices of many holds"]
+    (pause,) = pause_events([Pause("acme", NOON, NOON + timedelta(minutes=1))])
+    assert told(pause) == ["rever: notices of paused stores"]

@@ -168,7 +168,12 @@ async def test_notices_are_left_out_without_an_address_and_follow_a_new_one(fres
     [words] = [change.words for change in await put_up(fresh) if change.what == "notices"]
     assert "set REVER_NOTICES_URL" in words
     assert {each.name for each in await fresh.read_automations()} == {dead_runs().name, runs_not_begun().name}
-    assert sum("notices" in line for line in not_left(await put_up(fresh, URL))) == 6
+    former = runs_not_begun().model_copy(update={"name": "rever: notices of tripped guards"})
+    await fresh.create_automation(former)
+    made = not_left(await put_up(fresh, URL))
+    assert sum("notices" in line for line in made) == 7
+    assert made[-1] == f"changed  automation {former.name!r}: no longer made, removed"
+    assert await fresh.read_automations_by_name(former.name) == []
     changed = await put_up(fresh, SecretStr("http://127.0.0.1:9/another"))
     assert not_left(changed) == ["changed  block custom-webhook/rever-notices: the address"]
     # What is on the server counts where the environment says nothing.

@@ -9,9 +9,14 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.in_prefect.events import (
+    ALONE,
     EFFECTS_STOPPED,
+    FEW,
     GUARD_TRIPPED,
     HOLD_OPENED,
+    HOLDS_OPENED,
+    NOTICE,
+    TOGETHER,
     hold_events,
     pause_events,
     send,
@@ -48,11 +53,59 @@ def test_a_guard_that_tripped_is_two_events_and_another_hold_one() -> None:
 
 def test_a_hold_is_told_in_one_line_about_the_return() -> None:
     event = hold_events([HOLD], flow_run_id="f1", back_office="https://rever.example/{process_id}")[0]
-    sentence = "acme: return retp_1 is held about 80.00 EUR (guard:max_refund): the refund of 80 EUR is above the most"
+    sentence = "acme: order #1001 is held about 80.00 EUR (guard:max_refund): the refund of 80 EUR is above the most"
     assert event.payload["sentence"] == sentence
+    assert event.payload["subject"] == "hold of order #1001 at acme"
     assert event.resource.id == "rever.return.retp_1"
     assert event.payload["link"] == "https://rever.example/retp_1"
     assert [related.id for related in event.related] == ["prefect.flow-run.f1"]
+
+
+def test_a_return_whose_order_has_no_name_is_told_by_its_id() -> None:
+    assert hold_events([replace(HOLD, order_name="")])[0].payload["subject"] == "hold of return retp_1 at acme"
+
+
+def many(number: int, store: str = "acme", **values: object) -> list[HoldRow]:
+    """So many holds of a store, 10 EUR each."""
+    each = replace(HOLD, store=store, kind=HoldKind.LABEL, rule="no_carrier", amount="10.00", **values)  # type: ignore[arg-type]
+    return [replace(each, hold_id=f"{store}-{at}", process_id=f"{store}-{at}") for at in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("opened", "before", "alone"), [(FEW, 0, True), (FEW + 1, 0, False), (1, FEW - 1, True), (1, FEW, False)]
+)
+def test_a_few_holds_of_a_store_are_told_alone_and_more_together(opened: int, before: int, alone: bool) -> None:
+    """Those that other runs opened a little earlier count too: a storm may come as many small runs."""
+    recent = many(opened + before)
+    told = hold_events(recent[:opened], recent)
+    assert [event.resource[NOTICE] for event in told if event.event == HOLD_OPENED] == [
+        ALONE if alone else TOGETHER
+    ] * opened
+    assert len([event for event in told if event.event == HOLDS_OPENED]) == (not alone)
+
+
+def test_many_holds_are_told_in_one_sentence_with_their_number_sum_causes_and_page() -> None:
+    links = UiLinks("https://desk.example/v2", "id-1", pages={"acme": UUID(int=7)})
+    told = hold_events([*many(4), replace(HOLD, hold_id="h9"), *many(1, "nordic")], links=links)
+    (event,) = [each for each in told if each.event == HOLDS_OPENED]
+    sentence = (
+        "acme: 5 holds opened lately wait for a person, 120.00 EUR in all (4 by no_carrier, 1 by guard:max_refund)"
+    )
+    assert event.payload["sentence"] == sentence
+    assert event.payload["subject"] == "5 holds at acme"
+    assert event.payload["page"] == f"https://desk.example/v2/artifacts/artifact/{UUID(int=7)}#page"
+    assert event.resource.id == "rever.store.acme"
+    assert [each.resource[NOTICE] for each in told if each.resource["rever.store"] == "nordic"] == [ALONE]
+
+
+def test_many_holds_told_twice_are_one_event_and_a_further_one_makes_another() -> None:
+    ids = {
+        each.id
+        for holds in (many(5), many(5)[::-1], many(6))
+        for each in hold_events(holds)
+        if each.event == HOLDS_OPENED
+    }
+    assert len(ids) == 2
 
 
 def test_a_hold_is_told_with_the_form_of_each_answer_where_there_is_one() -> None:
