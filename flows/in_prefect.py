@@ -27,6 +27,7 @@ from tasks.in_prefect.credentials import stated_by
 from tasks.in_prefect.events import LATELY, hold_events, pause_events, send
 from tasks.in_prefect.global_limits import standing_limits
 from tasks.in_prefect.holds_artifact import write_holds
+from tasks.in_prefect.quiet import quiet_or_unknown
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.reporting.holds_page import Cause, holds_page
@@ -206,6 +207,7 @@ class Ending:
         try:
             async with asyncio.timeout(SHOWN_WITHIN_S), get_client() as client:
                 self.links = links = await ui_links(client, (), self._credentials)
+                quiet = await quiet_or_unknown(client, desk.clock()) if links.ui else []
                 for store in sorted(stores):
                     shown = None
                     for _ in range(MOST_TIMES):
@@ -214,7 +216,8 @@ class Ending:
                         if found == shown:
                             break
                         shown = found
-                        page = open_holds_page(store, *found, links, desk.settings.back_office, now)
+                        silent = [it.words for it in quiet if it.concerns(store)]
+                        page = open_holds_page(store, *found, links, desk.settings.back_office, now, silent)
                         written = await write_holds(client, store, page)
                         self.links = replace(self.links, pages={**self.links.pages, store: written})
         except (httpx.HTTPError, PrefectException, TimeoutError) as error:
@@ -275,16 +278,22 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
 
 
 def open_holds_page(
-    store: str, holds: Sequence[HoldRow], pauses: Sequence[Pause], links: UiLinks, back_office: str, now: datetime
+    store: str,
+    holds: Sequence[HoldRow],
+    pauses: Sequence[Pause],
+    links: UiLinks,
+    back_office: str,
+    now: datetime,
+    quiet: Sequence[str] = (),
 ) -> str:
-    """What waits for a person at one store, with the forms of the answers."""
+    """What waits for a person at one store, with the forms of the answers, and above it what went quiet."""
     forms = {hold.hold_id: form for hold in holds if (form := links.answers(hold))}
     causes = []
     for rule, many in Counter(hold.rule for hold in holds).most_common():
         if many > 1:
             alike = of_cause(holds, rule)
             causes.append(Cause(rule, len(alike), links.cause(rule, store, list_mark(alike))))
-    return holds_page(store, holds, forms, causes, pauses, back_office, now)
+    return holds_page(store, holds, forms, causes, [*quiet, *(it.words for it in pauses)], back_office, now)
 
 
 def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:

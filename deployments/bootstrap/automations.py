@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from deployments.bootstrap.objects import BootstrapError, Change, Outcome, or_none, put
 from tasks.in_prefect.events import ALONE, EFFECTS_STOPPED, HOLD_OPENED, HOLDS_OPENED, NOTICE, STORE_PAUSED
+from tasks.in_prefect.quiet import TAG
 
 BLOCK = "rever-notices"
 VARIABLE = "REVER_NOTICES_URL"
@@ -139,7 +140,6 @@ BODY = """\
 """
 
 
-TAG = "rever"
 DEAD_AFTER = timedelta(seconds=90)
 """Three missing heartbeats (PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30, which every deployment sets)."""
 NOT_BEGUN_AFTER = timedelta(minutes=3)

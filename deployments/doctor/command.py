@@ -38,6 +38,7 @@ CHECKS = (
     Named(prefect.LIMITS, prefect.limits),
     Named("credentials", prefect.blocks),
     Named("work pools", prefect.pools),
+    Named(prefect.SCHEDULES, prefect.schedules, seconds=20),
     Named("late runs", prefect.late),
     Named("webhook secret", webhook.secret),
     Named("receiver", webhook.receiver),

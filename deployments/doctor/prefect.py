@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
 API, PASSWORD, SET_UP, LIMITS = "Prefect API", "Prefect password", "Prefect set-up", "global limits"
+SCHEDULES = "schedules"
 """The names of lines."""
 
 PATIENCE_S = 5.0
@@ -250,6 +251,20 @@ def pool_line(pool: str, alive: int | None, *, paused: bool, deployed: bool) -> 
     if not alive:
         return broken(name, "no worker lives: what is scheduled there is not executed", f"{start}, or rever-returns up")
     return ok(name, _workers(alive))
+
+
+async def schedules(examination: Examination) -> Line | list[Line]:
+    """Schedules that are paused or bring no runs, and queues that are paused; the pools have lines of their own."""
+    used(examination)
+    from tasks.in_prefect.quiet import INTERVALS, Where, read_quiet
+
+    if not examination.deployed:
+        raise NotUsed
+    async with client() as prefect:
+        found = [each for each in await read_quiet(prefect, examination.clock()) if each.where is not Where.POOL]
+    if not found:
+        return ok(SCHEDULES, f"none is paused, and each has brought a run within {INTERVALS} of its intervals")
+    return [attention(f"{each.where}s", each.words, each.to_do) for each in found]
 
 
 async def late(examination: Examination) -> Line:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from tasks.ledger import HoldRow, Pause
+from tasks.ledger import HoldRow
 from tasks.policy.facts import counted
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import HoldKind
@@ -62,12 +62,15 @@ def holds_page(
     holds: Sequence[HoldRow],
     forms: Mapping[str, Mapping[str, str]],
     causes: Sequence[Cause],
-    pauses: Sequence[Pause],
+    stopped: Sequence[str],
     back_office: str,
     now: datetime,
 ) -> str:
-    """The page as markdown. `forms` has, by hold id, each answer's form; a hold without gets the commands to type."""
-    return "\n".join(_lines(store, holds, forms, causes, pauses, back_office, now)) + "\n"
+    """The page as markdown. `forms` has, by hold id, each answer's form; a hold without gets the commands to type.
+
+    `stopped` are the sentences at its top: what went quiet, and that the store is paused.
+    """
+    return "\n".join(_lines(store, holds, forms, causes, stopped, back_office, now)) + "\n"
 
 
 def _lines(
@@ -75,13 +78,13 @@ def _lines(
     holds: Sequence[HoldRow],
     forms: Mapping[str, Mapping[str, str]],
     causes: Sequence[Cause],
-    pauses: Sequence[Pause],
+    stopped: Sequence[str],
     back_office: str,
     now: datetime,
 ) -> Iterator[str]:
     yield f"### Open holds of {markdown(store)}\n"
-    for pause in pauses:
-        yield f"**{markdown(pause.words[0].upper() + pause.words[1:])}.**\n"
+    for words in stopped:
+        yield f"**{markdown(words[0].upper() + words[1:])}.**\n"
     if not holds:
         yield "Nothing waits for a person.\n"
         yield _written(now)

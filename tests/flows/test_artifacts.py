@@ -19,6 +19,7 @@ from tasks.in_prefect.ui_links import NO_LINKS, UiLinks
 from tasks.ledger import HoldRow, Pause
 from tasks.policy.parcel import ParcelLine
 from tasks.reporting.holds_page import in_order
+from tasks.reporting.printable import markdown
 from tasks.reporting.report import Failure, Mode, ReturnsReport, Row
 from tasks.reporting.report_page import report_page
 from tests.tasks.in_prefect.test_events import HOLD
@@ -63,6 +64,14 @@ def test_the_page_of_open_holds_says_that_the_store_is_paused_and_what_it_leaves
     assert "Listed are 100; `rever-returns holds` lists all" in page
     assert page.count("#### ") == 100
     assert "Nothing waits for a person." in holds_page("acme", [])
+
+
+def test_what_went_quiet_stands_at_the_top_of_the_page() -> None:
+    said = "no run of reconcile-_acme_ has begun for 3 h"
+    pause = Pause("acme", NOON, NOON + timedelta(minutes=4))
+    page = open_holds_page("acme", [HOLD], [pause], NO_LINKS, BACK_OFFICE, NOON, [said])
+    assert page.splitlines()[2] == f"**{markdown(said[0].upper() + said[1:])}.**"
+    assert page.index("No run of") < page.index("is paused") < page.index("**1 hold**")
 
 
 NASTY = "`x`|[a](https://evil.example)<img src=x onerror=alert(1)>\\\n# h \x1b[2J\u202e"

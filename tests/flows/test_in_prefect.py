@@ -27,6 +27,7 @@ from prefect.client.schemas.sorting import LogSort
 from prefect.flow_engine import run_flow_async
 from pydantic import SecretStr
 
+from deployments.bootstrap import bootstrap
 from flows import answer_hold, process_return
 from flows.process_pending_returns import Parameters, process_pending_returns
 from flows.run import timed
@@ -39,6 +40,7 @@ from tasks.reporting.report import Mode, ReturnsReport
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, global_limits, step
 from tests.books import LedgerState
+from tests.deployments.bootstrap.conftest import clear
 from tests.events import events
 from tests.world import Start, World
 
@@ -344,6 +346,22 @@ async def test_one_page_a_store_shows_what_is_open_whichever_run_changed_it_and_
         process_return.Parameters(process_id=third.process_id, mode=Mode.ACT), return_state=True
     )
     assert third.hold_id not in await agree()
+
+
+async def test_the_page_says_what_went_quiet_on_the_server(world: World, prefect_server: None) -> None:
+    async with get_client() as server:
+        try:
+            await bootstrap(server, notices_url=SecretStr(""))
+            await server.send_worker_heartbeat("rever", "a worker", 30)
+            reconcile = await server.read_deployment_by_name("reconcile/reconcile")
+            await server.update_deployment_schedule(reconcile.id, reconcile.schedules[0].id, active=False)
+            await process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
+        finally:
+            await clear(server)
+    top, _, _ = (await page_of("acme")).partition("Newest day first")
+    assert "**The schedule of reconcile is paused.**" in top
+    assert "**No worker takes runs from the work pool rever-fast-lane.**" in top
+    assert "work pool rever." not in top
 
 
 async def test_an_error_that_nobody_foresaw_keeps_its_text_to_itself(

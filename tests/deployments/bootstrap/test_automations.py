@@ -13,6 +13,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWe
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import Event
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.events.schemas.events import ResourceSpecification
 from prefect.server.utilities.user_templates import render_user_template, validate_user_template
 from pydantic import SecretStr
 
@@ -139,6 +140,7 @@ def test_one_happening_makes_one_notice() -> None:
             for name, trigger in triggers.items()
             if isinstance(trigger, EventTrigger)
             and event.event in trigger.expect
+            and isinstance(trigger.match, ResourceSpecification)
             and trigger.match.matches(event.resource)
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate
-from prefect.states import Late, Scheduled
+from prefect.states import Late, Running, Scheduled
 from pydantic import SecretStr
 
 from deployments.bootstrap import bootstrap
@@ -29,6 +29,7 @@ ON_A_SERVER = (
     Named("global limits", prefect.limits, 60),
     Named("credentials", prefect.blocks, 60),
     Named("work pools", prefect.pools, 60),
+    Named(prefect.SCHEDULES, prefect.schedules, 60),
     Named("late runs", prefect.late, 60),
 )
 
@@ -206,6 +207,37 @@ async def test_a_real_server_before_and_after_bootstrap(fresh: PrefectClient) ->
     assert "automation" in found["Prefect set-up"].found
     assert "rever-issue-refunds (missing); runs of deployments begin nothing" in found["global limits"].found
     assert "there is no credentials block 'acme-key'" in found["credentials acme-key"].found
+
+
+@pytest.mark.prefect
+async def test_what_went_quiet_on_a_real_server_is_told(fresh: PrefectClient) -> None:  # noqa: F811
+    check = Named(prefect.SCHEDULES, prefect.schedules, 60)
+
+    async def found(hours: float = 0) -> list[Line]:
+        examination = Examination(clock=lambda: utc_now() + timedelta(hours=hours))
+        examination.prefect_url, examination.prefect_answers, examination.deployed = "set", True, True
+        return await looked(check, examination)
+
+    await bootstrap(fresh, notices_url=SecretStr(""))
+    (well,) = await found()
+    assert (well.name, well.state) == ("schedules", State.OK)
+    reconcile = await fresh.read_deployment_by_name("reconcile/reconcile")
+    run = await fresh.create_flow_run_from_deployment(reconcile.id)
+    await fresh.set_flow_run_state(run.id, Running(), force=True)
+    hour_later = {line.found.split(" has ")[0]: line.found for line in await found(1)}
+    assert set(hour_later) == {"no run of process-pending-returns", "no run of generate-labels"}
+    assert any(
+        "no run of reconcile has begun for 3 h, and one should begin every 1 h" in it.found for it in await found(3)
+    )
+
+    await fresh.update_deployment_schedule(reconcile.id, reconcile.schedules[0].id, active=False)
+    queue = await fresh.read_work_queue_by_name("people", "rever")
+    await fresh.update_work_queue(queue.id, is_paused=True)
+    told = {(line.name, line.state, line.found) for line in await found()}
+    assert told == {
+        ("schedules", State.ATTENTION, "the schedule of reconcile is paused"),
+        ("work queues", State.ATTENTION, "the work queue people of rever is paused"),
+    }
 
 
 @pytest.mark.prefect
