@@ -1,4 +1,4 @@
-"""The command groups: `rever-returns ledger ...`, `inbox ...` and `webhook ...`. Imports are where they are needed.
+"""The command groups `ledger`, `inbox`, `policy` and `webhook`. Imports are where they are needed.
 
 Exit codes as everywhere: 0 done and sound, 1 something is wrong or could not be done, 2 wrong usage.
 """
@@ -188,3 +188,27 @@ def send(
         print_out(line)
         if not taken:
             raise typer.Exit(FAILED)
+
+
+policy = typer.Typer(no_args_is_help=True, help="Look after the policy file: docs/policy.md.")
+
+
+@policy.callback()
+def _policy_group() -> None:
+    """Keep `check` a command of its own: a group of one command would take its place."""
+
+
+@policy.command("check")
+def check_policy(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The file; left out, the one that REVER_POLICY names."),
+    ] = None,
+    *,
+    debug: Debug = False,
+) -> None:
+    """Say what a policy file does, in words; or everything that is wrong with it, with exit code 2. Changes nothing."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.policy import policy_text
+
+        print_out(policy_text(file))

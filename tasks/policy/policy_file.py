@@ -1,41 +1,41 @@
-"""The policy file: TOML with `[default]` and `[stores."ID"]` tables merged over it, read into `StorePolicy`.
+"""The policy file: YAML with a part `default` and one for each store merged over it, read into `StorePolicy`.
 
-```toml
-[default]
-not_received = "approved"
-label_carriers = ["SENDCLOUD/DHL"]
-
-[default.guards]
-max_refund = { EUR = "500.00" }
-
-[stores."acme"]
-out_of_stock = "ORIGINAL_PAYMENT_METHOD"
+```yaml
+default:
+  not_received: approved
+  guards:
+    max_refund: {EUR: "500.00"}
+stores:
+  acme:
+    out_of_stock: ORIGINAL_PAYMENT_METHOD
 ```
+
+A file whose name does not end in .yaml, .yml or .json is read as TOML, with the same words.
 """
 
 import difflib
 import json
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from tasks.policy.policy_text import PolicyText, Problem, Where, read_toml, read_yaml, shown
 from tasks.policy.store import Guards, StorePolicy
 
-_TABLES = ("default", "stores")
+_YAML = frozenset({".yaml", ".yml", ".json"})
 
 
 class PolicyFileError(Exception):
     """The file is missing, broken, or says something that is no rule. `problems` holds one sentence for each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__(" ".join(problems))
+        super().__init__("\n".join(problems))
         self.problems = problems
 
 
@@ -47,64 +47,93 @@ class PolicyFile:
     stores: Mapping[str, StorePolicy] = field(default_factory=lambda: MappingProxyType({}))
 
     def for_store(self, store: str) -> StorePolicy:
-        """The policy of a store: its own table over the default, or the default."""
+        """The policy of a store: its own part over the default, or the default."""
         return self.stores.get(store, self.default)
 
 
-def load_policy(path: Path | None) -> PolicyFile:
+class PolicyDocument(BaseModel):
+    """A policy file as it is written: what holds for every store, and what single stores change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: StorePolicy = Field(StorePolicy(), description="What holds for every store.")
+    stores: dict[str, StorePolicy] = Field({}, description="Store id -> what is different there.")
+
+
+def load_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
     """Read the policy file, or give the built-in defaults where `path` is None.
 
-    Raises `PolicyFileError` with one sentence per problem: file, table, field, what was found, what would be right.
+    `ours` are the stores that the file may name, where they are known: a misspelt id would leave the real store
+    without its caps. Raises `PolicyFileError` with one sentence for every problem of the file: line (of YAML), field,
+    what was found, what would be right.
     """
     if path is None:
         return PolicyFile()
-    tables = _read(path)
-    problems = tuple(f"{path}: {problem}" for problem in _problems(tables))
+    text = _read(path)
+    problems = sorted((*text.problems, *_problems(text, ours)), key=lambda problem: problem.line or 0)
     if problems:
-        raise PolicyFileError(problems)
-    default = tables.get("default", {})
-    stores = {store: _policy(_merged(default, own)) for store, own in tables.get("stores", {}).items()}
+        raise PolicyFileError(tuple(_located(path, problem) for problem in problems))
+    default = text.values.get("default", {})
+    stores = {store: _policy(_merged(default, own)) for store, own in text.values.get("stores", {}).items()}
     return PolicyFile(_policy(default), MappingProxyType(stores))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The file's tables, amounts exact."""
+def _read(path: Path) -> PolicyText:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise PolicyFileError((f"{path}: the policy file cannot be read ({why}).",)) from error
     except UnicodeDecodeError as error:
         raise PolicyFileError((f"{path}: the policy file is not text in UTF-8.",)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyFileError((f"{path}: this is not TOML: {error}.",)) from error
+    if not text.strip():
+        words = "the policy file is empty; for the default rules leave REVER_POLICY empty instead"
+        raise PolicyFileError((f"{path}: {words}.",))
+    return read_yaml(text) if path.suffix.casefold() in _YAML else read_toml(text)
 
 
-def _problems(tables: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the tables, each judged by itself so that a sentence names the one to mend."""
-    for name in tables:
-        if name not in _TABLES:
-            meant = _nearest(name, _TABLES)
-            yield f'[{name}] is no table of a policy file; there are [default] and [stores."ID"]{meant}.'
-    yield from _problems_of("[default]", tables.get("default", {}))
-    stores = tables.get("stores", {})
-    if not isinstance(stores, dict):
-        yield f'[stores] is {_found(stores)}; right would be a table for each store, [stores."ID"].'
-        return
-    for store, own in stores.items():
-        yield from _problems_of(f"[stores.{json.dumps(store)}]", own)
+def _located(path: Path, problem: Problem) -> str:
+    return f"{path}{f', line {problem.line}' if problem.line else ''}: {problem.words}"
 
 
-def _problems_of(table: str, values: Any) -> Iterator[str]:
-    """What is wrong within one table."""
+def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the values, each part judged by itself, so that a sentence names the one to mend."""
+    known = tuple(PolicyDocument.model_fields)
+    for name in text.values:
+        if name not in known:
+            words = (
+                f"{shown((name,))} is no part of a policy file{_nearest(name, known)}; there are default and stores."
+            )
+            yield Problem((name,), text.line((name,)), words)
+    parts: list[tuple[Where, Any]] = [(("default",), text.values.get("default", {}))]
+    stores = text.values.get("stores", {})
+    if isinstance(stores, dict):
+        parts += [(("stores", store), own) for store, own in stores.items()]
+    elif ("stores",) not in text.unread:
+        words = f"stores is {_found(stores)}; right would be the stores' ids, each with fields of its own."
+        yield Problem(("stores",), text.line(("stores",)), words)
+    for place, values in parts:
+        if len(place) > 1 and ours and place[1] not in ours:
+            near = _nearest(str(place[1]), tuple(ours))
+            words = f"{shown(place)} is no store of this desk{near}; its stores are {', '.join(ours)}."
+            yield Problem(place, text.line(place), words)
+        for problem in _problems_of(text, place, values):
+            if not any(problem.at[: len(at)] == at for at in text.unread):
+                yield problem
+
+
+def _problems_of(text: PolicyText, place: Where, values: Any) -> Iterator[Problem]:
+    """What is wrong within one part."""
     if not isinstance(values, dict):
-        yield f"{table} is {_found(values)}; right would be a table."
+        words = f"{shown(place)} is {_found(values)}; right would be fields below it, such as `not_received: hold`."
+        yield Problem(place, text.line(place), words)
         return
     try:
         _policy(values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            yield _sentence(table, detail)
+            at = (*place, *(part for part in detail["loc"] if part != "[key]"))
+            yield Problem(at, text.line(at), _sentence(at, len(place), detail))
 
 
 def _policy(values: Mapping[str, Any]) -> StorePolicy:
@@ -120,7 +149,7 @@ def _plain(value: Any) -> str:
 
 
 def _merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The store's table over the default, tables within tables too."""
+    """The store's part over the default, fields within fields too. A list stands in the place of the default's."""
     merged = dict(default)
     for name, value in own.items():
         below = merged.get(name)
@@ -128,15 +157,14 @@ def _merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _sentence(table: str, detail: ErrorDetails) -> str:
-    """One problem of pydantic's as a sentence of ours."""
-    path = [str(part) for part in detail["loc"]]
-    name = ".".join(path)
+def _sentence(at: Where, begins: int, detail: ErrorDetails) -> str:
+    """One problem of pydantic's as a sentence of ours. The fields of the part begin at `begins` of the place."""
+    path = [str(part) for part in at[begins:]]
     if detail["type"] == "extra_forbidden":
         model: type[BaseModel] = Guards if path[0] == "guards" else StorePolicy
         known = tuple(model.model_fields)
-        return f"{table} {name} is no rule{_nearest(path[-1], known)}; there are {', '.join(known)}."
-    return f"{table} {name} is {_found(detail['input'])}; right would be {_right(path, detail)}."
+        return f"{shown(at)} is no rule{_nearest(path[-1], known)}; there are {', '.join(known)}."
+    return f"{shown(at)} is {_found(detail['input'])}; right would be {_right(path, detail)}."
 
 
 def _right(path: list[str], detail: ErrorDetails) -> str:
@@ -145,7 +173,7 @@ def _right(path: list[str], detail: ErrorDetails) -> str:
     if path[0] == "guards" and len(path) > 1:
         rule = Guards.model_fields.get(path[1])
     if detail["type"] == "value_error":
-        return detail["msg"].removeprefix("Value error, ")
+        return detail["msg"].removeprefix("Value error, ").removeprefix("write ")
     wanted = detail["msg"].removeprefix("Input should be ")
     return f"{wanted} ({rule.description.rstrip('.')})" if rule and rule.description else wanted
 
@@ -158,4 +186,6 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
 
 def _found(value: Any) -> str:
     """What was found, as the file has it."""
-    return str(value) if isinstance(value, Decimal) else json.dumps(value, default=str)
+    if value is None:
+        return "empty"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, default=str, ensure_ascii=False)

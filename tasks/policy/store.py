@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from rever_api.models import CompensationMethod, EcommerceSettings
 
@@ -31,7 +31,19 @@ def whole(value: Any) -> Any:
     return value
 
 
-Cap = Annotated[Decimal, BeforeValidator(amount)]
+def not_negative(cap: Decimal) -> Decimal:
+    """Refuse an amount that nothing can meet."""
+    if not cap.is_finite() or cap < 0:
+        msg = "an amount of 0 or more"
+        raise ValueError(msg)
+    return cap
+
+
+_IN_THE_FILE = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$"}]
+}
+
+Cap = Annotated[Decimal, BeforeValidator(amount), AfterValidator(not_negative), WithJsonSchema(_IN_THE_FILE)]
 """An amount of money in the policy file."""
 
 # The bounds stand before the validator, so that they are in the form's schema too.
@@ -54,6 +66,36 @@ def is_currency(code: str) -> bool:
     return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
 
 
+def _currency(code: str) -> str:
+    if not is_currency(code):
+        msg = "a currency's three capital letters, such as EUR"
+        raise ValueError(msg)
+    return code
+
+
+def _carrier(name: str) -> str:
+    provider, slash, carrier = name.partition("/")
+    if not (provider and slash and carrier):
+        msg = "a name such as PROVIDER/CARRIER"
+        raise ValueError(msg)
+    return name
+
+
+def _out_of_stock(method: str) -> str:
+    """Refuse a fallback that is no compensation method paid by a refund."""
+    if method != "hold" and method not in REFUND_METHODS:
+        msg = f"hold, or one of {', '.join(sorted(REFUND_METHODS))}"
+        raise ValueError(msg)
+    return method
+
+
+CurrencyCode = Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})]
+CarrierName = Annotated[str, AfterValidator(_carrier), Field(json_schema_extra={"pattern": "^[^/]+/.+$"})]
+OutOfStock = Annotated[
+    str, AfterValidator(_out_of_stock), Field(json_schema_extra={"enum": ["hold", *sorted(REFUND_METHODS)]})
+]
+
+
 class RefundsBy(StrEnum):
     """Who pays: this desk, REVER itself after the review, or nobody has said."""
 
@@ -70,74 +112,39 @@ class NotReceived(StrEnum):
 
 
 class Guards(BaseModel):
-    """Caps outside the rules, per currency where they are money. Empty or None: no cap. A guard that trips holds."""
+    """Caps outside the rules, per currency where they are money. Empty or null: no cap. A guard that trips holds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_refund: dict[str, Cap] = Field(default_factory=dict, description="Currency -> the most one refund may be.")
-    max_per_day: dict[str, Cap] = Field(
-        default_factory=dict, description="Currency -> the most a store may refund on one of its own days."
+    max_refund: dict[CurrencyCode, Cap] = Field(
+        default_factory=dict,
+        description="Currency -> the most one refund may be.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    max_per_day: dict[CurrencyCode, Cap] = Field(
+        default_factory=dict,
+        description="Currency -> the most a store may refund on one of its own days.",
+        json_schema_extra={"additionalProperties": False},
     )
     max_refunds_per_shopper: int | None = Field(None, ge=1, description="Refunds to one shopper within the window.")
     shopper_window_days: int = Field(30, ge=1, le=3650, description="Days that the window of a shopper spans.")
 
-    @field_validator("max_refund", "max_per_day")
-    @classmethod
-    def _caps(cls, caps: dict[str, Decimal]) -> dict[str, Decimal]:
-        """Refuse a cap that no amount can meet: of a currency that is no code, or below 0."""
-        for currency, cap in caps.items():
-            if not is_currency(currency):
-                msg = f"a currency's three capital letters, not {currency!r}"
-                raise ValueError(msg)
-            if not cap.is_finite() or cap < 0:
-                msg = f"an amount of 0 or more for {currency}, not {cap}"
-                raise ValueError(msg)
-        return caps
-
 
 class StorePolicy(BaseModel):
-    """The desk's own rules for a store; the policy file's `[default]` and `[stores.ID]`."""
+    """The desk's own rules for a store; the policy file's `default` and `stores`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     not_received: NotReceived = Field(NotReceived.APPROVED, description="A line with reason NOT_RECEIVED.")
-    out_of_stock: str = Field("hold", description="`hold`, or the compensation method to refund by instead.")
+    out_of_stock: OutOfStock = Field("hold", description="`hold`, or the compensation method to refund by instead.")
     rever_pays_within_hours: int = Field(48, ge=1, le=8760, description="With refunds_by=rever: later than this holds.")
-    label_carriers: tuple[str, ...] = Field((), description="Preferred `PROVIDER/CARRIER`, first that fits is taken.")
-    currencies: tuple[str, ...] = Field(
+    label_carriers: tuple[CarrierName, ...] = Field(
+        (), description="Preferred `PROVIDER/CARRIER`, first that fits is taken."
+    )
+    currencies: tuple[CurrencyCode, ...] = Field(
         (), description="Currencies that the store sells in beside its own at REVER; a refund in any other holds."
     )
-    guards: Guards = Guards()
-
-    @field_validator("currencies")
-    @classmethod
-    def _codes(cls, currencies: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is no currency's code."""
-        for code in currencies:
-            if not is_currency(code):
-                msg = f"currencies' three capital letters, such as EUR, not {code!r}"
-                raise ValueError(msg)
-        return currencies
-
-    @field_validator("out_of_stock")
-    @classmethod
-    def _fallback(cls, method: str) -> str:
-        """Refuse a fallback that is no compensation method paid by a refund."""
-        if method != "hold" and method not in REFUND_METHODS:
-            msg = f"hold, or one of {', '.join(sorted(REFUND_METHODS))}"
-            raise ValueError(msg)
-        return method
-
-    @field_validator("label_carriers")
-    @classmethod
-    def _carriers(cls, carriers: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is not a provider and a carrier."""
-        for name in carriers:
-            provider, slash, carrier = name.partition("/")
-            if not (provider and slash and carrier):
-                msg = f"names such as PROVIDER/CARRIER, not {name!r}"
-                raise ValueError(msg)
-        return carriers
+    guards: Guards = Field(Guards(), description="Caps; one that trips holds the return for a person.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,9 @@ class Settings(BaseSettings):
     lease: Seconds = Field(
         60.0, description="Seconds for which a claimed effect is left to the worker that claimed it."
     )
-    policy: Path | None = Field(None, description="The rules' TOML file. Empty: the default policy.")
+    policy: Path | None = Field(
+        None, description="The file with the rules of your stores, YAML or TOML. Empty: the default policy."
+    )
     notices_url: SecretStr = Field(
         SecretStr(""),
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "

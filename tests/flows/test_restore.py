@@ -133,7 +133,7 @@ def answered_after_the_backup(start_world: Start, tmp_path: Path) -> tuple[World
 
 def let_the_rest_go(world: World, tmp_path: Path) -> None:
     """A person lets the cap's holds of the restored ledger pass, and takes the cap away."""
-    (tmp_path / "policy.toml").write_text("")
+    (tmp_path / "policy.toml").write_text("[default]\n")
     world.let_pass(120)
     world.run("reconcile", mode="act")
     world.let_effects_go()
@@ -196,7 +196,7 @@ def test_a_ledger_put_back_by_other_means_or_made_anew_asks_too(start_world: Sta
     if how == "mark_restored":
         shutil.copy(tmp_path / "copy", world.ledger_file)
     world.write(mark_restored, why="a try", now=utc_now(), actor=Actor("olga"))
-    (tmp_path / "policy.toml").write_text("")
+    (tmp_path / "policy.toml").write_text("[default]\n")
     world.let_pass(120)
     world.run("reconcile", mode="act")
     world.let_effects_go()

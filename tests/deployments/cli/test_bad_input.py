@@ -22,6 +22,7 @@ TOML = {
     "syntax.toml": "[default\nrefund = ",
     "unknown.toml": "[default]\npay_everything = true\n",
     "type.toml": '[default.guards]\nmax_refund = "much"\n',
+    "float.yaml": "default:\n  guards:\n    max_refund: {EUR: 24.50}\n",
 }
 
 
@@ -45,6 +46,7 @@ CASES = (
     Wrong("a policy file that is no TOML", "syntax.toml", 2, {"REVER_POLICY": "syntax.toml"}),
     Wrong("a policy file with an unknown key", "pay_everything", 2, {"REVER_POLICY": "unknown.toml"}),
     Wrong("a policy file with a wrong type", "max_refund", 2, {"REVER_POLICY": "type.toml"}),
+    Wrong("a policy file with a float", "float.yaml, line 3", 2, {"REVER_POLICY": "float.yaml"}),
     Wrong("a ledger in no folder", "missing", 1, {"REVER_LEDGER_URL": "sqlite:///missing/ledger.sqlite"}),
     Wrong("a ledger under a file", "syntax.toml", 1, {"REVER_LEDGER_URL": "sqlite:///syntax.toml/ledger.sqlite"}),
     Wrong("a folder for a ledger", "folder", 1, {"REVER_LEDGER_URL": "sqlite:///folder"}),

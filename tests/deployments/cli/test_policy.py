@@ -1,0 +1,52 @@
+"""`rever-returns policy check`: what a file does in words, or all that is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.deployments.cli.conftest import Call
+from tests.tasks.policy.test_policy_file import YAML
+
+
+def test_a_file_that_is_right_is_told_in_words(call: Call) -> None:
+    Path("policy.yaml").write_text(YAML)
+    ended = call("policy", "check", "policy.yaml")
+    assert (ended.code, ended.err) == (0, "")
+    every, _, acme = ended.out.partition("Store acme, where it differs:")
+    assert every.startswith("policy.yaml is right.\n")
+    assert "A line that never reached the shopper is held for a person." in every
+    assert "A refund over 500.10 EUR or 4,000.00 SEK is held; in another currency it has no cap." in every
+    assert "A refund is held that would be more than 3 refunds to one shopper within 30 days." in every
+    assert acme.split("\n") == [
+        "",
+        "  An exchange that is out of stock is refunded by GIFT_CARD.",
+        "  A refund over 90.00 EUR or 4,000.00 SEK is held; in another currency it has no cap.",
+        "",
+    ]
+
+
+def test_everything_that_is_wrong_is_said_at_once(call: Call) -> None:
+    Path("policy.yaml").write_text("default:\n  out_of_stock: no\nstores:\n  nordic:\n    not_received: keep\n")
+    ended = call("policy", "check", "policy.yaml")
+    assert (ended.code, ended.out) == (2, "")
+    lines = ended.err.splitlines()
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
+        "policy.yaml, line 2",
+        "policy.yaml, line 4",
+        "policy.yaml, line 5",
+    ]
+    assert "nordic is no store of this desk" in lines[1]
+
+
+def test_without_a_file_it_is_the_one_in_force_and_no_key_is_needed(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REVER_API_KEY")
+    none = call("policy", "check")
+    assert none.code == 0
+    assert none.out.startswith("No policy file is set (REVER_POLICY): the default rules hold.")
+    assert "A refund has no cap." in none.out
+    monkeypatch.setenv("REVER_POLICY", "gone.yaml")
+    gone = call("policy", "check")
+    assert (gone.code, gone.out) == (2, "")
+    assert "gone.yaml: the policy file cannot be read" in gone.err
