@@ -253,7 +253,7 @@ def conclusion(page: Page, promises: Sequence[Promise], seconds: float) -> int:
         return FAILED
     page.title(f"Every promise was kept. {seconds:.0f} s.")
     page.say("Next: `.venv/bin/rever-returns sandbox` is the same local REVER, to point anything at;")
-    page.say('README.md, "Try it by hand" and "Going live on a real REVER account", go on from there.')
+    page.say('README.md, "Try it by hand", and docs/live.md, on a real REVER account, go on from there.')
     return 0
 
 
