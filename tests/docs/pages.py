@@ -35,9 +35,15 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
 
 
 def commands(page: Path) -> list[Typed]:
-    """Every command in the page's `console` blocks. Where lines begin with `$`, the others are what is printed."""
+    """Every command in the page's `console` blocks, and in those of no language that hold nothing but commands of ours.
+
+    Where lines begin with `$`, the others are what is printed.
+    """
     found = []
-    for begin, text in blocks(page, "console"):
+    plain = [
+        (begin, text) for begin, text in blocks(page, "") if re.fullmatch(r"((echo .*\| )?rever-returns .*\n)+", text)
+    ]
+    for begin, text in sorted(blocks(page, "console") + plain):
         lines = text.splitlines()
         prompted = any(line.startswith("$ ") for line in lines)
         for number, line in enumerate(lines, begin):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
@@ -21,8 +22,11 @@ from tests.docs.known import PLACEHOLDER, check
 from tests.docs.pages import PAGES, READERS, ROOT, Typed, blocks, commands, settings_named
 from tests.hurry import hurry
 
-RUN = {"run", "find", "why", "holds", "stop", "start", "resume", "ledger", "settings", "doctor", "inbox"}
+RUN = {"run", "find", "why", "holds", "stop", "start", "resume", "ledger", "settings", "doctor", "inbox", "policy"}
 """Commands of `rever-returns` that end by themselves and need a sandbox alone."""
+
+SETTLED_S = 4
+"""REVER_SETTLE_AFTER on the page where a reader waits for it."""
 
 BY_A_SERVER_THAT_RUNS = {"finance", "ops"}
 """Pages whose reader finds a desk that has worked already."""
@@ -78,7 +82,7 @@ def test_the_settings_it_sets_are_settings(page: Path) -> None:
     assert [name for name in theirs if not hasattr(prefect.settings, name)] == []
 
 
-@pytest.mark.parametrize("page", [*READERS, ROOT / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*READERS, ROOT / "README.md", ROOT / "docs" / "live.md"], ids=lambda page: page.name)
 def test_its_commands_run_in_a_sandbox_in_their_order(
     page: Path, call: Call, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -86,6 +90,9 @@ def test_its_commands_run_in_a_sandbox_in_their_order(
     monkeypatch.setenv("REVER_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("REVER_API_KEY", sandbox.api_key)
     monkeypatch.setenv("REVER_STORES", ",".join(sandbox.stores))
+    if page.stem == "live":
+        monkeypatch.setenv("REVER_TIMEOUT", str(SETTLED_S / 2))
+        monkeypatch.setenv("REVER_SETTLE_AFTER", str(SETTLED_S))
     if page.stem in BY_A_SERVER_THAT_RUNS:
         assert call("run", "process-pending-returns", "mode=act", "--no-prefect").code == 0
     ran = 0
@@ -95,7 +102,9 @@ def test_its_commands_run_in_a_sandbox_in_their_order(
             posted(typed, sandbox)
             ran += 1
         elif words := ours(typed):
-            ended = call(*filled(words, call, printed))
+            if page.stem == "live" and words[:2] == ["run", "reconcile"]:
+                time.sleep(SETTLED_S)  # before that a new ledger does not let reconcile count, as the page says
+            ended = call(*filled(words, call, sandbox, printed))
             assert ended.code == 0, f"{typed}: {ended.out}{ended.err}"
             printed, ran = ended.out, ran + 1
     assert ran >= 3
@@ -111,8 +120,8 @@ def ours(typed: Typed) -> list[str]:
     return [*words, *(["--no-prefect"] if words[0] == "run" and "--no-prefect" not in words else [])]
 
 
-def filled(words: list[str], call: Call, printed: str) -> list[str]:
-    """The words with what a reader puts in: a hold that takes the answer, and the mark of the list printed before."""
+def filled(words: list[str], call: Call, sandbox: RunningSandbox, printed: str) -> list[str]:
+    """The words with what a reader puts in: a return, a hold that takes the answer, the mark of the list before."""
     answer = next((word.removeprefix("answer=") for word in words if word.startswith("answer=")), "drop")
     made = []
     for word in words:
@@ -125,6 +134,8 @@ def filled(words: list[str], call: Call, printed: str) -> list[str]:
             found = re.search(r"listed=(\d+-[0-9a-f]+)", printed)
             assert found, printed
             word = found[0]  # noqa: PLW2901
+        elif word.endswith("retp_..."):
+            word = word.replace("retp_...", sandbox.process_ids("approved_one")[0])  # noqa: PLW2901
         assert not PLACEHOLDER.search(word.partition("=")[2]), f"what is {word}?"
         made.append(word)
     return made
