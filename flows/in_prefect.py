@@ -187,7 +187,7 @@ class Ending:
             if self.opened:
                 stores, since = {hold.store for hold in self.opened}, desk.clock() - LATELY
                 self.recent = [it for it in await desk.ledger.aread(open_holds, stores) if it.since >= since]
-            began, pauses = desk.actor.run_began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
+            began, pauses = desk.began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
             self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
         await self._show_open_holds(desk, report.stores if self._whole_stores else ())
         links = self.links if self.links.ui else this_ui()
@@ -200,8 +200,8 @@ class Ending:
         last.
         """
         stores = set(gone_through)
-        if desk.mode is Mode.ACT and desk.actor.run_began_at is not None:
-            stores |= await desk.ledger.aread(held_since, desk.actor.run_began_at)
+        if desk.mode is Mode.ACT and desk.began_at is not None:
+            stores |= await desk.ledger.aread(held_since, desk.began_at)
         if not stores:
             return
         try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,8 +12,8 @@ from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound, WrongSetup
 from rever_api.models import Warehouse
 from rever_api.other_clock import OtherClock, in_words
-from tasks.ledger import Actor, Ledger, Rehearsal
-from tasks.policy.clocks import DIFFER
+from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
+from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.policy_file import PolicyFile, load_policy
 from tasks.policy.store import StoreRules
@@ -79,7 +79,7 @@ class Desk:
     `under_way` are the calls of effects that the report does not count yet, by intent, so that none is lost where the
     run is cut off. `unknown` are the returns of the effects whose outcome this run left open, by intent. `halted` is
     the wrong set-up that an effect was refused for: no other effect of this run starts after it. `rever_clock` is
-    how far REVER's clock is from ours.
+    how far REVER's clock is from ours. `began_at` is when the run began by our clock.
     """
 
     settings: Settings
@@ -92,6 +92,7 @@ class Desk:
     report: RunReport
     rever_clock: OtherClock
     clock: Clock = utc_now
+    began_at: datetime | None = None
     budget: Budget = field(default_factory=Budget)
     under_way: dict[str, "Outcome"] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
@@ -218,9 +219,22 @@ async def open_desk(
             report.stores, report.back_office = stores, settings.back_office
             report.progress.rate_waits = lambda: client.rate_waits
             mode = Mode.ACT if report.acts else Mode.PLAN
-            yield Desk(settings, client, ledger, policies, mode, actor, stores, report, rever_clock, clock)
+            by_ledger = await _by_ledgers_clock(actor, ledger, clock) if report.acts else actor
+            parts = (settings, client, ledger, policies, mode, by_ledger, stores, report, rever_clock, clock)
+            yield Desk(*parts, began_at=actor.run_began_at)
     finally:
         ledger.close()
+
+
+async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor:
+    """The actor with the beginning of its run by the ledger's clock, which is the same for all machines.
+
+    Rather too early, by the time that the question takes, than too late: what came in after it is looked at again.
+    """
+    theirs = await ledger.aread(server_clock)
+    if theirs is None or actor.run_began_at is None:
+        return actor
+    return replace(actor, run_began_at=translated(actor.run_began_at, here=clock(), there=theirs))
 
 
 def _check_policies(policies: PolicyFile, stores: tuple[str, ...]) -> None:

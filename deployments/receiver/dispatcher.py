@@ -114,6 +114,7 @@ class Dispatcher:
         self._pace = pace or Pace()
         self._standings, self._ask_again = standings, 0.0
         self._woken = asyncio.Event()
+        self._unneeded: set[str] = set()
         self._trouble, self._trouble_s, self._prefect_again = "", 0.0, 0.0
         self._alive = self._busy = self._clean_at = time.monotonic()
 
@@ -155,7 +156,7 @@ class Dispatcher:
         await self._put_right()
         await self._clean()
         waiting = await self._inbox.aread(waiting_returns)
-        if not waiting:
+        if not waiting and not self._unneeded:
             return Pause(self._times.idle_s)
         if await self._close(waiting):
             waiting = await self._inbox.aread(waiting_returns)
@@ -185,12 +186,21 @@ class Dispatcher:
         }
         if not seen:
             return 0
-        closed = await self._inbox.awrite(close_seen, seen, now=now)
-        self._metrics.acted_on(closed)
-        return closed
+        found = await self._inbox.awrite(close_seen, seen, now=now)
+        self._unneeded |= found.unneeded
+        self._metrics.acted_on(found.events)
+        return found.events
+
+    async def _cancel_unneeded(self) -> None:
+        """Cancel the runs that nobody has taken yet and whose returns another run has looked at meanwhile."""
+        if self._unneeded:
+            cancelled = await self._runs.cancel(self._unneeded)
+            self._unneeded.clear()
+            self._metrics.cancelled(len(cancelled))
 
     async def _with_prefect(self, waiting: Sequence[WaitingReturn]) -> float:
         """Send prepared offers, check those that were sent, make new ones. Returns how long the pace waits."""
+        await self._cancel_unneeded()
         offers = await self._inbox.aread(open_offers)
         for offer in offers:
             if not offer.run_id:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, 
 
 from deployments.console.errors import UsageError
 from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, Inbox, events, returns
-from deployments.receiver.offers import free_return
+from deployments.receiver.offers import WHY_NO_RUN, free_return
 from rever_api.messages import read_json
 from tasks.database import DatabaseError
 from tasks.database.statements import chunks
@@ -122,12 +122,23 @@ def inbox_text(*, as_json: bool) -> str:
     """What waits in the inbox, and what was closed without a run, as a table or JSON. Writes nothing."""
     with _opened() as inbox:
         found = inbox.read(partial(listed, now=utc_now())) if inbox else []
+        seen, spared = inbox.read(partial(looked_at, now=utc_now())) if inbox else (0, 0)
     if as_json:
         return json_text([each.as_json() for each in found])
-    return (
-        "\n".join(map(printable, _lines(found)))
-        or "No event waits, and none was closed without a run in the last 30 days."
-    )
+    lines = list(map(printable, _lines(found)))
+    lines = lines or ["No event waits, and none was closed without a run in the last 30 days."]
+    if seen:
+        lines.append(f"Runs have looked at the returns of {counted(seen, 'event')} in the last 30 days.")
+    if spared:
+        lines.append(f"For {spared} of them no run was made: one that began after they came in had looked already.")
+    return "\n".join(lines)
+
+
+def looked_at(conn: Connection, *, now: datetime) -> tuple[int, int]:
+    """How many events were closed lately since a run looked at their return, and for how many of them none was made."""
+    lately = select(func.count()).where(events.c.state == ACTED_ON, events.c.closed_at >= now - SHOWN)
+    spared = lately.where(events.c.closed_why == WHY_NO_RUN)
+    return conn.execute(lately).scalar_one(), conn.execute(spared).scalar_one()
 
 
 def has_events(process_id: str) -> bool:

@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 import httpx
+from sqlalchemy import Connection
 
 from tasks.desk import client_config, utc_now
-from tasks.ledger import Ledger, LedgerError, runs_began
+from tasks.ledger import Ledger, LedgerError, runs_began, server_clock
+from tasks.policy.clocks import translated
 from tasks.settings import Settings
 
 PATIENCE_S = 5.0
@@ -29,16 +31,20 @@ class LedgerLook:
         self._said = ""
 
     async def runs_began(self, process_ids: Collection[str]) -> dict[str, datetime]:
-        """Process id -> the beginning of the run that last took the return as far as possible."""
+        """Process id -> the beginning of the run that last took the return as far as possible, by our clock.
+
+        Rather too early, by the time that the look takes, than too late: what came in after it is looked at again.
+        """
+        asked_at = utc_now()
         try:
             if self._ledger is None:
                 self._ledger = await asyncio.to_thread(self._open)
-            found = await self._ledger.aread(runs_began, process_ids, now=utc_now())
+            began, theirs = await self._ledger.aread(_began, process_ids, asked_at)
         except LedgerError as error:
             self._say(str(error))
             return {}
         self._say("")
-        return found
+        return {each: translated(at, here=theirs or asked_at, there=asked_at) for each, at in began.items()}
 
     def close(self) -> None:
         """Close it."""
@@ -55,6 +61,12 @@ class LedgerLook:
         if words and words != self._said:
             logger.warning("the ledger cannot be read, so events are not closed: %s", words)
         self._said = words
+
+
+def _began(
+    conn: Connection, process_ids: Collection[str], now: datetime
+) -> tuple[dict[str, datetime], datetime | None]:
+    return runs_began(conn, process_ids, now=now), server_clock(conn)
 
 
 class Standing(StrEnum):

@@ -24,6 +24,9 @@ class Metrics:
         self._offered = Counter(
             "rever_webhook_offered_runs", "Runs that Prefect was asked for", ["deployment"], registry=of
         )
+        self._cancelled = Counter(
+            "rever_webhook_cancelled_runs", "Offered runs that another run made needless before they began", registry=of
+        )
         self._acted_on = Counter("rever_webhook_acted_on", "Events that a run has acted on", registry=of)
         self._given_up = Counter("rever_webhook_given_up", "Events for which no run is offered any more", registry=of)
         self._closed = Counter(
@@ -40,6 +43,10 @@ class Metrics:
     def offered(self, deployment: str) -> None:
         """Prefect has taken a run of this deployment."""
         self._offered.labels(deployment).inc()
+
+    def cancelled(self, runs: int) -> None:
+        """So many offered runs were cancelled before they began."""
+        self._cancelled.inc(runs)
 
     def acted_on(self, events: int) -> None:
         """So many events were acted on."""

@@ -90,6 +90,7 @@ _IS_WAITING = events.c.state == WAITING
 _OF_RETURN = exists().where(events.c.process_id == returns.c.process_id, _IS_WAITING)
 
 
+WHY_NO_RUN = "a run that began after it came in had looked at the return already: none was made for it"
 WHY_GIVEN_UP = "no run looked at the return, in all the time that runs were offered"
 
 
@@ -225,8 +226,16 @@ def take_back(conn: Connection, keys: Collection[str]) -> None:
     _drop_empty(conn)
 
 
-def close_seen(conn: Connection, began: Mapping[str, datetime], *, now: datetime) -> int:
-    """Close the events that came in before the run that looked at their return began, and return how many.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many events were closed, as their returns were looked at, and which offered runs nobody needs any more."""
+
+    events: int
+    unneeded: frozenset[str]
+
+
+def close_seen(conn: Connection, began: Mapping[str, datetime], *, now: datetime) -> Seen:
+    """Close the events that came in before the run that looked at their return began.
 
     An offer ends once a run that began after it was made has looked, or no event of the return waits. Events that came
     in after the beginning of that run wait on, and may be offered.
@@ -234,9 +243,18 @@ def close_seen(conn: Connection, began: Mapping[str, datetime], *, now: datetime
     by_time: dict[datetime, list[str]] = defaultdict(list)
     for process_id, at in began.items():
         by_time[at].append(process_id)
-    closed = sum(_close(conn, ids, ACTED_ON, at, now) for at, ids in by_time.items())
-    _free(conn, began)
-    return closed
+    closed = sum(_close_seen(conn, ids, at, now) for at, ids in by_time.items())
+    return Seen(closed, frozenset(_free(conn, began)))
+
+
+def _close_seen(conn: Connection, ids: Sequence[str], began: datetime, now: datetime) -> int:
+    never = select(returns.c.process_id).where(
+        returns.c.process_id.in_(_IDS), returns.c.offer == "", returns.c.attempt == 0
+    )
+    offered_none = {row.process_id for piece in chunks(ids) for row in conn.execute(never, {"ids": piece})}
+    others = [each for each in ids if each not in offered_none]
+    spared = _close(conn, sorted(offered_none), ACTED_ON, began, now, WHY_NO_RUN)
+    return spared + _close(conn, others, ACTED_ON, began, now)
 
 
 def give_up(conn: Connection, *, offered_before: datetime, now: datetime) -> dict[str, int]:
@@ -285,7 +303,7 @@ def _close(
     return sum(conn.execute(closing, {"ids": piece}).rowcount for piece in chunks(ids))
 
 
-def _free(conn: Connection, began: Mapping[str, datetime]) -> None:
+def _free(conn: Connection, began: Mapping[str, datetime]) -> list[str]:
     outstanding = (
         select(returns.c.process_id, offers.c.made_at, _OF_RETURN.label("waits"))
         .outerjoin(offers, offers.c.key == returns.c.offer)
@@ -297,11 +315,13 @@ def _free(conn: Connection, began: Mapping[str, datetime]) -> None:
     ]
     for ids in chunks(free):
         conn.execute(update(returns).where(returns.c.process_id.in_(_IDS)).values(**_FRESH), {"ids": ids})
-    _drop_empty(conn)
+    return _drop_empty(conn)
 
 
-def _drop_empty(conn: Connection) -> None:
-    conn.execute(delete(offers).where(~exists().where(returns.c.offer == offers.c.key)))
+def _drop_empty(conn: Connection) -> list[str]:
+    """End the offers without a return; the ids of their runs."""
+    empty = delete(offers).where(~exists().where(returns.c.offer == offers.c.key)).returning(offers.c.run_id)
+    return [row.run_id for row in conn.execute(empty).all() if row.run_id]
 
 
 def _offer(row: Any) -> Offer:

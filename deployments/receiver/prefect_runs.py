@@ -7,12 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
 import httpx
 
 from deployments.receiver.delivery import Kind
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
 
 MOST_WAITING = 1000
 """Events kept while Prefect is away; beyond that the oldest are dropped."""
@@ -38,6 +41,10 @@ AT_ONCE = 200
 """Runs in one response: Prefect gives no more."""
 
 
+UNNEEDED = "Another run, which began after the webhooks came in, has looked at all of these returns."
+"""Why a run that nobody has taken yet is cancelled."""
+
+
 class PrefectTrouble(Exception):  # noqa: N818
     """A request to Prefect failed; the text says why, and what to do if that helps."""
 
@@ -58,6 +65,9 @@ class Runs(Protocol):
 
     async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
         """The states of these runs; a run that Prefect does not know is left out. Raises `PrefectTrouble`."""
+
+    async def cancel(self, run_ids: Collection[str]) -> set[str]:
+        """Cancel those of these runs that nobody has taken yet, and return them. Raises `PrefectTrouble`."""
 
     async def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Emit events. Raises `PrefectTrouble`."""
@@ -96,18 +106,40 @@ class PrefectRuns:
 
     async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
         """Read the states of runs."""
-        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
-        wanted, found = [UUID(run_id) for run_id in run_ids], []
         try:
-            for start in range(0, len(wanted), AT_ONCE):
-                chosen = FlowRunFilter(id=FlowRunFilterId(any_=wanted[start : start + AT_ONCE]))
-                async with asyncio.timeout(PATIENCE_S):
-                    client = await self._connected()
-                    found += await client.read_flow_runs(flow_run_filter=chosen, limit=AT_ONCE)
+            found = await self._read(run_ids)
         except Exception as error:  # noqa: BLE001 - whatever its client raises, they are asked for again
             raise _trouble(error) from None
         return {str(run.id): _state(run.state) for run in found}
+
+    async def cancel(self, run_ids: Collection[str]) -> set[str]:
+        """Cancel runs that are scheduled. One that is taken just then may end as Cancelled half-way, which is safe."""
+        from prefect.client.schemas.responses import SetStateStatus
+        from prefect.states import Cancelled
+
+        done = set()
+        try:
+            for run in await self._read(run_ids):
+                if run.state is not None and run.state.is_scheduled():
+                    async with asyncio.timeout(PATIENCE_S):
+                        client = await self._connected()
+                        response = await client.set_flow_run_state(run.id, Cancelled(message=UNNEEDED))
+                    if response.status is SetStateStatus.ACCEPT:
+                        done.add(str(run.id))
+        except Exception as error:  # noqa: BLE001 - whatever its client raises, it is asked again
+            raise _trouble(error) from None
+        return done
+
+    async def _read(self, run_ids: Collection[str]) -> "list[FlowRun]":
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+        wanted, found = [UUID(run_id) for run_id in run_ids], []
+        for start in range(0, len(wanted), AT_ONCE):
+            chosen = FlowRunFilter(id=FlowRunFilterId(any_=wanted[start : start + AT_ONCE]))
+            async with asyncio.timeout(PATIENCE_S):
+                client = await self._connected()
+                found += await client.read_flow_runs(flow_run_filter=chosen, limit=AT_ONCE)
+        return found
 
     async def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Emit events over HTTP: a failure is known at once, and no thread holds any when the program ends."""

@@ -24,6 +24,7 @@ from tasks.ledger.queries import (
     returns_of,
     returns_of_order,
     runs_began,
+    server_clock,
     unfinished,
 )
 from tasks.ledger.records import load_records
@@ -156,6 +157,7 @@ __all__ = [
     "returns_of",
     "returns_of_order",
     "runs_began",
+    "server_clock",
     "settle_done",
     "settle_hold",
     "stop_switch",

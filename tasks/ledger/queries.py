@@ -1,7 +1,7 @@
 """What people and reports read from the ledger."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
@@ -113,10 +113,19 @@ def held_by(conn: Connection, rule: str, process_ids: Collection[str]) -> set[st
     return {row.process_id for row in conn.execute(held)} & set(process_ids)
 
 
+def server_clock(conn: Connection) -> datetime | None:
+    """What the clock of the database's server shows; None where that is this machine's (SQLite)."""
+    if conn.dialect.name != "postgresql":
+        return None
+    now: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    return now.astimezone(UTC)
+
+
 def runs_began(conn: Connection, process_ids: Collection[str], *, now: datetime | None = None) -> dict[str, datetime]:
     """Process id -> when the run began that last took the return as far as it could go; those never so are left out.
 
-    A time after `now` is none: a run by a clock that was ahead would stand for every run to come.
+    The times are by the ledger's clock (`server_clock`). One after `now` is none: a run by a clock that was ahead would
+    stand for every run to come.
     """
     known = select(records.c.process_id, records.c.run_began_at).where(
         records.c.process_id.in_(bindparam("ids", expanding=True)), records.c.run_began_at.is_not(None)

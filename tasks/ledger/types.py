@@ -21,7 +21,8 @@ NOTHING_SEEN: Mapping[str, PaidSeen] = MappingProxyType({})
 class Actor:
     """Who does it: a flow by its name, or a person by the name they gave. Written to the audit, so never a shopper.
 
-    `run_began_at` is when the run began; None where a return is only noted or labelled, not taken as far as it can go.
+    `run_began_at` is when the run began, by the ledger's clock; None where a return is only noted or labelled, not
+    taken as far as it can go.
     """
 
     name: str

@@ -23,6 +23,16 @@ def ahead(at: datetime, now: datetime, longest: timedelta = timedelta(0)) -> boo
     return at - now > longest + DIFFER
 
 
+def translated(at: datetime, *, here: datetime, there: datetime) -> datetime:
+    """A time by one clock, told by another; `here` and `there` are what the two showed at one moment.
+
+    Where they differ by more than twice `DIFFER` (once for the clocks, once for the time that it takes to read both)
+    one of them is wrong, and the time is left as it is.
+    """
+    skew = there - here
+    return at + skew if abs(skew) <= 2 * DIFFER else at
+
+
 LONGEST_SETTING = timedelta(days=1)
 """No time-out, lease or delay can be set to more (`tasks.settings`)."""
 

@@ -64,6 +64,7 @@ class Prefect:
     runs: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     state: RunState | None = RunState.TO_COME
     events: list[Mapping[str, Any]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
 
     async def offer(self, deployment: str, parameters: Mapping[str, object], key: str) -> str:
         self._there()
@@ -73,6 +74,12 @@ class Prefect:
     async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
         self._there()
         return {run_id: self.state for run_id in run_ids if self.state is not None}
+
+    async def cancel(self, run_ids: Collection[str]) -> set[str]:
+        self._there()
+        taken = set(run_ids) if self.state is RunState.TO_COME else set()
+        self.cancelled += sorted(taken)
+        return taken
 
     async def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
         self._there()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 
 from deployments.receiver.dispatcher import Times
 from deployments.receiver.inbox import Inbox, events
+from deployments.receiver.inbox_care import looked_at
 from deployments.receiver.offers import FEW, MANY, Pace, open_offers, waiting_returns
 from deployments.receiver.prefect_runs import RunState
 from tests.deployments.receiver.conftest import NOON, Desk, body, signed, until
@@ -122,6 +124,112 @@ def test_an_event_that_comes_in_after_the_run_began_is_offered_after_it(desk: De
     desk.look("p1")
     desk.step()
     assert states(desk) == {"acted_on": 2}
+
+
+@pytest.mark.parametrize(
+    ("looked_s", "runs", "state"),
+    [
+        (None, 1, "waiting"),
+        (-1, 1, "waiting"),
+        (0, 0, "acted_on"),
+        (5, 0, "acted_on"),
+    ],
+)
+def test_an_event_whose_return_a_later_run_has_looked_at_starts_none(
+    local: Desk, looked_s: float | None, runs: int, state: str
+) -> None:
+    """Prefect is away when it comes in. A run that began `looked_s` after that looks at the return."""
+    local.prefect.away = True
+    local.store(body("p1"))
+    local.step()
+    if looked_s is not None:
+        local.looked["p1"] = local.clock() + timedelta(seconds=looked_s)
+    local.clock.forward(seconds=10)
+    local.prefect.away = False
+    local.step()
+    assert (len(local.prefect.runs) - len(local.prefect.cancelled), states(local)) == (runs, {state: 1})
+
+
+def test_a_run_that_nobody_has_taken_is_cancelled_where_another_has_looked(desk: Desk) -> None:
+    desk.store(body("p1"))
+    desk.store(body("p2"))
+    desk.step()
+    desk.clock.forward(seconds=2)
+    desk.look("p1")
+    desk.step()
+    assert desk.prefect.cancelled == [key for key, (_, form) in desk.prefect.runs.items() if "p1" in str(form)]
+    assert states(desk) == {"acted_on": 1, "waiting": 1}
+    assert desk.number("rever_webhook_cancelled_runs_total") == 1
+
+
+def test_a_run_for_many_is_cancelled_only_when_all_of_them_were_looked_at(desk: Desk) -> None:
+    for number in range(FEW + 1):
+        desk.store(body(f"p{number}"))
+    desk.step()
+    desk.clock.forward(seconds=2)
+    desk.look(*(f"p{number}" for number in range(FEW)))
+    desk.step()
+    assert desk.prefect.cancelled == []
+    desk.look(f"p{FEW}")
+    desk.step()
+    assert len(desk.prefect.cancelled) == 1
+
+
+def test_a_run_under_way_is_never_cancelled(desk: Desk) -> None:
+    """It is the one that looked, or it is about to."""
+    desk.store(body("p1"))
+    desk.step()
+    desk.prefect.state = RunState.UNDER_WAY
+    desk.clock.forward(seconds=2)
+    desk.look("p1")
+    desk.step()
+    assert (states(desk), desk.prefect.cancelled) == ({"acted_on": 1}, [])
+
+
+def test_what_came_in_after_the_other_run_began_gets_one_run_though_the_first_is_cancelled(desk: Desk) -> None:
+    desk.store(body("p1"))
+    desk.step()
+    desk.clock.forward(seconds=2)
+    desk.look("p1")
+    desk.clock.forward(seconds=2)
+    desk.store(body("p1", shipping="COLLECTED"))
+    desk.step()
+    desk.step()
+    (first, second) = desk.prefect.runs
+    assert desk.prefect.cancelled == [first]
+    assert [offer.run_id for offer in desk.inbox.read(open_offers)] == [second]
+    assert states(desk) == {"acted_on": 1, "waiting": 1}
+
+
+def test_a_needless_run_is_cancelled_once_prefect_is_back(local: Desk) -> None:
+    local.store(body("p1"))
+    local.step()
+    local.clock.forward(seconds=2)
+    local.look("p1")
+    local.prefect.away = True
+    local.step()
+    assert states(local) == {"acted_on": 1}
+    local.prefect.away = False
+    local.step()
+    local.step()
+    assert local.prefect.cancelled == list(local.prefect.runs)
+
+
+def test_the_inbox_says_for_how_many_events_no_run_was_made(desk: Desk) -> None:
+    desk.prefect.away = True
+    desk.store(body("p1"))
+    desk.step()
+    desk.clock.forward(seconds=2)
+    desk.look("p1")
+    desk.step()
+    assert desk.inbox.read(partial(looked_at, now=desk.clock())) == (1, 0), "one was offered, and not taken"
+    quiet = desk.another(Pace(few=0))
+    desk.store(body("p2"))
+    desk.store(body("p2", shipping="COLLECTED"))
+    desk.clock.forward(seconds=2)
+    desk.look("p2")
+    desk.step(quiet)
+    assert desk.inbox.read(partial(looked_at, now=desk.clock())) == (3, 2)
 
 
 def test_events_of_one_return_share_a_run(desk: Desk) -> None:

@@ -14,12 +14,12 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, Pending
+from prefect.states import Cancelled, Completed, Pending
 from prefect.utilities.callables import parameter_schema
 
 from deployments.receiver.delivery import Kind
 from deployments.receiver.offers import MANY, ONE, parameters_of
-from deployments.receiver.prefect_runs import Announcer, PrefectRuns, PrefectTrouble, RunState
+from deployments.receiver.prefect_runs import UNNEEDED, Announcer, PrefectRuns, PrefectTrouble, RunState
 from flows.process_return import process_return
 
 NOWHERE = "http://127.0.0.1:9/api"
@@ -58,6 +58,21 @@ async def test_a_run_is_asked_for_once_by_its_key_and_followed(deployed: Prefect
     await deployed.set_flow_run_state(run.id, Cancelled(), force=True)
     assert await runs.states([first]) == {first: RunState.OVER}
     assert await runs.reachable(5.0)
+    await runs.close()
+
+
+@pytest.mark.prefect
+async def test_a_run_is_cancelled_only_while_nobody_has_taken_it(deployed: PrefectClient) -> None:
+    runs = PrefectRuns()
+    waits, taken, over = [await runs.offer(ONE, parameters_of(ONE, ["retp_1"]), uuid4().hex) for _ in range(3)]
+    await deployed.set_flow_run_state(UUID(taken), Pending())
+    await deployed.set_flow_run_state(UUID(over), Completed(), force=True)
+    assert await runs.cancel([waits, taken, over, str(uuid4())]) == {waits}
+    state = (await deployed.read_flow_run(UUID(waits))).state
+    assert state is not None
+    assert (state.is_cancelled(), state.message) == (True, UNNEEDED)
+    assert await runs.states([taken, over]) == {taken: RunState.UNDER_WAY, over: RunState.OVER}
+    assert await runs.cancel([waits]) == set()
     await runs.close()
 
 
