@@ -130,7 +130,7 @@ def inbox_text(*, as_json: bool) -> str:
     if seen:
         lines.append(f"Runs have looked at the returns of {counted(seen, 'event')} in the last 30 days.")
     if spared:
-        lines.append(f"For {spared} of them no run was made: one that began after they came in had looked already.")
+        lines.append(f"For {spared} of them no run was made: another that began later had looked already.")
     return "\n".join(lines)
 
 

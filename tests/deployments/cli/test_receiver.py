@@ -13,11 +13,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from deployments.prefect_server import without_own_settings
-from deployments.receiver.delivery import Kind
+from deployments.receiver.delivery import Kind, read_content
 from deployments.receiver.example import example_body
-from deployments.receiver.inbox import Inbox
-from deployments.receiver.offers import waiting_returns
+from deployments.receiver.inbox import Delivery, Inbox, store
+from deployments.receiver.offers import close_seen, waiting_returns
 from rever_api.webhooks import SIGNATURE_HEADER, sign
+from tasks.desk import utc_now
 from tests.deployments.cli.conftest import ENVIRONMENT, Call
 from tests.deployments.receiver.processes import ReceiverProcess, receiving
 
@@ -38,6 +39,20 @@ def receiver(tmp_path: Path) -> Iterator[ReceiverProcess]:
     }
     with receiving(folder, env) as running:
         yield running
+
+
+def test_the_inbox_tells_how_many_events_were_looked_at_and_for_how_many_no_run_was_made(call: Call) -> None:
+    with closing(Inbox.open("sqlite:///rever-returns-inbox.sqlite")) as inbox:
+        for process_id in ("retp_1", "retp_2"):
+            raw = example_body(Kind.CREATED, process_id)
+            inbox.write(store, Delivery(raw, read_content(raw), "", utc_now()))
+        inbox.write(close_seen, {"retp_1": utc_now()}, now=utc_now())
+    lines = call("inbox").out.splitlines()
+    assert lines[0].startswith("retp_2  waiting, 1 event (created)")
+    assert lines[1:] == [
+        "Runs have looked at the returns of 1 event in the last 30 days.",
+        "For 1 of them no run was made: another that began later had looked already.",
+    ]
 
 
 def test_it_takes_webhooks_until_ctrl_c(receiver: ReceiverProcess, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
