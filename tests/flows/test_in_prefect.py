@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +35,7 @@ from flows.run import timed
 from tasks.desk import Desk, DeskError
 from tasks.failures import OwnFaultError
 from tasks.in_prefect.credentials import ReverCredentials
-from tasks.in_prefect.events import GUARD_TRIPPED, HOLD_OPENED
+from tasks.in_prefect.events import ALONE, FEW, GUARD_TRIPPED, HOLD_OPENED, HOLDS_OPENED, NOTICE, TOGETHER
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import Mode, ReturnsReport
 from tasks.settings import SettingsError
@@ -150,6 +151,13 @@ async def _assert_each_hold_is_an_event(world: World, run: FlowRun) -> None:
     mine = await events(HOLD_OPENED, lambda event: _of(event, run), at_least=len(holds))
     assert {event["payload"]["hold_id"] for event in mine} == set(holds)
     capped = {hold.hold_id for hold in holds.values() if hold.rule == "guard:max_refund"}
+    by_store = Counter(hold.store for hold in holds.values())
+    many = {store: count for store, count in by_store.items() if count > FEW}
+    together = await events(HOLDS_OPENED, lambda event: _of(event, run), at_least=len(many))
+    assert {event["payload"]["store"]: event["payload"]["holds"] for event in together} == many != {}
+    assert all(
+        event["resource"][NOTICE] == (TOGETHER if event["payload"]["store"] in many else ALONE) for event in mine
+    )
     tripped = await events(GUARD_TRIPPED, lambda event: _of(event, run), at_least=1)
     assert {event["payload"]["hold_id"] for event in tripped} == capped
     for event in mine:
