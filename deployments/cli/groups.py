@@ -199,7 +199,7 @@ def _policy_group() -> None:
 
 
 @policy.command("check")
-def check_policy(
+def _check_policy(
     file: Annotated[
         Path | None,
         typer.Argument(metavar="FILE", help="The file; left out, the one that REVER_POLICY names."),
@@ -209,6 +209,6 @@ def check_policy(
 ) -> None:
     """Say what a policy file does, in words; or everything that is wrong with it, with exit code 2. Changes nothing."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.policy import policy_text
+        from deployments.cli.policy import check_policy
 
-        print_out(policy_text(file))
+        check_policy(file)

@@ -2,19 +2,26 @@
 
 from pathlib import Path
 
-from tasks.policy.policy_file import load_policy
+from deployments.console.errors import UsageError, print_out
+from tasks.policy.policy_file import read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.settings.load import read_variable, variable_of
 from tasks.settings.model import names
 
 
-def policy_text(file: Path | None) -> str:
-    """What the policy file does, store by store. Only REVER_POLICY and REVER_STORES are read: no key is needed.
+def check_policy(file: Path | None) -> None:
+    """Print what the policy file does, store by store. Only REVER_POLICY and REVER_STORES are read: no key is needed.
 
-    Raises `PolicyFileError` with every problem, a store that is not among REVER_STORES included where that is set.
+    Raises `PolicyFileError` with every problem, a store that is not among REVER_STORES included where that is set; and
+    `UsageError`, after printing what they mean, where the file has rules: no run begins with them.
     """
     stated = read_variable(variable_of("policy"))
     path = file or (Path(stated) if stated else None)
-    policies = load_policy(path, ours=names(read_variable(variable_of("stores"))))
-    head = f"{path} is right." if path else "No policy file is set (REVER_POLICY): the default rules hold."
-    return "\n".join([head, "", *policies_in_words(policies)])
+    policies, rules = read_policy(path, ours=names(read_variable(variable_of("stores"))))
+    but = ", but for its rules, which no run carries out" if rules else ""
+    head = f"{path} is right{but}." if path else "No policy file is set (REVER_POLICY): the default rules hold."
+    print_out("\n".join([head, "", *policies_in_words(policies, rules)]))
+    if rules:
+        raise UsageError(
+            f"{path}: its `rules` can be read, and this version does not carry them out: no run begins with them."
+        )

@@ -288,3 +288,6 @@ _CODES = MappingProxyType(
         if text
     }
 )
+
+COUNTRIES = frozenset(_CODES.values())
+"""All codes that `country_of` can return."""

@@ -13,7 +13,6 @@ stores:
 A file whose name does not end in .yaml, .yml or .json is read as TOML, with the same words.
 """
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +24,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.policy.policy_text import PolicyText, Problem, Where, read_toml, read_yaml, shown
+from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
+from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
 from tasks.policy.store import Guards, StorePolicy
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
+_OF_RULES = frozenset({"rules", "lists"})
+"""Fields of a part that hold the merchant's rules, and are read by them."""
 
 
 class PolicyFileError(Exception):
@@ -60,22 +62,72 @@ class PolicyDocument(BaseModel):
     stores: dict[str, StorePolicy] = Field({}, description="Store id -> what is different there.")
 
 
-def load_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """The merchant's rules of a policy file: those of each store named in it, and those of all others."""
+
+    default: tuple[MerchantRule, ...] = ()
+    stores: Mapping[str, tuple[MerchantRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __bool__(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.default or any(self.stores.values()))
+
+
+def load_policy(path: Path | None) -> PolicyFile:
     """Read the policy file, or give the built-in defaults where `path` is None.
+
+    Raises `PolicyFileError` as `read_policy` does, and where the file has rules: they are not carried out, and what is
+    not carried out must not be passed over.
+    """
+    policies, rules = read_policy(path)
+    if rules:
+        words = "has `rules`, which this version does not carry out; remove them (`policy check` says what they mean)"
+        raise PolicyFileError((f"{path}: the policy file {words}.",))
+    return policies
+
+
+def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> tuple[PolicyFile, FileRules]:
+    """The policies and the rules of the file, or the built-in defaults where `path` is None.
 
     `ours` are the stores that the file may name, where they are known: a misspelt id would leave the real store
     without its caps. Raises `PolicyFileError` with one sentence for every problem of the file: line (of YAML), field,
     what was found, what would be right.
     """
     if path is None:
-        return PolicyFile()
+        return PolicyFile(), FileRules()
     text = _read(path)
-    problems = sorted((*text.problems, *_problems(text, ours)), key=lambda problem: problem.line or 0)
+    rules, wrong_rules = _rules(text)
+    problems = sorted((*text.problems, *_problems(text, ours), *wrong_rules), key=lambda problem: problem.line or 0)
     if problems:
         raise PolicyFileError(tuple(_located(path, problem) for problem in problems))
     default = text.values.get("default", {})
     stores = {store: _policy(_merged(default, own)) for store, own in text.values.get("stores", {}).items()}
-    return PolicyFile(_policy(default), MappingProxyType(stores))
+    return PolicyFile(_policy(default), MappingProxyType(stores)), rules
+
+
+def _rules(text: PolicyText) -> tuple[FileRules, list[Problem]]:
+    """The rules of each part, those of a store above those of the default part; and what is wrong with them."""
+    default = _rules_of(text, ("default",), text.values.get("default"), {})
+    problems, stores = list(default.problems), {}
+    others = text.values.get("stores")
+    for store, own in others.items() if isinstance(others, dict) else ():
+        found = _rules_of(text, ("stores", store), own, default.lists)
+        problems += found.problems
+        stores[store] = together(default.rules, found.rules)
+    known = [problem for problem in problems if not _is_unread(text, problem)]
+    return FileRules(default.rules, MappingProxyType(stores)), known
+
+
+def _rules_of(text: PolicyText, place: Where, part: Any, lists: Mapping[str, tuple[str, ...]]) -> RuleReading:
+    if not isinstance(part, dict):
+        return RuleReading()
+    return read_rules(part.get("rules", []), part.get("lists", {}), place, text.line, lists)
+
+
+def _is_unread(text: PolicyText, problem: Problem) -> bool:
+    """Whether a problem is of a value that could not be read: that is said already."""
+    return any(problem.at[: len(at)] == at for at in text.unread)
 
 
 def _read(path: Path) -> PolicyText:
@@ -101,9 +153,7 @@ def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:
     known = tuple(PolicyDocument.model_fields)
     for name in text.values:
         if name not in known:
-            words = (
-                f"{shown((name,))} is no part of a policy file{_nearest(name, known)}; there are default and stores."
-            )
+            words = f"{shown((name,))} is no part of a policy file{nearest(name, known)}; there are default and stores."
             yield Problem((name,), text.line((name,)), words)
     parts: list[tuple[Where, Any]] = [(("default",), text.values.get("default", {}))]
     stores = text.values.get("stores", {})
@@ -114,11 +164,11 @@ def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:
         yield Problem(("stores",), text.line(("stores",)), words)
     for place, values in parts:
         if len(place) > 1 and ours and place[1] not in ours:
-            near = _nearest(str(place[1]), tuple(ours))
+            near = nearest(str(place[1]), tuple(ours))
             words = f"{shown(place)} is no store of this desk{near}; its stores are {', '.join(ours)}."
             yield Problem(place, text.line(place), words)
         for problem in _problems_of(text, place, values):
-            if not any(problem.at[: len(at)] == at for at in text.unread):
+            if not _is_unread(text, problem):
                 yield problem
 
 
@@ -138,7 +188,8 @@ def _problems_of(text: PolicyText, place: Where, values: Any) -> Iterator[Proble
 
 def _policy(values: Mapping[str, Any]) -> StorePolicy:
     """Validate strictly: through JSON, in which a list is a tuple and a string names an enum's member."""
-    return StorePolicy.model_validate_json(json.dumps(values, default=_plain), strict=True)
+    fields = {name: value for name, value in values.items() if name not in _OF_RULES}
+    return StorePolicy.model_validate_json(json.dumps(fields, default=_plain), strict=True)
 
 
 def _plain(value: Any) -> str:
@@ -163,7 +214,7 @@ def _sentence(at: Where, begins: int, detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         model: type[BaseModel] = Guards if path[0] == "guards" else StorePolicy
         known = tuple(model.model_fields)
-        return f"{shown(at)} is no rule{_nearest(path[-1], known)}; there are {', '.join(known)}."
+        return f"{shown(at)} is no rule{nearest(path[-1], known)}; there are {', '.join(known)}."
     return f"{shown(at)} is {_found(detail['input'])}; right would be {_right(path, detail)}."
 
 
@@ -176,12 +227,6 @@ def _right(path: list[str], detail: ErrorDetails) -> str:
         return detail["msg"].removeprefix("Value error, ").removeprefix("write ")
     wanted = detail["msg"].removeprefix("Input should be ")
     return f"{wanted} ({rule.description.rstrip('.')})" if rule and rule.description else wanted
-
-
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    """A hint at the word that was probably meant."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _found(value: Any) -> str:

@@ -1,24 +1,43 @@
 """What a policy holds, in plain sentences: what `policy check` prints of a file that is right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from tasks.policy.actions import action_in_words
+from tasks.policy.conditions import in_words
 from tasks.policy.facts import counted
+from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.money import shown
-from tasks.policy.policy_file import PolicyFile
+from tasks.policy.policy_file import FileRules, PolicyFile
 from tasks.policy.store import NotReceived, StorePolicy
 
 
-def policies_in_words(policies: PolicyFile) -> list[str]:
-    """The default policy whole, then of each store what is different there."""
+def policies_in_words(policies: PolicyFile, rules: FileRules) -> list[str]:
+    """The default policy whole, then of each store what is different there, and its rules in their order."""
     default = _sentences(policies.default)
     lines = ["Every store, unless it is named below:", *(f"  {words}" for words in default.values())]
+    lines += _rules(rules.default)
     for store, policy in policies.stores.items():
-        different = [words for name, words in _sentences(policy).items() if words != default[name]]
-        lines.append("")
-        lines.append(f"Store {store}{', where it differs:' if different else ': the same.'}")
-        lines += [f"  {words}" for words in different]
+        different = [f"  {words}" for name, words in _sentences(policy).items() if words != default[name]]
+        if (own := rules.stores.get(store, ())) != rules.default:
+            different += _rules(own)
+        lines += ["", f"Store {store}{', where it differs:' if different else ': the same.'}", *different]
     return lines
+
+
+def _rules(rules: Sequence[MerchantRule]) -> Iterator[str]:
+    """The rules, numbered, each with its condition and what it does."""
+    for number, rule in enumerate(rules, start=1):
+        of = "each line" if rule.of_line else "the return"
+        days = " and ".join(
+            f"{word} {day}" for word, day in (("from", rule.begins), ("until", rule.ends)) if day is not None
+        )
+        asked = "the day the return began" if rule.applies_to is AppliesTo.NEW else "today"
+        yield f"  Rule {number}, {rule.name}: asked of {of}{f', {days}, which is asked of {asked}' if days else ''}."
+        yield f"    When {in_words(rule.when) or 'always'}."
+        yield from (f"    Then {action_in_words(action)}." for action in rule.then)
+        if rule.if_unknown is not IfUnknown.HOLD:
+            yield f"    Where a fact is missing, it {rule.if_unknown.replace('_', ' ')}."
 
 
 def _sentences(policy: StorePolicy) -> dict[str, str]:

@@ -5,9 +5,10 @@ programs read as a boolean, a number that is not written in plain digits, a key 
 problems, each with its line and what to write instead. Keys are always text.
 """
 
+import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
@@ -181,3 +182,9 @@ def shown(at: Where) -> str:
         name = part if re.fullmatch(r"[\w-]+", part) else '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"'
         text += f".{name}" if text else name
     return text or "the file"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the word that was probably meant."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -50,3 +50,51 @@ def test_without_a_file_it_is_the_one_in_force_and_no_key_is_needed(
     gone = call("policy", "check")
     assert (gone.code, gone.out) == (2, "")
     assert "gone.yaml: the policy file cannot be read" in gone.err
+
+
+def test_rules_are_told_in_words_and_refused_because_no_run_carries_them_out(call: Call) -> None:
+    Path("policy.yaml").write_text(
+        """\
+default:
+  rules:
+  - name: VIP
+    when: {customer_tags: {has: VIP}, not: {return_value: {over: 500.00 EUR}}}
+    then: {pay: {at: first_scan}, no_fee: {}}
+    if_unknown: does_not_match
+stores:
+  acme:
+    rules:
+    - name: new prices
+      when: {sku: {starts_with: NEW-}}
+      then: {fee: {amount: 6.00 EUR}}
+      applies_to: new
+      from: 2026-12-01
+"""
+    )
+    ended = call("policy", "check", "policy.yaml")
+    assert ended.code == 2
+    assert "this version does not carry them out: no run begins with them" in ended.err
+    assert ended.out.startswith("policy.yaml is right, but for its rules, which no run carries out.\n")
+    rules = ended.out[ended.out.index("  Rule 1, VIP") :].splitlines()
+    assert rules[:4] == [
+        "  Rule 1, VIP: asked of the return.",
+        "    When customer_tags has VIP and not (return_value over 500.00 EUR).",
+        "    Then pay (at first_scan).",
+        "    Then no_fee.",
+    ]
+    assert rules[4:9] == [
+        "    Where a fact is missing, it does not match.",
+        "",
+        "Store acme, where it differs:",
+        "  Rule 1, new prices: asked of each line, from 2026-12-01, which is asked of the day the return began.",
+        "    When sku starts_with NEW-.",
+    ]
+
+
+def test_every_command_that_reads_the_file_refuses_rules(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("policy.yaml").write_text("default:\n  rules: [{name: a, then: {keep_item: {}}}]\n")
+    monkeypatch.setenv("REVER_POLICY", "policy.yaml")
+    for words in (("settings",), ("run", "process-pending-returns", "--no-prefect")):
+        ended = call(*words)
+        assert ended.code == 2
+        assert "policy.yaml: the policy file has `rules`, which this version does not carry out" in ended.err

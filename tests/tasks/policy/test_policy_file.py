@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, load_policy, read_policy
 from tasks.policy.store import NotReceived, StorePolicy
 
 
@@ -179,7 +179,7 @@ def test_problems_of_reading_and_of_meaning_are_all_said_in_the_order_of_the_fil
         """
     path = written(tmp_path, text, "policy.yaml")
     with pytest.raises(PolicyFileError) as caught:
-        load_policy(path, ours=("acme", "nordic"))
+        read_policy(path, ours=("acme", "nordic"))
     lines = [int(problem.removeprefix(f"{path}, line ").partition(":")[0]) for problem in caught.value.problems]
     assert lines == [2, 4, 4, 4, 5, 7, 8, 9]
     assert "did you mean nordic?" in str(caught.value)

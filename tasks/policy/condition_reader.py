@@ -1,0 +1,227 @@
+"""Conditions in the policy file: read from its values, with every problem at its place, and written back."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tasks.policy.condition_fields import FIELDS, Field, FieldKind
+from tasks.policy.conditions import (
+    OPERATORS,
+    AllOf,
+    AnyOf,
+    Check,
+    Condition,
+    EveryLine,
+    Not,
+    Operator,
+    SomeLine,
+    Wanted,
+    asks_of_a_line,
+)
+from tasks.policy.policy_text import Problem, Where, nearest, shown
+from tasks.policy.return_facts import Money
+from tasks.policy.store import is_currency
+
+_JOINS = ("all", "any", "not", "some_line", "every_line")
+_SEVERAL = frozenset({Operator.IS_ONE_OF, Operator.HAS_ANY_OF, Operator.HAS_ALL_OF})
+_MONEY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,4})?) ([A-Z]{3})")
+_PERCENT = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?%")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOST_SHOWN = 20
+
+
+def as_data(condition: Condition) -> dict[str, Any]:
+    """The condition as the policy file has it; `ConditionReader.condition` reads it back."""
+    match condition:
+        case Check():
+            options: dict[str, Any] = {"any_case": True} if condition.any_case else {}
+            options |= {} if condition.within_days is None else {"within_days": condition.within_days}
+            return {condition.field: {str(condition.operator): _written(condition), **options}}
+        case AllOf():
+            return {"all": [as_data(part) for part in condition.parts]}
+        case AnyOf():
+            return {"any": [as_data(part) for part in condition.parts]}
+        case Not():
+            return {"not": as_data(condition.part)}
+        case SomeLine():
+            return {"some_line": as_data(condition.part)}
+        case EveryLine():
+            return {"every_line": as_data(condition.part)}
+
+
+def _written(check: Check) -> Any:
+    if check.operator is Operator.IN_LIST:
+        return check.list_name
+    match check.wanted:
+        case Money(amount, currency):
+            return f"{amount:f} {currency}"
+        case tuple():
+            return list(check.wanted)
+        case Decimal():
+            return f"{check.wanted:f} %"
+        case date():
+            return check.wanted.isoformat()
+        case _:
+            return check.wanted
+
+
+class ConditionReader:
+    """Reads conditions out of the policy file's values. `problems` grow by whatever is wrong with them.
+
+    What it returns is of use only where there are none.
+    """
+
+    def __init__(
+        self,
+        lists: Mapping[str, tuple[str, ...]] | None = None,
+        line_of: Callable[[Where], int | None] = lambda _: None,
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._lists = {} if lists is None else lists
+        self._line_of = line_of
+
+    def wrong(self, at: Where, words: str) -> Condition:
+        """Note a problem, as the place and `words`; returns a condition that stands for the one that is wrong."""
+        self.problems.append(Problem(at, self._line_of(at), f"{shown(at)} {words}."))
+        return AllOf(())
+
+    def condition(self, data: Any, at: Where, *, within_line: bool = False) -> Condition:
+        """The condition of a mapping, whose entries are joined by `all`."""
+        if not isinstance(data, dict) or not data:
+            return self.wrong(at, "is no condition; right would be a field with an operator, as `quantity: {over: 2}`")
+        parts = tuple(self._entry(name, it, (*at, name), within_line=within_line) for name, it in data.items())
+        return parts[0] if len(parts) == 1 else AllOf(parts)
+
+    def _entry(self, name: str, data: Any, at: Where, *, within_line: bool) -> Condition:
+        match name:
+            case "all" | "any":
+                parts = self._parts(data, at, within_line=within_line)
+                return AllOf(parts) if name == "all" else AnyOf(parts)
+            case "not":
+                return Not(self.condition(data, at, within_line=within_line))
+            case "some_line" | "every_line":
+                return self._of_lines(name, data, at, within_line=within_line)
+        if field := FIELDS.get(name):
+            return self._checks(field, data, at)
+        hint, known = nearest(name, (*FIELDS, *_JOINS)), ", ".join((*FIELDS, *_JOINS))
+        return self.wrong(at, f"is no field{hint or f'; there are {known}'}")
+
+    def _parts(self, data: Any, at: Where, *, within_line: bool) -> tuple[Condition, ...]:
+        if not isinstance(data, list) or not data:
+            self.wrong(at, "is no list of conditions; right would be one or more, each on a line of its own with a `-`")
+            return ()
+        return tuple(self.condition(it, (*at, n), within_line=within_line) for n, it in enumerate(data))
+
+    def _of_lines(self, name: str, data: Any, at: Where, *, within_line: bool) -> Condition:
+        if within_line:
+            return self.wrong(at, "stands within another, which is about one line already")
+        before = len(self.problems)
+        part = self.condition(data, at, within_line=True)
+        if len(self.problems) == before and not asks_of_a_line(part):
+            return self.wrong(at, "asks nothing of a line; write its condition without it")
+        return SomeLine(part) if name == "some_line" else EveryLine(part)
+
+    def _checks(self, field: Field, data: Any, at: Where) -> Condition:
+        """The checks of one field; several operators are joined by `all`."""
+        fit = OPERATORS[field.kind]
+        if not isinstance(data, dict):
+            return self.wrong(at, f"has no operator; right would be `{field.name}: {{{fit[0]}: ...}}`")
+        options = {"any_case"} if field.kind in {FieldKind.TEXT, FieldKind.TEXTS} else set()
+        options |= {"within_days"} if field.counts else set()
+        case = data.get("any_case", False) if "any_case" in options else False
+        window = data.get("within_days") if "within_days" in options else None
+        if not isinstance(case, bool):
+            self.wrong((*at, "any_case"), "is neither true nor false")
+        if window is not None and not _is_whole(window):
+            self.wrong((*at, "within_days"), "is no whole number of days")
+        names = [name for name in data if name not in options]
+        if not names:
+            return self.wrong(at, f"has no operator; there are {', '.join(fit)}")
+        checks: list[Condition] = []
+        for name in names:
+            if name in fit:
+                checks.append(self._check(field, Operator(name), data[name], (*at, name), bool(case), window))
+                continue
+            words = f"{nearest(name, fit)}; there are {', '.join((*fit, *sorted(options)))}"
+            self.wrong((*at, name), f"is no operator of {field.name}, which is {field.kind}{words}")
+        return checks[0] if len(checks) == 1 else AllOf(tuple(checks))
+
+    def _check(
+        self, field: Field, operator: Operator, data: Any, at: Where, any_case: bool, within_days: int | None
+    ) -> Condition:
+        if operator is Operator.IN_LIST:
+            if isinstance(data, str) and data in self._lists:
+                return Check(field.name, operator, self._lists[data], any_case, within_days, data)
+            hint = nearest(str(data), self._lists)
+            return self.wrong(at, f"is {_as_written(data)}, and no list has that name{hint}; name it under `lists`")
+        if field.personal:
+            return self.wrong(at, "would show what is personal; write it into a list and use `in_list`")
+        wanted = text_list(data) if operator in _SEVERAL else _wanted(field.kind, data)
+        if wanted is None:
+            right = "one or more texts, as [A, B]" if operator in _SEVERAL else f"{field.kind}"
+            return self.wrong(at, f"is {_as_written(data)}; right would be {right}")
+        if field.words and operator is not Operator.STARTS_WITH:
+            for word in sorted(set(wanted if isinstance(wanted, tuple) else (str(wanted),)) - field.words):
+                known = f"; there are {', '.join(sorted(field.words))}" if len(field.words) < _MOST_SHOWN else ""
+                self.wrong(
+                    at, f"is {_as_written(word)}, which {field.name} never is{nearest(word, field.words)}{known}"
+                )
+        return Check(field.name, operator, wanted, any_case, within_days)
+
+
+def text_list(data: Any) -> tuple[str, ...] | None:
+    """One or more texts, or None."""
+    if not isinstance(data, list) or not data or not all(isinstance(it, str) and it for it in data):
+        return None
+    return tuple(dict.fromkeys(data))
+
+
+def _is_whole(data: Any) -> bool:
+    return isinstance(data, int) and not isinstance(data, bool) and 0 <= data < 10**6
+
+
+def _wanted(kind: FieldKind, data: Any) -> Wanted | None:
+    """A single value of this kind, or None where it is none."""
+    match kind:
+        case FieldKind.MONEY:
+            return money(data)
+        case FieldKind.PERCENT:
+            return percent(data)
+        case FieldKind.NUMBER:
+            return data if _is_whole(data) else None
+        case FieldKind.FLAG:
+            return data if isinstance(data, bool) else None
+        case FieldKind.DAY:
+            return day(data)
+        case FieldKind.TEXT | FieldKind.TEXTS:
+            return data if isinstance(data, str) and data else None
+
+
+def money(data: Any) -> Money | None:
+    """An amount with its currency, as `24.00 EUR`, or None."""
+    found = _MONEY.fullmatch(data) if isinstance(data, str) else None
+    return Money(Decimal(found[1]), found[2]) if found and is_currency(found[2]) else None
+
+
+def percent(data: Any) -> Decimal | None:
+    """A percentage, as `50 %`, or None."""
+    found = _PERCENT.fullmatch(data) if isinstance(data, str) else None
+    return Decimal(found[1]) if found else None
+
+
+def day(data: Any) -> date | None:
+    """A date, as `2026-12-01`, or None."""
+    if isinstance(data, date) and not isinstance(data, datetime):  # TOML has dates of its own
+        return data
+    if not isinstance(data, str) or not _DAY.fullmatch(data):
+        return None
+    try:
+        return date.fromisoformat(data)
+    except ValueError:
+        return None
+
+
+def _as_written(data: Any) -> str:
+    return f'"{data}"' if isinstance(data, str) else "empty" if data is None else str(data)

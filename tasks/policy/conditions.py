@@ -1,0 +1,341 @@
+"""Conditions as data: field, operator, value, joined by all, any and not; and what they say of the facts of a return.
+
+A condition is true, false or unknown (Kleene's logic): `all` is the least of its parts, `any` the greatest, `not` turns
+true and false around. A fact that is not there makes its check unknown, never false; so what is true or false while
+facts are missing stays so, whatever they turn out to be. A fact that is known to be none (no scan yet) makes a check
+false.
+
+Each operator states its bound: `over 1000.00 EUR` is false of 1,000.00, `at_least` is true of it. Amounts of two
+currencies cannot be compared: unknown.
+"""
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from tasks.policy.condition_fields import FIELDS, FieldKind, Value
+from tasks.policy.money import shown as money_shown
+from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
+
+
+class Truth(IntEnum):
+    """The three values, in Kleene's order."""
+
+    NO = 0
+    UNKNOWN = 1
+    YES = 2
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Operator(StrEnum):
+    """How a value found is compared with the one wanted. The bounds are in the names."""
+
+    IS = "is"
+    IS_ONE_OF = "is_one_of"
+    IN_LIST = "in_list"
+    STARTS_WITH = "starts_with"
+    HAS = "has"
+    HAS_ANY_OF = "has_any_of"
+    HAS_ALL_OF = "has_all_of"
+    OVER = "over"
+    AT_LEAST = "at_least"
+    UNDER = "under"
+    AT_MOST = "at_most"
+    AFTER = "after"
+    FROM = "from"
+    BEFORE = "before"
+    UNTIL = "until"
+
+
+_O, _K = Operator, FieldKind
+_NUMBERS = (_O.IS, _O.OVER, _O.AT_LEAST, _O.UNDER, _O.AT_MOST)
+OPERATORS: Mapping[FieldKind, tuple[Operator, ...]] = MappingProxyType(
+    {
+        _K.TEXT: (_O.IS, _O.IS_ONE_OF, _O.IN_LIST, _O.STARTS_WITH),
+        _K.TEXTS: (_O.HAS, _O.HAS_ANY_OF, _O.HAS_ALL_OF, _O.IN_LIST),
+        _K.FLAG: (_O.IS,),
+        _K.NUMBER: _NUMBERS,
+        _K.MONEY: _NUMBERS,
+        _K.PERCENT: _NUMBERS,
+        _K.DAY: (_O.IS, _O.AFTER, _O.FROM, _O.BEFORE, _O.UNTIL),
+    }
+)
+"""Kind of a field -> the operators that fit it. Of texts `in_list` is true where one of them is in the list."""
+
+Wanted = str | bool | int | Decimal | date | Money | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question to one field. `wanted` of `in_list` are the list's entries, `list_name` its name.
+
+    `any_case` compares texts without regard to capitals. `within_days` counts only earlier returns that began at most
+    so many days ago.
+    """
+
+    field: str
+    operator: Operator
+    wanted: Wanted
+    any_case: bool = False
+    within_days: int | None = None
+    list_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """True where every part is."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """True where one part is."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True where its part is false."""
+
+    part: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class SomeLine:
+    """True where its part is of one line of the return."""
+
+    part: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class EveryLine:
+    """True where its part is of each line of the return."""
+
+    part: "Condition"
+
+
+Condition = Check | AllOf | AnyOf | Not | SomeLine | EveryLine
+
+
+def asks_of_a_line(condition: Condition) -> bool:
+    """Whether it is about one line at a time: a field of a line stands outside of `some_line` and `every_line`."""
+    match condition:
+        case Check():
+            return FIELDS[condition.field].read_line is not None
+        case AllOf() | AnyOf():
+            return any(asks_of_a_line(part) for part in condition.parts)
+        case Not():
+            return asks_of_a_line(condition.part)
+        case _:
+            return False
+
+
+class Trace(NamedTuple):
+    """What a condition said, and each of its parts. `found` is the value that a check found; `line_id` the line that
+    a part of `some_line` or `every_line` was asked of.
+    """
+
+    condition: Condition
+    truth: Truth
+    found: Fact[Value] = None
+    parts: tuple["Trace", ...] = ()
+    line_id: str = ""
+
+
+Ask = Callable[[ReturnFacts, LineFacts | None, str], Trace]
+"""A condition made ready to be asked: of a return, or of one of its lines, whose id goes into the trace."""
+
+
+def compiled(condition: Condition) -> Ask:
+    """The condition as one function, for the many returns that it is asked of.
+
+    All parts are asked, also where one has decided, so that each can be shown.
+    """
+    match condition:
+        case Check():
+            return _compiled_check(condition)
+        case AllOf():
+            return _joined(condition, [compiled(part) for part in condition.parts], Truth.YES)
+        case AnyOf():
+            return _joined(condition, [compiled(part) for part in condition.parts], Truth.NO)
+        case Not():
+            return _turned(condition, compiled(condition.part))
+        case SomeLine() | EveryLine():
+            return _of_lines(condition, compiled(condition.part))
+
+
+def evaluate(condition: Condition, facts: ReturnFacts, line: LineFacts | None = None) -> Trace:
+    """What the condition says of a return, or of one of its lines."""
+    return compiled(condition)(facts, line, "")
+
+
+def _joined(condition: Condition, asks: Sequence[Ask], of_none: Truth) -> Ask:
+    """The least of the parts where all must be true, else the greatest; `of_none` where there are no parts."""
+    best = min if of_none is Truth.YES else max
+
+    def ask(facts: ReturnFacts, line: LineFacts | None, line_id: str) -> Trace:
+        parts = tuple([each(facts, line, "") for each in asks])
+        return Trace(condition, best([part.truth for part in parts], default=of_none), None, parts, line_id)
+
+    return ask
+
+
+def _turned(condition: Condition, asked: Ask) -> Ask:
+    def ask(facts: ReturnFacts, line: LineFacts | None, line_id: str) -> Trace:
+        part = asked(facts, line, "")
+        return Trace(condition, _TURNED[part.truth], None, (part,), line_id)
+
+    return ask
+
+
+def _of_lines(condition: Condition, asked: Ask) -> Ask:
+    """A return without lines has none of which anything is true."""
+    best = max if isinstance(condition, SomeLine) else min
+
+    def ask(facts: ReturnFacts, _: LineFacts | None, line_id: str) -> Trace:
+        parts = tuple([asked(facts, line, line.line_id) for line in facts.lines])
+        return Trace(condition, best([part.truth for part in parts], default=Truth.NO), None, parts, line_id)
+
+    return ask
+
+
+def _compiled_check(check: Check) -> Ask:
+    """A fact that is unknown, or an amount in another currency, makes it unknown."""
+    value, window = FIELDS[check.field].value, check.within_days
+    is_true = _of_texts(check) if FIELDS[check.field].kind in _OF_TEXTS else _compared(check)
+    currency = check.wanted.currency if isinstance(check.wanted, Money) else ""
+
+    def ask(facts: ReturnFacts, line: LineFacts | None, line_id: str) -> Trace:
+        found = value(facts, line, window)
+        if currency and isinstance(found, Money) and found.currency != currency:
+            found = Unknown(f"the amount in {currency}: it is in {found.currency}")
+        if isinstance(found, Unknown):
+            truth = Truth.UNKNOWN
+        else:
+            truth = Truth.YES if found is not None and is_true(found) else Truth.NO
+        return Trace(check, truth, found, (), line_id)
+
+    return ask
+
+
+def _compared(check: Check) -> Callable[[Any], bool]:
+    """How a value that has an order is compared with the one wanted; amounts are of one currency here."""
+    compare, wanted = _COMPARISONS[check.operator], check.wanted
+    if isinstance(wanted, Money):
+        amount = wanted.amount
+        return lambda found: compare(found.amount, amount)
+    return lambda found: compare(found, wanted)
+
+
+def _of_texts(check: Check) -> Callable[[Any], bool]:
+    """How a text, or texts, are compared with those wanted."""
+    wanted = check.wanted if isinstance(check.wanted, tuple) else (str(check.wanted),)
+    wanted = tuple(map(str.casefold, wanted)) if check.any_case else wanted
+    several = frozenset(wanted)
+
+    def texts(found: str | frozenset[str]) -> frozenset[str]:
+        each = frozenset({found}) if isinstance(found, str) else found
+        return frozenset(map(str.casefold, each)) if check.any_case else each
+
+    if check.operator is Operator.STARTS_WITH:
+        return lambda found: any(text.startswith(wanted) for text in texts(found))
+    if check.operator is Operator.HAS_ALL_OF:
+        return lambda found: several <= texts(found)
+    return lambda found: not several.isdisjoint(texts(found))
+
+
+_TURNED = MappingProxyType({Truth.YES: Truth.NO, Truth.UNKNOWN: Truth.UNKNOWN, Truth.NO: Truth.YES})
+_OF_TEXTS = frozenset({FieldKind.TEXT, FieldKind.TEXTS})
+
+_COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = MappingProxyType(
+    {
+        _O.IS: operator.eq,
+        _O.OVER: operator.gt,
+        _O.AT_LEAST: operator.ge,
+        _O.UNDER: operator.lt,
+        _O.AT_MOST: operator.le,
+        _O.AFTER: operator.gt,
+        _O.FROM: operator.ge,
+        _O.BEFORE: operator.lt,
+        _O.UNTIL: operator.le,
+    }
+)
+
+
+def needs(trace: Trace) -> tuple[str, ...]:
+    """What is missing where the condition is unknown, each once."""
+    if trace.truth is not Truth.UNKNOWN:
+        return ()
+    if isinstance(trace.found, Unknown):
+        return (trace.found.needs,)
+    return tuple(dict.fromkeys(word for part in trace.parts for word in needs(part)))
+
+
+def explained(trace: Trace, indent: str = "") -> Iterator[str]:
+    """The trace as lines: each check with the value wanted, the value found and what it said."""
+    of = f" (line {trace.line_id})" if trace.line_id else ""
+    condition = trace.condition
+    if isinstance(condition, Check):
+        yield f"{indent}{check_in_words(condition)}{of}: {trace.truth}, {_found(condition, trace.found)}"
+        return
+    name = {AllOf: "all", AnyOf: "any", Not: "not", SomeLine: "some_line", EveryLine: "every_line"}[type(condition)]
+    yield f"{indent}{name}{of}: {trace.truth}"
+    for part in trace.parts:
+        yield from explained(part, f"{indent}  ")
+
+
+def _found(check: Check, found: Fact[Value]) -> str:
+    if isinstance(found, Unknown):
+        return f"needs {found.needs}"
+    if found is None:
+        return "there is none yet"
+    return "found" if FIELDS[check.field].personal else f"found {_in_words(found)}"
+
+
+def in_words(condition: Condition) -> str:
+    """A condition in one sentence's part; empty where it asks for nothing."""
+    match condition:
+        case Check():
+            return check_in_words(condition)
+        case AllOf():
+            return " and ".join(_bracketed(part) for part in condition.parts)
+        case AnyOf():
+            return " or ".join(_bracketed(part) for part in condition.parts)
+        case Not():
+            return f"not ({in_words(condition.part)})"
+        case SomeLine():
+            return f"some line: ({in_words(condition.part)})"
+        case EveryLine():
+            return f"every line: ({in_words(condition.part)})"
+
+
+def _bracketed(condition: Condition) -> str:
+    joined = isinstance(condition, AllOf | AnyOf) and len(condition.parts) > 1
+    return f"({in_words(condition)})" if joined else in_words(condition)
+
+
+def check_in_words(check: Check) -> str:
+    """A check as a person reads it: `return_value over 1,000.00 EUR`."""
+    wanted = f"`{check.list_name}`" if check.operator is Operator.IN_LIST else _in_words(check.wanted)
+    case = " in any case" if check.any_case else ""
+    window = f" within {check.within_days} days" if check.within_days is not None else ""
+    return f"{check.field} {check.operator} {wanted}{case}{window}"
+
+
+def _in_words(value: Value | tuple[str, ...]) -> str:
+    if isinstance(value, Money):
+        return money_shown(value.amount, value.currency)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | frozenset):
+        return ", ".join(sorted(value)) or "none"
+    return f"{round(value, 4)} %" if isinstance(value, Decimal) else str(value)

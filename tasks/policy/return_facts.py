@@ -1,0 +1,252 @@
+"""What is known of one return at one moment: the facts that a merchant's rules ask for, and which of them are unknown.
+
+A fact is a value, None where it is known that there is none (the parcel was not scanned), or `Unknown`. REVER tells a
+part of them (`facts_of`). The rest needs the shop's own order (tags, dates, gateway), a table of its products, or the
+shopper's earlier returns: they are unknown until somebody fills them in, by `dataclasses.replace`.
+
+Days are whole calendar days in the store's zone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from typing import TypeAlias, TypeVar
+
+from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatus, ShippingStatus
+from tasks.policy.case import inspect
+from tasks.policy.country import country_of
+from tasks.policy.facts import believed, exchange_shown, goods_sent, refunds_shown
+from tasks.policy.record import IntentState, Record, money_intents
+from tasks.policy.store import StoreRules
+
+ValueT = TypeVar("ValueT")
+
+_DONE = frozenset({IntentState.DONE, IntentState.DONE_BY_HAND})
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact that is not there. `needs` says what is missing, so that a person can supply it."""
+
+    needs: str
+
+
+Fact: TypeAlias = ValueT | Unknown | None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in a currency. Two of different currencies cannot be compared."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierReturn:
+    """Another return of the same shopper in the stores of this desk, cancelled ones included.
+
+    `refunded` is what was refunded for it, a sum for each currency; `wrong_items` whether units were missing or
+    declined; `bonus` whether a bonus was paid on top; `value` what its lines are worth.
+    """
+
+    process_id: str
+    order_id: str
+    started_on: date
+    cancelled: bool = False
+    refunded: Mapping[str, Decimal] = field(default_factory=dict)
+    value: Money | None = None
+    wrong_items: bool = False
+    bonus: bool = False
+
+
+_ORDER, _PRODUCTS = "the shop's order", "the table of products"
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """What is known of one line."""
+
+    line_id: str
+    quantity: int
+    sku: Fact[str] = Unknown("the line's SKU")
+    product_id: Fact[str] = Unknown("the line's product id")
+    variant_id: Fact[str] = Unknown("the line's variant id")
+    reason: Fact[str] = Unknown("the line's return reason")
+    method: Fact[str] = Unknown("the compensation wished for")
+    value: Fact[Money] = Unknown("the line's total")
+    unit_price: Fact[Money] = Unknown("the line's unit price")
+    discount: Fact[Money] = Unknown("the line's discounts")
+    discount_share: Fact[Decimal] = Unknown("the line's discounts and subtotal")
+    reviews: Fact[frozenset[str]] = Unknown("the line's reviews")
+    reject_reasons: Fact[frozenset[str]] = Unknown("the line's reviews")
+    inspectors: Fact[frozenset[str]] = Unknown("the line's reviews")
+    product_type: Fact[str] = Unknown(f"the product's type ({_PRODUCTS})")
+    vendor: Fact[str] = Unknown(f"the product's vendor ({_PRODUCTS})")
+    product_tags: Fact[frozenset[str]] = Unknown(f"the product's tags ({_PRODUCTS})")
+    variants: Fact[int] = Unknown(f"the number of the product's variants ({_PRODUCTS})")
+    cost: Fact[Money] = Unknown(f"the product's cost ({_PRODUCTS})")
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnFacts:
+    """What is known of one return. `now` is in the store's zone."""
+
+    process_id: str
+    store: str
+    now: datetime
+    lines: tuple[LineFacts, ...]
+    order_id: str = ""
+    country: Fact[str] = Unknown("the country of the pickup address")
+    return_method: Fact[str] = Unknown("the return method")
+    shipping_statuses: Fact[frozenset[str]] = Unknown("the parcels' status")
+    started_on: Fact[date] = Unknown("the day the return began")
+    first_scanned_on: Fact[date] = Unknown("the day of the first scan")
+    arrived_on: Fact[date] = Unknown("the day the parcel arrived")
+    reviewed_on: Fact[date] = Unknown("the day of the last review")
+    scanned: Fact[bool] = Unknown("whether the parcel was scanned")
+    arrived: Fact[bool] = Unknown("whether the parcel arrived")
+    reviewed: Fact[bool] = Unknown("the reviews")
+    all_approved: Fact[bool] = Unknown("the reviews")
+    refunded: Fact[bool] = Unknown("REVER's refunds")
+    held: Fact[bool] = Unknown("the ledger's holds")
+    value: Fact[Money] = Unknown("the lines' totals")
+    costs: Fact[Money] = Unknown("the return's costs")
+    shopper: Fact[str] = field(default=Unknown("the shopper's e-mail"), repr=False)
+    ordered_on: Fact[date] = Unknown(f"the order's date ({_ORDER})")
+    fulfilled_on: Fact[date] = Unknown(f"the order's fulfilment date ({_ORDER})")
+    delivered_on: Fact[date] = Unknown(f"the order's delivery date ({_ORDER})")
+    order_value: Fact[Money] = Unknown(f"the order's total ({_ORDER})")
+    order_tags: Fact[frozenset[str]] = Unknown(f"the order's tags ({_ORDER})")
+    customer_tags: Fact[frozenset[str]] = Unknown(f"the customer's tags ({_ORDER})")
+    gateway: Fact[str] = Unknown(f"the order's payment gateway ({_ORDER})")
+    fraud_risk: Fact[str] = Unknown(f"the order's fraud risk ({_ORDER})")
+    whole_order: Fact[bool] = Unknown(f"whether the whole order comes back ({_ORDER})")
+    label_cost: Fact[Money] = Unknown("what the return's label costs")
+    earlier: Fact[tuple[EarlierReturn, ...]] = Unknown("the shopper's earlier returns")
+
+    @property
+    def today(self) -> date:
+        """The store's own date."""
+        return self.now.date()
+
+
+def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: datetime, zone: tzinfo) -> ReturnFacts:
+    """The facts that REVER and the ledger tell. `now` is aware, `zone` is the store's.
+
+    REVER names no time of a scan or an arrival: whether there was one is known, the day is not.
+    """
+    process = believed(process, now)
+    lines = tuple(_line(line, process, told=_told(process, rules)) for line in process.return_line_items)
+    bare = ReturnFacts(process.rever_process_id, rules.store, now.astimezone(zone), lines, process.order_id)
+    began, shopper = process.started_at, process.shopper.email.strip().casefold() if process.shopper else ""
+    currency = _currency(process)
+    return replace(
+        _with_reviews(_with_parcels(bare, process, rules), process, rules, zone),
+        country=country_of(process.pickup_address) or bare.country,
+        return_method=str(process.return_method) or bare.return_method,
+        started_on=began.astimezone(zone).date() if began else bare.started_on,
+        refunded=_refunded(process, record, rules, bare.refunded),
+        held=bool(record.holds),
+        value=_value(process, currency) or bare.value,
+        costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else bare.costs,
+        shopper=shopper or bare.shopper,
+    )
+
+
+def _told(process: ReturnProcess, rules: StoreRules) -> bool:
+    """Whether REVER says which reviews there are, none included."""
+    return process.reviews is not None or rules.omits_empty_fields
+
+
+def _with_reviews(bare: ReturnFacts, process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> ReturnFacts:
+    if not _told(process, rules):
+        return bare
+    lines = inspect(process, rules).lines
+    reviewed = all(line.reviewed for line in lines)
+    days = [at.astimezone(zone).date() for review in process.reviews or () if (at := review.review_date)]
+    dated = bool(days) and len(days) == len(process.reviews or ())
+    return replace(
+        bare,
+        reviewed=reviewed,
+        all_approved=all(line.approved == line.quantity for line in lines),
+        reviewed_on=None if not reviewed else max(days) if dated else bare.reviewed_on,
+    )
+
+
+def _with_parcels(bare: ReturnFacts, process: ReturnProcess, rules: StoreRules) -> ReturnFacts:
+    statuses = frozenset(str(entry.status) for entry in process.logistics or ())
+    told = (process.logistics is not None or rules.omits_empty_fields) and statuses <= set(ShippingStatus)
+    here = process.return_status in {ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED} or bool(process.reviews)
+    scanned = True if goods_sent(process) or here else False if told else bare.scanned
+    arrived = True if here or ShippingStatus.IN_WAREHOUSE in statuses else False if told else bare.arrived
+    return replace(
+        bare,
+        shipping_statuses=statuses if told else bare.shipping_statuses,
+        scanned=scanned,
+        arrived=arrived,
+        first_scanned_on=None if scanned is False else bare.first_scanned_on,
+        arrived_on=None if arrived is False else bare.arrived_on,
+    )
+
+
+def _refunded(process: ReturnProcess, record: Record, rules: StoreRules, unknown: Fact[bool]) -> Fact[bool]:
+    """Whether anything was refunded or exchanged, by REVER's word or the ledger's."""
+    ours = any(intent.state in _DONE for intent in money_intents(record))
+    if ours or refunds_shown(process) or exchange_shown(process):
+        return True
+    told = process.compensation is not None and process.compensation.refunds is not None
+    return False if told or rules.omits_empty_fields else unknown
+
+
+def _currency(process: ReturnProcess) -> str:
+    """The one currency of the lines; empty where there is none or more than one."""
+    currencies = {line.currency for line in process.return_line_items}
+    return currencies.pop() if len(currencies) == 1 else ""
+
+
+def _value(process: ReturnProcess, currency: str) -> Money | None:
+    """What all lines are worth, where each has a total and all are in one currency."""
+    totals = [line.total_price for line in process.return_line_items if line.total_price is not None]
+    if not currency or len(totals) < len(process.return_line_items):
+        return None
+    return Money(sum(totals, Decimal(0)), currency)
+
+
+def _line(line: ReturnLineItem, process: ReturnProcess, *, told: bool) -> LineFacts:
+    bare = LineFacts(line.id, line.quantity)
+    product = line.product or Product()
+    reviews = [review for review in process.reviews or () if review.line_item_id == line.id]
+    users = [review.user for review in reviews]
+    return replace(
+        bare,
+        sku=product.sku or bare.sku,
+        product_id=product.product_id or bare.product_id,
+        variant_id=product.variant_id or bare.variant_id,
+        reason=line.return_reason or bare.reason,
+        method=str(line.compensation_method) or bare.method,
+        value=_money(line.total_price, line) or bare.value,
+        unit_price=_money(line.unit_price, line) or bare.unit_price,
+        discount=_money(line.total_discounts, line) or bare.discount,
+        discount_share=_share(line, bare.discount_share),
+        reviews=frozenset(str(review.status) for review in reviews) if told else bare.reviews,
+        reject_reasons=frozenset(it.reject_reason for it in reviews if it.reject_reason) if told else bare.reviews,
+        inspectors=frozenset(users) if told and all(users) else bare.inspectors,
+    )
+
+
+def _money(amount: Decimal | None, line: ReturnLineItem) -> Money | None:
+    return Money(amount, line.currency) if amount is not None and line.currency else None
+
+
+def _share(line: ReturnLineItem, unknown: Fact[Decimal]) -> Fact[Decimal]:
+    """The discounts in percent of what the line cost before them, not rounded."""
+    if line.total_discounts is None:
+        return unknown
+    before = line.subtotal_price
+    if before is None and line.unit_price is not None:
+        before = line.unit_price * line.quantity
+    if before is None or before <= 0:
+        return Decimal(0) if line.total_discounts == 0 else unknown
+    return line.total_discounts * 100 / before

@@ -1,0 +1,216 @@
+"""What a merchant's rules say of one return: per line and kind of action the rule that decides, and why. Pure.
+
+For each line, and for the return as a whole, the rules are gone through in their order, kind by kind: the first that
+matches decides, those below it that match too are outranked. A rule whose condition is unknown, and that comes before
+any that matches, leaves its kinds open: the return is held, with what is missing (unless the rule says what unknown
+means). So a kind that is decided while facts are missing stays decided the same way, whatever they turn out to be.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from tasks.policy.actions import OF_RETURN, Action, ActionKind, Decline, Fee, action_in_words, fee_of, kind_of
+from tasks.policy.conditions import Trace, Truth, explained, needs
+from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
+from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
+
+
+class Standing(StrEnum):
+    """How a rule stands to a return or a line."""
+
+    MATCHES = "matches"
+    DOES_NOT_MATCH = "does not match"
+    UNKNOWN = "unknown"
+    NOT_IN_FORCE = "not in force"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A rule asked of the return, or of the line `line_id`. `trace` is None where its days rule it out.
+
+    `needs` is what is missing, also where the rule says what unknown means.
+    """
+
+    rule: MerchantRule
+    line_id: str
+    standing: Standing
+    trace: Trace | None = None
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The action of one kind, the rule that it is of, and the rules below it that matched too."""
+
+    action: Action
+    rule: str
+    outranked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Nobody can say which action of this kind it is: these rules are unknown, for what is missing."""
+
+    rules: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+Outcome = Decided | Open
+Outcomes = Mapping[ActionKind, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say: of the return as a whole, of each line, and each rule as it was asked."""
+
+    whole: Outcomes
+    lines: Mapping[str, Outcomes]
+    asked: tuple[Asked, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What is missing before all kinds are decided, each once. Where there is any, the return is held."""
+        outcomes = [outcome for each in (self.whole, *self.lines.values()) for outcome in each.values()]
+        missing = (word for outcome in outcomes if isinstance(outcome, Open) for word in outcome.needs)
+        return tuple(dict.fromkeys(missing))
+
+
+def judge(rules: Sequence[MerchantRule], facts: ReturnFacts) -> Verdict:
+    """What these rules, in this order, say of these facts."""
+    asked = tuple(_asked(rules, facts))
+    of_return = [each for each in asked if not each.line_id]
+    lines = {
+        line.line_id: _outcomes([each for each in asked if each.line_id in {"", line.line_id}], of_return=False)
+        for line in facts.lines
+    }
+    return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), asked)
+
+
+def _asked(rules: Sequence[MerchantRule], facts: ReturnFacts) -> Iterator[Asked]:
+    """Each rule in its order, asked of the return or of each line."""
+    for rule in rules:
+        for line in facts.lines if rule.of_line else (None,):
+            yield _ask(rule, facts, line)
+
+
+def _ask(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Asked:
+    line_id = line.line_id if line else ""
+    in_force = _in_force(rule, facts)
+    if in_force is Truth.NO:
+        return Asked(rule, line_id, Standing.NOT_IN_FORCE)
+    trace = rule.ask(facts, line, "")
+    truth = min(in_force, trace.truth)
+    if truth is not Truth.UNKNOWN:
+        return Asked(rule, line_id, Standing.MATCHES if truth is Truth.YES else Standing.DOES_NOT_MATCH, trace)
+    began = (facts.started_on.needs,) if in_force is Truth.UNKNOWN and isinstance(facts.started_on, Unknown) else ()
+    standing = {
+        IfUnknown.HOLD: Standing.UNKNOWN,
+        IfUnknown.MATCHES: Standing.MATCHES,
+        IfUnknown.DOES_NOT_MATCH: Standing.DOES_NOT_MATCH,
+    }[rule.if_unknown]
+    return Asked(rule, line_id, standing, trace, (*began, *needs(trace)))
+
+
+def _in_force(rule: MerchantRule, facts: ReturnFacts) -> Truth:
+    """Whether the rule's days are about this return."""
+    if rule.begins is None and rule.ends is None:
+        return Truth.YES
+    day = facts.today if rule.applies_to is AppliesTo.ALL else facts.started_on
+    if day is None or isinstance(day, Unknown):
+        return Truth.UNKNOWN
+    after, before = rule.begins is not None and day < rule.begins, rule.ends is not None and day > rule.ends
+    return Truth.NO if after or before else Truth.YES
+
+
+def _outcomes(asked: Sequence[Asked], *, of_return: bool) -> Outcomes:
+    """Per kind, by the first rule that matches. The rules are in their order."""
+    kinds: dict[ActionKind, list[tuple[Asked, Action]]] = {}
+    for each in asked:
+        for action in each.rule.then:
+            if (kind_of(action) in OF_RETURN) is of_return and each.standing in {Standing.MATCHES, Standing.UNKNOWN}:
+                kinds.setdefault(kind_of(action), []).append((each, action))
+    return MappingProxyType({kind: _outcome(candidates) for kind, candidates in kinds.items()})
+
+
+def _outcome(candidates: Sequence[tuple[Asked, Action]]) -> Outcome:
+    """The first candidate decides; those that are unknown before any that matches leave it open."""
+    unknown = []
+    for each, _ in candidates:
+        if each.standing is Standing.MATCHES:
+            break
+        unknown.append(each)
+    if unknown:
+        missing = dict.fromkeys(word for each in unknown for word in each.needs)
+        return Open(tuple(each.rule.name for each in unknown), tuple(missing))
+    (first, action), *others = candidates
+    return Decided(action, first.rule.name, tuple(it.rule.name for it, _ in others if it.standing is Standing.MATCHES))
+
+
+@dataclass(frozen=True, slots=True)
+class FeeDue:
+    """A fee by one rule, for the lines of which it decides. `amount` is unknown where the lines' worth is."""
+
+    rule: str
+    lines: tuple[str, ...]
+    amount: Fact[Money]
+
+
+def fees(verdict: Verdict, facts: ReturnFacts) -> tuple[FeeDue, ...]:
+    """The fees of a return, one for each rule that decides: never more than the lines that it is for are worth.
+
+    Lines that have no fee, or are not refunded by the rules, are not charged.
+    """
+    charged: dict[str, tuple[Fee, list[LineFacts]]] = {}
+    for line in facts.lines:
+        outcome = verdict.lines[line.line_id].get(ActionKind.FEE)
+        if isinstance(outcome, Decided) and isinstance(outcome.action, Fee) and not _unpaid(verdict, line.line_id):
+            charged.setdefault(outcome.rule, (outcome.action, []))[1].append(line)
+    return tuple(
+        FeeDue(rule, tuple(line.line_id for line in lines), fee_of(fee, lines))
+        for rule, (fee, lines) in charged.items()
+    )
+
+
+def _unpaid(verdict: Verdict, line_id: str) -> bool:
+    outcomes = verdict.lines[line_id]
+    acceptance, add_on = outcomes.get(ActionKind.ACCEPTANCE), outcomes.get(ActionKind.ADD_ON)
+    declined = isinstance(acceptance, Decided) and isinstance(acceptance.action, Decline)
+    return declined or isinstance(add_on, Decided)
+
+
+def explain(verdict: Verdict) -> Iterator[str]:
+    """The verdict as lines: what was decided by which rule, then each rule with its conditions and what they found."""
+    yield from _in_words("the return", verdict.whole)
+    for line_id, outcomes in verdict.lines.items():
+        yield from _in_words(f"line {line_id}", outcomes)
+    for each in verdict.asked:
+        of = f" of line {each.line_id}" if each.line_id else ""
+        missing = f", needs {', '.join(each.needs)}" if each.needs else ""
+        yield f"rule {each.rule.name!r}{of}: {each.standing}{missing}{_days(each)}"
+        if each.trace is not None:
+            yield from explained(each.trace, "  ")
+
+
+def _in_words(what: str, outcomes: Outcomes) -> Iterator[str]:
+    for kind, outcome in outcomes.items():
+        if isinstance(outcome, Open):
+            names = ", ".join(map(repr, outcome.rules))
+            yield f"{what}, {kind}: open, {names} needs {', '.join(outcome.needs)}"
+            continue
+        over = f"; matched too, outranked: {', '.join(map(repr, outcome.outranked))}" if outcome.outranked else ""
+        yield f"{what}, {kind}: {action_in_words(outcome.action)} by {outcome.rule!r}{over}"
+
+
+def _days(each: Asked) -> str:
+    if each.standing is not Standing.NOT_IN_FORCE:
+        return ""
+    rule = each.rule
+    which = "the day the return began" if rule.applies_to is AppliesTo.NEW else "today"
+    span = " ".join(part for part in (f"from {rule.begins}" if rule.begins else "", _until(rule)) if part)
+    return f" ({span}, asked of {which})"
+
+
+def _until(rule: MerchantRule) -> str:
+    return f"until {rule.ends}" if rule.ends else ""
