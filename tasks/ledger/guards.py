@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import PendingWrite
 from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refunds_of
 from tasks.policy.facts import counted
+from tasks.policy.mailbox import one_mailbox
 from tasks.policy.record import HoldKind
 
 # What a store paid on a day and how often a shopper was refunded: rows that are locked before they are judged by.
@@ -52,19 +52,11 @@ def e4(amount: Decimal) -> int:
 
 
 def shopper_hash(key: bytes, email: str) -> str:
-    """The keyed hash under which a shopper's refunds are counted; empty for none. Useless without the ledger's key.
+    """The keyed hash under which a shopper's refunds are counted; empty for none.
 
-    One shopper is one mailbox, however it is written: case and spaces around do not count, nor what follows a `+`
-    before the `@`, nor, at Gmail, dots. Where a provider takes these for two mailboxes, two people share a cap: that
-    holds a refund, and pays none.
+    One shopper is one mailbox, however it is written (`one_mailbox`). Useless without the ledger's key.
     """
-    plain = unicodedata.normalize("NFKC", email).strip().casefold()
-    name, at, domain = plain.rpartition("@")
-    domain = domain.rstrip(".")
-    base = name.partition("+")[0] or name
-    if domain in {"gmail.com", "googlemail.com"}:
-        base, domain = base.replace(".", "") or base, "gmail.com"
-    return _hashed(key, f"{base}{at}{domain}" if at else plain)
+    return _hashed(key, one_mailbox(email))
 
 
 def shopper_hashes(key: bytes, email: str) -> frozenset[str]:

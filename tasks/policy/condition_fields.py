@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from rever_api.models import CompensationMethod, ReturnMethod, ReviewStatus, ShippingStatus
 from tasks.policy.country import COUNTRIES
+from tasks.policy.mailbox import one_mailbox
 from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, Unknown
 
 Value = str | bool | int | Decimal | date | Money | frozenset[str]
@@ -35,7 +36,8 @@ class Field:
     """One field. `read_line` is None for a field of the return, `read` for one of its lines.
 
     `counts` takes the earlier returns of a window, for a field that has one (`within_days`). The values of a `personal`
-    field are shown nowhere. `words` are all that it can be, where that is a closed list.
+    field are shown nowhere. `words` are all that it can be, where that is a closed list. `spelled` brings a list's
+    entries into the one spelling that its values have.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Field:
     counts: Callable[[ReturnFacts, Iterable[EarlierReturn]], Fact[Value]] | None = None
     personal: bool = False
     words: frozenset[str] = frozenset()
+    spelled: Callable[[str], str] = str
 
     def value(self, facts: ReturnFacts, line: LineFacts | None, within_days: int | None = None) -> Fact[Value]:
         """What is known of it."""
@@ -160,7 +163,7 @@ _RETURN_FIELDS = (
     Field("return_costs", _K.MONEY, "the return's costs at REVER", lambda it: it.costs),
     Field("lines", _K.NUMBER, "how many lines", lambda it: len(it.lines)),
     Field("units", _K.NUMBER, "how many units", lambda it: sum(line.quantity for line in it.lines)),
-    Field("shopper", _K.TEXT, "the shopper's e-mail, in small letters", lambda it: it.shopper, personal=True),
+    Field("shopper", _K.TEXT, "the shopper's mailbox", lambda it: it.shopper, personal=True, spelled=one_mailbox),
     Field("today", _K.DAY, "the store's date", lambda it: it.today),
     Field(
         "weekday",

@@ -153,7 +153,8 @@ class ConditionReader:
     ) -> Condition:
         if operator is Operator.IN_LIST:
             if isinstance(data, str) and data in self._lists:
-                return Check(field.name, operator, self._lists[data], any_case, within_days, data)
+                entries = tuple(map(field.spelled, self._lists[data]))
+                return Check(field.name, operator, entries, any_case, within_days, data)
             hint = nearest(str(data), self._lists)
             return self.wrong(at, f"is {_as_written(data)}, and no list has that name{hint}; name it under `lists`")
         if field.personal:

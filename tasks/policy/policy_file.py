@@ -32,6 +32,8 @@ _YAML = frozenset({".yaml", ".yml", ".json"})
 _OF_RULES = frozenset({"rules", "lists"})
 """Fields of a part that hold the merchant's rules, and are read by them."""
 
+_NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
 
 class PolicyFileError(Exception):
     """The file is missing, broken, or says something that is no rule. `problems` holds one sentence for each."""
@@ -107,22 +109,28 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> tuple[PolicyF
 
 
 def _rules(text: PolicyText) -> tuple[FileRules, list[Problem]]:
-    """The rules of each part, those of a store above those of the default part; and what is wrong with them."""
-    default = _rules_of(text, ("default",), text.values.get("default"), {})
-    problems, stores = list(default.problems), {}
-    others = text.values.get("stores")
+    """The rules of each part, those of a store above those of the default part; and what is wrong with them.
+
+    A list of the store's own stands in the place of the default's of the same name, for the default's rules there too.
+    """
+    default, others = text.values.get("default"), text.values.get("stores")
+    shared = _rules_of(text, ("default",), default, default)
+    problems, stores = list(shared.problems), {}
     for store, own in others.items() if isinstance(others, dict) else ():
-        found = _rules_of(text, ("stores", store), own, default.lists)
+        found = _rules_of(text, ("stores", store), own, own, shared.lists)
         problems += found.problems
-        stores[store] = together(default.rules, found.rules)
+        there = _rules_of(text, ("default",), default, {}, found.lists)
+        stores[store] = together(there.rules, found.rules)
     known = [problem for problem in problems if not _is_unread(text, problem)]
-    return FileRules(default.rules, MappingProxyType(stores)), known
+    return FileRules(shared.rules, MappingProxyType(stores)), known
 
 
-def _rules_of(text: PolicyText, place: Where, part: Any, lists: Mapping[str, tuple[str, ...]]) -> RuleReading:
-    if not isinstance(part, dict):
-        return RuleReading()
-    return read_rules(part.get("rules", []), part.get("lists", {}), place, text.line, lists)
+def _rules_of(
+    text: PolicyText, place: Where, part: Any, lists: Any, known_lists: Mapping[str, tuple[str, ...]] = _NO_LISTS
+) -> RuleReading:
+    """The rules of a part, with the lists of another."""
+    rules = part.get("rules", []) if isinstance(part, dict) else []
+    return read_rules(rules, lists.get("lists", {}) if isinstance(lists, dict) else {}, place, text.line, known_lists)
 
 
 def _is_unread(text: PolicyText, problem: Problem) -> bool:

@@ -17,6 +17,7 @@ from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatu
 from tasks.policy.case import inspect
 from tasks.policy.country import country_of
 from tasks.policy.facts import believed, exchange_shown, goods_sent, refunds_shown
+from tasks.policy.mailbox import one_mailbox
 from tasks.policy.record import IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
 
@@ -140,7 +141,7 @@ def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: dat
     process = believed(process, now)
     lines = tuple(_line(line, process, told=_told(process, rules)) for line in process.return_line_items)
     bare = ReturnFacts(process.rever_process_id, rules.store, now.astimezone(zone), lines, process.order_id)
-    began, shopper = process.started_at, process.shopper.email.strip().casefold() if process.shopper else ""
+    began, shopper = process.started_at, one_mailbox(process.shopper.email) if process.shopper else ""
     currency = _currency(process)
     return replace(
         _with_reviews(_with_parcels(bare, process, rules), process, rules, zone),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.policy.actions import ACTIONS, kind_of
-from tasks.policy.conditions import AllOf
+from tasks.policy.conditions import AllOf, Check
 from tasks.policy.merchant_rules import (
     AppliesTo,
     IfUnknown,
@@ -67,8 +67,17 @@ def test_a_store_has_its_own_rules_above_the_others_and_instead_of_one_of_the_sa
     assert together((), ()) == ()
 
 
+def test_a_list_of_a_store_stands_in_the_place_of_the_default_s_in_the_default_s_rules_too(tmp_path: Path) -> None:
+    text = ONE.replace("theirs: [B]", "theirs: [B], ours: [C]")
+    _, rules = read_policy(written(tmp_path, text, "policy.yaml"))
+    first, at_store = rules.default[0].when, rules.stores["acme"][1].when
+    assert isinstance(first, Check)
+    assert isinstance(at_store, Check)
+    assert (first.wanted, at_store.wanted) == (("A",), ("C",))
+
+
 def test_rules_are_refused_by_every_run_because_none_carries_them_out(tmp_path: Path) -> None:
-    for text in (ONE, ONE.replace("default:", "x:").replace("x:", "default:").partition("stores:")[0]):
+    for text in (ONE, ONE.partition("stores:")[0]):
         with pytest.raises(PolicyFileError, match="`rules`, which this version does not carry out"):
             load_policy(written(tmp_path, text, "policy.yaml"))
     only_of_a_store = "stores:\n  acme:\n    rules: [{name: a, then: {keep_item: {}}}]\n"

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rever_api.models import Address, Product
+from rever_api.models import Address, Product, Shopper
 from tasks.policy.actions import Bonus, Methods, Pay, bonus_of, is_due, method_for
 from tasks.policy.conditions import Truth
 from tasks.policy.return_facts import EarlierReturn, LineFacts, Money, ReturnFacts, Unknown, facts_of
@@ -652,7 +652,7 @@ rules:
 
 ALLOWED = """
 lists:
-  allowed: [ann@example.com, both@example.com]
+  allowed: [Ann@example.com, both+1@example.com]
   blocked: [both@example.com, bob@example.com]
 rules:
 - name: allow-list
@@ -674,12 +674,14 @@ rules:
         ("both@example.com", "allow-list", ("block-list", "window")),
         ("bob@example.com", "block-list", ("window",)),
         ("eve@example.com", "window", ()),
+        ("Bob+2@Example.com", "block-list", ("window",)),
     ],
 )
 def test_r32_the_allow_list_is_above_all_and_the_others_are_named(
     shopper: str, decided: str, outranked: tuple[str, ...]
 ) -> None:
-    verdict = judge(rules_of(ALLOWED), known(item("a"), shopper=shopper, ordered_on=TODAY - timedelta(days=90)))
+    asked = known(item("a"), of={"shopper": Shopper(email=shopper)}, ordered_on=TODAY - timedelta(days=90))
+    verdict = judge(rules_of(ALLOWED), asked)
     (outcome,) = verdict.lines["a"].values()
     assert isinstance(outcome, Decided)
     assert (outcome.rule, outcome.outranked) == (decided, outranked)
