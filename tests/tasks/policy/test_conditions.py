@@ -258,9 +258,10 @@ def fact(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 LINES = st.builds(
-    lambda quantity, share: line(quantity=quantity, discount_share=share),
+    lambda quantity, share, value: line(quantity=quantity, discount_share=share, value=value),
     st.integers(0, 3),
     fact(st.sampled_from([Decimal("49.5"), Decimal(50), Decimal(51)])),
+    fact(st.builds(Money, st.sampled_from([Decimal("0.50"), Decimal(10)]), st.just("EUR"))),
 )
 FACTS = st.builds(
     lambda lines, flags, value, gateway, tags, day: facts(

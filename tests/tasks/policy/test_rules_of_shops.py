@@ -576,6 +576,18 @@ rules:
     assert fees(judge(rules_of(text), none), none) == ()
 
 
+def test_lines_that_are_not_paid_bear_no_fee() -> None:
+    text = """
+rules:
+- {name: promotion, when: {sku: {is: P}}, then: {decline: {why: a promotion}}}
+- {name: insurance, when: {sku: {is: I}}, then: {add_on: {}}}
+- {name: handling, then: {fee: {amount: 9.00 EUR}}}
+"""
+    facts = known(item("a", "P", total="50.00"), item("b", "I", total="50.00"), item("c", total="5.00"))
+    (fee,) = fees(judge(rules_of(text), facts), facts)
+    assert (fee.lines, fee.amount) == (("c",), eur("5.00"))
+
+
 @pytest.mark.parametrize(
     ("wish", "offered", "gets"),
     [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.policy.actions import kind_of
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
-from tasks.policy.return_facts import LineFacts, ReturnFacts, Unknown
+from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.verdict import Decided, Open, Standing, Verdict, explain, fees, judge
 from tests.tasks.policy.rule_texts import rules_of, said
 from tests.tasks.policy.test_conditions import FACTS, FLAGS
@@ -47,7 +47,12 @@ def test_it_is_total_and_the_same_each_time(rules: Sequence[MerchantRule], facts
     assert set(verdict.lines) == {line.line_id for line in facts.lines}
     lines = list(explain(verdict))
     assert len(lines) >= len(verdict.asked)
-    fees(verdict, facts)
+    for fee in fees(verdict, facts):
+        worth = {line.line_id: line.value for line in facts.lines}
+        paid = [worth[line] for line in fee.lines]
+        assert not isinstance(fee.amount, Money) or fee.amount.amount <= sum(
+            it.amount for it in paid if isinstance(it, Money)
+        )
     for outcomes in (verdict.whole, *verdict.lines.values()):
         for kind, outcome in outcomes.items():
             if isinstance(outcome, Decided):
