@@ -50,15 +50,19 @@ class Field:
     words: frozenset[str] = frozenset()
     spelled: Callable[[str], str] = str
 
-    def value(self, facts: ReturnFacts, line: LineFacts | None, within_days: int | None = None) -> Fact[Value]:
-        """What is known of it."""
-        if self.counts is not None:
-            if isinstance(facts.earlier, Unknown) or facts.earlier is None:
-                return facts.earlier or Unknown("the shopper's earlier returns")
-            return self.counts(facts, _within(facts, facts.earlier, within_days))
-        if self.read_line is not None:
-            return self.read_line(line) if line is not None else Unknown("a line")
-        return self.read(facts) if self.read is not None else Unknown(self.about)
+    def reader(self, within_days: int | None = None) -> Callable[[ReturnFacts, LineFacts | None], Fact[Value]]:
+        """What reads it from the facts of a return, or of one of its lines."""
+        if (counts := self.counts) is not None:
+            return lambda facts, _: (
+                counts(facts, _within(facts, facts.earlier, within_days))
+                if isinstance(facts.earlier, tuple)
+                else facts.earlier
+            )
+        if (read_line := self.read_line) is not None:
+            return lambda _, line: read_line(line) if line is not None else Unknown("a line")
+        if (read := self.read) is not None:
+            return lambda facts, _: read(facts)
+        raise ValueError(f"the field {self.name} is read nowhere")
 
 
 def _within(facts: ReturnFacts, earlier: Iterable[EarlierReturn], days: int | None) -> Iterator[EarlierReturn]:

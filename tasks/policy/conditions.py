@@ -210,12 +210,12 @@ def _of_lines(condition: Condition, asked: Ask) -> Ask:
 
 def _compiled_check(check: Check) -> Ask:
     """A fact that is unknown, or an amount in another currency, makes it unknown."""
-    value, window = FIELDS[check.field].value, check.within_days
+    read = FIELDS[check.field].reader(check.within_days)
     is_true = _of_texts(check) if FIELDS[check.field].kind in _OF_TEXTS else _compared(check)
     currency = check.wanted.currency if isinstance(check.wanted, Money) else ""
 
     def ask(facts: ReturnFacts, line: LineFacts | None, line_id: str) -> Trace:
-        found = value(facts, line, window)
+        found = read(facts, line)
         if currency and isinstance(found, Money) and found.currency != currency:
             found = Unknown(f"the amount in {currency}: it is in {found.currency}")
         if isinstance(found, Unknown):

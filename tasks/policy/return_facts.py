@@ -125,7 +125,7 @@ class ReturnFacts:
     fraud_risk: Fact[str] = Unknown(f"the order's fraud risk ({_ORDER})")
     whole_order: Fact[bool] = Unknown(f"whether the whole order comes back ({_ORDER})")
     label_cost: Fact[Money] = Unknown("what the return's label costs")
-    earlier: Fact[tuple[EarlierReturn, ...]] = Unknown("the shopper's earlier returns")
+    earlier: tuple[EarlierReturn, ...] | Unknown = Unknown("the shopper's earlier returns")
 
     @property
     def today(self) -> date:

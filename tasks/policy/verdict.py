@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from tasks.policy.actions import OF_RETURN, Action, ActionKind, Decline, Fee, action_in_words, fee_of, kind_of
 from tasks.policy.conditions import Trace, Truth, explained, needs
@@ -26,8 +27,7 @@ class Standing(StrEnum):
     NOT_IN_FORCE = "not in force"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A rule asked of the return, or of the line `line_id`. `trace` is None where its days rule it out.
 
     `needs` is what is missing, also where the rule says what unknown means.
@@ -104,13 +104,17 @@ def _ask(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Aske
     truth = min(in_force, trace.truth)
     if truth is not Truth.UNKNOWN:
         return Asked(rule, line_id, Standing.MATCHES if truth is Truth.YES else Standing.DOES_NOT_MATCH, trace)
-    began = (facts.started_on.needs,) if in_force is Truth.UNKNOWN and isinstance(facts.started_on, Unknown) else ()
-    standing = {
+    began = ("the day the return began",) if in_force is Truth.UNKNOWN else ()
+    return Asked(rule, line_id, _WHERE_UNKNOWN[rule.if_unknown], trace, (*began, *needs(trace)))
+
+
+_WHERE_UNKNOWN = MappingProxyType(
+    {
         IfUnknown.HOLD: Standing.UNKNOWN,
         IfUnknown.MATCHES: Standing.MATCHES,
         IfUnknown.DOES_NOT_MATCH: Standing.DOES_NOT_MATCH,
-    }[rule.if_unknown]
-    return Asked(rule, line_id, standing, trace, (*began, *needs(trace)))
+    }
+)
 
 
 def _in_force(rule: MerchantRule, facts: ReturnFacts) -> Truth:

@@ -320,7 +320,7 @@ def test_every_field_says_what_it_is_and_what_it_needs(name: str) -> None:
     field = FIELDS[name]
     assert field.about
     assert OPERATORS[field.kind]
-    found: Fact[Value] = field.value(facts(), line())
+    found: Fact[Value] = field.reader()(facts(), line())
     known = {"store", "lines", "units", "today", "weekday", "hour", "quantity"}
     assert isinstance(found, Unknown) is (name not in known)
     assert not isinstance(found, Unknown) or found.needs
