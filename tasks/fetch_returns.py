@@ -7,6 +7,7 @@ from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.limits import AsyncSlot
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
+from tasks.ledger import order_spellings
 from tasks.lookup import KeyKind, Lookup, order_names
 from tasks.policy.facts import believed
 from tasks.policy.order_returns import OrderKey, OrderReturns
@@ -126,13 +127,21 @@ async def since_at(desk: Desk, store: str, asked: date | datetime | None) -> dat
 async def read_now(desk: Desk, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:
     """What REVER shows now of a return, or of the order that stands for one to be made.
 
-    An order is searched for by each spelling of its name; of a `slot` the reads take no more than one prepaid call.
-    Raises a `ReverError`.
+    Of a `slot` the reads take no more than one prepaid call. Raises a `ReverError`.
     """
     order = OrderKey.of(process_id)
-    if order is None:
-        return believed(await desk.client.get_return_process(process_id, slot=slot), desk.clock())
-    names = order_names(Lookup(order.order_name, (KeyKind.ORDER,)))
+    if order is not None:
+        return await _read_order(desk, order, slot)
+    return believed(await desk.client.get_return_process(process_id, slot=slot), desk.clock())
+
+
+async def _read_order(desk: Desk, order: OrderKey, slot: AsyncSlot | None = None) -> OrderReturns:
+    """The order, searched for by this spelling of its name and by each under which a return of it was asked for.
+
+    REVER may show a return under just one of them, and what stands for the order in the ledger has lost its capitals.
+    """
+    spelled = (order.order_name, *await desk.ledger.aread(order_spellings, order.process_id))
+    names = tuple(dict.fromkeys(name for each in spelled for name in order_names(Lookup(each, (KeyKind.ORDER,)))))
     if slot is not None:
         await slot.prepay(len(names) - 1)
     pages = []
@@ -147,8 +156,8 @@ async def read_now(desk: Desk, process_id: str, *, slot: AsyncSlot | None = None
 
 
 async def fetch_order(desk: Desk, order: OrderKey) -> PendingReturn:
-    """An order of which a return is asked for. Raises a `ReverError`."""
-    return PendingReturn(order.store, await read_now(desk, order.process_id))
+    """An order of which a return is asked for, by its name as REVER spells it. Raises a `ReverError`."""
+    return PendingReturn(order.store, await _read_order(desk, order))
 
 
 async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:

@@ -45,6 +45,7 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+")
 _HOLD = re.compile(r"[0-9a-f]{32}(?::[1-9][0-9]*)?")
 _LETTERS = re.compile(r"[A-Z]{8,}")
 """A tracking number of letters alone."""
+_BEFORE_ORDER = re.compile(r"^[#\s]+")
 _SAID = re.compile(rf"({'|'.join(KeyKind)}):\s*(.*)", re.IGNORECASE)
 _BARE = (KeyKind.ID, KeyKind.ORDER, KeyKind.TRACKING)
 
@@ -128,18 +129,20 @@ def hold_id(key: Lookup) -> str:
 
 
 def order_names(key: Lookup) -> tuple[str, ...]:
-    """The order's number as shops write it: with and without #, and in capitals."""
+    """The order's number as shops write it: with and without #, as it was typed, in capitals, and in small letters."""
     bare = key.text.lstrip("#").strip()
-    return tuple(dict.fromkeys(sign + each for each in (bare, bare.upper()) for sign in ("#", "")))
+    spelled = (bare, bare.upper(), bare.casefold())
+    return tuple(dict.fromkeys(sign + each for each in spelled for sign in ("#", "")))
 
 
 def same_order(one: str, other: str) -> bool:
     """Whether two spellings name the same order: # and capitals do not count."""
-    return _bare_order(one) == _bare_order(other) != ""
+    return bare_order(one) == bare_order(other) != ""
 
 
-def _bare_order(name: str) -> str:
-    return name.strip().lstrip("#").strip().casefold()
+def bare_order(name: str) -> str:
+    """An order's name as it is compared: without #, without blanks around it, folded."""
+    return _BEFORE_ORDER.sub("", name).strip().casefold()
 
 
 def same_tracking(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ from rever_api.models import ReturnProcess, ReviewStatus
 from tasks.desk import Desk, open_desk
 from tasks.effects.asked import AskedReturn, carry_out_asked
 from tasks.effects.registry import EFFECTS
-from tasks.fetch_returns import read_now
+from tasks.fetch_returns import fetch_order, read_now
 from tasks.ledger import Actor
 from tasks.policy.kinds.create_return import NewItem, NewReturn
 from tasks.policy.kinds.register_label import MadeLabel
@@ -61,6 +61,10 @@ def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | str | MadeLabe
 
 async def ask(desk: Desk, kind: IntentKind, process_id: str, content: object = None) -> AskedReturn:
     """Ask for an effect on a return, or of an order, as REVER shows it now; for `content`, else what `wanted` says."""
+    if (order := OrderKey.of(process_id)) is not None:
+        new = content if isinstance(content, NewReturn) else NEW
+        pending = await fetch_order(desk, OrderKey(order.store, new.order_name))
+        return await carry_out_asked(desk, EFFECTS[kind], pending, new)
     process = await read_now(desk, process_id)
     asked = wanted(kind, process) if content is None else content
     return await carry_out_asked(desk, EFFECTS[kind], PendingReturn(process.ecommerce_id, process), asked)

@@ -5,7 +5,7 @@ outcome written down.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -255,15 +255,25 @@ def _no_longer_due(conn: Connection, look: LastLook, record: Record) -> str:
     return f"read again before the call, it is no longer due: {decision.why}"
 
 
-async def _whole(marking: Coroutine[Any, Any, T], undo: Callable[[], Awaitable[None]]) -> T:
+async def _whole(marking: Coroutine[Any, Any, T], undo: Callable[[], Coroutine[Any, Any, None]]) -> T:
     """Bring a marking to its end though the run is cancelled meanwhile, and undo it then: nothing was sent."""
     task = asyncio.ensure_future(marking)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await task
-        await undo()
+        await _ended(task)
+        undoing = asyncio.ensure_future(undo())
+        await _ended(undoing)
+        undoing.result()
+        task.result()
         raise
+
+
+async def _ended(task: asyncio.Future[Any]) -> None:
+    """Wait until it is done, however often the run is cancelled meanwhile: its end may cancel more than once."""
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
 
 
 async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcome:
@@ -344,9 +354,7 @@ async def _noted(desk: Desk, done: Outcome, writing: Coroutine[Any, Any, Recorde
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        while not task.done():  # the run's end may cancel more than once
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({task})
+        await _ended(task)
         if task.result() is not Recorded.KNOWN:
             desk.under_way[done.claim.intent.id] = done
         raise

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, se
 
 from tasks.database.statements import chunks
 from tasks.ledger.holds import HOLDS, past_hold
-from tasks.ledger.records import intent_of
+from tasks.ledger.records import claim_of, intent_of
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.ledger.words import words_of
 from tasks.policy.clocks import DIFFER
+from tasks.policy.kinds import CREATE_RETURN
 from tasks.policy.record import MONEY_KINDS, OPEN_STATES, IntentState
 
 
@@ -53,6 +54,13 @@ def returns_of_order(conn: Connection, names: Collection[str]) -> list[RecordRow
     low = {name.lower() for name in names}
     query = select(records).where(func.lower(records.c.order_name).in_(low)).order_by(records.c.process_id)
     return [_record(row) for row in conn.execute(query)]
+
+
+def order_spellings(conn: Connection, process_id: str) -> list[str]:
+    """The order's names under which new returns of it were asked for, oldest first; `process_id` stands for it."""
+    asked = select(intents).where(intents.c.process_id == process_id, intents.c.kind == CREATE_RETURN.name)
+    contents = [claim_of(row).content for row in conn.execute(asked.order_by(intents.c.seq))]
+    return list(dict.fromkeys(content.order_name for content in contents))
 
 
 def unfinished(conn: Connection, stores: Collection[str] | None = None) -> list[Unfinished]:

@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from rever_api.models import ReturnProcess, SearchPage, UnreadableProcess
-from tasks.lookup import same_order
+from tasks.lookup import bare_order, same_order
 
 _PREFIX = "new:"
 _NOT_MADE = "NOT_MADE"
@@ -22,6 +22,7 @@ _MOST_LETTERS = 200
 class OrderKey:
     """An order of a store, by the name that shop and shopper know it by, with or without # before it.
 
+    The name stays as it was spelled; `process_id` is the same for all spellings that `same_order` takes for one.
     Raises `ValueError`, in words for a person, for a store or name that no order can have.
     """
 
@@ -29,26 +30,23 @@ class OrderKey:
     order_name: str
 
     def __post_init__(self) -> None:
-        for what, value in (("store", self.store), ("order", self.order_name)):
+        # Folded, since some letters become two or three, and what stands in the ledger must be read back.
+        for what, value in (("store", self.store), ("order", self.order_name.casefold())):
             if not value or value != value.strip() or len(value) > _MOST_LETTERS or not value.isprintable():
                 msg = f"a name of 1 to {_MOST_LETTERS} printable characters without blanks around it names the {what}"
                 raise ValueError(msg)
-        if not self._bare:
+        if not bare_order(self.order_name):
             msg = "an order's name is more than a #"
             raise ValueError(msg)
 
     @property
-    def _bare(self) -> str:
-        return self.order_name.lstrip("# ")
-
-    @property
     def process_id(self) -> str:
-        """What stands in the ledger where a return's id stands, such as `new:acme:1001`. REVER never sees it."""
-        return f"{_PREFIX}{quote(self.store, safe='')}:{self._bare}"
+        """What stands in the ledger where a return's id stands, such as `new:acme:ab1001`. REVER never sees it."""
+        return f"{_PREFIX}{quote(self.store, safe='')}:{bare_order(self.order_name)}"
 
     @classmethod
     def of(cls, process_id: str) -> Self | None:
-        """The order that an id of the ledger stands for; None for the id of a return."""
+        """The order that an id of the ledger stands for, its name folded; None for the id of a return."""
         store, colon, order_name = process_id.removeprefix(_PREFIX).partition(":")
         if not process_id.startswith(_PREFIX) or not colon:
             return None

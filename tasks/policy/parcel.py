@@ -1,7 +1,7 @@
 """What is in a return's parcel, for the person who is asked about it: products, units, reasons, inspection. Pure.
 
-It is kept with the hold, not in the audit, and goes with an erasure request. A product's name and a reason are texts of
-the shop's, which may name the shopper all the same: one that does is left out.
+It is kept with the hold, not in the audit, and goes with an erasure request. A product's name, its SKU
+and a reason are texts of the shop's, which may name the shopper all the same: one that does is left out.
 """
 
 import re
@@ -26,6 +26,8 @@ _SHORTEST = 2
 
 _CONTACT = re.compile(r"@|\d[\d /.()-]{6,}\d")
 """What looks like an e-mail or a telephone number."""
+
+_BETWEEN = re.compile(r"[-_.\s]+")
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
@@ -83,12 +85,13 @@ def parcel_from(kept: Sequence[Mapping[str, Any]]) -> tuple[ParcelLine, ...]:
 def _line(process: ReturnProcess, line: ReturnLineItem, names: frozenset[str]) -> ParcelLine:
     product = line.product
     title = ", ".join(filter(None, [product.name, product.variant_name])) if product else ""
+    sku = product.sku if product else ""
     reviews = [review for review in process.reviews or () if review.line_item_id == line.id]
     reasons = dict.fromkeys(_text(review.reject_reason, names) for review in reviews if review.reject_reason)
     return ParcelLine(
         line_id=line.id,
-        product=LEFT_OUT if _names(title, names) else _cut(title),
-        sku=_cut(product.sku if product else ""),
+        product=_text(title, names),
+        sku=LEFT_OUT if _names(sku, names) else _cut(sku),
         quantity=line.quantity,
         reason=_text(line.return_reason, names),
         reviews=dict(sorted(Counter(str(review.status) for review in reviews).items())),
@@ -102,7 +105,13 @@ def _text(text: str, names: frozenset[str]) -> str:
 
 
 def _names(text: str, names: frozenset[str]) -> bool:
-    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text.casefold()) for name in names)
+    words = _words(text)
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) for name in names)
+
+
+def _words(text: str) -> str:
+    """A text as it is compared: folded, its words apart by one blank. SKUs are joined by what ends a word here too."""
+    return _BETWEEN.sub(" ", text).strip(" ,").casefold()
 
 
 def _cut(text: str) -> str:
@@ -119,5 +128,5 @@ def _of_shopper(process: ReturnProcess) -> frozenset[str]:
         names += [address.first_name, address.last_name]
         wholes += [address.company, address.address_line_1, address.address_line_2, address.postcode]
         wholes += [address.email, address.phone]
-    found = {text.strip(" .,").casefold() for text in (*wholes, *(word for name in names for word in name.split()))}
+    found = {_words(text) for text in (*wholes, *(word for name in names for word in _BETWEEN.split(name)))}
     return frozenset(text for text in found if len(text) >= _SHORTEST)

@@ -1,8 +1,11 @@
 """Effects that somebody asks for, over HTTP: claimed, sent once, and settled by what REVER shows."""
 
+import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +13,10 @@ from rever_api.errors import WrongSetup
 from rever_api.models import ReviewStatus
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.crash_points import CrashPoint
+from tasks.desk import Desk
 from tasks.effects.asked import AskedReturn
-from tasks.effects.perform import Result
-from tasks.ledger import Actor, Answer, answer_hold, stop_switch
+from tasks.effects.perform import Result, mark_if_due
+from tasks.ledger import Actor, Answer, answer_hold, stop_switch, withdraw
 from tasks.policy.decision import AskedEffect, Hold, Nothing, Wait
 from tasks.policy.kinds.register_label import MadeLabel
 from tasks.policy.kinds.review import UnitReview
@@ -126,6 +130,52 @@ def test_the_stop_switch_stops_it(start_world: Start, kind: IntentKind) -> None:
     assert found.outcome is None
     assert found.decided.decision.rule == "store_stopped"
     assert sent(world, kind) == 0
+
+
+@pytest.mark.parametrize("slow", [mark_if_due, withdraw])
+def test_a_run_that_is_cancelled_again_and_again_leaves_no_mark_without_a_call(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch, slow: Callable[..., Any]
+) -> None:
+    world = shop(start_world, "collected")
+    (process_id,) = world.sandbox.process_ids()
+
+    async def cancelled(desk: Desk) -> None:
+        reached = {op: asyncio.Event() for op in (mark_if_due, withdraw)}
+        go_on = asyncio.Event()
+
+        def slowed(write: Callable[..., Any], *, before: bool) -> Callable[..., Any]:
+            async def wait(op: Callable[..., Any]) -> None:
+                if op in reached:
+                    reached[op].set()
+                    if op is slow:
+                        await go_on.wait()
+
+            async def writing(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+                if before:
+                    await wait(op)
+                written = await write(op, *args, **kwargs)
+                if not before:
+                    await wait(op)
+                return written
+
+            return writing
+
+        monkeypatch.setattr(desk.ledger, "awrite_joined", slowed(desk.ledger.awrite_joined, before=False))
+        monkeypatch.setattr(desk.ledger, "awrite", slowed(desk.ledger.awrite, before=True))
+        run = asyncio.ensure_future(ask(desk, CANCEL, process_id))
+        for op in dict.fromkeys((mark_if_due, slow)):
+            await reached[op].wait()
+            for _ in range(3):
+                run.cancel()
+                await asyncio.sleep(0)
+        assert not run.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    at_desk(world, cancelled)
+    (intent,) = world.read(LedgerState.read).intents
+    assert (intent.state, sent(world, CANCEL)) == ("withdrawn", 0)
 
 
 @KINDS

@@ -1,5 +1,6 @@
 """A return that somebody asks for, over HTTP: made once, settled by its order, held and answered like any effect."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from rever_api.errors import WrongSetup
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.crash_points import CrashPoint
-from tasks.desk import DeskError
+from tasks.desk import Desk, DeskError
 from tasks.effects.asked import AskedReturn
 from tasks.effects.perform import Result
 from tasks.ledger import History, history, stop_switch
@@ -28,6 +29,15 @@ SECOND = replace(NEW, items=(NewItem("ACME-001-M", (2,)), NewItem("ACME-002-S", 
 def asked(world: World, content: NewReturn | None = None) -> AskedReturn:
     """Ask for the return."""
     found = at_desk(world, lambda desk: ask(desk, CREATE, ORDER, content))
+    assert isinstance(found, AskedReturn)
+    return found
+
+
+def spelled(world: World, name: str) -> AskedReturn:
+    """Ask for the return, by an order's name in this spelling."""
+    found = at_desk(
+        world, lambda desk: ask(desk, CREATE, OrderKey("acme", name).process_id, replace(NEW, order_name=name))
+    )
     assert isinstance(found, AskedReturn)
     return found
 
@@ -131,6 +141,43 @@ def test_two_spellings_of_an_order_are_one_order(start_world: Start) -> None:
     assert isinstance(found, AskedReturn)
     assert found.outcome is None
     assert len(made(world)) == 1
+
+
+def test_two_that_ask_at_once_in_two_spellings_make_one(start_world: Start) -> None:
+    world = shop(start_world)
+    low = OrderKey("acme", "#n1").process_id
+
+    async def both(desk: Desk) -> object:
+        lower = replace(NEW, order_name="#n1")
+        return await asyncio.gather(ask(desk, CREATE, ORDER, NEW), ask(desk, CREATE, low, lower))
+
+    at_desk(world, both)
+    assert len(made(world)) == 1
+
+
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize(
+    ("first", "then"), [("#N1", "#n1"), ("#Ab1", "#ab1"), ("#ab1", "#Ab1"), ("#STRASSE1", "straße1")]
+)
+def test_whoever_asks_in_another_spelling_finds_what_was_made(
+    start_world: Start, first: str, then: str, stale: bool
+) -> None:
+    world = shop(start_world)
+    assert result(spelled(world, first)) is Result.DONE
+    if stale:
+        world.sandbox.set_faults(FaultPlan(1.0, weights={Fault.STALE_READ: 1}))
+    again = spelled(world, then)
+    assert again.outcome is None
+    assert again.decided.decision.rule == ("stale_view" if stale else "create_return_not_due")
+    assert len(made(world)) == 1
+
+
+def test_a_lost_answer_is_settled_by_the_spelling_that_was_sent(start_world: Start) -> None:
+    world = shop(start_world)
+    world.sandbox.set_faults("createReturn:1:acts_answer_lost")
+    assert result(spelled(world, "#Ab1")) is Result.UNKNOWN
+    world.let_pass(5)
+    assert [it.settlement for it in settled(world)] == [Settlement.DONE]
 
 
 def test_an_answer_that_is_lost_is_found_done_by_what_rever_shows(start_world: Start) -> None:

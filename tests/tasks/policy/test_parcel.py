@@ -40,6 +40,23 @@ def test_a_text_that_may_name_the_shopper_is_left_out(text: str) -> None:
     assert named.sku == "LS-1"
 
 
+@pytest.mark.parametrize("sku", ["MUG-ANA-LI", "MUG_ROSE_01", "mug.li", "CALLE_MAYOR-7", "TO-28001"])
+def test_a_sku_that_may_name_the_shopper_is_left_out(sku: str) -> None:
+    (told,) = parcel_of(returned(product=SHIRT.model_copy(update={"sku": sku})))
+    assert (told.sku, told.product) == (LEFT_OUT, "Linen shirt, M / blue")
+
+
+@pytest.mark.parametrize("sku", ["BANANA-1", "LIN-ROSES", "4006381333931"])
+def test_a_sku_that_only_has_a_names_letters_or_many_digits_is_told(sku: str) -> None:
+    assert parcel_of(returned(product=SHIRT.model_copy(update={"sku": sku})))[0].sku == sku
+
+
+@pytest.mark.parametrize("variant", ["+49 170 1234567", "x@y.example"])
+def test_a_products_name_with_a_contact_in_it_is_left_out(variant: str) -> None:
+    (told,) = parcel_of(returned(product=SHIRT.model_copy(update={"name": "Print", "variant_name": variant})))
+    assert told.product == LEFT_OUT
+
+
 def test_a_word_that_only_begins_like_a_name_is_told() -> None:
     assert parcel_of(returned("the lining is loose"))[0].reason == "the lining is loose"
 
