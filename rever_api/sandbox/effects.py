@@ -96,13 +96,13 @@ def open_return(sandbox: Sandbox, wanted: ReturnInput, by: Actor) -> ReturnProce
 
 
 def _twin(sandbox: Sandbox, new: ReturnProcess) -> ReturnProcess | None:
-    """The return of the same items of the same order that was there already, and is not called off."""
+    """The return of the same items of the same order, however it is spelled, that was there, and is not called off."""
 
     def of(process: ReturnProcess) -> tuple[object, ...]:
         items = Counter[str]()
         for line in process.return_line_items:
             items[line.product.sku if line.product else line.id] += line.quantity
-        return process.ecommerce_id, process.order_name, items
+        return process.ecommerce_id, process.order_name.strip("# ").casefold(), items
 
     off = {ProcessStatus.CANCELED, ProcessStatus.FAILED}
     there = (stored.process for stored in sandbox.processes.values())

@@ -217,3 +217,13 @@ def test_a_desk_that_pays_where_rever_pays_by_itself_is_caught() -> None:
         running.act("release", process["rever_process_id"])
         running.advance(61)
         assert (2, "double_refund") in kinds(running)
+
+
+@pytest.mark.parametrize(("name", "found"), [("#Ab7", True), ("ab7", True), ("#AB8", False)])
+def test_a_return_of_the_same_items_of_an_order_is_a_second_one_however_it_is_spelled(
+    running: RunningSandbox, http: httpx.Client, name: str, found: bool
+) -> None:
+    body = {"ecommerce_id": "nordic", "email": "b@example.com", "items": [{"sku": "NORDIC-002-L", "quantity": 1}]}
+    for each in ("#Ab7", name):
+        assert http.post("/v1/returns", json=body | {"order_name": each}).status_code == 200
+    assert ((2, "double_return") in kinds(running)) is found

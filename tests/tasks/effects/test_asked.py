@@ -248,7 +248,7 @@ def test_a_review_where_rever_pays_counts_for_the_day(start_world: Start, tmp_pa
     policy = tmp_path / "policy.toml"
     told = {"REVER_POLICY": str(policy), "REVER_REFUNDS_BY": "rever"}
     world = shop(start_world, "in_warehouse", told, "autopay")
-    policy.write_text("")
+    policy.write_text("[default]\n")
     asked(world, REVIEW)
     (first,) = world.read(LedgerState.read).intents
     assert first.counted
