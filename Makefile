@@ -33,7 +33,7 @@ test-slow: .venv/.dev  ## What test leaves out because it only repeats: more kil
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m slow $(ARGS)
 
 test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers, a browser (Debian: apt-get install chromium); ARGS='-k up' for a part
-	$(BIN)/python -m pytest -q -s -m live $(ARGS) tests/ui
+	$(BIN)/python -m pytest -q -m live -n $(WORKERS) --dist loadfile $(ARGS) tests/ui
 
 test-scale: .venv/.dev  ## Several workers on PostgreSQL and Redis, one killed; needs both (Debian: apt-get install postgresql redis-server)
 	$(BIN)/python -m pytest -q -s -m live $(ARGS) tests/scale
