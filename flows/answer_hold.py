@@ -10,7 +10,7 @@ from flows.answering import AnswerParameters, Schema, answer_all, list_hold, whe
 from flows.in_prefect import in_prefect, run_name
 from tasks.answer_hold import check_day, hold_by_id
 from tasks.desk import Desk
-from tasks.ledger import Answer
+from tasks.ledger import Answer, AnswerError
 from tasks.policy.record import LineUnits
 from tasks.policy.store import Amount, whole
 from tasks.reporting.report import Mode, ReturnsReport
@@ -81,10 +81,13 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         said = parameters.said(desk.clock().date(), parameters.amount, units)
         await answer_all(desk, report, [hold], said)
         return
+    if parameters.answer not in {None, Answer.RETRY, *hold.answers}:
+        raise AnswerError(f"{parameters.answer} is no answer to this hold; it takes {', '.join(hold.answers)}")
     list_hold(report, hold)
     report.notes.append(f"{hold.process_id} is held since {hold.since:%F %H:%M} UTC ({hold.rule}): {hold.why}")
     report.notes += [f"seen: {name}: {value}" for name, value in hold.evidence.items()]
-    report.notes += [f"{name} {words}" for name, words in hold.answers.items()]
+    meant = {parameters.answer} & hold.answers.keys() or hold.answers.keys()
+    report.notes += [f"{name} {words}" for name, words in hold.answers.items() if name in meant]
 
 
 def _line_units(text: str) -> LineUnits:

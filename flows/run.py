@@ -153,6 +153,7 @@ def parameters_for(name: str, values: dict[str, str]) -> FlowParameters:
         if wrong not in form.model_fields:
             near = get_close_matches(wrong, form.model_fields, n=1)
             meant = f"did you mean {near[0]!r}? " if near else ""
+            meant = "the option --csv FILE writes its returns; " if wrong == "csv" else meant
             raise UsageError(f"{wrong!r} is no parameter of {name}: {meant}{_HELP.format(name)}")
     filled = {key: _value(form, key, text) for key, text in values.items()}
     try:

@@ -346,5 +346,5 @@ def _changed(past: PastHold, version: int | None) -> str:
     if past.state != "open":
         return f"has closed itself: {past.closed_why}"
     if version is not None and past.hold.version != version:
-        return f"has changed since: its version is {past.hold.version}, not {version}"
+        return f"is of version {past.hold.version}, not {version}: look at it again (rever-returns holds), then answer"
     return ""

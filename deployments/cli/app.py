@@ -5,6 +5,7 @@ unreachable ledger); 2 wrong usage, or settings that are missing or wrong, and n
 than a run was ended by Ctrl-C.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -219,6 +220,11 @@ def sandbox(
             serve(port=port, seed=seed, returns=returns, faults=faults, shops=names, webhook=webhook)
         except ValueError as problem:
             raise UsageError(str(problem)) from None
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise
+            taken = f"port {port} is taken, perhaps by another sandbox: choose one with --port; 0 takes a free one."
+            raise UsageError(taken) from None
 
 
 @app.command()

@@ -194,7 +194,7 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
     """The holds as a table, each with its reason and answers below it, each answer with its form, and how to answer."""
     if not rows:
         return "Nothing waits for a person."
-    head = ("HOLD", "VERSION", "SINCE", "STORE", "RETURN", "AMOUNT", "KIND")
+    head = ("HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND")
     cells = [head, *(tuple(map(printable, _cells(row))) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
@@ -221,8 +221,8 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
 
 
 def _cells(row: HoldRow) -> tuple[str, ...]:
-    amount = _money(row.amount, row.currency)
-    return (row.hold_id, str(row.version), _time(row.since), row.store, row.process_id, amount, str(row.kind))
+    amount, order = _money(row.amount, row.currency), row.order_name or row.process_id
+    return (row.hold_id, str(row.version), _time(row.since), row.store, order, amount, str(row.kind))
 
 
 def _money(amount: Decimal | str | None, currency: str) -> str:

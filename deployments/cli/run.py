@@ -9,14 +9,23 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import get_args
 
 from pydantic.fields import FieldInfo
 
-from deployments.console.errors import FAILED, USAGE, RunStoppedError, UsageError, explained, print_error, print_out
+from deployments.console.errors import (
+    FAILED,
+    USAGE,
+    CommandError,
+    RunStoppedError,
+    UsageError,
+    explained,
+    print_error,
+    print_out,
+)
 from deployments.console.logs import log_to_stderr
 from deployments.free_port import LOOPBACK
 from deployments.prefect_server import new_auth
@@ -61,7 +70,10 @@ def run_one(flow: str, pairs: Sequence[str], printed: Printed, *, prefect: bool,
         report = begun[0] if begun else _never_begun(flow, values)
         report.broke_off = report.broke_off or words
         if printed.as_json or (begun and code != USAGE):
-            _print(report, printed)
+            try:
+                _print(report, printed if begun else replace(printed, csv=None))
+            except CommandError as other:  # of two errors the one that ended the run is told
+                print_error(str(other))
         if stopped is not None:
             raise stopped from None
         raise
@@ -160,12 +172,16 @@ def _print(report: RunReport, printed: Printed) -> None:
     rows = report.all_rows() if isinstance(report, ReturnsReport) else []
     lines = report.lines()
     if rows and not printed.as_json:
-        lines += ["", *returns_lines(rows, every_row=printed.every_row, width=_width())]
+        lines += ["", *returns_lines(rows, every_row=printed.every_row or len(rows) == 1, width=_width())]
     print_out(json_text(report.as_json()) if printed.as_json else "\n".join(lines))
     if printed.csv is not None:
+        from tasks.desk import DeskError
         from tasks.reporting.csv_file import write_csv
 
-        write_csv(printed.csv, Row.COLUMNS, [row.as_json() for row in rows])
+        try:
+            write_csv(printed.csv, Row.COLUMNS, [row.as_json() for row in rows])
+        except DeskError as error:
+            raise CommandError(str(error)) from None
 
 
 def _width() -> int | None:

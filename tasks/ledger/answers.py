@@ -254,7 +254,8 @@ def _open_hold(conn: Connection, hold_id: str, version: int) -> Row[Any]:
     if hold.state != "open":
         raise _outdated(hold, f"has closed itself: {hold.closed_why}")
     if hold.version != version:
-        raise _outdated(hold, f"has changed since: its version is {hold.version}, not {version}")
+        again = "look at it again (rever-returns holds), then answer"
+        raise _outdated(hold, f"is of version {hold.version}, not {version}: {again}")
     return hold
 
 

@@ -72,7 +72,7 @@ def no_ledger(where: Where) -> NoLedgerError:
     return NoLedgerError(
         f"there is no ledger {where}. With a REVER on this machine the first run with mode=act makes it. Else check"
         " REVER_LEDGER_URL, and that its disk or server is the right one. If this"
-        " account never had a ledger, make one: rever-returns ledger create. If it is lost, restore a backup:"
+        " account never had a ledger, make one: rever-returns ledger create --by NAME. If it is lost, restore a backup:"
         " rever-returns ledger restore"
     )
 

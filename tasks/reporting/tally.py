@@ -56,11 +56,7 @@ def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     report.outcomes[str(outcome.result)] += 1
     if outcome.result is Result.DONE and KINDS[intent.kind].pays:
         _pay(report, intent, outcome.paid)
-    words = _words(outcome)
-    row = report.rows.get(outcome.claim.process_id)
-    if row:
-        said = f"{row.outcome}; {words}" if row.outcome else words
-        report.rows[row.process_id] = replace(row, outcome=intern(said))
+    _say(report, outcome.claim.process_id, _words(outcome))
 
 
 def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
@@ -69,6 +65,7 @@ def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
         intent = item.intent.intent
         if item.settlement is Settlement.DONE:
             report.outcomes["done"] += 1
+            _say(report, item.intent.process_id, f"{_what(intent)}: found done at REVER")
             if KINDS[intent.kind].pays:
                 _pay(report, intent, item.paid)
         elif item.settlement is Settlement.HELD:
@@ -136,11 +133,20 @@ def _money(decision: Decision) -> tuple[Decimal | None, str]:
             return None, ""
 
 
+def _say(report: ReturnsReport, process_id: str, words: str) -> None:
+    """Add to what came of a return."""
+    if row := report.rows.get(process_id):
+        report.rows[process_id] = replace(row, outcome=intern(f"{row.outcome}; {words}" if row.outcome else words))
+
+
+def _what(intent: Intent) -> str:
+    money = f" {intent.amount:,} {intent.currency} by {intent.method}" if intent.method else ""
+    return f"{intent.kind}{money}"
+
+
 def _words(outcome: Outcome) -> str:
     intent = outcome.claim.intent
-    money = f" {intent.amount:,} {intent.currency} by {intent.method}" if intent.method else ""
-    what = f"{intent.kind}{money}"
     why = outcome.why
     if outcome.paid is not None and outcome.paid.paid != intent.amount:
         why = f"{intent.amount - outcome.paid.paid:,} {intent.currency} on its way"
-    return f"{what}: {outcome.result}" + (f" ({why})" if why else "")
+    return f"{_what(intent)}: {outcome.result}" + (f" ({why})" if why else "")

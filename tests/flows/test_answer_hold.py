@@ -520,6 +520,16 @@ def test_plan_tells_what_each_answer_would_do_and_changes_nothing(world: World) 
     assert the_hold(world, hold.process_id) == hold
 
 
+def test_plan_refuses_an_answer_that_the_hold_does_not_take(world: World) -> None:
+    hold = held_by(world, "foreign_different", "foreign_refund")
+    named = {"hold_id": hold.hold_id, "version": str(hold.version)}
+    with pytest.raises(AnswerError, match="send_again is no answer to this hold; it takes approve, done_by_hand, drop"):
+        world.run("answer-hold", **named, answer="send_again")
+    notes = "\n".join(world.run("answer-hold", **named, answer="drop").notes)
+    assert hold.answers["drop"] in notes
+    assert hold.answers["approve"] not in notes
+
+
 @pytest.mark.crash
 def test_two_people_at_once_are_one_answer(lost: World) -> None:
     hold = unknown_hold(lost)

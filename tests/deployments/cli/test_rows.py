@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -95,3 +96,38 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_paid(call: Cal
     assert ended.code == 2
     assert "nowhere/returns.csv" in ended.err
     assert rever.books.effects == before
+
+
+def test_a_run_that_never_began_leaves_the_last_file_alone(call: Call, rever: RunningSandbox) -> None:
+    call(*PLAN, "--csv", "returns.csv")
+    before = Path("returns.csv").read_text()
+    assert before.count("\n") > 10
+    ended = call(*PLAN, "mode=actt", "--json", "--csv", "returns.csv")
+    assert ended.code == 2
+    assert "actt" in ended.err
+    assert Path("returns.csv").read_text() == before
+
+
+def test_a_run_about_one_return_shows_its_row_whatever_it_waits_for(call: Call, rever: RunningSandbox) -> None:
+    waiting = next(row for row in json.loads(call(*PLAN, "--json").out)["rows"] if row["decision"] == "wait")
+    said = call("run", "process-return", f"process_id={waiting['process_id']}", "--no-prefect").out
+    assert waiting["why"] in said
+    assert "--all" not in said
+
+
+def test_csv_as_a_parameter_is_led_to_the_option(call: Call) -> None:
+    ended = call(*PLAN, "csv=returns.csv")
+    assert ended.code == 2
+    assert "--csv FILE" in ended.err
+
+
+def test_a_refund_that_is_found_done_in_the_same_run_is_not_left_as_unknown(
+    call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rever = start_sandbox(returns=40, faults="issueRefund:1:acts_answer_lost")
+    for name, value in (("BASE_URL", rever.base_url), ("API_KEY", rever.api_key), ("STORES", ",".join(rever.stores))):
+        monkeypatch.setenv(f"REVER_{name}", value)
+    found = json.loads(call(*PLAN, "mode=act", "--json").out)
+    assert found["outcomes"]["unknown"] == 0
+    [row] = [each for each in found["rows"] if ": unknown" in each["outcome"]]
+    assert row["outcome"].endswith("found done at REVER")

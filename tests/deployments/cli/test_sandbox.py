@@ -47,5 +47,5 @@ def test_a_port_that_is_taken_is_a_sentence(call: Call) -> None:
         held.bind(("127.0.0.1", 0))
         held.listen()
         ended = call("sandbox", "--port", str(held.getsockname()[1]))
-    assert ended.code == 1
+    assert ended.code == 2
     assert "in use" in ended.err
