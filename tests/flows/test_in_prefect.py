@@ -344,7 +344,7 @@ async def test_one_page_a_store_shows_what_is_open_whichever_run_changed_it_and_
     assert state.is_failed()
     assert await agree() == before - {first.hold_id, second.hold_id}
     third = next(hold for hold in world.holds() if hold.store == "acme" and hold.kind == "guard")
-    policy.write_text("")
+    policy.write_text("# no caps\n")
     retried = {"hold_id": third.hold_id, "version": third.version, "answer": "retry", "by": "olga", "mode": "act"}
     monkeypatch.undo()
     for name, value in world.environment.items():

@@ -48,4 +48,4 @@ def test_a_port_that_is_taken_is_a_sentence(call: Call) -> None:
         held.listen()
         ended = call("sandbox", "--port", str(held.getsockname()[1]))
     assert ended.code == 2
-    assert "in use" in ended.err
+    assert "is taken, perhaps by another sandbox: choose one with --port" in ended.err
