@@ -25,7 +25,7 @@ INSTALLED = "/srv/rever-returns/"
 PLACEHOLDER = re.compile(r"^[A-Z]+(:\d+)?(,|$)|\.\.\.$")
 """What a reader replaces: `HOLD`, `FILE`, `retp_...`."""
 
-_NOT_OURS = {"cd", "export", "set", "echo", "git", "useradd", "nginx", "curl", "jq", "openssl"}
+_NOT_OURS = {"cd", "export", "set", "echo", "rm", "git", "useradd", "nginx", "curl", "jq", "openssl"}
 _SYSTEMCTL = {"daemon-reload", "enable", "start", "stop", "restart", "edit", "status", "--now"}
 
 
