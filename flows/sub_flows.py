@@ -15,7 +15,7 @@ from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
 from tasks.find_returns import FoundReturn, NothingFoundError, find_returns
-from tasks.ledger import LedgerError
+from tasks.ledger import LedgerError, took_on
 from tasks.lookup import read_key
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
@@ -152,11 +152,20 @@ async def take_through(
         count_decisions(report, decided)
         if desk.mode is Mode.ACT:
             report.progress.finish(len(batch) - sum(item.decided.claim is not None for item in decided))
-            await act(desk, report, decided)
+            carried = await act(desk, report, decided)
+            if not labels_only:
+                await note_taken_on(desk, carried)
     report.progress.done = done
 
 
-async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn]) -> None:
+async def note_taken_on(desk: Desk, carried: Sequence[ReturnResult]) -> None:
+    """Write down for which of the returns with a claim this run leaves nothing to another: their events are closed."""
+    began, done = desk.actor.run_began_at, [item.pending.process_id for item in carried if item.took_on]
+    if began is not None and done:
+        await desk.ledger.awrite(took_on, done, began=began, now=desk.clock())
+
+
+async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn]) -> list[ReturnResult]:
     """Carry out what was claimed for a batch: refunds first, then exchanges, then labels.
 
     Whatever ends a step, what was done is counted, and what stayed unknown is kept for the run's last look.
@@ -176,6 +185,7 @@ async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn
             for outcome in item.outcomes:
                 if outcome.result is Result.UNKNOWN:
                     desk.unknown[outcome.claim.intent.id] = outcome.claim.process_id
+    return carried
 
 
 def _claimed(decided: Sequence[DecidedReturn], kind: IntentKind) -> list[DecidedReturn]:

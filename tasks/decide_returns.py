@@ -134,7 +134,8 @@ async def _without_effects(desk: Desk, batch: Sequence[PendingReturn], *, rule: 
 def _left_to_the_next_run(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
     decision = money.decide(process, rules, record, now)
     if isinstance(decision, Compensate | MakeLabel):
-        return Wait("left_to_next_run", f"{decision.why}; the next run that acts does it", now + rules.look_again)
+        why = f"{decision.why}; the next run that acts does it"
+        return Wait("left_to_next_run", why, now + rules.look_again, for_another_run=True)
     return decision
 
 

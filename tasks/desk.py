@@ -47,7 +47,7 @@ class Budget:
         if others + max(amount, self._kept.get(mine, Decimal(0))) > self.most:
             left = self.most - others
             why = f"{amount:,} {currency} is due, but this run may pay only {left:,} {currency} more (max_amount)"
-            return Wait("run_limit", why, until)
+            return Wait("run_limit", why, until, for_another_run=True)
         self._kept[mine] = max(amount, self._kept.get(mine, Decimal(0)))
         return decision
 
@@ -230,6 +230,7 @@ async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor
     """The actor with the beginning of its run by the ledger's clock, which is the same for all machines.
 
     Rather too early, by the time that the question takes, than too late: what came in after it is looked at again.
+    None where one of the two clocks is wrong: then the run stands for no event.
     """
     theirs = await ledger.aread(server_clock)
     if theirs is None or actor.run_began_at is None:

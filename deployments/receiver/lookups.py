@@ -13,17 +13,22 @@ from sqlalchemy import Connection
 
 from tasks.desk import client_config, utc_now
 from tasks.ledger import Ledger, LedgerError, runs_began, server_clock
-from tasks.policy.clocks import translated
+from tasks.policy.clocks import skew
 from tasks.settings import Settings
 
 PATIENCE_S = 5.0
 """Seconds for all requests of one look. What has no response by then is not known."""
 
+_APART = (
+    "the clocks of this machine and of the ledger's database are more than 4 minutes apart, so events are not closed "
+    "and runs are offered for all of them: put both in step (NTP)"
+)
+
 logger = logging.getLogger(__name__)
 
 
 class LedgerLook:
-    """The desk's ledger. If it cannot be read no return counts as looked at, and the log says so once."""
+    """The desk's ledger. If it cannot be read, or by another clock, no return counts as looked at; the log says so."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -41,10 +46,11 @@ class LedgerLook:
                 self._ledger = await asyncio.to_thread(self._open)
             began, theirs = await self._ledger.aread(_began, process_ids, asked_at)
         except LedgerError as error:
-            self._say(str(error))
+            self._say(f"the ledger cannot be read, so events are not closed: {error}")
             return {}
-        self._say("")
-        return {each: translated(at, here=theirs or asked_at, there=asked_at) for each, at in began.items()}
+        by = skew(here=theirs or asked_at, there=asked_at)
+        self._say(_APART if by is None else "")
+        return {} if by is None else {each: at + by for each, at in began.items()}
 
     def close(self) -> None:
         """Close it."""
@@ -59,7 +65,7 @@ class LedgerLook:
 
     def _say(self, words: str) -> None:
         if words and words != self._said:
-            logger.warning("the ledger cannot be read, so events are not closed: %s", words)
+            logger.warning("%s", words)
         self._said = words
 
 

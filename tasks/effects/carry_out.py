@@ -11,7 +11,7 @@ from tasks.effects.kind import Effect
 from tasks.effects.perform import Outcome, Result, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim
-from tasks.policy.decision import Compensate
+from tasks.policy.decision import Compensate, left_to_another_run
 from tasks.policy.facts import believed
 from tasks.policy.kinds import KINDS, Side
 from tasks.policy.two_reads import differences
@@ -31,7 +31,8 @@ class ReturnResult:
     """What was done for one return.
 
     `left` is its last decision where a claim of another kind is still to be done; `failure` what ended the work
-    on it.
+    on it. `took_on` says that nothing is left to another run, as far as is known: what was due is done, refused, held
+    or of unknown outcome.
     """
 
     pending: PendingReturn
@@ -39,6 +40,7 @@ class ReturnResult:
     decisions: list[DecidedReturn] = field(default_factory=list)
     left: DecidedReturn | None = None
     failure: Failure | None = None
+    took_on: bool = False
 
 
 async def carry_out(
@@ -66,6 +68,7 @@ async def _until_nothing_is_left(desk: Desk, item: DecidedReturn, effect: Effect
     while len(carried.outcomes) < MOST_EFFECTS:
         claim = item.decided.claim
         if claim is None:
+            carried.took_on = not left_to_another_run(item.decision)
             return
         if claim.intent.kind is not effect.kind.name:
             carried.left = item
@@ -79,6 +82,8 @@ async def _until_nothing_is_left(desk: Desk, item: DecidedReturn, effect: Effect
         unread = outcome.unread
         more = await (_next(desk, item, claim, outcome) if unread is None else decide_again(desk, unread))
         if more is None:
+            done = outcome.result in {Result.DONE, Result.COUNTED}
+            carried.took_on = outcome.result is Result.UNKNOWN or (done and not _more_was_due(item))
             return
         carried.decisions.append(more)
         item = more

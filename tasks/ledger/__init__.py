@@ -77,6 +77,7 @@ from tasks.ledger.types import (
     Unfinished,
 )
 from tasks.ledger.words import IN_AUDIT, NOTHING_SAID, Forgotten, Said, forget_email, forget_return
+from tasks.ledger.writing import took_on
 
 __all__ = [
     "IN_AUDIT",
@@ -164,6 +165,7 @@ __all__ = [
     "settle_hold",
     "stop_switch",
     "switch",
+    "took_on",
     "touch",
     "unfinished",
     "withdraw",

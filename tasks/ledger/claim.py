@@ -53,7 +53,9 @@ def _in_order(requests: Sequence[DecideRequest], found: dict[str, Decided]) -> l
     given: set[str] = set()
     for request in requests:
         process_id = request.process_id
-        twice = Decided(process_id, Wait("twice_in_batch", TWICE, request.next_look_at), None, None)
+        twice = Decided(
+            process_id, Wait("twice_in_batch", TWICE, request.next_look_at, for_another_run=True), None, None
+        )
         answers.append(twice if process_id in given else found[process_id])
         given.add(process_id)
     return answers
@@ -104,14 +106,14 @@ class Batch:
             with self.conn.begin_nested():
                 return self.run([request])[0]
         except IntegrityError:
-            lost = Wait("lost_claim", LOST, request.next_look_at)
+            lost = Wait("lost_claim", LOST, request.next_look_at, for_another_run=True)
             return self.run([replace(request, decide=lambda _: lost)])[0]
 
     def _guarded(self, draft: PendingWrite, step: Callable[[PendingWrite], None]) -> None:
         try:
             step(draft)
         except LostClaim:
-            draft.decision = Wait("lost_claim", LOST, draft.request.next_look_at)
+            draft.decision = Wait("lost_claim", LOST, draft.request.next_look_at, for_another_run=True)
 
     def propose(self, draft: PendingWrite, gate: Gate) -> None:
         """Turn a decision that cannot be begun into a wait, and close at once what comes to nothing after costs."""
@@ -133,13 +135,14 @@ class Batch:
         before = draft.open_intent(kind_due(decision))
         if before is not None:
             why = f"the outcome of its {KINDS[before.kind].noun} is still to come ({before.state})"
-            return Wait("open_intent", why, believed(before.look_at, self.now) if before.look_at else until)
+            at = believed(before.look_at, self.now) if before.look_at else until
+            return Wait("open_intent", why, at, for_another_run=before.in_hand)
         if isinstance(decision, Adopt):
             return None
         verdict = gate.verdict(draft.request.store, self.now)
         if verdict.sending is Sending.SENT:
             return None
-        return Wait(f"store_{verdict.sending}", verdict.why, verdict.until or until)
+        return Wait(f"store_{verdict.sending}", verdict.why, verdict.until or until, for_another_run=True)
 
     def _lock_guard(self, drafts: Sequence[PendingWrite], gate: Gate) -> Guard:
         asked = [(draft, due[0]) for draft in drafts if (due := refunds_of(draft.decision))]

@@ -1,6 +1,6 @@
 """Lock the returns of a batch, and write what was decided about them: one statement per table, however many."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,6 +34,7 @@ from tasks.policy.decision import (
     RefundDue,
     Wait,
     decision_name,
+    left_to_another_run,
 )
 from tasks.policy.kinds import KINDS, REFUND, Due, Kind, Side
 from tasks.policy.record import (
@@ -313,6 +314,15 @@ _LOCK = (
 )
 _AT = records.c.run_began_at.type
 _BEGAN = bindparam("began", type_=records.c.run_began_at.type)
+# Of two runs at the same time the one that began last counts, in whatever order they write.
+_LAST_BEGAN = case(
+    (
+        _BEGAN.is_(None)
+        | ((records.c.run_began_at > _BEGAN) & (records.c.run_began_at <= bindparam("believed", type_=_AT))),
+        records.c.run_began_at,
+    ),
+    else_=_BEGAN,
+)
 _LOOKED = (
     update(records)
     .where(records.c.process_id == bindparam("p"))
@@ -324,19 +334,12 @@ _LOOKED = (
         why=bindparam("w"),
         looked_at=bindparam("looked"),
         next_look_at=bindparam("next"),
-        # Of two runs at the same time the one that began last counts, in whatever order they write.
-        run_began_at=case(
-            (
-                _BEGAN.is_(None)
-                | ((records.c.run_began_at > _BEGAN) & (records.c.run_began_at <= bindparam("believed", type_=_AT))),
-                records.c.run_began_at,
-            ),
-            else_=_BEGAN,
-        ),
+        run_began_at=_LAST_BEGAN,
         final=bindparam("f"),
         costs=func.coalesce(bindparam("c", type_=records.c.costs.type), records.c.costs),
     )
 )
+_TOOK_ON = update(records).where(records.c.process_id == bindparam("p")).values(run_began_at=_LAST_BEGAN)
 _FREE = delete(units).where(
     units.c.process_id.in_(bindparam("ids", expanding=True)), units.c.intent_id.in_(bindparam("dead", expanding=True))
 )
@@ -384,6 +387,16 @@ def write(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
     _insert(conn, _PAID, [row for draft in drafts for row in _paid(draft)])
     conn.execute(_LOOKED, [_looked(draft) for draft in drafts])
     append(conn, [row for draft in drafts for row in _trail(draft)])
+
+
+def took_on(conn: Connection, process_ids: Collection[str], *, began: datetime, now: datetime) -> None:
+    """The run that began then has carried out what it claimed for these returns: it leaves nothing to another run.
+
+    Where a decision claims an effect, nobody knows yet whether the run comes so far.
+    """
+    ids = sorted(process_ids)
+    lock_rows(conn, ids)
+    _insert(conn, _TOOK_ON, [{"p": each, "began": began, "believed": now + DIFFER} for each in ids])
 
 
 def write_terms(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -439,7 +452,7 @@ def _looked(draft: PendingWrite) -> dict[str, Any]:
         "w": decision.why,
         "looked": draft.now,
         "next": decision.until if isinstance(decision, Wait) else request.next_look_at,
-        "began": draft.actor.run_began_at,
+        "began": None if draft.claim or left_to_another_run(decision) else draft.actor.run_began_at,
         "believed": draft.now + DIFFER,
         "f": _final(draft.loaded, decision) and not draft.record.holds,
         "c": draft.costs,

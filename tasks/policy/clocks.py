@@ -23,14 +23,20 @@ def ahead(at: datetime, now: datetime, longest: timedelta = timedelta(0)) -> boo
     return at - now > longest + DIFFER
 
 
-def translated(at: datetime, *, here: datetime, there: datetime) -> datetime:
-    """A time by one clock, told by another; `here` and `there` are what the two showed at one moment.
+def skew(*, here: datetime, there: datetime) -> timedelta | None:
+    """By how much the clock there is ahead of the one here; what the two showed at one moment is given.
 
     Where they differ by more than twice `DIFFER` (once for the clocks, once for the time that it takes to read both)
-    one of them is wrong, and the time is left as it is.
+    one of them is wrong, nobody knows which: None.
     """
-    skew = there - here
-    return at + skew if abs(skew) <= 2 * DIFFER else at
+    ahead_by = there - here
+    return ahead_by if abs(ahead_by) <= 2 * DIFFER else None
+
+
+def translated(at: datetime, *, here: datetime, there: datetime) -> datetime | None:
+    """A time by one clock, told by another; `here` and `there` as for `skew`. Where one is wrong it is not known."""
+    by = skew(here=here, there=there)
+    return None if by is None else at + by
 
 
 LONGEST_SETTING = timedelta(days=1)

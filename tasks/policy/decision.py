@@ -100,12 +100,14 @@ class Wait:
     """Nothing can be done now; it is looked at again no later than `until`.
 
     `reopens` says that what is waited for takes a return from its end again: it is no older view of it.
+    `for_another_run` says that an effect is due or in hand which the run that decides may not do: another one must.
     """
 
     rule: str
     why: str
     until: datetime
     reopens: bool = False
+    for_another_run: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,11 @@ def decision_name(decision: Decision) -> str:
     if isinstance(decision, Compensate) and not decision.refunds:
         return "exchange"
     return _NAMES[type(decision)]
+
+
+def left_to_another_run(decision: Decision) -> bool:
+    """Whether an effect is due or in hand that the run which decided so may not do."""
+    return isinstance(decision, Wait) and decision.for_another_run
 
 
 def refunds_of(decision: Decision) -> tuple[RefundDue, ...]:

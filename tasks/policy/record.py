@@ -140,6 +140,11 @@ class Intent:
         """Whether its outcome is still to come."""
         return self.state in OPEN_STATES
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether a run carries it out now, or broke off before it wrote down what came of it."""
+        return self.state in {IntentState.INTENDED, IntentState.SENT}
+
 
 class HoldKind(StrEnum):
     """Why a person is asked."""

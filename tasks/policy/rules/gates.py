@@ -45,7 +45,8 @@ def outcome_open(case: Case) -> Decision | None:
         return None
     paid = f" of {shown(intent.amount, intent.currency)}" if intent.amount else ""
     why = f"the outcome of the {intent.kind}{paid} is still open ({intent.state})"
-    return case.wait("open_intent", why, max(believed(intent.look_at, case.now), case.now) if intent.look_at else None)
+    until = max(believed(intent.look_at, case.now), case.now) if intent.look_at else None
+    return replace(case.wait("open_intent", why, until), for_another_run=intent.in_hand)
 
 
 def told_no(case: Case) -> Decision | None:
@@ -58,7 +59,7 @@ def told_no(case: Case) -> Decision | None:
     if until is None or not case.due:
         return None
     why = "it was sent, and REVER or a proxy before it answered that it was not done; it is sent again once REVER"
-    return case.wait("told_no", f"{why} would show it by now", until)
+    return replace(case.wait("told_no", f"{why} would show it by now", until), for_another_run=True)
 
 
 def told_no_until(

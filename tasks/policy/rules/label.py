@@ -1,7 +1,7 @@
 """When a return needs a label or pickup, and from which carrier and to which warehouse."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -143,7 +143,8 @@ class _Label:
         for intent in self.intents:
             if intent.open:
                 until = max(believed(intent.look_at, self.now), self.now) if intent.look_at else None
-                return self._wait("label_open", f"the outcome of a label is still open ({intent.state})", until)
+                why = f"the outcome of a label is still open ({intent.state})"
+                return replace(self._wait("label_open", why, until), for_another_run=intent.in_hand)
         return None
 
     def unknown_method(self) -> Decision | None:
@@ -203,7 +204,11 @@ class _Label:
         """It was asked for, and somebody on the way answered "no": REVER is looked at once it would show it."""
         until = told_no_until(self.intents, LABEL_KINDS, self.rules, self.now)
         why = "the label was asked for, and REVER or a proxy before it answered that nothing was done; it is asked for"
-        return self._wait("told_no", f"{why} again once REVER would show it by now", until) if until else None
+        if until is None:
+            return None
+        return replace(
+            self._wait("told_no", f"{why} again once REVER would show it by now", until), for_another_run=True
+        )
 
     def make(self) -> Decision:
         """The label, by the carrier that fits the country and the return method, the policy's preferred one first."""
