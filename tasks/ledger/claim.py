@@ -135,8 +135,7 @@ class Batch:
         before = draft.open_intent(kind_due(decision))
         if before is not None:
             why = f"the outcome of its {KINDS[before.kind].noun} is still to come ({before.state})"
-            at = believed(before.look_at, self.now) if before.look_at else until
-            return Wait("open_intent", why, at, for_another_run=before.in_hand)
+            return Wait("open_intent", why, believed(before.look_at, self.now) if before.look_at else until)
         if isinstance(decision, Adopt):
             return None
         verdict = gate.verdict(draft.request.store, self.now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
 from tasks.database.statements import chunks, upsert
 from tasks.ledger.audit import append, audit_row
@@ -339,7 +339,13 @@ _LOOKED = (
         costs=func.coalesce(bindparam("c", type_=records.c.costs.type), records.c.costs),
     )
 )
-_TOOK_ON = update(records).where(records.c.process_id == bindparam("p")).values(run_began_at=_LAST_BEGAN)
+_IN_HAND = select(intents.c.id).where(
+    intents.c.process_id == records.c.process_id,
+    or_(intents.c.state == IntentState.INTENDED, intents.c.state == IntentState.SENT),  # IN cannot be used for many
+)
+_TOOK_ON = (
+    update(records).where(records.c.process_id == bindparam("p"), ~_IN_HAND.exists()).values(run_began_at=_LAST_BEGAN)
+)
 _FREE = delete(units).where(
     units.c.process_id.in_(bindparam("ids", expanding=True)), units.c.intent_id.in_(bindparam("dead", expanding=True))
 )
@@ -392,7 +398,8 @@ def write(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
 def took_on(conn: Connection, process_ids: Collection[str], *, began: datetime, now: datetime) -> None:
     """The run that began then has carried out what it claimed for these returns: it leaves nothing to another run.
 
-    Where a decision claims an effect, nobody knows yet whether the run comes so far.
+    Where a decision claims an effect, nobody knows yet whether the run comes so far. A return of which another effect
+    is in hand is left out: whose that is may break off.
     """
     ids = sorted(process_ids)
     lock_rows(conn, ids)
@@ -452,11 +459,16 @@ def _looked(draft: PendingWrite) -> dict[str, Any]:
         "w": decision.why,
         "looked": draft.now,
         "next": decision.until if isinstance(decision, Wait) else request.next_look_at,
-        "began": None if draft.claim or left_to_another_run(decision) else draft.actor.run_began_at,
+        "began": None if _left_to_another_run(draft) else draft.actor.run_began_at,
         "believed": draft.now + DIFFER,
         "f": _final(draft.loaded, decision) and not draft.record.holds,
         "c": draft.costs,
     }
+
+
+def _left_to_another_run(draft: PendingWrite) -> bool:
+    """Whether the run may not do what is due, or something is in hand: of this run's claim too nothing is known yet."""
+    return left_to_another_run(draft.decision) or any(intent.in_hand for intent in draft.record.intents)
 
 
 def _final(loaded: LedgerRecord, decision: Decision) -> bool:

@@ -1,11 +1,12 @@
 """The one decision for a return: money first, then its label."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from rever_api.models import ReturnProcess
 from tasks.policy.case import Case
-from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait, left_to_another_run
 from tasks.policy.facts import incomplete
 from tasks.policy.record import Record
 from tasks.policy.rules import foreign, gates, on_its_way, payment, restored
@@ -65,6 +66,8 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
         return label
     if isinstance(label, Hold) and label.rule != "incomplete_read" and money.rule in {"wait_label", "wait_goods"}:
         return label
+    if isinstance(money, Wait) and left_to_another_run(label):
+        return replace(money, for_another_run=True)
     return money
 
 

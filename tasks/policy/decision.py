@@ -100,7 +100,7 @@ class Wait:
     """Nothing can be done now; it is looked at again no later than `until`.
 
     `reopens` says that what is waited for takes a return from its end again: it is no older view of it.
-    `for_another_run` says that an effect is due or in hand which the run that decides may not do: another one must.
+    `for_another_run` says that an effect is due which the run that decides may not do: another one must.
     """
 
     rule: str
@@ -173,7 +173,7 @@ def decision_name(decision: Decision) -> str:
 
 
 def left_to_another_run(decision: Decision) -> bool:
-    """Whether an effect is due or in hand that the run which decided so may not do."""
+    """Whether an effect is due that the run which decided so may not do."""
     return isinstance(decision, Wait) and decision.for_another_run
 
 

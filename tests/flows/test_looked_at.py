@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from flows.run import RunFailedError
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.crash_points import CrashPoint
 from tasks.effects import carry_out
@@ -68,7 +69,8 @@ def test_a_run_that_breaks_off_after_its_claim_has_not_looked_nor_the_next_while
 
     with monkeypatch.context() as broken:
         broken.setattr(carry_out, "reached", break_off)
-        assert paying.act().failures
+        with pytest.raises(RunFailedError):
+            paying.act()
     claimed = {item.process_id for item in paying.read(open_intents)}
     assert claimed
     assert not looked(paying, claimed)
@@ -81,7 +83,7 @@ def test_a_run_that_breaks_off_after_its_claim_has_not_looked_nor_the_next_while
 
 
 def test_a_run_whose_outcome_is_unknown_has_looked(paying: World) -> None:
-    paying.sandbox.set_faults("issueRefund:1:acts_answer_lost")
+    paying.sandbox.set_faults("issueRefund:1:error_500_before")
     paying.act()
     unknown = {item.process_id for item in paying.read(open_intents)}
     assert unknown

@@ -45,8 +45,7 @@ def outcome_open(case: Case) -> Decision | None:
         return None
     paid = f" of {shown(intent.amount, intent.currency)}" if intent.amount else ""
     why = f"the outcome of the {intent.kind}{paid} is still open ({intent.state})"
-    until = max(believed(intent.look_at, case.now), case.now) if intent.look_at else None
-    return replace(case.wait("open_intent", why, until), for_another_run=intent.in_hand)
+    return case.wait("open_intent", why, max(believed(intent.look_at, case.now), case.now) if intent.look_at else None)
 
 
 def told_no(case: Case) -> Decision | None:

@@ -143,8 +143,7 @@ class _Label:
         for intent in self.intents:
             if intent.open:
                 until = max(believed(intent.look_at, self.now), self.now) if intent.look_at else None
-                why = f"the outcome of a label is still open ({intent.state})"
-                return replace(self._wait("label_open", why, until), for_another_run=intent.in_hand)
+                return self._wait("label_open", f"the outcome of a label is still open ({intent.state})", until)
         return None
 
     def unknown_method(self) -> Decision | None:
