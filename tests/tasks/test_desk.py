@@ -25,6 +25,7 @@ def test_what_goes_beyond_the_cap_waits_and_says_what_is_left() -> None:
     waits = budget.within("b", due("20.01"), UNTIL)
     assert isinstance(waits, Wait)
     assert waits.until == UNTIL
+    assert waits.for_another_run
     assert "20 EUR more" in waits.why
 
 

@@ -1,7 +1,8 @@
 """What people and reports read."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from tasks.ledger import (
     Answer,
@@ -17,10 +18,11 @@ from tasks.ledger import (
     runs_began,
     stop_switch,
     switch,
+    took_on,
     touch,
     unfinished,
 )
-from tasks.policy.decision import Nothing
+from tasks.policy.decision import Compensate, Nothing, Wait
 from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always, pay, refund, request
 
 
@@ -147,6 +149,38 @@ def test_of_the_runs_that_took_a_return_on_the_one_that_began_last_counts(desk: 
     for second, counts in ((1, 1), (3, 3), (2, 3), (None, 3)):
         look(second)
         assert desk.ledger.read(runs_began, ["p1", "p9"]) == {"p1": NOON + timedelta(seconds=counts)}
+
+
+def test_a_run_has_not_looked_while_an_effect_is_in_hand(desk: LedgerDesk) -> None:
+    by = replace(FLOW, run_began_at=NOON)
+
+    def looked() -> dict[str, datetime]:
+        desk.ledger.write(took_on, ["p1", "p9"], began=NOON, now=NOON)
+        return desk.ledger.read(runs_began, ["p1", "p9"])
+
+    claim = desk.decide(request("p1"), actor=by)[0].claim
+    assert claim is not None
+    assert looked() == {}
+    desk.decide(request("p1", always(Wait("inspection", "2 units are not inspected", NOON))), actor=by)
+    assert looked() == {}, "it is another's by now"
+    desk.send(claim)
+    assert looked() == {}
+    desk.done(claim)
+    assert looked() == {"p1": NOON}
+    desk.ledger.write(took_on, ["p1"], began=NOON - timedelta(seconds=1), now=NOON)
+    assert desk.ledger.read(runs_began, ["p1"]) == {"p1": NOON}, "the run that began last counts"
+
+
+def test_a_run_that_may_not_do_what_is_due_has_not_looked(desk: LedgerDesk) -> None:
+    by = replace(FLOW, run_began_at=NOON)
+    desk.ledger.write(stop_switch, on=True, by="olga", why="prices", now=NOON)
+    taken = Compensate("r", "w", Decimal(0), (refund(items=()),))
+    kept = always(Wait("run_limit", "this run may pay no more", NOON, for_another_run=True))
+    desk.decide(request("p1"), request("p3", kept), request("p4", always(APPROVAL)), actor=by)
+    desk.ledger.write(stop_switch, on=False, by="olga", why="over", now=NOON)
+    lost = desk.decide(request("p2", always(taken)), actor=by)[0]
+    assert lost.decision.rule == "lost_claim"
+    assert desk.ledger.read(runs_began, ["p1", "p2", "p3", "p4"]) == {"p4": NOON}
 
 
 def test_a_return_at_its_end_is_looked_at_again_though_a_clock_ahead_has_looked(desk: LedgerDesk) -> None:
