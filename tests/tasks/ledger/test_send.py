@@ -30,6 +30,7 @@ from tasks.ledger.schema import audit, intents
 from tasks.policy.decision import Adopt, Wait
 from tasks.policy.record import IntentState
 from tests.tasks.ledger.desk import (
+    APPROVAL,
     EXCHANGE,
     FLOW,
     LABEL,
@@ -358,7 +359,7 @@ def test_a_check_names_times_that_are_to_come(desk: LedgerDesk) -> None:
 
 def test_a_run_that_began_in_the_future_has_not_looked_yet(desk: LedgerDesk) -> None:
     ahead = replace(FLOW, run_began_at=NOON + timedelta(days=400))
-    desk.decide(request("p1"), actor=ahead)
+    desk.decide(request("p1", always(APPROVAL)), actor=ahead)
     assert desk.ledger.read(lambda conn: runs_began(conn, ["p1"], now=NOON)) == {}
-    desk.decide(request("p1"), actor=replace(FLOW, run_began_at=NOON))
+    desk.decide(request("p1", always(APPROVAL)), actor=replace(FLOW, run_began_at=NOON))
     assert desk.ledger.read(lambda conn: runs_began(conn, ["p1"], now=NOON)) == {"p1": NOON}
