@@ -44,7 +44,7 @@ def test_the_same_batch_twice_at_once(start_world: Start) -> None:
     assert first[0]["outcomes"]["unknown"] == second[0]["outcomes"]["unknown"] == 0
     reported = added(*({key: type(due[key])(text) for key, text in run[0]["paid"].items()} for run in (first, second)))
     assert reported == due
-    assert_paid_once(world, due, f"the same batch twice: {first[0]['effects']} and {second[0]['effects']}")
+    assert_paid_once(world, due, f"the same batch twice: {first[0]['outcomes']} and {second[0]['outcomes']}")
 
 
 def test_one_return_by_hand_beside_the_schedule(start_world: Start) -> None:
@@ -54,7 +54,7 @@ def test_one_return_by_hand_beside_the_schedule(start_world: Start) -> None:
     by_hand = [("process-return", {"mode": "act", "process_id": process_id}) for process_id in payable]
     schedule, hand = together(start(world, [ALL]), start(world, by_hand))
     assert len(hand) == len(payable)
-    assert_paid_once(world, due, f"{len(hand)} by hand beside {schedule[0]['effects']}")
+    assert_paid_once(world, due, f"{len(hand)} by hand beside {schedule[0]['outcomes']}")
     assert world.read(LedgerState.read).open == []
 
 

@@ -181,7 +181,7 @@ def test_what_a_person_dropped_after_the_backup_is_not_paid_after_the_restore(
     about = {"hold_id": hold.hold_id, "version": str(hold.version), "by": "ada", "reason": "agreed"}
     world.run("answer-hold", mode="act", answer="drop", **about)
     restore(world.ledger_url, tmp_path / "backup.sqlite", account=world.account, clock=utc_now, actor=Actor("olga"))
-    policy.write_text("")
+    policy.write_text("[default]\n")
     world.let_pass(120)
     world.run("reconcile", mode="act")
     world.let_effects_go()

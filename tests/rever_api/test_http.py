@@ -226,7 +226,9 @@ def test_no_cookie_is_kept(call: Caller, told: ToldServer) -> None:
             [client.get_return_process(PROCESS_ID) for _ in range(2)] if call.kind == "sync" else twice(client)
         )
     )
-    assert [heard.headers.get("cookie") for heard in told.heard] == [None, None]
+    # A read that a busy machine answers too late is tried again, so there may be more than two.
+    assert len(told.heard) >= 2
+    assert {heard.headers.get("cookie") for heard in told.heard} == {None}
 
 
 def _query() -> Any:

@@ -4,10 +4,12 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from prefect import flow, get_client
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_UI_V2_ENABLED, PREFECT_UI_URL, temporary_settings
 
 from tasks.in_prefect.holds_artifact import holds_artifacts, write_holds
@@ -63,7 +65,8 @@ async def test_the_forms_are_those_of_the_deployments_and_a_page_keeps_its_addre
         links = await ui_links(client, ["links", "none"], "acme-key")
         assert links.page("links") == f"{links.ui}/artifacts/artifact/{first}#page"
         assert links.page("none").endswith("/artifacts/key/open-holds-none#page")
-        assert (await client.read_artifacts(limit=1))[0].data == "### two"
+        mine = ArtifactFilter(id=ArtifactFilterId(any_=[UUID(str(first))]))
+        assert [artifact.data for artifact in await client.read_artifacts(artifact_filter=mine)] == ["### two"]
         assert await holds_artifacts(client, ["links", "none"]) == {"links": first}
         (form,) = links.answers(HOLD).values()
         assert urlsplit(form).path.endswith(f"/deployments/deployment/{made}/run")

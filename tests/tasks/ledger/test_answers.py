@@ -158,7 +158,7 @@ def test_a_second_answer_is_refused_and_says_who_was_first(desk: LedgerDesk) -> 
 def test_an_answer_to_another_version_is_refused(desk: LedgerDesk) -> None:
     desk.held()
     (hold,) = desk.holds()
-    with pytest.raises(OutdatedAnswer, match="its version is 1, not 0") as refused:
+    with pytest.raises(OutdatedAnswer, match="is of version 1, not 0: look at it again") as refused:
         desk.answer(Answer.RETRY, replace(hold, version=0))
     assert (refused.value.state, refused.value.version) == ("open", 1)
     assert desk.state() is IntentState.UNKNOWN
