@@ -8,11 +8,12 @@ from contextlib import suppress
 from contextvars import ContextVar
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_origin
 
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from flows.catalog import FLOWS
 from flows.parameters import WRONG_KEY, FlowParameters
@@ -172,6 +173,11 @@ def form_of(name: str) -> type[FlowParameters]:
     return form
 
 
+def takes_several(field: FieldInfo) -> bool:
+    """Whether a parameter is a list, which is typed as its entries with commas between them."""
+    return get_origin(field.annotation) is list
+
+
 def run_flow(name: str, values: dict[str, str], *, prefect: bool, clock: Clock = utc_now) -> RunReport:
     """Run a flow to its end. Without Prefect the same plain functions run on the same ledger, by the given clock.
 
@@ -225,7 +231,7 @@ def _module(name: str) -> Any:
 
 
 def _value(form: type[BaseModel], key: str, text: str) -> Any:
-    if "list" in str(form.model_fields[key].annotation):
+    if takes_several(form.model_fields[key]):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 

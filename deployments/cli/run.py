@@ -133,6 +133,8 @@ def flow_help(flow: str) -> str:
 
 def _said_of(field: FieldInfo) -> str:
     """What the help says of a parameter: its description, its choices, and whether it may be left out."""
+    from flows.run import takes_several
+
     choices: list[str] = []
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, Enum):
@@ -140,7 +142,7 @@ def _said_of(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     said = [
         field.description or "",
-        "Separate several by commas." if "list" in str(field.annotation) else "",
+        "Separate several by commas." if takes_several(field) else "",
         f"[one of: {', '.join(choices)}]" if choices else "",
         "[required]" if field.is_required() else f"[default: {default}]" if default else "",
     ]
