@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from deployments.console.columns import columns
 from deployments.console.errors import UsageError
 from deployments.console.logs import log_to_stderr
 from tasks.desk import utc_now
@@ -196,10 +197,9 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
         return "Nothing waits for a person."
     head = ("HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND")
     cells = [head, *(tuple(map(printable, _cells(row))) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    below = [lines[0]]
-    for line, row in zip(lines[1:], rows, strict=True):
+    titles, *lines = columns(cells, left=len(head), gap="  ")
+    below = [titles]
+    for line, row in zip(lines, rows, strict=True):
         below += [line, f"    {printable(row.why)}"]
         for answer, does in row.answers.items():
             below += [f"    {answer}: {does}"]

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from rich.console import Console
 from rich.text import Text
 
+from deployments.console.columns import columns
 from deployments.demo.account import Account, StoreTotals
 from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
@@ -74,18 +75,6 @@ class Page:
 
     def _line(self, words: str, style: str = "") -> None:
         self._console.print(Text(printable(words), style=style), soft_wrap=True)
-
-
-def columns(cells: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Rows of text as aligned lines: the first `left` columns to the left, the others, numbers, to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "   ".join(
-            text.ljust(width) if place < left else text.rjust(width)
-            for place, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
 
 
 def few(found: Iterable[T], differing_in: Callable[[T], Hashable], most: int = A_FEW) -> list[T]:

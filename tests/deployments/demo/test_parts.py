@@ -10,7 +10,7 @@ from deployments.demo.account import Account, StoreTotals, totals
 from deployments.demo.play import conclusion, fresh_folder
 from deployments.demo.process import DemoError
 from deployments.demo.promises import Promise, added, audited, same_effects, settled_by_evidence, sums_agree
-from deployments.demo.text import Page, columns, few, rest, shape
+from deployments.demo.text import Page, few, rest, shape
 from rever_api.sandbox.auditor import Audit, Due, Violation
 from rever_api.sandbox.state import Actor
 from tasks.policy.record import IntentKind
@@ -144,11 +144,6 @@ def test_few_shows_each_kind_before_more_of_one() -> None:
     assert few(["a1", "a2", "b1", "a3"], lambda text: text[0]) == ["a1", "b1", "a2"]
     assert shape("refunds 10.00 EUR for 2 units") == shape("refunds 1,234.5 EUR for 13 units")
     assert shape("refunds 10.00 EUR") != shape("refunds 10.00 SEK")
-
-
-def test_columns_line_up_without_spaces_at_the_end() -> None:
-    assert columns([("store", "paid"), ("a", "1,000.00")], left=1) == ["store       paid", "a       1,000.00"]
-    assert columns([("a", "b"), ("aa", "")], left=2) == ["a    b", "aa"]
 
 
 def test_only_a_folder_that_a_demo_made_is_removed(tmp_path: Path) -> None:
