@@ -75,9 +75,8 @@ async def _stories(settings: Settings, key: Lookup) -> str:
         if len(returns) > 1:
             parts.append(printable(f"{counted(len(returns), 'return')} {_by(found.match)}."))
         parts += ["\n".join(story_lines(await explainer.story(each))) for each in returns[:MOST_STORIES]]
-        parts += [f"Not told here, name them one by one: {_names(returns[MOST_STORIES:])}"] * (
-            len(returns) > MOST_STORIES
-        )
+        if left := returns[MOST_STORIES:]:
+            parts.append(f"Not told here, name them one by one: {', '.join(found.process_id for found in left)}")
     return "\n\n".join(parts)
 
 
@@ -104,10 +103,6 @@ def _as_json(found: FoundReturn) -> dict[str, object]:
 
 def _by(match: Match) -> str:
     return f"found by {match.key.shown if match.kind is KeyKind.EMAIL else f'{match.kind.noun} {match.key.text}'}"
-
-
-def _names(returns: tuple[FoundReturn, ...]) -> str:
-    return ", ".join(found.process_id for found in returns)
 
 
 @asynccontextmanager

@@ -22,8 +22,8 @@ REFRESH_S = 0.5
 def shown_progress(begun: Sequence[RunReport], every_s: float = EVERY_S) -> Iterator[None]:
     """Show how far the run is whose report `begun` gets, until the block ends. What is said goes to stderr alone."""
     ended = threading.Event()
-    show = _bar if sys.stderr.isatty() else _lines
-    thread = threading.Thread(target=show, args=(begun, ended, every_s), name="progress", daemon=True)
+    show, pause_s = (_bar, REFRESH_S) if sys.stderr.isatty() else (_lines, every_s)
+    thread = threading.Thread(target=show, args=(begun, ended, pause_s), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -38,12 +38,12 @@ def _lines(begun: Sequence[RunReport], ended: threading.Event, every_s: float) -
             print(f"{begun[0].flow}: {progress.words}", file=sys.stderr, flush=True)
 
 
-def _bar(begun: Sequence[RunReport], ended: threading.Event, _every_s: float) -> None:
+def _bar(begun: Sequence[RunReport], ended: threading.Event, every_s: float) -> None:
     columns = (BarColumn(bar_width=30), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     # It goes away at the end: the report says what was done. What is logged meanwhile is printed above it.
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = None
-        while not ended.wait(REFRESH_S):
+        while not ended.wait(every_s):
             if progress := _known(begun):
                 task = bar.add_task("", total=None) if task is None else task
                 bar.update(task, completed=progress.done, total=progress.found, description=progress.words)

@@ -72,7 +72,7 @@ def run_one(flow: str, pairs: Sequence[str], printed: Printed, *, prefect: bool,
         if printed.as_json or (begun and code != USAGE):
             try:
                 _print(report, printed if begun else replace(printed, csv=None))
-            except CommandError as other:  # of two errors the one that ended the run is told
+            except CommandError as other:  # of two errors the one that ended the run is raised
                 print_error(str(other))
         if stopped is not None:
             raise stopped from None
@@ -193,14 +193,14 @@ def _width() -> int | None:
 
 def returns_lines(rows: Sequence[Row], *, every_row: bool, width: int | None) -> list[str]:
     """The returns as a table, those that are held last; those of which nothing is to be said are counted."""
-    shown = [row for row in rows if row.moves or every_row] + [row for row in rows if row.held and not every_row]
-    rest = Counter(row.decision for row in rows if not (row.moves or row.held))
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from tasks.reporting.printable import printable
 
+    shown = [row for row in rows if row.moves or every_row] + [row for row in rows if row.held and not every_row]
+    rest = Counter(row.decision for row in rows if not (row.moves or row.held))
     table = Table(box=None, pad_edge=False, header_style="", show_header=bool(shown))
     for name in ("ORDER", "STORE", "DECISION"):
         table.add_column(name, no_wrap=True)
@@ -211,10 +211,9 @@ def returns_lines(rows: Sequence[Row], *, every_row: bool, width: int | None) ->
         why = ". ".join(filter(None, [row.outcome, row.why]))
         cells = (row.order or row.process_id, row.store, row.decision, money, why)
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    console = Console(file=io.StringIO(), width=width or 10_000, no_color=True, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    lines = [f"  {line}".rstrip() for line in captured.get().splitlines() if line.strip()]
+    text = io.StringIO()
+    Console(file=text, width=width or 10_000, no_color=True, highlight=False).print(table)
+    lines = [f"  {line}".rstrip() for line in text.getvalue().splitlines() if line.strip()]
     if rest and not every_row:
         lines.append(f"  and {counts(rest)} (--all lists them)")
     return lines
