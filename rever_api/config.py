@@ -134,16 +134,16 @@ def configured(
 
 def _from_environment(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
     """What is given, and what the environment says of the rest. A variable that is empty counts as not set."""
-    told = {name[6:].lower(): value.strip() for name, value in environ.items() if name.startswith("REVER_")}
-    told = {name: value for name, value in told.items() if value and name not in given}
+    stated = {name[6:].lower(): value.strip() for name, value in environ.items() if name.startswith("REVER_")}
+    stated = {name: value for name, value in stated.items() if value and name not in given}
     found: dict[str, Any] = {"base_url": DEFAULT_BASE_URL, "api_key": ""}
-    found |= {name: told[name] for name in ("api_key", "base_url", "group") if name in told}
+    found |= {name: stated[name] for name in ("api_key", "base_url", "group") if name in stated}
     found |= given
-    found |= {name: _number(name, told[name]) for name in ("timeout", "max_in_flight") if name in told}
-    rate = told.get("rate", "none" if is_loopback(str(found["base_url"])) else str(DEFAULT_RATE))
+    found |= {name: _number(name, stated[name]) for name in ("timeout", "max_in_flight") if name in stated}
+    rate = stated.get("rate", "none" if is_loopback(str(found["base_url"])) else str(DEFAULT_RATE))
     found["rate"] = None if rate.lower() == "none" else _number("rate", rate)
-    if "endpoints" in told:
-        found["endpoints"] = Endpoints.load(Path(told["endpoints"]))
+    if "endpoints" in stated:
+        found["endpoints"] = Endpoints.load(Path(stated["endpoints"]))
     return found
 
 

@@ -91,7 +91,7 @@ class ReverError(Exception):
         code: gRPC status code of the gateway's error body, None where there was none.
         message: REVER's own words, trimmed and masked, "" where there were none fit to show. They may name a shopper.
         request_id: REVER's id of the request, by the header that names one, "" where none does. For REVER's support.
-        body: what an answer outside 2xx held, its JSON or the begin of its text, without the key, e-mails, personal
+        body: what an answer outside 2xx held, its JSON or the beginning of its text, without the key, e-mails, personal
             fields and what was sent of a shopper; long texts and lists are cut. Like `message` it may still name a
             shopper, and it is left out of a pickle. None without an answer, and for a 2xx: that may be a whole return.
         reason: the class of what REVER said; `Reason.OTHER` where it fits none, or without an answer.

@@ -105,7 +105,7 @@ class BaseClient:
 
     @property
     def rate_waits(self) -> int:
-        """How many calls with this key wait for their turn by the rate, in this process and at this moment."""
+        """How many calls of asynchronous clients of the key wait for the rate, in this process and at this moment."""
         return self._limits.tokens.waiting
 
     def slot(self, calls: int = 1) -> AbstractContextManager[Slot]:

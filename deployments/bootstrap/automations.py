@@ -256,7 +256,7 @@ async def automations(client: PrefectClient, notices: Notices, *, check: bool) -
 
 
 _FORMER = ("rever: notices of tripped guards",)
-"""Automations that an earlier version made: a tripped guard is told of as a hold, and would be told twice."""
+"""Automations that an earlier version made: a tripped guard is a hold, and would be reported twice."""
 
 
 async def _removed(client: PrefectClient, name: str, *, check: bool) -> Change | None:

@@ -155,7 +155,7 @@ def _drop(
         from deployments.receiver.inbox_care import drop_events, has_events
 
         ids = (process_id,) if has_events(process_id) else ids_named(process_id)
-        several = [each for each in ids if has_events(each)]  # of an order REVER may have told of one return alone
+        several = [each for each in ids if has_events(each)]  # of an order's returns the inbox may know one alone
         for each in several or ids:
             print_out(drop_events(each, by=by, why=why))
 

@@ -76,6 +76,24 @@ async def test_a_pause_catches_those_who_wait_for_a_token() -> None:
         assert time.passed >= 30.0
 
 
+async def test_calls_that_wait_for_a_token_are_counted_while_they_do() -> None:
+    time, seen = FakeTime(), list[int]()
+    limits = Limits(rate=1.0, clock=time.monotonic)
+
+    async def look(seconds: float) -> None:
+        seen.append(limits.tokens.waiting)
+        await time.asleep(seconds)
+
+    async def give_up(_: float) -> None:
+        raise asyncio.CancelledError
+
+    async with limits.aslot(1, look), limits.aslot(1, look):
+        assert (seen, limits.tokens.waiting) == ([1], 0)
+        with pytest.raises(asyncio.CancelledError):
+            await limits.aslot(1, give_up).__aenter__()
+        assert limits.tokens.waiting == 0
+
+
 async def test_no_more_in_flight_than_there_are_places_and_first_come_first_served() -> None:
     limits = Limits(max_in_flight=3)
     inside = most = 0
