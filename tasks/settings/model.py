@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from rever_api.config import is_loopback
+from rever_api.config import DEFAULT_BASE_URL, DEFAULT_RATE, is_loopback
 from tasks.policy.store import RefundsBy
 from tasks.settings.addresses import (
     account_of,
@@ -136,7 +136,7 @@ def _default_inbox(known: dict[str, Any]) -> SecretStr:
 
 
 def _default_rate(known: dict[str, Any]) -> float | None:
-    return None if is_loopback(known["base_url"]) else 10.0
+    return None if is_loopback(known["base_url"]) else DEFAULT_RATE
 
 
 class Settings(BaseSettings):
@@ -155,9 +155,7 @@ class Settings(BaseSettings):
         validate_by_name=True,
     )
 
-    base_url: str = Field(
-        "https://api.byrever.com", description="REVER's address; may carry a path. http only on this machine."
-    )
+    base_url: str = Field(DEFAULT_BASE_URL, description="REVER's address; may carry a path. http only on this machine.")
     api_key: Key = Field(description="REVER's key, sent as `x-rever-api-key`. Never shown anywhere.")
     stores: Names = Field((), description="E-commerce ids, comma-separated. Exactly one of this and `REVER_GROUP`.")
     group: str = Field("", description="A REVER group: its stores are asked from REVER at each start.")
