@@ -24,8 +24,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     await settle(desk, report, report.stores, named or None)
     if named:
         found = await fetch_some(desk, report, named[: parameters.max_returns])
-        chosen = [pending for pending in found if pending.store in report.stores]
-        await named_through(desk, report, chosen, f"{len(chosen)} by id")
+        await named_through(desk, report, found, f"{len(found)} by id")
     else:
         for store in report.stores:
             with at(desk, store):

@@ -99,11 +99,14 @@ async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], stores:
 
 
 async def fetch_some(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:
-    """As `fetch_named`. Raises `NothingFoundError` where REVER knows none of them."""
+    """As `fetch_named`, without those of other stores than the report's: nothing is done at a store not asked for.
+
+    Raises `NothingFoundError` where REVER knows none of them.
+    """
     found = await fetch_named(desk, report, process_ids)
     if not found and report.failures and all(failed.unknown for failed in report.failures):
         raise NothingFoundError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
-    return found
+    return [pending for pending in found if pending.store in report.stores]
 
 
 async def fetch_named(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:

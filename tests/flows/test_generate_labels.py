@@ -30,6 +30,13 @@ def test_each_return_that_waits_gets_one_label(world: World) -> None:
     assert world.paid() == {}
 
 
+def test_a_return_of_another_store_than_those_asked_for_gets_none(world: World) -> None:
+    theirs = sorted(waiting(world) & set(world.sandbox.process_ids(store="nordic")))
+    assert theirs
+    world.run("generate-labels", mode="act", stores="acme", process_ids=",".join(theirs))
+    assert labels(world) == {}
+
+
 def test_a_second_run_makes_none(world: World) -> None:
     world.run("generate-labels", mode="act")
     before = labels(world)
