@@ -1,9 +1,6 @@
 """answer-holds: one answer to many returns that are held for one cause."""
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
-from decimal import Decimal
 from typing import ClassVar
 
 from prefect import State, flow
@@ -14,9 +11,9 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
 from tasks.answer_hold import check_day, holds_by_cause, holds_by_list, list_mark
 from tasks.desk import Desk
-from tasks.ledger import HoldRow
 from tasks.policy.facts import counted
-from tasks.reporting.report import Mode, ReturnsReport
+from tasks.reporting.holds_page import sums_of
+from tasks.reporting.report import Mode, ReturnsReport, amounts
 
 _HOLD = re.compile(r"[^:\s]+:[1-9][0-9]*")
 
@@ -92,21 +89,14 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         list_hold(report, hold)
         report.notes.append(f"{hold.hold_id}:{hold.version} {hold.process_id}: {hold.why}")
         report.notes += [f"  {name} {words}" for name, words in hold.answers.items()]
-    report.notes.append(f"{counted(len(chosen), 'hold')}, {_total(chosen)}")
+    money = amounts(sums) if (sums := sums_of(chosen)) else "no money named"
+    report.notes.append(f"{counted(len(chosen), 'hold')}, {money}")
     if parameters.cause:
         stores = f" stores={','.join(parameters.stores)}" if parameters.stores else ""
         mark = list_mark(chosen)
         report.notes.append(
             f"to answer just these: cause={parameters.cause}{stores} listed={mark} answer=... by=... mode=act"
         )
-
-
-def _total(chosen: Sequence[HoldRow]) -> str:
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for hold in chosen:
-        if hold.amount is not None:
-            sums[hold.currency] += Decimal(hold.amount)
-    return ", ".join(f"{amount:,} {currency}" for currency, amount in sorted(sums.items())) or "no money named"
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
