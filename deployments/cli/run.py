@@ -207,9 +207,8 @@ def returns_lines(rows: Sequence[Row], *, every_row: bool, width: int | None) ->
     table.add_column("AMOUNT", no_wrap=True, justify="right")
     table.add_column("WHY", overflow="fold")
     for row in shown:
-        money = "" if row.amount is None else f"{row.amount:,} {row.currency}"
         why = ". ".join(filter(None, [row.outcome, row.why]))
-        cells = (row.order or row.process_id, row.store, row.decision, money, why)
+        cells = (row.order or row.process_id, row.store, row.decision, row.money, why)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     text = io.StringIO()
     Console(file=text, width=width or 10_000, no_color=True, highlight=False).print(table)

@@ -53,6 +53,11 @@ class Row:
         return self.decision == "hold" or self.hold_open
 
     @property
+    def money(self) -> str:
+        """The amount in words; empty where there is none."""
+        return "" if self.amount is None else f"{self.amount:,} {self.currency}"
+
+    @property
     def moves(self) -> bool:
         """Whether something was done for it, or would be: no person is asked, and it does not just wait."""
         return not self.held and (bool(self.outcome) or self.decision not in {"wait", NO_ACTION})

@@ -67,7 +67,7 @@ def _part(title: str, items: Sequence[str]) -> Iterator[str]:
 
 
 def _row(row: Row, report: ReturnsReport) -> str:
-    money = "" if row.amount is None else f" {row.amount:,} {markdown(row.currency)}"
+    money = f" {markdown(row.money)}" if row.money else ""
     outcome = f" → {markdown(row.outcome)}" if row.outcome else ""
     order = f" ({markdown(row.order)}, {markdown(row.store)})"
     return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}. {markdown(row.why)}"
@@ -82,7 +82,7 @@ def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
             "order": markdown(row.order),
             "store": markdown(row.store),
             "decision": row.decision,
-            "amount": "" if row.amount is None else f"{row.amount:,} {markdown(row.currency)}",
+            "amount": markdown(row.money),
             "outcome": markdown(row.outcome),
             "why": markdown(row.why),
         }
