@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from rever_api.models import ReturnLineItem, ReturnProcess, Review, ReviewStatus
+from rever_api.models import ReturnLineItem, ReturnProcess, Review
 from tasks.ledger import IN_AUDIT, AuditRow, History, HoldRow, IntentRow, PastHold
 from tasks.policy.facts import counted, exchange_shown, refunds_shown
 from tasks.policy.kinds import KINDS
@@ -31,8 +31,6 @@ _STATES = {
     IntentState.DONE_BY_HAND: "done by hand",
     IntentState.DROPPED: "dropped by a person",
 }
-
-_REVIEWS = {ReviewStatus.APPROVED: "approved", ReviewStatus.DECLINED: "declined", ReviewStatus.MISSING: "missing"}
 
 _EVENTS = {
     "intended": "prepared the {what}",
@@ -385,8 +383,7 @@ def _product(line: ReturnLineItem) -> str:
 
 
 def _review(review: Review) -> str:
-    known = {str(status): word for status, word in _REVIEWS.items()}
-    return known.get(str(review.status), str(review.status).lower().replace("_", " "))
+    return str(review.status).lower().replace("_", " ")
 
 
 def _rule(rule: str) -> str:
