@@ -14,7 +14,7 @@ from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import Desk, WrongNameError
 from tasks.ledger import Ledger, RecordRow, find_hold, returns_of, returns_of_order
 from tasks.lookup import KeyKind, Lookup, hold_id, order_names, same_email, same_order, same_tracking
-from tasks.policy.facts import counted
+from tasks.policy.facts import counted, status_in_words
 from tasks.policy.money import shown
 from tasks.policy.order_returns import OrderKey
 from tasks.returns import Entry
@@ -51,8 +51,7 @@ class FoundReturn:
         """How it stands at REVER, in words."""
         if self.process is None:
             return self.problem or "not read at REVER"
-        words = [str(self.process.rever_process_status), str(self.process.return_status)]
-        return ", ".join(dict.fromkeys(word.lower().replace("_", " ") for word in words if word))
+        return status_in_words(self.process)
 
     @property
     def worth(self) -> dict[str, Decimal]:

@@ -52,6 +52,12 @@ def exchange_shown(process: ReturnProcess) -> ExchangeOrder | None:
     return process.compensation.exchange_order if process.compensation else None
 
 
+def status_in_words(process: ReturnProcess) -> str:
+    """How the return stands at REVER: its two statuses, once where they are the same; empty where it has none."""
+    words = (str(process.rever_process_status), str(process.return_status))
+    return ", ".join(dict.fromkeys(word.lower().replace("_", " ") for word in words if word))
+
+
 def costs_told(process: ReturnProcess) -> Decimal:
     """The return's costs, once, however often REVER tells them; 0 where it did not say.
 

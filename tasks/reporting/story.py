@@ -14,7 +14,7 @@ from typing import Any
 
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
 from tasks.ledger import IN_AUDIT, AuditRow, History, HoldRow, IntentRow, PastHold
-from tasks.policy.facts import counted, exchange_shown, refunds_shown
+from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in_words
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.record import IntentState
@@ -168,8 +168,7 @@ class _Teller:
         if process is None:
             yield self.known.problem or "not asked"
             return
-        words = (str(process.rever_process_status), str(process.return_status))
-        state = ", ".join(dict.fromkeys(word.lower().replace("_", " ") for word in words if word))
+        state = status_in_words(process)
         yield f"{state}; begun {self._time(process.started_at)}" if process.started_at else state
         yield from (self._line(line) for line in process.return_line_items)
         yield self._inspected(process)
