@@ -84,11 +84,15 @@ class Match:
     returns: tuple[FoundReturn, ...]
 
     @property
+    def by(self) -> str:
+        """By what it was found; never an e-mail address itself."""
+        return f"found by {self.key.shown if self.kind is KeyKind.EMAIL else f'{self.kind.noun} {self.key.text}'}"
+
+    @property
     def words(self) -> str:
         """What was found, in a sentence."""
         many = f"{counted(len(self.returns), 'return')}: " if len(self.returns) > 1 else ""
-        typed = self.key.shown if self.kind is KeyKind.EMAIL else f"{self.kind.noun} {self.key.text}"
-        return f"found by {typed}: {many}{'; '.join(found.words for found in self.returns)}"
+        return f"{self.by}: {many}{'; '.join(found.words for found in self.returns)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tasks.desk import client_config
 from tasks.explain_return import MOST_STORIES, Explainer
 from tasks.find_returns import Finder, FoundReturn, Match, found_in_ledger
 from tasks.ledger import Ledger
-from tasks.lookup import KeyKind, Lookup, WrongKeyError, read_key
+from tasks.lookup import Lookup, WrongKeyError, read_key
 from tasks.policy.facts import counted
 from tasks.reporting.printable import json_text, printable
 from tasks.reporting.story import story_lines
@@ -73,7 +73,7 @@ async def _stories(settings: Settings, key: Lookup) -> str:
         returns = found.match.returns
         parts = [found.note] if found.note else []
         if len(returns) > 1:
-            parts.append(printable(f"{counted(len(returns), 'return')} {_by(found.match)}."))
+            parts.append(printable(f"{counted(len(returns), 'return')} {found.match.by}."))
         parts += ["\n".join(story_lines(await explainer.story(each))) for each in returns[:MOST_STORIES]]
         if left := returns[MOST_STORIES:]:
             parts.append(f"Not told here, name them one by one: {', '.join(found.process_id for found in left)}")
@@ -99,10 +99,6 @@ def _as_json(found: FoundReturn) -> dict[str, object]:
         "state": found.state,
         "worth": {currency: str(amount) for currency, amount in sorted(found.worth.items())},
     }
-
-
-def _by(match: Match) -> str:
-    return f"found by {match.key.shown if match.kind is KeyKind.EMAIL else f'{match.kind.noun} {match.key.text}'}"
 
 
 @asynccontextmanager
