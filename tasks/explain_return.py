@@ -83,5 +83,5 @@ async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Stor
 def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple[History | None, tuple[str, ...]]:
     """The ledger's history of a return, and what keeps effects from being sent now."""
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
-    start = [f"{stopped.words} (`rever-returns start --by NAME` lets them go again)"] if stopped.stopped else []
-    return history(conn, process_id), (*start, *(pause.words[0].upper() + pause.words[1:] for pause in pauses))
+    stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
+    return history(conn, process_id), stops

@@ -23,7 +23,6 @@ from tasks.ledger import (
     Actor,
     HoldRow,
     Ledger,
-    Pause,
     Switch,
     last_run,
     lift_pause,
@@ -49,7 +48,7 @@ def holds_text(*, as_json: bool) -> str:
     forms, pages = _in_prefects_ui(rows)
     if as_json:
         return json_text([hold_json(row, forms.get(row.hold_id)) for row in rows])
-    stops = [printable(line) for line in (stopped_text(stopped), *map(_sentence, pauses)) if line]
+    stops = [printable(line) for line in (stopped.sentence, *(pause.sentence for pause in pauses)) if line]
     return "\n\n".join([*stops, holds_table(rows, forms, pages)])
 
 
@@ -75,10 +74,6 @@ def _in_prefects_ui(rows: Sequence[HoldRow]) -> tuple[Forms, list[str]]:
     return {row.hold_id: links.answers(row) for row in rows}, list(filter(None, pages))
 
 
-def _sentence(pause: Pause) -> str:
-    return pause.words[0].upper() + pause.words[1:]
-
-
 def _read(settings: Settings, op: Callable[[Connection], T]) -> T:
     with opened_ledger(settings, read_only=True) as ledger:
         return ledger.read(op)
@@ -93,11 +88,6 @@ def opened_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Le
         yield ledger
     finally:
         ledger.close()
-
-
-def stopped_text(now: Switch) -> str:
-    """That effects are stopped, and how they go again; "" if they are not."""
-    return f"{now.words} (`rever-returns start --by NAME` lets them go again)" if now.stopped else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +123,10 @@ def throw_switch(*, on: bool, by: str, why: str) -> Thrown:
 def _throw(conn: Connection, *, on: bool, by: str, why: str) -> Thrown:
     before = switch(conn)
     if before.stopped is on:
-        return Thrown(
-            f"Nothing changed. {stopped_text(before)}" if on else "Nothing changed: effects were not stopped."
-        )
+        return Thrown(f"Nothing changed. {before.sentence}" if on else "Nothing changed: effects were not stopped.")
     now = stop_switch(conn, on=on, by=by, why=why, now=utc_now())
     if on:
-        text = f"{stopped_text(now)}\nWhat was sent before this moment is settled as usual; reads go on."
+        text = f"{now.sentence}\nWhat was sent before this moment is settled as usual; reads go on."
         return Thrown(text, now)
     return Thrown("Effects may go again, from the next run on.", now)
 
@@ -152,7 +140,7 @@ def resume(store: str, *, by: str, why: str) -> str:
         raise UsageError(f"this desk has no store {store!r}; its stores are {', '.join(settings.stores)}")
     with opened_ledger(settings) as ledger:
         until = ledger.write(lift_pause, store, why=why.strip(), now=utc_now(), actor=Actor(by.strip()))
-        stopped = stopped_text(ledger.read(switch))
+        stopped = ledger.read(switch).sentence
     if until is None:
         done = f"Nothing changed: store {store} is not paused."
     else:

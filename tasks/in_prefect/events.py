@@ -192,7 +192,7 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
             related=_of_run(flow_run_id),
             payload={
                 "subject": message(f"store {pause.store} is paused"),
-                "sentence": message(pause.words[0].upper() + pause.words[1:]),
+                "sentence": message(pause.sentence),
                 "store": message(pause.store),
                 "process_id": "",
                 "rule": "pause",
@@ -204,7 +204,7 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
 
 
 async def send(events: Sequence[Event], timeout_s: float = TIMEOUT_S) -> bool:
-    """Hand events to Prefect's API; answers whether it took them all, and never raises for what it says."""
+    """Hand events to Prefect's API; returns whether it took them all, and never raises for what it says."""
     if not events:
         return True
     try:

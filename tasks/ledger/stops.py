@@ -64,6 +64,11 @@ class Pause:
         until = f"{self.until.astimezone(UTC):%Y-%m-%d %H:%MZ}"
         return f"{why}: nothing is sent there until {until}, then one as a trial; {end}"
 
+    @property
+    def sentence(self) -> str:
+        """The same, as a sentence that stands alone."""
+        return self.words[0].upper() + self.words[1:]
+
 
 def pauses_of(conn: Connection, stores: Collection[str] | None, now: datetime) -> list[Pause]:
     """The pauses of these stores (None: of all), by name."""

@@ -266,6 +266,11 @@ class Switch:
         since = f" since {self.since.astimezone(UTC):%Y-%m-%d %H:%MZ}" if self.since else ""
         return f"All effects are stopped{since} by {self.by}: {self.why}" if self.stopped else ""
 
+    @property
+    def sentence(self) -> str:
+        """The same, with the command that lets them go again."""
+        return f"{self.words} (`rever-returns start --by NAME` lets them go again)" if self.stopped else ""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
