@@ -14,7 +14,7 @@ from tasks.effects.perform import Result
 from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
-from tasks.find_returns import FoundReturn, NothingFoundError, find_returns
+from tasks.find_returns import NothingFoundError, find_returns
 from tasks.ledger import LedgerError, took_on
 from tasks.lookup import read_key
 from tasks.policy.record import IntentKind
@@ -73,29 +73,24 @@ async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -
                 forget_unknown(report, settled, set(own))
 
 
-async def find_named(desk: Desk, report: RunReport, typed: Sequence[str], stores: Sequence[str]) -> list[FoundReturn]:
-    """The returns that were named, by whatever was typed; what each key found is a note of the report.
+async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], stores: Sequence[str]) -> list[str]:
+    """The ids of the returns that were named, by whatever was typed; what each key found is a note of the report.
 
     REVER is asked only about what is no id of its own. Raises `NothingFoundError` where a key finds nothing at these
     stores: nothing is begun for the others.
     """
     keys = [read_key(text) for text in typed]
-    found: dict[str, FoundReturn] = {}
+    found: list[str] = []
     searched = [key for key in keys if not key.is_id]
     with about(f"{len(searched)} not by id"):
         matches = dict(zip(searched, await find_returns(desk, searched, stores) if searched else [], strict=True))
     for key in keys:
         if key.is_id:
-            found.setdefault(key.text, FoundReturn(key.text, "", ""))
+            found.append(key.text)
         else:
             report.notes.append(matches[key].words)
-            found |= {item.process_id: item for item in matches[key].returns}
-    return [*found.values()]
-
-
-async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], stores: Sequence[str]) -> list[str]:
-    """The ids of the returns that were named, as `find_named` finds them."""
-    return [item.process_id for item in await find_named(desk, report, typed, stores)]
+            found += [item.process_id for item in matches[key].returns]
+    return list(dict.fromkeys(found))
 
 
 async def fetch_some(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:
