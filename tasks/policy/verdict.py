@@ -212,9 +212,5 @@ def _days(each: Asked) -> str:
         return ""
     rule = each.rule
     which = "the day the return began" if rule.applies_to is AppliesTo.NEW else "today"
-    span = " ".join(part for part in (f"from {rule.begins}" if rule.begins else "", _until(rule)) if part)
+    span = " ".join(f"{word} {day}" for word, day in (("from", rule.begins), ("until", rule.ends)) if day)
     return f" ({span}, asked of {which})"
-
-
-def _until(rule: MerchantRule) -> str:
-    return f"until {rule.ends}" if rule.ends else ""
