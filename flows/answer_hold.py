@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 from prefect import State, flow
 from pydantic import BeforeValidator, Field, field_validator
 
-from flows.answering import AnswerParameters, Schema, answer_all, list_hold, when
+from flows.answering import AnswerParameters, answer_all, list_hold, when
 from flows.in_prefect import in_prefect, run_name
+from flows.parameters import Schema
 from tasks.answer_hold import check_day, hold_by_id
 from tasks.desk import Desk
 from tasks.ledger import Answer, AnswerError

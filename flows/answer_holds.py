@@ -6,9 +6,9 @@ from typing import ClassVar
 from prefect import State, flow
 from pydantic import Field, field_validator
 
-from flows.answering import AnswerParameters, Schema, answer_all, list_hold, needed, when
+from flows.answering import AnswerParameters, answer_all, list_hold, needed, when
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import StoresParameters
+from flows.parameters import Schema, StoresParameters
 from tasks.answer_hold import check_day, holds_by_cause, holds_by_list, list_mark
 from tasks.desk import Desk
 from tasks.policy.facts import counted

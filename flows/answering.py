@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from flows.parameters import Day, ReturnsParameters
+from flows.parameters import Day, ReturnsParameters, Schema
 from flows.sub_flows import at, fetch_named, named_through, settle_own
 from tasks.answer_hold import AnsweredHold, HoldAnswer, answer_holds, what_follows, what_was_done
 from tasks.decide_returns import note_returns
@@ -20,8 +20,6 @@ from tasks.policy.record import LineUnits, Record
 from tasks.reporting.report import Mode, ReturnsReport, Row
 from tasks.reporting.tally import count_decisions, count_outcome, count_settled
 from tasks.steps import about
-
-Schema = dict[str, Any]
 
 
 class AnswerParameters(ReturnsParameters):

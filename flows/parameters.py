@@ -27,7 +27,6 @@ Schema = dict[str, Any]
 LAST = ("mode", "credentials")
 """What stands at the end of each form: a person says first what is meant, then whether it is to be done."""
 
-
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?) ?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
 _FIRST, _LAST = 2000, 9998
@@ -35,7 +34,7 @@ _FIRST, _LAST = 2000, 9998
 
 
 def _day(value: Any) -> date | None:
-    """A day as it is written, with nothing guessed: a number or a bare year is none."""
+    """A day as it is written, with nothing guessed: a number or a bare year is not taken."""
     if value is None or value == "":
         return None
     day: date | None = None

@@ -232,7 +232,9 @@ def _line(line: ReturnLineItem, process: ReturnProcess, *, told: bool) -> LineFa
         discount=_money(line.total_discounts, line) or bare.discount,
         discount_share=_share(line, bare.discount_share),
         reviews=frozenset(str(review.status) for review in reviews) if told else bare.reviews,
-        reject_reasons=frozenset(it.reject_reason for it in reviews if it.reject_reason) if told else bare.reject_reasons,
+        reject_reasons=frozenset(it.reject_reason for it in reviews if it.reject_reason)
+        if told
+        else bare.reject_reasons,
         inspectors=frozenset(users) if told and all(users) else bare.inspectors,
     )
 
