@@ -101,6 +101,6 @@ async def answer_hold(parameters: Parameters) -> State[ReturnsReport]:
     """Answer one held return: let it go on, say that it was done by hand, or drop it.
 
     [The pages of open holds](../../artifacts), one a store, say what waits, and their links open this form filled in.
-    Mode plan tells what each answer would do, and does nothing.
+    Mode plan says what each answer would do, and does nothing.
     """
     return await in_prefect(NAME, work, parameters)

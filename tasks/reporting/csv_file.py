@@ -32,6 +32,6 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
 
 
 def _harmless(value: str) -> str:
-    """A text that a spreadsheet would take for a formula is quoted; a negative amount is none."""
+    """A text that a spreadsheet would take for a formula is quoted; a negative amount is not."""
     number = value.removeprefix("-").replace(".", "", 1).isdecimal()
     return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t"} and not number else value

@@ -35,7 +35,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One return in this run: what was decided, why, and what came of it. `hold_open`: a hold of it stands open."""
+    """One return in this run: what was decided, why, and what came of it. `hold_open`: a hold of it stands open.
+
+    `amount` is what the decision is about: of a run that acts all that was due then, whatever became of it later.
+    `outcome` says of each refund whether it was made.
+    """
 
     process_id: str
     order: str
@@ -59,7 +63,7 @@ class Row:
 
     @property
     def moves(self) -> bool:
-        """Whether something was done for it, or would be: no person is asked, and it does not just wait."""
+        """Whether something was done or tried for it, or would be: no person is asked, and it does not just wait."""
         return not self.held and (bool(self.outcome) or self.decision not in {"wait", NO_ACTION})
 
     COLUMNS: ClassVar = ("process_id", "order", "store", "decision", "amount", "currency", "why", "outcome")

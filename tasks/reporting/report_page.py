@@ -93,7 +93,7 @@ def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
 def linked(process_id: str, back_office: str, name: str = "") -> str:
     """A return's id, or another name of it, as a link to it at REVER where the settings say where that is.
 
-    An order's stand-in is none.
+    An order's stand-in is not linked: REVER has no such return.
     """
     shown = markdown(name or process_id)
     if not back_office or OrderKey.of(process_id):
