@@ -6,9 +6,9 @@ from dataclasses import replace
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from tasks.desk import Desk
 from tasks.ledger import held_by
-from tasks.policy.case import inspect
 from tasks.policy.decide import incomplete
 from tasks.policy.facts import believed
+from tasks.policy.inspection import inspect
 from tasks.policy.rules.label import incomplete_label
 from tasks.policy.two_reads import READS_DIFFER, differences
 from tasks.reporting.report import Failure

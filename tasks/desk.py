@@ -139,8 +139,9 @@ class Desk:
         except NotFound:
             known = "REVER_STORES" if self.settings.stores else "REVER_GROUP"
             raise DeskError(f"REVER knows no store {store!r} for this key; correct {known}") from None
-        if problem := store_zone(settings.timezone).problem:
-            self.report.notes.append(f"store {store!r}: {problem}; its days are those of UTC")
+        zone = store_zone(settings.timezone)
+        if zone.problem:
+            self.report.notes.append(f"store {store!r}: {zone.problem}; its days are those of UTC")
         return StoreRules(
             store=store,
             settings=settings,
@@ -149,6 +150,8 @@ class Desk:
             settle_after=self.settings.settle_delay,
             on_its_way_after=timedelta(days=self.settings.on_its_way_after),
             omits_empty_fields=self.settings.omits_empty_fields,
+            merchant_rules=self.policies.rules.for_store(store),
+            zone=zone.zone,
         )
 
     async def warehouses(self, store: str) -> tuple[Warehouse, ...]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
-from tasks.policy.case import Inspection
 from tasks.policy.facts import believed
+from tasks.policy.inspection import Inspection
 from tasks.policy.rules.endings import Unread
 
 Entry = ReturnProcess | UnreadableProcess

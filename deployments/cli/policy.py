@@ -17,11 +17,11 @@ def check_policy(file: Path | None) -> None:
     """
     stated = read_variable(variable_of("policy"))
     path = file or (Path(stated) if stated else None)
-    policies, rules = read_policy(path, ours=names(read_variable(variable_of("stores"))))
-    but = ", but for its rules, which no run carries out" if rules else ""
+    policies = read_policy(path, ours=names(read_variable(variable_of("stores"))))
+    but = ", but for its rules, which no run carries out" if policies.rules else ""
     head = f"{path} is right{but}." if path else "No policy file is set (REVER_POLICY): the default rules hold."
-    print_out("\n".join([head, "", *policies_in_words(policies, rules)]))
-    if rules:
+    print_out("\n".join([head, "", *policies_in_words(policies)]))
+    if policies.rules:
         raise UsageError(
             f"{path}: its `rules` can be read, and this version does not carry them out: no run begins with them."
         )

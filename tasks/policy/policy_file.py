@@ -44,11 +44,28 @@ class PolicyFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class FileRules:
+    """The merchant's rules of a policy file: those of each store named in it, and those of all others."""
+
+    default: tuple[MerchantRule, ...] = ()
+    stores: Mapping[str, tuple[MerchantRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __bool__(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.default or any(self.stores.values()))
+
+    def for_store(self, store: str) -> tuple[MerchantRule, ...]:
+        """The rules of a store, in their order."""
+        return self.stores.get(store, self.default)
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """The policies of an installation: one for each store named in the file, and one for all others."""
+    """The policies of an installation, one for each store named in the file and one for all others; and its rules."""
 
     default: StorePolicy = field(default_factory=StorePolicy)
     stores: Mapping[str, StorePolicy] = field(default_factory=lambda: MappingProxyType({}))
+    rules: FileRules = field(default_factory=FileRules)
 
     def for_store(self, store: str) -> StorePolicy:
         """The policy of a store: its own part over the default, or the default."""
@@ -64,32 +81,20 @@ class PolicyDocument(BaseModel):
     stores: dict[str, StorePolicy] = Field({}, description="Store id -> what is different there.")
 
 
-@dataclass(frozen=True, slots=True)
-class FileRules:
-    """The merchant's rules of a policy file: those of each store named in it, and those of all others."""
-
-    default: tuple[MerchantRule, ...] = ()
-    stores: Mapping[str, tuple[MerchantRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
-
-    def __bool__(self) -> bool:
-        """Whether there is any rule."""
-        return bool(self.default or any(self.stores.values()))
-
-
 def load_policy(path: Path | None) -> PolicyFile:
     """Read the policy file, or give the built-in defaults where `path` is None.
 
     Raises `PolicyFileError` as `read_policy` does, and where the file has rules: they are not carried out, and what is
     not carried out must not be passed over.
     """
-    policies, rules = read_policy(path)
-    if rules:
+    policies = read_policy(path)
+    if policies.rules:
         words = "has `rules`, which this version does not carry out; remove them (`policy check` says what they mean)"
         raise PolicyFileError((f"{path}: the policy file {words}.",))
     return policies
 
 
-def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> tuple[PolicyFile, FileRules]:
+def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
     """The policies and the rules of the file, or the built-in defaults where `path` is None.
 
     `ours` are the stores that the file may name, where they are known: a misspelt id would leave the real store
@@ -97,7 +102,7 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> tuple[PolicyF
     what was found, what would be right.
     """
     if path is None:
-        return PolicyFile(), FileRules()
+        return PolicyFile()
     text = _read(path)
     rules, wrong_rules = _rules(text)
     problems = sorted((*text.problems, *_problems(text, ours), *wrong_rules), key=lambda problem: problem.line or 0)
@@ -105,7 +110,7 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> tuple[PolicyF
         raise PolicyFileError(tuple(_located(path, problem) for problem in problems))
     default = text.values.get("default", {})
     stores = {store: _policy(_merged(default, own)) for store, own in text.values.get("stores", {}).items()}
-    return PolicyFile(_policy(default), MappingProxyType(stores)), rules
+    return PolicyFile(_policy(default), MappingProxyType(stores), rules)
 
 
 def _rules(text: PolicyText) -> tuple[FileRules, list[Problem]]:

@@ -8,18 +8,18 @@ from tasks.policy.conditions import in_words
 from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.money import shown
-from tasks.policy.policy_file import FileRules, PolicyFile
+from tasks.policy.policy_file import PolicyFile
 from tasks.policy.store import NotReceived, StorePolicy
 
 
-def policies_in_words(policies: PolicyFile, rules: FileRules) -> list[str]:
+def policies_in_words(policies: PolicyFile) -> list[str]:
     """The default policy whole, then of each store what is different there, and its rules in their order."""
     default = _sentences(policies.default)
     lines = ["Every store, unless it is named below:", *(f"  {words}" for words in default.values())]
-    lines += _rules(rules.default)
+    lines += _rules(policies.rules.default)
     for store, policy in policies.stores.items():
         different = [f"  {words}" for name, words in _sentences(policy).items() if words != default[name]]
-        if (own := rules.stores.get(store, ())) != rules.default:
+        if (own := policies.rules.for_store(store)) != policies.rules.default:
             different += _rules(own)
         lines += ["", f"Store {store}{', where it differs:' if different else ': the same.'}", *different]
     return lines

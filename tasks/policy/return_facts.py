@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import TypeAlias, TypeVar
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatus, ShippingStatus
-from tasks.policy.case import inspect
 from tasks.policy.country import country_of
 from tasks.policy.facts import believed, exchange_shown, goods_sent, refunds_shown
+from tasks.policy.inspection import inspect
 from tasks.policy.mailbox import one_mailbox
 from tasks.policy.record import IntentState, Record, money_intents
 from tasks.policy.store import StoreRules

@@ -2,14 +2,17 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from rever_api.models import CompensationMethod, EcommerceSettings
+
+if TYPE_CHECKING:
+    from tasks.policy.merchant_rules import MerchantRule
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _WHOLE = re.compile(r"-?[0-9]{1,12}")
@@ -150,7 +153,8 @@ class StorePolicy(BaseModel):
 @dataclass(frozen=True, slots=True)
 class StoreRules:
     """All that decides for one store. `look_again` is the time to the next look at a return that waits,
-    `on_its_way_after` how long REVER may take to pay a refund that it has accepted.
+    `on_its_way_after` how long REVER may take to pay a refund that it has accepted. `merchant_rules` are the policy
+    file's own rules for the store, in their order; their days and hours are those of `zone`.
     """
 
     store: str
@@ -161,3 +165,5 @@ class StoreRules:
     look_again: timedelta = timedelta(minutes=10)
     on_its_way_after: timedelta = timedelta(days=7)
     omits_empty_fields: bool = False
+    merchant_rules: "tuple[MerchantRule, ...]" = ()
+    zone: tzinfo = UTC

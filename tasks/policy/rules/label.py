@@ -18,11 +18,11 @@ from rever_api.models import (
     ShippingStatus,
     Warehouse,
 )
-from tasks.policy.case import inspect
 from tasks.policy.clocks import believed, come
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import later, quoted
+from tasks.policy.inspection import inspect
 from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore

@@ -1,9 +1,10 @@
 """The rules of paying: what holds a payment that is due, and the payment itself."""
 
 from rever_api.models import ProcessStatus, ReturnStatus, ShippingStatus
-from tasks.policy.case import Case, LineInspection
+from tasks.policy.case import Case
 from tasks.policy.decision import Compensate, Decision, Hold, Nothing, RefundDue
 from tasks.policy.facts import counted, goods_sent, quoted
+from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
 from tasks.policy.record import HoldKind, IntentKind, LineUnits, refusal, taken_by_desk, units_of
 from tasks.policy.rules.label import NEEDS_LABEL

@@ -60,7 +60,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 
 def test_a_store_has_its_own_rules_above_the_others_and_instead_of_one_of_the_same_name(tmp_path: Path) -> None:
-    _, rules = read_policy(written(tmp_path, ONE, "policy.yaml"))
+    rules = read_policy(written(tmp_path, ONE, "policy.yaml")).rules
     assert [rule.name for rule in rules.default] == ["first", "second"]
     assert [rule.name for rule in rules.stores["acme"]] == ["second", "first"]
     assert [kind_of(it) for it in rules.stores["acme"][0].then] == ["add_on"]
@@ -69,7 +69,7 @@ def test_a_store_has_its_own_rules_above_the_others_and_instead_of_one_of_the_sa
 
 def test_a_list_of_a_store_stands_in_the_place_of_the_default_s_in_the_default_s_rules_too(tmp_path: Path) -> None:
     text = ONE.replace("theirs: [B]", "theirs: [B], ours: [C]")
-    _, rules = read_policy(written(tmp_path, text, "policy.yaml"))
+    rules = read_policy(written(tmp_path, text, "policy.yaml")).rules
     first, at_store = rules.default[0].when, rules.stores["acme"][1].when
     assert isinstance(first, Check)
     assert isinstance(at_store, Check)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rever_api.models import Refund, ReturnProcess
-from tasks.policy.case import inspect
+from tasks.policy.inspection import inspect
 from tests.tasks.policy.factories import EXCHANGE, approved, line, process, refund, reviews, rules
 
 
