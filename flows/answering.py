@@ -15,6 +15,7 @@ from tasks.decide_returns import note_returns
 from tasks.desk import Desk
 from tasks.effects.perform import Result
 from tasks.ledger import Answer, HoldRow, load_records
+from tasks.policy.decision import DecisionName
 from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import LineUnits, Record
 from tasks.reporting.report import Mode, ReturnsReport, Row
@@ -122,11 +123,11 @@ async def answer_all(desk: Desk, report: ReturnsReport, chosen: Sequence[HoldRow
 def list_hold(report: ReturnsReport, hold: HoldRow) -> None:
     """Enter a hold that is only looked at into a plan's report."""
     report.seen += 1
-    report.decisions["hold"] += 1
+    report.decisions[DecisionName.HOLD] += 1
     amount = None if hold.amount is None else Decimal(hold.amount)
     about = f"{hold.hold_id}:{hold.version}"
     report.rows[about] = Row(
-        hold.process_id, hold.order_name, hold.store, "hold", hold.why, amount, hold.currency, about
+        hold.process_id, hold.order_name, hold.store, DecisionName.HOLD, hold.why, amount, hold.currency, about
     )
 
 

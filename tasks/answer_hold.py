@@ -28,6 +28,7 @@ from tasks.ledger import (
     switch,
 )
 from tasks.policy.comparison import compare
+from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
@@ -181,9 +182,9 @@ def what_follows(after: Record, decision: str, why: str) -> str:
         return f"it waits for a person ({asked})"
     if any(intent.open for intent in after.intents):
         return "the next run looks for the outcome at REVER"
-    if decision == "wait":
+    if decision == DecisionName.WAIT:
         return f"it waits: {why}"
-    return "nothing more is due now" if decision == "nothing" else "the next run looks at it again"
+    return "nothing more is due now" if decision == DecisionName.NO_ACTION else "the next run looks at it again"
 
 
 def _outcome(intent: Intent) -> str:  # noqa: PLR0911 - one for each state

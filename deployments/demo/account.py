@@ -20,6 +20,7 @@ from tasks.ledger import (
     open_intents,
     unfinished,
 )
+from tasks.policy.decision import DecisionName
 from tasks.policy.record import IntentKind
 
 _COUNTS = ("refunds", "exchanged", "labelled", "waits", "held")
@@ -54,7 +55,7 @@ class Account:
     @property
     def waits(self) -> tuple[Unfinished, ...]:
         """The returns that nothing was to be done for yet, and nobody has to decide about."""
-        return tuple(item for item in self.unfinished if item.decision == "wait" and not item.held)
+        return tuple(item for item in self.unfinished if item.decision == DecisionName.WAIT and not item.held)
 
     @property
     def explained(self) -> frozenset[str]:

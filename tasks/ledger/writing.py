@@ -403,7 +403,8 @@ def took_on(conn: Connection, process_ids: Collection[str], *, began: datetime, 
     """
     ids = sorted(process_ids)
     lock_rows(conn, ids)
-    _insert(conn, _TOOK_ON, [{"p": each, "began": began, "believed": now + DIFFER} for each in ids])
+    if ids:
+        conn.execute(_TOOK_ON, [{"p": each, "began": began, "believed": now + DIFFER} for each in ids])
 
 
 def write_terms(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -454,7 +455,7 @@ def _looked(draft: PendingWrite) -> dict[str, Any]:
         "p": request.process_id,
         "s": request.store,
         "o": request.order_name,
-        "d": decision_name(decision),
+        "d": str(decision_name(decision)),
         "r": decision.rule,
         "w": decision.why,
         "looked": draft.now,
@@ -483,7 +484,7 @@ def _final(loaded: LedgerRecord, decision: Decision) -> bool:
 
 def _trail(draft: PendingWrite) -> list[dict[str, Any]]:
     decision = draft.decision
-    said = (decision_name(decision), decision.rule, decision.why)
+    said = (str(decision_name(decision)), decision.rule, decision.why)
     if said == draft.loaded.decided:
         return draft.trail
     evidence = {"decision": said[0], "why": decision.why}

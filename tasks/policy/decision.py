@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -151,24 +152,38 @@ class Nothing:
 Decision = Compensate | Adopt | MakeLabel | AskedEffect | Wait | Hold | Nothing
 
 
-NO_ACTION = "no action"
+class DecisionName(StrEnum):
+    """The word for a decision in reports, in the ledger and on pages: docs/running.md lists them."""
 
-_NAMES: Mapping[type[Decision], str] = {
-    Compensate: "refund",
-    Adopt: "already paid",
-    MakeLabel: "label",
-    Wait: "wait",
-    Hold: "hold",
-    Nothing: NO_ACTION,
+    REFUND = "refund"
+    EXCHANGE = "exchange"
+    ALREADY_PAID = "already paid"
+    LABEL = "label"
+    WAIT = "wait"
+    HOLD = "hold"
+    NO_ACTION = "no action"
+    REVIEW = "review"
+    CANCEL = "cancel"
+    REGISTER_LABEL = "register label"
+    CREATE_RETURN = "create return"
+
+
+_NAMES: Mapping[type[Decision], DecisionName] = {
+    Compensate: DecisionName.REFUND,
+    Adopt: DecisionName.ALREADY_PAID,
+    MakeLabel: DecisionName.LABEL,
+    Wait: DecisionName.WAIT,
+    Hold: DecisionName.HOLD,
+    Nothing: DecisionName.NO_ACTION,
 }
 
 
-def decision_name(decision: Decision) -> str:
-    """The word for a decision in reports, in the ledger and on pages: docs/running.md lists them."""
+def decision_name(decision: Decision) -> DecisionName:
+    """The word for this decision."""
     if isinstance(decision, AskedEffect):
-        return decision.kind.value.replace("_", " ")
+        return DecisionName[decision.kind.name]
     if isinstance(decision, Compensate) and not decision.refunds:
-        return "exchange"
+        return DecisionName.EXCHANGE
     return _NAMES[type(decision)]
 
 

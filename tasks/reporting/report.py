@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from tasks.policy.decision import NO_ACTION
+from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.reporting.printable import printable
 from tasks.reporting.progress import Progress
@@ -54,7 +54,7 @@ class Row:
     @property
     def held(self) -> bool:
         """Whether a person must answer before this return goes on."""
-        return self.decision == "hold" or self.hold_open
+        return self.decision == DecisionName.HOLD or self.hold_open
 
     @property
     def money(self) -> str:
@@ -64,7 +64,8 @@ class Row:
     @property
     def moves(self) -> bool:
         """Whether something was done or tried for it, or would be: no person is asked, and it does not just wait."""
-        return not self.held and (bool(self.outcome) or self.decision not in {"wait", NO_ACTION})
+        waits = self.decision in {DecisionName.WAIT, DecisionName.NO_ACTION}
+        return not self.held and (bool(self.outcome) or not waits)
 
     COLUMNS: ClassVar = ("process_id", "order", "store", "decision", "amount", "currency", "why", "outcome")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
 from tasks.ledger import IN_AUDIT, AuditRow, History, HoldRow, IntentRow, PastHold
+from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in_words
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
@@ -294,7 +295,7 @@ class _Teller:
             return "a person's answer"
         if holds:
             return "a person's answer about the label; what else is due goes on"
-        waits = history.record.decision == "wait"
+        waits = history.record.decision == DecisionName.WAIT
         return self._plain(history.record.why).removeprefix("waiting for ") if waits else "the next run"
 
     def _next_look(self) -> str:

@@ -214,7 +214,8 @@ class TestRefused:
 
     def test_done_by_hand_closes(self, refusing: World) -> None:
         hold = held_by(refusing, "approved_one", "refused_by_rever")
-        say(refusing, hold, "done_by_hand", reference="bank 8", on="2026-11-20")
+        report = say(refusing, hold, "done_by_hand", reference="bank 8", on="2026-11-20")
+        assert report.notes[0].endswith("What follows: nothing more is due now")
         assert states(refusing, hold.process_id) == ["refused", "done_by_hand"]
         audit = [row for row in known(refusing, hold.process_id).audit if row.event == "answered"]
         assert audit[0].evidence["reference"] == "bank 8"
