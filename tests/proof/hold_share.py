@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.run import RunFailedError
 from rever_api.errors import ReverError
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.seed import SCENARIOS
@@ -104,11 +105,11 @@ def _world(seed: int, returns: int) -> Iterator[World]:
 
 
 def _round(world: World, flows: Sequence[str]) -> None:
-    """One round of runs, and the time to the next. A run that a fault ends (a 401) is left to the next round."""
+    """One round of runs, and the time to the next. What a 401 ends, a run or a store of it, the next one does."""
     for flow in flows:
         try:
             world.run(flow, mode="act")
-        except ReverError as error:
+        except (ReverError, RunFailedError) as error:
             logging.getLogger(__name__).info("a run ended: %s", error)
     world.pass_time(ROUND_S)
 
