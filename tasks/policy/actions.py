@@ -11,14 +11,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
-from tasks.policy.condition_reader import money, percent
+from tasks.policy.condition_reader import MONEY, PERCENT, money, percent
 from tasks.policy.conditions import Truth
 from tasks.policy.money import in_minor_units
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
+from tasks.policy.store import REFUND_METHODS
 
 
 class ActionKind(StrEnum):
@@ -70,8 +71,19 @@ def _percent(data: Any) -> Decimal:
     return found
 
 
-Sum = Annotated[Money, BeforeValidator(_money), PlainSerializer(lambda it: f"{it.amount:f} {it.currency}")]
-Share = Annotated[Decimal, BeforeValidator(_percent), PlainSerializer(lambda it: f"{it:f} %")]
+def _in_the_file(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+Sum = Annotated[
+    Money,
+    BeforeValidator(_money),
+    PlainSerializer(lambda it: f"{it.amount:f} {it.currency}"),
+    _in_the_file(MONEY.pattern),
+]
+Share = Annotated[
+    Decimal, BeforeValidator(_percent), PlainSerializer(lambda it: f"{it:f} %"), _in_the_file(PERCENT.pattern)
+]
 Method = Annotated[CompensationMethod, Field(strict=False)]
 Credit = Literal["GIFT_CARD", "PROMO_CODE"]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -93,6 +105,13 @@ class Pay(_Action):
 
 class Approve(_Action):
     """A person is asked before the lines are paid; `then` is what happens where nobody has answered in time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["then"], "properties": {"then": {"enum": ["decline", "go_on"]}}},
+            "then": {"required": ["within_days"], "properties": {"within_days": {"type": "integer"}}},
+        }
+    )
 
     who: Text = Field(description="Who is asked.")
     why: Text = Field(description="Why, in words for them.")
@@ -124,6 +143,15 @@ class Methods(_Action):
     store offers; where there is none, it is held.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["only"], "properties": {"only": {"minItems": 1}}},
+                {"required": ["never"], "properties": {"never": {"minItems": 1}}},
+            ]
+        }
+    )
+
     only: tuple[Method, ...] = Field((), description="Only these; all, where it is left out.")
     never: tuple[Method, ...] = Field((), description="None of these.")
     instead: tuple[Method, ...] = Field((), description="In this order, in the place of what may not be.")
@@ -140,7 +168,9 @@ class Bonus(_Action):
     """More than the value, for a shopper who takes credit. A refund in money is never above the value."""
 
     percent: Share = Field(description="Of the lines' value.")
-    methods: tuple[Credit, ...] = Field(description="For whom: those who take one of these.")
+    methods: tuple[Credit, ...] = Field(
+        description="For whom: those who take one of these.", json_schema_extra={"minItems": 1}
+    )
 
     @model_validator(mode="after")
     def _is_for_somebody(self) -> Self:
@@ -196,6 +226,30 @@ class ReturnBy(_Action):
 
 class OutOfStock(_Action):
     """What becomes of an exchange that is out of stock."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {"do": {"const": "hold"}, "refund_by": {"type": "null"}, "days": {"type": "null"}}},
+                {
+                    "properties": {
+                        "do": {"const": "refund"},
+                        "refund_by": {"enum": [*sorted(map(str, REFUND_METHODS))]},
+                        "days": {"type": "null"},
+                    },
+                    "required": ["refund_by"],
+                },
+                {
+                    "properties": {
+                        "do": {"const": "wait"},
+                        "refund_by": {"type": "null"},
+                        "days": {"type": "integer"},
+                    },
+                    "required": ["days"],
+                },
+            ]
+        }
+    )
 
     do: Literal["hold", "refund", "wait"] = Field(description="Hold it, refund it, or wait.")
     refund_by: Method | None = Field(None, description="With refund: the method.")

@@ -25,10 +25,11 @@ from tasks.policy.return_facts import Money
 from tasks.policy.store import is_currency
 
 _JOINS = ("all", "any", "not", "some_line", "every_line")
-_SEVERAL = frozenset({Operator.IS_ONE_OF, Operator.HAS_ANY_OF, Operator.HAS_ALL_OF})
-_MONEY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,4})?) ([A-Z]{3})")
-_PERCENT = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?%")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+SEVERAL = frozenset({Operator.IS_ONE_OF, Operator.HAS_ANY_OF, Operator.HAS_ALL_OF})
+MONEY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,4})?) ([A-Z]{3})")
+PERCENT = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?%")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+LARGEST_WHOLE = 10**6 - 1
 _MOST_SHOWN = 20
 
 
@@ -159,9 +160,9 @@ class ConditionReader:
             return self.wrong(at, f"is {_as_written(data)}, and no list has that name{hint}; name it under `lists`")
         if field.personal:
             return self.wrong(at, "would show what is personal; write it into a list and use `in_list`")
-        wanted = text_list(data) if operator in _SEVERAL else _wanted(field.kind, data)
+        wanted = text_list(data) if operator in SEVERAL else _wanted(field.kind, data)
         if wanted is None:
-            right = "one or more texts, as [A, B]" if operator in _SEVERAL else f"{field.kind}"
+            right = "one or more texts, as [A, B]" if operator in SEVERAL else f"{field.kind}"
             return self.wrong(at, f"is {_as_written(data)}; right would be {right}")
         if field.words and operator is not Operator.STARTS_WITH:
             for word in sorted(set(wanted if isinstance(wanted, tuple) else (str(wanted),)) - field.words):
@@ -180,7 +181,7 @@ def text_list(data: Any) -> tuple[str, ...] | None:
 
 
 def _is_whole(data: Any) -> bool:
-    return isinstance(data, int) and not isinstance(data, bool) and 0 <= data < 10**6
+    return isinstance(data, int) and not isinstance(data, bool) and 0 <= data <= LARGEST_WHOLE
 
 
 def _wanted(kind: FieldKind, data: Any) -> Wanted | None:
@@ -202,13 +203,13 @@ def _wanted(kind: FieldKind, data: Any) -> Wanted | None:
 
 def money(data: Any) -> Money | None:
     """An amount with its currency, as `24.00 EUR`, or None."""
-    found = _MONEY.fullmatch(data) if isinstance(data, str) else None
+    found = MONEY.fullmatch(data) if isinstance(data, str) else None
     return Money(Decimal(found[1]), found[2]) if found and is_currency(found[2]) else None
 
 
 def percent(data: Any) -> Decimal | None:
     """A percentage, as `50 %`, or None."""
-    found = _PERCENT.fullmatch(data) if isinstance(data, str) else None
+    found = PERCENT.fullmatch(data) if isinstance(data, str) else None
     return Decimal(found[1]) if found else None
 
 
@@ -216,7 +217,7 @@ def day(data: Any) -> date | None:
     """A date, as `2026-12-01`, or None."""
     if isinstance(data, date) and not isinstance(data, datetime):  # TOML has dates of its own
         return data
-    if not isinstance(data, str) or not _DAY.fullmatch(data):
+    if not isinstance(data, str) or not DAY.fullmatch(data):
         return None
     try:
         return date.fromisoformat(data)

@@ -27,8 +27,8 @@ from tasks.policy.policy_text import Problem, Where, nearest
 WordT = TypeVar("WordT", bound=StrEnum)
 
 _WORDS = ("name", "when", "then", "applies_to", "from", "until", "if_unknown")
-_LONGEST_NAME = 80
-_MOST_RULES = 500
+LONGEST_NAME = 80
+MOST_RULES = 500
 
 
 class AppliesTo(StrEnum):
@@ -101,8 +101,8 @@ def read_rules(
     if not isinstance(data, list):
         reader.wrong((*at, "rules"), "is no list of rules; right would be one or more, each beginning with `- name:`")
         return RuleReading((), tuple(reader.problems), found)
-    if len(data) > _MOST_RULES:
-        reader.wrong((*at, "rules"), f"are {len(data)} rules; {_MOST_RULES} is the most")
+    if len(data) > MOST_RULES:
+        reader.wrong((*at, "rules"), f"are {len(data)} rules; {MOST_RULES} is the most")
     rules: list[MerchantRule] = []
     names: dict[str, int] = {}
     for number, each in enumerate(data):
@@ -142,8 +142,8 @@ def _rule(data: Any, at: Where, reader: ConditionReader) -> MerchantRule | None:
         if word not in _WORDS:
             reader.wrong((*at, word), f"is no part of a rule{nearest(word, _WORDS)}; there are {', '.join(_WORDS)}")
     name = data.get("name")
-    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        reader.wrong((*at, "name"), f"is missing or no name; right would be a text of at most {_LONGEST_NAME} letters")
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        reader.wrong((*at, "name"), f"is missing or no name; right would be a text of at most {LONGEST_NAME} letters")
     # Without a `when` a rule is of every return.
     when = reader.condition(data["when"], (*at, "when")) if "when" in data else AllOf(())
     then = _actions(data.get("then"), (*at, "then"), reader)

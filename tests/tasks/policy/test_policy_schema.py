@@ -5,14 +5,26 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
 
-from tasks.policy.policy_file import PolicyDocument, PolicyFileError, load_policy
+from tasks.policy.merchant_rules import MerchantRule, rule_as_data
+from tasks.policy.policy_file import PolicyDocument, PolicyFileError, read_policy
 from tasks.policy.policy_schema import policy_schema
+from tasks.policy.policy_text import read_yaml
 from tasks.policy.store import Guards, StorePolicy
+from tests.tasks.policy.test_merchant_rules import ONE as RULES_OF_PARTS
+from tests.tasks.policy.test_merchant_rules import RULES, WRONG_RULES
 from tests.tasks.policy.test_policy_file import YAML, written
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "policy.schema.json"
 jsonschema: Any = pytest.importorskip("jsonschema")
+VALIDATOR = jsonschema.Draft202012Validator(yaml.safe_load(policy_schema()))
+NOT_BY_THE_SCHEMA = (
+    "right would be a date",
+    "is 2026-02-02, before the rule begins on 2026-02-03",
+    "no list has that name",
+)
+"""What is wrong with rules that a schema has no words for."""
 WRONG = (
     "defaults: {}",
     "default: {not_recieved: hold}",
@@ -26,6 +38,10 @@ WRONG = (
     'default: {guards: {max_refund: {EUR: "5,00"}}}',
     "default: {guards: {max_per_day: {EUR: 5.5}}}",
     "stores: {acme: {guards: {max_refunds_per_shopper: true}}}",
+    "default: {rules: {name: a}}",
+    "default: {lists: [A]}",
+    "default: {lists: {ours: []}}",
+    "default: {lists: {ours: [5]}}",
 )
 
 
@@ -41,15 +57,36 @@ def test_it_has_every_field_with_its_description() -> None:
         assert all(field.get("description") for field in fields.values())
 
 
+def refused(text: str) -> bool:
+    """Whether the schema refuses the values of a policy file."""
+    return not VALIDATOR.is_valid(read_yaml(text).values)
+
+
 def test_it_takes_what_is_right() -> None:
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(policy_schema()))
-    validator.check_schema(yaml.safe_load(policy_schema()))
-    assert list(validator.iter_errors(yaml.safe_load(YAML))) == []
+    VALIDATOR.check_schema(yaml.safe_load(policy_schema()))
+    assert not refused(YAML)
+    assert not refused(RULES_OF_PARTS)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_it_refuses_what_the_reader_refuses(tmp_path: Path, wrong: str) -> None:
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(policy_schema()))
-    assert list(validator.iter_errors(yaml.safe_load(wrong)))
+    assert refused(wrong)
     with pytest.raises(PolicyFileError):
-        load_policy(written(tmp_path, wrong, "policy.yaml"))
+        read_policy(written(tmp_path, wrong, "policy.yaml"))
+
+
+@pytest.mark.parametrize("rule", [rule for rule, says in WRONG_RULES if not says.startswith(NOT_BY_THE_SCHEMA)])
+def test_it_refuses_the_rules_that_the_reader_refuses(rule: str) -> None:
+    assert refused(f"default:\n  rules:\n  - {rule}\n")
+    assert refused(f"stores:\n  acme:\n    rules:\n    - {rule}\n")
+
+
+def test_what_it_cannot_refuse_is_that_alone() -> None:
+    passed = [says for rule, says in WRONG_RULES if not refused(f"default: {{rules: [{rule}]}}")]
+    assert sorted(passed) == sorted(NOT_BY_THE_SCHEMA)
+
+
+@given(RULES)
+def test_it_takes_every_rule_that_can_be_written(rule: MerchantRule) -> None:
+    errors = list(VALIDATOR.iter_errors({"default": {"rules": [rule_as_data(rule)]}}))
+    assert [error.message for error in errors] == []
