@@ -2,7 +2,7 @@
 
 A fact is a value, None where it is known that there is none (the parcel was not scanned), or `Unknown`. REVER tells a
 part of them (`facts_of`). The rest needs the shop's own order (tags, dates, gateway), a table of its products, or the
-shopper's earlier returns: they are unknown until somebody fills them in, by `dataclasses.replace`.
+shopper's earlier returns: they are unknown until `side_facts.enriched` fills them in.
 
 Days are whole calendar days in the store's zone.
 """
@@ -99,6 +99,7 @@ class ReturnFacts:
     now: datetime
     lines: tuple[LineFacts, ...]
     order_id: str = ""
+    order_name: str = ""
     country: Fact[str] = Unknown("the country of the pickup address")
     return_method: Fact[str] = Unknown("the return method")
     shipping_statuses: Fact[frozenset[str]] = Unknown("the parcels' status")
@@ -124,6 +125,7 @@ class ReturnFacts:
     gateway: Fact[str] = Unknown(f"the order's payment gateway ({_ORDER})")
     fraud_risk: Fact[str] = Unknown(f"the order's fraud risk ({_ORDER})")
     whole_order: Fact[bool] = Unknown(f"whether the whole order comes back ({_ORDER})")
+    shipping: Fact[Money] = Unknown(f"the order's shipping costs ({_ORDER})")
     label_cost: Fact[Money] = Unknown("what the return's label costs")
     earlier: tuple[EarlierReturn, ...] | Unknown = Unknown("the shopper's earlier returns")
 
@@ -140,11 +142,13 @@ def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: dat
     """
     process = believed(process, now)
     lines = tuple(_line(line, process, told=_told(process, rules)) for line in process.return_line_items)
-    bare = ReturnFacts(process.rever_process_id, rules.store, now.astimezone(zone), lines, process.order_id)
+    bare = ReturnFacts(process.rever_process_id, rules.store, now.astimezone(zone), lines)
     began, shopper = process.started_at, one_mailbox(process.shopper.email) if process.shopper else ""
     currency = _currency(process)
     return replace(
         _with_reviews(_with_parcels(bare, process, rules), process, rules, zone),
+        order_id=process.order_id,
+        order_name=process.order_name,
         country=country_of(process.pickup_address) or bare.country,
         return_method=str(process.return_method) or bare.return_method,
         started_on=began.astimezone(zone).date() if began else bare.started_on,

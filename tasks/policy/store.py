@@ -13,6 +13,7 @@ from rever_api.models import CompensationMethod, EcommerceSettings
 
 if TYPE_CHECKING:
     from tasks.policy.merchant_rules import MerchantRule
+    from tasks.policy.side_facts import SideFacts
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _WHOLE = re.compile(r"-?[0-9]{1,12}")
@@ -154,7 +155,8 @@ class StorePolicy(BaseModel):
 class StoreRules:
     """All that decides for one store. `look_again` is the time to the next look at a return that waits,
     `on_its_way_after` how long REVER may take to pay a refund that it has accepted. `merchant_rules` are the policy
-    file's own rules for the store, in their order; their days and hours are those of `zone`.
+    file's own rules for the store, in their order; their days and hours are those of `zone`. `side` is what they ask
+    for and REVER does not tell, where it was gathered.
     """
 
     store: str
@@ -167,3 +169,4 @@ class StoreRules:
     omits_empty_fields: bool = False
     merchant_rules: "tuple[MerchantRule, ...]" = ()
     zone: tzinfo = UTC
+    side: "SideFacts | None" = field(default=None, repr=False, compare=False)

@@ -1,0 +1,188 @@
+"""Facts that REVER does not tell, from the merchant's own tables and the shop's own orders, and how they are put beside
+those that it does.
+
+Each value of a source is known, known to be none (None), or not told. What no source tells stays unknown, never "no".
+Where two sources tell different things, the fact is unknown and both are named.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from typing import Any, TypeVar
+
+from tasks.lookup import bare_order
+from tasks.policy.money import shown
+from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, Unknown
+
+NOT_TOLD = Unknown("")
+"""A value that a source says nothing of: the row is absent, its cell empty, the field left out."""
+
+SourceT = TypeVar("SourceT")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What a source tells of a product. `source` names it, as `products.csv, row 7`."""
+
+    source: str
+    product_type: Fact[str] = NOT_TOLD
+    vendor: Fact[str] = NOT_TOLD
+    product_tags: Fact[frozenset[str]] = NOT_TOLD
+    variants: Fact[int] = NOT_TOLD
+    cost: Fact[Money] = NOT_TOLD
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    """So many units of a product in an order, by whichever ids the source has."""
+
+    quantity: int
+    sku: str = ""
+    variant_id: str = ""
+    product_id: str = ""
+    product: ProductFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """What a source tells of an order. Days are those of the store's zone; `items` is all that was bought in it."""
+
+    source: str
+    ordered_on: Fact[date] = NOT_TOLD
+    fulfilled_on: Fact[date] = NOT_TOLD
+    delivered_on: Fact[date] = NOT_TOLD
+    order_value: Fact[Money] = NOT_TOLD
+    order_tags: Fact[frozenset[str]] = NOT_TOLD
+    customer_tags: Fact[frozenset[str]] = NOT_TOLD
+    gateway: Fact[str] = NOT_TOLD
+    fraud_risk: Fact[str] = NOT_TOLD
+    shipping: Fact[Money] = NOT_TOLD
+    label_cost: Fact[Money] = NOT_TOLD
+    items: tuple[OrderItem, ...] | Unknown = NOT_TOLD
+
+
+@dataclass(frozen=True, slots=True)
+class SideFacts:
+    """All that was gathered for a store. The keys: `products` by SKU, `orders` and `shop_orders` by the order's id at
+    the shop, `orders_by_name` by `bare_order` of its name, `earlier` by the shopper's mailbox.
+    """
+
+    products: Mapping[str, ProductFacts] = field(default_factory=dict)
+    orders: Mapping[str, OrderFacts] = field(default_factory=dict)
+    orders_by_name: Mapping[str, OrderFacts] = field(default_factory=dict)
+    shop_orders: Mapping[str, OrderFacts] = field(default_factory=dict)
+    earlier: Mapping[str, tuple[EarlierReturn, ...] | Unknown] = field(default_factory=dict, repr=False)
+
+    def of_order(self, facts: ReturnFacts) -> Iterator[OrderFacts]:
+        """What the sources tell of the order of a return, by its id and by its name."""
+        yield from _found(self.orders, facts.order_id)
+        yield from _found(self.orders_by_name, bare_order(facts.order_name))
+        yield from _found(self.shop_orders, facts.order_id)
+
+
+def _found(mapping: Mapping[str, SourceT], key: str) -> Iterator[SourceT]:
+    if key and key in mapping:
+        yield mapping[key]
+
+
+_OF_PRODUCT = tuple(each.name for each in fields(ProductFacts) if each.name != "source")
+_OF_ORDER = tuple(each.name for each in fields(OrderFacts) if each.name not in {"source", "items"})
+
+
+def enriched(facts: ReturnFacts, side: SideFacts | None) -> ReturnFacts:
+    """The facts, with what these sources tell in place of what is unknown. What is known already stays as it is."""
+    if side is None:
+        return facts
+    orders = tuple(side.of_order(facts))
+    new = _told(facts, orders, _OF_ORDER)
+    if isinstance(facts.whole_order, Unknown):
+        new["whole_order"] = _whole_order(facts, orders)
+    if isinstance(facts.earlier, Unknown) and isinstance(facts.shopper, str):
+        new["earlier"] = side.earlier.get(facts.shopper, facts.earlier)
+    lines = tuple(_line(line, side, orders) for line in facts.lines)
+    return replace(facts, lines=lines, **new)
+
+
+def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> LineFacts:
+    table = _found(side.products, line.sku) if isinstance(line.sku, str) else ()
+    sources = (*table, *(product for order in orders for product in _bought(line, order)))
+    return replace(line, **_told(line, sources, _OF_PRODUCT))
+
+
+def _bought(line: LineFacts, order: OrderFacts) -> Iterator[ProductFacts]:
+    """What an order tells of the product of a line: each of its items that the line is of."""
+    if isinstance(order.items, Unknown):
+        return
+    for name in ("variant_id", "sku", "product_id"):
+        wanted = getattr(line, name)
+        items = [item for item in order.items if isinstance(wanted, str) and getattr(item, name) == wanted]
+        if items:
+            yield from (item.product for item in items if item.product)
+            return
+
+
+def _told(facts: ReturnFacts | LineFacts, sources: Sequence[Any], names: Iterable[str]) -> dict[str, Any]:
+    """What the sources tell of those of these facts that are unknown."""
+    unknown = [name for name in names if isinstance(getattr(facts, name), Unknown)]
+    return {name: told for name in unknown if (told := agreed(sources, name, getattr(facts, name))) is not NOT_TOLD}
+
+
+def agreed(sources: Sequence[Any], name: str, missing: Unknown) -> Fact[Any]:
+    """What these sources tell alike; `NOT_TOLD` where none tells it. `missing` is the fact as it was, unknown.
+
+    A source that could not be asked stands back behind one that tells.
+    """
+    told = [(source.source, getattr(source, name)) for source in sources]
+    known = [(source, value) for source, value in told if not isinstance(value, Unknown)]
+    if not known:
+        failed = dict.fromkeys(value.needs for _, value in told if isinstance(value, Unknown) and value.needs)
+        return Unknown(f"{missing.needs}: {'; '.join(failed)}") if failed else NOT_TOLD
+    (first, value), *others = known
+    for source, other in others:
+        if other != value:
+            return Unknown(f"{missing.needs}: {first} says {_in_words(value)}, {source} says {_in_words(other)}")
+    return value
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Money):
+        return shown(value.amount, value.currency)
+    return ", ".join(sorted(value)) or "none" if isinstance(value, frozenset) else str(value)
+
+
+def _whole_order(facts: ReturnFacts, orders: Sequence[OrderFacts]) -> Fact[bool]:
+    """Whether this return holds every unit of its order, by itself. Unknown where the order lacks what it returns."""
+    found: dict[str, Fact[bool]] = {}
+    for order in orders:
+        if not isinstance(order.items, Unknown):
+            found[order.source] = _holds_all(facts, order.source, order.items)
+        elif order.items.needs:
+            found[order.source] = order.items
+    words = facts.whole_order.needs if isinstance(facts.whole_order, Unknown) else ""
+    known = {source: value for source, value in found.items() if not isinstance(value, Unknown)}
+    if len(set(known.values())) > 1:
+        said = ", ".join(f"{source} says {'yes' if value else 'no'}" for source, value in known.items())
+        return Unknown(f"{words}: {said}")
+    if known:
+        return next(iter(known.values()))
+    why = "; ".join(value.needs for value in found.values() if isinstance(value, Unknown))
+    return Unknown(f"{words}: {why}") if why else facts.whole_order
+
+
+def _holds_all(facts: ReturnFacts, source: str, items: Sequence[OrderItem]) -> Fact[bool]:
+    """Units are counted by the first of the ids that all lines and all items have."""
+    for name in ("variant_id", "sku", "product_id"):
+        returned, bought = Counter[str](), Counter[str]()
+        for counted, parts in ((returned, facts.lines), (bought, items)):
+            for part in parts:
+                key = getattr(part, name)
+                counted[key if isinstance(key, str) else ""] += part.quantity
+        if "" in returned or "" in bought or not bought:
+            continue
+        if returned.keys() <= bought.keys() and all(many <= bought[key] for key, many in returned.items()):
+            return returned == bought
+        return Unknown(f"{source} has fewer units than come back")
+    return Unknown(f"{source} and the return have no kind of id in common")

@@ -1,0 +1,184 @@
+"""Facts from tables and the shop's orders, beside those that REVER tells: nothing known changes, nothing is guessed."""
+
+from dataclasses import fields, replace
+from datetime import UTC, date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rever_api.models import Product
+from tasks.policy.return_facts import EarlierReturn, LineFacts, Money, ReturnFacts, Unknown, facts_of
+from tasks.policy.side_facts import NOT_TOLD, OrderFacts, OrderItem, ProductFacts, SideFacts, enriched
+from tests.tasks.policy.factories import NOW, line, process, record, rules
+
+EUR = Money(Decimal("10.00"), "EUR")
+TAGS = frozenset({"vip"})
+
+
+def of(*lines: Any, **read: Any) -> ReturnFacts:
+    told = {"order_id": "0042", "order_name": "#1001", **read}
+    return facts_of(process(*lines, **told), record(), rules(), NOW, UTC)
+
+
+def bought(line_id: str = "a", sku: str = "S-1", quantity: int = 1, variant: str = "", product: str = "") -> Any:
+    item = Product(sku=sku, variant_id=variant, product_id=product)
+    return line(line_id, quantity).model_copy(update={"product": item})
+
+
+def by_id(order: OrderFacts) -> SideFacts:
+    return SideFacts(orders={"0042": order})
+
+
+def test_an_order_is_found_by_its_id_and_by_its_name() -> None:
+    row = OrderFacts("orders.csv, row 2", order_tags=TAGS, ordered_on=date(2026, 3, 1))
+    for side in (by_id(row), SideFacts(orders_by_name={"1001": row}), SideFacts(shop_orders={"0042": row})):
+        found = enriched(of(), side)
+        assert (found.order_tags, found.ordered_on) == (TAGS, date(2026, 3, 1))
+        assert isinstance(found.gateway, Unknown)
+    for missed in (SideFacts(orders={"42": row}), SideFacts(orders_by_name={"1002": row}), SideFacts(), None):
+        assert enriched(of(), missed) == of()
+    nameless = replace(of(), order_id="", order_name="")
+    assert enriched(nameless, SideFacts(orders={"": row}, orders_by_name={"": row})) == nameless
+
+
+def test_a_product_is_found_by_its_sku_exactly() -> None:
+    side = SideFacts(products={"007": ProductFacts("products.csv, row 2", product_type="shoe", cost=EUR)})
+    found = enriched(of(bought("a", "007"), bought("b", "7"), bought("c", "")), side)
+    assert [each.product_type == "shoe" for each in found.lines] == [True, False, False]
+    assert found.lines[0].cost == EUR
+    assert found.lines[0].vendor == LineFacts("a", 1).vendor
+
+
+def test_what_is_known_to_be_none_is_known() -> None:
+    found = enriched(of(), by_id(OrderFacts("orders.csv, row 2", delivered_on=None, order_tags=frozenset())))
+    assert (found.delivered_on, found.order_tags) == (None, frozenset())
+
+
+def test_sources_that_differ_leave_it_unknown_and_are_named() -> None:
+    side = SideFacts(
+        orders={"0042": OrderFacts("orders.csv, row 2", ordered_on=date(2026, 3, 1), gateway="paypal")},
+        shop_orders={"0042": OrderFacts("the shop", ordered_on=date(2026, 3, 2), gateway="paypal")},
+    )
+    found = enriched(of(), side)
+    words = "the order's date (the shop's order): orders.csv, row 2 says 2026-03-01, the shop says 2026-03-02"
+    assert (found.ordered_on, found.gateway) == (Unknown(words), "paypal")
+
+
+def test_a_source_that_could_not_be_asked_says_so_and_stands_back_behind_one_that_tells() -> None:
+    failed = OrderFacts("the shop", order_tags=Unknown("the shop answered with 503"))
+    assert enriched(of(), by_id(failed)).order_tags == Unknown(
+        "the order's tags (the shop's order): the shop answered with 503"
+    )
+    beside = SideFacts(orders={"0042": OrderFacts("orders.csv, row 2", order_tags=TAGS)}, shop_orders={"0042": failed})
+    assert enriched(of(), beside).order_tags == TAGS
+
+
+@pytest.mark.parametrize(
+    ("lines", "items", "whole"),
+    [
+        ([bought("a", "S-1", 2)], [OrderItem(2, "S-1")], True),
+        ([bought("a", "S-1", 1)], [OrderItem(2, "S-1")], False),
+        ([bought("a", "S-1", 2)], [OrderItem(1, "S-1"), OrderItem(1, "S-1")], True),
+        ([bought("a", "S-1"), bought("b", "S-2")], [OrderItem(1, "S-1")], None),
+        ([bought("a", "S-1", 3)], [OrderItem(2, "S-1")], None),
+        ([bought("a", "S-1")], [OrderItem(1, "S-1"), OrderItem(1, "S-2")], False),
+        ([bought("a", "S-1")], [OrderItem(1, "s-1")], None),
+        ([bought("a", "", variant="v")], [OrderItem(1, "S-1", variant_id="v")], True),
+        ([bought("a", "", variant="v")], [OrderItem(1, "S-1")], None),
+        ([bought("a", "", product="p"), bought("b", "", product="p")], [OrderItem(2, "", "v", "p")], True),
+        ([bought("a", "S-1")], [], None),
+    ],
+)
+def test_the_whole_order_is_every_unit_of_it(lines: list[Any], items: list[OrderItem], whole: bool | None) -> None:
+    found = enriched(of(*lines), by_id(OrderFacts("orders.csv, row 2", items=tuple(items)))).whole_order
+    assert isinstance(found, Unknown) if whole is None else found is whole
+
+
+def test_a_line_s_product_comes_from_the_order_s_items_too() -> None:
+    shoes = OrderItem(1, "S-1", "v1", "p1", ProductFacts("the shop", product_tags=frozenset({"shoes"})))
+    shirts = OrderItem(1, "S-2", "v2", "p2", ProductFacts("the shop", product_tags=frozenset()))
+    side = SideFacts(shop_orders={"0042": OrderFacts("the shop", items=(shoes, shirts))})
+    found = enriched(of(bought("a", "S-2", variant="v1"), bought("b", "S-2"), bought("c", "S-3")), side)
+    assert [each.product_tags for each in found.lines[:2]] == [frozenset({"shoes"}), frozenset()]
+    assert isinstance(found.lines[2].product_tags, Unknown)
+    table = {"S-2": ProductFacts("products.csv, row 9", product_tags=TAGS)}
+    both = enriched(of(bought("b", "S-2")), replace(side, products=table))
+    words = "the product's tags (the table of products): products.csv, row 9 says vip, the shop says none"
+    assert both.lines[0].product_tags == Unknown(words)
+
+
+def test_earlier_returns_are_those_of_the_shopper_s_mailbox() -> None:
+    other = EarlierReturn("retp_2", "o-2", date(2026, 1, 1))
+    ann = replace(of(), shopper="ann@example.com")
+    assert enriched(ann, SideFacts(earlier={"ann@example.com": (other,)})).earlier == (other,)
+    assert enriched(of(), SideFacts(earlier={"": (other,)})).earlier == of().earlier
+    cut = Unknown("the shopper's earlier returns (the search was cut short)")
+    assert enriched(ann, SideFacts(earlier={"ann@example.com": cut})).earlier == cut
+    assert "ann@" not in repr(SideFacts(earlier={"ann@example.com": (other,)}))
+
+
+DAYS = st.sampled_from([NOT_TOLD, None, date(2026, 3, 1), date(2026, 3, 2), Unknown("the shop is down")])
+SETS = st.sampled_from([NOT_TOLD, frozenset(), TAGS, frozenset({"a", "b"})])
+TEXTS = st.sampled_from([NOT_TOLD, None, "x", "y"])
+SUMS = st.sampled_from([NOT_TOLD, EUR, Money(Decimal(10), "SEK"), Money(Decimal("10.0"), "EUR")])
+ITEMS = st.one_of(
+    st.just(NOT_TOLD),
+    st.lists(st.builds(OrderItem, st.integers(1, 3), st.sampled_from(["S-1", "S-2"])), max_size=3).map(tuple),
+)
+ORDERS = st.builds(
+    OrderFacts, st.sampled_from(["one", "two"]), DAYS, DAYS, DAYS, SUMS, SETS, SETS, TEXTS, TEXTS, SUMS, SUMS, ITEMS
+)
+PRODUCTS = st.builds(ProductFacts, st.just("table"), TEXTS, TEXTS, SETS, st.sampled_from([NOT_TOLD, 1, 2]), SUMS)
+SIDES = st.builds(
+    SideFacts,
+    products=st.dictionaries(st.sampled_from(["S-1", "S-2"]), PRODUCTS),
+    orders=st.dictionaries(st.sampled_from(["0042", "7"]), ORDERS),
+    orders_by_name=st.dictionaries(st.sampled_from(["1001", "7"]), ORDERS),
+    shop_orders=st.dictionaries(st.just("0042"), ORDERS),
+)
+FACTS = st.builds(
+    lambda known, tags, whole: replace(
+        of(bought("a", "S-1", 2), bought("b", "S-2")),
+        **({"ordered_on": known} if not isinstance(known, Unknown) else {}),
+        **({"order_tags": tags} if not isinstance(tags, Unknown) else {}),
+        **({"whole_order": whole} if whole is not None else {}),
+    ),
+    DAYS,
+    SETS,
+    st.sampled_from([None, True, False]),
+)
+
+
+@given(FACTS, SIDES)
+def test_what_is_known_never_changes_and_what_no_source_tells_stays_unknown(
+    facts: ReturnFacts, side: SideFacts
+) -> None:
+    after = enriched(facts, side)
+    sources = list(side.of_order(facts))
+    for name in (each.name for each in fields(ReturnFacts) if each.name != "lines"):
+        was, now = getattr(facts, name), getattr(after, name)
+        if not isinstance(was, Unknown):
+            assert now == was, name
+        elif not isinstance(now, Unknown):
+            told = [getattr(source, "items" if name == "whole_order" else name) for source in sources]
+            known = [value for value in told if not isinstance(value, Unknown)]
+            assert known, f"{name} was told by nobody"
+            assert name == "whole_order" or all(value == now for value in known), name
+    for was_line, now_line in zip(facts.lines, after.lines, strict=True):
+        for each in fields(LineFacts):
+            was, now = getattr(was_line, each.name), getattr(now_line, each.name)
+            assert now == was or isinstance(was, Unknown)
+            if now != was and not isinstance(now, Unknown):
+                assert getattr(side.products[str(was_line.sku)], each.name) == now
+
+
+@given(FACTS, SIDES)
+def test_putting_them_in_twice_changes_nothing_more(facts: ReturnFacts, side: SideFacts) -> None:
+    once = enriched(facts, side)
+    twice = enriched(once, side)
+    for each in fields(ReturnFacts):
+        if not isinstance(getattr(once, each.name), Unknown) and each.name != "lines":
+            assert getattr(twice, each.name) == getattr(once, each.name)
