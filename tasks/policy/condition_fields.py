@@ -123,10 +123,24 @@ def _refunds(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Fact[Value
         return facts.value
     total, currency = Decimal(0), facts.value.currency
     for other in earlier:
+        if isinstance(other.refunded, Unknown):
+            return other.refunded
         if any(amount and code != currency for code, amount in other.refunded.items()):
             return Unknown(f"all earlier refunds in {currency}")
         total += other.refunded.get(currency, Decimal(0))
     return Money(total, currency)
+
+
+def _how_many(
+    asked: Callable[[EarlierReturn], bool | Unknown],
+) -> Callable[[ReturnFacts, Iterable[EarlierReturn]], Fact[Value]]:
+    """How many earlier returns are so; unknown where it is not known of one of them."""
+
+    def count(_: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Fact[Value]:
+        found = [asked(other) for other in earlier]
+        return next((each for each in found if isinstance(each, Unknown)), found.count(True))
+
+    return count
 
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -209,20 +223,22 @@ _RETURN_FIELDS = (
         "earlier_refunds",
         _K.NUMBER,
         "those of them that were refunded",
-        counts=lambda _, all_: sum(1 for other in all_ if any(other.refunded.values())),
+        counts=_how_many(
+            lambda other: other.refunded if isinstance(other.refunded, Unknown) else any(other.refunded.values())
+        ),
     ),
     Field("earlier_refund_value", _K.MONEY, "what was refunded to the shopper before", counts=_refunds),
     Field(
         "earlier_wrong_items",
         _K.NUMBER,
         "the shopper's other returns with missing or declined units",
-        counts=lambda _, all_: sum(other.wrong_items for other in all_),
+        counts=_how_many(lambda other: other.wrong_items),
     ),
     Field(
         "earlier_bonuses",
         _K.NUMBER,
         "the shopper's other returns with a bonus",
-        counts=lambda _, all_: sum(other.bonus for other in all_),
+        counts=_how_many(lambda other: other.bonus),
     ),
     Field(
         "returns_of_order",

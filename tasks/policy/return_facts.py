@@ -49,17 +49,17 @@ class EarlierReturn:
     """Another return of the same shopper in the stores of this desk, cancelled ones included.
 
     `refunded` is what was refunded for it, a sum for each currency; `wrong_items` whether units were missing or
-    declined; `bonus` whether a bonus was paid on top; `value` what its lines are worth.
+    declined; `bonus` whether a bonus was paid on top; `value` what its lines are worth, None where that is not known.
     """
 
     process_id: str
     order_id: str
     started_on: date
     cancelled: bool = False
-    refunded: Mapping[str, Decimal] = field(default_factory=dict)
+    refunded: Mapping[str, Decimal] | Unknown = field(default_factory=dict)
     value: Money | None = None
-    wrong_items: bool = False
-    bonus: bool = False
+    wrong_items: bool | Unknown = False
+    bonus: bool | Unknown = False
 
 
 _ORDER, _PRODUCTS = "the shop's order", "the table of products"
@@ -154,7 +154,7 @@ def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: dat
         started_on=began.astimezone(zone).date() if began else bare.started_on,
         refunded=_refunded(process, record, rules, bare.refunded),
         held=bool(record.holds),
-        value=_value(process, currency) or bare.value,
+        value=value_of(process) or bare.value,
         costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else bare.costs,
         shopper=shopper or bare.shopper,
     )
@@ -211,8 +211,9 @@ def _currency(process: ReturnProcess) -> str:
     return currencies.pop() if len(currencies) == 1 else ""
 
 
-def _value(process: ReturnProcess, currency: str) -> Money | None:
+def value_of(process: ReturnProcess) -> Money | None:
     """What all lines are worth, where each has a total and all are in one currency."""
+    currency = _currency(process)
     totals = [line.total_price for line in process.return_line_items if line.total_price is not None]
     if not currency or len(totals) < len(process.return_line_items):
         return None

@@ -1,0 +1,106 @@
+"""What a shopper's other returns say, and what they leave open."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rever_api.models import Shopper
+from tasks.policy.condition_fields import FIELDS
+from tasks.policy.earlier_returns import earlier_of
+from tasks.policy.return_facts import EarlierReturn, Money, Unknown, facts_of
+from tests.tasks.policy.factories import BANK, GIFT, NOW, approved, line, process, record, refund, reviews, rules
+
+ANN = "ann@example.com"
+
+
+def one(*lines: Any, **fields: Any) -> EarlierReturn:
+    """The one earlier return that REVER's answer makes."""
+    found = earlier_of([process(*lines, shopper=Shopper(email=ANN), **fields)], ANN, UTC)
+    assert isinstance(found, tuple)
+    return found[0]
+
+
+def test_returns_of_the_mailbox_count_once_and_those_of_others_do_not() -> None:
+    late = datetime(2026, 3, 20, 23, 30, tzinfo=UTC)
+    mine = process(shopper=Shopper(email="Ann+shop@Example.com"), order_id="o-1", started_at=late)
+    others = [process(shopper=Shopper(email=email)) for email in ("anna@example.com", "")]
+    found = earlier_of([mine, mine, *others, process(shopper=None)], ANN, ZoneInfo("Europe/Madrid"))
+    expected = EarlierReturn("retp_1", "o-1", date(2026, 3, 21), value=Money(Decimal("10.00"), "EUR"))
+    assert found == (expected,)
+    assert earlier_of(others, "", UTC) == ()
+
+
+def test_a_return_without_a_beginning_leaves_all_unknown() -> None:
+    found = earlier_of([process(shopper=Shopper(email=ANN), started_at=None)], ANN, UTC)
+    assert found == Unknown("the day on which the shopper's other return retp_1 began")
+
+
+def test_cancelled_ones_are_known_as_such() -> None:
+    assert one(status="CANCELED").cancelled
+    assert not one(status="FAILED").cancelled
+
+
+def test_what_is_on_its_way_is_not_refunded_yet() -> None:
+    paid = one(refunds=[refund("10.00", missing="4.00"), refund("3.00", currency="SEK")])
+    assert paid.refunded == {"EUR": Decimal("6.00"), "SEK": Decimal("3.00")}
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        (approved(), False),
+        ((), False),
+        (reviews("retl_1", "MISSING"), True),
+        (reviews("retl_1", "APPROVED", "DECLINED"), True),
+        (reviews("retl_1", "LOST_IN_SPACE"), None),
+        (None, None),
+    ],
+)
+def test_wrong_items_are_missing_or_declined_units(found: Any, wrong: bool | None) -> None:
+    told = one(reviews=found).wrong_items
+    assert isinstance(told, Unknown) if wrong is None else told is wrong
+
+
+@pytest.mark.parametrize(
+    ("fields", "bonus"),
+    [
+        ({}, False),
+        ({"compensation": None}, None),
+        ({"refunds": [refund("10.00", GIFT)], "reviews": approved()}, False),
+        ({"refunds": [refund("10.01", GIFT)], "reviews": approved()}, True),
+        # Costs of 4.00 were taken off, or a bonus of 4.00 was paid beside them.
+        ({"refunds": [refund("6.00", GIFT)], "reviews": approved(), "costs": "4.00"}, False),
+        ({"refunds": [refund("7.00", GIFT)], "reviews": approved(), "costs": "4.00"}, None),
+        ({"refunds": [refund("6.00", GIFT)], "reviews": approved(), "costs": None}, None),
+        # Nothing was looked at yet: what was paid may be for less than all.
+        ({"refunds": [refund("10.00", GIFT)]}, None),
+        ({"refunds": [refund("10.00", GIFT)], "reviews": None}, None),
+        ({"refunds": [refund("1.00", GIFT)], "reviews": reviews("retl_1", "DECLINED")}, True),
+        ({"refunds": [refund("10.00", BANK)], "reviews": approved()}, None),
+        ({"refunds": [refund("10.00", GIFT, "SEK")], "reviews": approved()}, None),
+    ],
+)
+def test_a_bonus_is_more_than_the_goods_are_worth(fields: dict[str, Any], bonus: bool | None) -> None:
+    told = one(line(method=GIFT), **fields).bonus
+    assert isinstance(told, Unknown) if bonus is None else told is bonus
+
+
+def test_an_account_that_omits_what_is_empty_tells_none() -> None:
+    bare = process(shopper=Shopper(email=ANN), compensation=None, reviews=None)
+    (told,) = earlier_of([bare], ANN, UTC, omits_empty_fields=True)  # type: ignore[misc]
+    assert (told.refunded, told.wrong_items, told.bonus) == ({}, False, False)
+
+
+@pytest.mark.parametrize("name", ["earlier_refunds", "earlier_refund_value", "earlier_wrong_items", "earlier_bonuses"])
+def test_what_one_of_them_does_not_tell_is_unknown_of_all_and_their_number_is_known(name: str) -> None:
+    silent = earlier_of(
+        [process(shopper=Shopper(email=ANN), compensation=None, reviews=None, rever_process_id="retp_2")], ANN, UTC
+    )
+    facts = replace(facts_of(process(), record(), rules(), NOW, UTC), earlier=silent)
+    assert isinstance(FIELDS[name].reader()(facts, None), Unknown)
+    assert FIELDS["earlier_returns"].reader()(facts, None) == 1
+    assert FIELDS[name].reader(within_days=1)(facts, None) in (0, Money(Decimal(0), "EUR"))
