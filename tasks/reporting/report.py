@@ -38,7 +38,8 @@ class Row:
     """One return in this run: what was decided, why, and what came of it. `hold_open`: a hold of it stands open.
 
     `amount` is what the decision is about: of a run that acts all that was due then, whatever became of it later.
-    `outcome` says of each refund whether it was made.
+    `outcome` says of each refund whether it was made. `done` says that something of it was, `left` that something due
+    was not, as far as is known: another run does it, or finds out.
     """
 
     process_id: str
@@ -50,6 +51,8 @@ class Row:
     currency: str = ""
     outcome: str = ""
     hold_open: bool = False
+    done: bool = False
+    left: bool = False
 
     @property
     def held(self) -> bool:
@@ -66,6 +69,11 @@ class Row:
         """Whether something was done or tried for it, or would be: no person is asked, and it does not just wait."""
         waits = self.decision in {DecisionName.WAIT, DecisionName.NO_ACTION}
         return not self.held and (bool(self.outcome) or not waits)
+
+    @property
+    def undone(self) -> bool:
+        """Whether an effect was decided and not done, or not all of it, though no person is asked."""
+        return not self.held and (self.left or (self.moves and not self.done))
 
     COLUMNS: ClassVar = ("process_id", "order", "store", "decision", "amount", "currency", "why", "outcome")
 

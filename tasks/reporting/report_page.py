@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from tasks.policy.order_returns import OrderKey
 from tasks.reporting.printable import markdown
-from tasks.reporting.report import Mode, ReturnsReport, Row, RunReport, amounts, counts
+from tasks.reporting.report import NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
 
 MOST = 50
 """Returns that one part of the page lists; the table has all."""
@@ -30,16 +30,31 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield f"| Failed | {markdown(report.failed_why)} |"
     yield f"| Limits | {report.limits or 'none'} |"
     yield f"| Time | {report.duration_s:.1f} s |"
+    told: set[str] = set()
     if isinstance(report, ReturnsReport):
-        held = [row for row in report.rows.values() if row.held]
-        moved = [row for row in report.rows.values() if row.moves]
-        yield from _part("Done" if report.acts else "Would be done", [_row(row, report) for row in moved])
-        yield from _part("On hold for a person", [_row(row, report) for row in held])
+        for title, rows in _parts(report):
+            told |= {row.process_id for row in rows}
+            yield from _part(title, [_row(row, report) for row in rows])
     yield from _part(
         "Not worked on",
-        [f"{linked(item.process_id, report.back_office)}: {markdown(item.why)}" for item in report.failures],
+        [
+            f"{linked(item.process_id, report.back_office)}: {markdown(item.why)}"
+            for item in report.failures
+            if item.process_id not in told
+        ],
     )
     yield from _part("Notes", [markdown(note) for note in report.notes])
+
+
+def _parts(report: ReturnsReport) -> Iterator[tuple[str, list[Row]]]:
+    """The returns of which something is to be said, by what came of them; a part done return is in two lists."""
+    rows = [row for row in report.all_rows() if row.decision != NOT_WORKED_ON]
+    if report.acts:
+        yield "Done", [row for row in rows if row.done]
+        yield "Decided, not done", [row for row in rows if row.undone]
+    else:
+        yield "Would be done", [row for row in rows if row.moves]
+    yield "On hold for a person", [row for row in rows if row.held]
 
 
 def _money(report: ReturnsReport) -> Iterator[str]:
@@ -68,9 +83,11 @@ def _part(title: str, items: Sequence[str]) -> Iterator[str]:
 
 def _row(row: Row, report: ReturnsReport) -> str:
     money = f" {markdown(row.money)}" if row.money else ""
-    outcome = f" → {markdown(row.outcome)}" if row.outcome else ""
-    order = f" ({markdown(row.order)}, {markdown(row.store)})"
-    return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}. {markdown(row.why)}"
+    came = row.outcome or ("the run ended before it" if report.acts and row.undone and row.moves else "")
+    outcome = f" → {markdown(came)}" if came else ""
+    order = f" ({markdown(', '.join(filter(None, [row.order, row.store])))})"
+    why = f". {markdown(row.why)}" if row.why else ""
+    return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}{why}"
 
 
 def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:

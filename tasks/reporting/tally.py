@@ -10,7 +10,16 @@ from tasks.decide_returns import DecidedReturn
 from tasks.effects.carry_out import ReturnResult
 from tasks.effects.perform import Outcome, Result
 from tasks.policy.comparison import Seen
-from tasks.policy.decision import Adopt, Compensate, Decision, Hold, decision_name
+from tasks.policy.decision import (
+    Adopt,
+    AskedEffect,
+    Compensate,
+    Decision,
+    Hold,
+    MakeLabel,
+    decision_name,
+    left_to_another_run,
+)
 from tasks.policy.facts import counted
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import Intent, PaidSeen
@@ -30,8 +39,18 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         process = item.pending.process
         # A run may have a row for each of many thousand returns, which say the same of one another.
         store, why = intern(item.pending.store), intern(item.decision.why)
+        before = report.rows.get(item.process_id)  # what was sent earlier may have been settled already
         report.rows[item.process_id] = Row(
-            item.process_id, process.order_name, store, name, why, amount, intern(currency)
+            item.process_id,
+            process.order_name,
+            store,
+            name,
+            why,
+            amount,
+            intern(currency),
+            outcome=before.outcome if before else "",
+            done=report.acts and (isinstance(item.decision, Adopt) or (before is not None and before.done)),
+            left=report.acts and _left(item.decision),
         )
         due = item.by_rules or item.decision
         if isinstance(due, Compensate):
@@ -48,6 +67,9 @@ def count_carried(report: ReturnsReport, carried: Iterable[ReturnResult]) -> Non
             _count_hold(report, decided)
         if item.failure:
             report.failures.append(item.failure)
+        if row := report.rows.get(item.pending.process_id):
+            unknown = any(outcome.result is Result.UNKNOWN for outcome in item.outcomes)
+            report.rows[row.process_id] = replace(row, left=unknown or not item.took_on)
 
 
 def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
@@ -56,7 +78,8 @@ def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     report.outcomes[str(outcome.result)] += 1
     if outcome.result is Result.DONE and KINDS[intent.kind].pays:
         _pay(report, intent, outcome.paid)
-    _say(report, outcome.claim.process_id, _words(outcome))
+    done = outcome.result in {Result.DONE, Result.COUNTED}
+    _say(report, outcome.claim.process_id, outcome.claim.store, intent, _words(outcome), done=done)
 
 
 def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
@@ -65,7 +88,8 @@ def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
         intent = item.intent.intent
         if item.settlement is Settlement.DONE:
             report.outcomes["done"] += 1
-            _say(report, item.intent.process_id, f"{_what(intent)}: found done at REVER")
+            words = f"{_what(intent)}: found done at REVER"
+            _say(report, item.intent.process_id, item.intent.store, intent, words, done=True)
             if KINDS[intent.kind].pays:
                 _pay(report, intent, item.paid)
         elif item.settlement is Settlement.HELD:
@@ -133,10 +157,22 @@ def _money(decision: Decision) -> tuple[Decimal | None, str]:
             return None, ""
 
 
-def _say(report: ReturnsReport, process_id: str, words: str) -> None:
-    """Add to what came of a return."""
-    if row := report.rows.get(process_id):
-        report.rows[process_id] = replace(row, outcome=intern(f"{row.outcome}; {words}" if row.outcome else words))
+def _left(decision: Decision) -> bool:
+    """Whether an effect is due that is still to be done: by this run, or where it may not, by another."""
+    return isinstance(decision, Compensate | MakeLabel | AskedEffect) or left_to_another_run(decision)
+
+
+def _say(report: ReturnsReport, process_id: str, store: str, intent: Intent, words: str, *, done: bool) -> None:
+    """Add what came of one effect to the row of its return.
+
+    It is made where there is none: the effect is of an earlier run, and the return may have ended since.
+    """
+    row = report.rows.get(process_id)
+    if row is None:
+        amount, currency = (intent.amount, intent.currency) if KINDS[intent.kind].pays else (None, "")
+        row = Row(process_id, "", intern(store), intent.kind.value.replace("_", " "), "", amount, intern(currency))
+    outcome = intern(f"{row.outcome}; {words}" if row.outcome else words)
+    report.rows[process_id] = replace(row, outcome=outcome, done=row.done or done, left=row.left and not done)
 
 
 def _what(intent: Intent) -> str:
