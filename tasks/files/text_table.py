@@ -1,0 +1,159 @@
+"""Tables of text: how the letters are coded, what parts the cells, and the rows one by one, in flat memory."""
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.files.table import Form, InputFileError, Reading, Row, Table
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What may part cells, with its name. Where two fit equally well the first is taken."""
+
+_SAMPLE = 200
+"""Rows by which the separator is found."""
+_CHUNK = 1 << 20
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+_FORMULA = re.compile(r'="([^"]*)"')
+_GUARDED = re.compile(r"'(?=[=+\-@\t])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """A codec by Python's name, and in words."""
+
+    codec: str
+    words: str
+
+
+def text_table(path: Path, reading: Reading) -> Table:
+    """The table of a text file. Raises `InputFileError` where it is no text, or its encoding is not known."""
+    encoding = _encoding(path, reading.encoding)
+    stated, skip = _separator_line(path, encoding.codec)
+    separator = reading.separator or stated or _separator(path, encoding.codec)
+    name = SEPARATORS.get(separator, repr(separator))
+
+    def read() -> Iterator[Row]:
+        return _rows(path, encoding.codec, separator, skip)
+
+    how = f"text in {encoding.words}, cells parted by {name}"
+    return Table(path, Form.TEXT, how, read, encoding=encoding.codec, separator=separator)
+
+
+def _encoding(path: Path, named: str) -> _Encoding:
+    """How the letters are coded: by its mark, as UTF-8 where all of it is, as it was named, else as Windows-1252.
+
+    UTF-8 goes before what was named: a text in another encoding is practically never UTF-8 by chance, and one and the
+    same program writes either.
+    """
+    with path.open("rb") as file:
+        begins = file.read(4096)
+    for mark, codec, words in _BOMS:
+        if begins.startswith(mark):
+            return _checked(path, _Encoding(codec, words))
+    even, odd = begins[0::2].count(0), begins[1::2].count(0)
+    if max(even, odd) * 4 > len(begins) and min(even, odd) * 10 < max(even, odd):
+        codec = "utf-16-le" if odd > even else "utf-16-be"
+        return _checked(path, _Encoding(codec, "UTF-16 without a byte order mark"))
+    if not _fault(path, "utf-8"):
+        return _checked(path, _Encoding("utf-8", "UTF-8"))
+    if named and codecs.lookup(named).name != "utf-8":
+        return _checked(path, _Encoding(named, f"{named}, as the mapping says"))
+    if _fault(path, "cp1252"):
+        words = "is neither UTF-8 nor Windows-1252; name its encoding (`encoding:` in the mapping)"
+        raise InputFileError(f"{path}: {words}.")
+    return _checked(path, _Encoding("cp1252", "Windows-1252"))
+
+
+def _checked(path: Path, encoding: _Encoding) -> _Encoding:
+    if fault := _fault(path, encoding.codec):
+        raise InputFileError(f"{path}: is no text in {encoding.words}: {fault}.")
+    return encoding
+
+
+def _fault(path: Path, codec: str) -> str:
+    """Why the file is no text in this encoding; empty where it is. It is read once, in flat memory."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    read = 0
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK)
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+            except UnicodeError as error:
+                at = getattr(error, "start", 0)
+                return f"its bytes around {read + at:,} are none"
+            if "\0" in text:
+                return f"it has a zero character around byte {read + text.index(chr(0)):,}"
+            if not chunk:
+                return ""
+            read += len(chunk)
+
+
+def _separator_line(path: Path, codec: str) -> tuple[str, bool]:
+    """The separator of a first line `sep=;`, as Excel writes and reads it, and whether there is one."""
+    with path.open(encoding=codec, newline="") as file:
+        first = file.readline(20).strip().strip('"')
+    return (first[4], True) if len(first) == 5 and first.lower().startswith("sep=") else ("", False)
+
+
+def _separator(path: Path, codec: str) -> str:
+    """What parts the cells: that by which the most rows have the same number of cells, and of these the most cells."""
+    with path.open(encoding=codec, newline="") as file:
+        sample = file.read(64 * 1024)
+    cut = max(sample.rfind("\n"), sample.rfind("\r"))
+    text = sample[: cut + 1] if len(sample) == 64 * 1024 and cut > 0 else sample
+    best, found = (0.0, 0), ","
+    for separator in SEPARATORS:
+        widths = Counter[int]()
+        try:
+            for many, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator)):
+                if many == _SAMPLE:
+                    break
+                widths[len(cells)] += 1
+        except csv.Error:
+            continue
+        del widths[0]
+        several = {width: many for width, many in widths.items() if width > 1}
+        if not several:
+            continue
+        width = max(several, key=lambda each: (several[each], each))
+        score = (round(several[width] / widths.total(), 1), width)
+        if score > best:
+            best, found = score, separator
+    return found
+
+
+def _rows(path: Path, codec: str, separator: str, skip: bool) -> Iterator[Row]:
+    """The rows that are not empty. A row that is broken ends the file: what comes after it would be guesswork."""
+    number = 0
+    with path.open(encoding=codec, newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
+        while True:
+            number += 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                words = f"row {number} cannot be read ({error}); a quotation mark may be left open or stand alone"
+                raise InputFileError(f"{path}: {words}.") from error
+            if (skip and number == 1) or not any(cell and not cell.isspace() for cell in cells):
+                continue
+            yield Row(number, tuple(_plain(cell) for cell in cells))
+
+
+def _plain(cell: str) -> str:
+    """The text of a cell: `="007"` is how programs keep Excel from changing 007, an apostrophe keeps a formula away."""
+    if cell[:1] == "=" and (formula := _FORMULA.fullmatch(cell)):
+        return formula[1]
+    return cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell
