@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 READERS = [ROOT / "docs" / f"{name}.md" for name in ("ops", "finance", "engineer", "developer")]
 
 _PIPES = {"|", "||", "&&", ";", "&"}
