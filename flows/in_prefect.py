@@ -46,8 +46,12 @@ PROGRESS_EVERY_S = 5.0
 
 MOST_TIMES = 5
 """How often one page is written at a run's end while other runs change what it shows."""
+
 LAST_WORDS_S = 8.0
 """A run that is told to end has this long to leave its artifacts: a worker kills it after 10 s and more."""
+
+LAST_PAGES_S = 3.0
+"""How much of that the pages of open holds may take; the next run writes them anew."""
 
 MOST_ROWS = 500
 """Rows of a table; the ledger has all."""
@@ -94,7 +98,7 @@ async def in_prefect(name: str, work: Work[P, R], parameters: P) -> State[R]:
     except BaseException:
         if ending.report is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS_S):
+                async with asyncio.timeout(LAST_WORDS_S - LAST_PAGES_S):
                     await _show(ending.report, parameters)
                     await ending.tell()
         raise
@@ -189,11 +193,12 @@ class Ending:
                 self.recent = [it for it in await desk.ledger.aread(open_holds, stores) if it.since >= since]
             began, pauses = desk.began_at, await desk.ledger.aread(pauses_of, desk.stores, desk.clock())
             self.paused = [pause for pause in pauses if began is not None and pause.since >= began]
-        await self._show_open_holds(desk, report.stores if self._whole_stores else ())
+        within = LAST_PAGES_S if report.cut_off else SHOWN_WITHIN_S
+        await self._show_open_holds(desk, report.stores if self._whole_stores else (), within)
         links = self.links if self.links.ui else this_ui()
         report.holds_pages = {store: page for store in report.stores if (page := links.page(store))}
 
-    async def _show_open_holds(self, desk: Desk, gone_through: Sequence[str]) -> None:
+    async def _show_open_holds(self, desk: Desk, gone_through: Sequence[str], within_s: float) -> None:
         """Write the page of open holds anew for these stores, and for those at which one changed since the run began.
 
         It is read again once it is written: of two runs that end at the same time, the one that writes last has read
@@ -205,7 +210,7 @@ class Ending:
         if not stores:
             return
         try:
-            async with asyncio.timeout(SHOWN_WITHIN_S), get_client() as client:
+            async with asyncio.timeout(within_s), get_client() as client:
                 self.links = links = await ui_links(client, (), self._credentials)
                 quiet = await quiet_or_unknown(client, desk.clock()) if links.ui else []
                 for store in sorted(stores):

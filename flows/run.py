@@ -81,6 +81,7 @@ async def timed(
         try:
             await work(desk, parameters, report)
         except BaseException as error:
+            report.cut_off = not isinstance(error, Exception)
             cut = CUT_OFF if report.acts else CUT_SHORT
             report.broke_off = str(presentable(error)) if isinstance(error, Exception) else cut
             with suppress(LedgerError):  # where it is the ledger that fails, the report goes without its words

@@ -109,11 +109,12 @@ class RunReport:
     """The account of one run, whatever it is about: what ran, over which stores, what failed, what is to be known.
 
     It grows as the run goes, so that it can be printed at any end. `seen` counts what the run was about. `broke_off` is
-    what ended the run before its own end, `stores_failed` why the work at a store was given up, while it went on at the
-    others. `tables` are further tables of a flow, by name. `limits` says what bounded how much was worked on at a time.
-    `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing; `holds_pages` where
-    the open holds of a store are shown. `paused` are the stores that were paused at its end, each with the time until
-    which it is. `progress` is how far it is.
+    what ended the run before its own end, `cut_off` that it was not an error but a person or a signal, `stores_failed`
+    why the work at a store was given up, while it went on at the others. `tables` are further tables of a flow, by
+    name. `limits` says what bounded how much was worked on at a time. `back_office` is where a person looks at a
+    return: a URL with `{process_id}` in it, or nothing; `holds_pages` where the open holds of a store are shown.
+    `paused` are the stores that were paused at its end, each with the time until which it is. `progress` is how far it
+    is.
     """
 
     flow: str
@@ -122,6 +123,7 @@ class RunReport:
     failures: list[Failure] = field(default_factory=list)
     stores_failed: dict[str, str] = field(default_factory=dict)
     broke_off: str = ""
+    cut_off: bool = False
     notes: list[str] = field(default_factory=list)
     tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     duration_s: float = 0.0

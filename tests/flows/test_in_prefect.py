@@ -30,14 +30,15 @@ from pydantic import SecretStr
 
 from deployments.bootstrap import bootstrap
 from flows import answer_hold, process_return
+from flows.in_prefect import LAST_WORDS_S
 from flows.process_pending_returns import Parameters, process_pending_returns
-from flows.run import timed
+from flows.run import BEGUN, CUT_OFF, timed
 from tasks.desk import Desk, DeskError
 from tasks.failures import OwnFaultError
 from tasks.in_prefect.credentials import ReverCredentials
 from tasks.in_prefect.events import ALONE, FEW, GUARD_TRIPPED, HOLD_OPENED, HOLDS_OPENED, NOTICE, TOGETHER
 from tasks.reporting.printable import markdown
-from tasks.reporting.report import Mode, ReturnsReport
+from tasks.reporting.report import Mode, ReturnsReport, RunReport
 from tasks.settings import SettingsError
 from tasks.steps import STEPS, global_limits, step
 from tests.books import LedgerState
@@ -406,3 +407,39 @@ async def test_a_long_run_shows_how_far_it_is(
     assert progress["type"] == "progress"
     assert float(progress["data"]) == 100.0
     assert re.match(r"process-pending-returns: (\d+) of \1 returns, paid ", progress["description"])
+
+
+async def test_a_run_that_is_told_to_end_leaves_its_report_in_time_though_the_page_of_holds_hangs(
+    start_world: Start, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = start_world(returns=40)
+
+    async def hang(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("flows.in_prefect.ui_links", hang)
+    monkeypatch.setattr("flows.in_prefect.LAST_PAGES_S", 0.5)
+    begun: list[RunReport] = []
+    token = BEGUN.set(begun)
+    run: asyncio.Future[Any] = asyncio.ensure_future(
+        process_pending_returns(Parameters(mode=Mode.ACT), return_state=True)
+    )
+    BEGUN.reset(token)
+    await asyncio.to_thread(_wait_for_a_payment, world)
+    run.cancel()
+    told = time.monotonic()
+    await asyncio.wait({run})
+    assert time.monotonic() - told < LAST_WORDS_S
+    assert begun[0].cut_off
+    async with get_client() as client:
+        found = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["process-pending-returns-report"]))
+        )
+    assert any(CUT_OFF in str(artifact.data) for artifact in found)
+
+
+def _wait_for_a_payment(world: World, within_s: float = 60) -> None:
+    until = time.monotonic() + within_s
+    while not world.paid():
+        assert time.monotonic() < until
+        time.sleep(0.02)
