@@ -16,7 +16,8 @@ from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.policy_file import PolicyFile, load_policy
-from tasks.policy.store import StoreRules
+from tasks.policy.ruling import of_money
+from tasks.policy.store import RefundsBy, StoreRules
 from tasks.reporting.report import Mode, RunReport
 from tasks.settings import Settings
 from tasks.store_zone import StoreZone, store_zone
@@ -218,7 +219,7 @@ async def open_desk(
     try:
         async with AsyncReverClient(config, watch=rever_clock.hear) as client:
             stores = await _stores(settings, client)
-            _check_policies(policies, stores)
+            _check_policies(policies, stores, settings)
             report.stores, report.back_office = stores, settings.back_office
             report.progress.rate_waits = lambda: client.rate_waits
             mode = Mode.ACT if report.acts else Mode.PLAN
@@ -241,14 +242,24 @@ async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor
     return replace(actor, run_began_at=translated(actor.run_began_at, here=clock(), there=theirs))
 
 
-def _check_policies(policies: PolicyFile, stores: tuple[str, ...]) -> None:
-    """Refuse a policy for a store that is not ours: a misspelt id would leave the real store without its caps."""
+def _check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Settings) -> None:
+    """Refuse a policy for a store that is not ours: a misspelt id would leave the real store without its caps.
+
+    And rules about money where REVER pays: nobody would carry them out.
+    """
     strange = sorted(set(policies.stores) - set(stores))
     if strange:
         raise WrongNameError(
             f"the policy file has rules for {', '.join(map(repr, strange))}, and this desk's stores are "
             f"{', '.join(stores)}; correct the name (REVER_POLICY)"
         )
+    for store in stores:
+        idle = [repr(rule.name) for rule in policies.rules.for_store(store) if any(map(of_money, rule.then))]
+        if idle and settings.refunds_by(store) is RefundsBy.REVER:
+            raise DeskError(
+                f"REVER pays at store {store!r} (REVER_REFUNDS_BY), so its rules about money would do nothing: "
+                f"{', '.join(idle)}; put them below the stores where this desk pays (REVER_POLICY)"
+            )
 
 
 async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:

@@ -100,6 +100,10 @@ def paid_of(found: Mapping[str, Any] | None) -> PaidSeen | None:
     return PaidSeen(Decimal(found["paid"]), Decimal(found["most"]), since, found["dated"])
 
 
+EXEMPT = "exempt"
+"""Under this name the details of a refund have the value of its units that bear no costs, where there are any."""
+
+
 def intent_of(row: Row[Any]) -> Intent:
     """The intent of a whole row of `intents`."""
     return Intent(
@@ -123,6 +127,7 @@ def intent_of(row: Row[Any]) -> Intent:
         nothing_sent=row.nothing_sent,
         paid_seen=paid_of(row.paid_seen),
         made=str(row.evidence.get(MADE, "")) if row.state == IntentState.DONE else "",
+        exempt=Decimal(row.details.get(EXEMPT, "0")),
     )
 
 
@@ -189,7 +194,7 @@ def intent_row(
         "gross": intent.gross,
         "generation": intent.generation,
         "items": items_json(intent.items),
-        "details": dict(details or {}),
+        "details": {**(details or {}), **({EXEMPT: format(intent.exempt, "f")} if intent.exempt else {})},
         "token": new_token(),
         "lease_until": lease_until or now,
         "snapshot": {},

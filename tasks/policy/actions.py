@@ -17,7 +17,7 @@ from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
 from tasks.policy.condition_reader import MONEY, PERCENT, money, percent
 from tasks.policy.conditions import Truth
-from tasks.policy.money import in_minor_units
+from tasks.policy.money import in_minor_units, payable
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 
@@ -194,6 +194,13 @@ class Fee(_Action):
     amount: Sum = Field(description="The fee.")
     per: Literal["return", "unit"] = Field("return", description="For what it is taken.")
     free_units: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(0, description="Units that are free.")
+
+    @model_validator(mode="after")
+    def _can_be_taken(self) -> Self:
+        if not payable(self.amount.amount, self.amount.currency):
+            msg = f"an amount that {self.amount.currency} has coins for"
+            raise ValueError(msg)
+        return self
 
 
 class NoFee(_Action):

@@ -28,7 +28,17 @@ from tasks.policy.record import (
     taken,
     units_of,
 )
+from tasks.policy.return_facts import facts_of
+from tasks.policy.ruling import Ruling
+from tasks.policy.side_facts import enriched
 from tasks.policy.store import REFUND_METHODS, RefundsBy, StoreRules
+
+
+def ruling_of(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Ruling:
+    """What the merchant's own rules say of a return now, with all that is known of it."""
+    facts = enriched(facts_of(process, record, rules, now, rules.zone), rules.side)
+    return Ruling.of(rules.merchant_rules, facts)
+
 
 OUT_OF_STOCK_CODE = "9"
 """REVER's code (gRPC FAILED_PRECONDITION) of an exchange refused because a variant is out of stock."""
@@ -51,9 +61,21 @@ class Case:
         object.__setattr__(self, "process", believed(self.process, self.now))
 
     @cached_property
+    def ruling(self) -> Ruling | None:
+        """What the merchant's own rules say; None where there are none, and where this desk does not pay."""
+        if not self.rules.merchant_rules or not self.by_us:
+            return None
+        return ruling_of(self.process, self.rules, self.record, self.now)
+
+    @cached_property
     def inspection(self) -> Inspection:
-        """The reviews, counted."""
-        return inspect(self.process, self.rules)
+        """The reviews, counted as the merchant's rules would have it."""
+        found = inspect(self.process, self.rules)
+        if (ruling := self.ruling) is None:
+            return found
+        wishes = {line.id: str(line.compensation_method) for line in self.process.return_line_items}
+        ruled = (ruling.of_line(it, wishes[it.line_id], self.already(it.line_id)) for it in found.lines)
+        return replace(found, lines=tuple(ruled))
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -88,14 +110,20 @@ class Case:
 
     @cached_property
     def costs(self) -> Decimal:
-        """The return's costs: as the first refund intent fixed them, else as REVER tells them."""
-        return self.record.costs if self.record.costs is not None else costs_told(self.process)
+        """The return's costs: as the first refund intent fixed them, else as they are now."""
+        return self.record.costs if self.record.costs is not None else self.costs_now
+
+    @cached_property
+    def costs_now(self) -> Decimal:
+        """The costs as the merchant's rules have them, else as REVER tells them."""
+        told = costs_told(self.process)
+        return told if self.ruling is None else self.ruling.costs(told)
 
     @cached_property
     def gross_before(self) -> Decimal:
-        """The value of all units in live refund intents, before costs."""
+        """The value of all units in live refund intents that bear costs, before these."""
         intents = [it for it in money_intents(self.record) if it.kind is IntentKind.REFUND]
-        return sum((self._gross(intent) for intent in intents), ZERO)
+        return sum((self._gross(intent) - intent.exempt for intent in intents), ZERO)
 
     @cached_property
     def due(self) -> Due:
@@ -114,6 +142,10 @@ class Case:
         """Whether every line that is to be exchanged is wholly inspected."""
         lines = [it for it in self.process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE]
         return all(self.inspected(line.id).reviewed for line in lines)
+
+    def already(self, line_id: str) -> int:
+        """The highest number of a line's units that an intent has taken; 0 where none has."""
+        return max(taken(self.record).get(line_id, ()), default=0)
 
     def inspected(self, line_id: str) -> LineInspection:
         """The inspection of a line of this process."""
@@ -175,7 +207,7 @@ class Case:
         for part in self.free:
             ended = closed.get(part.line.id, frozenset())
             units = tuple(unit for unit in part.units if unit not in ended)
-            if part.method != CompensationMethod.EXCHANGE:
+            if part.method != CompensationMethod.EXCHANGE and part.bears_costs:
                 before += gross(part.terms, tuple(unit for unit in part.units if unit in ended))
             if units:
                 rest.append(replace(part, units=units))
@@ -189,15 +221,24 @@ class Case:
         terms = self.terms(line)
         last = min(self.inspected(line.id).counted, line.quantity, terms.quantity)
         units = tuple(unit for unit in range(1, last + 1) if unit not in claimed)
-        return FreeUnits(line, self._method(line, units), terms, units)
+        bears_costs = self.ruling is None or self.ruling.bears_costs(line.id)
+        return FreeUnits(line, self._method(line, units), terms, units, bears_costs)
 
     def _method(self, line: ReturnLineItem, units: tuple[int, ...]) -> str:
-        """The line's own method, or the policy's instead of an exchange that is out of stock."""
-        instead = self.rules.policy.out_of_stock
-        exchange = line.compensation_method == CompensationMethod.EXCHANGE and instead in REFUND_METHODS
-        if exchange and self.out_of_stock({line.id: frozenset(units)}):
-            return instead
-        return str(line.compensation_method)
+        """The method that the line's wish becomes by the merchant's rules, or instead of an exchange out of stock.
+
+        A wish that may not be, and for which there is no other, stays: `payment.method_forbidden` holds it.
+        """
+        wish = str(line.compensation_method)
+        method = wish if self.ruling is None else self.ruling.method(line.id, wish) or wish
+        instead = self.instead_of_exchange(line.id)
+        exchange = method == CompensationMethod.EXCHANGE and instead in REFUND_METHODS
+        return instead if exchange and self.out_of_stock({line.id: frozenset(units)}) else method
+
+    def instead_of_exchange(self, line_id: str) -> str:
+        """The method by which a line is refunded whose exchange is out of stock; another word where it is not."""
+        ruled = self.ruling.out_of_stock(line_id) if self.ruling else None
+        return str(ruled.refund_by or ruled.do) if ruled else self.rules.policy.out_of_stock
 
     def _exchanged_by_rever(self, part: FreeUnits) -> bool:
         """Whether REVER has already ordered the replacement, at a store where that is not this desk's to do."""

@@ -15,7 +15,7 @@ from tasks.policy.record import HoldKind, IntentKind, LineUnits
 class RefundDue:
     """One issueRefund: `amount` is what is paid, `gross` the value of its units before costs.
 
-    An `amount` of 0 closes its units without a call.
+    `exempt` is the part of `gross` that bears no costs. An `amount` of 0 closes its units without a call.
     """
 
     method: str
@@ -23,6 +23,7 @@ class RefundDue:
     gross: Decimal
     currency: str
     items: tuple[LineUnits, ...]
+    exempt: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,7 @@ NOT_WAIVED = frozenset(
         "contradictory",
         "incomplete_read",
         "label_not_shown",
+        "needs_facts",
         "no_address",
         "no_carrier",
         "no_country",

@@ -12,12 +12,21 @@ from tasks.policy.record import LineTerms, LineUnits
 
 @dataclass(frozen=True, slots=True)
 class FreeUnits:
-    """Approved units of one line that no intent has taken, the method that compensates them and the line's terms."""
+    """Approved units of one line that no intent has taken, the method that compensates them and the line's terms.
+
+    `bears_costs` says whether the return's costs may be taken off what they are worth.
+    """
 
     line: ReturnLineItem
     method: str
     terms: LineTerms
     units: tuple[int, ...]
+    bears_costs: bool = True
+
+    @property
+    def gross(self) -> Decimal:
+        """What the units are worth, before costs."""
+        return gross(self.terms, self.units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,8 @@ class Due:
 def due_of(free: Iterable[FreeUnits], before: Decimal, costs: Decimal, *, exchange_ready: bool) -> Due:
     """Group free units into one refund per method, in the order of their first lines, and one exchange.
 
-    `before` is the gross value of all live refund intents. The exchange is due when every exchange line is inspected.
+    `before` is the value of all units in live refund intents that bear costs. The exchange is due when every exchange
+    line is inspected.
     """
     methods: dict[str, list[FreeUnits]] = {}
     for part in free:
@@ -70,16 +80,18 @@ def due_of(free: Iterable[FreeUnits], before: Decimal, costs: Decimal, *, exchan
 
 
 def _refunds(methods: dict[str, list[FreeUnits]], before: Decimal, costs: Decimal) -> Iterable[RefundDue]:
-    """One refund per method; the costs are taken from the first units first."""
+    """One refund per method; the costs are taken from the first units first, of those that bear any."""
     for method, parts in methods.items():
-        values = [gross(part.terms, part.units) for part in parts]
+        values = [part.gross for part in parts if part.bears_costs]
+        exempt = sum((part.gross for part in parts if not part.bears_costs), ZERO)
         worth, currency = sum(values, ZERO), parts[0].terms.currency
         yield RefundDue(
             method=str(method),
-            amount=in_minor_units(sum(net_amounts(values, before, costs), ZERO), currency),
-            gross=in_minor_units(worth, currency),
+            amount=in_minor_units(sum(net_amounts(values, before, costs), exempt), currency),
+            gross=in_minor_units(worth + exempt, currency),
             currency=currency,
             items=tuple(LineUnits(part.line.id, part.units) for part in parts),
+            exempt=exempt,
         )
         before += worth
 
@@ -88,7 +100,7 @@ def _exchange(parts: list[FreeUnits]) -> ExchangeDue:
     """One exchange of all units. A line that does not say what is wanted has an empty variant here."""
     return ExchangeDue(
         items=tuple(_wanted(part) for part in parts),
-        gross=sum((gross(part.terms, part.units) for part in parts), ZERO),
+        gross=sum((part.gross for part in parts), ZERO),
         currency=parts[0].terms.currency,
     )
 

@@ -14,6 +14,9 @@ class LineInspection:
 
     `counted` is how many count as approved (`k`), given the store's timing and NOT_RECEIVED: units 1..k are to be
     compensated. `assumed` of them were not inspected. `unknown` are review statuses that this project does not know.
+
+    By the merchant's rules `ruled_out` units are not compensated, whatever their review, and `later` units at another
+    moment, which has not come.
     """
 
     line_id: str
@@ -26,6 +29,13 @@ class LineInspection:
     assumed: int
     not_received: bool
     unknown: tuple[str, ...] = ()
+    ruled_out: int = 0
+    later: int = 0
+
+    @property
+    def not_turned_down(self) -> int:
+        """Units that no review has declined or found missing."""
+        return max(0, self.quantity - self.declined - self.missing)
 
     @property
     def reviewed(self) -> bool:

@@ -24,6 +24,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from tasks.policy import ruling
+from tasks.policy.actions import action_in_words
 from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
 from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
 from tasks.policy.store import Guards, StorePolicy
@@ -84,14 +86,25 @@ class PolicyDocument(BaseModel):
 def load_policy(path: Path | None) -> PolicyFile:
     """Read the policy file, or give the built-in defaults where `path` is None.
 
-    Raises `PolicyFileError` as `read_policy` does, and where the file has rules: they are not carried out, and what is
-    not carried out must not be passed over.
+    Raises `PolicyFileError` as `read_policy` does, and where a rule does what no run carries out: that must not be
+    passed over.
     """
     policies = read_policy(path)
-    if policies.rules:
-        words = "has `rules`, which this version does not carry out; remove them (`policy check` says what they mean)"
-        raise PolicyFileError((f"{path}: the policy file {words}.",))
+    if problems := not_carried_out(policies):
+        raise PolicyFileError(tuple(f"{path}: {problem}." for problem in problems))
     return policies
+
+
+def not_carried_out(policies: PolicyFile) -> tuple[str, ...]:
+    """A sentence for each action of the file's rules that no run carries out."""
+    rules = [*policies.rules.default, *(rule for own in policies.rules.stores.values() for rule in own)]
+    return tuple(
+        dict.fromkeys(
+            f"rule {rule.name!r} has `{action_in_words(action)}`, which this version does not carry out; remove it"
+            for rule in rules
+            for action in ruling.not_carried_out(rule)
+        )
+    )
 
 
 def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:

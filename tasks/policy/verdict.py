@@ -51,10 +51,14 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Nobody can say which action of this kind it is: these rules are unknown, for what is missing."""
+    """Nobody can say which action of this kind it is: these rules are unknown, for what is missing.
+
+    `candidates` are the actions that it may be: those of the rules, and that of the first below them that matches.
+    """
 
     rules: tuple[str, ...]
     needs: tuple[str, ...]
+    candidates: tuple[Action, ...] = ()
 
 
 Outcome = Decided | Open
@@ -140,14 +144,15 @@ def _outcomes(asked: Sequence[Asked], *, of_return: bool) -> Outcomes:
 
 def _outcome(candidates: Sequence[tuple[Asked, Action]]) -> Outcome:
     """The first candidate decides; those that are unknown before any that matches leave it open."""
-    unknown = []
-    for each, _ in candidates:
+    unknown, possible = [], []
+    for each, action in candidates:
+        possible.append(action)
         if each.standing is Standing.MATCHES:
             break
         unknown.append(each)
     if unknown:
         missing = dict.fromkeys(word for each in unknown for word in each.needs)
-        return Open(tuple(each.rule.name for each in unknown), tuple(missing))
+        return Open(tuple(each.rule.name for each in unknown), tuple(missing), tuple(possible))
     (first, action), *others = candidates
     return Decided(action, first.rule.name, tuple(it.rule.name for it, _ in others if it.standing is Standing.MATCHES))
 

@@ -41,6 +41,7 @@ class RefundKind(Kind[RefundDue, None]):
             currency=due.currency,
             amount=due.amount,
             gross=due.gross,
+            exempt=due.exempt,
         )
 
     def content(self, due: RefundDue) -> None:

@@ -8,7 +8,7 @@ from rever_api.models import CompensationMethod, ProcessStatus, RefundTiming
 from tasks.policy.case import Case, told_terms
 from tasks.policy.clocks import believed, come
 from tasks.policy.decision import Decision, Hold
-from tasks.policy.facts import costs_told, counted, incomplete, later, parts_contradict, quoted
+from tasks.policy.facts import counted, incomplete, later, parts_contradict, quoted
 from tasks.policy.money import ZERO, shown
 from tasks.policy.record import (
     LABEL_KINDS,
@@ -159,7 +159,8 @@ def fewer_approvals(case: Case) -> Decision | None:
     short = []
     for line_id, units in taken_by_desk(case.record).items():
         inspected = case.inspection.line(line_id)
-        if inspected and units and max(units) > inspected.counted:
+        early = case.ruling is not None and case.ruling.pays_early(line_id)
+        if inspected and units and max(units) > inspected.counted and not early:
             short.append(f"line {quoted(line_id)}: {len(units)} compensated, {inspected.counted} approved")
     if not short:
         return None
@@ -186,8 +187,8 @@ def terms_changed(case: Case) -> Decision | None:
                 f"line {quoted(line_id)} was {fixed.quantity} for {shown(fixed.total, fixed.currency)}, "
                 f"is {now.quantity} for {shown(now.total, now.currency)}"
             )
-    if case.record.costs is not None and case.record.costs != costs_told(case.process):
-        before, now_costs = shown(case.record.costs, case.currency), shown(costs_told(case.process), case.currency)
+    if case.record.costs is not None and case.record.costs != case.costs_now:
+        before, now_costs = shown(case.record.costs, case.currency), shown(case.costs_now, case.currency)
         changes.append(f"the return costs were {before}, are {now_costs}")
     if not changes:
         return None

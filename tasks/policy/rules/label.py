@@ -18,6 +18,7 @@ from rever_api.models import (
     ShippingStatus,
     Warehouse,
 )
+from tasks.policy.case import ruling_of
 from tasks.policy.clocks import believed, come
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
@@ -26,6 +27,7 @@ from tasks.policy.inspection import inspect
 from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore
+from tasks.policy.ruling import Ruling
 from tasks.policy.store import StoreRules
 
 NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
@@ -44,7 +46,7 @@ _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
 def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
     """Decide the label alone: `MakeLabel`, `Wait`, `Hold(label=True)` or `Nothing`. Total and pure."""
     case = _Label(process, rules, record, now)
-    rule = (case.held_already, case.not_needed, case.intent_open, case.unknown_method, case.not_told)
+    rule = (case.held_already, case.not_needed, case.by_own_rules, case.intent_open, case.unknown_method, case.not_told)
     for answer in (*rule, case.there, case.failed, case.made, case.refused, case.told_no):
         if (decision := answer()) is not None:
             return decision
@@ -112,6 +114,12 @@ class _Label:
         return tuple(intent for intent in self.intents if intent.kind is IntentKind.LABEL)
 
     @cached_property
+    def ruling(self) -> Ruling | None:
+        """What the store's own rules say; None where there are none."""
+        rules = self.rules
+        return ruling_of(self.process, rules, self.record, self.now) if rules.merchant_rules else None
+
+    @cached_property
     def country(self) -> str:
         """The country the goods are picked up in, empty where it cannot be told."""
         return country_of(self.process.pickup_address)
@@ -137,6 +145,16 @@ class _Label:
         if self.process.reviews and not inspect(self.process, self.rules).uninspected:
             return Nothing("no_label", "every unit is inspected: the goods are there")
         return None
+
+    def by_own_rules(self) -> Decision | None:
+        """By the store's own rules nothing is to come back, or they need more before they can say so, or from whom."""
+        if self.ruling is None:
+            return None
+        if not self.ruling.needs_label():
+            return Nothing("no_label", "by the store's own rules nothing of it is to come back")
+        missing = self.ruling.label_needs()
+        why = f"before a label is made, the store's own rules need {', '.join(missing)}"
+        return self._wait("label_needs_facts", why) if missing else None
 
     def intent_open(self) -> Decision | None:
         """A label whose outcome is open is not asked for again."""
@@ -237,7 +255,7 @@ class _Label:
 
         Those that REVER said do not go with this return come into question only where a person asked again.
         """
-        preferred = self.rules.policy.label_carriers
+        preferred = (*(self.ruling.carriers() if self.ruling else ()), *self.rules.policy.label_carriers)
         fitting = self._carriers(untried=True) or self._carriers(untried=False)
         names = [f"{it.provider}/{it.carrier}" for it in fitting]
         chosen = (fitting[names.index(name)] for name in preferred if name in names)

@@ -1,12 +1,16 @@
 """The rules of paying: what holds a payment that is due, and the payment itself."""
 
+from datetime import timedelta
+
 from rever_api.models import ProcessStatus, ReturnStatus, ShippingStatus
+from tasks.policy.actions import ActionKind
 from tasks.policy.case import Case
-from tasks.policy.decision import Compensate, Decision, Hold, Nothing, RefundDue
-from tasks.policy.facts import counted, goods_sent, quoted
+from tasks.policy.clocks import come
+from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
+from tasks.policy.facts import counted, goods_sent, later, quoted
 from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
-from tasks.policy.record import HoldKind, IntentKind, LineUnits, refusal, taken_by_desk, units_of
+from tasks.policy.record import HoldKind, Intent, IntentKind, LineUnits, refusal, taken_by_desk, units_of
 from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.rules.on_its_way import all_paid, on_its_way, told_on_its_way
 from tasks.policy.store import NotReceived
@@ -14,9 +18,12 @@ from tasks.policy.store import NotReceived
 
 def completed_unpaid(case: Case) -> Decision | None:
     """REVER has completed the return and approved units are without compensation: too late for this desk to pay."""
-    if case.process.rever_process_status != ProcessStatus.COMPLETED or not case.free or _nothing_to_send(case):
+    late = sum(line.later for line in case.inspection.lines)
+    if case.process.rever_process_status != ProcessStatus.COMPLETED or not (case.free or late):
         return None
-    units = sum(len(part.units) for part in case.free)
+    if not late and _nothing_to_send(case):
+        return None
+    units = sum(len(part.units) for part in case.free) + late
     amount = case.due.amount or None
     why = f"the return is COMPLETED at REVER, with {counted(units, 'approved unit')} not compensated"
     why += f" ({shown(amount, case.currency)} to refund)" if amount else ""
@@ -41,6 +48,56 @@ def not_received(case: Case) -> Decision | None:
         {"lines": ", ".join(quoted(part.line.id) for part in parts[:20])},
         items=tuple(LineUnits(part.line.id, part.units) for part in parts),
     )
+
+
+NEEDS_FACTS = "needs_facts"
+"""The rule of a return that the merchant's own rules cannot decide, since a fact is missing."""
+
+
+def needs_facts(case: Case) -> Decision | None:
+    """A merchant's rule asks for what nobody tells, and something would be due by one way that it leaves open."""
+    ruling, missing = case.ruling, dict[str, str]()
+    if ruling is None:
+        return None
+    for line in case.process.return_line_items:
+        units = {line.id: frozenset(range(1, line.quantity + 1))}
+        stock, already = case.out_of_stock(units) is not None, case.already(line.id)
+        missing |= ruling.missing(case.inspected(line.id), str(line.compensation_method), already, out_of_stock=stock)
+    if not missing:
+        return None
+    words = "; ".join(f"{what}, for rule {names}" for what, names in list(missing.items())[:5])
+    why = f"the store's own rules cannot decide this return: they need {words}"
+    evidence = {"missing": ", ".join(list(missing)[:20])}
+    return Hold(NEEDS_FACTS, why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items)
+
+
+def method_forbidden(case: Case) -> Decision | None:
+    """The store's own rules forbid the compensation that the shopper wished for, and name no other for it."""
+    ruling = case.ruling
+    parts = [] if ruling is None else [part for part in case.free if not ruling.method(part.line.id, part.method)]
+    if ruling is None or not parts:
+        return None
+    names = ", ".join(sorted({repr(ruling.rule(part.line.id, ActionKind.METHODS)) for part in parts}))
+    methods = ", ".join(sorted({part.method for part in parts}))
+    why = f"{methods} is not allowed by rule {names}, which names no other method; `approve` pays by it all the same"
+    items = tuple(LineUnits(part.line.id, part.units) for part in parts)
+    return case.hold("method_forbidden", HoldKind.APPROVAL, why, {"policy_rules": names}, items=items)
+
+
+def approval(case: Case) -> Decision | None:
+    """The store's own rules ask a person before these units are paid."""
+    ruling = case.ruling
+    asked = {} if ruling is None else {part.line.id: it for part in case.free if (it := ruling.approval(part.line.id))}
+    if ruling is None or not asked:
+        return None
+    items = tuple(LineUnits(part.line.id, part.units) for part in case.free if part.line.id in asked)
+    names = ", ".join(sorted({repr(ruling.rule(line_id, ActionKind.APPROVAL)) for line_id in asked}))
+    who = " and ".join(sorted({it.who for it in asked.values()}))
+    why = "; ".join(sorted({it.why for it in asked.values()}))
+    units = sum(item.quantity for item in items)
+    said = f"{who} is asked before {counted(units)} are paid: {why} (rule {names})"
+    evidence = {"policy_rules": names, "asked": who}
+    return case.hold("approval", HoldKind.APPROVAL, said, evidence, items=items)
 
 
 def refused(case: Case) -> Decision | None:
@@ -75,7 +132,7 @@ def compensate(case: Case) -> Decision | None:
         return None
     words = [_refund_words(refund) for refund in case.due.refunds]
     words += [f"exchanges {counted(sum(item.quantity for item in case.due.exchanged))}"] if case.due.exchange else []
-    why = f"{counted(case.due.units)} approved and not compensated yet: {', '.join(words)}"
+    why = f"{counted(case.due.units)} approved and not compensated yet: {', '.join(words)}{_by_rules(case)}"
     return Compensate(str(case.timing).lower(), why, case.costs, case.due.refunds, case.due.exchange)
 
 
@@ -87,11 +144,34 @@ def _refused_exchange(case: Case) -> Decision | None:
         return None
     evidence, items = {"intent": before.id, "code": before.error_code}, case.due.exchanged
     if case.out_of_stock(units):
+        if (wait := _stock_may_come(case, before, due)) is not None:
+            return wait
         why = "a variant of the exchange is out of stock; `send_again` orders the exchange again"
         return case.hold("out_of_stock", HoldKind.OUT_OF_STOCK, why, evidence, amount=due.gross, items=items)
     code = f" (code {quoted(before.error_code)})" if before.error_code else ""
     why = f"REVER has refused the exchange{code}"
     return case.hold("refused_by_rever", HoldKind.REFUSED, why, evidence, amount=due.gross, items=items)
+
+
+def _stock_may_come(case: Case, refused: Intent, due: ExchangeDue) -> Decision | None:
+    """The store's own rules wait some days before a person is asked about an exchange that is out of stock."""
+    ruled = [it for item in due.items if case.ruling and (it := case.ruling.out_of_stock(item.line_id))]
+    days = min((it.days for it in ruled if it.days is not None), default=None)
+    if days is None or len(ruled) < len(due.items) or refused.created_at is None:
+        return None
+    until = later(refused.created_at, timedelta(days=days))
+    if come(until, case.now, timedelta(days=days)):
+        return None
+    return case.wait("wait_stock", f"a variant of the exchange is out of stock; a person is asked on {until:%F}", until)
+
+
+def _by_rules(case: Case) -> str:
+    """The store's own rules by which it is due now, or by this method, as the end of a sentence."""
+    kinds = (ActionKind.PAY, ActionKind.KEEP, ActionKind.METHODS, ActionKind.FEE, ActionKind.OUT_OF_STOCK)
+    due = {item.line_id for item in case.due.items}
+    names = {case.ruling.rule(line_id, kind) for line_id in due for kind in kinds} if case.ruling else set()
+    listed = ", ".join(map(repr, sorted(names - {""})))
+    return f" (by rule {listed})" if listed else ""
 
 
 def _nothing_to_send(case: Case) -> bool:
@@ -119,7 +199,9 @@ _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
 _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
 
 
-WAITS = frozenset({"wait_exchange_inspection", "wait_goods", "wait_inspection", "wait_label", "wait_parcel"})
+WAITS = frozenset(
+    {"wait_exchange_inspection", "wait_goods", "wait_inspection", "wait_label", "wait_moment", "wait_parcel"}
+)
 """The rules of `waits`: nothing is due, and the return waits for something that has a name."""
 
 
@@ -142,20 +224,21 @@ def completed(case: Case) -> Decision | None:
     if case.process.rever_process_status != ProcessStatus.COMPLETED:
         return None
     open_units = sum(_without_outcome(line) for line in case.inspection.lines)
-    why = f"the return is COMPLETED at REVER{_declined_since(case)}"
+    why = f"the return is COMPLETED at REVER{_ruled_out(case)}{_declined_since(case)}"
     why += f"; {counted(open_units)} never inspected" if open_units else "; every unit has its outcome"
     return Nothing("completed", why, final=not open_units and same_at_rever(case))
 
 
 def all_settled(case: Case) -> Decision | None:
     """Every unit is compensated, declined or missing."""
-    if case.free or not all(line.reviewed for line in case.inspection.lines):
-        return None
     lines = case.inspection.lines
+    if case.free or any(line.later or not line.reviewed for line in lines):
+        return None
     nothing = sum(line.declined + line.missing for line in lines)
     why = f"every unit has its outcome: {sum(line.counted for line in lines)} approved and compensated, "
-    why += f"{nothing} declined or missing{_declined_since(case)}"
-    return Nothing("all_settled", why, final=same_at_rever(case))
+    why += f"{nothing} declined or missing{_ruled_out(case)}{_declined_since(case)}"
+    # The store's rules may be changed as long as the return runs.
+    return Nothing("all_settled", why, final=same_at_rever(case) and not any(line.ruled_out for line in lines))
 
 
 def waits(case: Case) -> Decision:
@@ -163,6 +246,9 @@ def waits(case: Case) -> Decision:
     uninspected = case.inspection.uninspected
     told = f"{counted(uninspected)} not inspected yet"
     since = _declined_since(case) + told_on_its_way(case)
+    if (late := _paid_later(case)) and not uninspected:
+        return case.wait("wait_moment", f"{late}{since}")
+    since = f"; {late}{since}" if late else since
     if case.due.exchange_waits:
         waiting = counted(case.due.exchange_waits, "approved unit")
         why = f"{waiting} to be exchanged once the whole exchange is inspected; {told}"
@@ -172,6 +258,26 @@ def waits(case: Case) -> Decision:
     if goods_sent(case.process):
         return case.wait("wait_parcel", f"the goods are on their way to the warehouse; {told}{since}")
     return case.wait(*_before_collection(case, since))
+
+
+def _paid_later(case: Case) -> str:
+    """The units whose moment, by the store's own rules, has not come; empty where there are none."""
+    late = [line for line in case.inspection.lines if line.later]
+    if not late or case.ruling is None:
+        return ""
+    names = ", ".join(sorted({repr(case.ruling.rule(line.line_id, ActionKind.PAY)) for line in late}))
+    return f"{counted(sum(line.later for line in late))} to be paid when rule {names} says so"
+
+
+def _ruled_out(case: Case) -> str:
+    """The units that the store's own rules do not compensate, as the end of a sentence."""
+    out = [line for line in case.inspection.lines if line.ruled_out]
+    if not out or case.ruling is None:
+        return ""
+    kinds = (ActionKind.ACCEPTANCE, ActionKind.ADD_ON)
+    names = {case.ruling.rule(line.line_id, kind) for line in out for kind in kinds} - {""}
+    units = counted(sum(line.ruled_out for line in out))
+    return f"; {units} not compensated by rule {', '.join(map(repr, sorted(names)))}"
 
 
 def _before_collection(case: Case, since: str) -> tuple[str, str]:
@@ -198,7 +304,7 @@ def _arrived(case: Case) -> bool:
 
 def _without_outcome(line: LineInspection) -> int:
     """Units of a line that are neither approved (or count as such), declined nor missing."""
-    return max(0, line.quantity - line.counted - line.declined - line.missing)
+    return max(0, line.not_turned_down - line.counted - line.ruled_out)
 
 
 def same_at_rever(case: Case) -> bool:

@@ -52,7 +52,7 @@ def test_without_a_file_it_is_the_one_in_force_and_no_key_is_needed(
     assert "gone.yaml: the policy file cannot be read" in gone.err
 
 
-def test_rules_are_told_in_words_and_refused_because_no_run_carries_them_out(call: Call) -> None:
+def test_rules_are_told_in_words_and_what_no_run_carries_out_is_refused(call: Call) -> None:
     Path("policy.yaml").write_text(
         """\
 default:
@@ -66,15 +66,15 @@ stores:
     rules:
     - name: new prices
       when: {sku: {starts_with: NEW-}}
-      then: {fee: {amount: 6.00 EUR}}
+      then: {fee: {amount: 6.00 EUR}, no_bonus: {}}
       applies_to: new
       from: 2026-12-01
 """
     )
     ended = call("policy", "check", "policy.yaml")
     assert ended.code == 2
-    assert "this version does not carry them out: no run begins with them" in ended.err
-    assert ended.out.startswith("policy.yaml is right, but for its rules, which no run carries out.\n")
+    assert "policy.yaml: rule 'new prices' has `no_bonus`, which this version does not carry out" in ended.err
+    assert ended.out.startswith("policy.yaml is right, but for what no run carries out.\n")
     rules = ended.out[ended.out.index("  Rule 1, VIP") :].splitlines()
     assert rules[:4] == [
         "  Rule 1, VIP: asked of the return.",
@@ -91,10 +91,12 @@ stores:
     ]
 
 
-def test_every_command_that_reads_the_file_refuses_rules(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("policy.yaml").write_text("default:\n  rules: [{name: a, then: {keep_item: {}}}]\n")
+def test_every_command_that_reads_the_file_refuses_what_no_run_carries_out(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("policy.yaml").write_text("default:\n  rules: [{name: a, then: {cancel: {why: late}}}]\n")
     monkeypatch.setenv("REVER_POLICY", "policy.yaml")
     for words in (("settings",), ("run", "process-pending-returns", "--no-prefect")):
         ended = call(*words)
         assert ended.code == 2
-        assert "policy.yaml: the policy file has `rules`, which this version does not carry out" in ended.err
+        assert "policy.yaml: rule 'a' has `cancel (why late)`, which this version does not carry out" in ended.err

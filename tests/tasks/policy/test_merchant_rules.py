@@ -76,14 +76,19 @@ def test_a_list_of_a_store_stands_in_the_place_of_the_default_s_in_the_default_s
     assert (first.wanted, at_store.wanted) == (("A",), ("C",))
 
 
-def test_rules_are_refused_by_every_run_because_none_carries_them_out(tmp_path: Path) -> None:
-    for text in (ONE, ONE.partition("stores:")[0]):
-        with pytest.raises(PolicyFileError, match="`rules`, which this version does not carry out"):
-            load_policy(written(tmp_path, text, "policy.yaml"))
-    only_of_a_store = "stores:\n  acme:\n    rules: [{name: a, then: {keep_item: {}}}]\n"
-    with pytest.raises(PolicyFileError, match="does not carry out"):
-        load_policy(written(tmp_path, only_of_a_store, "policy.yaml"))
-    assert load_policy(written(tmp_path, "default: {rules: []}\n", "policy.yaml")) == load_policy(None)
+def test_a_rule_that_no_run_carries_out_is_refused_by_every_run_and_named(tmp_path: Path) -> None:
+    for action in ("bonus: {percent: 10 %, methods: [GIFT_CARD]}", "cancel: {why: x}", "warehouse: {name: Leeds}"):
+        for part in ("default:", "stores:\n  acme:"):
+            text = f"{part}\n    rules: [{{name: much, then: {{no_fee: {{}}, {action}}}}}]\n"
+            with pytest.raises(PolicyFileError) as caught:
+                load_policy(written(tmp_path, text, "policy.yaml"))
+            (problem,) = caught.value.problems
+            assert f"rule 'much' has `{action.partition(':')[0]}" in problem
+            assert problem.endswith("which this version does not carry out; remove it.")
+    timed = "default: {rules: [{name: a, then: {approve: {who: x, why: look, within_days: 3, then: go_on}}}]}\n"
+    with pytest.raises(PolicyFileError, match="within_days 3"):
+        load_policy(written(tmp_path, timed, "policy.yaml"))
+    assert [rule.name for rule in load_policy(written(tmp_path, ONE, "policy.yaml")).rules.for_store("acme")]
 
 
 def test_what_is_wrong_in_a_rule_is_said_with_its_line_beside_all_else(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.policy.actions import kind_of
+from tasks.policy.actions import KeepItem, kind_of
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.verdict import Decided, Open, Standing, Verdict, explain, fees, judge
@@ -90,7 +90,8 @@ def test_an_unknown_rule_above_leaves_its_kinds_open_and_one_below_changes_nothi
     unknown = "{name: u, when: {gateway: {is: x}}, then: {keep_item: {}, no_fee: {}}}"
     sure = "{name: s, then: {keep_item: {}}}"
     opened = judge(rules_of(f"rules: [{unknown}, {sure}]"), BARE)
-    assert opened.lines["a"]["keep"] == Open(("u",), ("the order's payment gateway (the shop's order)",))  # type: ignore[index]
+    missing = ("the order's payment gateway (the shop's order)",)
+    assert opened.lines["a"]["keep"] == Open(("u",), missing, (KeepItem(), KeepItem()))  # type: ignore[index]
     assert opened.needs == ("the order's payment gateway (the shop's order)",)
     assert said(f"rules: [{sure}, {unknown}]", BARE) == {
         "a keep": "keep_item by s",

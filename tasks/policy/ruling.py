@@ -1,0 +1,248 @@
+"""What a merchant's own rules make of one return: which units are paid, when, how, and what is taken off. Pure.
+
+The rules of money stand below: they pay what a ruling leaves due, never above a unit's value, never a unit twice, and
+what a person has answered stays. A ruling takes units out, brings their moment forward or puts it off, changes the
+method and the costs. What this desk has paid already it leaves alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeVar
+
+from rever_api.models import CompensationMethod
+from tasks.policy.actions import (
+    Action,
+    ActionKind,
+    AddOn,
+    Approve,
+    Carrier,
+    Decline,
+    KeepItem,
+    Methods,
+    NoFee,
+    OutOfStock,
+    Pay,
+    is_due,
+    kind_of,
+    method_for,
+)
+from tasks.policy.conditions import Truth
+from tasks.policy.inspection import LineInspection
+from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.money import ZERO
+from tasks.policy.return_facts import Money, ReturnFacts, Unknown
+from tasks.policy.store import REFUND_METHODS
+from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Verdict, fees, judge
+
+ActionT = TypeVar("ActionT", bound=Action)
+
+CARRIED_OUT = frozenset(
+    {
+        ActionKind.PAY,
+        ActionKind.APPROVAL,
+        ActionKind.ACCEPTANCE,
+        ActionKind.METHODS,
+        ActionKind.KEEP,
+        ActionKind.FEE,
+        ActionKind.OUT_OF_STOCK,
+        ActionKind.ADD_ON,
+        ActionKind.CARRIER,
+    }
+)
+"""The kinds of action that a run carries out. A policy file with another is refused: it must not be passed over."""
+
+OF_THE_LABEL = frozenset({ActionKind.CARRIER, ActionKind.KEEP, ActionKind.ACCEPTANCE, ActionKind.ADD_ON})
+"""Kinds without which it cannot be said whether a label is needed, and from whom."""
+
+
+def of_money(action: Action) -> bool:
+    """Whether it is about what the shopper gets, and not about the label alone."""
+    return kind_of(action) is not ActionKind.CARRIER
+
+
+def not_carried_out(rule: MerchantRule) -> Iterator[Action]:
+    """The actions of a rule that no run carries out: those of other kinds, and an approval that ends by itself."""
+    for action in rule.then:
+        if kind_of(action) not in CARRIED_OUT or (isinstance(action, Approve) and action.within_days is not None):
+            yield action
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """The verdict of the rules on one return, with the facts that it stands on."""
+
+    facts: ReturnFacts
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, rules: tuple[MerchantRule, ...], facts: ReturnFacts) -> "Ruling":
+        """What these rules say of these facts."""
+        return cls(facts, judge(rules, facts))
+
+    def outcome(self, line_id: str, kind: ActionKind) -> Outcome | None:
+        """What was decided of a line about this; None where no rule speaks of it."""
+        return self.verdict.lines.get(line_id, MappingProxyType({})).get(kind)
+
+    def decided(self, line_id: str, kind: ActionKind, action: type[ActionT]) -> ActionT | None:
+        """The action of this kind that a rule has decided on for a line, where it is this one."""
+        found = self.outcome(line_id, kind)
+        return found.action if isinstance(found, Decided) and isinstance(found.action, action) else None
+
+    def rule(self, line_id: str, kind: ActionKind) -> str:
+        """The name of the rule that decided about this of a line; empty where none did."""
+        found = self.outcome(line_id, kind)
+        return found.rule if isinstance(found, Decided) else ""
+
+    def approval(self, line_id: str) -> Approve | None:
+        """Who is asked before a line is paid."""
+        return self.decided(line_id, ActionKind.APPROVAL, Approve)
+
+    def out_of_stock(self, line_id: str) -> OutOfStock | None:
+        """What becomes of a line's exchange that is out of stock."""
+        return self.decided(line_id, ActionKind.OUT_OF_STOCK, OutOfStock)
+
+    def method(self, line_id: str, wish: str) -> str:
+        """The compensation that a line gets; empty where its wish may not be, and a person must say which."""
+        methods = self.decided(line_id, ActionKind.METHODS, Methods)
+        return wish if methods is None else method_for(wish, methods, sorted(REFUND_METHODS))
+
+    def excludes(self, line_id: str) -> bool:
+        """Whether a line is not compensated at all: it is declined, or no goods."""
+        declined = self.decided(line_id, ActionKind.ACCEPTANCE, Decline)
+        return bool(declined or self.decided(line_id, ActionKind.ADD_ON, AddOn))
+
+    def pays_early(self, line_id: str) -> bool:
+        """Whether a line may be paid before its inspection."""
+        pay = self.decided(line_id, ActionKind.PAY, Pay)
+        return bool(self.decided(line_id, ActionKind.KEEP, KeepItem) or (pay and pay.at != "inspection"))
+
+    def needs_label(self) -> bool:
+        """Whether any line is to come back: neither kept by the shopper, nor excluded."""
+        return not self.facts.lines or any(
+            not (self.excludes(line.line_id) or self.decided(line.line_id, ActionKind.KEEP, KeepItem))
+            for line in self.facts.lines
+        )
+
+    def carriers(self) -> tuple[str, ...]:
+        """The carrier that a rule wants the label from; none or one."""
+        found = self.verdict.whole.get(ActionKind.CARRIER)
+        return (found.action.name,) if isinstance(found, Decided) and isinstance(found.action, Carrier) else ()
+
+    def label_needs(self) -> tuple[str, ...]:
+        """What is missing before it can be said whether a label is needed, and from whom."""
+        outcomes = [self.verdict.whole, *self.verdict.lines.values()]
+        found = [each.get(kind) for each in outcomes for kind in sorted(OF_THE_LABEL)]
+        return tuple(dict.fromkeys(word for it in found if isinstance(it, Open) for word in it.needs))
+
+    # Costs.
+
+    @cached_property
+    def fees(self) -> tuple[FeeDue, ...]:
+        """The fees that are taken off the refunds in the place of REVER's costs."""
+        return fees(self.verdict, self.facts)
+
+    def bears_costs(self, line_id: str) -> bool:
+        """Whether costs are taken off a line: not where a rule says so."""
+        return self.decided(line_id, ActionKind.FEE, NoFee) is None
+
+    def costs(self, told: Decimal) -> Decimal:
+        """What is taken off the refunds in all. `told` is what REVER tells: it goes on for lines of which no rule
+        speaks, up to what they are worth.
+        """
+        of = {line.line_id: self.outcome(line.line_id, ActionKind.FEE) for line in self.facts.lines}
+        if not any(of.values()):
+            return told
+        amounts = [fee.amount.amount for fee in self.fees if isinstance(fee.amount, Money)]
+        rest = [line for line in self.facts.lines if of[line.line_id] is None and not self.excludes(line.line_id)]
+        worth = sum((line.value.amount for line in rest if isinstance(line.value, Money)), ZERO)
+        return sum(amounts, min(told, worth))
+
+    # The moment of payment.
+
+    def of_line(self, found: LineInspection, method: str, already: int) -> LineInspection:
+        """The inspection of a line as the rules would have it counted. Of the units 1 to `already` an intent was made
+        before: they go on being counted, so that only a review takes an approval back.
+
+        The moment to pay is one of refunds: an exchange waits for its inspection whatever the rules say, and goods
+        that never reached the shopper have no moment.
+        """
+        kept = min(already, found.not_turned_down)
+        if self.excludes(found.line_id):
+            no_goods = self.decided(found.line_id, ActionKind.ADD_ON, AddOn) is not None
+            return replace(
+                found,
+                counted=kept,
+                assumed=max(0, kept - found.approved),
+                ruled_out=found.not_turned_down - kept,
+                uninspected=0 if no_goods else found.uninspected,
+            )
+        if method == CompensationMethod.EXCHANGE or found.not_received:
+            return found
+        if self.decided(found.line_id, ActionKind.KEEP, KeepItem):
+            return _counted(found, found.not_turned_down)
+        pay = self.decided(found.line_id, ActionKind.PAY, Pay)
+        if pay is None:
+            return found
+        most = _most(found, pay)
+        if self._is_due(pay) is Truth.YES:
+            return _counted(found, most)
+        return replace(_counted(found, min(most, kept) if pay.at == "inspection" else kept), later=max(0, most - kept))
+
+    def missing(
+        self, found: LineInspection, method: str, already: int, *, out_of_stock: bool
+    ) -> Iterator[tuple[str, str]]:
+        """What is missing before a line's units beyond `already` can be paid, each with the rules that ask for it.
+
+        Only where something would be due by one of the ways that are open: a rule about goods that are still with the
+        shopper is asked again later. `found` is the inspection by the rules (`of_line`).
+        """
+        timed = method != CompensationMethod.EXCHANGE and not found.not_received
+        for kind in sorted(CARRIED_OUT - {ActionKind.CARRIER, *(() if out_of_stock else {ActionKind.OUT_OF_STOCK})}):
+            outcome = self.outcome(found.line_id, kind)
+            if isinstance(outcome, Open):
+                moments = [it for it in outcome.candidates if isinstance(it, Pay | KeepItem)] if timed else []
+                most = max((self._would_count(found, it) for it in moments), default=found.counted)
+                if max(most, found.counted) > already:
+                    rules = ", ".join(map(repr, outcome.rules))
+                    yield from ((word, rules) for word in outcome.needs)
+        pay = self.decided(found.line_id, ActionKind.PAY, Pay)
+        if timed and pay and self._is_due(pay) is Truth.UNKNOWN and _most(found, pay) > already:
+            yield _MOMENTS[pay.at], repr(self.rule(found.line_id, ActionKind.PAY))
+        if found.counted > already:
+            yield from (
+                (fee.amount.needs, repr(fee.rule))
+                for fee in self.fees
+                if isinstance(fee.amount, Unknown) and found.line_id in fee.lines
+            )
+
+    def _would_count(self, found: LineInspection, action: Action) -> int:
+        """How many units of a line would be counted were this its action; a moment that nobody can tell has come."""
+        if not isinstance(action, Pay):
+            return found.not_turned_down
+        return 0 if self._is_due(action) is Truth.NO else _most(found, action)
+
+    def _is_due(self, pay: Pay) -> Truth:
+        """Whether the moment has come. The inspection of a unit is its own: what is approved is due at once."""
+        return Truth.YES if pay.at == "inspection" and not pay.plus_days else is_due(pay, self.facts)
+
+
+_MOMENTS = MappingProxyType(
+    {
+        "start": "the day the return began",
+        "first_scan": "the day of the first scan",
+        "arrival": "the day the parcel arrived",
+        "inspection": "the day of the last review",
+    }
+)
+
+
+def _most(found: LineInspection, pay: Pay) -> int:
+    """How many units are paid once the moment has come."""
+    return found.approved if pay.at == "inspection" else found.not_turned_down
+
+
+def _counted(found: LineInspection, units: int) -> LineInspection:
+    return replace(found, counted=units, assumed=max(0, units - found.approved))

@@ -1,0 +1,449 @@
+"""What a merchant's rules make of a return: decisions with and without them, and what holds whatever they say."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rever_api.models import Carrier, Product, ReturnLineItem, ReturnProcess, Review
+from tasks.policy.actions import kind_of
+from tasks.policy.decide import decide, decide_label
+from tasks.policy.decision import Compensate, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.kinds import KINDS
+from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.money import value
+from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, Waiver
+from tasks.policy.ruling import CARRIED_OUT
+from tasks.policy.side_facts import ProductFacts, SideFacts
+from tasks.policy.store import RefundsBy, StoreRules
+from tests.tasks.policy.carrying_out import carry_out, paid
+from tests.tasks.policy.factories import (
+    BANK,
+    EXCHANGE,
+    GIFT,
+    NOW,
+    ORIGINAL,
+    STARTED,
+    approved,
+    intent,
+    line,
+    process,
+    record,
+    reviews,
+    rules,
+    terms,
+)
+from tests.tasks.policy.rule_texts import rules_of
+from tests.tasks.policy.test_merchant_rules import RULES
+from tests.tasks.policy.test_properties import CURRENCIES, inspections, no_unit_twice
+
+HERE: dict[str, Any] = {"logistics": ["IN_WAREHOUSE"], "return_status": "REVIEW_REQUIRED"}
+AT_HOME: dict[str, Any] = {"logistics": [], "return_status": "STARTED"}
+SCANNED: dict[str, Any] = {"logistics": ["COLLECTED"], "return_status": "COLLECTED"}
+
+
+def shop(*texts: str, by: RefundsBy = RefundsBy.US, **policy: Any) -> StoreRules:
+    """A store with these rules, each as in a policy file, in their order."""
+    return replace(rules(by, **policy), merchant_rules=rules_of(f"rules: [{', '.join(texts)}]"))
+
+
+def of_sku(sku: str, *args: Any, **fields: Any) -> ReturnLineItem:
+    """A line of this SKU."""
+    return line(*args, **fields).model_copy(update={"product": Product(sku=sku)})
+
+
+def pays(decided: object) -> dict[str, str]:
+    """Method -> amount of what is paid now; empty where nothing is."""
+    return {due.method: str(due.amount) for due in decided.refunds} if isinstance(decided, Compensate) else {}
+
+
+def told(decided: object) -> tuple[str, str]:
+    """The kind of a decision and its rule."""
+    return type(decided).__name__, decided.rule  # type: ignore[attr-defined]
+
+
+# Who is not paid.
+
+
+PROMO = "{name: no promos, when: {sku: {starts_with: PROMO-}}, then: {decline: {why: promotional goods}}}"
+TWO = (of_sku("PROMO-1", "a", 2, "20.00"), of_sku("S-2", "b", 1, "7.00"))
+
+
+def test_a_declined_line_is_not_paid_and_the_others_are() -> None:
+    it = process(*TWO, reviews=[*approved("a", 2), *approved("b")])
+    assert pays(decide(it, shop(), record(), NOW)) == {ORIGINAL: "27.00"}
+    decided = decide(it, shop(PROMO), record(), NOW)
+    assert pays(decided) == {ORIGINAL: "7.00"}
+    known, it = carry_out(decided, record(), it)
+    end = decide(it, shop(PROMO), known, NOW)
+    assert isinstance(end, Nothing)
+    assert "2 units not compensated by rule 'no promos'" in end.why
+    assert not end.final, "the rules may be changed while the return runs"
+    assert pays(decide(it, shop(), known, NOW)) == {ORIGINAL: "20.00"}
+
+
+def test_a_declined_line_that_is_completed_at_rever_is_at_its_end() -> None:
+    it = process(*TWO, reviews=[*approved("a", 2), *reviews("b", "DECLINED")], status="COMPLETED")
+    assert told(decide(it, shop(), record(), NOW)) == ("Hold", "completed_unpaid")
+    end = decide(it, shop(PROMO), record(), NOW)
+    assert isinstance(end, Nothing)
+    assert end.final
+
+
+def test_a_line_paid_before_the_rule_is_left_alone() -> None:
+    known = record(
+        intent(units=(1, 2), line_id="a", amount="20.00", gross=Decimal("20.00")),
+        costs=Decimal(0),
+        lines={"a": terms("20.00", 2)},
+    )
+    it = process(*TWO, reviews=[*approved("a", 2), *approved("b")])
+    paid_before, shown = known, it.model_copy(update={"compensation": process(refunds=()).compensation})
+    decided = decide(carry_out(decide(it, shop(), record(), NOW), record(), it)[1], shop(PROMO), record(), NOW)
+    assert told(decided)[0] == "Hold", "what REVER shows beyond what is due is another's refund"
+    assert told(decide(shown, shop(PROMO), paid_before, NOW)) != ("Hold", "fewer_approvals")
+
+
+def test_an_insurance_is_no_unit_to_review() -> None:
+    insured = "{name: extras, when: {sku: {is: INS}}, then: {add_on: {}}}"
+    it = process(of_sku("INS", "a", 1, "3.00"), of_sku("S", "b", 1, "7.00"), reviews=approved("b"))
+    known, it = carry_out(decide(it, shop(insured), record(), NOW), record(), it)
+    assert paid(it) == Decimal("7.00")
+    assert told(decide(it, shop(insured), known, NOW)) == ("Nothing", "all_settled")
+    assert told(decide(it, shop(), known, NOW)) == ("Wait", "wait_inspection")
+
+
+# The moment.
+
+
+VIP = "{name: VIP, when: {country: {is: ES}}, then: {pay: {at: first_scan}}}"
+
+
+def test_pay_at_the_first_scan_is_before_the_review_and_never_before_the_scan() -> None:
+    it = process(line(quantity=2, total="20.00"), **AT_HOME)
+    assert told(decide(it, shop(VIP), record(), NOW))[0] == "MakeLabel"
+    it = process(line(quantity=2, total="20.00"), **SCANNED)
+    assert told(decide(it, shop(), record(), NOW)) == ("Wait", "wait_parcel")
+    decided = decide(it, shop(VIP), record(), NOW)
+    assert pays(decided) == {ORIGINAL: "20.00"}
+    assert "by rule 'VIP'" in decided.why
+    assert told(decide(it.model_copy(update={"pickup_address": None}), shop(VIP), record(), NOW)) == (
+        "Hold",
+        "needs_facts",
+    )
+
+
+def test_what_was_paid_at_the_scan_and_declined_then_is_told_and_not_asked_about() -> None:
+    it = process(line(quantity=2, total="20.00"), **SCANNED)
+    known, it = carry_out(decide(it, shop(VIP), record(), NOW), record(), it)
+    it = it.model_copy(update={"reviews": tuple(reviews("retl_1", "APPROVED", "DECLINED"))})
+    end = decide(it, shop(VIP), known, NOW)
+    assert told(end) == ("Nothing", "all_settled")
+    assert "paid before the inspection and not approved in it" in end.why
+    assert told(decide(it, shop(), known, NOW)) == ("Hold", "fewer_approvals")
+
+
+THREE_DAYS = "{name: buffer, then: {pay: {at: inspection, plus_days: 3}}}"
+
+
+@pytest.mark.parametrize(
+    ("days", "due"), [(0, False), (2, False), (3, True), (4, True)], ids=["at once", "day 2", "day 3", "day 4"]
+)
+def test_days_after_the_inspection_are_waited_for_and_the_return_is_not_forgotten(days: int, due: bool) -> None:
+    it = process(reviews=reviews("retl_1", "APPROVED", at=NOW - timedelta(days=days)))
+    decided = decide(it, shop(THREE_DAYS), record(), NOW)
+    assert pays(decided) == ({ORIGINAL: "10.00"} if due else {})
+    if not due:
+        assert told(decided) == ("Wait", "wait_moment")
+        assert "1 unit to be paid when rule 'buffer' says so" in decided.why
+        ended = decide(it.model_copy(update={"rever_process_status": "COMPLETED"}), shop(THREE_DAYS), record(), NOW)
+        assert told(ended) == ("Hold", "completed_unpaid"), "completed at REVER, nobody would pay it any more"
+
+
+def test_a_moment_that_nobody_tells_holds_once_something_would_be_due() -> None:
+    late = "{name: late, then: {pay: {at: arrival, plus_days: 3}}}"
+    assert told(decide(process(**SCANNED), shop(late), record(), NOW))[0] == "Wait"
+    held = decide(process(**HERE), shop(late), record(), NOW)
+    assert told(held) == ("Hold", "needs_facts")
+    assert "the day the parcel arrived, for rule 'late'" in held.why
+
+
+def test_an_exchange_and_goods_that_never_came_keep_their_moment() -> None:
+    it = process(line(method=EXCHANGE, variant="v"), **SCANNED)
+    assert told(decide(it, shop(VIP), record(), NOW)) == ("Wait", "wait_parcel")
+    it = process(line(reason="NOT_RECEIVED"), **AT_HOME)
+    assert pays(decide(it, shop("{name: a, then: {pay: {at: arrival}}}"), record(), NOW)) == {ORIGINAL: "10.00"}
+
+
+def test_three_lines_of_one_return_are_paid_at_three_times_and_the_sum_is_exact() -> None:
+    moments = (
+        "{name: money, when: {method: {is: ORIGINAL_PAYMENT_METHOD}}, then: {pay: {at: arrival}}}",
+        "{name: credit, when: {method: {is: GIFT_CARD}}, then: {pay: {at: first_scan}}}",
+        "{name: bank, when: {method: {is: BANK_TRANSFER}}, then: {pay: {at: inspection}}}",
+    )
+    lines = [line("a", 1, "10.01"), line("b", 1, "5.02", GIFT), line("c", 1, "1.03", BANK)]
+    known, it, steps = record(), process(*lines, costs="2.00", **AT_HOME), list[str]()
+    for stage in (AT_HOME, SCANNED, HERE, {"reviews": tuple(approved("c"))}):
+        told_now = process(*lines, costs="2.00", **{**HERE, **stage})
+        it = told_now.model_copy(update={"compensation": it.compensation})
+        known, it = carry_out(decide(it, shop(*moments), known, NOW), known, it)
+        steps.append(str(paid(it)))
+    assert steps == ["0", "3.02", "13.03", "14.06"]
+
+
+def test_goods_that_the_shopper_keeps_are_paid_at_once_and_get_no_label() -> None:
+    keep = "{name: cheap, when: {line_value: {at_most: 10.00 EUR}}, then: {keep_item: {}}}"
+    it = process(line("a", 1, "10.00"), **AT_HOME)
+    assert pays(decide(it, shop(keep), record(), NOW)) == {ORIGINAL: "10.00"}
+    assert told(decide_label(it, shop(keep), record(), NOW)) == ("Nothing", "no_label")
+    both = process(line("a", 1, "10.00"), line("b", 1, "10.01"), **AT_HOME)
+    assert pays(decide(both, shop(keep), record(), NOW)) == {ORIGINAL: "10.00"}
+    assert isinstance(decide_label(both, shop(keep), record(), NOW), MakeLabel)
+
+
+# A person is asked.
+
+
+ASK = (
+    "{name: dear, when: {return_value: {over: 1000.00 EUR}}, "
+    "then: {approve: {who: the shop's owner, why: a large sum}}}"
+)
+
+
+def test_an_approval_is_asked_for_once_and_holds_only_above_the_bound() -> None:
+    at_bound = process(line(total="1000.00"), reviews=approved())
+    assert pays(decide(at_bound, shop(ASK), record(), NOW)) == {ORIGINAL: "1000.00"}
+    over = process(line(total="1000.01"), reviews=approved())
+    held = decide(over, shop(ASK), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.kind, held.amount) == ("approval", HoldKind.APPROVAL, Decimal("1000.01"))
+    assert "the shop's owner is asked before 1 unit are paid: a large sum (rule 'dear')" in held.why
+    yes = record(waivers=(Waiver("approval", Decimal("1000.01"), "EUR"),))
+    assert pays(decide(over, shop(ASK), yes, NOW)) == {ORIGINAL: "1000.01"}
+    too_little = record(waivers=(Waiver("approval", Decimal("1000.00"), "EUR"),))
+    assert isinstance(decide(over, shop(ASK), too_little, NOW), Hold)
+
+
+def test_nothing_is_asked_before_anything_is_due() -> None:
+    over = process(line(total="1000.01"), **SCANNED)
+    assert told(decide(over, shop(ASK), record(), NOW)) == ("Wait", "wait_parcel")
+
+
+def test_a_missing_fact_holds_only_where_it_decides() -> None:
+    sale = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+    vip = "{name: sooner, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"
+    waiting, due = process(**SCANNED), process(reviews=approved())
+    assert told(decide(waiting, shop(sale), record(), NOW)) == ("Wait", "wait_parcel")
+    held = decide(due, shop(sale), record(), NOW)
+    assert told(held) == ("Hold", "needs_facts")
+    assert "they need the product's tags (the table of products), for rule 'final sale'" in held.why
+    assert told(decide(waiting, shop(vip), record(), NOW)) == ("Hold", "needs_facts"), "VIPs would be paid now"
+    assert told(decide(process(**AT_HOME), shop(vip), record(), NOW))[0] == "MakeLabel"
+    assert pays(decide(due, shop(sale.replace("}}}", "}}, if_unknown: does_not_match}")), record(), NOW))
+    settled = carry_out(decide(due, shop(), record(), NOW), record(), due)
+    assert told(decide(settled[1], shop(sale), settled[0], NOW)) == ("Nothing", "all_settled")
+
+
+def test_a_table_tells_what_rever_does_not() -> None:
+    sale = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+    tags = {"S": frozenset({"final sale"}), "T": frozenset[str]()}
+    products = {sku: ProductFacts("products.csv", product_tags=found) for sku, found in tags.items()}
+    it = process(of_sku("S", "a"), of_sku("T", "b"), reviews=[*approved("a"), *approved("b")])
+    assert told(decide(it, shop(sale), record(), NOW)) == ("Hold", "needs_facts")
+    known = replace(shop(sale), side=SideFacts(products=products))
+    assert pays(decide(it, known, record(), NOW)) == {ORIGINAL: "10.00"}
+
+
+# The method.
+
+
+CREDIT = (
+    "{name: credit only, when: {sku: {starts_with: S}}, "
+    "then: {methods: {only: [GIFT_CARD, EXCHANGE], instead: [GIFT_CARD]}}}"
+)
+
+
+def test_a_wish_that_may_not_be_becomes_the_next_method() -> None:
+    it = process(of_sku("S", "a"), of_sku("T", "b"), reviews=[*approved("a"), *approved("b")])
+    assert pays(decide(it, shop(CREDIT), record(), NOW)) == {GIFT: "10.00", ORIGINAL: "10.00"}
+    never = "{name: no cash, then: {methods: {never: [ORIGINAL_PAYMENT_METHOD]}}}"
+    held = decide(it, shop(never), record(), NOW)
+    assert told(held) == ("Hold", "method_forbidden")
+    assert "ORIGINAL_PAYMENT_METHOD is not allowed by rule 'no cash'" in held.why
+    yes = record(waivers=(Waiver("method_forbidden", Decimal("20.00"), "EUR"),))
+    assert pays(decide(it, shop(never), yes, NOW)) == {ORIGINAL: "20.00"}
+
+
+def _refused_exchange(at: datetime) -> Record:
+    refused = intent(IntentKind.EXCHANGE, IntentState.REFUSED, error_code="9", created_at=at)
+    return record(refused, lines={"retl_1": terms()})
+
+
+def test_an_exchange_out_of_stock_goes_by_its_line_s_rule() -> None:
+    it = process(line(method=EXCHANGE, variant="v"), reviews=approved())
+    known = _refused_exchange(NOW - timedelta(days=2))
+    assert told(decide(it, shop(), known, NOW)) == ("Hold", "out_of_stock")
+    bank = "{name: a, then: {out_of_stock: {do: refund, refund_by: BANK_TRANSFER}}}"
+    assert pays(decide(it, shop(bank), known, NOW)) == {BANK: "10.00"}
+    hold = "{name: a, then: {out_of_stock: {do: hold}}}"
+    assert told(decide(it, shop(hold, out_of_stock=GIFT), known, NOW)) == ("Hold", "out_of_stock")
+    wait = "{name: a, then: {out_of_stock: {do: wait, days: 3}}}"
+    assert told(decide(it, shop(wait), known, NOW)) == ("Wait", "wait_stock")
+    assert told(decide(it, shop(wait), _refused_exchange(NOW - timedelta(days=3)), NOW)) == ("Hold", "out_of_stock")
+
+
+# Costs.
+
+
+FREE = "{name: our fault, when: {reason: {is: DEFECTIVE}}, then: {no_fee: {}}}"
+
+
+def test_a_line_that_bears_no_costs_leaves_them_to_the_others_and_they_never_exceed_those() -> None:
+    lines = (line("a", 1, "10.00", reason="DEFECTIVE"), line("b", 1, "4.00", GIFT, reason="SIZE"))
+    both = process(*lines, reviews=[*approved("a"), *approved("b")], costs="6.00")
+    assert pays(decide(both, shop(), record(), NOW)) == {ORIGINAL: "4.00", GIFT: "4.00"}
+    assert pays(decide(both, shop(FREE), record(), NOW)) == {ORIGINAL: "10.00", GIFT: "0.00"}
+    only = process(*lines, reviews=[*approved("a"), *reviews("b", "DECLINED")], costs="6.00")
+    assert pays(decide(only, shop(FREE), record(), NOW)) == {ORIGINAL: "10.00"}
+
+
+def test_a_fee_of_the_rules_stands_in_the_place_of_rever_s_costs_and_is_taken_once() -> None:
+    fee = "{name: Spain, when: {country: {is: ES}}, then: {fee: {amount: 6.00 EUR}}}"
+    lines = (line("a", 1, "10.00"), line("b", 1, "4.00", GIFT))
+    first = process(*lines, reviews=approved("a"), costs="1.00")
+    known, it = carry_out(decide(first, shop(fee), record(), NOW), record(), first)
+    assert paid(it) == Decimal("4.00")
+    it = it.model_copy(update={"reviews": (*approved("a"), *approved("b"))})
+    assert pays(decide(it, shop(fee), known, NOW)) == {GIFT: "4.00"}
+    assert told(decide(it, shop(), known, NOW)) == ("Hold", "terms_changed"), "the fee is fixed by the first payment"
+    nowhere = first.model_copy(update={"pickup_address": None})
+    assert told(decide(nowhere, shop(fee), record(), NOW)) == ("Hold", "needs_facts")
+
+
+def test_the_first_units_are_free_and_each_further_one_costs() -> None:
+    third = "{name: third, then: {fee: {amount: 1.50 EUR, per: unit, free_units: 2}}}"
+    for units, amount in ((2, "20.00"), (3, "28.50"), (4, "37.00")):
+        it = process(line(quantity=units, total=f"{units}0.00"), reviews=approved(units=units), costs="9.00")
+        assert pays(decide(it, shop(third), record(), NOW)) == {ORIGINAL: amount}
+
+
+# The label, and whose money it is.
+
+
+def test_the_carrier_of_a_rule_comes_first() -> None:
+    own = "{name: far, when: {country: {is: ES}}, then: {carrier: {name: SENDCLOUD/UPS}}}"
+    two = (Carrier(provider="SENDCLOUD", carrier="DHL"), Carrier(provider="SENDCLOUD", carrier="UPS"))
+    made = decide_label(process(**AT_HOME), shop(own, carriers=two), record(), NOW)
+    assert isinstance(made, MakeLabel)
+    assert made.carrier == "UPS"
+    unknown = "{name: heavy, when: {product_tags: {has: heavy}}, then: {keep_item: {}}}"
+    assert told(decide_label(process(**AT_HOME), shop(unknown), record(), NOW)) == ("Wait", "label_needs_facts")
+
+
+def test_where_rever_pays_the_rules_decide_no_money() -> None:
+    it = process(*TWO, reviews=[*approved("a", 2), *approved("b")])
+    with_rules = decide(it, shop(PROMO, by=RefundsBy.REVER), record(), NOW)
+    assert with_rules == decide(it, rules(RefundsBy.REVER), record(), NOW)
+
+
+# Whatever the rules say.
+
+
+@st.composite
+def carried_out(draw: st.DrawFn) -> tuple[MerchantRule, ...]:
+    """Rules with actions that a run carries out."""
+    found = draw(st.lists(RULES.filter(lambda it: any(kind_of(a) in CARRIED_OUT for a in it.then)), max_size=6))
+    return tuple(
+        replace(it, name=f"r{number}", then=tuple(a for a in it.then if kind_of(a) in CARRIED_OUT))
+        for number, it in enumerate(found)
+    )
+
+
+def _worth(it: ReturnProcess) -> Decimal:
+    """The value of all units that no review has turned down."""
+    gone = Counter(review.line_item_id for review in it.reviews or () if review.status != "APPROVED")
+    worth = Decimal(0)
+    for each in it.return_line_items:
+        left = each.quantity - gone[each.id]
+        worth += value(each.total_price or Decimal(0), each.quantity, left, each.currency)
+    return worth
+
+
+def _until_still(it: ReturnProcess, of: StoreRules, known: Record) -> tuple[Record, ReturnProcess]:
+    for _ in range(12):
+        decision = decide(it, of, known, NOW)
+        assert decision == decide(it, of, known, NOW)
+        if not isinstance(decision, Compensate):
+            break
+        known, it = carry_out(decision, known, it)
+        made = known.intents[-1]
+        assert KINDS[made.kind].covers(decision, made, decision.exchange.items if decision.exchange else ())
+        assert no_unit_twice(known)
+        assert made.amount <= made.gross
+    return known, it
+
+
+@given(inspections([ORIGINAL, GIFT, BANK, EXCHANGE]), carried_out(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_rules_say_no_unit_is_paid_twice_or_above_its_value(
+    told_: tuple[ReturnProcess, list[Review]], found: tuple[MerchantRule, ...], data: st.DataObject
+) -> None:
+    it, outcomes = told_
+    of, known, seen = replace(rules(currencies=CURRENCIES), merchant_rules=found), record(), 0
+    while seen < len(outcomes):
+        seen += data.draw(st.integers(1, len(outcomes) - seen))
+        it = it.model_copy(update={"reviews": tuple(outcomes[:seen])})
+        known, it = _until_still(it, of, known)
+        assert paid(it) <= _worth(it.model_copy(update={"reviews": ()}))
+    end = decide(it, of, known, NOW)
+    assert isinstance(end, Hold | Wait | Nothing)
+    if isinstance(end, Nothing) and end.final:
+        taken = {(item.line_id, unit) for made in known.intents for item in made.items for unit in item.units}
+        approved_units = Counter(review.line_item_id for review in outcomes if review.status == "APPROVED")
+        assert {line_id for line_id, many in approved_units.items() if many} <= {line_id for line_id, _ in taken}
+
+
+@given(inspections([ORIGINAL, GIFT, BANK]), carried_out(), st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_the_order_of_rules_of_different_kinds_does_not_matter(
+    told_: tuple[ReturnProcess, list[Review]], found: tuple[MerchantRule, ...], random: Any
+) -> None:
+    it, outcomes = told_
+    it = it.model_copy(update={"reviews": tuple(outcomes)})
+    single = [replace(rule, name=f"{rule.name}{n}", then=(a,)) for rule in found for n, a in enumerate(rule.then)]
+    mixed = _interleaved(single, random)
+    results = [
+        paid(_until_still(it, replace(rules(currencies=CURRENCIES), merchant_rules=tuple(order)), record())[1])
+        for order in (single, mixed)
+    ]
+    assert results[0] == results[1]
+
+
+def _interleaved(ordered: Sequence[MerchantRule], random: Any) -> list[MerchantRule]:
+    """The rules in another order, in which those of one kind stand as before."""
+    kinds: dict[str, list[MerchantRule]] = {}
+    for rule in ordered:
+        kinds.setdefault(kind_of(rule.then[0]), []).append(rule)
+    mixed = []
+    while any(kinds.values()):
+        mixed.append(kinds[random.choice([kind for kind, left in kinds.items() if left])].pop(0))
+    return mixed
+
+
+@given(inspections([ORIGINAL, GIFT, BANK]), carried_out())
+@settings(max_examples=100, deadline=None)
+def test_a_store_without_rules_decides_as_before(
+    told_: tuple[ReturnProcess, list[Review]], found: tuple[MerchantRule, ...]
+) -> None:
+    """And rules that are not in force change nothing."""
+    it, outcomes = told_
+    it = it.model_copy(update={"reviews": tuple(outcomes)})
+    day = (STARTED - timedelta(days=900)).date()
+    over = tuple(replace(rule, begins=day, ends=day) for rule in found)
+    plain = rules(currencies=CURRENCIES)
+    assert decide(it, replace(plain, merchant_rules=over), record(), NOW) == decide(it, plain, record(), NOW)
