@@ -1,0 +1,257 @@
+"""Two policies over past returns, in the order of time, and what they come to."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+from rever_api.models import RefundTiming, ReturnProcess
+from tasks.policy.backtest.caps import capped
+from tasks.policy.backtest.differences import Change, Difference, Purse, compared, rules_between
+from tasks.policy.backtest.moments import times_asked
+from tasks.policy.backtest.past import (
+    PastReturn,
+    known_at,
+    mailbox_of,
+    views,
+)
+from tasks.policy.backtest.replay import History, Pair, Replayed, replay
+from tasks.policy.backtest.unknown import cannot_be_known
+from tasks.policy.comparison import beside
+from tasks.policy.earlier_returns import earlier_of
+from tasks.policy.facts import timing_of
+from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.money import ZERO
+from tasks.policy.record import BY_A_PERSON, IntentKind, IntentState
+from tasks.policy.return_facts import EarlierReturn, Unknown
+from tasks.policy.store import Guards, RefundsBy, StoreRules
+
+
+@dataclass(frozen=True, slots=True)
+class StorePolicies:
+    """The two policies of a store: what decides there now, and what is tried."""
+
+    current: StoreRules
+    candidate: StoreRules
+
+
+@dataclass(slots=True)
+class RuleUse:
+    """How often a merchant's rule had a part in the replay, in returns.
+
+    `fired`: it matched at some moment; `decisive`: it decided something; `outranked`: it matched, and another decided;
+    `unknown`: it could not be answered, and `needs` says what was missing, each with the number of returns.
+    """
+
+    name: str
+    candidate: bool
+    fired: int = 0
+    decisive: int = 0
+    outranked: int = 0
+    unknown: int = 0
+    needs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def never(self) -> bool:
+        """Whether it matched no return."""
+        return not self.fired
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was paid in one currency: really, by the ledger; by hand, as people said; what REVER shows; and by each
+    policy in the replay. `changes` has how much the candidate pays earlier, later, more, less, another way, or holds.
+    """
+
+    ledger: Decimal = ZERO
+    by_hand: Decimal = ZERO
+    rever: Decimal = ZERO
+    current: Decimal = ZERO
+    candidate: Decimal = ZERO
+    changes: dict[Change, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """The result. `left_out` are returns that could not be replayed, and why; `unknown` is what cannot be known."""
+
+    returns: int
+    until: datetime
+    rules: tuple[RuleUse, ...]
+    money: Mapping[Purse, Totals]
+    differences: tuple[Difference, ...]
+    unknown: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
+def backtest(
+    past: Iterable[PastReturn],
+    stores: Mapping[str, StorePolicies],
+    until: datetime,
+    others: Iterable[ReturnProcess] = (),
+) -> Backtest:
+    """Try the candidates of these stores over these returns, up to `until`, the time at which they were read.
+
+    `others` are further returns that count only as shoppers' earlier ones. The order of neither matters.
+    """
+    return _Backtest(past, stores, until, others).run()
+
+
+def widest_history(rules: Iterable[MerchantRule]) -> int | None:
+    """How many days of a shopper's earlier returns these rules ask for: 0 for none, None without an end."""
+    asked = times_asked(rules)
+    return None if asked.endless else max(asked.within, default=0)
+
+
+class _Backtest:
+    def __init__(
+        self,
+        past: Iterable[PastReturn],
+        stores: Mapping[str, StorePolicies],
+        until: datetime,
+        others: Iterable[ReturnProcess],
+    ) -> None:
+        unique = {it.process_id: it for it in past}
+        self.past = [unique[name] for name in sorted(unique)]
+        self.until = until
+        self.pairs = {name: _pair(policies) for name, policies in stores.items()}
+        self.by_shopper: dict[str, dict[str, ReturnProcess]] = defaultdict(dict)
+        if any(pair.asked.history for pair in self.pairs.values()):
+            for process in (*others, *(it.process for it in self.past)):
+                if shopper := mailbox_of(process):
+                    self.by_shopper[shopper][process.rever_process_id] = process
+        self.left_out: dict[str, str] = {}
+        self.money: dict[Purse, Totals] = defaultdict(Totals)
+        self.uses: dict[tuple[bool, str], RuleUse] = {
+            (is_candidate, rule.name): RuleUse(rule.name, is_candidate)
+            for pair in self.pairs.values()
+            for is_candidate, rules in ((False, pair.current), (True, pair.candidate))
+            for rule in rules.merchant_rules
+        }
+
+    def run(self) -> Backtest:
+        replayed: dict[str, tuple[Replayed, Replayed]] = {}
+        for it in self.past:
+            pair = self.pairs[it.store]
+            seen = views(it, self.until, pair.current.look_again, parcels=pair.asked.parcels)
+            if not seen:
+                self.left_out[it.process_id] = "REVER does not say when it began"
+                continue
+            replayed[it.process_id] = replay(it, seen, pair, self._history(it, pair), self.until)
+        first, second = (self._capped(replayed, side) for side in (0, 1))
+        found = [
+            one
+            for it in self.past
+            if it.process_id in replayed
+            for one in self._compared(it, first[it.process_id], second[it.process_id])
+        ]
+        found.sort(key=lambda one: (-one.amount, one.process_id, one.purse))
+        return Backtest(
+            len(replayed),
+            self.until,
+            tuple(self.uses.values()),
+            dict(sorted(self.money.items())),
+            tuple(found),
+            tuple(cannot_be_known(self.past, self.pairs, first, second)),
+            self.left_out,
+        )
+
+    def _history(self, past: PastReturn, pair: Pair) -> History | None:
+        """The shopper's other returns as they were known at a time; None where no rule asks."""
+        if not pair.asked.history:
+            return None
+        shopper = mailbox_of(past.process)
+        others = [it for name, it in self.by_shopper[shopper].items() if name != past.process_id] if shopper else []
+        rules = pair.current
+
+        def known(at: datetime) -> tuple[EarlierReturn, ...] | Unknown:
+            begun = (known_at(it, at) for it in others if it.started_at is None or it.started_at < at)
+            return earlier_of(begun, shopper, rules.zone, omits_empty_fields=rules.omits_empty_fields)
+
+        return known
+
+    def _capped(self, replayed: Mapping[str, tuple[Replayed, Replayed]], side: int) -> dict[str, Replayed]:
+        mine = [it for it in self.past if it.process_id in replayed]
+        rules = {it.process_id: self.pairs[it.store].both[side] for it in mine}
+        shoppers = {it.process_id: mailbox_of(it.process) for it in mine}
+        return capped({name: both[side] for name, both in replayed.items()}, rules, shoppers)
+
+    def _compared(self, past: PastReturn, current: Replayed, candidate: Replayed) -> Iterable[Difference]:
+        """Count one return, and tell where the two differ."""
+        process, pair = past.process, self.pairs[past.store]
+        for is_candidate, side in ((False, current), (True, candidate)):
+            self._count(is_candidate, side)
+            for payment in side.payments:
+                totals = self.money[Purse(payment.currency, payment.goods)]
+                totals.candidate += payment.amount if is_candidate else ZERO
+                totals.current += ZERO if is_candidate else payment.amount
+        ledger: dict[str, Decimal] = defaultdict(Decimal)
+        for row in beside(process, past.record, pair.current.store):
+            if row.ours or row.theirs or row.by_hand:
+                totals = self.money[Purse(row.currency)]
+                totals.ledger += row.ours
+                totals.by_hand += row.by_hand
+                totals.rever += row.theirs
+                ledger[row.currency] += row.ours
+        if current.payments == candidate.payments and current.held == candidate.held:
+            return
+        for found in compared(current, candidate, pair.current.zone):
+            for change, amount in found.changes.items():
+                self.money[found.purse].changes[change] += amount
+            yield Difference(
+                process_id=past.process_id,
+                order=process.order_name,
+                store=pair.current.store,
+                purse=found.purse,
+                current=found.current,
+                candidate=found.candidate,
+                changes=found.changes,
+                rules=rules_between(current, candidate),
+                why=candidate.held.why if candidate.held else candidate.waits,
+                days=found.most_days,
+                current_at=_last(current, found.purse),
+                candidate_at=_last(candidate, found.purse),
+                really=ZERO if found.purse.goods else ledger[found.purse.currency],
+                really_at=_really_at(past),
+            )
+
+    def _count(self, is_candidate: bool, side: Replayed) -> None:
+        for name in side.heard.matched:
+            self.uses[is_candidate, name].fired += 1
+        for name in side.heard.decided:
+            self.uses[is_candidate, name].decisive += 1
+        for name in side.heard.outranked:
+            self.uses[is_candidate, name].outranked += 1
+        for name, needs in side.heard.unknown.items():
+            use = self.uses[is_candidate, name]
+            use.unknown += 1
+            for word in needs:
+                use.needs[word] = use.needs.get(word, 0) + 1
+
+
+def _pair(policies: StorePolicies) -> Pair:
+    """The policies as they are replayed: where nobody has said who pays, this desk does."""
+    rules = [
+        replace(it, refunds_by=RefundsBy.US) if it.refunds_by is RefundsBy.UNSTATED else it
+        for it in (policies.current, policies.candidate)
+    ]
+    asked = times_asked([*rules[0].merchant_rules, *rules[1].merchant_rules])
+    if timing_of(rules[0]) == RefundTiming.ON_ITEM_SENT:
+        asked = replace(asked, parcels=True)
+    bare = [it.policy.model_copy(update={"guards": Guards()}) for it in rules]
+    unstated = policies.current.refunds_by is RefundsBy.UNSTATED
+    return Pair(rules[0], rules[1], asked, alike=bare[0] == bare[1], unstated=unstated)
+
+
+def _last(side: Replayed, purse: Purse) -> datetime | None:
+    """When the last payment of this purse was made; None where none was, or nobody knows when."""
+    paid = [it for it in side.payments if (it.currency, it.goods) == purse and it.amount]
+    return max((it.at for it in paid), default=None) if all(it.exact for it in paid) else None
+
+
+def _really_at(past: PastReturn) -> datetime | None:
+    """When the last refund of the ledger's was really sent."""
+    done = {IntentState.DONE, *BY_A_PERSON}
+    refunds = [it for it in past.record.intents if it.kind is IntentKind.REFUND and it.state in done and it.amount]
+    return max((at for it in refunds if (at := it.sent_at or it.created_at)), default=None)

@@ -1,0 +1,194 @@
+"""A past return, and how it looked at each moment of its life, as far as anybody has told the times.
+
+REVER shows a return as it is today. It dates the start, the inspection of each unit and each refund; it does not date
+the carrier's scans, the arrival or a cancellation. What has no date is shown from the latest time at which it must have
+happened, and the view says so (`exact` is false): a payment made then was due at some time before.
+
+Lines, values, costs and the outcome of each review are as REVER shows them today, at every moment.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rever_api.models import (
+    Compensation,
+    LogisticsEntry,
+    ProcessStatus,
+    Refund,
+    ReturnProcess,
+    ReturnStatus,
+    Review,
+    ShippingStatus,
+)
+from tasks.policy.facts import goods_sent
+from tasks.policy.mailbox import one_mailbox
+from tasks.policy.record import Record
+
+_MOVED = frozenset({ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE})
+_GOES_ON = frozenset({ProcessStatus.RUNNING, ProcessStatus.COMPLETED})
+_HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
+
+
+@dataclass(frozen=True, slots=True)
+class PastReturn:
+    """A return of a store as REVER shows it today, and what the ledger knows of it.
+
+    `scanned_at` and `arrived_at` are times that others than REVER have told; None where nobody has.
+    """
+
+    store: str
+    process: ReturnProcess = field(repr=False)
+    record: Record
+    scanned_at: datetime | None = None
+    arrived_at: datetime | None = None
+
+    @property
+    def process_id(self) -> str:
+        """REVER's id of the return."""
+        return self.process.rever_process_id
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The return as a run at this time would have read it, without any refund. `exact` is whether the time is known
+    at which it came to look so.
+    """
+
+    at: datetime
+    process: ReturnProcess = field(repr=False)
+    exact: bool = True
+
+
+def views(past: PastReturn, until: datetime, gap: timedelta, *, parcels: bool) -> tuple[View, ...]:
+    """How the return looked, a view for each change, in the order of their times; none where it has no start.
+
+    Reviews within `gap`, the time between two looks of the desk, are one change. Where nothing
+    asks about `parcels`, their way is not shown by itself.
+    """
+    began = past.process.started_at
+    if began is None or began > until:
+        return ()
+    return tuple(_Views(past, began, until, gap).all(parcels=parcels))
+
+
+def undated_reviews(process: ReturnProcess) -> int:
+    """How many reviews have no date."""
+    return sum(review.review_date is None for review in process.reviews or ())
+
+
+def was_scanned(process: ReturnProcess) -> bool:
+    """Whether the carrier has, or had, the goods."""
+    return goods_sent(process) or bool(process.reviews)
+
+
+def has_arrived(process: ReturnProcess) -> bool:
+    """Whether the goods are, or were, where they are inspected."""
+    at_warehouse = any(entry.status == ShippingStatus.IN_WAREHOUSE for entry in process.logistics or ())
+    return at_warehouse or process.return_status in _HERE or bool(process.reviews)
+
+
+def mailbox_of(process: ReturnProcess) -> str:
+    """The shopper's mailbox; empty where REVER names none. Only for comparing: it is shown nowhere."""
+    return one_mailbox(process.shopper.email) if process.shopper else ""
+
+
+def known_at(process: ReturnProcess, at: datetime) -> ReturnProcess:
+    """A return as it was known at a time, with what was really reviewed and refunded by then.
+
+    Where a review or a refund has no date, nobody can say what was known: its list counts as not told.
+    """
+    reviews, told = process.reviews, process.compensation
+    refunds = told.refunds if told is not None else None
+    cancelled = process.rever_process_status not in _GOES_ON and (process.updated_at or at) <= at
+    known: tuple[Review, ...] | None = tuple(it for it in reviews or () if it.review_date and it.review_date <= at)
+    paid: tuple[Refund, ...] | None = tuple(it for it in refunds or () if it.refunded_at and it.refunded_at <= at)
+    if reviews is None or any(it.review_date is None for it in reviews):
+        known = None
+    if refunds is None or any(it.refunded_at is None for it in refunds):
+        paid = None
+    return process.model_copy(
+        update={
+            "rever_process_status": process.rever_process_status if cancelled else ProcessStatus.RUNNING,
+            "reviews": known,
+            "compensation": told and told.model_copy(update={"refunds": paid}),
+        }
+    )
+
+
+class _Views:
+    def __init__(self, past: PastReturn, began: datetime, until: datetime, gap: timedelta) -> None:
+        self.past, self.began, self.until, self.gap = past, began, until, gap
+        self.process = past.process
+        self.told = self.process.reviews is not None
+        last = self.process.updated_at
+        self.latest = last if last is not None and began <= last <= until else until
+
+    def all(self, *, parcels: bool) -> Iterator[View]:
+        """All views. A time that lies before the one of the view before it cannot be right, and is not exact."""
+        at, changes = self.began, [(self.began, self._shown(()), True)]
+        reviews = self._reviews()
+        if parcels:
+            changes += self._parcels(min((day for day, _, _ in reviews), default=self.latest))
+        changes += [(day, self._shown(seen, *self._there()), exact) for day, seen, exact in reviews]
+        if self.process.rever_process_status not in _GOES_ON:
+            seen = reviews[-1][1] if reviews else ()
+            status = {"rever_process_status": self.process.rever_process_status}
+            way = self._there() if reviews or parcels else (ReturnStatus.STARTED, ShippingStatus.CREATED)
+            changes.append((self.latest, self._shown(seen, *way).model_copy(update=status), True))
+        for when, process, exact in changes:
+            known, at = exact and when >= at, max(at, when)
+            if at <= self.until:
+                yield View(at, process.model_copy(update={"updated_at": at}), known)
+
+    def _there(self) -> tuple[str, None]:
+        return self.process.return_status if self.process.return_status in _HERE else ReturnStatus.REVIEW_REQUIRED, None
+
+    def _parcels(self, latest: datetime) -> Iterator[tuple[datetime, ReturnProcess, bool]]:
+        scanned, arrived = self.past.scanned_at, self.past.arrived_at
+        if was_scanned(self.process):
+            way = self._shown((), ReturnStatus.COLLECTED, ShippingStatus.COLLECTED)
+            yield scanned or arrived or latest, way, scanned is not None
+        if has_arrived(self.process):
+            yield arrived or latest, self._shown((), *self._there()), arrived is not None
+
+    def _reviews(self) -> list[tuple[datetime, tuple[Review, ...], bool]]:
+        """The reviews seen at each time. Those without a date come last, at the latest time that can be."""
+        reviews = self.process.reviews or ()
+        dated = sorted((it.review_date, n, it) for n, it in enumerate(reviews) if it.review_date is not None)
+        found: list[tuple[datetime, tuple[Review, ...], bool]] = []
+        seen: tuple[Review, ...] = ()
+        first = self.began
+        for day, _, review in dated:
+            seen = (*seen, review)
+            if found and day - first <= self.gap:
+                found[-1] = (day, seen, True)
+            else:
+                first = day
+                found.append((day, seen, True))
+        undated = tuple(it for it in reviews if it.review_date is None)
+        if undated:
+            found.append((max([self.latest, *(day for day, _, _ in found)]), (*seen, *undated), False))
+        return found
+
+    def _shown(
+        self,
+        reviews: Sequence[Review],
+        status: str = ReturnStatus.STARTED,
+        parcel: ShippingStatus | None = ShippingStatus.CREATED,
+    ) -> ReturnProcess:
+        """The return with these reviews and this status, and each parcel no further than this; None: as it is today."""
+        told = self.process.compensation
+        fields: dict[str, object] = {
+            "rever_process_status": ProcessStatus.RUNNING,
+            "return_status": status if self.process.return_status else "",
+            "reviews": tuple(reviews) if self.told else None,
+            "compensation": Compensation(refunds=()) if told is not None and told.refunds is not None else None,
+        }
+        if parcel is not None and self.process.logistics:
+            fields["logistics"] = tuple(_no_further(entry, parcel) for entry in self.process.logistics)
+        return self.process.model_copy(update=fields)
+
+
+def _no_further(entry: LogisticsEntry, parcel: ShippingStatus) -> LogisticsEntry:
+    return entry.model_copy(update={"status": parcel}) if entry.status in _MOVED else entry
