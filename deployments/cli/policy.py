@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from deployments.console.errors import UsageError, print_out
+from tasks.files.fact_tables import facts_in_words, read_tables, store_facts
 from tasks.policy.policy_file import not_carried_out, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.settings.load import read_variable, variable_of
@@ -12,15 +13,20 @@ from tasks.settings.model import names
 def check_policy(file: Path | None) -> None:
     """Print what the policy file does, store by store. Only REVER_POLICY and REVER_STORES are read: no key is needed.
 
-    Raises `PolicyFileError` with every problem, a store that is not among REVER_STORES included where that is set; and
+    The tables of facts that it names are read too. Raises `PolicyFileError` with every problem of the file, a store
+    that is not among REVER_STORES included where that is set, or else with every problem of its tables; and
     `UsageError`, after printing what they mean, where a rule does what no run carries out: none begins with it.
     """
     stated = read_variable(variable_of("policy"))
     path = file or (Path(stated) if stated else None)
-    policies = read_policy(path, ours=names(read_variable(variable_of("stores"))))
+    stores = names(read_variable(variable_of("stores")))
+    policies = read_policy(path, ours=stores)
+    tables = read_tables(policies, path)
+    store_facts(policies, tables, stores)
     undone = not_carried_out(policies)
     but = ", but for what no run carries out" if undone else ""
     head = f"{path} is right{but}." if path else "No policy file is set (REVER_POLICY): the default rules hold."
-    print_out("\n".join([head, "", *policies_in_words(policies)]))
+    facts = list(facts_in_words(policies, tables, shop_asked=False))
+    print_out("\n".join([head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]))
     if undone:
         raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))

@@ -28,11 +28,14 @@ from tasks.policy import ruling
 from tasks.policy.actions import action_in_words
 from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
 from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
-from tasks.policy.store import Guards, StorePolicy
+from tasks.policy.store import FactTables, Guards, StorePolicy
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
 _OF_RULES = frozenset({"rules", "lists"})
 """Fields of a part that hold the merchant's rules, and are read by them."""
+
+_BELOW: Mapping[str, type[BaseModel]] = MappingProxyType({"guards": Guards, "facts": FactTables})
+"""Fields of a part that have fields of their own."""
 
 _NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -238,8 +241,7 @@ def _sentence(at: Where, begins: int, detail: ErrorDetails) -> str:
     """One problem of pydantic's as a sentence of ours. The fields of the part begin at `begins` of the place."""
     path = [str(part) for part in at[begins:]]
     if detail["type"] == "extra_forbidden":
-        model: type[BaseModel] = Guards if path[0] == "guards" else StorePolicy
-        known = tuple(model.model_fields)
+        known = tuple(_BELOW.get(path[0], StorePolicy).model_fields)
         return f"{shown(at)} is no rule{nearest(path[-1], known)}; there are {', '.join(known)}."
     return f"{shown(at)} is {_found(detail['input'])}; right would be {_right(path, detail)}."
 
@@ -247,8 +249,8 @@ def _sentence(at: Where, begins: int, detail: ErrorDetails) -> str:
 def _right(path: list[str], detail: ErrorDetails) -> str:
     """What would be right: the rule's own words where it has any, else what the check said."""
     rule = StorePolicy.model_fields.get(path[0])
-    if path[0] == "guards" and len(path) > 1:
-        rule = Guards.model_fields.get(path[1])
+    if path[0] in _BELOW and len(path) > 1:
+        rule = _BELOW[path[0]].model_fields.get(path[1])
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ").removeprefix("write ")
     wanted = detail["msg"].removeprefix("Input should be ")

@@ -71,7 +71,13 @@ def _sentences(policy: StorePolicy) -> dict[str, str]:
             else f"A refund is held that would be more than {counted(guards.max_refunds_per_shopper, 'refund')} "
             f"to one shopper within {counted(guards.shopper_window_days, 'day')}."
         ),
+        "products": _table("products", policy.facts.products),
+        "orders": _table("orders", policy.facts.orders),
     }
+
+
+def _table(what: str, file: str) -> str:
+    return f"What REVER does not tell of {what} is read from {file}." if file else f"No table tells of {what}."
 
 
 def _and(currencies: tuple[str, ...]) -> str:

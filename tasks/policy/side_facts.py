@@ -62,6 +62,12 @@ class OrderFacts:
     items: tuple[OrderItem, ...] | Unknown = NOT_TOLD
 
 
+SHOP_TELLS = frozenset(
+    {"ordered_on", "fulfilled_on", "order_value", "order_tags", "gateway", "shipping", "whole_order", "product_tags"}
+)
+"""What the shop's own endpoint for an order tells (REVER's integration contract v2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SideFacts:
     """All that was gathered for a store. The keys: `products` by SKU, `orders` and `shop_orders` by the order's id at

@@ -134,6 +134,15 @@ class Guards(BaseModel):
     shopper_window_days: int = Field(30, ge=1, le=3650, description="Days that the window of a shopper spans.")
 
 
+class FactTables(BaseModel):
+    """The tables of what REVER does not tell: CSV files, each by its path from the policy file's folder on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    products: str = Field("", description="The table of products, found by their SKU. Empty: none.")
+    orders: str = Field("", description="The table of orders, found by order_id or order_name. Empty: none.")
+
+
 class StorePolicy(BaseModel):
     """The desk's own rules for a store; the policy file's `default` and `stores`."""
 
@@ -149,6 +158,7 @@ class StorePolicy(BaseModel):
         (), description="Currencies that the store sells in beside its own at REVER; a refund in any other holds."
     )
     guards: Guards = Field(Guards(), description="Caps; one that trips holds the return for a person.")
+    facts: FactTables = Field(FactTables(), description="Tables of what the rules ask for and REVER does not tell.")
 
 
 @dataclass(frozen=True, slots=True)

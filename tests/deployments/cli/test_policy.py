@@ -100,3 +100,49 @@ def test_every_command_that_reads_the_file_refuses_what_no_run_carries_out(
         ended = call(*words)
         assert ended.code == 2
         assert "policy.yaml: rule 'a' has `cancel (why late)`, which this version does not carry out" in ended.err
+
+
+def test_the_tables_of_facts_are_read_and_what_no_table_tells_is_named(call: Call) -> None:
+    Path("policy.yaml").write_text(
+        """\
+default:
+  facts: {products: products.csv, orders: orders.csv}
+  rules:
+  - name: final sale
+    when: {product_tags: {has: Final Sale}}
+    then: {decline: {why: final sale}}
+  - name: look at it
+    when: {any: [{gateway: {is: cash}}, {customer_tags: {has: watch}}, {earlier_returns: {over: 3}}]}
+    then: {approve: {who: service, why: look at it}}
+  - name: all of it
+    when: {whole_order: {is: true}}
+    then: {no_fee: {}}
+"""
+    )
+    Path("products.csv").write_text("sku,product_tags\n007,Final Sale\nS-2,-\n")
+    Path("orders.csv").write_text("order_name,ordered_on,items\n#1001,2026-03-01,007:1\n")
+    ended = call("policy", "check", "policy.yaml")
+    assert (ended.code, ended.err) == (0, "")
+    facts = ended.out[ended.out.index("Facts that REVER does not tell") :].splitlines()
+    assert facts == [
+        "Facts that REVER does not tell, for every store:",
+        "  products.csv: 2 products with product_tags.",
+        "  orders.csv: 1 row of orders with items, ordered_on.",
+        "  No table tells gateway, for which rule 'look at it' asks: it stays unknown, unless the shop's own orders are"
+        " asked (REVER_SHOP_URL).",
+        "  No table tells customer_tags, for which rule 'look at it' asks: it stays unknown.",
+    ]
+
+
+def test_a_table_that_is_wrong_is_refused_by_check_and_by_every_run(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("policy.yaml").write_text("default:\n  facts: {orders: orders.csv}\n")
+    Path("orders.csv").write_text("order_id,ordered_on\n42,yesterday\n")
+    monkeypatch.setenv("REVER_POLICY", "policy.yaml")
+    for words in (("policy", "check"), ("run", "process-pending-returns", "--no-prefect")):
+        ended = call(*words)
+        assert (ended.code, ended.out) == (2, "")
+        assert "orders.csv, row 2, ordered_on is 'yesterday'; right would be a date" in ended.err
+    Path("policy.yaml").write_text("default:\n  facts: {order: orders.csv}\n")
+    assert "default.facts.order is no rule (did you mean orders?)" in call("policy", "check").err

@@ -1,0 +1,71 @@
+"""Which facts that REVER does not tell a merchant's rules ask for, so that they are gathered, and those alone."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from tasks.policy.actions import RefundShipping
+from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, EveryLine, Not, SomeLine
+from tasks.policy.merchant_rules import MerchantRule
+
+EARLIER, WHOLE_ORDER = "earlier", "whole_order"
+"""The shopper's other returns, and whether the whole order comes back."""
+
+OF_FIELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "ordered_on": ("ordered_on",),
+        "days_since_order": ("ordered_on",),
+        "days_from_order": ("ordered_on",),
+        "fulfilled_on": ("fulfilled_on",),
+        "days_since_fulfilment": ("fulfilled_on",),
+        "days_from_fulfilment": ("fulfilled_on",),
+        "delivered_on": ("delivered_on",),
+        "days_since_delivery": ("delivered_on",),
+        "days_from_delivery": ("delivered_on",),
+        "order_value": ("order_value",),
+        "order_tags": ("order_tags",),
+        "customer_tags": ("customer_tags",),
+        "gateway": ("gateway",),
+        "fraud_risk": ("fraud_risk",),
+        "whole_order": (WHOLE_ORDER,),
+        "label_cost": ("label_cost",),
+        "label_cost_share": ("label_cost",),
+        "earlier_returns": (EARLIER,),
+        "earlier_refunds": (EARLIER,),
+        "earlier_refund_value": (EARLIER,),
+        "earlier_wrong_items": (EARLIER,),
+        "earlier_bonuses": (EARLIER,),
+        "returns_of_order": (EARLIER,),
+        "order_returns_value": (EARLIER,),
+        "product_type": ("product_type",),
+        "vendor": ("vendor",),
+        "product_tags": ("product_tags",),
+        "variants": ("variants",),
+        "product_cost": ("cost",),
+    }
+)
+"""Field of a condition -> the facts of `ReturnFacts` or `LineFacts` that it is made from and REVER does not tell."""
+
+
+def needed(rules: Iterable[MerchantRule]) -> dict[str, tuple[str, ...]]:
+    """Fact -> the names of the rules that ask for it, by a condition or for what they do."""
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        facts = dict.fromkeys(fact for check in checks_of(rule.when) for fact in OF_FIELD.get(check.field, ()))
+        for action in rule.then:
+            if isinstance(action, RefundShipping):
+                facts |= dict.fromkeys(("shipping",) if action.share == "whole" else ("shipping", "order_value"))
+        for fact in facts:
+            found.setdefault(fact, []).append(rule.name)
+    return {fact: tuple(names) for fact, names in found.items()}
+
+
+def checks_of(condition: Condition) -> Iterator[Check]:
+    """Every check in a condition, at any depth."""
+    match condition:
+        case Check():
+            yield condition
+        case AllOf() | AnyOf():
+            for part in condition.parts:
+                yield from checks_of(part)
+        case Not() | SomeLine() | EveryLine():
+            yield from checks_of(condition.part)
