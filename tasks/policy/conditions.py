@@ -154,6 +154,9 @@ class Trace(NamedTuple):
 Ask = Callable[[ReturnFacts, LineFacts | None, str], Trace]
 """A condition made ready to be asked: of a return, or of one of its lines, whose id goes into the trace."""
 
+Answer = Callable[[ReturnFacts, LineFacts | None], Truth]
+"""A condition made ready to be answered without a trace: several times as fast."""
+
 
 def compiled(condition: Condition) -> Ask:
     """The condition as one function, for the many returns that it is asked of.
@@ -208,11 +211,69 @@ def _of_lines(condition: Condition, asked: Ask) -> Ask:
     return ask
 
 
-def _compiled_check(check: Check) -> Ask:
-    """A fact that is unknown, or an amount in another currency, makes it unknown."""
+def answering(condition: Condition) -> Answer:
+    """The condition as one function that says no more than whether it is true: as `compiled` does, with no trace."""
+    match condition:
+        case Check():
+            return _answering_check(condition)
+        case AllOf():
+            return _joined_answer([answering(part) for part in condition.parts], Truth.YES, ends=Truth.NO)
+        case AnyOf():
+            return _joined_answer([answering(part) for part in condition.parts], Truth.NO, ends=Truth.YES)
+        case Not():
+            answer = answering(condition.part)
+            return lambda facts, line: _TURNED[answer(facts, line)]
+        case SomeLine() | EveryLine():
+            return _answer_of_lines(answering(condition.part), max if isinstance(condition, SomeLine) else min)
+
+
+def _joined_answer(answers: Sequence[Answer], of_none: Truth, *, ends: Truth) -> Answer:
+    """The least of the parts where all must be true, else the greatest. A part that says `ends` settles it."""
+    if len(answers) == 1:
+        return answers[0]
+
+    def answer(facts: ReturnFacts, line: LineFacts | None) -> Truth:
+        found = of_none
+        for each in answers:
+            truth = each(facts, line)
+            if truth is ends:
+                return ends
+            if truth is Truth.UNKNOWN:
+                found = truth
+        return found
+
+    return answer
+
+
+def _answer_of_lines(answer: Answer, best: Callable[..., Truth]) -> Answer:
+    return lambda facts, _: best([answer(facts, line) for line in facts.lines], default=Truth.NO)
+
+
+def _answering_check(check: Check) -> Answer:
+    read, is_true, currency = _parts_of(check)
+    unknown, yes, no = Truth.UNKNOWN, Truth.YES, Truth.NO
+
+    def answer(facts: ReturnFacts, line: LineFacts | None) -> Truth:
+        found = read(facts, line)
+        if found is None:
+            return no
+        if isinstance(found, Unknown) or (currency and isinstance(found, Money) and found.currency != currency):
+            return unknown
+        return yes if is_true(found) else no
+
+    return answer
+
+
+def _parts_of(check: Check) -> tuple[Callable[..., Fact[Value]], Callable[[Any], bool], str]:
+    """How a check reads its value, what is true of it, and in which currency; empty where it is about no amount."""
     read = FIELDS[check.field].reader(check.within_days)
     is_true = _of_texts(check) if FIELDS[check.field].kind in _OF_TEXTS else _compared(check)
-    currency = check.wanted.currency if isinstance(check.wanted, Money) else ""
+    return read, is_true, check.wanted.currency if isinstance(check.wanted, Money) else ""
+
+
+def _compiled_check(check: Check) -> Ask:
+    """A fact that is unknown, or an amount in another currency, makes it unknown."""
+    read, is_true, currency = _parts_of(check)
 
     def ask(facts: ReturnFacts, line: LineFacts | None, line_id: str) -> Trace:
         found = read(facts, line)
@@ -241,6 +302,9 @@ def _of_texts(check: Check) -> Callable[[Any], bool]:
     wanted = check.wanted if isinstance(check.wanted, tuple) else (str(check.wanted),)
     wanted = tuple(map(str.casefold, wanted)) if check.any_case else wanted
     several = frozenset(wanted)
+
+    if not check.any_case and FIELDS[check.field].kind is FieldKind.TEXT and check.operator is not Operator.STARTS_WITH:
+        return several.__contains__
 
     def texts(found: str | frozenset[str]) -> frozenset[str]:
         each = frozenset({found}) if isinstance(found, str) else found

@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.policy.actions import ACTIONS, OF_RETURN, Action, kind_of, name_of
+from tasks.policy.actions import ACTIONS, OF_RETURN, Action, ActionKind, kind_of, name_of
 from tasks.policy.condition_reader import ConditionReader, as_data, day, text_list
-from tasks.policy.conditions import AllOf, Ask, Condition, asks_of_a_line, compiled
+from tasks.policy.conditions import AllOf, Answer, Ask, Condition, answering, asks_of_a_line, compiled
 from tasks.policy.policy_text import Problem, Where, nearest
 
 WordT = TypeVar("WordT", bound=StrEnum)
@@ -64,9 +64,24 @@ class MerchantRule:
         return asks_of_a_line(self.when)
 
     @cached_property
+    def of_return(self) -> tuple[tuple[ActionKind, Action], ...]:
+        """Its actions of the return as a whole, each with its kind."""
+        return tuple((kind, it) for it in self.then if (kind := kind_of(it)) in OF_RETURN)
+
+    @cached_property
+    def of_lines(self) -> tuple[tuple[ActionKind, Action], ...]:
+        """Its actions of lines, each with its kind."""
+        return tuple((kind, it) for it in self.then if (kind := kind_of(it)) not in OF_RETURN)
+
+    @cached_property
     def ask(self) -> Ask:
         """Its condition, made ready to be asked."""
         return compiled(self.when)
+
+    @cached_property
+    def answer(self) -> Answer:
+        """Its condition, made ready to be answered without a trace."""
+        return answering(self.when)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ Days are whole calendar days in the store's zone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatus, ShippingStatus
 from tasks.policy.country import country_of
@@ -141,23 +141,32 @@ def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: dat
     REVER names no time of a scan or an arrival: whether there was one is known, the day is not.
     """
     process = believed(process, now)
-    lines = tuple(_line(line, process, told=_told(process, rules)) for line in process.return_line_items)
-    bare = ReturnFacts(process.rever_process_id, rules.store, now.astimezone(zone), lines)
+    told = _told(process, rules)
     began, shopper = process.started_at, one_mailbox(process.shopper.email) if process.shopper else ""
     currency = _currency(process)
-    return replace(
-        _with_reviews(_with_parcels(bare, process, rules), process, rules, zone),
+    return ReturnFacts(
+        process.rever_process_id,
+        rules.store,
+        now.astimezone(zone),
+        tuple([_line(line, process, told=told) for line in process.return_line_items]),
         order_id=process.order_id,
         order_name=process.order_name,
-        country=country_of(process.pickup_address) or bare.country,
-        return_method=str(process.return_method) or bare.return_method,
-        started_on=began.astimezone(zone).date() if began else bare.started_on,
-        refunded=_refunded(process, record, rules, bare.refunded),
+        country=country_of(process.pickup_address) or _BARE.country,
+        return_method=str(process.return_method) or _BARE.return_method,
+        started_on=began.astimezone(zone).date() if began else _BARE.started_on,
+        refunded=_refunded(process, record, rules, _BARE.refunded),
         held=bool(record.holds),
-        value=value_of(process) or bare.value,
-        costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else bare.costs,
-        shopper=shopper or bare.shopper,
+        value=value_of(process) or _BARE.value,
+        costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else _BARE.costs,
+        shopper=shopper or _BARE.shopper,
+        **_of_parcels(process, rules),
+        **(_of_reviews(process, rules, zone) if told else {}),
     )
+
+
+_BARE = ReturnFacts("", "", datetime.min.replace(tzinfo=UTC), ())
+_BARE_LINE = LineFacts("", 0)
+"""Of which nothing is known: what each fact needs."""
 
 
 def _told(process: ReturnProcess, rules: StoreRules) -> bool:
@@ -165,35 +174,37 @@ def _told(process: ReturnProcess, rules: StoreRules) -> bool:
     return process.reviews is not None or rules.omits_empty_fields
 
 
-def _with_reviews(bare: ReturnFacts, process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> ReturnFacts:
-    if not _told(process, rules):
-        return bare
+def _of_reviews(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> dict[str, Any]:
+    """The facts about reviews, where REVER says which there are."""
     lines = inspect(process, rules).lines
     reviewed = all(line.reviewed for line in lines)
     days = [at.astimezone(zone).date() for review in process.reviews or () if (at := review.review_date)]
     dated = bool(days) and len(days) == len(process.reviews or ())
-    return replace(
-        bare,
-        reviewed=reviewed,
-        all_approved=all(line.approved == line.quantity for line in lines),
-        reviewed_on=None if not reviewed else max(days) if dated else bare.reviewed_on,
-    )
+    return {
+        "reviewed": reviewed,
+        "all_approved": all(line.approved == line.quantity for line in lines),
+        "reviewed_on": None if not reviewed else max(days) if dated else _BARE.reviewed_on,
+    }
 
 
-def _with_parcels(bare: ReturnFacts, process: ReturnProcess, rules: StoreRules) -> ReturnFacts:
-    statuses = frozenset(str(entry.status) for entry in process.logistics or ())
-    told = (process.logistics is not None or rules.omits_empty_fields) and statuses <= set(ShippingStatus)
-    here = process.return_status in {ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED} or bool(process.reviews)
-    scanned = True if goods_sent(process) or here else False if told else bare.scanned
-    arrived = True if here or ShippingStatus.IN_WAREHOUSE in statuses else False if told else bare.arrived
-    return replace(
-        bare,
-        shipping_statuses=statuses if told else bare.shipping_statuses,
-        scanned=scanned,
-        arrived=arrived,
-        first_scanned_on=None if scanned is False else bare.first_scanned_on,
-        arrived_on=None if arrived is False else bare.arrived_on,
-    )
+def _of_parcels(process: ReturnProcess, rules: StoreRules) -> dict[str, Any]:
+    """The facts about parcels."""
+    statuses = frozenset([str(entry.status) for entry in process.logistics or ()])
+    told = (process.logistics is not None or rules.omits_empty_fields) and statuses <= _STATUSES
+    here = process.return_status in _HERE or bool(process.reviews)
+    scanned = True if goods_sent(process) or here else False if told else _BARE.scanned
+    arrived = True if here or ShippingStatus.IN_WAREHOUSE in statuses else False if told else _BARE.arrived
+    return {
+        "shipping_statuses": statuses if told else _BARE.shipping_statuses,
+        "scanned": scanned,
+        "arrived": arrived,
+        "first_scanned_on": None if scanned is False else _BARE.first_scanned_on,
+        "arrived_on": None if arrived is False else _BARE.arrived_on,
+    }
+
+
+_STATUSES = frozenset(map(str, ShippingStatus))
+_HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
 
 
 def _refunded(process: ReturnProcess, record: Record, rules: StoreRules, unknown: Fact[bool]) -> Fact[bool]:
@@ -221,26 +232,26 @@ def value_of(process: ReturnProcess) -> Money | None:
 
 
 def _line(line: ReturnLineItem, process: ReturnProcess, *, told: bool) -> LineFacts:
-    bare = LineFacts(line.id, line.quantity)
     product = line.product or Product()
     reviews = [review for review in process.reviews or () if review.line_item_id == line.id]
     users = [review.user for review in reviews]
-    return replace(
-        bare,
-        sku=product.sku or bare.sku,
-        product_id=product.product_id or bare.product_id,
-        variant_id=product.variant_id or bare.variant_id,
-        reason=line.return_reason or bare.reason,
-        method=str(line.compensation_method) or bare.method,
-        value=_money(line.total_price, line) or bare.value,
-        unit_price=_money(line.unit_price, line) or bare.unit_price,
-        discount=_money(line.total_discounts, line) or bare.discount,
-        discount_share=_share(line, bare.discount_share),
-        reviews=frozenset(str(review.status) for review in reviews) if told else bare.reviews,
-        reject_reasons=frozenset(it.reject_reason for it in reviews if it.reject_reason)
+    return LineFacts(
+        line.id,
+        line.quantity,
+        sku=product.sku or _BARE_LINE.sku,
+        product_id=product.product_id or _BARE_LINE.product_id,
+        variant_id=product.variant_id or _BARE_LINE.variant_id,
+        reason=line.return_reason or _BARE_LINE.reason,
+        method=str(line.compensation_method) or _BARE_LINE.method,
+        value=_money(line.total_price, line) or _BARE_LINE.value,
+        unit_price=_money(line.unit_price, line) or _BARE_LINE.unit_price,
+        discount=_money(line.total_discounts, line) or _BARE_LINE.discount,
+        discount_share=_share(line, _BARE_LINE.discount_share),
+        reviews=frozenset([str(review.status) for review in reviews]) if told else _BARE_LINE.reviews,
+        reject_reasons=frozenset([it.reject_reason for it in reviews if it.reject_reason])
         if told
-        else bare.reject_reasons,
-        inspectors=frozenset(users) if told and all(users) else bare.inspectors,
+        else _BARE_LINE.reject_reasons,
+        inspectors=frozenset(users) if told and all(users) else _BARE_LINE.inspectors,
     )
 
 

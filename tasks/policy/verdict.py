@@ -7,12 +7,13 @@ means). So a kind that is decided while facts are missing stays decided the same
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tasks.policy.actions import OF_RETURN, Action, ActionKind, Decline, Fee, action_in_words, fee_of, kind_of
+from tasks.policy.actions import Action, ActionKind, Decline, Fee, action_in_words, fee_of
 from tasks.policy.conditions import Trace, Truth, explained, needs
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
@@ -65,13 +66,27 @@ Outcome = Decided | Open
 Outcomes = Mapping[ActionKind, Outcome]
 
 
-@dataclass(frozen=True, slots=True)
+class Stood(NamedTuple):
+    """How a rule stood to the return, or to one of its lines. `needs` is what is missing before it can be answered."""
+
+    rule: MerchantRule
+    line_id: str
+    standing: Standing
+    needs: tuple[str, ...] = ()
+
+
+Known = dict[int, tuple[Stood, ...]]
+"""How rules stood to some facts, by the rule's identity: for asking several policies of the same facts."""
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What the rules say: of the return as a whole, of each line, and each rule as it was asked."""
+    """What the rules say: of the return as a whole, of each line, and how each rule stood."""
 
     whole: Outcomes
     lines: Mapping[str, Outcomes]
-    asked: tuple[Asked, ...]
+    stood: tuple[Stood, ...]
+    facts: ReturnFacts = field(repr=False)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -80,37 +95,53 @@ class Verdict:
         missing = (word for outcome in outcomes if isinstance(outcome, Open) for word in outcome.needs)
         return tuple(dict.fromkeys(missing))
 
+    @cached_property
+    def asked(self) -> tuple[Asked, ...]:
+        """Each rule as it was asked, with the trace of its condition; worked out where somebody wants to see it."""
+        lines = {line.line_id: line for line in self.facts.lines}
+        return tuple(_traced(each, self.facts, lines.get(each.line_id)) for each in self.stood)
 
-def judge(rules: Sequence[MerchantRule], facts: ReturnFacts) -> Verdict:
-    """What these rules, in this order, say of these facts."""
-    asked = tuple(_asked(rules, facts))
-    of_return = [each for each in asked if not each.line_id]
+
+def judge(rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known | None = None) -> Verdict:
+    """What these rules, in this order, say of these facts. What is `known` of them is not asked again, and added to."""
+    stood: list[Stood] = []
+    for rule in rules:
+        found = None if known is None else known.get(id(rule))
+        if found is None:
+            found = tuple([_stands(rule, facts, line) for line in (facts.lines if rule.of_line else (None,))])
+            if known is not None:
+                known[id(rule)] = found
+        stood += found
+    speak = [each for each in stood if each.standing in _SPEAKS]
+    of_return = [each for each in speak if not each.line_id]
     lines = {
-        line.line_id: _outcomes([each for each in asked if each.line_id in {"", line.line_id}], of_return=False)
+        line.line_id: _outcomes([each for each in speak if each.line_id in {"", line.line_id}], of_return=False)
         for line in facts.lines
     }
-    return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), asked)
+    return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), tuple(stood), facts)
 
 
-def _asked(rules: Sequence[MerchantRule], facts: ReturnFacts) -> Iterator[Asked]:
-    """Each rule in its order, asked of the return or of each line."""
-    for rule in rules:
-        for line in facts.lines if rule.of_line else (None,):
-            yield _ask(rule, facts, line)
-
-
-def _ask(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Asked:
+def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Stood:
     line_id = line.line_id if line else ""
     in_force = _in_force(rule, facts)
     if in_force is Truth.NO:
-        return Asked(rule, line_id, Standing.NOT_IN_FORCE)
-    trace = rule.ask(facts, line, "")
-    truth = min(in_force, trace.truth)
-    if truth is not Truth.UNKNOWN:
-        return Asked(rule, line_id, Standing.MATCHES if truth is Truth.YES else Standing.DOES_NOT_MATCH, trace)
+        return Stood(rule, line_id, Standing.NOT_IN_FORCE)
+    truth = rule.answer(facts, line)
+    if truth is Truth.NO:
+        return Stood(rule, line_id, Standing.DOES_NOT_MATCH)
+    if truth is Truth.YES and in_force is Truth.YES:
+        return Stood(rule, line_id, Standing.MATCHES)
     began = ("the day the return began",) if in_force is Truth.UNKNOWN else ()
-    return Asked(rule, line_id, _WHERE_UNKNOWN[rule.if_unknown], trace, (*began, *needs(trace)))
+    return Stood(rule, line_id, _WHERE_UNKNOWN[rule.if_unknown], (*began, *needs(rule.ask(facts, line, ""))))
 
+
+def _traced(stood: Stood, facts: ReturnFacts, line: LineFacts | None) -> Asked:
+    """A rule with the trace of its condition; none where its days rule it out."""
+    trace = None if stood.standing is Standing.NOT_IN_FORCE else stood.rule.ask(facts, line, "")
+    return Asked(stood.rule, stood.line_id, stood.standing, trace, stood.needs)
+
+
+_SPEAKS = frozenset({Standing.MATCHES, Standing.UNKNOWN})
 
 _WHERE_UNKNOWN = MappingProxyType(
     {
@@ -132,17 +163,16 @@ def _in_force(rule: MerchantRule, facts: ReturnFacts) -> Truth:
     return Truth.NO if after or before else Truth.YES
 
 
-def _outcomes(asked: Sequence[Asked], *, of_return: bool) -> Outcomes:
-    """Per kind, by the first rule that matches. The rules are in their order."""
-    kinds: dict[ActionKind, list[tuple[Asked, Action]]] = {}
-    for each in asked:
-        for action in each.rule.then:
-            if (kind_of(action) in OF_RETURN) is of_return and each.standing in {Standing.MATCHES, Standing.UNKNOWN}:
-                kinds.setdefault(kind_of(action), []).append((each, action))
+def _outcomes(speak: Sequence[Stood], *, of_return: bool) -> Outcomes:
+    """Per kind, by the first rule that matches. The rules are in their order, and all match or are unknown."""
+    kinds: dict[ActionKind, list[tuple[Stood, Action]]] = {}
+    for each in speak:
+        for kind, action in each.rule.of_return if of_return else each.rule.of_lines:
+            kinds.setdefault(kind, []).append((each, action))
     return MappingProxyType({kind: _outcome(candidates) for kind, candidates in kinds.items()})
 
 
-def _outcome(candidates: Sequence[tuple[Asked, Action]]) -> Outcome:
+def _outcome(candidates: Sequence[tuple[Stood, Action]]) -> Outcome:
     """The first candidate decides; those that are unknown before any that matches leave it open."""
     unknown, possible = [], []
     for each, action in candidates:

@@ -23,6 +23,7 @@ from tasks.policy.conditions import (
     Operator,
     SomeLine,
     Truth,
+    answering,
     asks_of_a_line,
     evaluate,
     explained,
@@ -51,7 +52,10 @@ def read(data: Any, lists: Mapping[str, tuple[str, ...]] | None = None) -> Condi
 
 
 def truth(data: Any, of: ReturnFacts, of_line: LineFacts | None = None) -> Truth:
-    return evaluate(read(data), of, of_line).truth
+    condition = read(data)
+    found = evaluate(condition, of, of_line).truth
+    assert answering(condition)(of, of_line) is found
+    return found
 
 
 def eur(amount: str) -> Money:
@@ -306,6 +310,16 @@ def test_what_is_known_stays_so_whatever_a_missing_fact_turns_out_to_be(
     )
     before, after = evaluate(condition, of).truth, evaluate(condition, told).truth
     assert before is UNKNOWN or before is after
+
+
+@given(CONDITIONS, FACTS)
+def test_the_answer_without_a_trace_is_that_of_the_trace(condition: Condition, of: ReturnFacts) -> None:
+    assert answering(condition)(of, None) is evaluate(condition, of).truth
+
+
+@given(joined(LINE_CHECKS), LINES)
+def test_so_it_is_of_a_line(condition: Condition, of: LineFacts) -> None:
+    assert answering(condition)(facts(of), of) is evaluate(condition, facts(of), of).truth
 
 
 @given(CONDITIONS)
