@@ -10,7 +10,7 @@ from rever_api import AsyncReverClient
 from rever_api.errors import ReverError, Unreadable
 from tasks.desk import Clock, Desk, utc_now
 from tasks.find_returns import FoundReturn
-from tasks.ledger import History, Ledger, history, pauses_of, switch
+from tasks.ledger import History, Ledger, history, kept_back, pauses_of, switch
 from tasks.reporting.story import Known, Story, tell
 from tasks.steps import step
 from tasks.store_zone import store_zone
@@ -33,7 +33,7 @@ class Explainer:
         """The story of a return that was found."""
         found = await self._read_whole(found)
         now = self.clock()
-        known, stops = await self.ledger.aread(_told, found.process_id, found.store, now)
+        known, stops, back = await self.ledger.aread(_told, found.process_id, found.store, now)
         return tell(
             Known(
                 process_id=found.process_id,
@@ -43,6 +43,7 @@ class Explainer:
                 problem=found.problem,
                 history=known,
                 stops=stops,
+                kept_back=back,
                 zone=await self._zone(found.store),
                 now=now,
                 back_office=self.back_office,
@@ -80,8 +81,8 @@ async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Stor
     return [replace(await explainer.story(each), own_words=()) for each in found]
 
 
-def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple[History | None, tuple[str, ...]]:
-    """The ledger's history of a return, and what keeps effects from being sent now."""
+def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple[History | None, tuple[str, ...], str]:
+    """The ledger's history of a return, what keeps effects from being sent now, and why one of its store is not."""
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
     stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
-    return history(conn, process_id), stops
+    return history(conn, process_id), stops, kept_back(conn, store, now)

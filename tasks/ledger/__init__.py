@@ -43,7 +43,9 @@ from tasks.ledger.settle import (
     touch,
 )
 from tasks.ledger.stops import (
+    STOP_RULES,
     Pause,
+    kept_back,
     lift_pause,
     note_paid_elsewhere,
     paid_elsewhere,
@@ -82,6 +84,7 @@ from tasks.ledger.writing import took_on
 __all__ = [
     "IN_AUDIT",
     "NOTHING_SAID",
+    "STOP_RULES",
     "Actor",
     "Answer",
     "AnswerError",
@@ -136,6 +139,7 @@ __all__ = [
     "held_by",
     "held_since",
     "history",
+    "kept_back",
     "last_run",
     "lift_pause",
     "load_records",

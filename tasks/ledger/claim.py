@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from tasks.ledger import guards
 from tasks.ledger.guards import Guard
 from tasks.ledger.records import LedgerRecord
-from tasks.ledger.stops import Gate, note_paid_elsewhere
+from tasks.ledger.stops import STOP_RULES, Gate, note_paid_elsewhere
 from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import LostClaim, PendingWrite, lock_and_load, write
 from tasks.policy.clocks import believed
@@ -141,7 +141,7 @@ class Batch:
         verdict = gate.verdict(draft.request.store, self.now)
         if verdict.sending is Sending.SENT:
             return None
-        return Wait(f"store_{verdict.sending}", verdict.why, verdict.until or until, for_another_run=True)
+        return Wait(STOP_RULES[verdict.sending], verdict.why, verdict.until or until, for_another_run=True)
 
     def _lock_guard(self, drafts: Sequence[PendingWrite], gate: Gate) -> Guard:
         asked = [(draft, due[0]) for draft in drafts if (due := refunds_of(draft.decision))]

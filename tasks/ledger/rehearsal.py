@@ -5,17 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from tasks.database.statements import chunks
-from tasks.ledger.after_restore import up_to_date
 from tasks.ledger.claim import Batch
 from tasks.ledger.guards import Guard, shopper_hashes
 from tasks.ledger.records import look
-from tasks.ledger.schema import ledger, pauses, shopper_refunds, store_days
+from tasks.ledger.schema import shopper_refunds, store_days
 from tasks.ledger.stops import Gate
 from tasks.ledger.types import Actor, DecideRequest, Sending
 from tasks.ledger.writing import PendingWrite
@@ -65,7 +62,7 @@ def rehearse(
         {request.process_id: request for request in reversed(requests)}.values(), key=lambda it: it.process_id
     )
     loaded = look(conn, [request.process_id for request in ordered])
-    gate = _gate(conn, {request.store for request in ordered})
+    gate = Gate.look(conn, {request.store for request in ordered})
     batch = Batch(conn, actor, now, lease)
     found = Rehearsed()
     drafts = batch.drafted(ordered, loaded)
@@ -109,16 +106,6 @@ def _note_waiting(draft: PendingWrite, gate: Gate, found: Rehearsed, now: dateti
     verdict = gate.verdict(draft.request.store, now)
     if verdict.sending is not Sending.SENT:
         found.kept_back[draft.request.store] = verdict.why
-
-
-def _gate(conn: Connection, stores: set[str]) -> Gate:
-    """As `Gate.read`, without a lock; a ledger that is not there yet stops nothing."""
-    switch: Any = conn.execute(select(ledger)).first() or SimpleNamespace(
-        stopped=False, restored_at=None, shopper_key=b"plan"
-    )
-    found = {row.store: row for row in conn.execute(select(pauses).where(pauses.c.store.in_(sorted(stores))))}
-    caught_up = up_to_date(conn, switch.restored_at) if switch.restored_at else ()
-    return Gate(switch, found, caught_up)
 
 
 def _count_known(

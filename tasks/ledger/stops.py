@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
@@ -153,6 +154,9 @@ TRIAL = timedelta(minutes=1)
 
 GO = SendVerdict(Sending.SENT)
 
+STOP_RULES = {sending: f"store_{sending}" for sending in (Sending.STOPPED, Sending.PAUSED)}
+"""By which rule a return waits whose effect is due, and kept back by what stops its store."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -167,6 +171,15 @@ class Gate:
         """Read them for these stores, and lock the switch against being thrown meanwhile."""
         rows = conn.execute(_GATE, {"stores": sorted(set(stores))}).all()
         switch, found = rows[0], {row.store: row for row in rows if row.store is not None}
+        return cls(switch, found, up_to_date(conn, switch.restored_at) if switch.restored_at else ())
+
+    @classmethod
+    def look(cls, conn: Connection, stores: Collection[str]) -> "Gate":
+        """As `read`, without a lock; a ledger that is not there yet stops nothing."""
+        switch: Any = conn.execute(select(ledger)).first() or SimpleNamespace(
+            stopped=False, restored_at=None, shopper_key=b"plan"
+        )
+        found = {row.store: row for row in conn.execute(select(pauses).where(pauses.c.store.in_(sorted(stores))))}
         return cls(switch, found, up_to_date(conn, switch.restored_at) if switch.restored_at else ())
 
     def verdict(self, store: str, now: datetime) -> SendVerdict:
@@ -202,6 +215,12 @@ class Gate:
         if not come(pause.paused_until, now, LONGEST):
             return False
         return conn.execute(_TRY, {"s": store, "seen": pause.paused_until, "trial": intent_id}).first() is not None
+
+
+def kept_back(conn: Connection, store: str, now: datetime) -> str:
+    """Why nothing is sent at this store now; empty where effects go."""
+    verdict = Gate.look(conn, {store}).verdict(store, now)
+    return "" if verdict.sending is Sending.SENT else verdict.why
 
 
 # The stop switch: one row, read in every step to `sent`.

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
-from tasks.ledger import IN_AUDIT, AuditRow, History, HoldRow, IntentRow, PastHold
+from tasks.ledger import IN_AUDIT, STOP_RULES, AuditRow, History, HoldRow, IntentRow, PastHold
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in_words
 from tasks.policy.kinds import KINDS
@@ -77,8 +77,9 @@ _INDENT = " " * (_WIDTH + 2)
 @dataclass(frozen=True, slots=True)
 class Known:
     """All that is known of a return. `process` is what REVER shows now, `problem` why there is none; `history` is the
-    ledger's, None where no run has looked at it. `stops` keep effects from being sent now. Without `now` no time is
-    said to be past. `zone` is the store's.
+    ledger's, None where no run has looked at it. `stops` keep effects from being sent now; `kept_back` is why none of
+    this store is, empty where they go, None where nobody looked. Without `now` no time is said to be past. `zone` is
+    the store's.
     """
 
     process_id: str
@@ -88,6 +89,7 @@ class Known:
     problem: str = ""
     history: History | None = None
     stops: tuple[str, ...] = ()
+    kept_back: str | None = None
     zone: tzinfo = UTC
     now: datetime | None = None
     back_office: str = ""
@@ -231,6 +233,15 @@ class _Teller:
     def _ended(self) -> bool:
         return bool(self.known.history and self.known.history.record.final and not self._open_holds)
 
+    @property
+    def _was_stopped(self) -> bool:
+        """Whether the last look found an effect due, and kept back by what stopped its store then."""
+        return bool(self.known.history and self.known.history.record.rule in STOP_RULES.values())
+
+    @property
+    def _goes_again(self) -> bool:
+        return self._was_stopped and self.known.kept_back == ""
+
     def _decided(self) -> Iterator[str]:
         if self.known.history is None:
             yield "nothing yet: no run with mode act has looked at it"
@@ -240,7 +251,7 @@ class _Teller:
             yield "nothing yet"
             return
         why = f": {self._plain(record.why)}" if record.why else ""
-        yield f"{record.decision}{why}"
+        yield f"{record.decision}{why}{' (that is over)' if self._goes_again else ''}"
         looked = f"; looked at {self._time(record.looked_at)}" if record.looked_at else ""
         if record.rule:
             yield f"by the rule {_rule(record.rule)}{looked}"
@@ -291,10 +302,11 @@ class _Teller:
         if any(row.intent.open for row in self._intents):
             return "the outcome at REVER"
         holds = [past.hold for past in self._open_holds]
-        if any(not hold.label for hold in holds) or (holds and history.record.final):
-            return "a person's answer"
         if holds:
-            return "a person's answer about the label; what else is due goes on"
+            all_of_it = history.record.final or any(not hold.label for hold in holds)
+            return "a person's answer" + ("" if all_of_it else " about the label; what else is due goes on")
+        if self._was_stopped and self.known.kept_back is not None:
+            return self.known.kept_back or "the next run"
         waits = history.record.decision == DecisionName.WAIT
         return self._plain(history.record.why).removeprefix("waiting for ") if waits else "the next run"
 

@@ -12,7 +12,7 @@ from flows.explain_return import Parameters, explain_return
 from flows.run import run_flow
 from rever_api.errors import ReverError
 from rever_api.models import ReturnProcess
-from tasks.ledger import Ledger
+from tasks.ledger import Ledger, stop_switch
 from tasks.reporting.story_report import StoryReport
 from tests.world import World
 
@@ -52,6 +52,19 @@ def test_what_was_paid_is_told_with_amount_rule_and_evidence_in_the_stores_time(
     assert report.sentence() == f"{story.title}, waits for the next run"
     (note,) = [note for note in report.notes if note.startswith("found by")]
     assert note.startswith(f"found by order number {it.order_name.lstrip('#')}: {it.rever_process_id} (order ")
+
+
+def test_a_stop_that_was_lifted_is_told_no_more_though_no_run_has_looked_since(world: World) -> None:
+    it = approved(world)
+    world.act(process_ids=approved(world, 1).rever_process_id)
+    world.write(stop_switch, on=True, by="olga", why="audit", now=world.now())
+    world.act()
+    (stopped,) = explained(world, it.rever_process_id).stories
+    assert "all effects are stopped by olga: audit" in stopped.waits_for
+    world.let_effects_go()
+    (story,) = explained(world, it.rever_process_id).stories
+    assert story.waits_for == "the next run"
+    assert story.stops == ()
 
 
 def test_an_order_of_several_returns_is_told_return_by_return(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,6 +247,17 @@ def test_what_keeps_effects_from_going_is_told_unless_the_return_is_at_its_end()
     assert "paused" not in "\n".join(lines(History(record(final=True)), stops=("Store acme is paused",)))
 
 
+def test_what_kept_an_effect_back_is_told_as_it_is_now_and_not_as_the_last_look_found_it() -> None:
+    stopped = "all effects are stopped by olga: audit"
+    waiting = History(replace(record(), rule="store_stopped", why=stopped))
+    nobody_looked, over, paused = lines(waiting), lines(waiting, kept_back=""), lines(waiting, kept_back="it is paused")
+    assert f"  waits for  {stopped}" in nobody_looked
+    assert f"  decided    wait: {stopped} (that is over)" in over
+    assert "  waits for  the next run" in over
+    assert "  waits for  it is paused" in paused
+    assert "that is over" not in "".join([*nobody_looked, *paused])
+
+
 def test_what_is_paid_in_parts_says_what_is_on_its_way() -> None:
     paid = replace(intent(IntentState.DONE).intent, paid_seen=PaidSeen(Decimal("5.00"), Decimal("19.90"), NOON))
     told = "\n".join(lines(History(record(), (replace(intent(IntentState.DONE), intent=paid),))))
