@@ -74,8 +74,14 @@ def read_toml(text: str) -> PolicyText:
         return PolicyText(problems=(Problem((), None, "this is nested too deep."),))
 
 
-def read_yaml(text: str) -> PolicyText:
-    """The values of a YAML text and all problems that stand in the way of reading it in one way only."""
+NO_POLICY = "this is no policy; right would be `default:` and `stores:`, each with fields of its own."
+
+
+def read_yaml(text: str, no_fields: str = NO_POLICY) -> PolicyText:
+    """The values of a YAML text and all problems that stand in the way of reading it in one way only.
+
+    `no_fields` is what is said of a text that has no fields at all.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
@@ -90,8 +96,7 @@ def read_yaml(text: str) -> PolicyText:
     reader = _Reader()
     values = {} if root is None else reader.value(root, ())
     if not isinstance(values, dict):
-        words = "right would be `default:` and `stores:`, each with fields of its own."
-        return PolicyText(problems=(*reader.problems, Problem((), 1, f"this is no policy; {words}")))
+        return PolicyText(problems=(*reader.problems, Problem((), 1, no_fields)))
     return PolicyText(values, reader.lines, tuple(reader.problems), frozenset(reader.unread))
 
 

@@ -1,0 +1,257 @@
+"""What becomes of each row of a warehouse's file, by what REVER shows. Pure, and the same for the same.
+
+REVER shows how many units of a line have which review, and not which rows they came from. So units are counted: a row
+whose unit REVER shows already is done, whoever did it, and only what is over is new. A file that comes twice, in halves
+or grown by some rows does nothing twice. What cannot all be true is left to a person, with both sides.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rever_api.models import ProcessStatus, ReturnLineItem, ReturnProcess
+from tasks.files.inspections import AnyRow, Footer, InspectedUnit, Inspection, WrongRow
+from tasks.files.matching import NoMatchError, ReturnIndex, lines_of
+from tasks.policy.facts import contradictions, counted
+from tasks.policy.kinds.review import UnitReview
+
+_SLACK = timedelta(days=1)
+"""By how much clocks and zones may be wrong."""
+
+
+class Verdict(StrEnum):
+    """What becomes of a row."""
+
+    REVIEW = "review"
+    ALREADY = "already done"
+    REFUSED = "refused"
+    CONTRADICTS = "contradicts"
+
+
+@dataclass(frozen=True, slots=True)
+class RowVerdict:
+    """What becomes of one row, and why. `reviews` are the units to be reviewed, of the return `process_id`."""
+
+    number: int
+    cells: tuple[str, ...]
+    verdict: Verdict
+    why: str
+    process_id: str = ""
+    order_name: str = ""
+    store: str = ""
+    reviews: tuple[UnitReview, ...] = ()
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether it goes into the file of the rows that are to be mended."""
+        return self.verdict in {Verdict.REFUSED, Verdict.CONTRADICTS}
+
+
+@dataclass(frozen=True, slots=True)
+class FileVerdict:
+    """What becomes of a whole file. `footers` are rows that the mapping says are no data; they are not read."""
+
+    rows: tuple[RowVerdict, ...]
+    footers: int = 0
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """How many rows have which verdict; together they are all rows that were read."""
+        found = Counter(row.verdict for row in self.rows)
+        return {verdict: found[verdict] for verdict in Verdict}
+
+    def reviews(self) -> dict[str, tuple[UnitReview, ...]]:
+        """Return's id -> the units that are to be reviewed there, in one call."""
+        found = defaultdict[str, list[UnitReview]](list)
+        for row in self.rows:
+            if row.reviews:
+                found[row.process_id] += row.reviews
+        return {process_id: tuple(units) for process_id, units in found.items()}
+
+
+@dataclass(slots=True)
+class _Unit:
+    """One unit of a row, and what becomes of it."""
+
+    row: Inspection
+    unit: InspectedUnit
+    process: ReturnProcess
+    lines: tuple[ReturnLineItem, ...]
+    done: str = ""
+    review: UnitReview | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """A line of a return while units are dealt out: the reviews that REVER shows and no row has taken, and the rest."""
+
+    line: ReturnLineItem
+    shown: Counter[str] = field(default_factory=Counter)
+    total: int = 0
+    claims: list[_Unit] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        return self.line.quantity - self.total
+
+
+def judge(rows: Iterable[AnyRow], processes: Iterable[ReturnProcess], now: datetime) -> FileVerdict:
+    """What becomes of each row, given the returns as REVER shows them and the time."""
+    index = ReturnIndex.of(processes)
+    settled: dict[int, RowVerdict] = {}
+    footers = 0
+    units = defaultdict[str, list[_Unit]](list)
+    order: list[Inspection | WrongRow] = []
+    for row in rows:
+        if isinstance(row, Footer):
+            footers += 1
+            continue
+        order.append(row)
+        if isinstance(row, WrongRow):
+            settled[row.number] = RowVerdict(row.number, row.cells, Verdict.REFUSED, row.why)
+            continue
+        try:
+            found = _units_of(row, index, now)
+        except NoMatchError as error:
+            settled[row.number] = RowVerdict(row.number, row.cells, Verdict.REFUSED, str(error))
+            continue
+        units[found[0].process.rever_process_id] += found
+    for several in units.values():
+        settled |= {verdict.number: verdict for verdict in _judge_return(several)}
+    return FileVerdict(tuple(settled[row.number] for row in order), footers)
+
+
+def _units_of(row: Inspection, index: ReturnIndex, now: datetime) -> list[_Unit]:
+    """The units of a row, each with the lines it can be of. Raises `NoMatchError`."""
+    found = list[_Unit]()
+    for unit in row.units:
+        process = index.find(row.keys, unit.product)
+        if found and process is not found[0].process:
+            raise NoMatchError("its products are of more than one return; name the return itself")
+        if not (lines := tuple(lines_of(process, unit.product))):
+            raise NoMatchError(f"return {process.rever_process_id} has no line with {unit.product.words}")
+        if len({_terms(line) for line in lines}) > 1:
+            ids = ", ".join(line.id for line in lines)
+            raise NoMatchError(f"{unit.product.words} is on lines that are not paid alike, {ids}; name the line")
+        found.append(_Unit(row, unit, process, lines))
+    process = found[0].process
+    if process.reviews is None:
+        raise NoMatchError("REVER's answer does not tell what is inspected already")
+    if wrong := contradictions(process):
+        raise NoMatchError(f"what REVER shows of return {process.rever_process_id} cannot be: {wrong[0]}")
+    if row.inspected_at and row.inspected_at > now + _SLACK:
+        raise NoMatchError(f"it was inspected on {row.inspected_at:%Y-%m-%d}, which is still to come")
+    if row.inspected_at and process.started_at and row.inspected_at < process.started_at - _SLACK:
+        words = f"it was inspected on {row.inspected_at:%Y-%m-%d}, before the return began"
+        raise NoMatchError(f"{words} on {process.started_at:%Y-%m-%d}; it may be about another return")
+    return found
+
+
+def _terms(line: ReturnLineItem) -> tuple[object, ...]:
+    """What a unit of a line is worth, and how it is paid: lines that are alike in it may stand for each other."""
+    each = None if line.total_price is None or line.quantity < 1 else line.total_price / line.quantity
+    wanted = line.exchange_for and (line.exchange_for.product_id, line.exchange_for.variant_id)
+    return each, line.currency, str(line.compensation_method), wanted
+
+
+def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
+    """The verdicts of all rows about one return."""
+    clashes, same_as = _same_units(units)
+    dealt = [unit for unit in units if unit.row.number not in clashes and unit.row.number not in same_as]
+    for line in _deal(dealt):
+        if len(line.claims) > line.room:
+            clashes |= {unit.row.number: _too_many(line) for unit in line.claims}
+    # A row that is left to a person must not stand for what another row has done: the others are dealt by themselves.
+    for line in _deal([unit for unit in dealt if unit.row.number not in clashes]):
+        for number, unit in enumerate(sorted(line.claims, key=lambda it: it.row.number), line.total + 1):
+            unit.review = UnitReview(line.line.id, number, unit.unit.status, unit.unit.reason)
+    rows = defaultdict[int, list[_Unit]](list)
+    for unit in units:
+        rows[unit.row.number].append(unit)
+    found: dict[int, RowVerdict] = {}
+    for number, its in rows.items():
+        first = found.get(same_as.get(number, 0))
+        if first is None:
+            found[number] = _of_row(its, clashes.get(number, ""))
+        elif first.comes_back:
+            found[number] = replace(first, number=number, cells=its[0].row.cells)
+        else:
+            why = f"row {first.number} says the same of the unit {its[0].row.label}"
+            found[number] = replace(
+                first, number=number, cells=its[0].row.cells, verdict=Verdict.ALREADY, why=why, reviews=()
+            )
+    return found.values()
+
+
+def _same_units(units: Sequence[_Unit]) -> tuple[dict[int, str], dict[int, int]]:
+    """Rows that name one and the same unit by its label: those that contradict each other, and the repeated ones.
+
+    Both are by the number of the row: why they contradict; and the first row that says the same.
+    """
+    clashes: dict[int, str] = {}
+    same_as: dict[int, int] = {}
+    labelled = defaultdict[str, list[_Unit]](list)
+    for unit in units:
+        if unit.row.label:
+            labelled[unit.row.label.casefold()].append(unit)
+    for same in labelled.values():
+        first = same[0]
+        if len({(it.unit.status, tuple(line.id for line in it.lines)) for it in same}) > 1:
+            rows = ", ".join(f"row {it.row.number} says {it.unit.status}" for it in same)
+            clashes |= {it.row.number: f"of the one unit {first.row.label} {rows}" for it in same}
+        else:
+            same_as |= {it.row.number: first.row.number for it in same[1:]}
+    return clashes, same_as
+
+
+def _deal(units: Sequence[_Unit]) -> Iterable[_Line]:
+    """Deal the units of a return out to its lines.
+
+    A unit goes to where REVER shows such a review that no other has taken, and is done; else to where there is room.
+    Those that name their line have no choice, and come first.
+    """
+    process = units[0].process if units else None
+    lines = {line.id: _Line(line) for line in process.return_line_items} if process else {}
+    for review in (process.reviews or ()) if process else ():
+        lines[review.line_item_id].shown[str(review.status)] += 1
+        lines[review.line_item_id].total += 1
+    for unit in sorted(units, key=lambda it: len(it.lines)):
+        mine = [lines[line.id] for line in unit.lines]
+        status = str(unit.unit.status)
+        unit.done = ""
+        if (line := next((it for it in mine if it.shown[status] > 0), None)) is not None:
+            line.shown[status] -= 1
+            more = f", and {counted(line.room)} of the line not inspected" if line.room > 0 else ""
+            unit.done = f"REVER shows it as {status}{more}"
+        else:
+            next((it for it in mine if it.room > len(it.claims)), mine[0]).claims.append(unit)
+    return lines.values()
+
+
+def _too_many(line: _Line) -> str:
+    """Why the units of a line cannot all be true: what REVER shows, and what which row says."""
+    says = ", ".join(f"row {unit.row.number} says {unit.unit.status}" for unit in line.claims)
+    left = ", ".join(f"{many} {status}" for status, many in sorted(line.shown.items()) if many)
+    rever = f"REVER shows {line.total} of them inspected" + (f" ({left} not in this file)" if left else "")
+    return f"line {line.line.id} has {counted(line.line.quantity)}, {rever}, and {says}"
+
+
+def _of_row(units: Sequence[_Unit], clash: str) -> RowVerdict:
+    row, process = units[0].row, units[0].process
+    reviews = tuple(unit.review for unit in units if unit.review is not None)
+
+    def verdict(kind: Verdict, why: str, reviews: tuple[UnitReview, ...] = ()) -> RowVerdict:
+        names = (process.rever_process_id, process.order_name, process.ecommerce_id)
+        return RowVerdict(row.number, row.cells, kind, why, *names, reviews)
+
+    if clash:
+        return verdict(Verdict.CONTRADICTS, clash)
+    if not reviews:
+        return verdict(Verdict.ALREADY, "; ".join(dict.fromkeys(unit.done for unit in units)))
+    if process.rever_process_status != ProcessStatus.RUNNING:
+        return verdict(Verdict.REFUSED, f"the return is {process.rever_process_status} at REVER")
+    said = ", ".join(f"line {it.line_id} unit {it.unit} {it.status}" for it in reviews)
+    done = sum(1 for unit in units if unit.done)
+    return verdict(Verdict.REVIEW, said + (f"; {counted(done)} done already" if done else ""), reviews)

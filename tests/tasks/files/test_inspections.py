@@ -1,0 +1,198 @@
+"""Rows become inspections, or are refused with what is wrong about them; matching is sure or refused too."""
+
+import pytest
+
+from tasks.files.inspections import Footer, Inspection, Product, WrongRow, find_header, read_inspections
+from tasks.files.mapping import InspectionMapping
+from tasks.files.matching import NoMatchError, ReturnIndex, lines_of
+from tasks.files.table import InputFileError, Row
+from tests.tasks.files.returns import DECLINED, HEADER, MAPPING, line, process, rows_of
+
+
+def mapping(columns: dict[str, str], **other: object) -> InspectionMapping:
+    return InspectionMapping.model_validate({"columns": columns, **other})
+
+
+def one(cells: list[str], found: InspectionMapping = MAPPING) -> Inspection | WrongRow | Footer:
+    header = HEADER if found.columns == MAPPING.columns else tuple(found.columns.named().values())
+    return rows_of([cells], header, found)[0]
+
+
+def refused(cells: list[str], found: InspectionMapping = MAPPING) -> str:
+    row = one(cells, found)
+    assert isinstance(row, WrongRow)
+    return row.why
+
+
+def test_the_header_is_found_below_titles_and_its_lack_is_said() -> None:
+    rows = [Row(1, ("Returns of", "today")), Row(3, ("", *("Order", " SKU ", "quantity", "OUTCOME", "unit")))]
+    header = find_header(rows, MAPPING, "in.csv")
+    assert (header.row, header.places) == (3, {"order": 1, "sku": 2, "quantity": 3, "outcome": 4, "unit": 5})
+    with pytest.raises(InputFileError) as missing:
+        find_header([Row(1, ("order", "skus", "quantity", "unit"))], MAPPING, "in.csv")
+    assert str(missing.value) == (
+        "in.csv: no header with the mapping's columns; row 1 comes nearest. "
+        "Missing: 'sku' (did you mean skus?); 'outcome'."
+    )
+    with pytest.raises(InputFileError, match="the column 'sku' is there twice in row 1"):
+        find_header([Row(1, ("order", "sku", "SKU", "quantity", "outcome", "unit"))], MAPPING, "in.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["", "A", "1", "GOOD", ""], "it names no return: 'order' is empty"),
+        (["R1", "", "1", "GOOD", ""], "it names no product: 'sku' is empty"),
+        (["R1", "A", "1,5", "GOOD", ""], "'quantity' is '1,5'; write a whole number of units"),
+        (["R1", "A", "-1", "GOOD", ""], "its quantity is -1"),
+        (["R1", "A", "2000", "GOOD", ""], "its quantity is 2000"),
+        (["R1", "A", "1", "LIKE NEW", ""], "the word 'LIKE NEW' of 'outcome' is not in the mapping (`words`)"),
+        (["R1", "A", "1", "", ""], "an empty 'outcome' is not in the mapping (`words`)"),
+        (["R1", "A", "1", "IN", ""], "'IN' says that it is not inspected yet"),
+        (["1.23457E+11", "A", "1", "GOOD", ""], "'order' is 1.23457E+11, which a spreadsheet program has rounded"),
+        (["R1", "A", "1", "GOOD", "", "x"], "it has more cells than the header, 5"),
+    ],
+)
+def test_what_a_row_lacks_is_said_and_nothing_is_guessed(cells: list[str], said: str) -> None:
+    assert said in refused(cells)
+
+
+def test_quantities_are_read_by_the_decimal_sign_of_the_mapping() -> None:
+    comma = MAPPING.model_copy(update={"decimal": ","})
+    for found, text, many in (
+        (MAPPING, "2.00", 2),
+        (comma, "2,00", 2),
+        (MAPPING, "1,000", 1000),
+        (comma, "1.000", 1000),
+    ):
+        row = one(["R1", "A", text, "GOOD", ""], found)
+        assert isinstance(row, Inspection)
+        assert len(row.units) == many
+    assert "whole number" in refused(["R1", "A", "2.50", "GOOD", ""], MAPPING)
+    assert "whole number" in refused(["R1", "A", "2.0", "GOOD", ""], comma)
+
+
+def test_columns_that_count_make_a_row_several_units() -> None:
+    columns = {"rma": "RMA", "sku": "SKU", "approved": "OK", "declined": "NOK", "missing": "GONE", "reason": "Why"}
+    counts = mapping(columns, reasons={"Worn": "It was worn"})
+    row = one(["R1", "A", "2", "1", "", "worn"], counts)
+    assert isinstance(row, Inspection)
+    assert [(it.status, it.reason) for it in row.units] == [
+        ("APPROVED", ""),
+        ("APPROVED", ""),
+        ("DECLINED", "It was worn"),
+    ]
+    assert (
+        refused(["R1", "A", "2", "1", "", "?"], counts)
+        == "it is declined, and the reason '?' is not in the mapping (`reasons`)"
+    )
+    assert refused(["R1", "A", "0", "", "", ""], counts) == "it counts 0 units"
+
+
+def test_the_reason_of_a_decline_is_the_mappings_and_never_the_cells_own_text() -> None:
+    columns = {"rma": "RMA", "sku": "SKU", "outcome": "State", "reason": "Note"}
+    found = mapping(columns, words={"bad": DECLINED}, reasons={"Stain": "It has a stain"})
+    for note, reason in (("stain", "It has a stain"), ("Ana Ruiz was rude", "worn")):
+        row = one(["R1", "A", "bad", note], found)
+        assert isinstance(row, Inspection)
+        assert row.units[0].reason == reason
+
+
+def test_several_products_in_a_cell() -> None:
+    several = MAPPING.model_copy(update={"several_parted_by": "\n"})
+    row = one(["R1", "x2 A\nB\n3 x C", "1", "GOOD", ""], several)
+    assert isinstance(row, Inspection)
+    assert [it.product.sku for it in row.units] == ["A", "A", "B", "C", "C", "C"]
+    assert "how many of each is not said" in refused(["R1", "A\nB", "3", "GOOD", ""], several)
+
+
+def test_cells_of_the_order_are_filled_from_above_and_footers_are_no_rows() -> None:
+    found = MAPPING.model_copy(update={"fill_down": True, "footers": ("Total",)})
+    rows = rows_of(
+        [["#1", "A", "1", "GOOD", ""], ["", "B", "1", "GOOD", ""], ["total", "", "2", "", ""]], mapping=found
+    )
+    assert [row.keys["order"] if isinstance(row, Inspection) else row for row in rows] == ["#1", "#1", Footer(4)]
+    assert isinstance(rows[1], Inspection)
+    assert rows[1].cells[0] == "#1"  # also where it comes back by itself
+
+
+def test_a_date_in_two_columns_is_one_time() -> None:
+    columns = {"rma": "RMA", "sku": "SKU", "inspected_at": "day", "inspected_time": "time"}
+    found = mapping(columns, received_is="APPROVED", zone="+01:00")
+    row = one(["R1", "A", "2026-03-02", "14:05"], found)
+    assert isinstance(row, Inspection)
+    assert str(row.inspected_at) == "2026-03-02 14:05:00+01:00"
+    assert refused(["R1", "A", "02/03/2026", ""], found) == (
+        "'day' is '02/03/2026'; write it as YYYY-MM-DD, or state `date_format`"
+    )
+
+
+PARCEL = [{"tracking_number": "DHL 0077"}]
+RETURNS = [
+    process("retp_a", [line("l1", "SKU-1", ean="05060000000001")], order_name="#1001", platform_process_id="RMA77"),
+    process("retp_b", [line("l2", "SKU-2"), line("l3", "0042")], order_name="#1002", logistics=PARCEL),
+    process("retp_c", [line("l4", "SKU-2")], order_name="#1002"),
+    process("retp_d", [line("l5", "42")], order_name="#0815", rever_process_status="CANCELED"),
+    process("retp_e", [line("l6", "42")], order_name="#0815"),
+]
+
+
+@pytest.mark.parametrize(
+    ("keys", "product", "found"),
+    [
+        ({"process_id": "RETP_A"}, Product(sku="sku-1"), "retp_a"),
+        ({"rma": "rma77"}, Product(sku="SKU-1"), "retp_a"),
+        ({"rma": "retp_a"}, Product(sku="SKU-1"), "retp_a"),
+        ({"order": "1001"}, Product(ean="5060000000001"), "retp_a"),
+        ({"order": "815"}, Product(sku="42"), "retp_e"),
+        ({"tracking": "dhl0077"}, Product(sku="42"), "retp_b"),
+        ({"order": "1002", "tracking": "DHL 0077"}, Product(sku="SKU-2"), "retp_b"),
+        ({"order": "1002"}, Product(sku="42"), "retp_b"),
+        ({"order": "9999", "tracking": "DHL 0077"}, Product(sku="SKU-2"), "retp_b"),
+    ],
+)
+def test_a_return_is_found_by_what_names_it(keys: dict[str, str], product: Product, found: str) -> None:
+    process = ReturnIndex.of(RETURNS).find(keys, product)
+    assert process.rever_process_id == found
+    assert len(lines_of(process, product)) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "product", "said"),
+    [
+        ({"rma": "X", "order": "1001"}, Product(sku="SKU-1"), "no return has the return number X"),
+        ({"order": "7", "tracking": "8"}, Product(sku="A"), "no return has the order 7 or the tracking number 8"),
+        ({"order": "1002"}, Product(sku="SKU-2"), "it fits 2 returns with SKU SKU-2: retp_b, retp_c; name the return"),
+        (
+            {"rma": "RMA77", "order": "1002"},
+            Product(sku="SKU-1"),
+            "the return number RMA77 is return retp_a, and the order 1002 is return retp_b, retp_c",
+        ),
+    ],
+)
+def test_what_fits_no_return_or_several_is_refused(keys: dict[str, str], product: Product, said: str) -> None:
+    with pytest.raises(NoMatchError) as error:
+        ReturnIndex.of(RETURNS).find(keys, product)
+    assert said in str(error.value)
+
+
+def test_leading_zeros_count_where_both_are_there() -> None:
+    both = process("retp_f", [line("l1", "007"), line("l2", "7")])
+    assert [it.id for it in lines_of(both, Product(sku="007"))] == ["l1"]
+    assert [it.id for it in lines_of(both, Product(sku="7"))] == ["l2"]
+    assert [it.id for it in lines_of(both, Product(sku="07"))] == ["l1", "l2"]
+    numbers = [
+        process("x", [line("a")], order_name="007"),
+        process("y", [line("a")], order_name="7"),
+    ]
+    assert [it.rever_process_id for it in ReturnIndex.of(numbers).by("order", "007")] == ["x"]
+
+
+def test_rows_before_the_header_are_no_rows() -> None:
+    rows = [
+        Row(2, ("order", "sku", "quantity", "outcome", "unit")),
+        Row(1, ("a", "b")),
+        Row(3, ("R1", "A", "1", "GOOD")),
+    ]
+    found = list(read_inspections(rows, find_header(rows, MAPPING, "in.csv"), MAPPING))
+    assert [row.number for row in found] == [3]

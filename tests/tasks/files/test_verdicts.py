@@ -1,0 +1,172 @@
+"""Verdicts: each row has one, units are counted, and a file that comes again changes nothing."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rever_api.models import ReturnProcess
+from tasks.files.mapping import InspectionMapping
+from tasks.files.verdicts import FileVerdict, Verdict, judge
+from tests.tasks.files.returns import MAPPING, NOW, after, judged, line, process, reviewed, rows_of
+
+REVIEW, ALREADY, REFUSED, CONTRADICTS = Verdict
+
+
+def kinds(found: FileVerdict) -> list[Verdict]:
+    return [row.verdict for row in found.rows]
+
+
+def units(found: FileVerdict) -> dict[str, list[tuple[str, int, str]]]:
+    return {name: [(it.line_id, it.unit, str(it.status)) for it in each] for name, each in found.reviews().items()}
+
+
+ONE = process("r1", [line("a", quantity=2), line("b")])
+
+
+def test_two_rows_of_one_line_are_two_units() -> None:
+    found = judged([["R1", "A", "1", "GOOD"], ["#r1", "a", "", "bad"], ["r1", "B", "1", "gone"]], ONE)
+    assert kinds(found) == [REVIEW, REFUSED, REVIEW]
+    assert "'quantity' is ''; write a whole number" in found.rows[1].why
+    found = judged([["R1", "A", "1", "GOOD"], ["#r1", "a", "1", "bad"], ["r1", "B", "1", "gone"]], ONE)
+    assert units(found) == {"r1": [("a", 1, "APPROVED"), ("a", 2, "DECLINED"), ("b", 1, "MISSING")]}
+    assert [it.reject_reason for it in found.reviews()["r1"]] == ["", "worn", ""]
+
+
+def test_a_row_with_a_quantity_is_so_many_units() -> None:
+    found = judged([["R1", "A", "2", "GOOD"]], ONE)
+    assert units(found) == {"r1": [("a", 1, "APPROVED"), ("a", 2, "APPROVED")]}
+    half = reviewed(ONE, [("a", "APPROVED")])
+    found = judged([["R1", "A", "2", "GOOD"]], half)
+    assert units(found) == {"r1": [("a", 2, "APPROVED")]}
+    assert found.rows[0].why == "line a unit 2 APPROVED; 1 unit done already"
+
+
+def test_what_rever_shows_is_done_already_whoever_did_it() -> None:
+    found = judged([["R1", "B", "1", "GOOD"]], reviewed(ONE, [("b", "APPROVED")]))
+    assert (kinds(found), found.rows[0].why) == ([ALREADY], "REVER shows it as APPROVED")
+    found = judged([["R1", "A", "1", "GOOD"]], reviewed(ONE, [("a", "APPROVED")]))
+    assert found.rows[0].why == "REVER shows it as APPROVED, and 1 unit of the line not inspected"
+
+
+def test_a_finished_return_is_refused_but_for_what_is_done() -> None:
+    done = reviewed(ONE, [("b", "APPROVED")]).model_copy(update={"rever_process_status": "COMPLETED"})
+    found = judged([["R1", "B", "1", "GOOD"], ["R1", "A", "1", "GOOD"]], done)
+    assert kinds(found) == [ALREADY, REFUSED]
+    assert found.rows[1].why == "the return is COMPLETED at REVER"
+
+
+def test_what_contradicts_is_held_with_both_sides() -> None:
+    shown = reviewed(ONE, [("b", "DECLINED")])
+    found = judged([["R1", "B", "1", "GOOD"]], shown)
+    assert kinds(found) == [CONTRADICTS]
+    assert found.rows[0].why == (
+        "line b has 1 unit, REVER shows 1 of them inspected (1 DECLINED not in this file), and row 2 says APPROVED"
+    )
+    found = judged([["R1", "B", "1", "GOOD"], ["R1", "B", "1", "bad"], ["R1", "A", "1", "GOOD"]], ONE)
+    assert kinds(found) == [CONTRADICTS, CONTRADICTS, REVIEW]
+    assert "row 2 says APPROVED, row 3 says DECLINED" in found.rows[1].why
+
+
+def test_a_label_makes_two_rows_one_unit() -> None:
+    same = [["R1", "A", "1", "GOOD", "LPN1"], ["R1", "A", "1", "GOOD", "lpn1"], ["R1", "A", "1", "GOOD", "LPN2"]]
+    found = judged(same, ONE)
+    assert kinds(found) == [REVIEW, ALREADY, REVIEW]
+    assert found.rows[1].why == "row 2 says the same of the unit lpn1"
+    found = judged([["R1", "A", "1", "GOOD", "LPN1"], ["R1", "A", "1", "bad", "LPN1"]], ONE)
+    assert kinds(found) == [CONTRADICTS, CONTRADICTS]
+    assert found.rows[0].why == "of the one unit LPN1 row 2 says APPROVED, row 3 says DECLINED"
+    found = judged([["R1", "A", "2", "GOOD", "LPN1"]], ONE)
+    assert found.rows[0].why == "LPN1 names one unit, and the row is about 2"
+
+
+def test_a_held_row_does_not_stand_for_what_another_row_has_done() -> None:
+    """A row in clash over one line also names a unit of another, of which REVER shows just the unit of a third row."""
+    it = process("r1", [line("a", quantity=2), line("b")])
+    rows = [["R1", "A\nB", "1", "GOOD"], ["R1", "A", "1", "GOOD"], ["R1", "B", "1", "bad"]]
+    several = rows_of(rows, mapping=rows_mapping())
+    found = judge(several, [it], NOW)
+    assert kinds(found) == [CONTRADICTS, REVIEW, CONTRADICTS]
+    again = judge(several, after([it], found), NOW)
+    assert kinds(again) == [CONTRADICTS, ALREADY, CONTRADICTS]
+
+
+def rows_mapping() -> "InspectionMapping":
+    return MAPPING.model_copy(update={"several_parted_by": "\n"})
+
+
+def test_lines_that_are_paid_alike_stand_for_each_other_and_others_must_be_named() -> None:
+    alike = process("r1", [line("a", "S"), line("b", "S")])
+    assert units(judged([["R1", "S", "2", "GOOD"]], alike)) == {"r1": [("a", 1, "APPROVED"), ("b", 1, "APPROVED")]}
+    found = judged([["R1", "S", "1", "GOOD"]], process("r1", [line("a", "S"), line("b", "S", total="99")]))
+    assert kinds(found) == [REFUSED]
+    assert found.rows[0].why == "SKU S is on lines that are not paid alike, a, b; name the line"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reviews": None}, "does not tell what is inspected"),
+        ({"return_line_items": [line("a", quantity=0)]}, "cannot be: line 'a' has the quantity 0"),
+    ],
+)
+def test_without_ground_nothing_is_reviewed(change: dict[str, object], said: str) -> None:
+    found = judged([["R1", "A", "1", "GOOD"]], process("r1", **{"lines": [line("a")], **change}))  # type: ignore[arg-type]
+    assert kinds(found) == [REFUSED]
+    assert said in found.rows[0].why
+
+
+LINES = ("a", "b", "c")
+ROW = st.tuples(
+    st.sampled_from(["r1", "r2", "zz"]),
+    st.lists(st.sampled_from([*(name.upper() for name in LINES), "SAME"]), min_size=1, max_size=2).map("\n".join),
+    st.sampled_from(["1", "1", "1", "2", "0", "x"]),
+    st.sampled_from(["GOOD", "GOOD", "bad", "gone", "?", "in"]),
+    st.sampled_from(["", "", "", "L1", "L2"]),
+)
+
+
+@st.composite
+def returns(draw: st.DrawFn) -> list[ReturnProcess]:
+    found = []
+    for name in ("r1", "r2"):
+        lines = [line(each, quantity=draw(st.integers(1, 3))) for each in LINES]
+        lines += [line("s1", "SAME", quantity=1), line("s2", "SAME", quantity=1)]
+        reviews = [
+            (each["id"], status)
+            for each in lines
+            for status in draw(st.lists(st.sampled_from(["APPROVED", "DECLINED"]), max_size=int(str(each["quantity"]))))
+        ]
+        found.append(reviewed(process(name, lines), [(str(one), two) for one, two in reviews]))
+    return found
+
+
+@given(returns(), st.lists(ROW, max_size=14), st.data())
+@settings(max_examples=100, deadline=None)
+def test_no_row_is_lost_and_nothing_is_done_twice(
+    processes: list[ReturnProcess], rows: Sequence[Sequence[str]], data: st.DataObject
+) -> None:
+    read = rows_of(rows, mapping=rows_mapping())
+    found = judge(read, processes, NOW)
+    assert len(found.rows) == len(rows) == sum(found.counts.values())
+    for it in processes:  # never more than there are, and always the next ones
+        wanted = found.reviews().get(it.rever_process_id, ())
+        for each in it.return_line_items:
+            shown = sum(1 for review in it.reviews or () if review.line_item_id == each.id)
+            numbers = [unit.unit for unit in wanted if unit.line_id == each.id]
+            assert sorted(numbers) == list(range(shown + 1, shown + 1 + len(numbers)))
+            assert shown + len(numbers) <= each.quantity
+    second = judge(read, after(processes, found), NOW)
+    assert second.reviews() == {}
+    done = [now.verdict for before, now in zip(found.rows, second.rows, strict=True) if before.verdict is REVIEW]
+    assert set(done) <= {ALREADY}
+    # The first part of the file, then all of it, is what all of it is.
+    cut = data.draw(st.integers(0, len(rows)))
+    part = judge(read[:cut], processes, NOW)
+    part_done = after(processes, part)
+    whole = judge(read, part_done, NOW)
+    for before, now in zip(part.rows, whole.rows, strict=False):
+        if before.verdict in {REVIEW, ALREADY}:
+            assert now.verdict in {ALREADY, CONTRADICTS}
+    assert judge(read, after(part_done, whole), NOW).reviews() == {}
