@@ -19,7 +19,7 @@ class Parameters(SearchParameters):
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """Settle what is open, then order a label for each started return that waits for one."""
     report.stores = desk.chosen(parameters.stores)
-    named = await named_ids(desk, report, parameters.process_ids, report.stores)
+    named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
     await settle(desk, report, report.stores, named or None)
     if named:
         found = await fetch_some(desk, report, named[: parameters.max_returns])

@@ -20,7 +20,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     """Settle what is open, then take the stores' running returns, or those named, as far as they can go now."""
     report.stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
-    named = await named_ids(desk, report, parameters.process_ids, report.stores)
+    named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
     await settle(desk, report, report.stores, named or None)
     if named:
         found = await fetch_some(desk, report, named[: parameters.max_returns])

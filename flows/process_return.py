@@ -7,10 +7,8 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnKey, ReturnsParameters
-from flows.sub_flows import named_ids, named_through, settle, settle_own
+from flows.sub_flows import fetch_some, named_ids, named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
-from tasks.fetch_returns import fetch_returns
-from tasks.find_returns import NothingFoundError
 from tasks.reporting.report import ReturnsReport
 from tasks.steps import about
 
@@ -27,6 +25,12 @@ class Parameters(ReturnsParameters):
         description="REVER's id of the return (retp_...), an order number (#1001: all its returns), a hold's id or a "
         "tracking number.",
     )
+    stores: list[str] = Field(
+        default_factory=list,
+        title="Stores",
+        description="E-commerce ids of the stores at which the return is looked for. Empty: all of this desk's stores; "
+        "where several have an order of that number, act asks which is meant.",
+    )
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
@@ -35,15 +39,14 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     Raises `DeskError` where it cannot be read, for this run is about nothing else, and `NothingFoundError` where REVER
     does not know it. An order's returns are each worked on by themselves.
     """
-    named = await named_ids(desk, report, [parameters.process_id], desk.stores)
-    await settle(desk, report, desk.stores, named)
+    report.stores = desk.chosen(parameters.stores)
+    named = await named_ids(desk, report, [parameters.process_id], parameters.stores)
+    await settle(desk, report, report.stores, named)
     label = named[0] if len(named) == 1 else f"{len(named)} returns"
     with about(label):
-        found, failures = await fetch_returns(desk, named)
+        found = await fetch_some(desk, report, named)
     if not found:
-        said = "; ".join(f"{failed.process_id}: {failed.why}" for failed in failures)
-        raise NothingFoundError(said) if all(failed.unknown for failed in failures) else DeskError(said)
-    report.failures += failures
+        raise DeskError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
     report.stores = tuple(dict.fromkeys(pending.store for pending in found))
     await named_through(desk, report, found, label)
     await settle_own(desk, report, report.stores)

@@ -14,11 +14,11 @@ from tasks.effects.perform import Result
 from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
-from tasks.find_returns import NothingFoundError, find_returns
+from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, took_on
 from tasks.lookup import read_key
 from tasks.policy.record import IntentKind
-from tasks.reporting.report import Mode, ReturnsReport, RunReport
+from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
 from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
@@ -73,35 +73,49 @@ async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -
                 forget_unknown(report, settled, set(own))
 
 
-async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], stores: Sequence[str]) -> list[str]:
+async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], asked: list[str]) -> list[str]:
     """The ids of the returns that were named, by whatever was typed; what each key found is a note of the report.
 
-    REVER is asked only about what is no id of its own. Raises `NothingFoundError` where a key finds nothing at these
-    stores: nothing is begun for the others.
+    REVER is asked only about what is no id of its own. `asked` are the stores that the form names; none stands for all.
+    Raises `NothingFoundError` where a key finds nothing at these stores, and in `act` `SeveralStoresError` where it
+    finds returns of several stores and none was named: nothing is begun for the others either.
     """
     keys = [read_key(text) for text in typed]
     found: list[str] = []
     searched = [key for key in keys if not key.is_id]
+    stores = desk.chosen(asked)
     with about(f"{len(searched)} not by id"):
         matches = dict(zip(searched, await find_returns(desk, searched, stores) if searched else [], strict=True))
     for key in keys:
         if key.is_id:
             found.append(key.text)
-        else:
-            report.notes.append(matches[key].words)
-            found += [item.process_id for item in matches[key].returns]
+            continue
+        report.notes.append(matches[key].words)
+        found += [item.process_id for item in matches[key].returns]
+        if not asked and len(matches[key].stores) > 1:
+            which = SeveralStoresError(matches[key])
+            if report.acts:
+                raise which
+            report.notes.append(str(which))
     return list(dict.fromkeys(found))
 
 
 async def fetch_some(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:
-    """As `fetch_named`, without those of other stores than the report's: nothing is done at a store not asked for.
+    """As `fetch_named`; those of other stores than the report's are failures: nothing is done at a store not asked for.
 
-    Raises `NothingFoundError` where REVER knows none of them.
+    Raises `NothingFoundError` where nothing is left: REVER knows none of them, or they are of other stores.
     """
     found = await fetch_named(desk, report, process_ids)
-    if not found and report.failures and all(failed.unknown for failed in report.failures):
+    asked = ", ".join(report.stores)
+    mine = [pending for pending in found if pending.store in report.stores]
+    report.failures += [
+        Failure(pending.process_id, f"it is of store {pending.store!r}, and {asked} was asked for", unknown=True)
+        for pending in found
+        if pending.store not in report.stores
+    ]
+    if not mine and report.failures and all(failed.unknown for failed in report.failures):
         raise NothingFoundError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
-    return [pending for pending in found if pending.store in report.stores]
+    return mine
 
 
 async def fetch_named(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:

@@ -31,6 +31,15 @@ class NothingFoundError(WrongNameError):
     """No return was found by what was typed; the sentence says where it was looked for."""
 
 
+class SeveralStoresError(WrongNameError):
+    """What was typed names returns of several stores, and nobody has said which are meant; nothing was begun."""
+
+    def __init__(self, match: "Match") -> None:
+        names = f"{match.kind.noun} {match.key.text} names returns of several stores: {', '.join(match.stores)}"
+        choice = f"stores={match.stores[0]}, or stores={','.join(match.stores)} for all"
+        super().__init__(f"{names}. A run with mode=act begins only where `stores` says which are meant: {choice}")
+
+
 @dataclass(frozen=True, slots=True)
 class FoundReturn:
     """A return that was found. `process` is what REVER says of it; None where REVER does not show it.
@@ -82,6 +91,11 @@ class Match:
     key: Lookup
     kind: KeyKind
     returns: tuple[FoundReturn, ...]
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The stores of the returns, by name."""
+        return tuple(sorted({found.store for found in self.returns}))
 
     @property
     def by(self) -> str:

@@ -95,7 +95,7 @@ class Row:
 class Failure:
     """A return that could not be worked on. `ours`: the fault lies in this software, not at REVER or in the input.
 
-    `unknown`: REVER knows no such return.
+    `unknown`: REVER knows no such return, or none at the stores asked for.
     """
 
     process_id: str

@@ -12,7 +12,7 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 from flows.catalog import FLOWS
 from flows.run import UsageError, parameters_for
 from rever_api.models import ReturnProcess
-from tasks.find_returns import NothingFoundError
+from tasks.find_returns import NothingFoundError, SeveralStoresError
 from tests.world import World
 
 EMAIL = "olga.ortiz@example.com"
@@ -27,12 +27,27 @@ def due(world: World, many: int = 1) -> list[ReturnProcess]:
 
 
 def same_order(world: World) -> tuple[str, list[str]]:
-    """The number of an order with two returns that are due a refund, and their ids."""
-    one, other = due(world, 2)
+    """The number of an order with two returns that are due a refund, both of one store, and their ids."""
+    payable = [item.process_id for item in world.sandbox.audit().due if item.amount and not item.blocked]
+    processes = [world.sandbox.sandbox.processes[process_id].process for process_id in payable]
+    one, other, *_ = [process for process in processes if process.ecommerce_id == "acme"]
     with world.sandbox.sandbox.locked():
         stored = world.sandbox.sandbox.processes[other.rever_process_id]
         stored.process = stored.process.model_copy(update={"order_name": one.order_name})
     return one.order_name, [one.rever_process_id, other.rever_process_id]
+
+
+def at_two_stores(world: World) -> tuple[str, dict[str, str]]:
+    """The number of an order that each of the two stores has, and the return of it at each; both are due a refund."""
+    found = {}
+    with world.sandbox.sandbox.locked():
+        for process_id in world.sandbox.process_ids("approved_one"):
+            stored = world.sandbox.sandbox.processes[process_id]
+            if stored.process.ecommerce_id not in found:
+                stored.process = stored.process.model_copy(update={"order_name": "#1001"})
+                found[stored.process.ecommerce_id] = process_id
+    assert set(found) == {"acme", "nordic"}
+    return "1001", found
 
 
 def effects_of(world: World) -> set[str]:
@@ -108,6 +123,59 @@ def test_an_order_of_a_store_that_was_not_asked_for_begins_nothing(world: World)
     (it,) = due(world)
     with pytest.raises(NothingFoundError):
         world.run("process-pending-returns", mode="act", stores="nordic", process_ids=it.order_name)
+    assert effects_of(world) == set()
+
+
+ACTING = sorted(set(NAMING) - {"explain-return"})
+
+
+@pytest.mark.parametrize("flow", ACTING)
+def test_an_order_that_two_stores_have_is_not_acted_on_until_the_run_says_at_which(world: World, flow: str) -> None:
+    number, found = at_two_stores(world)
+    with pytest.raises(SeveralStoresError, match=r"1001 .*acme, nordic.* stores=acme"):
+        world.run(flow, mode="act", **{NAMING[flow]: number})
+    assert effects_of(world) == set()
+    with pytest.raises(SeveralStoresError):
+        world.run("process-pending-returns", mode="act", process_ids=f"{found['acme']},{number}")
+    assert effects_of(world) == set()
+
+
+@pytest.mark.parametrize("flow", ["process-return", "process-pending-returns"])
+def test_the_stores_that_a_run_names_say_which_of_the_orders_is_meant(world: World, flow: str) -> None:
+    number, found = at_two_stores(world)
+    report = world.run(flow, mode="act", stores="nordic", **{NAMING[flow]: number})
+    assert effects_of(world) == {found["nordic"]}
+    assert report.stores == ("nordic",)
+    world.run(flow, mode="act", stores="acme,nordic", **{NAMING[flow]: number})
+    assert effects_of(world) == set(found.values())
+
+
+@pytest.mark.parametrize("flow", ACTING)
+def test_a_plan_shows_the_returns_of_both_stores_and_says_that_act_asks_which(world: World, flow: str) -> None:
+    number, found = at_two_stores(world)
+    report = world.run(flow, **{NAMING[flow]: number})
+    assert set(report.rows) == set(found.values())
+    (note,) = [note for note in report.notes if "mode=act" in note]
+    assert "acme, nordic" in note
+    assert "stores=acme" in note
+
+
+def test_a_named_return_of_another_store_than_those_asked_for_is_not_passed_over_in_silence(world: World) -> None:
+    _, found = at_two_stores(world)
+    ids = f"{found['acme']},{found['nordic']}"
+    report = world.run("process-pending-returns", mode="act", stores="nordic", process_ids=ids)
+    assert effects_of(world) == {found["nordic"]}
+    [failure] = report.failures
+    assert failure.process_id == found["acme"]
+    assert "of store 'acme'" in failure.why
+    assert not report.failed
+
+
+@pytest.mark.parametrize("flow", ACTING)
+def test_where_no_named_return_is_of_a_store_that_was_asked_for_it_is_an_error(world: World, flow: str) -> None:
+    _, found = at_two_stores(world)
+    with pytest.raises(NothingFoundError, match="of store 'acme'"):
+        world.run(flow, mode="act", stores="nordic", **{NAMING[flow]: found["acme"]})
     assert effects_of(world) == set()
 
 
