@@ -308,10 +308,15 @@ RULE = "differs_from_rever"
 
 
 class Seen(StrEnum):
-    """How the two sides of a return and currency compare."""
+    """How the two sides of a return and currency compare.
+
+    `BY_HAND`: they differ by just what people said was paid by hand. `ONLY_BY_HAND`: there is nothing else.
+    """
 
     NEITHER = "neither"
     SAME = "same"
+    BY_HAND = "by hand"
+    ONLY_BY_HAND = "only by hand"
     ONLY_OURS = "only ours"
     ONLY_THEIRS = "only theirs"
     DIFFERENT = "different"
@@ -370,7 +375,7 @@ def beside(process: ReturnProcess, record: Record, store: str) -> list[RefundCom
             ours=ours[currency],
             theirs=theirs[currency],
             by_hand=by_hand[currency],
-            seen=_seen(ours[currency], theirs[currency]),
+            seen=_seen(ours[currency], theirs[currency], by_hand[currency]),
             status=str(process.rever_process_status),
             on_its_way=on_its_way[currency],
         )
@@ -411,9 +416,12 @@ def outstanding(process: ReturnProcess, record: Record) -> bool:
     return impossible or bool(found.exchange_short) or any(it.open for it in found.standings)
 
 
-def _seen(ours: Decimal, theirs: Decimal) -> Seen:
+def _seen(ours: Decimal, theirs: Decimal, by_hand: Decimal) -> Seen:
     if ours == theirs:
-        return Seen.SAME if ours else Seen.NEITHER
+        nothing = Seen.ONLY_BY_HAND if by_hand else Seen.NEITHER
+        return Seen.SAME if ours else nothing
+    if theirs - ours == by_hand:
+        return Seen.BY_HAND
     if not ours:
         return Seen.ONLY_THEIRS
     return Seen.DIFFERENT if theirs else Seen.ONLY_OURS

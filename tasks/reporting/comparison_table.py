@@ -19,11 +19,14 @@ COLUMNS = (
     "why",
 )
 
+_AGREED = {Seen.SAME, Seen.NEITHER, Seen.BY_HAND, Seen.ONLY_BY_HAND}
+"""There is nothing to look into."""
+
 
 def comparison_rows(compared: Compared) -> list[dict[str, str]]:
     """A row for each return and currency, those that differ first. Amounts are decimal strings."""
     rows = [row for rows in compared.beside.values() for row in rows]
-    rows.sort(key=lambda row: (row.seen in {Seen.SAME, Seen.NEITHER}, row.store, row.process_id, row.currency))
+    rows.sort(key=lambda row: (row.seen in _AGREED, row.store, row.process_id, row.currency))
     return [_cells(row, compared) for row in rows]
 
 

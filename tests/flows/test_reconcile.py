@@ -73,6 +73,22 @@ def test_a_return_that_only_rever_knows_is_found_and_adopted_or_held(world: Worl
     assert [effect for effect in world.sandbox.books.effects if effect.by == "api"] == []
 
 
+def test_a_payment_by_hand_is_called_so_whether_rever_shows_it_or_not(world: World, tmp_path: Path) -> None:
+    shown, sold_out = (world.sandbox.process_ids(name)[0] for name in ("foreign_different", "exchange_out_of_stock"))
+    world.act()
+    theirs = comparison(world, tmp_path)[shown]["rever"]
+    held = {hold.process_id: hold for hold in world.holds()}
+    for process_id, amount in ((shown, theirs), (sold_out, "37.00")):
+        hold = {"hold_id": held[process_id].hold_id, "version": str(held[process_id].version)}
+        said = {"answer": "done_by_hand", "by": "olga", "reference": "bank 7", "amount": amount}
+        world.run("answer-hold", mode="act", **hold, **said)
+    found = comparison(world, tmp_path, mode="act")
+    row = found[shown]
+    assert (row["ours"], row["rever"], row["by_hand"], row["seen"]) == ("0", theirs, theirs, "by hand")
+    row = found[sold_out]
+    assert (row["ours"], row["rever"], row["by_hand"], row["seen"]) == ("0", "0", "37.00", "only by hand")
+
+
 def test_what_is_paid_again_after_a_return_has_ended_is_held_once(world: World, tmp_path: Path) -> None:
     ended = world.sandbox.process_ids("approved_one")[0]
     world.act()
