@@ -198,6 +198,31 @@ def _far_ahead(world: CellWorld) -> None:
     world.pass_time(120)
 
 
+OWN_RULES = """\
+default:
+  rules:
+  - {name: as ever, then: {pay: {at: inspection}, accept: {why: all that is approved}}}
+  - {name: no promos, when: {sku: {starts_with: PROMO-}}, then: {decline: {why: promotional goods}}}
+  - {name: as wished, then: {methods: {only: [ORIGINAL_PAYMENT_METHOD, BANK_TRANSFER, GIFT_CARD, EXCHANGE]}}}
+  - {name: several, when: {lines: {at_least: 2}}, then: {approve: {who: olga, why: more than one line}}}
+"""
+"""Rules that pay just what is paid without them, once a person has approved where there is more than one line."""
+
+
+def _own_rules(world: CellWorld) -> None:
+    policy = world.folder / "policy.yaml"
+    policy.write_text(OWN_RULES, encoding="utf-8")
+    world.settings["REVER_POLICY"] = str(policy)
+
+
+def _approve(world: CellWorld) -> None:
+    """A person approves what the rules ask them about."""
+    held = [hold for hold in world.holds() if hold.rule == "approval"]
+    if held:
+        named = ",".join(f"{hold.hold_id}:{hold.version}" for hold in held)
+        world.worker("answer-holds", holds=named, answer="approve", by="olga", reason="seen")
+
+
 CASES = {
     case.name: case
     for case in (
@@ -227,6 +252,10 @@ CASES = {
         Case(
             "asked", "each worker asks for a review, a cancellation, a label and a return, as all before it did",
             _beside(lambda world: world.start()), (*ASKED_OF.values(), "two_methods"), before=_asked,
+        ),
+        Case(
+            "own-rules", "the merchant's own rules, which ask a person, who approves between the runs",
+            _beside(lambda world: world.start()), before=_own_rules, after=_approve,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
     )

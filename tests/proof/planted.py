@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "pyproject.toml", "README.md")
 HERE = "tests/proof/test_promises.py::"
 ASKED = "tests/tasks/effects/test_asked.py::"
+RULED = "tests/tasks/policy/test_ruling.py::"
+OWN_RULES = "tests/flows/test_own_rules.py::"
 NEW_RETURN = "tests/tasks/effects/test_create_return.py::"
 PASSED, FAILED = 0, 1
 """pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
@@ -231,6 +233,92 @@ BUGS = {
                 "tasks/policy/kinds/create_return.py",
                 "if it.rever_process_id not in known and _since(it, intent)]\n",
                 "if it.rever_process_id]\n",
+            ),
+        ),
+    ),
+    "declined": Bug(
+        "a line paid that a rule of the merchant's declines",
+        f"{RULED}test_a_declined_line_is_not_paid_and_the_others_are",
+        (
+            (
+                "tasks/policy/ruling.py",
+                "        return bool(declined or self.decided(line_id, ActionKind.ADD_ON, AddOn))\n",
+                "        return bool(declined and self.decided(line_id, ActionKind.ADD_ON, AddOn))\n",
+            ),
+        ),
+    ),
+    "moment": Bug(
+        "a moment to pay that has not come taken for one that has",
+        f"{RULED}test_days_after_the_inspection_are_waited_for_and_the_return_is_not_forgotten[day 2]",
+        (
+            (
+                "tasks/policy/ruling.py",
+                "        if self._is_due(pay) is Truth.YES:\n",
+                "        if self._is_due(pay) is not Truth.UNKNOWN:\n",
+            ),
+        ),
+    ),
+    "forgotten moment": Bug(
+        "a return taken for settled whose units are paid later",
+        f"{RULED}test_days_after_the_inspection_are_waited_for_and_the_return_is_not_forgotten[at once]",
+        (
+            (
+                "tasks/policy/rules/payment.py",
+                "    if case.free or any(line.later or not line.reviewed for line in lines):\n",
+                "    if case.free or any(not line.reviewed for line in lines):\n",
+            ),
+        ),
+    ),
+    "approval": Bug(
+        "an approval that a rule of the merchant's wants not asked for",
+        f"{RULED}test_an_approval_is_asked_for_once_and_holds_only_above_the_bound",
+        (("tasks/policy/decide.py", "    payment.approval,\n", ""),),
+    ),
+    "unknown": Bug(
+        "a fact that nobody tells taken for a no",
+        f"{RULED}test_a_missing_fact_holds_only_where_it_decides",
+        (("tasks/policy/decide.py", "    payment.needs_facts,\n", ""),),
+    ),
+    "method": Bug(
+        "a compensation paid that the merchant's rules forbid",
+        f"{RULED}test_a_wish_that_may_not_be_becomes_the_next_method",
+        (
+            (
+                "tasks/policy/case.py",
+                "        method = wish if self.ruling is None else self.ruling.method(line.id, wish) or wish\n",
+                "        method = wish\n",
+            ),
+        ),
+    ),
+    "fee": Bug(
+        "costs taken off a line that a rule of the merchant's frees of them",
+        f"{RULED}test_a_line_that_bears_no_costs_leaves_them_to_the_others_and_they_never_exceed_those",
+        (
+            (
+                "tasks/policy/ruling.py",
+                "        return self.decided(line_id, ActionKind.FEE, NoFee) is None\n",
+                "        return bool(line_id)\n",
+            ),
+        ),
+    ),
+    "fee twice": Bug(
+        "a unit that bore no costs counted as one that did: later ones bear less than is due",
+        f"{OWN_RULES}test_costs_are_borne_by_the_lines_that_a_rule_leaves_them_to",
+        (("tasks/policy/case.py", "self._gross(intent) - intent.exempt for", "self._gross(intent) for"),),
+    ),
+    "kept": Bug(
+        "a label made for goods that the shopper keeps",
+        f"{RULED}test_goods_that_the_shopper_keeps_are_paid_at_once_and_get_no_label",
+        (("tasks/policy/rules/label.py", "        if not self.ruling.needs_label():\n", "        if False:\n"),),
+    ),
+    "stock": Bug(
+        "the rule for an exchange that is out of stock passed over",
+        f"{RULED}test_an_exchange_out_of_stock_goes_by_its_line_s_rule",
+        (
+            (
+                "tasks/policy/case.py",
+                "        ruled = self.ruling.out_of_stock(line_id) if self.ruling else None\n",
+                "        ruled = None\n",
             ),
         ),
     ),

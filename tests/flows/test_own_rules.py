@@ -1,0 +1,129 @@
+"""The merchant's own rules in whole runs: what they leave due is paid once, to the cent, and the ledger agrees."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from flows.run import RunFailedError
+from tasks.desk import DeskError
+from tasks.ledger import check
+from tests.world import Start, World
+
+Shop = Callable[..., World]
+
+
+@pytest.fixture
+def shop(start_world: Start, tmp_path: Path) -> Shop:
+    """A desk with these rules, each as in a policy file, before a shop with a return of each scenario."""
+
+    def start(*scenarios: str, rules: str, **settings: str) -> World:
+        policy = tmp_path / "policy.yaml"
+        policy.write_text(f"default:\n  rules: [{rules}]\n")
+        world = start_world(settings={"REVER_POLICY": str(policy), **settings}, shops=("acme",), returns=34)
+        world.keep_only(scenarios)
+        return world
+
+    return start
+
+
+def refunds(world: World) -> dict[str, Decimal]:
+    """Method -> what was refunded through the API."""
+    made: dict[str, Decimal] = {}
+    for effect in world.sandbox.books:
+        if effect.operation == "issueRefund" and not effect.foreign:
+            made[effect.type] = made.get(effect.type, Decimal(0)) + (effect.amount or Decimal(0))
+    return made
+
+
+def totals(world: World) -> dict[str, Decimal]:
+    """Method wished for -> the lines' totals."""
+    found: dict[str, Decimal] = {}
+    for stored in world.sandbox.sandbox.processes.values():
+        for line in stored.process.return_line_items:
+            method = str(line.compensation_method)
+            found[method] = found.get(method, Decimal(0)) + (line.total_price or Decimal(0))
+    return found
+
+
+def agrees(world: World) -> bool:
+    """Whether the ledger's own check finds nothing."""
+    return world.read(check, now=world.clock()).findings == ()
+
+
+def test_a_line_that_a_rule_declines_is_never_paid_and_the_rest_is(shop: Shop) -> None:
+    world = shop("two_methods", rules="{name: rule, when: {method: {is: GIFT_CARD}}, then: {decline: {why: no cards}}}")
+    plan = world.run("process-pending-returns", mode="plan")
+    for _ in range(2):
+        world.act()
+    wished = totals(world)
+    assert refunds(world) == {"ORIGINAL_PAYMENT_METHOD": wished["ORIGINAL_PAYMENT_METHOD"]}
+    assert plan.would_pay == {"EUR": wished["ORIGINAL_PAYMENT_METHOD"]}
+    assert world.holds() == []
+    assert agrees(world)
+
+
+def test_costs_are_borne_by_the_lines_that_a_rule_leaves_them_to(shop: Shop) -> None:
+    world = shop(
+        "costs_smaller", rules="{name: rule, when: {method: {is: ORIGINAL_PAYMENT_METHOD}}, then: {no_fee: {}}}"
+    )
+    costs = Decimal("5.00")
+    with world.sandbox.sandbox.locked():
+        (stored,) = world.sandbox.sandbox.processes.values()
+        world.sandbox.sandbox.change(stored, return_costs=costs)
+    wished = totals(world)
+    for _ in range(2):
+        world.act()
+    assert refunds(world) == wished | {"GIFT_CARD": wished["GIFT_CARD"] - costs}
+    assert agrees(world)
+
+
+def test_another_method_is_paid_once_and_seen_as_ours(shop: Shop) -> None:
+    rule = "{methods: {never: [ORIGINAL_PAYMENT_METHOD], instead: [GIFT_CARD]}}"
+    world = shop("approved_one", "approved_thirds", rules=f"{{name: credit only, then: {rule}}}")
+    reports = [world.act() for _ in range(3)]
+    assert refunds(world) == {"GIFT_CARD": sum(totals(world).values())}
+    assert [report.outcomes.get("done", 0) for report in reports] == [2, 0, 0]
+    assert world.holds() == []
+    assert agrees(world)
+
+
+def test_what_a_rule_asks_a_person_about_is_paid_after_their_answer_and_once(shop: Shop) -> None:
+    rule = "{approve: {who: the owner, why: every refund}}"
+    world = shop("approved_one", "two_methods", rules=f"{{name: ask, then: {rule}}}")
+    world.act()
+    world.act()
+    assert refunds(world) == {}
+    held = world.holds()
+    assert {hold.rule for hold in held} == {"approval"}
+    named = ",".join(f"{hold.hold_id}:{hold.version}" for hold in held)
+    world.run("answer-holds", mode="act", holds=named, answer="approve", by="olga", reason="seen")
+    world.act()
+    assert refunds(world) == totals(world)
+    assert world.holds() == []
+    assert agrees(world)
+
+
+def test_a_fact_that_nobody_tells_holds_what_is_due_and_nothing_else(shop: Shop) -> None:
+    rule = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+    world = shop("approved_one", "in_warehouse", rules=rule)
+    world.act()
+    (hold,) = world.holds()
+    assert (hold.rule, refunds(world)) == ("needs_facts", {})
+    assert "the product's tags" in hold.why
+
+
+def test_goods_that_may_be_kept_are_paid_without_a_label(shop: Shop) -> None:
+    world = shop("label_needed_pickup", rules="{name: keep, then: {keep_item: {}}}")
+    for _ in range(2):
+        world.act()
+    assert refunds(world) == totals(world)
+    assert [effect.operation for effect in world.sandbox.books if effect.operation != "issueRefund"] == []
+    assert agrees(world)
+
+
+def test_rules_about_money_where_rever_pays_are_refused_and_named(shop: Shop) -> None:
+    world = shop("approved_one", rules="{name: keep, then: {keep_item: {}}}", REVER_REFUNDS_BY="rever")
+    with pytest.raises((DeskError, RunFailedError), match="its rules about money would do nothing: 'keep'"):
+        world.act()
