@@ -1,0 +1,223 @@
+"""The first mapping of a file, guessed: what each column and word probably means, how sure that is, and why.
+
+What is not sure is left out, with its candidates as comments; a person fills it in. Nothing that is guessed approves a
+unit unless the word itself says so.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from tasks.files.dates import DATE, UNIX, DateFormat, bare, format_of
+from tasks.files.inspections import HEADER_WITHIN
+from tasks.files.known_names import MEANINGS, SURE, named_by, plain
+from tasks.files.mapping import COUNTS, PRODUCT_KEYS, RETURN_KEYS, Columns, fold
+from tasks.files.table import Row, Table
+
+LOOKED_AT = 5_000
+"""Rows by which is guessed."""
+_NEAR = 10
+"""Two columns whose percentages differ by less are both candidates."""
+_MOST_WORDS = 60
+"""A column of more different words tells no outcome."""
+_FOOTERS = frozenset({"total", "totals", "sum", "summe", "gesamt", "end", "<end>"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What might be meant, how sure that is in percent, and why."""
+
+    meaning: str
+    sure: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed:
+    """A field or a word, with what may be meant, the likeliest first; `meant` is empty where it is not sure."""
+
+    what: str
+    meant: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A guessed mapping. `rows` are those that were looked at; `words` are of the column that tells the outcome."""
+
+    how: str
+    header: Row
+    rows: int
+    columns: tuple[Guessed, ...]
+    words: tuple[Guessed, ...] = ()
+    date_format: DateFormat | None = None
+    dates: bool = False
+    separator: str = ""
+    encoding: str = ""
+    sheet: str = ""
+    several_parted_by: str = ""
+    fill_down: bool = False
+    footers: tuple[str, ...] = ()
+
+    @property
+    def meant(self) -> dict[str, str]:
+        """Field -> column, of those that are sure."""
+        return {it.what: it.meant for it in self.columns if it.meant}
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What a person has to say before the mapping can be used, in sentences."""
+        found, words = self.meant, {it.what for it in self.words if it.meant}
+        lacking = []
+        if not any(key in found for key in RETURN_KEYS):
+            lacking.append("which column names the return is not sure")
+        if not any(key in found for key in PRODUCT_KEYS):
+            lacking.append("which column names the product is not sure, or there is none")
+        if not ({"outcome", *COUNTS} & set(found)):
+            lacking.append("no column says for sure what was found; that a thing was received does not approve it")
+        lacking += [f"what the word {it.what!r} means" for it in self.words if it.what not in words]
+        if self.dates and self.date_format is None:
+            lacking.append("how dates are written: this file does not show whether the day or the month comes first")
+        return tuple(lacking)
+
+
+def guess(table: Table) -> Guess:
+    """Guess the mapping of a file by its header and its first rows. Raises `InputFileError`."""
+    rows = list(islice(table.rows(), LOOKED_AT))
+    header = _header(rows[:HEADER_WITHIN])
+    below = [row for row in rows if row.number > header.number]
+    footers = tuple(dict.fromkeys(first for row in below[-5:] if (first := _first(row)).casefold() in _FOOTERS))
+    below = [row for row in below if _first(row) not in footers]
+    columns = [_values(below, place) for place in range(len(header.cells))]
+    fields = _fields(header.cells, columns)
+    meant = {it.what: it.meant for it in fields if it.meant}
+    values = {field: columns[header.cells.index(column)] for field, column in meant.items()}
+    dates = [text for text in values.get("inspected_at", ()) if text]
+    products = [text for key in PRODUCT_KEYS for text in values.get(key, ())]
+    keys = [values[key] for key in RETURN_KEYS if key in values]
+    return Guess(
+        how=table.how,
+        header=header,
+        rows=len(below),
+        columns=fields,
+        words=_words(values.get("outcome", ())),
+        date_format=format_of(dates),
+        dates=bool(dates),
+        separator="" if table.separator in {",", ";", "\t"} else table.separator,
+        encoding="" if table.encoding.startswith("utf") else table.encoding,
+        sheet=table.sheet if len(table.sheets) > 1 else "",
+        several_parted_by="\n" if any("\n" in text for text in products) else "",
+        fill_down=bool(keys) and any(not any(texts) for texts in zip(*keys, strict=True)),
+        footers=footers,
+    )
+
+
+def _first(row: Row) -> str:
+    return next(cell for cell in row.cells if cell.strip()).strip()
+
+
+def _values(rows: Iterable[Row], place: int) -> list[str]:
+    return [row.cells[place].strip() if place < len(row.cells) else "" for row in rows]
+
+
+def _header(rows: Sequence[Row]) -> Row:
+    """The row with the most names that are known; of rows without any, the first one that is widest."""
+
+    def known(row: Row) -> tuple[int, int]:
+        return sum(1 for cell in row.cells if named_by(cell)), sum(1 for cell in row.cells if cell.strip())
+
+    return max(rows, key=known)
+
+
+def _fields(names: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Guessed, ...]:
+    """What each field's column probably is. No column is taken for two fields: the surer one has it."""
+    found: dict[str, list[Candidate]] = {}
+    for name, values in zip(names, columns, strict=True):
+        for field, sure in named_by(name).items():
+            judged, why = _by_values(field, sure, [value for value in values if value])
+            if judged and names.count(name) == 1:
+                found.setdefault(field, []).append(Candidate(name, judged, f"its name{why}"))
+        if values and all(value.startswith("retp_") for value in values):
+            others = [it for it in found.get("process_id", ()) if it.meaning != name]
+            found["process_id"] = [Candidate(name, 99, "its values are REVER's ids"), *others]
+    guessed = []
+    taken: dict[str, int] = {}
+    for field in Columns.model_fields:
+        candidates = sorted(found.get(field, ()), key=lambda it: -it.sure)
+        best = candidates[0] if candidates else None
+        clear = best and best.sure >= SURE and not any(best.sure - it.sure < _NEAR for it in candidates[1:])
+        if best and clear and best.sure > taken.get(best.meaning, 0):
+            taken[best.meaning] = best.sure
+            guessed.append(Guessed(field, best.meaning, tuple(candidates)))
+        elif candidates:
+            guessed.append(Guessed(field, "", tuple(candidates)))
+    if any(it.what in {"approved", "declined"} and it.meant for it in guessed):
+        guessed = [Guessed(it.what, "", it.candidates) if it.what in {"quantity", "outcome"} else it for it in guessed]
+    return tuple(guessed)
+
+
+def _by_values(field: str, sure: int, values: Sequence[str]) -> tuple[int, str]:
+    """How sure a column is, judged by what stands in it too; and the reason. 0 for what it cannot be."""
+    if not values:
+        return sure, "; it is empty in this file"
+    fits = _FITS.get(field)
+    share = sum(1 for value in values if fits is None or fits(value)) / len(values)
+    why = ", and its values fit" if fits else ""
+    if share < 0.5 or (field == "outcome" and len(set(map(fold, values))) > _MOST_WORDS):
+        sure, why = 0, ""
+    elif share < 0.95:
+        sure, why = min(sure, SURE - 1), f", but {1 - share:.0%} of its values do not look like it"
+    elif field == "outcome" and sum(1 for value in values if plain(value) in MEANINGS) > len(values) / 2:
+        sure, why = (sure + 5 if sure >= SURE else min(sure + 20, SURE + 4)), ", and its words are known ones"
+    elif field == "rma" and sure < SURE:
+        sure, why = sure + 15, ", and its values have digits"
+    elif field == "order" and all(value.startswith("#") for value in values):
+        sure, why = 95, ", and its values begin with #"
+    return sure, why
+
+
+def _has_digit(value: str) -> bool:
+    return any(letter.isdigit() for letter in value)
+
+
+def _is_count(value: str) -> bool:
+    head, _, tail = value.replace(",", ".").partition(".")
+    return head.isdecimal() and not tail.strip("0")
+
+
+def _is_time(value: str) -> bool:
+    return bool(DATE.fullmatch(bare(value)) or UNIX.fullmatch(bare(value)))
+
+
+_FITS: dict[str, Callable[[str], bool]] = {
+    "rma": _has_digit,
+    "order": _has_digit,
+    "tracking": _has_digit,
+    "ean": _has_digit,
+    "quantity": _is_count,
+    "approved": _is_count,
+    "declined": _is_count,
+    "missing": _is_count,
+    "inspected_at": _is_time,
+}
+"""What a value of a field looks like, where that can be said."""
+
+
+def _words(values: Sequence[str]) -> tuple[Guessed, ...]:
+    """What the words of the outcome probably mean, the most frequent first; a word in two spellings is one."""
+    many = Counter(map(fold, values))
+    spelled = {fold(value): " ".join(value.split()) for value in reversed(values)}
+    found = []
+    for word, times in many.most_common():
+        rows = f"in {times:,} row{'' if times == 1 else 's'}"
+        status, sure = MEANINGS.get(plain(word), ("", 0))
+        if not status:
+            found.append(Guessed(spelled[word], "", (Candidate("?", 0, f"{rows}; not a known word"),)))
+            continue
+        clear = sure >= SURE
+        why = "what it says" if clear else "whether that is good enough is for you to say"
+        if status == "DECLINED":
+            why = "it needs the reason that the shopper reads"
+        found.append(Guessed(spelled[word], status if clear else "", (Candidate(status, sure, f"{rows}; {why}"),)))
+    return tuple(found)

@@ -1,0 +1,87 @@
+"""What columns and words of warehouses' files usually mean, and how sure that is. Only the guess asks this.
+
+A percentage of `SURE` and more is written into the guessed mapping; below, a person has to decide. No word that says
+only how a thing looks is sure, for whether that is good enough is the shop's to say; nor is one that needs a reason.
+"""
+
+import re
+import unicodedata
+from types import MappingProxyType
+
+SURE = 80
+"""Percent from which a guess is written down as meant."""
+
+_ACRONYM = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
+_PREFIX = re.compile(r"^(channel|lineitem|rever) (?=\w)")
+
+NAMES: tuple[tuple[str, str, int], ...] = (
+    ("process_id", r"(return )?process id|retp", 95),
+    ("rma", r"(return )?rma( (number|no|id|code|nr))?|return authori[sz]ation( number)?", 95),
+    ("rma", r"return (id|number|no|nr|reference|order id|name)|returns? ref|retourennummer|numero de devolucion", 85),
+    ("rma", r"return code|reference id", 70),
+    ("order", r"(sales |store |shop |web |customer |original )?order( (id|number|no|nr|name|ref|reference))?", 90),
+    ("order", r"bestellnummer|auftragsnummer|(numero|n|no|cod|codigo)( de)? pedido|pedido|commande", 90),
+    ("order", r"(forward|parent) order id", 85),
+    ("order", r"shipment reference|reference|external id|merchant reference", 60),
+    ("order", r"name", 40),
+    ("tracking", r"(return |parcel |shipment )?tracking( (number|no|nr|id|code))?|awb|sendungsnummer", 90),
+    ("line", r"(return )?line item id|return line id", 60),
+    ("line", r"(order )?(item|line) id|order line( id)?", 50),
+    ("sku", r"(item |product |seller |merchant |variant )?sku( code)?|referencia|artikelnummer|article number", 95),
+    ("sku", r"(item|product|variant) (code|number|no)|part number", 70),
+    ("ean", r"(item |product )?(ean( ?13)?|gtin|upc|bar ?code)( code)?", 95),
+    ("quantity", r"((item|return(ed)?|received) )?(quantity|qty)( (received|returned))?|cantidad|menge|units", 95),
+    ("quantity", r"received|returned|count", 60),
+    ("unit", r"license plate( number)?|lpn|serial( (number|no))?|imei|unit id", 90),
+    (
+        "outcome",
+        r"(inspection|qc|quality( control)?|review) (result|status|outcome|decision)|outcome|decision|verdict",
+        95,
+    ),
+    ("outcome", r"(detailed |final )?disposition( outcome)?|quality approved", 90),
+    ("outcome", r"(return |item |product )?(condition|grade|grading)|zustand|estado|condicion", 88),
+    ("outcome", r"(return |item )?status|result|resultado", 65),
+    ("approved", r"(quantity |qty )?(approved|accepted)( (quantity|qty|units))?|passed", 90),
+    ("declined", r"(quantity |qty )?(declined|rejected)( (quantity|qty|units))?|failed", 90),
+    ("missing", r"(quantity |qty )?missing( (quantity|qty|units))?", 90),
+    ("reason", r"(reject(ion)?|decline|inspection|qc) (reason|note|notes|comment|comments)", 85),
+    ("reason", r"reason|(return )?comments?|notes?|message|(return|problem) (reason|description)", 40),
+    ("inspected_at", r"(inspected|received|processed|graded|returned) (at|on|date)|inspection (date|time)", 90),
+    ("inspected_at", r"(return|completed|completion|processing|receipt) date", 85),
+    ("inspected_at", r"date|date time|(submitted|created|insert) (date|on|at)", 45),
+)
+"""Field, what the column's name is when it is made plain, and how sure that is."""
+
+_WORDS = (
+    ("APPROVED", 95, "approved, accepted, passed, pass, qc passed, aprobado, aceptado, genehmigt, akzeptiert"),
+    ("APPROVED", 60, "good, new, sellable, ok, resellable, mint, confirmed, complete, completed, restock, perfect"),
+    ("APPROVED", 60, "like new, as new, very good, a, grade a, a grade, neu, gut, nuevo, bueno, vendible"),
+    ("APPROVED", 60, "unit returned to inventory"),
+    ("DECLINED", 70, "declined, rejected, failed, fail, refused, not accepted, qc failed, rechazado, abgelehnt"),
+    ("DECLINED", 60, "damaged, defective, worn, used, unsellable, expired, dispose, scrap, quarantine, faulty, dirty"),
+    ("DECLINED", 60, "customer damaged, carrier damaged, distributor damaged, warehouse damaged, stained, broken"),
+    ("DECLINED", 60, "c, grade c, c grade, defekt, danado, usado, gebraucht, beschadigt"),
+    ("MISSING", 95, "missing, lost, not received, not in parcel, empty box, faltante, fehlt, fehlend"),
+    ("NOT_YET", 90, "received, arrived, pending, processing, vendor received, awaiting arrival, in transit"),
+    ("NOT_YET", 90, "awaiting inspection, delivered, recibido, erhalten, eingegangen, rto, rts"),
+)
+"""What words usually mean, and how sure that is."""
+
+MEANINGS = MappingProxyType({word: (status, sure) for status, sure, words in _WORDS for word in words.split(", ")})
+"""Word -> what it usually means, and how sure that is, in percent."""
+
+
+def plain(name: str) -> str:
+    """A name without accents, capitals and signs, its words parted: `returnRMA-Number` is `return rma number`."""
+    letters = unicodedata.normalize("NFKD", _ACRONYM.sub(" ", name))
+    text = "".join(each if each.isalnum() else " " for each in letters if not unicodedata.combining(each))
+    return _PREFIX.sub("", " ".join(text.casefold().split()))
+
+
+def named_by(name: str) -> dict[str, int]:
+    """Field -> how sure it is, by its name alone, that a column of this name holds it."""
+    words, found = plain(name), dict[str, int]()
+    for field, pattern, sure in NAMES:
+        if words and re.fullmatch(pattern, words):
+            found[field] = max(sure, found.get(field, 0))
+    return found
