@@ -77,6 +77,8 @@ class Guess:
         if not ({"outcome", *COUNTS} & set(found)):
             lacking.append("no column says for sure what was found; that a thing was received does not approve it")
         lacking += [f"what the word {it.what!r} means" for it in self.words if it.what not in words]
+        if "declined" in found:
+            lacking.append("what the shopper reads as the reason of a decline (`reasons`)")
         if self.dates and self.date_format is None:
             lacking.append("how dates are written: this file does not show whether the day or the month comes first")
         return tuple(lacking)
