@@ -64,7 +64,7 @@ class ModelWorld(World):
         super().__init__(running, ledger_url, {"REVER_ACCOUNT": ACCOUNT}, self._clock, date=lambda: None)
         self._open = ExitStack()
         self._open.enter_context(patch("tasks.ledger.ledger.writing_engine", writing))
-        self._open.enter_context(patch("tasks.database.readers.reading_engine", reading))
+        self._open.enter_context(patch("tasks.database.database.reading_engine", reading))
         self.desk_settings = Settings(
             base_url=running.base_url,
             api_key=API_KEY,

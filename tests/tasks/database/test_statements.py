@@ -12,8 +12,8 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Tex
 from sqlalchemy.engine.interfaces import CacheStats
 
 from tasks.database.address import Where
+from tasks.database.database import Reader
 from tasks.database.engines import reading_engine, writing_engine
-from tasks.database.readers import Reader
 from tasks.database.statements import upsert
 from tasks.ledger import Done, Sent, load_records, mark_sent, record_done
 from tests.tasks.ledger.desk import FLOW, LedgerDesk
