@@ -26,7 +26,7 @@ def check_policy(file: Path | None) -> None:
     undone = not_carried_out(policies)
     but = ", but for what no run carries out" if undone else ""
     head = f"{path} is right{but}." if path else "No policy file is set (REVER_POLICY): the default rules hold."
-    facts = list(facts_in_words(policies, tables, shop_asked=False))
+    facts = list(facts_in_words(policies, tables, shop_asked=bool(read_variable(variable_of("shop_url")))))
     print_out("\n".join([head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]))
     if undone:
         raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))

@@ -33,6 +33,7 @@ from rever_api.sandbox.faults import Fault, FaultPlan, Faults, parse_faults
 from rever_api.sandbox.operations import OPERATIONS, Call, Operation
 from rever_api.sandbox.responses import Incoming, NoResponse, SandboxProtocol, error, lean_protocol
 from rever_api.sandbox.seed import seed as add_returns
+from rever_api.sandbox.shop_orders import SHOP_KEY, shop_routes
 from rever_api.sandbox.shops import catalogue
 from rever_api.sandbox.state import (
     INVALID_ARGUMENT,
@@ -79,13 +80,18 @@ class Quota:
         return 0.0
 
 
-def create_app(sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str) -> Starlette:
-    """Return the application. It must be served with `SandboxProtocol`, or faults that drop connections fail."""
+def create_app(
+    sandbox: Sandbox, faults: Faults, journal: Journal, api_key: str, shop_answers: Mapping[str, Any]
+) -> Starlette:
+    """Return the application. It must be served with `SandboxProtocol`, or faults that drop connections fail.
+
+    `shop_answers` are what the shops answer for single orders in place of these (`shop_orders`).
+    """
     quota = Quota(sandbox.options.rate)
     also = [replace(operation, path=operation.also) for operation in OPERATIONS if operation.also]
     routes = [_route(operation, sandbox, faults, journal, api_key, quota) for operation in (*OPERATIONS, *also)]
     app = Starlette(
-        routes=[*routes, *control_routes(sandbox, faults, journal)],
+        routes=[*routes, *shop_routes(sandbox, shop_answers), *control_routes(sandbox, faults, journal)],
         exception_handlers={HTTPException: _no_such_route, ClientDisconnect: _gone},
     )
     app.router.redirect_slashes = False
@@ -221,7 +227,9 @@ def _dated(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
 class RunningSandbox:
     """A running sandbox: where it listens, and all one may do to it from the same process.
 
-    `books`, `faults` and `sandbox` are the live objects; read the state itself inside `sandbox.locked()`.
+    `books`, `faults` and `sandbox` are the live objects; read the state itself inside `sandbox.locked()`. The shops
+    answer for their orders at the same address, by `shop_key`; `shop_answers` has a status, or any JSON, for an order
+    that is to be answered otherwise.
     """
 
     def __init__(self, sandbox: Sandbox, faults: Faults, port: int, api_key: str, *, lean: bool = False) -> None:
@@ -229,7 +237,9 @@ class RunningSandbox:
         self.faults = faults
         self.journal = Journal()
         self.api_key = api_key
-        app = _dated(create_app(sandbox, faults, self.journal, api_key), sandbox)
+        self.shop_key = SHOP_KEY
+        self.shop_answers: dict[str, Any] = {}
+        app = _dated(create_app(sandbox, faults, self.journal, api_key, self.shop_answers), sandbox)
         self._server = _Server(app, port, lean=lean)
 
     @property
@@ -391,6 +401,7 @@ def serve(
             f"  key     {key}",
             f"  stores  {', '.join(running.stores)}  (group {running.group})",
             f"  returns {len(sandbox.processes)}, seed {sandbox.seed}",
+            f"  orders  of the shops themselves (REVER_SHOP_URL), key {running.shop_key}",
             "Try:",
             f"  curl -H 'x-rever-api-key: {key}' '{url}/v1/processes?ecommerce_id={running.stores[0]}&limit=2'",
             f"  curl {url}/_sandbox/audit",

@@ -19,14 +19,17 @@ PROCESS_ID = "{process_id}"
 _QUERY_PASSWORD = re.compile(r"((?:^|[?&])[^=&]*(?:password|secret|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
-def checked_base_url(value: str) -> str:
-    """REVER's address without a trailing slash. A path of its own is kept; raises ValueError with a sentence."""
+def checked_base_url(value: str, *, like: str = "https://api.byrever.com", key: str = "REVER_API_KEY") -> str:
+    """An address without a trailing slash, to which `key` is sent. A path of its own is kept.
+
+    Raises ValueError with a sentence.
+    """
     url = value.strip()
     parts = _split(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError("is not an http or https address; write it like https://api.byrever.com")
+        raise ValueError(f"is not an http or https address; write it like {like}")
     if "@" in parts.netloc or "\\" in url:
-        raise ValueError("must not carry a user or password; the key goes in REVER_API_KEY")
+        raise ValueError(f"must not carry a user or password; the key goes in {key}")
     if parts.query or parts.fragment or any(sign.isspace() for sign in url):
         raise ValueError("must end with the host or a path: no query, no fragment, no blank in it")
     if parts.scheme == "http" and not is_loopback(url):

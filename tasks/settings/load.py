@@ -17,7 +17,17 @@ from tasks.settings.model import Settings, remembered
 PREFIX = "REVER_"
 _SECRET = frozenset(
     f"REVER_{name}"
-    for name in ("API_KEY", "LEDGER_URL", "BASE_URL", "INBOX_URL", "WEBHOOK_SECRETS", "NOTICES_URL", "BACK_OFFICE")
+    for name in (
+        "API_KEY",
+        "LEDGER_URL",
+        "BASE_URL",
+        "INBOX_URL",
+        "WEBHOOK_SECRETS",
+        "NOTICES_URL",
+        "BACK_OFFICE",
+        "SHOP_URL",
+        "SHOP_KEY",
+    )
 )
 _EXPECTED = {
     "float_parsing": "a number",

@@ -66,6 +66,22 @@ def payers(value: Any) -> Any:
     return found
 
 
+def shops(value: Any) -> Any:
+    """A shop's address, or `acme=https://...,nordic=https://...`: store id -> the address of its shop; `*` for all."""
+    if not isinstance(value, str):
+        return value
+    found: dict[str, str] = {}
+    for part in names(value):
+        store, equals, url = (piece.strip() for piece in part.partition("="))
+        store, url = (store, url) if equals and not store.startswith("http") else (ANY_STORE, part)
+        if store in found:
+            raise ValueError(f"has two addresses for {'all stores' if store == ANY_STORE else repr(store)}")
+        found[store] = checked_base_url(url, like="https://shop.example.com", key="REVER_SHOP_KEY")
+    if ANY_STORE in found and len(found) > 1:
+        raise ValueError("has an address for all stores beside one for a single store; name each: acme=https://...")
+    return found
+
+
 def rate(value: Any) -> Any:
     """A number, or `none` for no limit of our own."""
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
@@ -106,6 +122,7 @@ def secrets(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(hosts)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(secrets)]
+Shops = Annotated[dict[str, str], NoDecode, BeforeValidator(shops)]
 Payers = Annotated[dict[str, RefundsBy], NoDecode, BeforeValidator(payers)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False), BeforeValidator(number)]
 Days = Annotated[float, Field(gt=0, le=366, allow_inf_nan=False), BeforeValidator(number)]
@@ -216,6 +233,16 @@ class Settings(BaseSettings):
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "
         "one of Apprise's (`mailto://`, `slack://`, ...). Empty: nobody is told.",
     )
+    shop_url: Shops = Field(
+        default_factory=dict,
+        description="Your shop's address, where it answers `/rever/v2/orders/...` (REVER's integration contract), or "
+        "one per store: `acme=https://acme.example.com,...`. It is asked for what rules need and REVER does not tell.",
+        json_schema_extra={"default": "not set"},
+    )
+    shop_key: SecretStr = Field(
+        SecretStr(""),
+        description="The key that your shop takes, or one per store: `acme=...,nordic=...`, as in `REVER_SHOP_URL`.",
+    )
     endpoints: Path | None = Field(None, description="TOML file that corrects REVER's paths, methods, parameters.")
     omits_empty_fields: bool = Field(
         False, description="True where REVER leaves empty fields out for this account: absent then means empty."
@@ -247,8 +274,12 @@ class Settings(BaseSettings):
                 f"({self.settle_after:g} s): a slow answer would be taken for a lost one; "
                 "lower the first or raise the second"
             )
-        self.check_stores(self.stores or tuple(self.payers))
+        self.check_stores(self.stores or (*self.payers, *self.shop_url))
         self._check_databases()
+        try:
+            self.shop_keys()
+        except ValueError as problem:
+            raise ValueError(f"REVER_SHOP_KEY {problem}") from None
         return self
 
     def _check_databases(self) -> None:
@@ -267,12 +298,36 @@ class Settings(BaseSettings):
             raise ValueError(f"REVER_INBOX_URL {problem}") from None
 
     def check_stores(self, stores: tuple[str, ...]) -> None:
-        """Raise ValueError where REVER_REFUNDS_BY names a store not among `stores` (a group's: once known)."""
-        if strange := sorted(set(self.payers) - {ANY_STORE, *stores}):
+        """Raise ValueError where REVER_REFUNDS_BY or REVER_SHOP_URL names a store not among `stores` (a group's: once
+        known).
+        """
+        for variable, named in (("REVER_REFUNDS_BY", self.payers), ("REVER_SHOP_URL", self.shop_url)):
+            if strange := sorted(set(named) - {ANY_STORE, *stores}):
+                raise ValueError(
+                    f"{variable} names {', '.join(map(repr, strange))}, which is not among the stores "
+                    f"({', '.join(sorted(stores))}); correct the name"
+                )
+
+    def shop_keys(self) -> dict[str, SecretStr]:
+        """The key of each shop, under the names that `shop_url` has. Raises ValueError where they do not fit."""
+        text = self.shop_key.get_secret_value().strip()
+        if bool(text) != bool(self.shop_url):
             raise ValueError(
-                f"REVER_REFUNDS_BY names {', '.join(map(repr, strange))}, which is not among the stores "
-                f"({', '.join(sorted(stores))}); correct the name"
+                f"is {'' if text else 'not '}set, and REVER_SHOP_URL is {'not ' if text else ''}set; set both"
             )
+        if ANY_STORE in self.shop_url:
+            return {ANY_STORE: key(text)}
+        parts = [part.strip().partition("=") for part in text.split(",") if text]
+        found = {store.strip(): each.strip() for store, _, each in parts if each.strip()}
+        if set(found) != set(self.shop_url):
+            stores = ",".join(f"{store}=..." for store in self.shop_url)
+            raise ValueError(f"must have a key for each store of REVER_SHOP_URL, and for no other: {stores}")
+        return {store: key(each) for store, each in found.items()}
+
+    def shop(self, store: str) -> tuple[str, SecretStr] | None:
+        """The address and the key of a store's own shop; None where none is stated."""
+        name = store if store in self.shop_url else ANY_STORE
+        return (self.shop_url[name], self.shop_keys()[name]) if name in self.shop_url else None
 
     @property
     def loopback(self) -> bool:
@@ -303,6 +358,7 @@ _known: set[str] = set()
 def remembered(settings: Settings) -> Settings:
     """Note the key and the ledger's password, wherever they came from; answers the settings."""
     _known.add(settings.api_key.get_secret_value())
+    _known.update(each.get_secret_value() for each in settings.shop_keys().values())
     with suppress(ValueError):
         password = urlsplit(settings.ledger_url.get_secret_value()).password or ""
         _known.update({password, unquote(password)})

@@ -17,6 +17,7 @@ from tasks.settings import (
     masked_settings,
     settings_table,
 )
+from tasks.settings.model import known_secrets
 
 KEY = "k3y-of-a-real-account"
 LOCAL = {"REVER_BASE_URL": "http://127.0.0.1:8800", "REVER_API_KEY": KEY, "REVER_STORES": "acme,nordic"}
@@ -61,6 +62,53 @@ def test_a_real_account_is_careful_by_default(monkeypatch: pytest.MonkeyPatch) -
     assert settings.base_url == "https://api.byrever.com"
     assert settings.refunds_by("acme") is RefundsBy.UNSTATED
     assert settings.rate == 10
+
+
+def test_a_shop_is_one_for_all_stores_or_one_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, LIVE).shop("acme") is None
+    one = load(monkeypatch, LIVE | {"REVER_SHOP_URL": "https://shop.example.com/eu/", "REVER_SHOP_KEY": "s=k=="})
+    assert one.shop("acme") == ("https://shop.example.com/eu", SecretStr("s=k=="))
+    each = {
+        "REVER_SHOP_URL": "acme=https://a.example.com,nordic=http://127.0.0.1:9",
+        "REVER_SHOP_KEY": "acme=A==,nordic=B",
+    }
+    settings = load(monkeypatch, LIVE | {"REVER_STORES": "acme,nordic,third"} | each)
+    assert settings.shop("acme") == ("https://a.example.com", SecretStr("A=="))
+    assert settings.shop("nordic") == ("http://127.0.0.1:9", SecretStr("B"))
+    assert settings.shop("third") is None
+    shown = masked_settings(settings)
+    assert (shown["REVER_SHOP_KEY"], "A==" in repr(settings)) == ("***", False)
+    assert {"A==", "B"} <= known_secrets()
+
+
+@pytest.mark.parametrize(
+    ("url", "shop_key", "said"),
+    [
+        ("https://shop.example.com", "", "REVER_SHOP_KEY is not set, and REVER_SHOP_URL is set; set both"),
+        ("", "s3cret", "REVER_SHOP_KEY is set, and REVER_SHOP_URL is not set; set both"),
+        ("http://shop.example.com", "s3cret", "REVER_SHOP_URL would send the API key unencrypted"),
+        (
+            "https://me:s3cret@shop.example.com",
+            "k",
+            "must not carry a user or password; the key goes in REVER_SHOP_KEY",
+        ),
+        ("shop.example.com", "s3cret", "is not an http or https address; write it like https://shop.example.com"),
+        (
+            "nordic=https://s.example.com",
+            "nordic=s3cret",
+            "REVER_SHOP_URL names 'nordic', which is not among the stores",
+        ),
+        ("acme=https://a.example.com", "s3cret", "must have a key for each store of REVER_SHOP_URL, and for no other"),
+        ("acme=https://a.example.com", "acme=", "must have a key for each store of REVER_SHOP_URL"),
+        ("acme=https://a.example.com,acme=https://b.example.com", "acme=s3cret", "has two addresses for 'acme'"),
+        ("https://a.example.com,acme=https://b.example.com", "acme=s3cret", "an address for all stores beside one"),
+        ("https://a.example.com", "s3cret with blanks", "REVER_SHOP_KEY has a blank, a line break or a letter outside"),
+    ],
+)
+def test_a_shop_that_cannot_be_asked_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, shop_key: str, said: str
+) -> None:
+    assert said in problems(monkeypatch, LIVE | {"REVER_SHOP_URL": url, "REVER_SHOP_KEY": shop_key})
 
 
 def test_who_pays_is_said_per_store(monkeypatch: pytest.MonkeyPatch) -> None:
