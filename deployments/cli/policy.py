@@ -1,17 +1,19 @@
 """What `rever-returns policy check` prints."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from deployments.console.errors import UsageError, print_out
 from tasks.files.fact_tables import facts_in_words, read_tables, store_facts
 from tasks.policy.policy_file import not_carried_out, read_policy
 from tasks.policy.policy_in_words import policies_in_words
+from tasks.policy.policy_review import review
 from tasks.settings.load import read_variable, variable_of
 from tasks.settings.model import names
 
 
 def check_policy(file: Path | None) -> None:
-    """Print what the policy file does, store by store. Only REVER_POLICY and REVER_STORES are read: no key is needed.
+    """Print what the policy file does, store by store, and what of its rules is probably not meant.
 
     The tables of facts that it names are read too. Raises `PolicyFileError` with every problem of the file, a store
     that is not among REVER_STORES included where that is set, or else with every problem of its tables; and
@@ -27,6 +29,10 @@ def check_policy(file: Path | None) -> None:
     but = ", but for what no run carries out" if undone else ""
     head = f"{path} is right{but}." if path else "No policy file is set (REVER_POLICY): the default rules hold."
     facts = list(facts_in_words(policies, tables, shop_asked=bool(read_variable(variable_of("shop_url")))))
-    print_out("\n".join([head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]))
+    # A day begins last where clocks are twelve hours behind: what is over there is over at every store.
+    warnings = review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())
+    lines = [head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]
+    lines += ["", "Probably not meant:", *(f"  {it[0].upper()}{it[1:]}." for it in warnings)] if warnings else []
+    print_out("\n".join(lines))
     if undone:
         raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))

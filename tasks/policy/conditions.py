@@ -139,6 +139,18 @@ def asks_of_a_line(condition: Condition) -> bool:
             return False
 
 
+def checks_of(condition: Condition) -> Iterator[Check]:
+    """Every check in a condition, at any depth."""
+    match condition:
+        case Check():
+            yield condition
+        case AllOf() | AnyOf():
+            for part in condition.parts:
+                yield from checks_of(part)
+        case Not() | SomeLine() | EveryLine():
+            yield from checks_of(condition.part)
+
+
 class Trace(NamedTuple):
     """What a condition said, and each of its parts. `found` is the value that a check found; `line_id` the line that
     a part of `some_line` or `every_line` was asked of.
@@ -267,8 +279,7 @@ def _answering_check(check: Check) -> Answer:
 def _parts_of(check: Check) -> tuple[Callable[..., Fact[Value]], Callable[[Any], bool], str]:
     """How a check reads its value, what is true of it, and in which currency; empty where it is about no amount."""
     read = FIELDS[check.field].reader(check.within_days)
-    is_true = _of_texts(check) if FIELDS[check.field].kind in _OF_TEXTS else _compared(check)
-    return read, is_true, check.wanted.currency if isinstance(check.wanted, Money) else ""
+    return read, is_true_of(check), check.wanted.currency if isinstance(check.wanted, Money) else ""
 
 
 def _compiled_check(check: Check) -> Ask:
@@ -286,6 +297,11 @@ def _compiled_check(check: Check) -> Ask:
         return Trace(check, truth, found, (), line_id)
 
     return ask
+
+
+def is_true_of(check: Check) -> Callable[[Any], bool]:
+    """Whether the check is true of a value that is known; an amount is in the currency that it asks for."""
+    return _of_texts(check) if FIELDS[check.field].kind in _OF_TEXTS else _compared(check)
 
 
 def _compared(check: Check) -> Callable[[Any], bool]:

@@ -1,10 +1,10 @@
 """Which facts that REVER does not tell a merchant's rules ask for, so that they are gathered, and those alone."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from tasks.policy.actions import RefundShipping
-from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, EveryLine, Not, SomeLine
+from tasks.policy.conditions import checks_of
 from tasks.policy.merchant_rules import MerchantRule
 
 EARLIER, WHOLE_ORDER = "earlier", "whole_order"
@@ -57,15 +57,3 @@ def needed(rules: Iterable[MerchantRule]) -> dict[str, tuple[str, ...]]:
         for fact in facts:
             found.setdefault(fact, []).append(rule.name)
     return {fact: tuple(names) for fact, names in found.items()}
-
-
-def checks_of(condition: Condition) -> Iterator[Check]:
-    """Every check in a condition, at any depth."""
-    match condition:
-        case Check():
-            yield condition
-        case AllOf() | AnyOf():
-            for part in condition.parts:
-                yield from checks_of(part)
-        case Not() | SomeLine() | EveryLine():
-            yield from checks_of(condition.part)

@@ -91,6 +91,31 @@ stores:
     ]
 
 
+def test_what_is_probably_not_meant_is_said_and_is_no_error(call: Call) -> None:
+    Path("policy.yaml").write_text(
+        """\
+default:
+  rules:
+  - name: dear
+    when: {return_value: {over: 100.00 EUR, under: 50.00 EUR}}
+    then: {approve: {who: finance, why: dear}}
+    if_unknown: does_not_match
+  - name: summer
+    then: {no_fee: {}}
+    applies_to: all
+    until: 2026-01-31
+"""
+    )
+    ended = call("policy", "check", "policy.yaml")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[-3:] == [
+        "Probably not meant:",
+        "  Rule 'dear' can never match: return_value over 100.00 EUR and return_value under 50.00 EUR are never true "
+        "together.",
+        "  Rule 'summer' can never match: its last day was 2026-01-31.",
+    ]
+
+
 def test_every_command_that_reads_the_file_refuses_what_no_run_carries_out(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,133 @@
+"""Whether facts can be such that conditions are true, false or unknown together: what `policy check` asks of rules.
+
+It never says no where there are such facts. It may say yes where there are none: fields are looked at one by one (that
+`days_since_order` follows from `ordered_on` it does not know), and where there is too much to look at it gives up.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from types import MappingProxyType
+from typing import NamedTuple
+
+from tasks.policy.condition_fields import FIELDS
+from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, EveryLine, Not, SomeLine
+from tasks.policy.possible_values import Asked, Says, some_value
+
+_MOST_STEPS = 5_000
+_TURNED = MappingProxyType({Says.YES: Says.NO, Says.NO: Says.YES, Says.NOT_YES: Says.NOT_NO, Says.NOT_NO: Says.NOT_YES})
+_POSITIVE = frozenset({Says.YES, Says.NOT_NO})
+
+
+class Claim(NamedTuple):
+    """That a condition says this. What it asks of a line is asked of the line of this number."""
+
+    condition: Condition
+    says: Says
+    line: int = 0
+
+
+class _Subject(NamedTuple):
+    """One fact: of the return (`line` is -1) or of a line; a count has a window."""
+
+    field: str
+    line: int
+    within_days: int | None
+
+
+def _subject(check: Check, line: int) -> _Subject:
+    return _Subject(check.field, line if FIELDS[check.field].read_line is not None else -1, check.within_days)
+
+
+@dataclass
+class _Branch:
+    """One way in which all claims may hold.
+
+    `pending` are claims not looked at, `choices` those of which one part is enough. There are so many `lines` as are
+    spoken of, none where `no_lines` was chosen; `of_each` is what holds for each, and is claimed of them at the end.
+    """
+
+    lines: int
+    pending: list[Claim]
+    choices: list[Claim] = field(default_factory=list)
+    of_each: list[tuple[Condition, Says]] = field(default_factory=list)
+    no_lines: bool = False
+    checks: dict[_Subject, tuple[Asked, ...]] = field(default_factory=dict)
+
+    def take(self, today: date) -> bool:
+        """Look at one pending claim; False where the branch cannot hold."""
+        condition, says, line = self.pending.pop()
+        match condition:
+            case Check():
+                subject, asked = _subject(condition, line), Asked(condition, says)
+                if asked in (before := self.checks.get(subject, ())):
+                    return True
+                self.checks[subject] = (*before, asked)
+                return some_value(FIELDS[condition.field], self.checks[subject], today)
+            case Not():
+                self.pending.append(Claim(condition.part, _TURNED[says], line))
+            case AllOf() | AnyOf():
+                if isinstance(condition, AllOf) is (says in _POSITIVE):
+                    self.pending += [Claim(part, says, line) for part in condition.parts]
+                else:
+                    self.choices.append(Claim(condition, says, line))
+            case SomeLine() if says in _POSITIVE:
+                self.pending.append(Claim(condition.part, says, self.lines))
+                self.lines += 1
+            case SomeLine():
+                self.of_each.append((condition.part, says))
+            case EveryLine() if says in _POSITIVE:
+                self.of_each.append((condition.part, says))
+                self.lines = max(self.lines, 1)
+            case EveryLine():
+                self.choices.append(Claim(condition, says, line))
+        return not (self.no_lines and self.lines)
+
+    def ways(self) -> list["_Branch"]:
+        """The branches of a choice: one for each part that may be the one."""
+        condition, says, line = self.choices.pop()
+        if isinstance(condition, AllOf | AnyOf):
+            if any(self._has(part, says, line) for part in condition.parts):
+                return [self]
+            return [self._with(Claim(part, says, line)) for part in reversed(condition.parts)]
+        if self.no_lines or not isinstance(condition, EveryLine):
+            return [self]
+        one = replace(self._with(Claim(condition.part, says, self.lines)), lines=self.lines + 1)
+        # Of a return without lines nothing is true of every line.
+        return [one] if self.lines else [replace(self._with(), no_lines=True), one]
+
+    def close(self) -> bool:
+        """Claim of each line what is said of every one; False where that is done."""
+        of_each, self.of_each = self.of_each, []
+        self.pending += [Claim(condition, says, line) for line in range(self.lines) for condition, says in of_each]
+        return bool(self.pending)
+
+    def _has(self, condition: Condition, says: Says, line: int) -> bool:
+        """Whether it is claimed already."""
+        return isinstance(condition, Check) and Asked(condition, says) in self.checks.get(_subject(condition, line), ())
+
+    def _with(self, *claims: Claim) -> "_Branch":
+        return replace(
+            self, pending=[*claims], choices=[*self.choices], of_each=[*self.of_each], checks={**self.checks}
+        )
+
+
+def is_possible(claims: Iterable[Claim], today: date, *, a_line: bool) -> bool:
+    """Whether there are facts, on this day or later, of which all claims hold; True too where that is not found out.
+
+    `a_line`: the return has the line that the claims are about; else it may have none.
+    """
+    branches = [_Branch(1 if a_line else 0, list(claims))]
+    for _ in range(_MOST_STEPS):
+        if not branches:
+            return False
+        branch = branches[-1]
+        if branch.pending:
+            if not branch.take(today):
+                branches.pop()
+        elif branch.choices:
+            branches.pop()
+            branches += branch.ways()
+        elif not branch.close():
+            return True
+    return True

@@ -1,0 +1,219 @@
+"""The warnings about rules: each names what is so, and never says "never" of what facts can show."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from time import process_time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.policy_file import read_policy
+from tasks.policy.policy_review import never_decisive, review, warnings
+from tasks.policy.possible import is_possible
+from tasks.policy.possible_rules import matching
+from tasks.policy.return_facts import ReturnFacts
+from tasks.policy.verdict import Decided, Standing, judge
+from tests.tasks.policy.rule_texts import rules_of
+from tests.tasks.policy.shop_returns import POLICIES
+from tests.tasks.policy.test_conditions import FACTS, NOW
+from tests.tasks.policy.test_policy_file import written
+from tests.tasks.policy.test_verdict import POLICIES as GENERATED
+from tests.tasks.policy.test_verdict import numbered
+
+TODAY = NOW.date()
+HOLDS = "; where a fact that it asks for is missing, it holds the return all the same"
+NONE: list[str] = []
+
+
+def warned(text: str) -> list[str]:
+    return list(warnings(rules_of(text), TODAY))
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (
+            "when: {return_value: {over: 100.00 EUR, under: 50.00 EUR}}",
+            "return_value over 100.00 EUR and return_value under 50.00 EUR are never true together" + HOLDS,
+        ),
+        (
+            "when: {return_value: {over: 100.00 EUR, under: 50.00 EUR}}, if_unknown: does_not_match",
+            "return_value over 100.00 EUR and return_value under 50.00 EUR are never true together",
+        ),
+        ("when: {all: [{sku: {is: A}}, {sku: {is: B}}]}", "sku is A and sku is B are never true together" + HOLDS),
+        ("when: {hour: {over: 23}}", "hour over 23 is never true"),
+        ("applies_to: all, until: 2026-03-20", "its last day was 2026-03-20"),
+        (
+            "applies_to: new, from: 2026-03-01, when: {started_on: {before: 2026-03-01}}",
+            "started_on from 2026-03-01 and started_on before 2026-03-01 are never true together" + HOLDS,
+        ),
+        ("when: {today: {until: 2026-03-20}}", "today until 2026-03-20 is never true"),
+    ],
+)
+def test_a_rule_that_can_never_match(rule: str, why: str) -> None:
+    assert warned(f"rules: [{{name: r, {rule}, then: {{no_fee: {{}}}}}}]") == [f"rule 'r' can never match: {why}"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "when: {return_value: {over: 50.00 EUR, under: 100.00 EUR}}",
+        "when: {return_value: {over: 100.00 EUR, under: 50.00 EUR}}, if_unknown: matches",
+        "applies_to: all, until: 2026-03-21",
+        "applies_to: new, until: 2025-01-01",  # a return that began then may still be open
+    ],
+)
+def test_a_rule_that_can_match(rule: str) -> None:
+    assert warned(f"rules: [{{name: r, {rule}, then: {{no_fee: {{}}}}}}]") == NONE
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "says"),
+    [
+        ("then: {fee: {amount: 6.00 EUR}}", "when: {held: {is: true}}, then: {no_fee: {}}", ["'a' above it"]),
+        (
+            "when: {return_value: {over: 50.00 EUR}}, then: {no_fee: {}}",
+            "when: {return_value: {over: 100.00 EUR}}, then: {no_fee: {}}",
+            ["rule 'b' is never decisive: 'a' above it always comes first"],
+        ),
+        # Of another kind, of a store's part of the returns, of one line where the other is of all.
+        ("then: {fee: {amount: 6.00 EUR}}", "then: {keep_item: {}}", NONE),
+        (
+            "when: {return_value: {over: 100.00 EUR}}, then: {no_fee: {}}",
+            "when: {return_value: {over: 50.00 EUR}}, then: {no_fee: {}}",
+            NONE,
+        ),
+        ("when: {sku: {is: A}}, then: {no_fee: {}}", "when: {some_line: {sku: {is: A}}}, then: {no_fee: {}}", NONE),
+        (
+            "when: {some_line: {sku: {is: A}}}, then: {no_fee: {}}",
+            "when: {sku: {is: A}}, then: {no_fee: {}}",
+            ["'a' above it"],
+        ),
+        # Where the fact is missing, the upper rule holds or matches; only one that steps back lets the lower decide.
+        ("when: {held: {is: true}}, then: {no_fee: {}}", "when: {held: {is: true}}, then: {no_fee: {}}", ["'a' above"]),
+        (
+            "when: {held: {is: true}}, if_unknown: does_not_match, then: {no_fee: {}}",
+            "when: {held: {is: true}}, if_unknown: matches, then: {no_fee: {}}",
+            NONE,
+        ),
+        ("applies_to: new, from: 2026-01-01, then: {no_fee: {}}", "then: {no_fee: {}}", NONE),
+        (
+            "when: {sku: {is: A}}, then: {decline: {why: x}}",
+            "when: {sku: {is_one_of: [A]}}, then: {accept: {why: z}}",
+            ["rules 'a' and 'b' contradict each other: of the same returns one says decline (why x), the other accept"],
+        ),
+        (
+            "then: {pay: {at: start}}",
+            "then: {pay: {at: arrival}, no_fee: {}}",
+            ["rules 'a' and 'b' contradict each other: of the same returns one says pay (at start), the other pay"],
+        ),
+        (
+            "when: {held: {is: true}}, then: {fee: {amount: 6.00 EUR}}",
+            "when: {held: {is: true}}, then: {fee: {amount: 6.00 EUR}, keep_item: {}}",
+            ["fee of rule 'b' is never decisive"],
+        ),
+    ],
+)
+def test_a_rule_that_is_never_decisive(above: str, below: str, says: list[str]) -> None:
+    found = warned(f"rules: [{{name: a, {above}}}, {{name: b, {below}}}]")
+    assert len(found) == len(says)
+    assert [words for words, expected in zip(found, says, strict=True) if expected not in words] == NONE
+
+
+def test_rules_that_outrank_another_only_together() -> None:
+    text = """
+rules:
+- {name: small, when: {quantity: {at_most: 2}}, then: {no_fee: {}}}
+- {name: other, when: {sku: {is: A}}, then: {no_fee: {}}}
+- {name: large, when: {quantity: {over: 2}}, then: {fee: {amount: 6.00 EUR}}}
+- {name: rest, then: {fee: {amount: 9.00 EUR}}}
+"""
+    assert warned(text) == ["rule 'rest' is never decisive: 'small' or 'large' above it always comes first"]
+
+
+def test_what_a_table_of_rules_leaves_out() -> None:
+    table = """
+lists: {home: [ES, PT], near: [FR, IT, Spain]}
+rules:
+- {name: a, when: {country: {in_list: home}, return_method: {is: DROP_OFF_POINT}}, then: {fee: {amount: 6.00 EUR}}}
+- {name: b, when: {country: {in_list: home}, return_method: {is: HOME_PICK_UP}}, then: {fee: {amount: 7.00 EUR}}}
+- {name: c, when: {country: {in_list: near}, return_method: {is: DROP_OFF_POINT}}, then: {fee: {amount: 12.00 EUR}}}
+- {name: d, when: {return_method: {is_one_of: [IN_STORE, DELIVERY_PICKUP]}}, then: {no_fee: {}}}
+"""
+    assert warned(table) == [
+        "rule 'c': the list near has 'Spain', which country never is",
+        "no rule of the kind fee is about country other than those named with return_method DROP_OFF_POINT; "
+        "country other than those named with return_method HOME_PICK_UP; "
+        "country FR, IT with return_method HOME_PICK_UP",
+    ]
+    assert warned(f"{table}- {{name: e, then: {{fee: {{amount: 24.00 EUR}}}}}}")[1:] == NONE
+
+
+def test_a_method_and_a_reason_that_no_rule_is_about() -> None:
+    text = """
+rules:
+- {name: credit, when: {method: {is: GIFT_CARD}}, then: {pay: {at: first_scan}}}
+- {name: exchange, when: {method: {is: EXCHANGE}}, then: {pay: {at: inspection}}}
+- {name: look, when: {reason: {is: BROKEN}}, then: {approve: {who: x, why: z}}}
+- {name: wrong, when: {reason: {is: WRONG}}, then: {approve: {who: x, why: z}}}
+"""
+    assert warned(text) == [
+        "no rule of the kind pay is about method BANK_TRANSFER, ORIGINAL_PAYMENT_METHOD, PROMO_CODE",
+        "no rule of the kind approval is about reason other than those named",
+    ]
+
+
+def test_a_store_s_own_warnings_are_said_once(tmp_path: Path) -> None:
+    text = """
+default:
+  rules:
+  - {name: dead, when: {hour: {over: 23}}, then: {no_fee: {}}}
+  - {name: fee, when: {held: {is: true}}, then: {fee: {amount: 6.00 EUR}}}
+stores:
+  acme:
+    rules: [{name: free, then: {no_fee: {}}}]
+  nordic:
+    rules: [{name: keep, then: {keep_item: {}}}]
+"""
+    assert review(read_policy(written(tmp_path, text, "policy.yaml")).rules, TODAY) == [
+        "rule 'dead' can never match: hour over 23 is never true",
+        "at acme, rule 'fee' is never decisive: 'free' above it always comes first",
+    ]
+
+
+@pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.name)
+def test_the_forty_have_no_warnings_but_of_a_day_that_nobody_tells(file: Path) -> None:
+    untold = {"R26": "buffer", "R27": "nobody looked"}.get(file.name[:3])
+    words = f"rule {untold!r} asks for the day of the arrival, which neither REVER nor a table tells: it is unknown"
+    assert review(read_policy(file).rules, TODAY) == ([words] if untold else NONE)
+
+
+def test_many_rules_are_looked_at_in_time() -> None:
+    rules = [rule for file in sorted(POLICIES.glob("*.yaml")) for rule in read_policy(file).rules.default]
+    begun = process_time()
+    assert list(warnings(rules, TODAY))
+    assert process_time() - begun < 5
+
+
+@given(GENERATED, FACTS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_called_dead_never_matches(rules: Sequence[MerchantRule], facts: ReturnFacts) -> None:
+    facts = numbered(facts)
+    verdict = judge(rules, facts)
+    dead = {rule.name for rule in rules if not is_possible([matching(rule)], facts.today, a_line=rule.of_line)}
+    assert dead == {words.split("'")[1] for words in warnings(rules, facts.today) if "can never match" in words}
+    assert [each for each in verdict.asked if each.rule.name in dead and each.standing is Standing.MATCHES] == []
+
+
+@given(GENERATED, FACTS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_called_never_decisive_never_decides(rules: Sequence[MerchantRule], facts: ReturnFacts) -> None:
+    facts = numbered(facts)
+    verdict = judge(rules, facts)
+    for number, rule in enumerate(rules):
+        never = never_decisive(rule, rules[:number], facts.today - timedelta(days=1))
+        for outcomes in (verdict.whole, *verdict.lines.values()):
+            decided = [it for it in outcomes.values() if isinstance(it, Decided) and it.rule == rule.name]
+            assert [it for it in decided if it.action in never] == []
