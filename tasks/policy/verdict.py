@@ -108,7 +108,7 @@ def judge(rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known | None
     for rule in rules:
         found = None if known is None else known.get(id(rule))
         if found is None:
-            found = tuple([_stands(rule, facts, line) for line in (facts.lines if rule.of_line else (None,))])
+            found = stands(rule, facts)
             if known is not None:
                 known[id(rule)] = found
         stood += found
@@ -119,6 +119,11 @@ def judge(rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known | None
         for line in facts.lines
     }
     return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), tuple(stood), facts)
+
+
+def stands(rule: MerchantRule, facts: ReturnFacts) -> tuple[Stood, ...]:
+    """How one rule stands to the return, or to each of its lines."""
+    return tuple([_stands(rule, facts, line) for line in (facts.lines if rule.of_line else (None,))])
 
 
 def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Stood:

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from rever_api.models import RefundTiming, ReturnProcess
+from rever_api.models import ReturnProcess
 from tasks.policy.backtest.caps import capped
 from tasks.policy.backtest.differences import Change, Difference, Purse, compared, rules_between
 from tasks.policy.backtest.moments import times_asked
@@ -20,12 +20,11 @@ from tasks.policy.backtest.replay import History, Pair, Replayed, replay
 from tasks.policy.backtest.unknown import cannot_be_known
 from tasks.policy.comparison import beside
 from tasks.policy.earlier_returns import earlier_of
-from tasks.policy.facts import timing_of
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.record import BY_A_PERSON, IntentKind, IntentState
 from tasks.policy.return_facts import EarlierReturn, Unknown
-from tasks.policy.store import Guards, RefundsBy, StoreRules
+from tasks.policy.store import StoreRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class _Backtest:
         unique = {it.process_id: it for it in past}
         self.past = [unique[name] for name in sorted(unique)]
         self.until = until
-        self.pairs = {name: _pair(policies) for name, policies in stores.items()}
+        self.pairs = {name: Pair.of(it.current, it.candidate) for name, it in stores.items()}
         self.by_shopper: dict[str, dict[str, ReturnProcess]] = defaultdict(dict)
         if any(pair.asked.history for pair in self.pairs.values()):
             for process in (*others, *(it.process for it in self.past)):
@@ -228,20 +227,6 @@ class _Backtest:
             use.unknown += 1
             for word in needs:
                 use.needs[word] = use.needs.get(word, 0) + 1
-
-
-def _pair(policies: StorePolicies) -> Pair:
-    """The policies as they are replayed: where nobody has said who pays, this desk does."""
-    rules = [
-        replace(it, refunds_by=RefundsBy.US) if it.refunds_by is RefundsBy.UNSTATED else it
-        for it in (policies.current, policies.candidate)
-    ]
-    asked = times_asked([*rules[0].merchant_rules, *rules[1].merchant_rules])
-    if timing_of(rules[0]) == RefundTiming.ON_ITEM_SENT:
-        asked = replace(asked, parcels=True)
-    bare = [it.policy.model_copy(update={"guards": Guards()}) for it in rules]
-    unstated = policies.current.refunds_by is RefundsBy.UNSTATED
-    return Pair(rules[0], rules[1], asked, alike=bare[0] == bare[1], unstated=unstated)
 
 
 def _last(side: Replayed, purse: Purse) -> datetime | None:

@@ -39,7 +39,8 @@ WEEK = 8
 class TimesAsked:
     """What rules ask about time. `after` has, by fact, the days after it at which an answer may turn; `within` are
     windows of earlier returns in days; `hours` those at which an answer may turn. `parcels` says that they ask how far
-    the goods have come, `history` that they ask about the shopper's earlier returns.
+    the goods have come, `history` that they ask about the shopper's earlier returns, `endless` without a window, and
+    `desk` that they ask what this desk has done.
     """
 
     after: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -50,6 +51,12 @@ class TimesAsked:
     parcels: bool = False
     history: bool = False
     endless: bool = False
+    desk: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answers stay the same as long as REVER shows the same."""
+        return self.calm and not (self.history or self.desk)
 
     @property
     def calm(self) -> bool:
@@ -61,7 +68,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
     """What these rules ask about time."""
     after: dict[str, set[int]] = {}
     on, within, hours = set[date](), set[int](), set[int]()
-    weekdays = parcels = history = endless = False
+    weekdays = parcels = history = endless = desk = False
     for rule in rules:
         if rule.applies_to is AppliesTo.ALL:
             on |= {rule.begins} if rule.begins else set()
@@ -74,6 +81,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
         for check in _checks(rule.when):
             parcels = parcels or check.field in _PARCELS
             weekdays = weekdays or check.field == "weekday"
+            desk = desk or check.field in {"refunded", "held"}
             if FIELDS[check.field].counts is not None:
                 history = True
                 endless = endless or check.within_days is None
@@ -85,7 +93,8 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
             elif check.field == "today" and isinstance(check.wanted, date):
                 on |= {check.wanted, check.wanted + timedelta(days=1)}
     days = {name: frozenset(many) for name, many in after.items()}
-    return TimesAsked(days, frozenset(on), frozenset(within), frozenset(hours), weekdays, parcels, history, endless)
+    turns = frozenset(on), frozenset(within), frozenset(hours)
+    return TimesAsked(days, *turns, weekdays, parcels, history, endless, desk)
 
 
 def _checks(condition: Condition) -> Iterator[Check]:
