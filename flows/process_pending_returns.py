@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.sub_flows import at, batches_through, fetch_some, named_ids, named_through, settle, settle_own
+from flows.sub_flows import at, batches_through, end_approvals, fetch_some, named_ids, named_through, settle, settle_own
 from tasks.desk import Budget, Desk
 from tasks.fetch_returns import PendingReturns, since_at
 from tasks.reporting.report import ReturnsReport
@@ -17,11 +17,15 @@ class Parameters(SearchParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
-    """Settle what is open, then take the stores' running returns, or those named, as far as they can go now."""
+    """Settle what is open, end approvals that nobody gave in time, then take the returns as far as they can go now.
+
+    These are the stores' running returns, or those named.
+    """
     report.stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
     named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
     await settle(desk, report, report.stores, named or None)
+    await end_approvals(desk, report, report.stores, named)
     if named:
         found = await fetch_some(desk, report, named[: parameters.max_returns])
         await named_through(desk, report, found, f"{len(found)} by id")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnKey, ReturnsParameters
-from flows.sub_flows import fetch_some, named_ids, named_through, settle, settle_own
+from flows.sub_flows import end_approvals, fetch_some, named_ids, named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
 from tasks.reporting.report import ReturnsReport
 from tasks.steps import about
@@ -34,7 +34,7 @@ class Parameters(ReturnsParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
-    """Settle what is open for this return, read it, and take it as far as it can go now.
+    """Settle what is open for this return, end its overdue approval, read it, and take it as far as it can go now.
 
     Raises `DeskError` where it cannot be read, for this run is about nothing else, and `NothingFoundError` where REVER
     does not know it. An order's returns are each worked on by themselves.
@@ -42,6 +42,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     report.stores = desk.chosen(parameters.stores)
     named = await named_ids(desk, report, [parameters.process_id], parameters.stores)
     await settle(desk, report, report.stores, named)
+    await end_approvals(desk, report, report.stores, named)
     label = named[0] if len(named) == 1 else f"{len(named)} returns"
     with about(label):
         found = await fetch_some(desk, report, named)

@@ -17,6 +17,7 @@ from tasks.fetch_returns import PendingReturns, fetch_returns
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, took_on
 from tasks.lookup import read_key
+from tasks.overdue_approvals import end_overdue_approvals
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
 from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
@@ -56,6 +57,15 @@ async def settle(
                 await settle_outcomes(desk, store, process_ids, settled)
             finally:
                 count_settled(report, settled)
+
+
+async def end_approvals(
+    desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] = ()
+) -> None:
+    """Do what the stores' own rules have happen to approvals that nobody gave in time, and tell of it."""
+    for store in stores:
+        with at(desk, store), about(store):
+            report.failures += await end_overdue_approvals(desk, store, process_ids, report.notes)
 
 
 async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -> None:

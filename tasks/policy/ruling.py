@@ -64,10 +64,8 @@ def of_money(action: Action) -> bool:
 
 
 def not_carried_out(rule: MerchantRule) -> Iterator[Action]:
-    """The actions of a rule that no run carries out: those of other kinds, and an approval that ends by itself."""
-    for action in rule.then:
-        if kind_of(action) not in CARRIED_OUT or (isinstance(action, Approve) and action.within_days is not None):
-            yield action
+    """The actions of a rule that no run carries out."""
+    return (action for action in rule.then if kind_of(action) not in CARRIED_OUT)
 
 
 @dataclass(frozen=True)

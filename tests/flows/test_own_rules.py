@@ -1,6 +1,7 @@
 """The merchant's own rules in whole runs: what they leave due is paid once, to the cent, and the ledger agrees."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from flows.run import RunFailedError
 from tasks.desk import DeskError
-from tasks.ledger import check
+from tasks.ledger import check, find_hold
 from tests.world import Start, World
 
 Shop = Callable[..., World]
@@ -103,6 +104,43 @@ def test_what_a_rule_asks_a_person_about_is_paid_after_their_answer_and_once(sho
     assert refunds(world) == totals(world)
     assert world.holds() == []
     assert agrees(world)
+
+
+ASK = "{{approve: {{who: the owner, why: every refund, within_days: 3, then: {then}}}}}"
+
+
+@pytest.mark.parametrize(("then", "paid"), [("go_on", True), ("decline", False)])
+def test_an_approval_that_nobody_gives_in_time_ends_as_the_rule_says(shop: Shop, then: str, paid: bool) -> None:
+    world = shop("approved_one", rules=f"{{name: ask, then: {ASK.format(then=then)}}}")
+    world.act()
+    (hold,) = world.holds()
+    assert f"without an answer by {hold.since + timedelta(days=3):%F %H:%M} UTC it is " in hold.why
+    world.pass_time(3 * 86_400 - 60)
+    assert world.act().notes == []
+    world.pass_time(120)
+    plan = world.run("process-pending-returns", mode="plan")
+    assert "`act` answers" in plan.notes[0]
+    assert (len(world.holds()), refunds(world)) == (1, {})
+    said = world.act().notes
+    assert len(said) == 1
+    assert f"answered {'approve' if paid else 'drop'} by the store's own rule" in said[0]
+    for _ in range(2):
+        world.act()
+    assert refunds(world) == (totals(world) if paid else {})
+    assert world.holds() == []
+    past = world.read(find_hold, hold.hold_id)
+    assert past is not None
+    assert (past.answered_by, past.answer) == ("the policy", "approve" if paid else "drop")
+    assert agrees(world)
+
+
+def test_an_approval_is_left_to_a_person_where_its_rule_is_gone(shop: Shop, tmp_path: Path) -> None:
+    world = shop("approved_one", rules=f"{{name: ask, then: {ASK.format(then='go_on')}}}")
+    world.act()
+    (tmp_path / "policy.yaml").write_text("default: {rules: []}\n")
+    world.pass_time(4 * 86_400)
+    world.act()
+    assert (len(world.holds()), refunds(world)) == (1, {})
 
 
 def test_a_fact_that_nobody_tells_holds_what_is_due_and_nothing_else(shop: Shop) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from rever_api.models import ProcessStatus, ReturnStatus, ShippingStatus
 from tasks.policy.actions import ActionKind
+from tasks.policy.approvals import APPROVAL, Limit
 from tasks.policy.case import Case
 from tasks.policy.clocks import come
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
@@ -95,9 +96,10 @@ def approval(case: Case) -> Decision | None:
     who = " and ".join(sorted({it.who for it in asked.values()}))
     why = "; ".join(sorted({it.why for it in asked.values()}))
     units = sum(item.quantity for item in items)
-    said = f"{who} is asked before {counted(units)} are paid: {why} (rule {names})"
-    evidence = {"policy_rules": names, "asked": who}
-    return case.hold("approval", HoldKind.APPROVAL, said, evidence, items=items)
+    limit = Limit.of(asked.values(), case.now)
+    said = f"{who} is asked before {counted(units)} are paid: {why} (rule {names}){limit.words if limit else ''}"
+    evidence = {"policy_rules": names, "asked": who} | (limit.evidence if limit else {})
+    return case.hold(APPROVAL, HoldKind.APPROVAL, said, evidence, items=items)
 
 
 def refused(case: Case) -> Decision | None:

@@ -85,9 +85,6 @@ def test_a_rule_that_no_run_carries_out_is_refused_by_every_run_and_named(tmp_pa
             (problem,) = caught.value.problems
             assert f"rule 'much' has `{action.partition(':')[0]}" in problem
             assert problem.endswith("which this version does not carry out; remove it.")
-    timed = "default: {rules: [{name: a, then: {approve: {who: x, why: look, within_days: 3, then: go_on}}}]}\n"
-    with pytest.raises(PolicyFileError, match="within_days 3"):
-        load_policy(written(tmp_path, timed, "policy.yaml"))
     assert [rule.name for rule in load_policy(written(tmp_path, ONE, "policy.yaml")).rules.for_store("acme")]
 
 
