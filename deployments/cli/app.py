@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, care, inbox, policy, webhook
+from deployments.cli.groups import Debug, care, inbox, inspections, policy, webhook
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
@@ -31,6 +31,7 @@ app.add_typer(care, name="ledger")
 app.add_typer(webhook, name="webhook")
 app.add_typer(inbox, name="inbox")
 app.add_typer(policy, name="policy")
+app.add_typer(inspections, name="inspections")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 

@@ -1,4 +1,4 @@
-"""The command groups `ledger`, `inbox`, `policy` and `webhook`. Imports are where they are needed.
+"""The command groups `ledger`, `inbox`, `policy`, `inspections` and `webhook`. Imports are where they are needed.
 
 Exit codes as everywhere: 0 done and sound, 1 something is wrong or could not be done, 2 wrong usage.
 """
@@ -212,3 +212,42 @@ def _check_policy(
         from deployments.cli.policy import check_policy
 
         check_policy(file)
+
+
+inspections = typer.Typer(no_args_is_help=True, help="Files of what a warehouse inspected: docs/inspections.md.")
+
+InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV in any of its forms, XLSX, XLS or ODS.")]
+
+
+@inspections.command("guess")
+def _guess(
+    file: InputFile,
+    *,
+    mapping: Annotated[Path | None, typer.Option(metavar="OUT", help="A new file for the mapping.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Guess what the columns and words of a file mean, and how sure that is. REVER is not asked."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.inspections import guessed_mapping
+
+        print_out(guessed_mapping(file, mapping))
+
+
+@inspections.command("check")
+def _check_inspections(
+    file: InputFile,
+    *,
+    mapping: Annotated[Path, typer.Option(metavar="M", help="What the file's columns and words mean.")],
+    refused: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="A new file for the rows that come back; .xlsx makes a workbook.")
+    ] = None,
+    every_row: Annotated[bool, typer.Option("--all", help="List every row.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Say what would become of each row, by what REVER shows. Sends nothing; writes the rows that come back."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.inspections import check_file, checked_json, checked_text
+
+        checked = check_file(file, mapping, refused)
+        print_out(checked_json(checked) if as_json else checked_text(checked, every_row=every_row))

@@ -20,6 +20,7 @@ _USAGE_ERRORS = (
     ("tasks.ledger", "NoLedgerError"),
     ("tasks.desk", "WrongNameError"),
     ("tasks.policy.policy_file", "PolicyFileError"),
+    ("tasks.files.table", "InputFileError"),
     ("rever_api", "EndpointsError"),
     ("rever_api.openapi", "DocumentError"),
 )

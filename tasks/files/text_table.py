@@ -24,7 +24,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
 _FORMULA = re.compile(r'="([^"]*)"')
-_GUARDED = re.compile(r"'(?=[=+\-@\t])")
+GUARDED = re.compile(r"'*[=+\-@\t]")
+"""The beginning of a cell that a spreadsheet program would calculate, once its apostrophes are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,4 +157,4 @@ def _plain(cell: str) -> str:
     """The text of a cell: `="007"` is how programs keep Excel from changing 007, an apostrophe keeps a formula away."""
     if cell[:1] == "=" and (formula := _FORMULA.fullmatch(cell)):
         return formula[1]
-    return cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell
+    return cell[1:] if cell[:1] == "'" and GUARDED.match(cell) else cell

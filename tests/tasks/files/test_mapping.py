@@ -145,3 +145,10 @@ def test_a_date_is_read_as_it_was_written(at: datetime) -> None:
 )
 def test_the_file_decides_between_day_and_month_or_nobody_does(texts: list[str], found: DateFormat | None) -> None:
     assert format_of(texts) is found
+
+
+def test_the_mapping_of_the_page_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "inspections.md"
+    example = page.read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "m.yaml").write_text(example)
+    assert set(load_mapping(tmp_path / "m.yaml").words) == {"good", "damaged", "lost", "received"}

@@ -1,0 +1,154 @@
+"""What `rever-returns inspections` prints: a guessed mapping, and what would become of each row of a file."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.console.columns import columns
+from deployments.console.errors import UsageError
+from rever_api import AsyncReverClient
+from tasks.desk import client_config, utc_now
+from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
+from tasks.files.guess import guess
+from tasks.files.guess_text import guess_lines, mapping_text
+from tasks.files.inspections import AnyRow, Header, find_header, read_inspections
+from tasks.files.mapping import InspectionMapping, load_mapping
+from tasks.files.open_table import open_table
+from tasks.files.refused_file import refused_path, write_refused
+from tasks.files.table import InputFileError, Table
+from tasks.files.verdicts import FileVerdict, RowVerdict, Verdict, judge
+from tasks.policy.facts import counted
+from tasks.reporting.printable import json_text, printable
+from tasks.settings import Settings, load_settings
+
+MOST_SHOWN = 100
+"""Rows that are listed unless all are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a file, and where its refused rows are; `refused` is None where there are none."""
+
+    table: Table
+    header: Header
+    found: FileVerdict
+    unreadable: Sequence[str]
+    refused: Path | None
+
+
+def guessed_mapping(file: Path, out: Path | None) -> str:
+    """Guess the mapping of a file. It is written to `out`, which must not be there, else printed below the reasons."""
+    found = guess(open_table(file))
+    text = mapping_text(found, file.name)
+    lines = guess_lines(found)
+    if out is None:
+        return "\n".join([*lines, "", *text.splitlines()])
+    try:
+        with out.open("x", encoding="utf-8") as mapping:
+            mapping.write(text)
+    except FileExistsError:
+        raise UsageError(f"{out} is there already; name another file, or delete it.") from None
+    return "\n".join([*lines, "", f"{out}: the mapping, to be gone over before it is used."])
+
+
+def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
+    """Say what would become of each row, and write those that come back to a file. At REVER nothing is written.
+
+    Raises `InputFileError`, `UsageError` and `ReverError`.
+    """
+    if refused is not None and refused.exists():
+        raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
+    rules = load_mapping(mapping)
+    table = open_table(file, rules.reading)
+    if len(table.sheets) > 1 and not rules.sheet:
+        raise InputFileError(f"{file}: has several sheets, {', '.join(table.sheets)}; name one (`sheet:`).")
+    header = find_header(table.rows(), rules, str(file))
+    rows = list(read_inspections(table.rows(), header, rules))
+    named = asyncio.run(_fetched(load_settings(), rules, rows))
+    found = judge(rows, named.returns.values(), utc_now())
+    path = refused or refused_path(file, table.form)
+    written = write_refused(path, table, header, found)
+    return Checked(table, header, found, named.unreadable, path if written else None)
+
+
+async def _fetched(settings: Settings, rules: InspectionMapping, rows: Sequence[AnyRow]) -> NamedReturns:
+    names = wanted_names(rows)
+    async with AsyncReverClient(client_config(settings)) as client:
+        stores = settings.stores
+        if not stores:
+            stores = tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))
+        if rules.store:
+            if rules.store not in stores:
+                raise UsageError(f"the mapping is of the store {rules.store}; this desk's are {', '.join(stores)}.")
+            stores = (rules.store,)
+        return await fetch_named(client, stores, names) if names else NamedReturns()
+
+
+def checked_text(checked: Checked, *, every_row: bool) -> str:
+    """What became of the file: how it was read, the counts, the rows, and where the refused ones are."""
+    found = checked.found
+    header = " | ".join(name for name in checked.header.names if name)
+    lines = [f"{checked.table.path}: {checked.table.how}", f"header in row {checked.header.row}: {header}", ""]
+    lines.append(counts_line(found))
+    if checked.unreadable:
+        lines.append(f"{counted(len(checked.unreadable), 'return')} at REVER cannot be read and were passed over.")
+    shown = [row for row in found.rows if every_row or row.verdict is not Verdict.ALREADY]
+    if not every_row:
+        shown = sorted(shown, key=lambda row: not row.comes_back)[:MOST_SHOWN]
+    if shown:
+        cells = [(str(it.number), it.verdict, it.order_name, it.process_id, it.why) for it in shown]
+        table = [("ROW", "VERDICT", "ORDER", "RETURN", "WHY"), *cells]
+        lines += ["", *columns([[printable(cell) for cell in row] for row in table], 5, "  ")]
+    if left := len(found.rows) - len(shown):
+        lines.append(f"and {left:,} more (--all lists every row)")
+    if checked.refused:
+        lines += [
+            "",
+            f"{checked.refused}: the rows that come back, with the reason of each; mend them and send it again.",
+        ]
+    lines += ["", "Nothing was sent to REVER."]
+    return "\n".join(lines)
+
+
+def counts_line(found: FileVerdict) -> str:
+    """The rows that were read are all accounted for."""
+    many = found.counts
+    parts = [
+        f"{many[Verdict.REVIEW]:,} to review",
+        f"{many[Verdict.ALREADY]:,} already done",
+        f"{many[Verdict.REFUSED]:,} refused",
+        f"{many[Verdict.CONTRADICTS]:,} that contradict",
+    ]
+    units = sum(len(reviews) for reviews in found.reviews().values())
+    reviews = f": {counted(units)} of {counted(len(found.reviews()), 'return')}" if units else ""
+    footers = f" ({counted(found.footers, 'footer')} left out)" if found.footers else ""
+    return f"{counted(len(found.rows), 'row')} read{footers} = {' + '.join(parts)}{reviews}"
+
+
+def checked_json(checked: Checked) -> str:
+    """The same as one JSON object."""
+    return json_text(
+        {
+            "file": str(checked.table.path),
+            "read_as": checked.table.how,
+            "counts": {str(verdict): many for verdict, many in checked.found.counts.items()},
+            "footers": checked.found.footers,
+            "unreadable": list(checked.unreadable),
+            "rows": [_as_json(row) for row in checked.found.rows],
+            "refused_file": str(checked.refused) if checked.refused else None,
+        }
+    )
+
+
+def _as_json(row: RowVerdict) -> dict[str, object]:
+    reviews = [{"line_id": it.line_id, "unit": it.unit, "status": str(it.status)} for it in row.reviews]
+    return {
+        "row": row.number,
+        "verdict": str(row.verdict),
+        "process_id": row.process_id,
+        "order_name": row.order_name,
+        "store": row.store,
+        "why": row.why,
+        "reviews": reviews,
+    }
