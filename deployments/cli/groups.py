@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.cli.ready_policies import PolicyKind
 from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
@@ -193,9 +194,18 @@ def send(
 policy = typer.Typer(no_args_is_help=True, help="Look after the policy file: docs/policy.md.")
 
 
-@policy.callback()
-def _policy_group() -> None:
-    """Keep `check` a command of its own: a group of one command would take its place."""
+@policy.command("new")
+def _new_policy(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")] = Path("policy.yaml"),
+    *,
+    kind: Annotated[PolicyKind, typer.Option(help="Which of the three ready ones.")] = PolicyKind.STANDARD,
+    debug: Debug = False,
+) -> None:
+    """Begin a policy file with one of three ready policies. A file that is there is never written over."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.ready_policies import new_policy
+
+        print_out(new_policy(kind, file))
 
 
 @policy.command("check")

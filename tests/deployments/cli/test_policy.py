@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.cli.ready_policies import PolicyKind, ready_policy
 from tests.deployments.cli.conftest import Call
 from tests.tasks.policy.test_policy_file import YAML
 
@@ -171,3 +172,46 @@ def test_a_table_that_is_wrong_is_refused_by_check_and_by_every_run(
         assert "orders.csv, row 2, ordered_on is 'yesterday'; right would be a date" in ended.err
     Path("policy.yaml").write_text("default:\n  facts: {order: orders.csv}\n")
     assert "default.facts.order is no rule (did you mean orders?)" in call("policy", "check").err
+
+
+@pytest.mark.parametrize("kind", PolicyKind)
+def test_a_ready_policy_is_written_and_is_right(call: Call, kind: PolicyKind) -> None:
+    ended = call("policy", "new", "--kind", kind, "mine.yaml")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"mine.yaml is the {kind} policy.")
+    assert Path("mine.yaml").read_text("utf-8") == ready_policy(kind)
+    checked = call("policy", "check", "mine.yaml")
+    assert (checked.code, checked.err) == (0, "")
+    assert checked.out.startswith("mine.yaml is right.\n")
+    assert "Probably not meant" not in checked.out
+    assert "stays unknown" not in checked.out
+
+
+def test_the_standard_one_is_written_where_no_kind_is_named(call: Call) -> None:
+    assert call("policy", "new").code == 0
+    assert Path("policy.yaml").read_text("utf-8") == ready_policy(PolicyKind.STANDARD)
+
+
+def test_a_file_that_is_there_is_never_written_over(call: Call) -> None:
+    Path("policy.yaml").write_text("default: {}\n")
+    Path("link.yaml").symlink_to("policy.yaml")
+    for name in ("policy.yaml", "link.yaml"):
+        ended = call("policy", "new", name)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"{name} is there already, and is not written over" in ended.err
+    assert Path("policy.yaml").read_text() == "default: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("gone/policy.yaml",), "gone/policy.yaml cannot be written (No such file or directory)"),
+        (("policy.toml",), "a name that ends in .yaml"),
+        (("--kind", "quick"), "'cautious', 'standard', 'fast'"),
+    ],
+)
+def test_what_cannot_be_written_is_said(call: Call, words: tuple[str, ...], says: str) -> None:
+    ended = call("policy", "new", *words)
+    assert ended.code == 2
+    assert says in ended.err
+    assert list(Path().iterdir()) == []
