@@ -10,13 +10,15 @@ from rever_api.models import ReturnProcess
 from tasks.policy.backtest.caps import capped
 from tasks.policy.backtest.differences import Change, Difference, Purse, compared, rules_between
 from tasks.policy.backtest.moments import times_asked
+from tasks.policy.backtest.outcome import Replayed
+from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import (
     PastReturn,
     known_at,
     mailbox_of,
     views,
 )
-from tasks.policy.backtest.replay import History, Pair, Replayed, replay
+from tasks.policy.backtest.replay import History, replay
 from tasks.policy.backtest.unknown import cannot_be_known
 from tasks.policy.comparison import beside
 from tasks.policy.earlier_returns import earlier_of

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from tasks.policy.backtest.replay import HeldPayment, Payment, Replayed
+from tasks.policy.backtest.outcome import HeldPayment, Payment, Replayed
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
 from tasks.policy.store import StoreRules

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from tasks.policy.backtest.replay import Payment, Replayed
+from tasks.policy.backtest.outcome import Payment, Replayed
 from tasks.policy.money import ZERO
 
 

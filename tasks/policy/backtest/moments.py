@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from tasks.policy.actions import Pay
 from tasks.policy.condition_fields import FIELDS
-from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, EveryLine, Not, SomeLine
+from tasks.policy.conditions import checks_of
 from tasks.policy.merchant_rules import AppliesTo, MerchantRule
 from tasks.policy.return_facts import EarlierReturn, ReturnFacts
 
@@ -78,7 +78,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
                 parcels = parcels or action.at in {"first_scan", "arrival"}
                 if action.plus_days:
                     after.setdefault(_PAID_AFTER[action.at], set()).add(action.plus_days)
-        for check in _checks(rule.when):
+        for check in checks_of(rule.when):
             parcels = parcels or check.field in _PARCELS
             weekdays = weekdays or check.field == "weekday"
             desk = desk or check.field in {"refunded", "held"}
@@ -95,17 +95,6 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
     days = {name: frozenset(many) for name, many in after.items()}
     turns = frozenset(on), frozenset(within), frozenset(hours)
     return TimesAsked(days, *turns, weekdays, parcels, history, endless, desk)
-
-
-def _checks(condition: Condition) -> Iterator[Check]:
-    match condition:
-        case Check():
-            yield condition
-        case AllOf() | AnyOf():
-            for part in condition.parts:
-                yield from _checks(part)
-        case Not() | SomeLine() | EveryLine():
-            yield from _checks(condition.part)
 
 
 def turning_points(

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rever_api.models import ProcessStatus
 from tasks.policy.actions import ActionKind, kind_of
+from tasks.policy.backtest.outcome import Replayed
+from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import PastReturn, has_arrived, undated_reviews, was_scanned
-from tasks.policy.backtest.replay import Pair, Replayed
 from tasks.policy.facts import counted
 from tasks.policy.store import RefundsBy
 

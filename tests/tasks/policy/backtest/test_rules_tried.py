@@ -1,5 +1,6 @@
 """Merchant's rules tried over the past: what each kind of rule changes, when, and with which history."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from tasks.policy.backtest.backtest import Backtest, RuleUse, widest_history
 from tasks.policy.backtest.differences import Change
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.money import ZERO
+from tasks.policy.side_facts import OrderFacts, SideFacts
 from tests.tasks.policy.backtest.histories import BEGAN, DAY, past, ruled, tried
 from tests.tasks.policy.backtest.test_backtest import changes, histories
 from tests.tasks.policy.factories import line, refund
@@ -242,3 +244,27 @@ def test_nothing_is_paid_above_what_a_return_is_worth(returns: list[PastReturn],
         worth = sum((each.total_price or Decimal(0) for each in it.process.return_line_items), Decimal(0))
         paid = sum((totals.candidate for totals in tried(policy, policy, it).money.values()), Decimal(0))
         assert paid <= worth
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [("go_on", {"later": "120.00"}), ("decline", {"less": "120.00"}), ("wait", {"held": "120.00"})],
+)
+def test_an_approval_that_nobody_gives_ends_as_its_rule_says(then: str, expected: dict[str, str]) -> None:
+    approve = f"{{who: olga, why: it is dear, within_days: 4, then: {then}}}"
+    rule = f"- {{name: dear, when: {{return_value: {{over: 100.00 EUR}}}}, then: {{approve: {approve}}}}}\n"
+    found = tried(ruled(), ruled(rule), past(line("a", total="120.00")))
+    assert changes(found) == {"retp_1": expected}
+    assert found.differences[0].days == (4 if then == "go_on" else None)
+    soon = tried(ruled(), ruled(rule), past(line("a", total="120.00")), until=BEGAN + 8 * DAY)
+    assert changes(soon) == {"retp_1": {"held": "120.00"}}
+
+
+def test_candidates_with_tables_of_their_own_are_asked_by_what_those_tell() -> None:
+    """The facts of one policy's tables are never used for the other's rules."""
+    rule = "- {name: sale, when: {order_tags: {has: sale}}, then: {decline: {why: sale}}}\n"
+    tagged = SideFacts(orders_by_name={"retp_1": OrderFacts("orders.csv, row 2", order_tags=frozenset({"sale"}))})
+    bare = SideFacts(orders_by_name={"retp_1": OrderFacts("orders.csv, row 2", order_tags=frozenset())})
+    ours, theirs = replace(ruled(rule), side=bare), replace(ruled(rule), side=tagged)
+    assert changes(tried(ours, theirs, past())) == {"retp_1": {"less": "10.00"}}
+    assert changes(tried(theirs, theirs, past())) == {}

@@ -1,0 +1,166 @@
+"""A desk in a replay: it decides by the rules of every run, and what it decides is done at once.
+
+REVER answers each payment with a yes; what is held nobody answers, but for an approval that the rules end themselves.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from rever_api.models import (
+    Compensation,
+    ExchangeOrder,
+    Product,
+    Refund,
+    ReturnProcess,
+)
+from tasks.policy.actions import ActionKind, Pay
+from tasks.policy.approvals import APPROVAL, Limit, Then
+from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
+from tasks.policy.case import Case, told_terms
+from tasks.policy.decide import decide_money
+from tasks.policy.decision import Compensate, Decision, Hold, Wait
+from tasks.policy.kinds import EXCHANGE, REFUND
+from tasks.policy.money import ZERO, gross
+from tasks.policy.record import Intent, IntentKind, IntentState, OpenHold, Record, Waiver
+from tasks.policy.rules.endings import ended_holds
+from tasks.policy.ruling import Ruling
+from tasks.policy.store import RefundsBy, StoreRules
+from tasks.policy.verdict import Decided, Verdict
+
+
+@dataclass(frozen=True)
+class _HeardCase(Case):
+    """A case whose rules have been asked already."""
+
+    heard: Ruling | None = None
+
+    @cached_property
+    def ruling(self) -> Ruling | None:
+        """What the merchant's own rules said."""
+        return self.heard
+
+
+@dataclass(slots=True)
+class ReplayedDesk:
+    """A replayed desk: its ledger's record of the return, what REVER shows of its payments, and how it ends."""
+
+    record: Record
+    payments: list[Payment] = field(default_factory=list)
+    held: HeldPayment | None = None
+    waits: str = ""
+    compensation: Compensation | None = None
+    over: bool = False
+    last: Verdict | None = None
+    asks: Hold | None = None
+
+    @property
+    def limit(self) -> Limit | None:
+        """Until when an approval is asked for, and what happens then; None where none is asked, or without an end."""
+        return Limit.told(self.asks.evidence) if self.asks is not None and self.asks.rule == APPROVAL else None
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether the time for an approval is up."""
+        return (limit := self.limit) is not None and at >= limit.until
+
+    def sees(self, process: ReturnProcess) -> ReturnProcess:
+        """The return with what this desk has paid."""
+        return process if self.compensation is None else process.model_copy(update={"compensation": self.compensation})
+
+    def decide(
+        self, rules: StoreRules, process: ReturnProcess, ruling: Ruling, at: datetime, *, exact: bool, decides: bool
+    ) -> None:
+        """Decide, where it must be or the rules say something else than at the last decision; and do it."""
+        says, before, limit = ruling.verdict, self.last, self.limit
+        late = limit is not None and limit.is_up(rules.merchant_rules, at)
+        if limit is not None and late:
+            self._end(limit.then, process)
+        if not (decides or late or (before and (waits_for_a_day(says) or says.lines != before.lines))):
+            return
+        self.last = says
+        if self.held and ended_holds(process, rules, self.record, at):
+            self.held, self.asks, self.record = None, None, replace(self.record, holds=())
+        heard = ruling if rules.merchant_rules and rules.refunds_by is RefundsBy.US else None
+        self._act(decide_money(_HeardCase(process, rules, self.record, at, heard)), process, at, says, exact=exact)
+
+    def _act(self, decision: Decision, process: ReturnProcess, at: datetime, says: Verdict, *, exact: bool) -> None:
+        """Do what was decided."""
+        self.waits = decision.why if isinstance(decision, Wait) else ""
+        if isinstance(decision, Compensate):
+            self._pay(decision, process, at, says, exact=exact)
+        elif isinstance(decision, Hold) and self.held is None:
+            amount = decision.amount if decision.pays is None else decision.pays
+            rules = deciding(says, (item.line_id for item in decision.items))
+            self.held = HeldPayment(at, decision.rule, decision.why, amount, decision.currency, rules)
+            self.asks = decision
+            asks = OpenHold("replayed", 1, decision.kind, decision.rule, decision.why, at)
+            self.record = replace(
+                self.record, holds=(replace(asks, amount=decision.amount, currency=decision.currency),)
+            )
+
+    def _end(self, then: Then, process: ReturnProcess) -> None:
+        """Answer the approval that nobody gave in time, as the rule says."""
+        assert self.asks is not None  # noqa: S101 - it has a limit
+        record, asks = replace(self.record, holds=()), self.asks
+        if then is Then.GO_ON:
+            record = replace(record, waivers=(*record.waivers, Waiver(APPROVAL, asks.amount, asks.currency)))
+        else:
+            lines = {line.id: line for line in process.return_line_items}
+            money = [item for item in asks.items if lines[item.line_id].compensation_method != "EXCHANGE"]
+            worth = sum((gross(told_terms(lines[item.line_id]), item.units) for item in money), ZERO)
+            number = f"replayed {len(record.intents)}"
+            closed = Intent(
+                number, IntentKind.REFUND, IntentState.DROPPED, asks.items, currency=asks.currency, gross=worth
+            )
+            record = replace(record, intents=(*record.intents, closed))
+        self.held, self.asks, self.record = None, None, record
+
+    def _pay(self, due: Compensate, process: ReturnProcess, at: datetime, says: Verdict, *, exact: bool) -> None:
+        """Pay all that is due, as the ledger and REVER show it afterwards."""
+        made = [REFUND.intent(refund) for refund in due.refunds]
+        made += [EXCHANGE.intent(due.exchange)] if due.exchange else []
+        lines = {line.id: line for line in process.return_line_items}
+        for intent in made:
+            goods = intent.kind is EXCHANGE.name
+            done = replace(
+                intent,
+                id=f"replayed {len(self.record.intents)}",
+                state=IntentState.DONE,
+                created_at=at,
+                sent_at=at,
+                nothing_sent=not goods and not intent.amount,
+            )
+            fixed = {item.line_id: told_terms(lines[item.line_id]) for item in intent.items}
+            self.record = replace(
+                self.record,
+                intents=(*self.record.intents, done),
+                lines={**fixed, **self.record.lines},
+                costs=due.costs if due.refunds else self.record.costs,
+            )
+            rules = deciding(says, (item.line_id for item in intent.items)) or (due.rule,)
+            amount, method = (intent.gross, "EXCHANGE") if goods else (intent.amount, intent.method)
+            self.payments.append(Payment(at, amount, intent.currency, method, intent.items, rules, exact, goods))
+        self.compensation = _shown(self.compensation, due, at)
+        taken = sum(item.quantity for intent in self.record.intents for item in intent.items)
+        self.over = taken == sum(line.quantity for line in process.return_line_items)
+
+
+def _shown(before: Compensation | None, due: Compensate, at: datetime) -> Compensation:
+    """What REVER shows once these refunds and this exchange are made."""
+    refunds = (before.refunds or ()) if before else ()
+    refunds += tuple(
+        Refund(amount=it.amount, currency=it.currency, type=it.method, refunded_at=at)
+        for it in due.refunds
+        if it.amount
+    )
+    order = before.exchange_order if before else None
+    if due.exchange:
+        goods = tuple(Product(variant_id=it.variant_id) for it in due.exchange.items for _ in it.units)
+        order = ExchangeOrder(order_id="replayed", ordered_items=goods)
+    return Compensation(refunds=refunds, exchange_order=order)
+
+
+def waits_for_a_day(says: Verdict) -> bool:
+    """Whether a line is to be paid so many days after something: the day may have come."""
+    paid = (outcomes.get(ActionKind.PAY) for outcomes in says.lines.values())
+    return any(isinstance(it, Decided) and isinstance(it.action, Pay) and it.action.plus_days for it in paid)
