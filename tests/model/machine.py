@@ -6,6 +6,7 @@ its end or to a hold within three runs.
 
 import asyncio
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from rever_api.sandbox.faults import AMBIGUOUS, WEIGHTS, Fault, FaultPlan
 from rever_api.sandbox.state import Options
 from tasks.crash_points import CrashPoint
 from tasks.desk import DeskError
-from tasks.ledger import Answer, AnswerError, HoldRow
+from tasks.ledger import Answer, AnswerError, HoldRow, LedgerError, switch
 from tasks.policy.store import StorePolicy
 from tests.books import Books, LedgerState
 from tests.judge import FORGOTTEN, REPORT, Verdict, everything, judge, judge_always, same_sums
@@ -221,6 +222,23 @@ class Desk(RuleBasedStateMachine):
         self.ended(world.start(flow, mode="plan"))
         assert before == (world.read(everything), len(world.sandbox.books)), f"the plan of {flow} wrote"
 
+    @precondition(lambda self: self.stopped())
+    @rule()
+    def operator_starts(self) -> None:
+        self.step("operator_starts")
+        self.start_again()
+
+    def stopped(self) -> bool:
+        return self.world is not None and self.world.read(switch).stopped
+
+    def start_again(self) -> None:
+        """Effects are let go again where the desk has stopped itself; where it is too early they stay stopped."""
+        assert self.world is not None
+        self.world.pass_time(PEACE_S)
+        self.run("reconcile")
+        with suppress(LedgerError):
+            self.world.let_effects_go()
+
     @precondition(lambda self: self.holds())
     @rule(
         place=PLACES,
@@ -286,7 +304,7 @@ class Desk(RuleBasedStateMachine):
         more = {key: amount - before.paid.get(key, Decimal(0)) for key, amount in self.world.state().paid.items()}
         verdict = Verdict()
         same_sums(verdict, REPORT, f"{worker.name} and the ledger", worker.result.paid, more)
-        assert verdict.words == []
+        assert verdict.words == [], verdict.words
 
     # what must hold
 
@@ -297,7 +315,8 @@ class Desk(RuleBasedStateMachine):
         judgment = without_races(self.world.watched, self.notes.says.values())
         COUNTS.violations += len(judgment.broken)
         books = Books(self.world.sandbox.books.effects, judgment.broken)
-        assert judge_always(books, self.world.state(), asked=self.asked()).words == []
+        words = judge_always(books, self.world.state(), asked=self.asked()).words
+        assert words == [], words
 
     def asked(self) -> set[str]:
         """The returns for which a person asked for an effect once more, whether the answer came through or not."""
@@ -354,6 +373,8 @@ class Liveness(Desk):
             world.pass_time(later)
             worker = self.run(flow)
             assert worker.error is None, f"{flow} in peace: {worker.error!r}"
+            if self.stopped():
+                self.start_again()
             self.nothing_is_broken()
         self.none_is_forgotten(world)
 
@@ -365,4 +386,4 @@ class Liveness(Desk):
         broken = without_races(world.watched, self.notes.says.values()).broken
         verdict = judge(replace(Books.of(world.sandbox), violations=broken), world.state(), asked=self.asked())
         COUNTS.forgotten += verdict.found[FORGOTTEN]
-        assert verdict.words == [], [(say.process_id, say.rule) for say in self.notes.says.values()]
+        assert verdict.words == [], verdict.words + [(say.process_id, say.rule) for say in self.notes.says.values()]

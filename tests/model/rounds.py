@@ -32,8 +32,11 @@ def round_of(machine: type[RuleBasedStateMachine], number: int, *, examples: int
     run_state_machine_as_test(seed(number)(named), settings=how)
 
 
-def rounds(steps: int, first: int, which: str, *, shrink: bool = True) -> int:
+def rounds(steps: int, first: int, which: str, *, shrink: bool = False) -> int:
     """Run rounds until so many steps are done; print what was run. Returns an exit code.
+
+    What is broken is shown as it was found. With `shrink` a smaller example is looked for after that, which can take an
+    hour.
 
     After each round it says on stderr how far it is: 10,000 steps take a quarter of an hour on a busy machine.
     """
@@ -44,18 +47,30 @@ def rounds(steps: int, first: int, which: str, *, shrink: bool = True) -> int:
         while COUNTS.steps < steps:
             for name in chosen:
                 number += 1
-                round_of(MACHINES[name], number, examples=EXAMPLES, steps=STEPS, shrink=shrink)
+                round_of(MACHINES[name], number, examples=EXAMPLES, steps=STEPS, shrink=False)
                 took = time.monotonic() - began
                 left = took / COUNTS.steps * max(0, steps - COUNTS.steps)
                 far = f"{COUNTS.steps:,} of {steps:,} steps in {took:.0f} s, about {left:.0f} s left"
                 print(f"{far} ({name}, seed {number})", file=sys.stderr, flush=True)
     except (AssertionError, ExceptionGroup) as problem:
         broken = True
-        print(f"BROKEN in {name}, seed {number}")
-        traceback.print_exception(problem, file=sys.stdout, limit=-3)
-    print(f"of {_version()}, {since:%F %H:%M} UTC, seeds {first + 1} to {number}, {time.monotonic() - began:.0f} s")
-    print(*COUNTS.lines(), sep="\n")
+        _show(problem, f"BROKEN in {name}, seed {number}")
+    took = time.monotonic() - began
+    said = [f"of {_version()}, {since:%F %H:%M} UTC, seeds {first + 1} to {number}, {took:.0f} s", *COUNTS.lines()]
+    if broken and shrink:
+        print("looking for a smaller example", file=sys.stderr, flush=True)
+        try:
+            round_of(MACHINES[name], number, examples=EXAMPLES, steps=STEPS, shrink=True)
+        except (AssertionError, ExceptionGroup) as problem:
+            _show(problem, "the same, made smaller")
+    print(*said, sep="\n")
     return int(broken)
+
+
+def _show(problem: Exception, title: str) -> None:
+    print(title)
+    traceback.print_exception(problem, file=sys.stdout, limit=-3)
+    sys.stdout.flush()
 
 
 def _version() -> str:
