@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 MUTMUT = str(Path(sys.executable).with_name("mutmut"))
-COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "README.md", "pyproject.toml")
+COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "docs", "README.md", "pyproject.toml")
 WORDS = (
     r"^\s*(why|words|names|waited|evidence) \+?= ",
     r"^\s*\w+ \+?= f?\"",
@@ -137,7 +137,7 @@ def _settings(part: Part) -> str:
         "source_paths": ["tasks"],
         "only_mutate": list(part.files),
         "do_not_mutate_patterns": list(WORDS),
-        "also_copy": ["rever_api", "flows", "deployments", "README.md"],
+        "also_copy": ["rever_api", "flows", "deployments", "docs", "README.md"],
         "pytest_add_cli_args": [
             *("-p", "no:cacheprovider", "-p", "tests.mutants.quick", "-m", "not postgres and not prefect"),
             *("--hypothesis-seed=0", f"--deselect={COVERAGE}"),
