@@ -49,7 +49,7 @@ def _moment(value: Any) -> datetime | None:
         found = datetime.fromisoformat(value.strip())
     except ValueError:
         return None
-    return found if found.tzinfo and found.year >= 2000 else None
+    return found if found.tzinfo and 2000 <= found.year < 3000 else None
 
 
 def _tags(value: Any) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ from rever_api.models import CompensationMethod, ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.failures import FATAL, failure
+from tasks.gather_facts import gather_facts
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.case import Case
@@ -170,6 +171,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
         return await _plan(desk, batch, rule)
     if not batch:
         return []
+    await gather_facts(desk, batch)
     now = desk.clock()
     requests = [await _request(desk, pending, rule, now) for pending in batch]
     reached(CrashPoint.BEFORE_INTENT)
@@ -181,6 +183,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
 
 
 async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
+    await gather_facts(desk, batch)
     now = desk.clock()
     records = await desk.ledger.aread(load_records, [pending.process_id for pending in batch])
     planned = []

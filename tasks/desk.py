@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,13 +12,16 @@ from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound, WrongSetup
 from rever_api.models import Warehouse
 from rever_api.other_clock import OtherClock, in_words
+from rever_api.shop import ShopClient
 from tasks.files.fact_tables import read_tables, store_facts
+from tasks.gather_facts import Gathered
 from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.policy_file import PolicyFile, load_policy
 from tasks.policy.ruling import of_money
-from tasks.policy.side_facts import SideFacts
+from tasks.policy.side_facts import SHOP_TELLS, SideFacts
+from tasks.policy.side_needs import needed
 from tasks.policy.store import RefundsBy, StoreRules
 from tasks.reporting.report import Mode, RunReport
 from tasks.settings import Settings
@@ -82,8 +85,8 @@ class Desk:
     `under_way` are the calls of effects that the report does not count yet, by intent, so that none is lost where the
     run is cut off. `unknown` are the returns of the effects whose outcome this run left open, by intent. `halted` is
     the wrong set-up that an effect was refused for: no other effect of this run starts after it. `rever_clock` is
-    how far REVER's clock is from ours. `began_at` is when the run began by our clock. `sides` is what is known of each
-    store's products and orders besides what REVER tells.
+    how far REVER's clock is from ours. `began_at` is when the run began by our clock. `facts` is what rules ask for
+    and REVER's returns do not tell.
     """
 
     settings: Settings
@@ -102,7 +105,7 @@ class Desk:
     unknown: dict[str, str] = field(default_factory=dict)
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
     halted: WrongSetup | DeskError | None = None
-    sides: dict[str, SideFacts] = field(default_factory=dict)
+    facts: Gathered = field(default_factory=Gathered)
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -157,7 +160,7 @@ class Desk:
             omits_empty_fields=self.settings.omits_empty_fields,
             merchant_rules=self.policies.rules.for_store(store),
             zone=zone.zone,
-            side=self.sides.get(store),
+            side=self.facts.side(store),
         )
 
     async def warehouses(self, store: str) -> tuple[Warehouse, ...]:
@@ -222,23 +225,43 @@ async def open_desk(
         existing=not (begins and settings.loopback),
     )
     try:
-        async with AsyncReverClient(config, watch=rever_clock.hear) as client:
+        async with AsyncReverClient(config, watch=rever_clock.hear) as client, AsyncExitStack() as opened:
             stores = await _stores(settings, client)
             _check_policies(policies, stores, settings)
-            sides = await asyncio.to_thread(_read_sides, policies, settings, stores)
+            tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
+            shops = await _open_shops(opened, policies, settings, stores)
             report.stores, report.back_office = stores, settings.back_office
             report.progress.rate_waits = lambda: client.rate_waits
             mode = Mode.ACT if report.acts else Mode.PLAN
             by_ledger = await _by_ledgers_clock(actor, ledger, clock) if report.acts else actor
             parts = (settings, client, ledger, policies, mode, by_ledger, stores, report, rever_clock, clock)
-            yield Desk(*parts, began_at=actor.run_began_at, sides=sides)
+            yield Desk(*parts, began_at=actor.run_began_at, facts=Gathered(tables, shops))
     finally:
         ledger.close()
 
 
-def _read_sides(policies: PolicyFile, settings: Settings, stores: tuple[str, ...]) -> dict[str, SideFacts]:
+def _read_tables(policies: PolicyFile, settings: Settings, stores: tuple[str, ...]) -> dict[str, SideFacts]:
     """What the tables that the policy file names tell of each store. Raises `PolicyFileError`."""
     return store_facts(policies, read_tables(policies, settings.policy), stores)
+
+
+async def _open_shops(
+    opened: AsyncExitStack, policies: PolicyFile, settings: Settings, stores: tuple[str, ...]
+) -> dict[str, ShopClient]:
+    """A client for the shop of each store whose rules ask for what the shop tells; stores of one shop share it."""
+    clients: dict[tuple[str, str], ShopClient] = {}
+    found: dict[str, ShopClient] = {}
+    for store in stores:
+        shop = settings.shop(store)
+        if shop is None or not SHOP_TELLS & set(needed(policies.rules.for_store(store))):
+            continue
+        url, key = shop
+        name = (url, key.get_secret_value())
+        if name not in clients:
+            config = replace(client_config(settings), base_url=url, api_key=key, read_attempts=2, read_patience=20)
+            clients[name] = await opened.enter_async_context(ShopClient(config))
+        found[store] = clients[name]
+    return found
 
 
 async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor:

@@ -70,7 +70,7 @@ STEPS = {
         Step("explain-returns", retries=1, retry_delay_s=2, timeout_s=600, at_once=1),
         Step("fetch-pending-returns", retries=1, retry_delay_s=2, timeout_s=600, at_once=1),
         Step("check-inspections", retries=1, retry_delay_s=2, timeout_s=600, at_once=8),
-        Step("decide-returns", retries=0, retry_delay_s=0, timeout_s=300, at_once=1, effect=True),
+        Step("decide-returns", retries=0, retry_delay_s=0, timeout_s=900, at_once=1, effect=True),
         Step("issue-refunds", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=4),
         Step("issue-exchanges", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=4),
         Step("generate-labels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),

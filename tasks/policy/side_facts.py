@@ -119,6 +119,7 @@ def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> Lin
 def _bought(line: LineFacts, order: OrderFacts) -> Iterator[ProductFacts]:
     """What an order tells of the product of a line: each of its items that the line is of."""
     if isinstance(order.items, Unknown):
+        yield ProductFacts(order.source, product_tags=order.items)
         return
     for name in ("variant_id", "sku", "product_id"):
         wanted = getattr(line, name)

@@ -1,0 +1,203 @@
+"""Gather what a merchant's rules ask for and REVER's returns do not tell, each once in a run, before they are decided.
+
+Nothing here ends a run: what could not be learned stays unknown, with the reason, and the rule that needs it holds the
+return. The tables of the policy file are read when the desk is opened; asked are the shop, for its orders, and REVER,
+for a shopper's other returns. An e-mail address is only asked for and compared: it is kept for the run alone.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from rever_api import AsyncReverClient
+from rever_api.errors import NotSent, ReverError
+from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
+from rever_api.shop import ShopClient
+from tasks.policy.earlier_returns import earlier_of
+from tasks.policy.facts import incomplete
+from tasks.policy.mailbox import one_mailbox
+from tasks.policy.merchant_rules import AppliesTo, MerchantRule
+from tasks.policy.return_facts import EarlierReturn, Unknown
+from tasks.policy.shop_facts import not_asked, shop_facts
+from tasks.policy.side_facts import SHOP_TELLS, OrderFacts, SideFacts
+from tasks.policy.side_needs import EARLIER, needed
+from tasks.policy.store import StoreRules
+from tasks.returns import PendingReturn
+
+if TYPE_CHECKING:
+    from tasks.desk import Desk
+
+MOST_FOUND = 200
+"""Returns of a store that REVER's search may show for one e-mail address; more are not its shopper's alone."""
+
+_AT_ONCE = 8
+_FAILURES = 5
+"""Orders in a row that a shop did not tell, after which it is left alone for the rest of the run."""
+_SHORTEST_TEXT = 3
+_EARLIER = "the shopper's earlier returns"
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What one run knows besides what REVER's returns tell. `tables` are those of the policy file, by store; `shops`
+    answer for the orders of their stores.
+    """
+
+    tables: Mapping[str, SideFacts] = field(default_factory=dict)
+    shops: Mapping[str, ShopClient] = field(default_factory=dict)
+    _orders: dict[str, dict[str, OrderFacts]] = field(default_factory=dict)
+    _earlier: dict[str, dict[str, tuple[EarlierReturn, ...] | Unknown]] = field(default_factory=dict, repr=False)
+    _found: dict[str, tuple[ReturnProcess, ...] | Unknown] = field(default_factory=dict, repr=False)
+    _failed: dict[str, int] = field(default_factory=dict)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def side(self, store: str) -> SideFacts:
+        """What is known of a store. What is gathered later is in it too."""
+        orders, earlier = self._orders.setdefault(store, {}), self._earlier.setdefault(store, {})
+        return replace(self.tables.get(store, SideFacts()), shop_orders=orders, earlier=earlier)
+
+    async def add(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
+        """Learn what the rules of a store ask for about these returns of it, so far as it is not known yet."""
+        needs = set(needed(in_force(rules.merchant_rules, desk.clock().astimezone(rules.zone).date())))
+        async with self._asking:
+            if needs & SHOP_TELLS and rules.store in self.shops:
+                await self._ask_shop(desk, rules, batch, payments="gateway" in needs)
+            if EARLIER in needs:
+                await self._ask_rever(desk, rules, batch)
+
+    async def _ask_shop(
+        self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], *, payments: bool
+    ) -> None:
+        known = self._orders.setdefault(rules.store, {})
+        ids = dict.fromkeys(pending.process.order_id for pending in batch)
+
+        async def learn(order_id: str) -> None:
+            known[order_id] = await self._order(desk, rules, order_id, payments=payments)
+
+        await _few_at_once(learn(order_id) for order_id in ids if order_id and order_id not in known)
+
+    async def _order(self, desk: "Desk", rules: StoreRules, order_id: str, *, payments: bool) -> OrderFacts:
+        """What the shop tells of an order. After some failures in a row it is not asked any more."""
+        store, shop = rules.store, self.shops[rules.store]
+        if self._failed.get(store, 0) >= _FAILURES:
+            return not_asked(f"the shop did not answer {_FAILURES} times in a row")
+        try:
+            order = await shop.get_order(order_id)
+        except ReverError as error:
+            if error.status == 404:
+                return not_asked("the shop has no such order")
+            self._failed[store] = self._failed.get(store, 0) + 1
+            why = _reason(error)
+            note = f"store {store!r}: {why} (REVER_SHOP_URL); what rules need of its orders stays unknown"
+            if note not in desk.report.notes:
+                desk.report.notes.append(note)
+            return not_asked(why)
+        self._failed[store] = 0
+        try:
+            legs = await shop.get_transactions(order_id) if payments else Unknown("")
+        except ReverError as error:
+            legs = Unknown(_reason(error))
+        return shop_facts(order, legs, rules.zone)
+
+    async def _ask_rever(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
+        shoppers: dict[str, PendingReturn] = {}
+        for pending in batch:
+            if pending.process.shopper and (mailbox := one_mailbox(pending.process.shopper.email)):
+                shoppers.setdefault(mailbox, pending)
+
+        async def learn(mailbox: str, pending: PendingReturn) -> None:
+            if mailbox not in self._found:
+                self._found[mailbox] = await _returns_of(desk.client, desk.stores, mailbox, pending, rules)
+            found = self._found[mailbox]
+            self._earlier.setdefault(rules.store, {})[mailbox] = (
+                found
+                if isinstance(found, Unknown)
+                else earlier_of(found, mailbox, rules.zone, omits_empty_fields=rules.omits_empty_fields)
+            )
+
+        known = self._earlier.setdefault(rules.store, {})
+        await _few_at_once(learn(mailbox, it) for mailbox, it in shoppers.items() if mailbox not in known)
+
+
+async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> None:
+    """Learn what the rules need to know of these returns, and REVER does not tell with them."""
+    for store in dict.fromkeys(pending.store for pending in batch):
+        rules = await desk.rules(store)
+        if rules.merchant_rules:
+            ours = [pending for pending in batch if pending.store == store and pending.unread is None]
+            await desk.facts.add(desk, rules, ours)
+
+
+def in_force(rules: Iterable[MerchantRule], today: date) -> list[MerchantRule]:
+    """The rules that may be about a return now: those of all returns by today, of new ones where they have begun."""
+    return [
+        rule
+        for rule in rules
+        if not (rule.begins and rule.begins > today)
+        and not (rule.applies_to is AppliesTo.ALL and rule.ends and rule.ends < today)
+    ]
+
+
+async def _few_at_once(asked: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Carry these out, a few at a time, in their order."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def in_place(each: Coroutine[Any, Any, None]) -> None:
+        async with places:
+            await each
+
+    await asyncio.gather(*[in_place(each) for each in asked])
+
+
+def _reason(error: ReverError) -> str:
+    """Why the shop does not tell, by the class of what happened: its words may hold a shopper's data."""
+    if error.status in {401, 403}:
+        return f"the shop refuses the key ({error.status})"
+    if error.status is None:
+        return "the shop cannot be reached" if isinstance(error, NotSent) else "the shop's answer did not come"
+    return "the shop's answer cannot be read" if error.status < 300 else f"the shop answered {error.status}"
+
+
+async def _returns_of(
+    client: AsyncReverClient, stores: Sequence[str], mailbox: str, pending: PendingReturn, rules: StoreRules
+) -> tuple[ReturnProcess, ...] | Unknown:
+    """All returns of a mailbox at these stores, by REVER's text search. Unknown where the search may have left any out.
+
+    That the search finds by e-mail at all is seen by its finding this return.
+    """
+    email = pending.process.shopper.email.strip() if pending.process.shopper else ""
+    texts = [text for text in dict.fromkeys((email, mailbox)) if len(text) >= _SHORTEST_TEXT]
+    found: dict[str, ReturnProcess] = {}
+    try:
+        for store in stores:
+            for text in texts:
+                query = SearchQuery(ecommerce_id=store, freetext=text, sortby="started_at", order="desc", limit=100)
+                left = MOST_FOUND
+                async for entry in client.walk_return_processes(query):
+                    if isinstance(entry, UnreadableProcess):
+                        return Unknown(f"{_EARLIER}: return {entry.process_id} cannot be read")
+                    if entry.shopper is None or not entry.shopper.email:
+                        return Unknown(f"{_EARLIER}: REVER's list does not say whose each return is")
+                    if one_mailbox(entry.shopper.email) == mailbox:
+                        found[entry.rever_process_id] = entry
+                    left -= 1
+                    if not left:
+                        return Unknown(f"{_EARLIER}: the search was cut short after {MOST_FOUND} returns of a store")
+        if pending.process_id not in found:
+            return Unknown(f"{_EARLIER}: REVER's search does not find this one by its e-mail")
+        whole = [await _whole(client, process, rules) for process in found.values()]
+    except ReverError as error:
+        return Unknown(f"{_EARLIER}: REVER could not be asked ({type(error).__name__})")
+    return tuple(whole)
+
+
+async def _whole(client: AsyncReverClient, process: ReturnProcess, rules: StoreRules) -> ReturnProcess:
+    """A return with all its fields: a list may leave some out."""
+    if not incomplete(process, rules):
+        return process
+    try:
+        return await client.get_return_process(process.rever_process_id)
+    except ReverError:
+        return process

@@ -1,0 +1,85 @@
+"""Whole runs whose rules need what REVER does not tell: it is gathered, and what is due is paid once by it."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rever_api.models import Shopper
+from rever_api.sandbox.shop_orders import order_of
+from tests.world import Start, World
+
+VIP = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"
+TAGGED = "{name: sale, when: {order_tags: {has: sale}}, then: {decline: {why: on sale}}}"
+MANY = (
+    "{name: many, when: {earlier_returns: {at_least: 3, within_days: 90}}, "
+    "then: {approve: {who: service, why: the fourth return}}}"
+)
+
+
+def start(start_world: Start, rule: str, *scenarios: str, returns: int = 34, facts: str = "") -> World:
+    """A desk with this rule before one shop with returns of these scenarios."""
+    Path("policy.yaml").write_text(f"default:\n  facts: {{{facts}}}\n  rules: [{rule}]\n")
+    world = start_world({"REVER_POLICY": str(Path("policy.yaml").absolute())}, shops=("acme",), returns=returns)
+    world.keep_only(scenarios)
+    return world
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_vip_is_paid_at_the_first_scan_and_others_wait(start_world: Start) -> None:
+    world = start(start_world, VIP, "collected", returns=34 * 2, facts="orders: orders.csv")
+    vip, other = [it.process for it in world.sandbox.sandbox.processes.values()]
+    Path("orders.csv").write_text(f"order_id,customer_tags\n{vip.order_id},VIP\n{other.order_id},-\n")
+    plan = world.run("process-pending-returns", mode="plan")
+    for _ in range(2):
+        world.act()
+    due = sum((line.total_price or Decimal(0) for line in vip.return_line_items), Decimal(0))
+    assert (plan.would_pay, world.paid()) == ({"EUR": due}, {"EUR": due})
+    ours = {effect.process_id for effect in world.sandbox.books if effect.amount and not effect.foreign}
+    assert ours == {vip.rever_process_id}
+    assert world.holds() == []
+
+
+def test_what_needs_the_shop_s_word_is_held_and_paid_once_it_is_there_and_a_person_has_said_so(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = start(start_world, TAGGED, "approved_one")
+    monkeypatch.setenv("REVER_SHOP_URL", world.sandbox.base_url)
+    monkeypatch.setenv("REVER_SHOP_KEY", world.sandbox.shop_key)
+    (process,) = [it.process for it in world.sandbox.sandbox.processes.values()]
+    world.sandbox.shop_answers[process.order_id] = 503
+    report = world.act()
+    (hold,) = world.holds()
+    assert (hold.rule, world.paid()) == ("needs_facts", {})
+    assert "the order's tags (the shop's order): the shop answered 503" in hold.why
+    assert any("the shop answered 503 (REVER_SHOP_URL)" in note for note in report.notes)
+    world.sandbox.shop_answers[process.order_id] = order_of(process) | {"tags": []}
+    world.run(
+        "answer-holds", mode="act", holds=f"{hold.hold_id}:{hold.version}", answer="look_again", by="o", reason="up"
+    )
+    for _ in range(2):
+        world.act()
+    assert (world.holds(), world.paid()) == ([], {"EUR": process.return_line_items[0].total_price})
+
+
+def test_the_fourth_return_of_a_shopper_is_asked_about_and_the_first_three_are_paid(start_world: Start) -> None:
+    world = start(start_world, MANY, "approved_one", returns=34 * 4)
+    processes = [it.process for it in world.sandbox.sandbox.processes.values()]
+    for process in processes[:3]:
+        world.sandbox.act("cancel", process.rever_process_id)
+    with world.sandbox.sandbox.locked():
+        for stored in world.sandbox.sandbox.processes.values():
+            stored.process = stored.process.model_copy(update={"shopper": Shopper(email="ann@example.com")})
+    world.act()
+    assert (world.holds(), len(world.paid())) == ([], 1), "cancelled ones do not count"
+    with world.sandbox.sandbox.locked():
+        for stored in world.sandbox.sandbox.processes.values():
+            stored.process = stored.process.model_copy(update={"rever_process_status": "RUNNING"})
+    before = world.paid()
+    world.act()
+    assert {hold.rule for hold in world.holds()} == {"approval"}
+    assert world.paid() == before
