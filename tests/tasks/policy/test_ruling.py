@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rever_api.models import Carrier, Product, ReturnLineItem, ReturnProcess, Review
 from tasks.policy.actions import kind_of
+from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, EveryLine, Not, SomeLine
 from tasks.policy.decide import decide, decide_label
 from tasks.policy.decision import Compensate, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.kinds import KINDS
@@ -422,6 +423,44 @@ def test_the_order_of_rules_of_different_kinds_does_not_matter(
         for order in (single, mixed)
     ]
     assert results[0] == results[1]
+
+
+OF_THE_REVIEW = frozenset(
+    {"review", "reviewed", "all_approved", "reject_reason", "inspector", "days_since_review", "refunded", "held"}
+)
+
+
+def _asks(condition: Condition) -> set[str]:
+    match condition:
+        case Check():
+            return {condition.field}
+        case AllOf() | AnyOf():
+            return set[str]().union(*map(_asks, condition.parts))
+        case Not() | SomeLine() | EveryLine():
+            return _asks(condition.part)
+
+
+@given(inspections([ORIGINAL, GIFT, BANK]), carried_out(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_further_approval_never_makes_less_be_paid(
+    told_: tuple[ReturnProcess, list[Review]], found: tuple[MerchantRule, ...], data: st.DataObject
+) -> None:
+    """By rules that do not ask for the inspection themselves."""
+    it, _ = told_
+    of = replace(
+        rules(currencies=CURRENCIES),
+        merchant_rules=tuple(rule for rule in found if not _asks(rule.when) & OF_THE_REVIEW),
+    )
+    some = [Review(line_item_id=x.id, status="APPROVED") for x in it.return_line_items for _ in range(x.quantity)]
+    fewer = data.draw(st.integers(0, len(some) - 1))
+    amounts = []
+    for many in (fewer, fewer + 1):
+        approved_now = it.model_copy(update={"reviews": tuple(some[:many])})
+        decision = decide(approved_now, of, record(), NOW)
+        if isinstance(decision, Hold):
+            return
+        amounts.append(paid(_until_still(approved_now, of, record())[1]))
+    assert amounts[0] <= amounts[1]
 
 
 def _interleaved(ordered: Sequence[MerchantRule], random: Any) -> list[MerchantRule]:
