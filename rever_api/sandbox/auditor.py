@@ -4,9 +4,10 @@ Its arithmetic is the sandbox's own, never that of the code it judges.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
 
 from rever_api.models import (
@@ -137,7 +138,7 @@ def audit(sandbox: Sandbox) -> Audit:
         others: dict[str, Decimal] = {}
         for effect in sandbox.books:
             timing = sandbox.shops[effect.store].timing
-            trails.setdefault(effect.process_id, Trail(timing)).follow(effect)
+            trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus)).follow(effect)
             if effect.foreign and effect.amount is not None:
                 others[effect.currency] = others.get(effect.currency, Decimal(0)) + effect.amount
         found = (violation for trail in trails.values() for violation in trail.violations)
@@ -157,9 +158,10 @@ class Trail:
     counted, not judged; unless REVER pays by itself after the API has paid.
     """
 
-    def __init__(self, timing: str) -> None:
+    def __init__(self, timing: str, bonus: Mapping[str, Decimal] = MappingProxyType({})) -> None:
         self.violations: list[Violation] = []
         self._timing = timing
+        self._bonus = bonus
         self._refunded: Counter[str] = Counter()
         self._exchanged: Counter[str] = Counter()
         self._paid_by_type: Counter[str] = Counter()
@@ -210,7 +212,7 @@ class Trail:
                 self._note(1, "wrong_currency", effect, f"{effect.currency} for a line in {line.currency}")
             if not is_exchange(line) and line.compensation_method != effect.type:
                 self._note(1, "wrong_method", effect, f"{effect.type} for a line of {line.compensation_method}")
-        if _minor(effect) > worth:
+        if _minor(effect) > worth + self._on_top(worth, effect.type, len(lines)):
             self._note(1, "over_paid", effect, "more than the units in it are worth")
         self._judge_sums(effect, before)
 
@@ -223,15 +225,23 @@ class Trail:
             if is_exchange(line)
         )
         paid = sum(self._paid_by_type.values()) + _minor(effect)
+        paid -= sum(self._on_top(self._of_method(before, it), it, len(before.return_line_items)) for it in self._bonus)
         if paid > max(0, refund_gross(before, self._timing) + instead - costs(before)):
             self._note(1, "over_paid", effect, "more than the return's approved value less costs")
-        of_method = sum(
-            line_value(line, approved_units(before, line, self._timing))
-            for line in before.return_line_items
-            if line.compensation_method == effect.type
-        )
+        of_method = self._of_method(before, effect.type)
+        of_method += self._on_top(of_method, effect.type, len(before.return_line_items))
         if self._paid_by_type[effect.type] + _minor(effect) > of_method + instead:
             self._note(1, "over_paid", effect, f"more than the approved value of the lines of {effect.type}")
+
+    def _of_method(self, process: ReturnProcess, method: str) -> int:
+        """Return the approved value of the lines of a method."""
+        lines = [line for line in process.return_line_items if line.compensation_method == method]
+        return sum(line_value(line, approved_units(process, line, self._timing)) for line in lines)
+
+    def _on_top(self, worth: int, method: str, lines: int) -> int:
+        """Return the most that a refund of this worth may have on top: the method's bonus, a line's rounding up."""
+        percent = self._bonus.get(method, Decimal(0))
+        return int(worth * percent / 100) + lines if percent else 0
 
     def _judge_exchange(self, effect: Effect, before: ReturnProcess) -> None:
         noted = len(self.violations)

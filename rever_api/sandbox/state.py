@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -242,7 +242,8 @@ class Options:
     `completion_delay` is in seconds: how long after its last outcome a process becomes COMPLETED. `rate` is how many
     requests per second it takes of a key; the others get a 429. None: as many as come. `pays_out_after` is how
     many seconds after it has accepted a refund the money is paid: 0 at once, None not before the act `pay_out`.
-    `pays_in_legs` shows each refund as two.
+    `pays_in_legs` shows each refund as two. `bonus` is how many percent of their value the auditor lets a desk add to
+    refunds of a method; by default none.
     """
 
     completion_delay: float = 0.0
@@ -253,6 +254,7 @@ class Options:
     rate: float | None = None
     pays_out_after: float | None = 0.0
     pays_in_legs: bool = False
+    bonus: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 Subscriber = Callable[[ReturnProcess], None]

@@ -282,7 +282,7 @@ def _paid(process_id: str, made: Sequence[Intent], costs: Decimal) -> Iterator[F
         if not KINDS[intent.kind].pays:
             continue
         after = before + intent.gross - intent.exempt
-        due = net(after, costs) - net(before, costs) + intent.exempt
+        due = net(after, costs) - net(before, costs) + intent.exempt + intent.bonus
         if intent.state not in BY_A_PERSON and intent.amount != due:
             why = f"refund {intent.id} is of {intent.amount} {intent.currency}, where {due} was due after costs"
             yield Finding("money", process_id, why)

@@ -100,8 +100,8 @@ def paid_of(found: Mapping[str, Any] | None) -> PaidSeen | None:
     return PaidSeen(Decimal(found["paid"]), Decimal(found["most"]), since, found["dated"])
 
 
-EXEMPT = "exempt"
-"""Under this name the details of a refund have the value of its units that bear no costs, where there are any."""
+EXEMPT, BONUS = "exempt", "bonus"
+"""Under these names the details of a refund have the value of its units that bear no costs, and what is paid on top."""
 
 
 def intent_of(row: Row[Any]) -> Intent:
@@ -128,6 +128,7 @@ def intent_of(row: Row[Any]) -> Intent:
         paid_seen=paid_of(row.paid_seen),
         made=str(row.evidence.get(MADE, "")) if row.state == IntentState.DONE else "",
         exempt=Decimal(row.details.get(EXEMPT, "0")),
+        bonus=Decimal(row.details.get(BONUS, "0")),
     )
 
 
@@ -167,6 +168,12 @@ def unit_rows(process_id: str, intent: Intent) -> list[dict[str, Any]]:
     return [shared | {"space": space, "line_id": line_id, "n": n} for space, line_id, n in keys]
 
 
+def _beside_gross(intent: Intent) -> dict[str, str]:
+    """The amounts of a refund by which it is not just its units' value less costs."""
+    amounts = {EXEMPT: intent.exempt, BONUS: intent.bonus}
+    return {name: format(amount, "f") for name, amount in amounts.items() if amount}
+
+
 def intent_row(
     intent: Intent,
     *,
@@ -194,7 +201,7 @@ def intent_row(
         "gross": intent.gross,
         "generation": intent.generation,
         "items": items_json(intent.items),
-        "details": {**(details or {}), **({EXEMPT: format(intent.exempt, "f")} if intent.exempt else {})},
+        "details": {**(details or {}), **_beside_gross(intent)},
         "token": new_token(),
         "lease_until": lease_until or now,
         "snapshot": {},

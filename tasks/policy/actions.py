@@ -6,7 +6,7 @@ one kind, so are `fee` and `no_fee`, `bonus` and `no_bonus`. An action is of the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +17,7 @@ from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
 from tasks.policy.condition_reader import MONEY, PERCENT, money, percent
 from tasks.policy.conditions import Truth
-from tasks.policy.money import in_minor_units, payable
+from tasks.policy.money import payable
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 
@@ -398,15 +398,3 @@ def fee_of(fee: Fee, lines: Iterable[LineFacts]) -> Fact[Money]:
             return Unknown(f"the lines' totals in {fee.amount.currency}")
         worth += line.value.amount
     return Money(min(amount, worth), fee.amount.currency)
-
-
-def bonus_of(bonus: Bonus, line: LineFacts) -> Fact[Money]:
-    """What a line gets on top of its value; None where its method has none. Half a minor unit is rounded up."""
-    for fact in (line.method, line.value):
-        if isinstance(fact, Unknown):
-            return fact
-    if not isinstance(line.value, Money) or line.method not in bonus.methods:
-        return None
-    exact = line.value.amount * bonus.percent / 100
-    step = in_minor_units(Decimal(0), line.value.currency)
-    return Money(exact.quantize(step, ROUND_HALF_UP), line.value.currency)

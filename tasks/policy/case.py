@@ -12,7 +12,7 @@ from tasks.policy.decision import Hold, Wait
 from tasks.policy.due import Due, FreeUnits, due_of
 from tasks.policy.facts import believed, costs_told, later, timing_of
 from tasks.policy.inspection import Inspection, LineInspection, inspect
-from tasks.policy.money import ZERO, gross, payable
+from tasks.policy.money import ZERO, bonus, gross, payable
 from tasks.policy.record import (
     BY_A_PERSON,
     HoldKind,
@@ -221,8 +221,11 @@ class Case:
         terms = self.terms(line)
         last = min(self.inspected(line.id).counted, line.quantity, terms.quantity)
         units = tuple(unit for unit in range(1, last + 1) if unit not in claimed)
-        bears_costs = self.ruling is None or self.ruling.bears_costs(line.id)
-        return FreeUnits(line, self._method(line, units), terms, units, bears_costs)
+        method = self._method(line, units)
+        if self.ruling is None:
+            return FreeUnits(line, method, terms, units)
+        more = bonus(terms, units, self.ruling.bonus_percent(line.id, method))
+        return FreeUnits(line, method, terms, units, self.ruling.bears_costs(line.id), more)
 
     def _method(self, line: ReturnLineItem, units: tuple[int, ...]) -> str:
         """The method that the line's wish becomes by the merchant's rules, or instead of an exchange out of stock.

@@ -15,7 +15,8 @@ from tasks.policy.record import HoldKind, IntentKind, LineUnits
 class RefundDue:
     """One issueRefund: `amount` is what is paid, `gross` the value of its units before costs.
 
-    `exempt` is the part of `gross` that bears no costs. An `amount` of 0 closes its units without a call.
+    `exempt` is the part of `gross` that bears no costs, `bonus` what the amount has on top. An `amount` of 0 closes its
+    units without a call.
     """
 
     method: str
@@ -24,6 +25,12 @@ class RefundDue:
     currency: str
     items: tuple[LineUnits, ...]
     exempt: Decimal = Decimal(0)
+    bonus: Decimal = Decimal(0)
+
+    @property
+    def costs(self) -> Decimal:
+        """What was taken off for the return's costs."""
+        return self.gross + self.bonus - self.amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tasks.policy.record import LineTerms, LineUnits
 class FreeUnits:
     """Approved units of one line that no intent has taken, the method that compensates them and the line's terms.
 
-    `bears_costs` says whether the return's costs may be taken off what they are worth.
+    `bears_costs` says whether the return's costs may be taken off what they are worth; `bonus` is paid on top of it.
     """
 
     line: ReturnLineItem
@@ -22,6 +22,7 @@ class FreeUnits:
     terms: LineTerms
     units: tuple[int, ...]
     bears_costs: bool = True
+    bonus: Decimal = ZERO
 
     @property
     def gross(self) -> Decimal:
@@ -84,14 +85,16 @@ def _refunds(methods: dict[str, list[FreeUnits]], before: Decimal, costs: Decima
     for method, parts in methods.items():
         values = [part.gross for part in parts if part.bears_costs]
         exempt = sum((part.gross for part in parts if not part.bears_costs), ZERO)
+        bonus = sum((part.bonus for part in parts), ZERO)
         worth, currency = sum(values, ZERO), parts[0].terms.currency
         yield RefundDue(
             method=str(method),
-            amount=in_minor_units(sum(net_amounts(values, before, costs), exempt), currency),
+            amount=in_minor_units(sum(net_amounts(values, before, costs), exempt + bonus), currency),
             gross=in_minor_units(worth + exempt, currency),
             currency=currency,
             items=tuple(LineUnits(part.line.id, part.units) for part in parts),
             exempt=exempt,
+            bonus=bonus,
         )
         before += worth
 

@@ -9,6 +9,7 @@ another number of decimals for a currency, is a new name in `ROUNDINGS`; the old
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -70,6 +71,12 @@ def unit_value(terms: LineTerms, unit: int) -> Decimal:
 def gross(terms: LineTerms, units: Iterable[int]) -> Decimal:
     """The value of these units of one line, before costs."""
     return sum((unit_value(terms, unit) for unit in units), ZERO)
+
+
+def bonus(terms: LineTerms, units: Iterable[int], percent: Decimal) -> Decimal:
+    """What these units of one line get on top of their value: all units together just so many percent of it."""
+    whole = value(terms.total * percent / 100, 1, 1, terms.currency, terms.rounding)
+    return gross(replace(terms, total=whole), units)
 
 
 def net(before_costs: Decimal, costs: Decimal) -> Decimal:

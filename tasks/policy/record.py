@@ -99,8 +99,8 @@ class PaidSeen:
 class Intent:
     """One effect that was meant, and what came of it.
 
-    `gross` is the value of its units before costs, `exempt` the part of it that bears none, `amount` what is paid.
-    `look_at` is when an open intent is looked
+    `gross` is the value of its units before costs, `exempt` the part of it that bears none, `amount` what is paid,
+    `bonus` what it has on top of that value. `look_at` is when an open intent is looked
     at next: its lease's end, its deadline, or the end of `settle_after`. `told_no_until` is the end of `settle_after`
     of one that was sent and withdrawn, since somebody on the way said "no". `error_code` is REVER's code of a refusal
     (gRPC number as text), empty otherwise. `generation` counts labels; 0 for the others. `carrier` is the
@@ -131,6 +131,7 @@ class Intent:
     paid_seen: PaidSeen | None = None
     made: str = ""
     exempt: Decimal = Decimal(0)
+    bonus: Decimal = Decimal(0)
 
     @property
     def live(self) -> bool:

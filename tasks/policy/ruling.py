@@ -18,6 +18,7 @@ from tasks.policy.actions import (
     ActionKind,
     AddOn,
     Approve,
+    Bonus,
     Carrier,
     Decline,
     KeepItem,
@@ -45,6 +46,7 @@ CARRIED_OUT = frozenset(
         ActionKind.APPROVAL,
         ActionKind.ACCEPTANCE,
         ActionKind.METHODS,
+        ActionKind.BONUS,
         ActionKind.KEEP,
         ActionKind.FEE,
         ActionKind.OUT_OF_STOCK,
@@ -106,6 +108,11 @@ class Ruling:
         """The compensation that a line gets; empty where its wish may not be, and a person must say which."""
         methods = self.decided(line_id, ActionKind.METHODS, Methods)
         return wish if methods is None else method_for(wish, methods, sorted(REFUND_METHODS))
+
+    def bonus_percent(self, line_id: str, method: str) -> Decimal:
+        """How many percent of its value a line gets on top, compensated by this method: only ever by credit."""
+        found = self.decided(line_id, ActionKind.BONUS, Bonus)
+        return found.percent if found and method in found.methods else ZERO
 
     def excludes(self, line_id: str) -> bool:
         """Whether a line is not compensated at all: it is declined, or no goods."""

@@ -1,8 +1,9 @@
 """The merchant's own rules in whole runs: what they leave due is paid once, to the cent, and the ledger agrees."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,19 @@ def test_costs_are_borne_by_the_lines_that_a_rule_leaves_them_to(shop: Shop) -> 
     for _ in range(2):
         world.act()
     assert refunds(world) == wished | {"GIFT_CARD": wished["GIFT_CARD"] - costs}
+    assert agrees(world)
+
+
+def test_a_bonus_is_paid_once_and_only_on_top_of_credit(shop: Shop) -> None:
+    world = shop("two_methods", rules="{name: more, then: {bonus: {percent: 10 %, methods: [GIFT_CARD]}}}")
+    world.sandbox.sandbox.options = replace(world.sandbox.sandbox.options, bonus={"GIFT_CARD": Decimal(10)})
+    for _ in range(3):
+        world.act()
+    wished = totals(world)
+    more = (wished["GIFT_CARD"] / 10).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert refunds(world) == wished | {"GIFT_CARD": wished["GIFT_CARD"] + more}
+    assert world.sandbox.audit().violations == ()
+    assert world.holds() == []
     assert agrees(world)
 
 

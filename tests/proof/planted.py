@@ -306,6 +306,17 @@ BUGS = {
         f"{OWN_RULES}test_costs_are_borne_by_the_lines_that_a_rule_leaves_them_to",
         (("tasks/policy/case.py", "self._gross(intent) - intent.exempt for", "self._gross(intent) for"),),
     ),
+    "bonus": Bug(
+        "a bonus paid on top of money",
+        f"{RULED}test_credit_gets_more_than_the_value_and_money_never_does",
+        (
+            (
+                "tasks/policy/ruling.py",
+                "        return found.percent if found and method in found.methods else ZERO\n",
+                "        return found.percent if found else ZERO\n",
+            ),
+        ),
+    ),
     "kept": Bug(
         "a label made for goods that the shopper keeps",
         f"{RULED}test_goods_that_the_shopper_keeps_are_paid_at_once_and_get_no_label",

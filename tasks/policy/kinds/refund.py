@@ -42,6 +42,7 @@ class RefundKind(Kind[RefundDue, None]):
             amount=due.amount,
             gross=due.gross,
             exempt=due.exempt,
+            bonus=due.bonus,
         )
 
     def content(self, due: RefundDue) -> None:

@@ -169,7 +169,14 @@ def _stock_may_come(case: Case, refused: Intent, due: ExchangeDue) -> Decision |
 
 def _by_rules(case: Case) -> str:
     """The store's own rules by which it is due now, or by this method, as the end of a sentence."""
-    kinds = (ActionKind.PAY, ActionKind.KEEP, ActionKind.METHODS, ActionKind.FEE, ActionKind.OUT_OF_STOCK)
+    kinds = (
+        ActionKind.PAY,
+        ActionKind.KEEP,
+        ActionKind.METHODS,
+        ActionKind.FEE,
+        ActionKind.BONUS,
+        ActionKind.OUT_OF_STOCK,
+    )
     due = {item.line_id for item in case.due.items}
     names = {case.ruling.rule(line_id, kind) for line_id in due for kind in kinds} if case.ruling else set()
     listed = ", ".join(map(repr, sorted(names - {""})))
@@ -190,8 +197,8 @@ def _refund_words(refund: RefundDue) -> str:
     """One refund, as a person reads it."""
     units = sum(item.quantity for item in refund.items)
     paid = f"refunds {shown(refund.amount, refund.currency)} by {refund.method} for {counted(units)}"
-    costs = refund.gross - refund.amount
-    return f"{paid} (costs of {shown(costs, refund.currency)} taken off)" if costs > ZERO else paid
+    paid += f" (a bonus of {shown(refund.bonus, refund.currency)} in it)" if refund.bonus else ""
+    return f"{paid} (costs of {shown(refund.costs, refund.currency)} taken off)" if refund.costs > ZERO else paid
 
 
 # The last rules: nothing is due. Either the return is at its end, or it waits for something that has a name.

@@ -333,6 +333,31 @@ def test_the_first_units_are_free_and_each_further_one_costs() -> None:
         assert pays(decide(it, shop(third), record(), NOW)) == {ORIGINAL: amount}
 
 
+# The bonus.
+
+
+MORE = "{name: more, then: {bonus: {percent: 10 %, methods: [GIFT_CARD]}}}"
+
+
+def test_credit_gets_more_than_the_value_and_money_never_does() -> None:
+    lines = (line("a", 3, "10.00", GIFT), line("b", 1, "10.00"))
+    all_of_it = process(*lines, reviews=[*approved("a", 3), *approved("b")], costs="2.00")
+    decided = decide(all_of_it, shop(MORE), record(), NOW)
+    assert pays(decided) == {GIFT: "9.00", ORIGINAL: "10.00"}
+    assert "9.00 EUR by GIFT_CARD for 3 units (a bonus of 1.00 EUR in it) (costs of 2.00 EUR taken off)" in decided.why
+    none = "{name: first, then: {no_bonus: {}}}"
+    assert pays(decide(all_of_it, shop(none, MORE), record(), NOW)) == {GIFT: "8.00", ORIGINAL: "10.00"}
+
+
+def test_unit_by_unit_the_bonus_comes_to_the_same() -> None:
+    known, it = record(), process(line("a", 3, "10.00", GIFT), costs="1.00")
+    for units in (1, 2, 3):
+        it = it.model_copy(update={"reviews": tuple(approved("a", units))})
+        known, it = carry_out(decide(it, shop(MORE), known, NOW), known, it)
+    assert paid(it) == Decimal("10.00")
+    assert [str(made.bonus) for made in known.intents] == ["0.33", "0.34", "0.33"]
+
+
 # The label, and whose money it is.
 
 
@@ -385,7 +410,8 @@ def _until_still(it: ReturnProcess, of: StoreRules, known: Record) -> tuple[Reco
         made = known.intents[-1]
         assert KINDS[made.kind].covers(decision, made, decision.exchange.items if decision.exchange else ())
         assert no_unit_twice(known)
-        assert made.amount <= made.gross
+        assert made.amount <= made.gross + made.bonus
+        assert not made.bonus or made.method in {GIFT, "PROMO_CODE"}
     return known, it
 
 
@@ -400,7 +426,8 @@ def test_whatever_the_rules_say_no_unit_is_paid_twice_or_above_its_value(
         seen += data.draw(st.integers(1, len(outcomes) - seen))
         it = it.model_copy(update={"reviews": tuple(outcomes[:seen])})
         known, it = _until_still(it, of, known)
-        assert paid(it) <= _worth(it.model_copy(update={"reviews": ()}))
+        bonus = sum((made.bonus for made in known.intents), Decimal(0))
+        assert paid(it) <= _worth(it.model_copy(update={"reviews": ()})) + bonus
     end = decide(it, of, known, NOW)
     assert isinstance(end, Hold | Wait | Nothing)
     if isinstance(end, Nothing) and end.final:
