@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError, Unreadable
 from tasks.desk import Clock, Desk, utc_now
+from tasks.explain_rules import explain_rules
 from tasks.find_returns import FoundReturn
 from tasks.ledger import History, Ledger, history, kept_back, pauses_of, switch
 from tasks.reporting.story import Known, Story, tell
@@ -21,12 +22,16 @@ MOST_STORIES = 20
 
 @dataclass(slots=True)
 class Explainer:
-    """What the stories of returns are gathered from. Without a `client` the ledger alone tells, in UTC."""
+    """What the stories of returns are gathered from. Without a `client` the ledger alone tells, in UTC; without a
+    `desk` nobody asks the merchant's rules, for the reason `wrong_rules`.
+    """
 
     client: AsyncReverClient | None
     ledger: Ledger
     clock: Clock = utc_now
     back_office: str = ""
+    desk: Desk | None = None
+    wrong_rules: str = ""
     _zones: dict[str, tzinfo] = field(default_factory=dict)
 
     async def story(self, found: FoundReturn) -> Story:
@@ -44,11 +49,18 @@ class Explainer:
                 history=known,
                 stops=stops,
                 kept_back=back,
+                rules=await self.rules(found),
                 zone=await self._zone(found.store),
                 now=now,
                 back_office=self.back_office,
             )
         )
+
+    async def rules(self, found: FoundReturn) -> tuple[str, ...]:
+        """What the merchant's rules say of a return now; none where its store has none."""
+        if self.desk is None:
+            return (self.wrong_rules,) if self.wrong_rules else ()
+        return await explain_rules(self.desk, await self._read_whole(found))
 
     async def _read_whole(self, found: FoundReturn) -> FoundReturn:
         """A return of REVER's list, read by its id; as the list shows it where that fails."""
@@ -77,7 +89,7 @@ class Explainer:
 @step("explain-returns")
 async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Story]:
     """The story of each of these returns, in their order. Without REVER's own words: a run's report is kept."""
-    explainer = Explainer(desk.client, desk.ledger, desk.clock, desk.settings.back_office)
+    explainer = Explainer(desk.client, desk.ledger, desk.clock, desk.settings.back_office, desk)
     return [replace(await explainer.story(each), own_words=()) for each in found]
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, care, inbox, inspections, policy, webhook
+from deployments.cli.groups import Debug, What, care, inbox, inspections, policy, webhook
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
@@ -34,14 +34,6 @@ app.add_typer(policy, name="policy")
 app.add_typer(inspections, name="inspections")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-
-What = Annotated[
-    str,
-    typer.Argument(
-        metavar="RETURN",
-        help="A return's id, an order number, a hold's id, a tracking number or the shopper's e-mail; - reads it.",
-    ),
-]
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,5 @@
-"""`rever-returns find` and `why`: returns by whatever a person knows of them, and the whole story of each.
+"""`rever-returns find`, `why` and `policy explain`: returns by whatever a person knows of them, the whole story of
+each, and what the merchant's own rules say of it.
 
 REVER is asked where it answers. In its outages the ledger alone finds returns by id, order number or hold, and tells.
 """
@@ -6,20 +7,22 @@ REVER is asked where it answers. In its outages the ledger alone finds returns b
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from deployments.cli.ledger import opened_ledger
 from deployments.console.errors import CommandError, UsageError, print_error
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError
-from tasks.desk import client_config
+from tasks.desk import Desk, DeskError, client_config, open_desk
 from tasks.explain_return import MOST_STORIES, Explainer
-from tasks.find_returns import Finder, FoundReturn, Match, found_in_ledger
-from tasks.ledger import Ledger
+from tasks.find_returns import Finder, FoundReturn, Match, find_returns, found_in_ledger
+from tasks.ledger import Actor, Ledger, LedgerError
 from tasks.lookup import Lookup, WrongKeyError, read_key
 from tasks.policy.facts import counted
+from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.reporting.printable import json_text, printable
+from tasks.reporting.report import RunReport
 from tasks.reporting.story import story_lines
 from tasks.settings import Settings, load_settings
 
@@ -47,6 +50,13 @@ def find_text(what: str, *, as_json: bool) -> str:
     return asyncio.run(_listed(load_settings(), _typed(what), as_json=as_json))
 
 
+def rules_text(what: str) -> str:
+    """What the merchant's rules say of each return that is found, and why. Raises as `why_text` does, and
+    `CommandError` where REVER cannot be asked: without the return there is nothing to say.
+    """
+    return asyncio.run(_rules_of_each(load_settings(), _typed(what)))
+
+
 def ids_named(what: str) -> tuple[str, ...]:
     """The ids of the returns that are named; for REVER's own id nobody is asked. Raises as `why_text` does."""
     key = _typed(what)
@@ -68,8 +78,10 @@ def _typed(what: str) -> Lookup:
 
 
 async def _stories(settings: Settings, key: Lookup) -> str:
-    async with _finding(settings, key) as found:
-        explainer = Explainer(found.client, found.ledger, back_office=settings.back_office)
+    async with _finding(settings, key) as found, _rules_desk(settings, found) as (desk, wrong):
+        explainer = Explainer(
+            found.client, found.ledger, back_office=settings.back_office, desk=desk, wrong_rules=wrong
+        )
         returns = found.match.returns
         parts = [found.note] if found.note else []
         if len(returns) > 1:
@@ -78,6 +90,39 @@ async def _stories(settings: Settings, key: Lookup) -> str:
         if left := returns[MOST_STORIES:]:
             parts.append(f"Not told here, name them one by one: {', '.join(found.process_id for found in left)}")
     return "\n\n".join(parts)
+
+
+async def _rules_of_each(settings: Settings, key: Lookup) -> str:
+    async with open_desk(settings, RunReport("policy explain"), Actor("policy explain"), begins=True) as desk:
+        (match,) = await find_returns(desk, [key], desk.stores)
+        explainer = Explainer(desk.client, desk.ledger, back_office=settings.back_office, desk=desk)
+        parts = [await _rules_part(explainer, found) for found in match.returns[:MOST_STORIES]]
+        if left := match.returns[MOST_STORIES:]:
+            parts.append(f"Not told here, name them one by one: {', '.join(found.process_id for found in left)}")
+    return "\n\n".join(parts)
+
+
+async def _rules_part(explainer: Explainer, found: FoundReturn) -> str:
+    """One return, as a heading and the lines of the rules."""
+    lines = await explainer.rules(found) or ("no rules of the policy file hold at this store (REVER_POLICY)",)
+    return "\n".join(map(printable, [found.words, *(f"  {line}" for line in lines)]))
+
+
+@asynccontextmanager
+async def _rules_desk(settings: Settings, found: _Found) -> AsyncIterator[tuple[Desk | None, str]]:
+    """The desk that the merchant's rules are asked at, where there are any; or why there is none.
+
+    What is wrong with the policy file or its tables does not keep a story from being told.
+    """
+    async with AsyncExitStack() as opened:
+        desk, wrong = None, ""
+        try:
+            if found.client is not None and load_policy(settings.policy).rules:
+                actor = Actor("why")
+                desk = await opened.enter_async_context(open_desk(settings, RunReport("why"), actor, begins=True))
+        except (DeskError, LedgerError, PolicyFileError, ReverError) as error:
+            wrong = f"not asked: {error}"
+        yield desk, wrong
 
 
 async def _listed(settings: Settings, key: Lookup, *, as_json: bool) -> str:

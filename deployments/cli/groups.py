@@ -14,6 +14,13 @@ from deployments.console.errors import FAILED, errors_as_sentences, print_out
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="RETURN",
+        help="A return's id, an order number, a hold's id, a tracking number or the shopper's e-mail; - reads it.",
+    ),
+]
 By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
 
 
@@ -261,3 +268,16 @@ def _check_inspections(
 
         checked = check_file(file, mapping, refused)
         print_out(checked_json(checked) if as_json else checked_text(checked, every_row=every_row))
+
+
+@policy.command("explain")
+def _explain_policy(
+    what: What,
+    *,
+    debug: Debug = False,
+) -> None:
+    """Say what the policy file's rules decide about a return now: each rule, matched or not, by which facts."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.find import rules_text
+
+        print_out(rules_text(what))

@@ -367,6 +367,9 @@ def explained(trace: Trace, indent: str = "") -> Iterator[str]:
     if isinstance(condition, Check):
         yield f"{indent}{check_in_words(condition)}{of}: {trace.truth}, {_found(condition, trace.found)}"
         return
+    if condition == AllOf(()):
+        yield f"{indent}always"
+        return
     name = {AllOf: "all", AnyOf: "any", Not: "not", SomeLine: "some_line", EveryLine: "every_line"}[type(condition)]
     yield f"{indent}{name}{of}: {trace.truth}"
     for part in trace.parts:

@@ -232,7 +232,7 @@ def explain(verdict: Verdict) -> Iterator[str]:
     for each in verdict.asked:
         of = f" of line {each.line_id}" if each.line_id else ""
         missing = f", needs {', '.join(each.needs)}" if each.needs else ""
-        yield f"rule {each.rule.name!r}{of}: {each.standing}{missing}{_days(each)}"
+        yield f"rule {each.rule.name!r}{of}: {each.standing}{missing}{_above(each, verdict)}{_days(each)}"
         if each.trace is not None:
             yield from explained(each.trace, "  ")
 
@@ -245,6 +245,26 @@ def _in_words(what: str, outcomes: Outcomes) -> Iterator[str]:
             continue
         over = f"; matched too, outranked: {', '.join(map(repr, outcome.outranked))}" if outcome.outranked else ""
         yield f"{what}, {kind}: {action_in_words(outcome.action)} by {outcome.rule!r}{over}"
+
+
+def _above(each: Asked, verdict: Verdict) -> str:
+    """Where a rule that matches does not decide: the rules above it that do, or that leave open who does."""
+    if each.standing is not Standing.MATCHES:
+        return ""
+    lines = [verdict.lines[each.line_id]] if each.line_id else verdict.lines.values()
+    outcomes = [(kind, it) for of in (verdict.whole, *lines) for kind, it in of.items()]
+    mine = {kind for kind, _ in (*each.rule.of_return, *each.rule.of_lines)}
+    words = [
+        f"outranked by {it.rule!r} in {kind}"
+        for kind, it in outcomes
+        if kind in mine and isinstance(it, Decided) and each.rule.name in it.outranked
+    ]
+    words += [
+        f"below {', '.join(map(repr, it.rules))}, which may decide about {kind}"
+        for kind, it in outcomes
+        if kind in mine and isinstance(it, Open) and each.rule.name not in it.rules
+    ]
+    return "".join(f", {it}" for it in dict.fromkeys(words))
 
 
 def _days(each: Asked) -> str:

@@ -78,8 +78,8 @@ _INDENT = " " * (_WIDTH + 2)
 class Known:
     """All that is known of a return. `process` is what REVER shows now, `problem` why there is none; `history` is the
     ledger's, None where no run has looked at it. `stops` keep effects from being sent now; `kept_back` is why none of
-    this store is, empty where they go, None where nobody looked. Without `now` no time is said to be past. `zone` is
-    the store's.
+    this store is, empty where they go, None where nobody looked. `rules` is what the merchant's own rules say. Without
+    `now` no time is said to be past. `zone` is the store's.
     """
 
     process_id: str
@@ -90,6 +90,7 @@ class Known:
     history: History | None = None
     stops: tuple[str, ...] = ()
     kept_back: str | None = None
+    rules: tuple[str, ...] = ()
     zone: tzinfo = UTC
     now: datetime | None = None
     back_office: str = ""
@@ -113,6 +114,7 @@ class Story:
     link: str
     at_rever: tuple[str, ...]
     decided: tuple[str, ...]
+    rules: tuple[str, ...]
     sent: tuple[str, ...]
     held: tuple["HeldStory", ...]
     waits_for: str
@@ -154,6 +156,7 @@ class _Teller:
             link=linked(known.process_id, known.back_office),
             at_rever=tuple(self._at_rever()),
             decided=tuple(self._decided()),
+            rules=known.rules,
             sent=tuple(line for row in self._intents for line in self._sent(row)),
             held=tuple(self._held(past.hold) for past in self._open_holds),
             waits_for=self._waits_for(),
@@ -414,6 +417,7 @@ def _lines(story: Story) -> Iterator[str]:
         yield from _part("return", [story.process_id])
     yield from _part("at REVER", story.at_rever)
     yield from _part("decided", story.decided)
+    yield from _part("rules", story.rules)
     yield from _part("sent", story.sent)
     yield from _part("REVER said", story.own_words)
     for hold in story.held:
@@ -447,6 +451,7 @@ def story_json(story: Story) -> dict[str, Any]:
         "title": story.title,
         "at_rever": list(story.at_rever),
         "decided": list(story.decided),
+        "rules": list(story.rules),
         "sent": list(story.sent),
         "held": [
             {"hold_id": it.hold_id, "version": it.version, "why": it.asks, "seen": it.seen, "answers": dict(it.answers)}
@@ -472,6 +477,7 @@ def _page(story: Story) -> Iterator[str]:
     yield f"Return {story.link}\n"
     yield from _section("At REVER", story.at_rever)
     yield from _section("Decided", story.decided)
+    yield from _section("What the merchant's rules say now", story.rules)
     yield from _section("What was sent to REVER", story.sent)
     for hold in story.held:
         yield "\n#### On hold for a person\n"
@@ -491,4 +497,4 @@ def _page(story: Story) -> Iterator[str]:
 def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
         yield f"\n#### {title}\n"
-        yield from (f"{'  ' if line.startswith('  ') else ''}- {markdown(line)}" for line in lines)
+        yield from (f"{' ' * (len(line) - len(line.lstrip(' ')))}- {markdown(line)}" for line in lines)

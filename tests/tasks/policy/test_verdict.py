@@ -156,3 +156,22 @@ rules:
         "rule 'two of it' of line b: matches",
         "  quantity at_least 2: yes, found 2",
     ]
+
+
+def test_a_rule_that_matches_and_does_not_decide_says_which_is_above_it() -> None:
+    rules = rules_of("""
+rules:
+- {name: many, when: {quantity: {at_least: 2}}, then: {no_fee: {}}}
+- {name: fee, then: {fee: {amount: 6.00 EUR}, keep_item: {}}}
+- {name: VIP, when: {customer_tags: {has: VIP}}, then: {pay: {at: start}}}
+- {name: rest, then: {pay: {at: arrival}}}
+""")
+    said = [words for words in explain(judge(rules, BARE)) if words.startswith("rule")]
+    assert said == [
+        "rule 'many' of line a: does not match",
+        "rule 'many' of line b: matches",
+        "rule 'fee': matches, outranked by 'many' in fee",
+        "rule 'VIP': unknown, needs the customer's tags (the shop's order)",
+        "rule 'rest': matches, below 'VIP', which may decide about pay",
+    ]
+    assert "  always" in list(explain(judge(rules, BARE)))

@@ -11,7 +11,7 @@ import pytest
 from rever_api.models import ReturnProcess
 from tasks.ledger.types import AuditRow, History, HoldRow, IntentRow, KeptWords, PastHold, RecordRow
 from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, PaidSeen
-from tasks.reporting.story import Known, story_lines, story_page, tell
+from tasks.reporting.story import Known, story_json, story_lines, story_page, tell
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 UNITS = (LineUnits("retl_1", (1, 2)),)
@@ -190,6 +190,19 @@ def test_the_page_says_what_the_terminal_says() -> None:
         assert part in page
     assert "| 2026-11-23 12:00 UTC | process-return | held for a person |" in page
     assert "#### Waits for\n\n- a person's answer" in page
+
+
+def test_the_merchants_rules_stand_in_it_with_their_conditions_below_them() -> None:
+    rules = ("rule '<b>': matches", "  all: yes", "    held is true: yes, found true")
+    story = tell(known(process=process(), rules=rules))
+    told = story_lines(story)
+    assert f"  rules      {rules[0]}" in told
+    assert f"{' ' * 13}{rules[2]}" in told
+    page = story_page(story)
+    assert (
+        "#### What the merchant's rules say now\n\n- rule '\\<b\\>': matches\n  - all: yes\n    - held is true" in page
+    )
+    assert story_json(story)["rules"] == [*rules]
 
 
 def test_a_return_that_no_run_has_looked_at_is_told_by_what_rever_shows() -> None:
