@@ -14,7 +14,8 @@ from tasks.failures import FATAL, failure
 from tasks.gather_facts import gather_facts
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
-from tasks.policy.case import Case
+from tasks.policy.actions import Alarm
+from tasks.policy.case import Case, ruling_of
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.kinds import REFUND, Content, Kind
@@ -71,7 +72,9 @@ async def decide_returns(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[li
     In `act` each decision is written down, each hold opened and each effect claimed, all in one transaction. Where a
     fault spoils the batch, each return is decided about by itself, and the guilty one comes back as a failure.
     """
-    return await _or_one_by_one(desk, batch, _by_whole_rules)
+    decided = await _or_one_by_one(desk, batch, _by_whole_rules)
+    await _raise_alarms(desk, batch)
+    return decided
 
 
 @step("decide-returns")
@@ -138,6 +141,22 @@ def _left_to_the_next_run(process: ReturnProcess, rules: StoreRules, record: Rec
         why = f"{decision.why}; the next run that acts does it"
         return Wait("left_to_next_run", why, now + rules.look_again, for_another_run=True)
     return decision
+
+
+async def _raise_alarms(desk: Desk, batch: Sequence[PendingReturn]) -> None:
+    """Enter into the report what the merchant's rules raise an alarm about."""
+    asked: list[tuple[PendingReturn, StoreRules]] = []
+    for pending in batch:
+        rules = await desk.rules(pending.store)
+        if pending.unread is None and any(isinstance(it, Alarm) for rule in rules.merchant_rules for it in rule.then):
+            asked.append((pending, rules))
+    if not asked or not isinstance(desk.report, ReturnsReport):
+        return
+    records = await desk.ledger.aread(load_records, [pending.process_id for pending, _ in asked])
+    for pending, rules in asked:
+        alarm = ruling_of(pending.process, rules, records[pending.process_id], desk.clock()).alarm()
+        if alarm:
+            desk.report.alarms.setdefault(alarm, {})[pending.process_id] = pending.process.order_name
 
 
 async def _by_label_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:

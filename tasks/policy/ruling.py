@@ -17,6 +17,7 @@ from tasks.policy.actions import (
     Action,
     ActionKind,
     AddOn,
+    Alarm,
     Approve,
     Bonus,
     Carrier,
@@ -52,6 +53,7 @@ CARRIED_OUT = frozenset(
         ActionKind.OUT_OF_STOCK,
         ActionKind.ADD_ON,
         ActionKind.CARRIER,
+        ActionKind.ALARM,
     }
 )
 """The kinds of action that a run carries out. A policy file with another is refused: it must not be passed over."""
@@ -61,8 +63,8 @@ OF_THE_LABEL = frozenset({ActionKind.CARRIER, ActionKind.KEEP, ActionKind.ACCEPT
 
 
 def of_money(action: Action) -> bool:
-    """Whether it is about what the shopper gets, and not about the label alone."""
-    return kind_of(action) is not ActionKind.CARRIER
+    """Whether it is about what the shopper gets, and not about the label or a notice alone."""
+    return kind_of(action) not in {ActionKind.CARRIER, ActionKind.ALARM}
 
 
 def not_carried_out(rule: MerchantRule) -> Iterator[Action]:
@@ -142,6 +144,14 @@ class Ruling:
         found = [each.get(kind) for each in outcomes for kind in sorted(OF_THE_LABEL)]
         return tuple(dict.fromkeys(word for it in found if isinstance(it, Open) for word in it.needs))
 
+    def alarm(self) -> str:
+        """The rule that raises an alarm about the return and why, or what it needs before it can say so; else empty."""
+        found = self.verdict.whole.get(ActionKind.ALARM)
+        if isinstance(found, Open):
+            return f"rule {', '.join(map(repr, found.rules))} may raise an alarm: it needs {', '.join(found.needs)}"
+        raised = isinstance(found, Decided) and isinstance(found.action, Alarm)
+        return f"rule {found.rule!r}: {found.action.why}" if raised else ""  # type: ignore[union-attr]
+
     # Costs.
 
     @cached_property
@@ -205,7 +215,9 @@ class Ruling:
         shopper is asked again later. `found` is the inspection by the rules (`of_line`).
         """
         timed = method != CompensationMethod.EXCHANGE and not found.not_received
-        for kind in sorted(CARRIED_OUT - {ActionKind.CARRIER, *(() if out_of_stock else {ActionKind.OUT_OF_STOCK})}):
+        for kind in sorted(CARRIED_OUT - {ActionKind.CARRIER, ActionKind.ALARM}):
+            if kind is ActionKind.OUT_OF_STOCK and not out_of_stock:
+                continue
             outcome = self.outcome(found.line_id, kind)
             if isinstance(outcome, Open):
                 moments = [it for it in outcome.candidates if isinstance(it, Pay | KeepItem)] if timed else []

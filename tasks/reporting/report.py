@@ -227,6 +227,10 @@ class RunReport:
         return self.counted
 
 
+ALARMED = 20
+"""How many of the orders that an alarm is about are named."""
+
+
 @dataclass
 class ReturnsReport(RunReport):
     """The account of a run over returns: what was decided, done and paid, and one row a return.
@@ -234,7 +238,8 @@ class ReturnsReport(RunReport):
     `paid` counts refunds done in this run, those settled by it included; what REVER has accepted of them and not paid
     yet is in `on_its_way` instead. Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it
     would open, by rule: what is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`,
-    `open_outcomes`). `headline` says of a run about one thing in full what it did, where there is such a thing to say.
+    `open_outcomes`). `alarms` are those of the merchant's rules: rule and reason -> id and order of each return that
+    they are about. `headline` says of a run about one thing in full what it did, where there is such a thing to say.
     """
 
     mode: Mode = field(kw_only=True)
@@ -247,6 +252,7 @@ class ReturnsReport(RunReport):
     would_hold: Counter[str] = field(default_factory=Counter)
     open_outcomes: int = 0
     kept_back: dict[str, str] = field(default_factory=dict)
+    alarms: dict[str, dict[str, str]] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     headline: str = ""
 
@@ -288,6 +294,7 @@ class ReturnsReport(RunReport):
             "due": _strings(self.due),
             "would_pay": _strings(self.would_pay),
             "would_hold": dict(sorted(self.would_hold.items())),
+            "alarms": {alarm: list(returns) for alarm, returns in self.alarms.items()},
             **super().as_json(),
             "rows": [row.as_json() for row in self.all_rows()],
         }
@@ -313,7 +320,17 @@ class ReturnsReport(RunReport):
             f"  paid:      {amounts(self.paid)}",
             *(self._planned() if self.mode is Mode.PLAN else []),
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
+            *(f"  alarm: {words}" for words in self.alarms_in_words()),
         ]
+
+    def alarms_in_words(self) -> list[str]:
+        """Each alarm with the orders that it is about, the first few by their numbers."""
+        told = []
+        for alarm, returns in self.alarms.items():
+            names = [order or process_id for process_id, order in returns.items()]
+            more = f" and {len(names) - ALARMED} more" if len(names) > ALARMED else ""
+            told.append(f"{alarm} ({', '.join(names[:ALARMED])}{more})")
+        return told
 
     def _planned(self) -> list[str]:
         """What `act` would do now, and what a plan cannot know."""

@@ -35,6 +35,7 @@ def _lines(report: RunReport) -> Iterator[str]:
         for title, rows in _parts(report):
             told |= {row.process_id for row in rows}
             yield from _part(title, [_row(row, report) for row in rows])
+        yield from _part("Alarms", [markdown(words) for words in report.alarms_in_words()])
     yield from _part(
         "Not worked on",
         [

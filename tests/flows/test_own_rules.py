@@ -166,6 +166,34 @@ def test_a_fact_that_nobody_tells_holds_what_is_due_and_nothing_else(shop: Shop)
     assert "the product's tags" in hold.why
 
 
+def test_an_alarm_is_in_the_report_and_changes_nothing(shop: Shop) -> None:
+    old = "{name: old, when: {days_since_start: {at_least: 1}}, then: {alarm: {why: 14 days are near}}}"
+    world = shop("approved_one", "in_warehouse", rules=old)
+    report = world.act()
+    assert sorted(report.alarms["rule 'old': 14 days are near"].values()) == sorted(
+        stored.process.order_name for stored in world.sandbox.sandbox.processes.values()
+    )
+    assert "alarm: rule 'old': 14 days are near (#AC" in "\n".join(report.lines())
+    assert report.as_json()["alarms"] == {name: list(returns) for name, returns in report.alarms.items()}
+    assert world.paid()
+
+
+def test_a_table_of_products_decides_up_to_the_call(shop: Shop, tmp_path: Path) -> None:
+    rule = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+    world = shop("approved_one", "approved_thirds", rules=rule)
+    found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
+    skus = [str(process.return_line_items[0].product.sku) for process in found if process.return_line_items[0].product]
+    assert len(set(skus)) == 2
+    rows = "".join(f"{sku},{tags}\n" for sku, tags in zip(skus, ("final sale", "new"), strict=True))
+    (tmp_path / "products.csv").write_text(f"sku,product_tags\n{rows}")
+    text = (tmp_path / "policy.yaml").read_text()
+    (tmp_path / "policy.yaml").write_text(f"{text}  facts: {{products: products.csv}}\n")
+    for _ in range(2):
+        world.act()
+    assert [effect.process_id for effect in world.sandbox.books if not effect.foreign] == [found[1].rever_process_id]
+    assert world.holds() == []
+
+
 def test_goods_that_may_be_kept_are_paid_without_a_label(shop: Shop) -> None:
     world = shop("label_needed_pickup", rules="{name: keep, then: {keep_item: {}}}")
     for _ in range(2):

@@ -70,12 +70,12 @@ stores:
       then: {fee: {amount: 6.00 EUR}}
       applies_to: new
       from: 2026-12-01
-    - {name: late, then: {alarm: {why: look}}}
+    - {name: late, then: {cancel: {why: look}}}
 """
     )
     ended = call("policy", "check", "policy.yaml")
     assert ended.code == 2
-    assert "policy.yaml: rule 'late' has `alarm (why look)`, which this version does not carry out" in ended.err
+    assert "policy.yaml: rule 'late' has `cancel (why look)`, which this version does not carry out" in ended.err
     assert ended.out.startswith("policy.yaml is right, but for what no run carries out.\n")
     rules = ended.out[ended.out.index("  Rule 1, VIP") :].splitlines()
     assert rules[:4] == [
