@@ -19,7 +19,7 @@ from tasks.policy.possible_rules import in_force_and, matching, not_matching
 from tasks.policy.possible_values import Says
 
 _FIRST_SCAN, _ARRIVAL = "the day of the first scan", "the day of the arrival"
-_DAYS_UNTOLD = MappingProxyType(
+DAYS_UNTOLD = MappingProxyType(
     {
         "days_since_first_scan": _FIRST_SCAN,
         "days_since_arrival": _ARRIVAL,
@@ -163,9 +163,9 @@ def _misspelt(rule: MerchantRule) -> Iterator[str]:
 
 def _untold(rule: MerchantRule) -> Iterator[str]:
     """Days that neither REVER nor a table tells; what a table might tell, the tables themselves are asked for."""
-    days = {_DAYS_UNTOLD[check.field]: None for check in checks_of(rule.when) if check.field in _DAYS_UNTOLD}
+    days = {DAYS_UNTOLD[check.field]: None for check in checks_of(rule.when) if check.field in DAYS_UNTOLD}
     days |= {
-        _DAYS_UNTOLD[it.at]: None for it in rule.then if isinstance(it, Pay) and it.plus_days and it.at in _DAYS_UNTOLD
+        DAYS_UNTOLD[it.at]: None for it in rule.then if isinstance(it, Pay) and it.plus_days and it.at in DAYS_UNTOLD
     }
     for day in days:
         yield f"rule {rule.name!r} asks for {day}, which neither REVER nor a table tells: it is unknown"
