@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rever_api.sandbox.shop_orders import order_of
 from rever_api.shop import ShopClient
 from tasks import gather_facts as gathering
 from tasks.desk import open_desk
-from tasks.gather_facts import gather_facts
+from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Actor
 from tasks.policy.policy_file import read_policy
 from tasks.policy.record import Record
@@ -24,7 +24,7 @@ from tasks.policy.verdict import judge
 from tasks.reporting.report import Mode, ReturnsReport
 from tasks.returns import PendingReturn
 from tasks.settings import load_settings
-from tests.tasks.policy.rule_texts import in_short
+from tests.tasks.policy.rule_texts import in_short, rules_of
 from tests.world import Start, World
 
 Desk = Callable[..., World]
@@ -246,6 +246,24 @@ def test_the_shop_is_asked_once_for_an_order_and_only_where_a_rule_needs_it(desk
         )
         gathered(world)
         assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("days", "asked"),
+    [
+        ("", True),
+        ("applies_to: all, from: 2026-03-02", False),
+        ("applies_to: all, from: 2026-03-01", True),
+        ("applies_to: all, until: 2026-02-28", False),
+        ("applies_to: all, until: 2026-03-01", True),
+        # It is about the returns that began by then, whenever they are decided.
+        ("applies_to: new, until: 2026-02-28", True),
+        ("applies_to: new, from: 2026-03-02", False),
+    ],
+)
+def test_a_rule_that_can_be_about_no_return_now_asks_for_nothing(days: str, asked: bool) -> None:
+    rules = rules_of(f"rules: [{{name: a, then: {{no_fee: {{}}}}{', ' + days if days else ''}}}]")
+    assert bool(in_force(rules, date(2026, 3, 1))) is asked
 
 
 def test_the_gateway_is_that_of_the_payments(desk: Desk) -> None:

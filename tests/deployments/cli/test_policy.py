@@ -161,6 +161,16 @@ default:
     ]
 
 
+def test_what_the_shop_tells_is_not_missing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("policy.yaml").write_text(
+        "default:\n  rules: [{name: a, when: {gateway: {is: cash}, fraud_risk: {is: high}}, then: {no_fee: {}}}]\n"
+    )
+    monkeypatch.setenv("REVER_SHOP_URL", "https://shop.example.com")
+    ended = call("policy", "check", "policy.yaml")
+    assert "No table tells fraud_risk, for which rule 'a' asks: it stays unknown." in ended.out
+    assert "gateway, for which" not in ended.out
+
+
 def test_a_table_that_is_wrong_is_refused_by_check_and_by_every_run(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
