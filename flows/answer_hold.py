@@ -12,6 +12,7 @@ from flows.parameters import Schema
 from tasks.answer_hold import check_day, hold_by_id
 from tasks.desk import Desk
 from tasks.ledger import Answer, AnswerError
+from tasks.policy.clocks import clock_time
 from tasks.policy.record import LineUnits
 from tasks.policy.store import Amount, whole
 from tasks.reporting.report import Mode, ReturnsReport
@@ -85,7 +86,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     if parameters.answer not in {None, Answer.RETRY, *hold.answers}:
         raise AnswerError(f"{parameters.answer} is no answer to this hold; it takes {', '.join(hold.answers)}")
     list_hold(report, hold)
-    report.notes.append(f"{hold.process_id} is held since {hold.since:%F %H:%M} UTC ({hold.rule}): {hold.why}")
+    report.notes.append(f"{hold.process_id} is held since {clock_time(hold.since)} ({hold.rule}): {hold.why}")
     report.notes += [f"seen: {name}: {value}" for name, value in hold.evidence.items()]
     meant = {parameters.answer} & hold.answers.keys() or hold.answers.keys()
     report.notes += [f"{name} {words}" for name, words in hold.answers.items() if name in meant]

@@ -27,6 +27,7 @@ from tasks.ledger import (
     open_intents,
     switch,
 )
+from tasks.policy.clocks import clock_time
 from tasks.policy.comparison import compare
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
@@ -342,7 +343,7 @@ async def holds_by_cause(desk: Desk, cause: str, stores: Sequence[str], listed: 
 def _changed(past: PastHold, version: int | None) -> str:
     """What has become of a hold since it was listed; empty where it is as it was."""
     if past.state == "answered":
-        when = f" at {past.answered_at:%F %T} UTC" if past.answered_at else ""
+        when = f" at {clock_time(past.answered_at, seconds=True)}" if past.answered_at else ""
         return f"was answered with {past.answer!r} by {past.answered_by}{when}"
     if past.state != "open":
         return f"has closed itself: {past.closed_why}"

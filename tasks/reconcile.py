@@ -11,7 +11,7 @@ from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
 from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
 from tasks.ledger import catch_up, done_between, ended, final_returns, load_records, restored, unfinished
-from tasks.policy.clocks import ahead
+from tasks.policy.clocks import ahead, clock_time
 from tasks.policy.comparison import RULE, RefundComparison, beside, compare, differs, outstanding
 from tasks.policy.decision import Decision, Hold, Nothing
 from tasks.policy.money import shown
@@ -197,7 +197,7 @@ async def after_restore(desk: Desk, stores: Sequence[str], began: datetime, *, f
             " `rever-returns ledger caught-up`"
         ]
     if began < settled and not ahead(mark.at, desk.clock()):
-        return [f"{still} until a reconcile that begins at {settled:%F %H:%M:%S} UTC or later"]
+        return [f"{still} until a reconcile that begins at {clock_time(settled, seconds=True)} or later"]
     delay = desk.settings.settle_delay
     await desk.ledger.awrite(catch_up, stores, read_since=began, settle_after=delay, now=desk.clock(), actor=desk.actor)
     return [

@@ -32,6 +32,7 @@ from tasks.ledger import (
     stop_switch,
     switch,
 )
+from tasks.policy.clocks import clock_time
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password
 
@@ -110,7 +111,7 @@ def throw_switch(*, on: bool, by: str, why: str) -> Thrown:
         thrown = ledger.write(_throw, on=on, by=by.strip(), why=why.strip())
         behind = None if on else ledger.read(restored, settings.stores)
         last = ledger.read(last_run)
-    used = f"a run last used it at {last.astimezone(UTC):%Y-%m-%d %H:%MZ}" if last else "no run has used it yet"
+    used = f"a run last used it at {clock_time(last)}" if last else "no run has used it yet"
     waits = ""
     if behind:
         names = ", ".join(behind.stores)
@@ -144,7 +145,7 @@ def resume(store: str, *, by: str, why: str) -> str:
     if until is None:
         done = f"Nothing changed: store {store} is not paused."
     else:
-        done = f"Store {store} was paused until {until.astimezone(UTC):%Y-%m-%d %H:%MZ}; its effects may go again."
+        done = f"Store {store} was paused until {clock_time(until)}; its effects may go again."
     return f"{done}\n{stopped}" if stopped else done
 
 
@@ -218,4 +219,4 @@ def _money(amount: Decimal | str | None, currency: str) -> str:
 
 
 def _time(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ") if at else ""
+    return clock_time(at) if at else ""

@@ -27,6 +27,7 @@ from tasks.ledger import (
     mark_restored,
     restore,
 )
+from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.settings import Settings, load_settings, without_password
 
@@ -36,7 +37,7 @@ SINCE = "what REVER shows since then"
 def _until_reconcile(settings: Settings, *, over: str) -> str:
     """What has to come before effects go again; `over` is what reconcile goes over."""
     earliest = utc_now() + timedelta(seconds=settings.settle_after)
-    begin = f"It must begin at {earliest:%F %H:%M:%S} UTC or later (REVER_SETTLE_AFTER from now)"
+    begin = f"It must begin at {clock_time(earliest, seconds=True)} or later (REVER_SETTLE_AFTER from now)"
     return (
         f"all effects are stopped. First reconcile goes over {over} (rever-returns run reconcile mode=act). {begin}:"
         " what was sent until now may not show before. Then a person looks at what it holds (rever-returns holds) and"
@@ -83,9 +84,8 @@ def restored_from(file: Path, by: str) -> str:
     url = settings.ledger_url.get_secret_value()
     kept, until = restore(url, file, account=settings.account, clock=utc_now, actor=Actor(by))
     former = f" The former one is kept as {kept}." if kept.exists() else ""
-    return (
-        f"{_name(settings)} is as it was at {until:%F %H:%M:%S} UTC; {_until_reconcile(settings, over=SINCE)}.{former}"
-    )
+    ready = _until_reconcile(settings, over=SINCE)
+    return f"{_name(settings)} is as it was at {clock_time(until, seconds=True)}; {ready}.{former}"
 
 
 def marked_restored(by: str) -> str:
@@ -94,7 +94,7 @@ def marked_restored(by: str) -> str:
     with opened_ledger(settings) as ledger:
         until = ledger.write(mark_restored, why="it was put back by other means", now=utc_now(), actor=Actor(by))
     first = _until_reconcile(settings, over=SINCE)
-    return f"{_name(settings)} knows what was done until {until:%F %H:%M:%S} UTC; {first}."
+    return f"{_name(settings)} knows what was done until {clock_time(until, seconds=True)}; {first}."
 
 
 def let_go_again(stores: Sequence[str], by: str, why: str) -> str:

@@ -32,6 +32,7 @@ from tasks.ledger import (
     restored,
     switch,
 )
+from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 
 T = TypeVar("T")
@@ -187,4 +188,4 @@ async def _read(examination: Examination, op: Callable[[Connection], T]) -> T:
 
 
 def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    return clock_time(at)

@@ -28,6 +28,7 @@ from flows.catalog import FLOWS
 from rever_api.config import is_loopback
 from rever_api.other_clock import sample
 from tasks.desk import DeskError
+from tasks.policy.clocks import clock_time
 from tasks.settings import Settings, SettingsError, load_settings, without_password
 from tasks.steps import global_limits
 
@@ -287,7 +288,7 @@ async def late(examination: Examination) -> Line:
     due = [run.expected_start_time for run in runs if run.expected_start_time]
     if not runs:
         return ok("late runs", "none")
-    since = f", the oldest due since {min(due):%Y-%m-%d %H:%MZ}" if due else ""
+    since = f", the oldest due since {clock_time(min(due))}" if due else ""
     many = f"{len(runs)}{' or more' if len(runs) == MOST else ''}"
     return attention("late runs", f"{many}{since}", "start a worker, or more of them; see the work pools' lines")
 

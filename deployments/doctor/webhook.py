@@ -1,6 +1,6 @@
 """Webhooks: the secret, the receiver, and events that wait in the inbox. The inbox is only looked at."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -16,6 +16,7 @@ from deployments.doctor.examination import (
     ok,
 )
 from deployments.receiver.inbox import InboxState, inbox_state
+from tasks.policy.clocks import clock_time
 
 SHORTEST = 16
 """The least length of a secret: a shorter one can be found by trying, from one delivery."""
@@ -87,7 +88,7 @@ async def inbox(examination: Examination) -> Line:
 def inbox_line(found: InboxState, now: datetime) -> Line:
     """One line from what the inbox holds. Pure."""
     words = {0: "no event waits", 1: "1 event waits"}.get(found.waiting, f"{found.waiting} events wait")
-    words += f", the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%MZ}" if found.oldest else ""
+    words += f", the oldest since {clock_time(found.oldest)}" if found.oldest else ""
     if found.stuck:
         many = "1 return" if found.stuck == 1 else f"{found.stuck} returns"
         words += f"; {many} had {found.tries} or more runs that came to nothing"

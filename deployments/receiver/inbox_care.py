@@ -21,6 +21,7 @@ from rever_api.messages import read_json
 from tasks.database import DatabaseError
 from tasks.database.statements import chunks
 from tasks.desk import utc_now
+from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import load_settings
@@ -175,9 +176,7 @@ def _opened() -> Iterator[Inbox | None]:
 def _lines(found: Sequence[Listed]) -> Iterator[str]:
     for each in found:
         state = each.state.replace("_", " ")
-        times = (
-            f"since {each.first:%Y-%m-%d %H:%MZ}" if each.closed_at is None else f"closed {each.closed_at:%F %H:%MZ}"
-        )
+        times = f"since {clock_time(each.first)}" if each.closed_at is None else f"closed {clock_time(each.closed_at)}"
         yield f"{each.process_id}  {state}, {counted(each.events, 'event')} ({', '.join(each.kinds)}), {times}"
         if each.tries:
             yield f"    {each.tries} run{'s' if each.tries > 1 else ''} for it came to nothing"

@@ -29,6 +29,7 @@ from tasks.ledger.stops import end_trial
 from tasks.ledger.transitions import change
 from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
+from tasks.policy.clocks import clock_time
 from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.kinds import KINDS, LABEL, REFUND
 from tasks.policy.money import gross
@@ -249,7 +250,8 @@ def _open_hold(conn: Connection, hold_id: str, version: int) -> Row[Any]:
     hold = conn.execute(_HOLD.with_for_update(), {"hold": hold_id}).one()
     if hold.state == "answered":
         raise _outdated(
-            hold, f"was answered with {hold.answer!r} by {hold.answered_by} at {hold.answered_at:%F %T} UTC"
+            hold,
+            f"was answered with {hold.answer!r} by {hold.answered_by} at {clock_time(hold.answered_at, seconds=True)}",
         )
     if hold.state != "open":
         raise _outdated(hold, f"has closed itself: {hold.closed_why}")

@@ -25,6 +25,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.schema import audit, intents, ledger, records
 from tasks.ledger.stops import switch
 from tasks.ledger.types import Actor, Answer
+from tasks.policy.clocks import clock_time
 from tasks.policy.record import DEAD_STATES, IntentState
 
 # What the ledger that a backup replaces knows beyond it: answers of people, and effects that were sent.
@@ -91,7 +92,7 @@ def _answer(step: Row[Any]) -> str:
     amount = f" of {step.amount:f} {step.currency}" if step.amount is not None and answer != Answer.DROP else ""
     reference = f", reference {step.evidence['reference']}" if step.evidence.get("reference") else ""
     by = step.evidence.get("by", "")
-    return f"{answer}{amount} was answered by {by} at {step.at:%F %H:%M} UTC{reference}"
+    return f"{answer}{amount} was answered by {by} at {clock_time(step.at)}{reference}"
 
 
 def _effect(row: Row[Any] | None) -> str:

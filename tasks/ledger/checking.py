@@ -55,7 +55,7 @@ from tasks.ledger.schema import (
 from tasks.ledger.stops import LONGEST
 from tasks.ledger.transitions import UNKNOWN_OUTCOME
 from tasks.ledger.words import IN_AUDIT, digest
-from tasks.policy.clocks import DIFFER, LONGEST_SETTING
+from tasks.policy.clocks import DIFFER, LONGEST_SETTING, clock_time
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import ZERO, gross, net
 from tasks.policy.record import (
@@ -214,7 +214,7 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
         many, last, one = conn.execute(query).one()
         if many:
             what = f"{column.table.name}.{column.name}"
-            why = f"{what} is {last:%F %H:%M} UTC, which is to come, in {many} of them: a clock was ahead"
+            why = f"{what} is {clock_time(last)}, which is to come, in {many} of them: a clock was ahead"
             yield Finding(AHEAD, one or "the ledger itself", why)
 
 
@@ -231,7 +231,7 @@ def check_lateness(conn: Connection, now: datetime) -> Iterator[Finding]:
     )
     for row in conn.execute(query.order_by(intents.c.seq)):
         since = {IntentState.INTENDED: row.lease_until, IntentState.SENT: row.deadline}.get(row.state, row.settle_at)
-        why = f"{row.kind} {row.id} is {row.state} since {since:%F %H:%M} UTC, and no run has settled it; run reconcile"
+        why = f"{row.kind} {row.id} is {row.state} since {clock_time(since)}, and no run has settled it; run reconcile"
         yield Finding("late", row.process_id, why)
 
 

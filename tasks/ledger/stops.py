@@ -6,7 +6,7 @@ A pause comes after five unknown outcomes in a row: one minute, doubling to thir
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, intents, ledger, pauses
 from tasks.ledger.types import Actor, Sending, SendVerdict, Switch
-from tasks.policy.clocks import ahead, come
+from tasks.policy.clocks import ahead, clock_time, come
 from tasks.policy.kinds import REFUND
 from tasks.policy.record import IntentState
 
@@ -62,7 +62,7 @@ class Pause:
         why = f"store {self.store} is paused, since the outcome of {IN_A_ROW} effects in a row was unknown"
         if self.over:
             return f"{why}: one effect is sent as a trial, and no other before its outcome is known; {end}"
-        until = f"{self.until.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+        until = clock_time(self.until)
         return f"{why}: nothing is sent there until {until}, then one as a trial; {end}"
 
     @property
@@ -201,10 +201,11 @@ class Gate:
         return GO
 
     def _behind(self, store: str) -> str:
+        at = clock_time(self.ledger.restored_at, seconds=True)
+        of = clock_time(self.ledger.restored_from, seconds=True)
         return (
-            f"the ledger was restored at {self.ledger.restored_at:%F %H:%M:%S} UTC and knows nothing of what was done"
-            f" after {self.ledger.restored_from:%F %H:%M:%S} UTC; nothing is sent to {store} until reconcile has gone"
-            " over it: rever-returns run reconcile mode=act"
+            f"the ledger was restored at {at} and knows nothing of what was done after {of}; nothing is sent to {store}"
+            " until reconcile has gone over it: rever-returns run reconcile mode=act"
         )
 
     def takes_trial(self, conn: Connection, store: str, intent_id: str, now: datetime) -> bool:
@@ -253,9 +254,9 @@ def _check_caught_up(conn: Connection) -> None:
     if at is not None and not up_to_date(conn, at):
         raise LedgerError(
             "nothing was changed: effects stay stopped. The ledger was restored or made at"
-            f" {at:%F %H:%M:%S} UTC, and no store has caught up yet with what was done before: first rever-returns run"
-            " reconcile mode=act, begun REVER_SETTLE_AFTER after that moment or later, then look at what it holds, then"
-            " start"
+            f" {clock_time(at, seconds=True)}, and no store has caught up yet with what was done before: first"
+            " rever-returns run reconcile mode=act, begun REVER_SETTLE_AFTER after that moment or later, then look at"
+            " what it holds, then start"
         )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from tasks.policy.clocks import clock_time
 from tasks.policy.decision import Decision
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import Intent, LineTerms, OpenHold, PaidSeen, Record
@@ -263,7 +264,7 @@ class Switch:
     @property
     def words(self) -> str:
         """That all effects are stopped, since when, by whom and why, in one sentence; "" if they are not."""
-        since = f" since {self.since.astimezone(UTC):%Y-%m-%d %H:%MZ}" if self.since else ""
+        since = f" since {clock_time(self.since)}" if self.since else ""
         return f"All effects are stopped{since} by {self.by}: {self.why}" if self.stopped else ""
 
     @property

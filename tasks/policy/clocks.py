@@ -4,7 +4,7 @@ A clock that was ahead once leaves times behind that lie years in the future. Wh
 than it ever could have: it is due now.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 DIFFER = timedelta(minutes=2)
 """By so much the clocks of two machines that work together may differ; what is further off is a wrong clock."""
@@ -46,3 +46,8 @@ LONGEST_SETTING = timedelta(days=1)
 def believed(at: datetime, now: datetime) -> datetime:
     """A stored time of the next look, or now where no setting could have given it."""
     return now if ahead(at, now, LONGEST_SETTING) else at
+
+
+def clock_time(at: datetime, zone: tzinfo = UTC, *, seconds: bool = False) -> str:
+    """A time as a clock of that zone shows it, with the zone's name: `2026-11-29 16:17 CET`."""
+    return f"{at.astimezone(zone):{'%Y-%m-%d %H:%M:%S %Z' if seconds else '%Y-%m-%d %H:%M %Z'}}"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from tasks.ledger import HoldRow
+from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import HoldKind
@@ -94,8 +95,8 @@ def _lines(
     yield f"{_BY_LINK if forms else _BY_COMMAND} An answer to a hold that has changed since is refused.\n"
     listed = in_order(holds)[:MOST_HOLDS]
     if len(holds) > MOST_HOLDS:
-        oldest = min(hold.since for hold in holds).astimezone(UTC)
-        yield f"Listed are {MOST_HOLDS}; `rever-returns holds` lists all, the oldest since {oldest:%Y-%m-%d %H:%MZ}.\n"
+        oldest = min(hold.since for hold in holds)
+        yield f"Listed are {MOST_HOLDS}; `rever-returns holds` lists all, the oldest since {clock_time(oldest)}.\n"
     if causes:
         yield "Many of one cause at once: " + ", ".join(map(_cause, causes)) + ".\n"
     yield _written(now)
@@ -104,7 +105,7 @@ def _lines(
 
 
 def _written(now: datetime) -> str:
-    return f"Written {now.astimezone(UTC):%Y-%m-%d %H:%MZ}; any run in which a hold changes writes it anew.\n"
+    return f"Written {clock_time(now)}; any run in which a hold changes writes it anew.\n"
 
 
 def _cause(cause: Cause) -> str:
@@ -116,7 +117,7 @@ def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: dateti
     order = linked(hold.process_id, back_office, hold.order_name)
     money = f"{Decimal(hold.amount):,} {markdown(hold.currency)}" if hold.amount else "no amount"
     yield f"\n---\n\n#### {order}: {money}\n"
-    since = f"{hold.since.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    since = clock_time(hold.since)
     by = _HELD_BY.get(hold.kind, "a rule")
     yield f"Held for {age(now - hold.since)}, since {since}, by {by} ({code(hold.rule)}): {markdown(hold.why)}\n"
     if hold.parcel:

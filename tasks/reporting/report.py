@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from tasks.policy.clocks import clock_time
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.reporting.printable import printable
@@ -219,7 +220,7 @@ class RunReport:
             said.append(f"given up at {', '.join(self.stores_failed)}")
         if self.failures:
             said.append(f"{len(self.failures)} not worked on")
-        said += [f"{store} is paused until {at:%H:%M}Z" for store, at in sorted(self.paused.items())]
+        said += [f"{store} is paused until {clock_time(at)}" for store, at in sorted(self.paused.items())]
         return "; ".join(said)
 
     def result(self) -> str:

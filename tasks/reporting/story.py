@@ -14,6 +14,7 @@ from typing import Any
 
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
 from tasks.ledger import IN_AUDIT, STOP_RULES, AuditRow, History, HoldRow, IntentRow, PastHold
+from tasks.policy.clocks import clock_time
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in_words
 from tasks.policy.kinds import KINDS
@@ -385,11 +386,6 @@ class _Teller:
         for line in self.known.process.return_line_items if self.known.process else ():
             text = text.replace(line.id, _product(line))
         return _CAPITALS.sub(lambda found: found[0].lower().replace("_", " "), text)
-
-
-def clock_time(at: datetime, zone: tzinfo) -> str:
-    """A time as the store's clock shows it, with the zone's name: `2026-11-29 16:17 CET`."""
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def _product(line: ReturnLineItem) -> str:

@@ -58,7 +58,7 @@ def test_two_stores_never_share_a_page_of_open_holds() -> None:
 def test_the_page_of_open_holds_says_that_the_store_is_paused_and_what_it_leaves_out() -> None:
     pause = Pause("acme", NOON, NOON + timedelta(minutes=4))
     page = holds_page("acme", [HOLD] * 101, [pause])
-    assert "nothing is sent there until 2026-11-23 12:04Z" in page
+    assert "nothing is sent there until 2026-11-23 12:04 UTC" in page
     assert "rever-returns resume acme --by NAME" in page
     assert "**101 holds**, 8,080.00 EUR in all" in page
     assert "Listed are 100; `rever-returns holds` lists all" in page
@@ -122,7 +122,7 @@ def test_a_hold_says_order_amount_age_holder_and_goods_and_has_a_link_for_each_a
     page = holds_page("acme", [held], links=LINKS)
     assert "#### [#1001](https://rever.example/retp_1): 80.00 EUR" in page
     why = "the refund of 80 EUR\\\\nis above the most"
-    assert f"Held for 3 h, since 2026-11-23 09:00Z, by a cap of the policy (`guard:max_refund`): {why}" in page
+    assert f"Held for 3 h, since 2026-11-23 09:00 UTC, by a cap of the policy (`guard:max_refund`): {why}" in page
     assert "- 2 x Linen shirt (SKU LS-1); returned for TOO_SMALL; 1 approved, 1 declined (worn)" in page
     found = dict(re.findall(r"^- \*\*\[(\w+)\]\((\S+)\)\*\*: ", page, re.MULTILINE))
     assert set(found) == {"approve", "drop"}

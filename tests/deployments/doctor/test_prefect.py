@@ -196,7 +196,7 @@ async def test_a_real_server_before_and_after_bootstrap(fresh: PrefectClient) ->
     assert found["Prefect set-up"].state is found["global limits"].state is State.OK
     assert found["work pool rever"].found == "1 worker alive"
     assert found["work pool rever-fast-lane"].state is State.BROKEN
-    assert found["late runs"].found == f"1, the oldest due since {due:%Y-%m-%d %H:%MZ}"
+    assert found["late runs"].found == f"1, the oldest due since {due:%Y-%m-%d %H:%M} UTC"
 
     await fresh.delete_global_concurrency_limit_by_name("rever-issue-refunds")
     await fresh.update_deployment(
