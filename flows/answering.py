@@ -124,10 +124,9 @@ def list_hold(report: ReturnsReport, hold: HoldRow) -> None:
     """Enter a hold that is only looked at into a plan's report."""
     report.seen += 1
     report.decisions[DecisionName.HOLD] += 1
-    amount = None if hold.amount is None else Decimal(hold.amount)
     about = f"{hold.hold_id}:{hold.version}"
     report.rows[about] = Row(
-        hold.process_id, hold.order_name, hold.store, DecisionName.HOLD, hold.why, amount, hold.currency, about
+        hold.process_id, hold.order_name, hold.store, DecisionName.HOLD, hold.why, hold.amount, hold.currency, about
     )
 
 

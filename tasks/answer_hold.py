@@ -255,7 +255,7 @@ async def _check_at_rever(desk: Desk, hold: HoldRow, said: HoldAnswer) -> str:
         ) from None
     foreign = await _foreign(desk, process)
     words = ", ".join(f"{shown(amount, currency)} by {method}" for (method, currency), amount in foreign.items())
-    paid = said.amount if said.amount is not None else Decimal(hold.amount or 0)
+    paid = said.amount if said.amount is not None else hold.amount or Decimal(0)
     fits = {*foreign.values(), sum(foreign.values(), Decimal(0))}
     if said.answer is Answer.DONE_BY_HAND and foreign and paid not in fits and not said.reason:
         raise DeskError(

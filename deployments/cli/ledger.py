@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -33,6 +32,7 @@ from tasks.ledger import (
     switch,
 )
 from tasks.policy.clocks import clock_time
+from tasks.policy.money import shown
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password
 
@@ -173,7 +173,7 @@ def hold_json(row: HoldRow, forms: Mapping[str, str] | None = None) -> dict[str,
         "kind": str(row.kind),
         "why": row.why,
         "since": row.since.astimezone(UTC).isoformat(),
-        "amount": None if row.amount is None else str(row.amount),
+        "amount": None if row.amount is None else f"{row.amount:f}",
         "currency": row.currency,
         "answers": {str(answer): does for answer, does in row.answers.items()},
         "forms": dict(forms or {}),
@@ -210,12 +210,9 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
 
 
 def _cells(row: HoldRow) -> tuple[str, ...]:
-    amount, order = _money(row.amount, row.currency), row.order_name or row.process_id
+    amount = "" if row.amount is None or not row.currency else shown(row.amount, row.currency)
+    order = row.order_name or row.process_id
     return (row.hold_id, str(row.version), _time(row.since), row.store, order, amount, str(row.kind))
-
-
-def _money(amount: Decimal | str | None, currency: str) -> str:
-    return "" if amount is None or not currency else f"{Decimal(amount):,} {currency}"
 
 
 def _time(at: datetime | None) -> str:

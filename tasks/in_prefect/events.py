@@ -11,7 +11,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
@@ -23,6 +22,7 @@ from prefect.exceptions import PrefectException
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks
 from tasks.ledger import HoldRow, Pause, Switch
 from tasks.policy.facts import counted
+from tasks.policy.money import shown
 from tasks.policy.record import HoldKind
 from tasks.reporting.holds_page import sums_of
 from tasks.reporting.printable import message
@@ -124,8 +124,8 @@ def _about(name: str, hold: HoldRow, notice: str, flow_run_id: str, back_office:
         "rule": hold.rule,
         "kind": hold.kind,
         "why": message(" ".join(hold.why.split())),
-        "amount": hold.amount or "",
-        "currency": hold.currency if hold.amount else "",
+        "amount": "" if hold.amount is None else f"{hold.amount:f}",
+        "currency": "" if hold.amount is None else hold.currency,
         "hold_id": hold.hold_id,
         "version": hold.version,
         "answers": dict(hold.answers),
@@ -144,7 +144,7 @@ def _about(name: str, hold: HoldRow, notice: str, flow_run_id: str, back_office:
 
 
 def _sentence(hold: HoldRow) -> str:
-    money = f" about {Decimal(hold.amount):,} {hold.currency}" if hold.amount else ""
+    money = "" if hold.amount is None else f" about {shown(hold.amount, hold.currency)}"
     said = f"{hold.store}: {_what(hold)} is held{money} ({hold.rule}): {hold.why}"
     return message(" ".join(said.split()))
 

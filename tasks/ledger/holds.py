@@ -90,7 +90,7 @@ def hold_row(row: Row[Any]) -> HoldRow:
         why=row.why,
         evidence=row.evidence,
         since=row.since,
-        amount=None if row.amount is None else format(row.amount, "f"),
+        amount=row.amount,
         currency=row.currency,
         label=row.label,
         intent_id=row.intent_id,

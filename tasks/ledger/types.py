@@ -224,7 +224,7 @@ class HoldRow:
     why: str
     evidence: Mapping[str, str]
     since: datetime
-    amount: str | None
+    amount: Decimal | None
     currency: str
     label: bool
     intent_id: str

@@ -8,6 +8,7 @@ from decimal import Decimal
 from tasks.ledger import HoldRow
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
+from tasks.policy.money import shown
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import HoldKind
 from tasks.reporting.printable import code, markdown
@@ -115,7 +116,7 @@ def _cause(cause: Cause) -> str:
 
 def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: datetime) -> Iterator[str]:
     order = linked(hold.process_id, back_office, hold.order_name)
-    money = f"{Decimal(hold.amount):,} {markdown(hold.currency)}" if hold.amount else "no amount"
+    money = "no amount" if hold.amount is None else markdown(shown(hold.amount, hold.currency))
     yield f"\n---\n\n#### {order}: {money}\n"
     since = clock_time(hold.since)
     by = _HELD_BY.get(hold.kind, "a rule")
@@ -157,7 +158,7 @@ def age(passed: timedelta) -> str:
 
 
 def _amount(hold: HoldRow) -> Decimal:
-    return Decimal(-1) if hold.amount is None else Decimal(hold.amount)
+    return Decimal(-1) if hold.amount is None else hold.amount
 
 
 def sums_of(holds: Sequence[HoldRow]) -> dict[str, Decimal]:
@@ -165,5 +166,5 @@ def sums_of(holds: Sequence[HoldRow]) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
     for hold in holds:
         if hold.amount is not None:
-            sums[hold.currency] = sums.get(hold.currency, Decimal(0)) + Decimal(hold.amount)
+            sums[hold.currency] = sums.get(hold.currency, Decimal(0)) + hold.amount
     return sums

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from typing import Any
 
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
@@ -290,7 +289,7 @@ class _Teller:
         return self._plain(f"{kind.noun}{money}{f' for {units}' if units else ''}")
 
     def _held(self, hold: HoldRow) -> HeldStory:
-        about = shown(Decimal(hold.amount), hold.currency) if hold.amount and hold.currency else ""
+        about = "" if hold.amount is None or not hold.currency else shown(hold.amount, hold.currency)
         since = f" (since {self._time(hold.since)}, rule {_rule(hold.rule)}{f', {about}' if about else ''})"
         answers = {str(name): self._plain(does) for name, does in hold.answers.items()}
         return HeldStory(

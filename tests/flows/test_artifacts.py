@@ -22,7 +22,7 @@ from tasks.reporting.holds_page import in_order
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import Failure, Mode, ReturnsReport, Row
 from tasks.reporting.report_page import report_page
-from tests.tasks.in_prefect.test_events import HOLD
+from tests.samples import NEW_HOLD as HOLD
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BACK_OFFICE = "https://rever.example/{process_id}"
@@ -158,7 +158,8 @@ def test_holds_of_one_cause_are_answered_at_once_as_they_are_listed() -> None:
 
 def test_the_newest_day_is_first_and_of_a_day_the_largest_amount() -> None:
     def held(name: str, hours: int, amount: str | None) -> HoldRow:
-        return replace(HOLD, hold_id=name, since=NOON - timedelta(hours=hours), amount=amount)
+        money = None if amount is None else Decimal(amount)
+        return replace(HOLD, hold_id=name, since=NOON - timedelta(hours=hours), amount=money)
 
     holds = [held("old", 30, "900"), held("none", 1, None), held("small", 1, "9.50"), held("large", 5, "100.00")]
     holds += [held("older", 6, "9.50")]

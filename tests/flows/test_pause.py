@@ -68,7 +68,7 @@ def test_a_pause_is_told_by_the_report_why_and_holds_with_its_end_and_the_comman
     assert note.startswith("store acme is paused, since the outcome of 5 effects in a row was unknown")
     assert command in note
     assert before < report.paused["acme"] <= datetime.now(UTC) + timedelta(minutes=1)
-    assert f"acme is paused until {report.paused['acme']:%H:%M}Z" in report.sentence()
+    assert f"acme is paused until {report.paused['acme']:%F %H:%M} UTC" in report.sentence()
     assert report.as_json()["paused"] == {"acme": report.paused["acme"].isoformat(timespec="seconds")}
     some = next(hold.process_id for hold in world.holds()) if world.holds() else next(iter(report.rows))
     assert command in why_text(some)

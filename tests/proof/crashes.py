@@ -90,7 +90,7 @@ def answer_values(world: CellWorld, answer: str = "") -> dict[str, str] | None:
     hold, said = holds[0], answer or world.random.choice(("retry", "retry", "done_by_hand", "drop"))
     values = {"hold_id": hold.hold_id, "version": str(hold.version), "answer": said, "by": "ada", "reason": "agreed"}
     if said == "done_by_hand":
-        values |= {"reference": "bank 7", "on": "2025-01-31"} | ({"amount": hold.amount} if hold.amount else {})
+        values |= {"reference": "bank 7", "on": "2025-01-31"} | ({"amount": str(hold.amount)} if hold.amount else {})
     return values
 
 

@@ -22,7 +22,7 @@ from tasks.in_prefect.events import hold_events, pause_events, send, switch_even
 from tasks.in_prefect.ui_links import UiLinks
 from tasks.ledger import HoldRow, Pause, Switch
 from tests.live import in_prefect_of
-from tests.tasks.in_prefect.test_events import HOLD
+from tests.samples import NEW_HOLD as HOLD
 from tests.ui.workers import automations_taken_up, until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]

@@ -29,7 +29,7 @@ from deployments.bootstrap.objects import BootstrapError
 from tasks.in_prefect.events import hold_events, pause_events, switch_event
 from tasks.in_prefect.ui_links import UiLinks
 from tasks.ledger import Pause, Switch
-from tests.tasks.in_prefect.test_events import HOLD
+from tests.samples import NEW_HOLD as HOLD
 
 
 def names_of(kind: StateType) -> set[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployments.cli import main
+from rever_api.sandbox import RunningSandbox
 
 KEY = "k3y-of-a-real-account"
 ENVIRONMENT = {
@@ -50,3 +51,13 @@ def call(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         return Ended(ended.value.code, out, err)
 
     return call
+
+
+@pytest.fixture
+def rever(call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
+    """A sandbox that the settings point at; the ledger is the default one, in the test's own folder."""
+    rever = start_sandbox(returns=40)
+    monkeypatch.setenv("REVER_BASE_URL", rever.base_url)
+    monkeypatch.setenv("REVER_API_KEY", rever.api_key)
+    monkeypatch.setenv("REVER_STORES", ",".join(rever.stores))
+    return rever

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,16 +20,6 @@ HOLD_KEYS = [
     *("amount", "currency", "answers", "forms"),
 ]
 RUN = ("run", "process-pending-returns", "--json")
-
-
-@pytest.fixture
-def rever(call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
-    """A sandbox that the settings point at; the ledger is the default one, in the test's own folder."""
-    rever = start_sandbox(returns=40)
-    monkeypatch.setenv("REVER_BASE_URL", rever.base_url)
-    monkeypatch.setenv("REVER_API_KEY", rever.api_key)
-    monkeypatch.setenv("REVER_STORES", ",".join(rever.stores))
-    return rever
 
 
 def paid(rever: RunningSandbox) -> dict[str, str]:

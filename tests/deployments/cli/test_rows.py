@@ -13,9 +13,6 @@ from deployments.cli.run import returns_lines
 from rever_api.sandbox import RunningSandbox
 from tasks.reporting.report import Failure, Mode, ReturnsReport, Row
 from tests.deployments.cli.conftest import Call
-from tests.deployments.cli.test_end_to_end import rever
-
-__all__ = ["rever"]
 
 PLAN = ("run", "process-pending-returns", "--no-prefect")
 CAPS = '[default.guards]\nmax_refund = { EUR = "60", SEK = "600" }\nmax_per_day = { EUR = "200", SEK = "3000" }\n'

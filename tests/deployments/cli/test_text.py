@@ -1,36 +1,13 @@
 """What a person reads of the ledger's holds: the table and the JSON."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from deployments.cli.ledger import hold_json, holds_table
-from tasks.ledger.types import HoldRow
-
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-
-
-def hold() -> HoldRow:
-    return HoldRow(
-        hold_id="hold_1",
-        version=2,
-        process_id="retp_1",
-        store="acme",
-        order_name="#1001",
-        kind="guard",
-        rule="guard:max_refund",
-        why="19.90 EUR is more than the cap of 10.00 EUR.",
-        evidence={"cap": "10.00"},
-        since=NOON,
-        amount="19.90",
-        currency="EUR",
-        label=False,
-        intent_id="",
-        answers={"retry": "pay it all the same, once", "drop": "never pay it"},
-    )
+from tests.samples import HOLD
 
 
 def test_a_hold_as_json_has_the_named_keys_and_keeps_the_amount_exact() -> None:
-    found = hold_json(hold())
+    found = hold_json(HOLD)
     assert list(found) == [
         "hold_id",
         "version",
@@ -51,7 +28,7 @@ def test_a_hold_as_json_has_the_named_keys_and_keeps_the_amount_exact() -> None:
 
 
 def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
-    text = holds_table([hold()])
+    text = holds_table([HOLD])
     assert text.splitlines()[0].split() == ["HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND"]
     assert "19.90 EUR is more than the cap" in text
     assert "    retry: pay it all the same, once\n    drop: never pay it" in text
@@ -63,18 +40,18 @@ def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
 
 
 def test_each_answer_has_its_form_below_it_where_there_is_one() -> None:
-    forms = {hold().hold_id: {"drop": "https://desk.example/form"}}
-    text = holds_table([hold()], forms, ["https://desk.example/page"])
+    forms = {HOLD.hold_id: {"drop": "https://desk.example/form"}}
+    text = holds_table([HOLD], forms, ["https://desk.example/page"])
     assert "    drop: never pay it\n        https://desk.example/form\n" in text
     assert "In Prefect's UI:   https://desk.example/page" in text
-    assert hold_json(hold(), forms[hold().hold_id])["forms"] == {"drop": "https://desk.example/form"}
+    assert hold_json(HOLD, forms[HOLD.hold_id])["forms"] == {"drop": "https://desk.example/form"}
 
 
 NASTY = "\x1b]0;paid\x07\r\n  decided: paid\u202e"
 
 
 def test_no_name_from_outside_moves_the_cursor_or_begins_a_line() -> None:
-    bad = replace(hold(), process_id=NASTY, store=NASTY, order_name=NASTY, why=NASTY, evidence={"x": NASTY})
+    bad = replace(HOLD, process_id=NASTY, store=NASTY, order_name=NASTY, why=NASTY, evidence={"x": NASTY})
     text = holds_table([bad])
     assert text.replace("\n", "").isprintable()
     assert "\\x1b]0;paid\\x07\\r\\n  decided: paid\\u202e" in text

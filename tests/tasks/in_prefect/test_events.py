@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -26,24 +27,7 @@ from tasks.in_prefect.ui_links import UiLinks
 from tasks.ledger import HoldRow, Pause, Switch
 from tasks.policy.record import HoldKind
 from tests.events import events
-
-HOLD = HoldRow(
-    hold_id="h1",
-    version=1,
-    process_id="retp_1",
-    store="acme",
-    order_name="#1001",
-    kind=HoldKind.GUARD,
-    rule="guard:max_refund",
-    why="the refund of 80 EUR\nis above the most",
-    evidence={},
-    since=datetime.now(UTC),
-    amount="80.00",
-    currency="EUR",
-    label=False,
-    intent_id="",
-    answers={"retry": "lets it pass"},
-)
+from tests.samples import NEW_HOLD as HOLD
 
 
 def test_a_guard_that_tripped_is_two_events_and_another_hold_one() -> None:
@@ -67,7 +51,7 @@ def test_a_return_whose_order_has_no_name_is_told_by_its_id() -> None:
 
 def many(number: int, store: str = "acme", **values: object) -> list[HoldRow]:
     """So many holds of a store, 10 EUR each."""
-    each = replace(HOLD, store=store, kind=HoldKind.LABEL, rule="no_carrier", amount="10.00", **values)  # type: ignore[arg-type]
+    each = replace(HOLD, store=store, kind=HoldKind.LABEL, rule="no_carrier", amount=Decimal("10.00"), **values)  # type: ignore[arg-type]
     return [replace(each, hold_id=f"{store}-{at}", process_id=f"{store}-{at}") for at in range(number)]
 
 

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_UI_V2_ENABLED, PREF
 
 from tasks.in_prefect.holds_artifact import holds_artifacts, write_holds
 from tasks.in_prefect.ui_links import ANSWER_ONE, NO_LINKS, this_ui, ui_links, ui_links_now
-from tests.tasks.in_prefect.test_events import HOLD
+from tests.samples import NEW_HOLD as HOLD
 
 HERE = {PREFECT_API_URL: "http://127.0.0.1:9/api"}
 

@@ -33,7 +33,7 @@ def test_a_refund_above_the_cap_is_held_with_its_units(desk: LedgerDesk) -> None
     assert (decided.decision.kind, decided.decision.rule) == (HoldKind.GUARD, "guard:max_refund")
     assert decided.new_hold
     (hold,) = desk.holds()
-    assert (hold.amount, hold.currency, hold.evidence) == ("10.00", "EUR", {"cap": "9.99", "amount": "10.00"})
+    assert (hold.amount, hold.currency, hold.evidence) == (Decimal("10.00"), "EUR", {"cap": "9.99", "amount": "10.00"})
     assert "unit (line l1: 1)" in hold.answers["drop"]
     assert desk.record().intents == ()
 

@@ -1,5 +1,7 @@
 """What is recorded of a call, and what a late answer may still change."""
 
+from decimal import Decimal
+
 import pytest
 
 from tasks.ledger import Answer, Done, Recorded, check, expire, open_intents, record_done, record_unknown, settle_done
@@ -191,7 +193,7 @@ def test_the_question_is_asked_once_and_only_about_an_unknown(desk: LedgerDesk) 
     hold_id = desk.ask(claim)
     assert desk.ask(claim) == hold_id
     (hold,) = desk.holds()
-    assert (hold.kind, hold.amount, hold.intent_id) == (HoldKind.UNKNOWN_OUTCOME, "20.00", claim.intent.id)
+    assert (hold.kind, hold.amount, hold.intent_id) == (HoldKind.UNKNOWN_OUTCOME, Decimal("20.00"), claim.intent.id)
     (found,) = desk.ledger.read(open_intents)
     assert found.hold_id == hold_id
     assert settle(desk, claim.intent.id) is Recorded.TAKEN

@@ -1,7 +1,7 @@
 """A return's story, as a terminal and as Prefect's page show it: in plain words, in the store's time."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rever_api.models import ReturnProcess
-from tasks.ledger.types import AuditRow, History, HoldRow, IntentRow, KeptWords, PastHold, RecordRow
+from tasks.ledger.types import AuditRow, History, IntentRow, KeptWords, PastHold, RecordRow
 from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, PaidSeen
 from tasks.reporting.story import Known, story_json, story_lines, story_page, tell
+from tests.samples import HOLD, NOON
 
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 UNITS = (LineUnits("retl_1", (1, 2)),)
 MADRID = ZoneInfo("Europe/Madrid")
 
@@ -53,26 +53,6 @@ def intent(state: IntentState, look_at: datetime | None = None) -> IntentRow:
         attempt=1,
         closed_at=NOON if state is IntentState.DONE else None,
         day=date(2026, 11, 23),
-    )
-
-
-def hold() -> HoldRow:
-    return HoldRow(
-        hold_id="hold_1",
-        version=2,
-        process_id="retp_1",
-        store="acme",
-        order_name="#1001",
-        kind="guard",
-        rule="guard:max_refund",
-        why="19.90 EUR is more than the cap of 10.00 EUR.",
-        evidence={"cap": "10.00"},
-        since=NOON,
-        amount="19.90",
-        currency="EUR",
-        label=False,
-        intent_id="",
-        answers={"retry": "pay it all the same, once", "drop": "never pay it"},
     )
 
 
@@ -182,7 +162,7 @@ def test_no_shopper_is_in_it_and_revers_own_words_are_on_no_page() -> None:
 
 
 def test_the_page_says_what_the_terminal_says() -> None:
-    held = PastHold(hold(), "open")
+    held = PastHold(HOLD, "open")
     story = tell(known(History(record(), holds=(held,), audit=(step("held", intent_id=""),)), process=process()))
     page = story_page(story)
     assert page.startswith("### Return of order #1001, store acme\n")
@@ -222,8 +202,8 @@ def test_an_unknown_outcome_is_told_as_never_sent_again() -> None:
 
 def test_an_open_hold_is_told_with_its_answers_and_a_past_one_in_what_happened() -> None:
     answered = step("answered", intent_id="", actor="kim", evidence={"answer": "retry", "why": "agreed", "by": "kim"})
-    past = PastHold(hold(), "answered", "retry", "kim", NOON)
-    told = lines(History(record(decision="hold"), (), (past, PastHold(hold(), "open")), (answered,)))
+    past = PastHold(HOLD, "answered", "retry", "kim", NOON)
+    told = lines(History(record(decision="hold"), (), (past, PastHold(HOLD, "open")), (answered,)))
     assert sum("on hold" in line for line in told) == 1
     asks = "19.90 EUR is more than the cap of 10.00 EUR."
     assert f"  on hold    {asks} (since 2026-11-23 12:00 UTC, rule 'guard:max_refund', 19.90 EUR)" in told
@@ -235,7 +215,7 @@ def test_an_open_hold_is_told_with_its_answers_and_a_past_one_in_what_happened()
 
 @pytest.mark.parametrize("label", [False, True])
 def test_on_hold_and_at_its_end_are_never_told_together(*, label: bool) -> None:
-    text = "\n".join(lines(History(record(final=True), (), (PastHold(replace(hold(), label=label), "open"),))))
+    text = "\n".join(lines(History(record(final=True), (), (PastHold(replace(HOLD, label=label), "open"),))))
     assert "on hold" in text
     assert "a person's answer" in text
     assert "at its end" not in text
@@ -281,7 +261,7 @@ NASTY = "\x1b]0;paid\x07\r\n  decided: paid\u202e"
 
 
 def test_no_name_from_outside_moves_the_cursor_or_begins_a_line() -> None:
-    bad = replace(hold(), process_id=NASTY, store=NASTY, order_name=NASTY, why=NASTY, evidence={"x": NASTY})
+    bad = replace(HOLD, process_id=NASTY, store=NASTY, order_name=NASTY, why=NASTY, evidence={"x": NASTY})
     history = History(replace(record(), order_name=NASTY, why=NASTY), (), (PastHold(bad, "open"),))
     story = tell(Known(NASTY, NASTY, NASTY, history=history, stops=(NASTY,)))
     for line in story_lines(story):
@@ -292,7 +272,7 @@ def test_no_name_from_outside_moves_the_cursor_or_begins_a_line() -> None:
 
 def test_no_name_from_outside_acts_as_markdown() -> None:
     nasty = "![x](https://evil.example) <b>paid</b> | # paid"
-    bad = replace(hold(), why=nasty, evidence={"x": nasty}, answers={"drop": nasty})
+    bad = replace(HOLD, why=nasty, evidence={"x": nasty}, answers={"drop": nasty})
     history = History(
         replace(record(), why=nasty), (), (PastHold(bad, "open"),), (step("held", evidence={"why": nasty}),)
     )
