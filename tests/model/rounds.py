@@ -55,6 +55,8 @@ def rounds(steps: int, first: int, which: str, *, shrink: bool = False) -> int:
     except (AssertionError, ExceptionGroup) as problem:
         broken = True
         _show(problem, f"BROKEN in {name}, seed {number}")
+    except KeyboardInterrupt:
+        print("ended by hand")
     took = time.monotonic() - began
     said = [f"of {_version()}, {since:%F %H:%M} UTC, seeds {first + 1} to {number}, {took:.0f} s", *COUNTS.lines()]
     if broken and shrink:
