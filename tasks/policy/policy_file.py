@@ -114,7 +114,7 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
     """The policies and the rules of the file, or the built-in defaults where `path` is None.
 
     `ours` are the stores that the file may name, where they are known: a misspelt id would leave the real store
-    without its caps. Raises `PolicyFileError` with one sentence for every problem of the file: line (of YAML), field,
+    without its caps. Raises `PolicyFileError` with one sentence for every problem of the file: line, field,
     what was found, what would be right.
     """
     if path is None:

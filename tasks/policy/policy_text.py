@@ -8,7 +8,7 @@ problems, each with its line and what to write instead. Keys are always text.
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
@@ -23,6 +23,10 @@ _DEEPEST = 30
 _WORDS = MappingProxyType({"true": True, "false": False, "null": None})
 _BOOLEANS_OF_OTHERS = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 _NULLS_OF_OTHERS = frozenset({"Null", "NULL", "~"})
+_ENDS = ("]", '"""', "'''")
+"""One of these stands in the last line of a TOML statement of several lines."""
+
+_MOST_FAILURES = 300
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+")
 _NUMBER = re.compile(
@@ -46,8 +50,8 @@ class Problem:
 class PolicyText:
     """What a policy file holds. `values` is empty where the text cannot be read at all; `problems` then say why.
 
-    `lines` is place -> line, from 1: that of the key, or of the item of a list. TOML has none. `unread` are the places
-    of the values that have a problem of their own and stand as None in `values`.
+    `lines` is place -> line, from 1: that of the key, or of the item of a list; in TOML, of the statement. `unread` are
+    the places of the values that have a problem of their own and stand as None in `values`.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +70,7 @@ class PolicyText:
 def read_toml(text: str) -> PolicyText:
     """The tables of a TOML text, numbers exact."""
     try:
-        return PolicyText(tomllib.loads(text, parse_float=Decimal))
+        return PolicyText(tomllib.loads(text, parse_float=Decimal), _toml_lines(text))
     except tomllib.TOMLDecodeError as error:
         hint = " A YAML file has a name that ends in .yaml."
         return PolicyText(problems=(Problem((), None, f"this is not TOML: {error}.{hint}"),))
@@ -75,6 +79,62 @@ def read_toml(text: str) -> PolicyText:
 
 
 NO_POLICY = "this is no policy; right would be `default:` and `stores:`, each with fields of its own."
+
+
+def _toml_lines(text: str) -> dict[Where, int]:
+    """The line in which the statement of each place begins, of a text that is TOML.
+
+    No TOML library that is well kept tells positions. But a statement (a table's name, or a key with its value) is TOML
+    by itself, and ends in the first line with which it is. One of many lines whose end is hard to find is left out, and
+    what comes after it too.
+    """
+    lines: dict[Where, int] = {}
+    failures = 0
+    tables: dict[Where, int] = {}
+    here: Where = ()
+    statement, begins = "", 1
+    for number, line in enumerate(text.split("\n"), start=1):
+        is_first, begins = not statement, begins if statement else number
+        statement += f"{line}\n"
+        if not is_first and not any(end in line for end in _ENDS):
+            continue
+        try:
+            found = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:  # its value goes on in the next line
+            failures += 1
+            if failures > _MOST_FAILURES:
+                return lines
+            continue
+        is_table = statement.lstrip().startswith("[")
+        if is_table:
+            here = _table(found, tables)
+        for place in [here] if is_table else _places(found, here):
+            for end in range(1, len(place) + 1):
+                lines.setdefault(place[:end], begins)
+        statement = ""
+    return lines
+
+
+def _table(found: Any, tables: dict[Where, int]) -> Where:
+    """The place of the table that a statement `[name]` or `[[name]]` begins. `tables` counts those of each array."""
+    place: Where = ()
+    while found:
+        ((name, found),) = found.items()
+        place = (*place, name)
+        if isinstance(found, list):
+            (found,) = found
+            tables[place] = tables.get(place, 0) + 1
+        if place in tables:
+            place = (*place, tables[place] - 1)
+    return place
+
+
+def _places(value: Any, at: Where) -> Iterator[Where]:
+    """The place of a value, and of all within it."""
+    yield at
+    if isinstance(value, dict | list):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places(part, (*at, name))
 
 
 def read_yaml(text: str, no_fields: str = NO_POLICY) -> PolicyText:

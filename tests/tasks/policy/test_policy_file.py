@@ -78,9 +78,12 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, says: list[str]) -> No
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     text = "[default]\nnot_received = 1\n[stores.acme]\nout_of_stock = 'CASH'\n[stores.b]\nfoo = 1\n"
+    path = written(tmp_path, text)
     with pytest.raises(PolicyFileError) as caught:
-        load_policy(written(tmp_path, text))
-    assert len(caught.value.problems) == 3
+        load_policy(path)
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
+        f"{path}, line {line}" for line in (2, 4, 6)
+    ]
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """YAML that can be read in one way only: strict values, lines, and a problem for all else."""
 
+import json
+from time import process_time
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +68,109 @@ def test_what_cannot_be_read_in_one_way_is_a_problem(text: str, line: int | None
     (problem,) = read_yaml(text).problems
     assert problem.line == line
     assert says in problem.words
+
+
+TOML = """\
+# a comment, [no.table]
+default.not_received = "hold"
+
+[default.guards]
+max_refund = { EUR = 5, "S=K" = 6 }  # [x]
+
+[[default.rules]]
+name = "a = [b]"
+when.any = [
+  { sku = { is = "A" } },
+
+  { sku = { is = '''
+B] = \\
+''' } },
+]
+[default.rules.then.fee]
+amount = '6.00 EUR'
+
+[[ default . rules ]]
+name = "second"
+[default.rules.then]
+keep_item = {}
+[stores."a.b"]
+out_of_stock = "hold"
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_toml_too_tells_the_line_in_which_a_statement_begins(newline: str) -> None:
+    found = read_toml(TOML.replace("\n", newline))
+    assert found.problems == ()
+    expected = {
+        ("default",): 2,
+        ("default", "not_received"): 2,
+        ("default", "guards"): 4,
+        ("default", "guards", "max_refund", "S=K"): 5,
+        ("default", "rules", 0): 7,
+        ("default", "rules", 0, "name"): 8,
+        ("default", "rules", 0, "when", "any", 1, "sku", "is"): 9,
+        ("default", "rules", 0, "then"): 16,
+        ("default", "rules", 0, "then", "fee", "amount"): 17,
+        ("default", "rules", 1): 19,
+        ("default", "rules", 1, "then", "keep_item"): 22,
+        ("stores", "a.b"): 23,
+        ("stores", "a.b", "out_of_stock"): 24,
+        ("stores", "a.b", "gone", "deep"): 23,
+    }
+    assert {place: found.line(place) for place in expected} == expected
+
+
+def test_long_lists_in_toml_take_no_time() -> None:
+    skus = "\n".join(f'  "SKU-{n}",' for n in range(20_000))
+    nested = "\n".join(f'  ["SKU-{n}"],' for n in range(20_000))
+    begun = process_time()
+    assert read_toml(f"a = [\n{skus}\n]\nb = 1\n").line(("b",)) == 20_003
+    assert read_toml(f"a = [\n{nested}\n]\nb = 1\n").line(("b",)) is None
+    assert process_time() - begun < 10
+
+
+WORDS = st.text("ab\"'[]=#{}\\ \n", max_size=6)
+VALUES = st.recursive(
+    st.integers(0, 9) | st.booleans() | WORDS,
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(WORDS, parts, max_size=3),
+    max_leaves=6,
+)
+TABLES = st.dictionaries(WORDS, VALUES | st.lists(st.dictionaries(WORDS, VALUES, max_size=2), min_size=1), max_size=4)
+
+
+def as_toml(value: object, *, several_lines: bool) -> str:
+    """A value as TOML has it; JSON's strings are TOML's."""
+    if isinstance(value, dict):
+        fields = (f"{json.dumps(name)} = {as_toml(it, several_lines=False)}" for name, it in value.items())
+        return f"{{{', '.join(fields)}}}"
+    if isinstance(value, list):
+        between = ",\n" if several_lines else ", "
+        return "[" + between.join(as_toml(it, several_lines=several_lines) for it in value) + "]"
+    return json.dumps(value)
+
+
+@given(TABLES, st.booleans())
+def test_every_place_of_any_toml_has_the_line_of_its_statement(tables: dict[str, Any], several_lines: bool) -> None:
+    statements: list[tuple[tuple[str | int, ...], str]] = []
+    for name, value in tables.items():
+        head = json.dumps(name)
+        rows = value if isinstance(value, list) and value and all(isinstance(it, dict) for it in value) else [value]
+        for number, row in enumerate(rows):
+            place: tuple[str | int, ...] = (name, number) if rows is value else (name,)
+            fields = row if isinstance(row, dict) else {"it": row}
+            statements.append((place, f"[[{head}]]" if rows is value else f"[{head}]"))
+            statements += [
+                ((*place, field), f"{json.dumps(field)} = {as_toml(it, several_lines=several_lines)}")
+                for field, it in fields.items()
+            ]
+    text, expected = "", {}
+    for place, statement in statements:
+        expected[place] = text.count("\n") + 1
+        text += f"{statement}\n"
+    found = read_toml(text)
+    assert found.problems == ()
+    assert {place: found.line(place) for place in expected} == expected
 
 
 def test_depth_is_bounded() -> None:
