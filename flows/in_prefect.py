@@ -33,7 +33,7 @@ from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, paus
 from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
-from tasks.reporting.report_page import report_page, returns_table
+from tasks.reporting.report_page import report_page, returns_table, shadow_table
 from tasks.reporting.story_report import StoryReport
 from tasks.settings import load_settings
 from tasks.steps import as_tasks, global_limits, limits_note
@@ -276,6 +276,9 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
         made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-story", description=told))
     if isinstance(report, ReturnsReport):
         made.append(_table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"))
+        if report.shadow and report.shadow.differing:
+            told = f"{flow}: what the shadow policy {report.shadow.name} decides otherwise"
+            made.append(_table(shadow_table(report, MOST_ROWS), f"{flow}-shadow", told))
     for name, rows in report.tables.items():
         cells = [{column: markdown(value) for column, value in row.items()} for row in rows]
         made.append(_table(cells, f"{flow}-{name}", f"{flow}: {name}"))

@@ -23,6 +23,7 @@ from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
 from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
+from tasks.shadow import compare_with_candidate
 from tasks.steps import about
 
 log = logging.getLogger(__name__)
@@ -177,6 +178,7 @@ async def take_through(
             carried = await act(desk, report, decided)
             if not labels_only:
                 await note_taken_on(desk, carried)
+        await compare_with_candidate(desk, report, decided)
     report.progress.done = done
 
 

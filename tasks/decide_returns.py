@@ -36,17 +36,28 @@ Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the rules were asked with: the store's rules, the ledger's record, without holds that are over, the time."""
+
+    rules: StoreRules
+    record: Record
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DecidedReturn:
     """A return and what the rules, and the ledger where they asked for an effect, said.
 
     In a plan `decided` is what `act` would decide now; `by_rules` is what the rules ask for alone, before guards, stop
-    switch and open outcomes, and `pays` how much `act` would refund.
+    switch and open outcomes, and `pays` how much `act` would refund. `asked` is what the whole rules were asked with,
+    kept only where a candidate policy decides beside the live one.
     """
 
     pending: PendingReturn
     decided: Decided
     by_rules: Decision | None = None
     pays: Decimal | None = None
+    asked: Asked | None = None
 
     @property
     def process_id(self) -> str:
@@ -192,13 +203,14 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
         return []
     await gather_facts(desk, batch)
     now = desk.clock()
-    requests = [await _request(desk, pending, rule, now) for pending in batch]
+    asked: dict[str, Asked] = {}
+    requests = [await _request(desk, pending, rule, now, asked) for pending in batch]
     reached(CrashPoint.BEFORE_INTENT)
     # To note a return, or to decide about its label alone, is not to take it as far as it can go.
     actor = desk.actor if rule is money.decide else replace(desk.actor, run_began_at=None)
     decided = await desk.ledger.awrite(decide, requests, actor=actor, now=now, lease=desk.settings.lease_duration)
     by_id = {item.process_id: item for item in decided}
-    return [DecidedReturn(pending, by_id[pending.process_id]) for pending in batch]
+    return [DecidedReturn(pending, by_id[pending.process_id], asked=asked.get(pending.process_id)) for pending in batch]
 
 
 async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
@@ -211,13 +223,19 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         record = records[pending.process_id]
         ended = _ended(pending, rules, record, now)
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
-        decision = _planned(pending.process, rules, record, now, _rule_of(pending, rule))
-        decision = _on_both_reads(pending, decision, record)
+        decision = decided_by(pending, rules, record, now, rule)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
         planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
     if desk.mode is Mode.PLAN and batch:
         return await _rehearsed(desk, planned, rule, now)
     return planned
+
+
+def decided_by(
+    pending: PendingReturn, rules: StoreRules, record: Record, now: datetime, rule: Decide = money.decide
+) -> Decision:
+    """What these rules say of a return, once refunds that come to nothing after costs are closed. Pure."""
+    return _on_both_reads(pending, _planned(pending.process, rules, record, now, _rule_of(pending, rule)), record)
 
 
 def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -> Decision:
@@ -235,7 +253,8 @@ def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -
 
 async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide, now: datetime) -> list[DecidedReturn]:
     """Decide as `act` would now, guard by guard, and enter what it would pay and hold into the plan's report."""
-    requests = [await _request(desk, item.pending, rule, now) for item in planned]
+    asked: dict[str, Asked] = {}
+    requests = [await _request(desk, item.pending, rule, now, asked) for item in planned]
     found = await desk.ledger.aread(
         rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=desk.settings.lease_duration
     )
@@ -243,7 +262,8 @@ async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide,
     rehearsed = []
     for item in planned:
         decided = replace(item.decided, decision=found.decisions[item.process_id])
-        rehearsed.append(DecidedReturn(item.pending, decided, item.decision, found.pays.get(item.process_id)))
+        pays, known = found.pays.get(item.process_id), asked.get(item.process_id)
+        rehearsed.append(DecidedReturn(item.pending, decided, item.decision, pays, known))
     if not isinstance(report, ReturnsReport):  # it says nothing of money
         return rehearsed
     for currency, amount in found.would_pay.items():
@@ -271,14 +291,26 @@ def _with_nothing_sent(record: Record, due: Compensate, terms: Mapping[str, Line
     return replace(record, intents=(*record.intents, closed), lines={**record.lines, **fixed}, costs=due.costs)
 
 
-async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: datetime) -> DecideRequest:
+async def _request(
+    desk: Desk, pending: PendingReturn, rule: Decide, now: datetime, asked: dict[str, Asked]
+) -> DecideRequest:
+    """The request to the ledger. Where a candidate decides too, `asked` is told what the whole rules are asked with."""
     rules = await desk.rules(pending.store)
+    watched = rule is money.decide and desk.candidate is not None
     process, shopper = pending.process, pending.process.shopper
     until = now + rules.look_again
 
     def by_rule(record: Record) -> Decision:
         decision = _on_both_reads(pending, _rule_of(pending, rule)(process, rules, record, now), record)
         return desk.budget.within(pending.process_id, decision, until)
+
+    def ended(record: Record) -> dict[str, str]:
+        # The ledger asks this once, of the record by which it then decides; anew where it has to begin again.
+        over = _ended(pending, rules, record, now)
+        if watched:
+            going_on = tuple(hold for hold in record.holds if hold.id not in over)
+            asked[pending.process_id] = Asked(rules, replace(record, holds=going_on), now)
+        return over
 
     return DecideRequest(
         process_id=pending.process_id,
@@ -294,7 +326,7 @@ async def _request(desk: Desk, pending: PendingReturn, rule: Decide, now: dateti
             it.id for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE
         ),
         received=partial(received, process),
-        ended=lambda record: _ended(pending, rules, record, now),
+        ended=ended,
         parcel=partial(parcel_of, process),
         paid=lambda record: {} if pending.unread else on_its_way.news(Case(process, rules, record, now)),
     )

@@ -18,8 +18,9 @@ from tasks.gather_facts import Gathered
 from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
-from tasks.policy.policy_file import PolicyFile, load_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
 from tasks.policy.ruling import of_money
+from tasks.policy.shadow import Candidate, read_candidate, unjudged
 from tasks.policy.side_facts import SHOP_TELLS, SideFacts
 from tasks.policy.side_needs import needed
 from tasks.policy.store import RefundsBy, StoreRules
@@ -86,7 +87,7 @@ class Desk:
     run is cut off. `unknown` are the returns of the effects whose outcome this run left open, by intent. `halted` is
     the wrong set-up that an effect was refused for: no other effect of this run starts after it. `rever_clock` is
     how far REVER's clock is from ours. `began_at` is when the run began by our clock. `facts` is what rules ask for
-    and REVER's returns do not tell.
+    and REVER's returns do not tell. `candidate` decides in shadow, where the policy file names one.
     """
 
     settings: Settings
@@ -106,6 +107,7 @@ class Desk:
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
     halted: WrongSetup | DeskError | None = None
     facts: Gathered = field(default_factory=Gathered)
+    candidate: Candidate | None = None
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -229,13 +231,16 @@ async def open_desk(
             stores = await _stores(settings, client)
             _check_policies(policies, stores, settings)
             tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
-            shops = await _open_shops(opened, policies, settings, stores)
+            candidate = await asyncio.to_thread(_candidate, policies, settings, stores)
+            shops = await _open_shops(opened, policies, candidate, settings, stores)
             report.stores, report.back_office = stores, settings.back_office
+            report.watch(candidate)
+            report.notes += unjudged(policies, candidate, stores)
             report.progress.rate_waits = lambda: client.rate_waits
             mode = Mode.ACT if report.acts else Mode.PLAN
             by_ledger = await _by_ledgers_clock(actor, ledger, clock) if report.acts else actor
             parts = (settings, client, ledger, policies, mode, by_ledger, stores, report, rever_clock, clock)
-            yield Desk(*parts, began_at=actor.run_began_at, facts=Gathered(tables, shops))
+            yield Desk(*parts, began_at=actor.run_began_at, facts=Gathered(tables, shops), candidate=candidate)
     finally:
         ledger.close()
 
@@ -246,14 +251,21 @@ def _read_tables(policies: PolicyFile, settings: Settings, stores: tuple[str, ..
 
 
 async def _open_shops(
-    opened: AsyncExitStack, policies: PolicyFile, settings: Settings, stores: tuple[str, ...]
+    opened: AsyncExitStack,
+    policies: PolicyFile,
+    candidate: Candidate | None,
+    settings: Settings,
+    stores: tuple[str, ...],
 ) -> dict[str, ShopClient]:
-    """A client for the shop of each store whose rules ask for what the shop tells; stores of one shop share it."""
+    """A client for the shop of each store whose rules, or the candidate's, ask for what the shop tells; stores of one
+    shop share it.
+    """
     clients: dict[tuple[str, str], ShopClient] = {}
     found: dict[str, ShopClient] = {}
     for store in stores:
         shop = settings.shop(store)
-        if shop is None or not SHOP_TELLS & set(needed(policies.rules.for_store(store))):
+        rules = [*policies.rules.for_store(store), *(candidate.merchant_rules(store) if candidate else ())]
+        if shop is None or not SHOP_TELLS & set(needed(rules)):
             continue
         url, key = shop
         name = (url, key.get_secret_value())
@@ -262,6 +274,20 @@ async def _open_shops(
             clients[name] = await opened.enter_async_context(ShopClient(config))
         found[store] = clients[name]
     return found
+
+
+def _candidate(policies: PolicyFile, settings: Settings, stores: tuple[str, ...]) -> Candidate | None:
+    """The candidate with the tables that it names. What is wrong with it is its problem: the live policy goes on."""
+    found = read_candidate(policies)
+    if found is None or found.policies is None:
+        return found
+    try:
+        _check_policies(found.policies, stores, settings)
+        return replace(found, sides=store_facts(found.policies, read_tables(found.policies, found.file), stores))
+    except DeskError as problem:
+        return found.refused(str(problem))
+    except PolicyFileError as problem:
+        return found.refused(*problem.problems)
 
 
 async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor:

@@ -58,12 +58,18 @@ class Gathered:
         orders, earlier = self._orders.setdefault(store, {}), self._earlier.setdefault(store, {})
         return replace(self.tables.get(store, SideFacts()), shop_orders=orders, earlier=earlier)
 
-    async def add(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
-        """Learn what the rules of a store ask for about these returns of it, so far as it is not known yet."""
-        needs = set(needed(in_force(rules.merchant_rules, desk.clock().astimezone(rules.zone).date())))
+    async def add(
+        self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], later: Sequence[MerchantRule] = ()
+    ) -> None:
+        """Learn what the rules of a store ask for about these returns of it, so far as it is not known yet.
+
+        `later` are rules that are asked after these: an order that the shop is asked for now is read for them too.
+        """
+        today = desk.clock().astimezone(rules.zone).date()
+        needs, payments = set(needed(in_force(rules.merchant_rules, today))), set(needed(in_force(later, today)))
         async with self._asking:
             if needs & SHOP_TELLS and rules.store in self.shops:
-                await self._ask_shop(desk, rules, batch, payments="gateway" in needs)
+                await self._ask_shop(desk, rules, batch, payments="gateway" in needs | payments)
             if EARLIER in needs:
                 await self._ask_rever(desk, rules, batch)
 
@@ -127,7 +133,7 @@ async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> None:
         rules = await desk.rules(store)
         if rules.merchant_rules:
             ours = [pending for pending in batch if pending.store == store and pending.unread is None]
-            await desk.facts.add(desk, rules, ours)
+            await desk.facts.add(desk, rules, ours, desk.candidate.merchant_rules(store) if desk.candidate else ())
 
 
 def in_force(rules: Iterable[MerchantRule], today: date) -> list[MerchantRule]:

@@ -42,6 +42,7 @@ from tasks.ledger.settle import (
     settle_hold,
     touch,
 )
+from tasks.ledger.shadow import ShadowRow, note_shadow, open_differences, shadow_rows
 from tasks.ledger.stops import (
     STOP_RULES,
     Pause,
@@ -119,6 +120,7 @@ __all__ = [
     "SendVerdict",
     "Sending",
     "Sent",
+    "ShadowRow",
     "Switch",
     "Unfinished",
     "answer_hold",
@@ -146,6 +148,8 @@ __all__ = [
     "mark_restored",
     "mark_sent",
     "note_paid_elsewhere",
+    "note_shadow",
+    "open_differences",
     "open_holds",
     "open_intents",
     "opened_by",
@@ -167,6 +171,7 @@ __all__ = [
     "server_clock",
     "settle_done",
     "settle_hold",
+    "shadow_rows",
     "stop_switch",
     "switch",
     "took_on",

@@ -46,6 +46,7 @@ from tasks.ledger.schema import (
     metadata,
     pauses,
     records,
+    shadow,
     shopper_refunds,
     store_days,
     units,
@@ -206,6 +207,7 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
         (shopper_refunds.c.at, shopper_refunds.c.intent_id, right),
         (pauses.c.paused_until, pauses.c.store, right + LONGEST),
         (caught_up.c.at, caught_up.c.store, right),
+        (shadow.c.looked_at, shadow.c.process_id, right),
         (ledger.c.restored_at, ledger.c.account, right),
         (ledger.c.stopped_since, ledger.c.account, right),
     )

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.database.columns import Money, UtcTime
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -266,3 +266,27 @@ pauses = Table(
     Column("pause_minutes", Integer, **_COUNT),
     Column("trial_intent", Text, **_TEXT),
 )
+
+shadow = Table(
+    "shadow",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("candidate", Text, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("order_name", Text, **_TEXT),
+    Column("live_decision", Text, nullable=False),
+    Column("live_rule", Text, nullable=False),
+    Column("live_why", Text, nullable=False),
+    Column("live_amounts", JSON, nullable=False),
+    Column("candidate_decision", Text, nullable=False),
+    Column("candidate_rule", Text, nullable=False),
+    Column("candidate_why", Text, nullable=False),
+    Column("candidate_amounts", JSON, nullable=False),
+    Column("changes", JSON, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime),
+    Column("looked_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("process_id", "candidate"),
+    Index("shadow_of_candidate", "candidate", "since"),
+)
+"""What a candidate policy says otherwise than the live one (`tasks.policy.shadow`). No run decides by it."""

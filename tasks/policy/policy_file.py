@@ -8,11 +8,13 @@ default:
 stores:
   acme:
     out_of_stock: ORIGINAL_PAYMENT_METHOD
+shadow: candidate.yaml
 ```
 
 A file whose name does not end in .yaml, .yml or .json is read as TOML, with the same words.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,11 +68,17 @@ class FileRules:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """The policies of an installation, one for each store named in the file and one for all others; and its rules."""
+    """The policies of an installation, one for each store named in the file and one for all others; and its rules.
+
+    `shadow` is the file of the candidate that decides beside it (`tasks.policy.shadow`), if it names one. `digest`
+    stands for what the file says, whatever its comments and its layout; empty where there is no file.
+    """
 
     default: StorePolicy = field(default_factory=StorePolicy)
     stores: Mapping[str, StorePolicy] = field(default_factory=lambda: MappingProxyType({}))
     rules: FileRules = field(default_factory=FileRules)
+    shadow: Path | None = None
+    digest: str = field(default="", compare=False)
 
     def for_store(self, store: str) -> StorePolicy:
         """The policy of a store: its own part over the default, or the default."""
@@ -84,6 +92,11 @@ class PolicyDocument(BaseModel):
 
     default: StorePolicy = Field(StorePolicy(), description="What holds for every store.")
     stores: dict[str, StorePolicy] = Field({}, description="Store id -> what is different there.")
+    shadow: str = Field(
+        "",
+        min_length=1,
+        description="A candidate that decides beside this file, and never acts: its name, relative to this file.",
+    )
 
 
 def load_policy(path: Path | None) -> PolicyFile:
@@ -126,7 +139,15 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
         raise PolicyFileError(tuple(_located(path, problem) for problem in problems))
     default = text.values.get("default", {})
     stores = {store: _policy(_merged(default, own)) for store, own in text.values.get("stores", {}).items()}
-    return PolicyFile(_policy(default), MappingProxyType(stores), rules)
+    shadow = text.values.get("shadow")
+    candidate = path.parent / shadow if shadow else None
+    return PolicyFile(_policy(default), MappingProxyType(stores), rules, candidate, _digest(text))
+
+
+def _digest(text: PolicyText) -> str:
+    """What stands for the policy in this text. The shadow that it names is no part of the policy."""
+    said = {name: value for name, value in text.values.items() if name != "shadow"}
+    return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _rules(text: PolicyText) -> tuple[FileRules, list[Problem]]:
@@ -182,8 +203,9 @@ def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:
     known = tuple(PolicyDocument.model_fields)
     for name in text.values:
         if name not in known:
-            words = f"{shown((name,))} is no part of a policy file{nearest(name, known)}; there are default and stores."
+            words = f"{shown((name,))} is no part of a policy file{nearest(name, known)}; there are {_listed(known)}."
             yield Problem((name,), text.line((name,)), words)
+    yield from _problems_of_shadow(text)
     parts: list[tuple[Where, Any]] = [(("default",), text.values.get("default", {}))]
     stores = text.values.get("stores", {})
     if isinstance(stores, dict):
@@ -199,6 +221,20 @@ def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:
         for problem in _problems_of(text, place, values):
             if not _is_unread(text, problem):
                 yield problem
+
+
+def _problems_of_shadow(text: PolicyText) -> Iterator[Problem]:
+    """What is wrong with the name of the shadow's file; not with what is in that file."""
+    place = ("shadow",)
+    name = text.values.get("shadow", "none")
+    if place in text.unread or (isinstance(name, str) and name.strip()):
+        return
+    right = "the name of another policy file, such as `shadow: candidate.yaml`"
+    yield Problem(place, text.line(place), f"shadow is {_found(name)}; right would be {right}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _problems_of(text: PolicyText, place: Where, values: Any) -> Iterator[Problem]:

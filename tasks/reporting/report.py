@@ -13,8 +13,10 @@ from typing import Any, ClassVar
 from tasks.policy.clocks import clock_time
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
+from tasks.policy.shadow import Candidate
 from tasks.reporting.printable import printable
 from tasks.reporting.progress import Progress
+from tasks.reporting.shadow_report import ShadowTally
 
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
@@ -152,6 +154,11 @@ class RunReport:
         """How many things the run was about, in words."""
         return counted(self.seen, self.thing)
 
+    def watch(self, candidate: Candidate | None) -> None:
+        """Tell of the candidate policy that decides in shadow, if there is one: here what is wrong with it."""
+        if candidate is not None and candidate.problem:
+            self.notes.append(candidate.problem)
+
     def fail_store(self, store: str, why: str) -> None:
         """Note why the work at a store was given up; the first reason stands."""
         self.stores_failed.setdefault(store, why)
@@ -241,6 +248,7 @@ class ReturnsReport(RunReport):
     would open, by rule: what is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`,
     `open_outcomes`). `alarms` are those of the merchant's rules: rule and reason -> id and order of each return that
     they are about. `headline` says of a run about one thing in full what it did, where there is such a thing to say.
+    `shadow` is what a candidate policy would have done otherwise; None where the policy file names none.
     """
 
     mode: Mode = field(kw_only=True)
@@ -256,6 +264,7 @@ class ReturnsReport(RunReport):
     alarms: dict[str, dict[str, str]] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     headline: str = ""
+    shadow: ShadowTally | None = None
 
     thing = "return"
 
@@ -268,6 +277,12 @@ class ReturnsReport(RunReport):
     def title(self) -> str:
         """The flow and its mode."""
         return f"{self.flow} ({self.mode})"
+
+    def watch(self, candidate: Candidate | None) -> None:
+        """Begin to count what the candidate decides otherwise."""
+        super().watch(candidate)
+        if candidate is not None:
+            self.shadow = ShadowTally.of(candidate)
 
     def pay(self, currency: str, amount: Decimal) -> None:
         """Add a refund that is known to have been made."""
@@ -297,6 +312,7 @@ class ReturnsReport(RunReport):
             "would_hold": dict(sorted(self.would_hold.items())),
             "alarms": {alarm: list(returns) for alarm, returns in self.alarms.items()},
             **super().as_json(),
+            "shadow": self.shadow.as_json() if self.shadow else None,
             "rows": [row.as_json() for row in self.all_rows()],
         }
 
@@ -322,6 +338,7 @@ class ReturnsReport(RunReport):
             *(self._planned() if self.mode is Mode.PLAN else []),
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
             *(f"  alarm: {words}" for words in self.alarms_in_words()),
+            *([f"  shadow:    {self.shadow.words}"] if self.shadow else []),
         ]
 
     def alarms_in_words(self) -> list[str]:

@@ -72,6 +72,8 @@ def _money(report: ReturnsReport) -> Iterator[str]:
         yield f"| Paid | {markdown(amounts(report.paid))} |"
     if report.on_its_way:
         yield f"| On its way | {markdown(amounts(report.on_its_way))} |"
+    if report.shadow:
+        yield f"| Shadow policy | {markdown(report.shadow.words)} |"
 
 
 def _part(title: str, items: Sequence[str]) -> Iterator[str]:
@@ -105,6 +107,15 @@ def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
             "why": markdown(row.why),
         }
         for row in moved[:most]
+    ]
+
+
+def shadow_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
+    """A row for each return that the shadow policy decides otherwise, at most `most`."""
+    rows = report.shadow.table()[:most] if report.shadow else []
+    return [
+        {name: linked(cell, report.back_office) if name == "return" else markdown(cell) for name, cell in row.items()}
+        for row in rows
     ]
 
 
