@@ -95,7 +95,7 @@ class Gathered:
             if error.status == 404:
                 return not_asked("the shop has no such order")
             self._failed[store] = self._failed.get(store, 0) + 1
-            why = _reason(error)
+            why = reason(error)
             note = f"store {store!r}: {why} (REVER_SHOP_URL); what rules need of its orders stays unknown"
             if note not in desk.report.notes:
                 desk.report.notes.append(note)
@@ -104,7 +104,7 @@ class Gathered:
         try:
             legs = await shop.get_transactions(order_id) if payments else Unknown("")
         except ReverError as error:
-            legs = Unknown(_reason(error))
+            legs = Unknown(reason(error))
         return shop_facts(order, legs, rules.zone)
 
     async def _ask_rever(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
@@ -157,8 +157,8 @@ async def _few_at_once(asked: Iterable[Coroutine[Any, Any, None]]) -> None:
     await asyncio.gather(*[in_place(each) for each in asked])
 
 
-def _reason(error: ReverError) -> str:
-    """Why the shop does not tell, by the class of what happened: its words may hold a shopper's data."""
+def reason(error: ReverError) -> str:
+    """Why a shop does not tell, by the class of what happened: its words may hold a shopper's data."""
     if error.status in {401, 403}:
         return f"the shop refuses the key ({error.status})"
     if error.status is None:

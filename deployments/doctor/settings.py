@@ -10,6 +10,7 @@ from deployments.doctor.prefect import settings_of
 from rever_api import Endpoints, EndpointsError
 from tasks.database.address import Where
 from tasks.desk import DeskError
+from tasks.files.fact_tables import read_tables, store_facts
 from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
 from tasks.settings.load import ENV_FILE
@@ -60,10 +61,12 @@ async def endpoints(examination: Examination) -> Line:
 
 
 async def policy(examination: Examination) -> Line | list[Line]:
-    """The policy file can be read, and names only stores that are ours."""
+    """The policy file and its tables of facts can be read, and it names only stores that are ours."""
     file = examination.settings.policy
     try:
         found = load_policy(file)
+        tables = await in_thread(lambda: read_tables(found, file))
+        store_facts(found, tables, examination.stores)
     except PolicyFileError as error:
         return [
             broken("policy file", problem, "correct it; docs/policy.md has all rules") for problem in error.problems
@@ -77,7 +80,10 @@ async def policy(examination: Examination) -> Line | list[Line]:
             f"{file} has rules for {', '.join(map(repr, strange))}, and the stores are {', '.join(examination.stores)}",
             "correct the store's id: as it is, the store that was meant goes without its rules",
         )
-    return ok("policy file", f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}")
+    read = [*(it.path for it in tables.products.values()), *(it.path for it in tables.orders.values())]
+    facts = ", ".join(map(str, read))
+    own = f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}"
+    return ok("policy file", f"{own}{f'; facts from {facts}' if facts else ''}")
 
 
 async def modes(examination: Examination) -> Line:
@@ -90,11 +96,23 @@ async def modes(examination: Examination) -> Line:
         Where.of(settings.inbox_url.get_secret_value(), what="inbox", variable="REVER_INBOX_URL").path,
     ]
     rules = [path for path in (settings.policy, settings.endpoints) if path is not None]
+    rules += _tables(settings.policy)
     from prefect.settings import get_current_settings
 
     home = get_current_settings().home
     found = await in_thread(lambda: open_to_others(kept(databases, home), rules))
     return modes_line(found)
+
+
+def _tables(file: Path | None) -> list[Path]:
+    """The tables of facts that a policy file names: rules decide about money by them."""
+    try:
+        found = load_policy(file)
+    except PolicyFileError:
+        return []
+    named = [policy.facts for policy in (found.default, *found.stores.values())]
+    names = dict.fromkeys(name for each in named for name in (each.products, each.orders) if name)
+    return [file.parent / name for name in names] if file else []
 
 
 def env_warning(file: Path = ENV_FILE) -> str:
