@@ -9,16 +9,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
-from rever_api.errors import NotFound, WrongSetup
+from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import Warehouse
 from rever_api.other_clock import OtherClock, in_words
 from rever_api.shop import ShopClient
 from tasks.files.fact_tables import read_tables, store_facts
 from tasks.gather_facts import Gathered
 from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
+from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
+from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import of_money
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
 from tasks.policy.side_facts import SHOP_TELLS, SideFacts
@@ -116,7 +118,9 @@ class Desk:
         """The rules of a store; its settings are asked from REVER once a run. Raises `DeskError`: no such store."""
         async with self._asking:
             if store not in self._rules:
-                self._rules[store] = await self._ask_rules(store)
+                rules = await self._ask_rules(store)
+                await self._check_warehouses(rules)
+                self._rules[store] = rules
                 await self._check_clock(store)
         return self._rules[store]
 
@@ -142,6 +146,26 @@ class Desk:
         self.halted = self.wrong_clock()
         if self.halted is not None:
             raise self.halted
+
+    async def _check_warehouses(self, rules: StoreRules) -> None:
+        """Give a store up whose own rules send goods to a warehouse that it does not have.
+
+        Raises `DeskError`. Where the list cannot be read, no label is made in this run, and nothing else waits for it.
+        """
+        actions = (action for rule in rules.merchant_rules for action in rule.then)
+        wanted = {action.name for action in actions if isinstance(action, SendTo)}
+        if not wanted:
+            return
+        try:
+            self._warehouses[rules.store] = houses = tuple(await self.client.list_warehouses(rules.store))
+        except ReverError:
+            return
+        if strange := sorted(name for name in wanted if named_warehouse(houses, name) is None):
+            known = ", ".join(sorted(house.name or house.id for house in houses)) or "none"
+            raise DeskError(
+                f"the policy file's rules for store {rules.store!r} send goods to {', '.join(map(repr, strange))}, and "
+                f"its warehouses at REVER are {known}; correct the name (REVER_POLICY)"
+            )
 
     async def _ask_rules(self, store: str) -> StoreRules:
         try:

@@ -6,26 +6,33 @@ from rever_api.errors import ReverError
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import LogisticCustomer, LogisticOrderRequest, ReturnProcess, Warehouse, logistic_address
 from tasks.decide_returns import DecidedReturn
-from tasks.desk import Desk
+from tasks.desk import Desk, DeskError
 from tasks.effects.carry_out import ReturnResult, carry_out_batch
 from tasks.effects.kind import Confirmed, Effect
 from tasks.ledger import Claim, withdraw
 from tasks.policy.country import country_of
 from tasks.policy.decision import MakeLabel
 from tasks.policy.kinds import LABEL
-from tasks.policy.rules.label import warehouse_for
+from tasks.policy.rules.label import named_warehouse, warehouse_for
 from tasks.steps import step
 
 
 def order_request(
     claim: Claim, label: MakeLabel, process: ReturnProcess, warehouses: Sequence[Warehouse]
 ) -> LogisticOrderRequest:
-    """The body of createOrderV2: from the shopper's address to the warehouse that serves their country.
+    """The body of createOrderV2: from the shopper's address to the warehouse of the store's own rule, else to that
+    which serves their country.
 
-    Where the address names its country but no code, the code by which the carrier was chosen is sent.
+    Where the address names its country but no code, the code by which the carrier was chosen is sent. Raises
+    `DeskError` where the store has no such warehouse.
     """
     origin, shopper = process.pickup_address, process.shopper
-    warehouse = warehouse_for(tuple(warehouses), country_of(origin))
+    if label.warehouse:
+        warehouse = named_warehouse(warehouses, label.warehouse)
+        if warehouse is None:
+            raise DeskError(f"the store has no warehouse {label.warehouse!r}, to which its own rule sends the goods")
+    else:
+        warehouse = warehouse_for(tuple(warehouses), country_of(origin))
     return LogisticOrderRequest(
         process_id=process.rever_process_id,
         provider=label.provider,

@@ -79,7 +79,10 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class MakeLabel:
-    """A label or pickup is due. `generation` counts the labels of this return: 1, then 2 after a cancelled one."""
+    """A label or pickup is due. `generation` counts the labels of this return: 1, then 2 after a cancelled one.
+
+    `warehouse` is the name or id of the warehouse that a rule of the merchant's sends it to; empty where none does.
+    """
 
     rule: str
     why: str
@@ -87,6 +90,7 @@ class MakeLabel:
     provider: str
     carrier: str
     return_method: str
+    warehouse: str = ""
 
 
 @dataclass(frozen=True, slots=True)

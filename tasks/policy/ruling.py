@@ -27,6 +27,7 @@ from tasks.policy.actions import (
     NoFee,
     OutOfStock,
     Pay,
+    Warehouse,
     is_due,
     kind_of,
     method_for,
@@ -53,18 +54,24 @@ CARRIED_OUT = frozenset(
         ActionKind.OUT_OF_STOCK,
         ActionKind.ADD_ON,
         ActionKind.CARRIER,
+        ActionKind.WAREHOUSE,
         ActionKind.ALARM,
     }
 )
 """The kinds of action that a run carries out. A policy file with another is refused: it must not be passed over."""
 
-OF_THE_LABEL = frozenset({ActionKind.CARRIER, ActionKind.KEEP, ActionKind.ACCEPTANCE, ActionKind.ADD_ON})
-"""Kinds without which it cannot be said whether a label is needed, and from whom."""
+BESIDE_MONEY = frozenset({ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.ALARM})
+"""Kinds that are about the label or a notice alone, and not about what the shopper gets."""
+
+OF_THE_LABEL = frozenset(
+    {ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.KEEP, ActionKind.ACCEPTANCE, ActionKind.ADD_ON}
+)
+"""Kinds without which it cannot be said whether a label is needed, from whom, and to where."""
 
 
 def of_money(action: Action) -> bool:
     """Whether it is about what the shopper gets, and not about the label or a notice alone."""
-    return kind_of(action) not in {ActionKind.CARRIER, ActionKind.ALARM}
+    return kind_of(action) not in BESIDE_MONEY
 
 
 def not_carried_out(rule: MerchantRule) -> Iterator[Action]:
@@ -137,6 +144,11 @@ class Ruling:
         """The carrier that a rule wants the label from; none or one."""
         found = self.verdict.whole.get(ActionKind.CARRIER)
         return (found.action.name,) if isinstance(found, Decided) and isinstance(found.action, Carrier) else ()
+
+    def warehouse(self) -> str:
+        """The name or id of the warehouse that a rule sends the goods to; empty where none does."""
+        found = self.verdict.whole.get(ActionKind.WAREHOUSE)
+        return found.action.name if isinstance(found, Decided) and isinstance(found.action, Warehouse) else ""
 
     def label_needs(self) -> tuple[str, ...]:
         """What is missing before it can be said whether a label is needed, and from whom."""
@@ -215,7 +227,7 @@ class Ruling:
         shopper is asked again later. `found` is the inspection by the rules (`of_line`).
         """
         timed = method != CompensationMethod.EXCHANGE and not found.not_received
-        for kind in sorted(CARRIED_OUT - {ActionKind.CARRIER, ActionKind.ALARM}):
+        for kind in sorted(CARRIED_OUT - BESIDE_MONEY):
             if kind is ActionKind.OUT_OF_STOCK and not out_of_stock:
                 continue
             outcome = self.outcome(found.line_id, kind)

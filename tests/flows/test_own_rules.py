@@ -5,12 +5,16 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.run import RunFailedError
+from rever_api.models import LogisticOrderRequest
 from tasks.desk import DeskError
-from tasks.ledger import check, find_hold
+from tasks.effects.label import order_request
+from tasks.ledger import Claim, check, find_hold
+from tasks.policy.decision import MakeLabel
 from tests.world import Start, World
 
 Shop = Callable[..., World]
@@ -201,6 +205,28 @@ def test_goods_that_may_be_kept_are_paid_without_a_label(shop: Shop) -> None:
     assert refunds(world) == totals(world)
     assert [effect.operation for effect in world.sandbox.books if effect.operation != "issueRefund"] == []
     assert agrees(world)
+
+
+def test_the_goods_go_to_the_warehouse_of_the_rule(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox's shop has one in Getafe, which serves Spain, and one in Lyon."""
+    asked: list[LogisticOrderRequest] = []
+
+    def watch(claim: Claim, label: MakeLabel, *rest: Any) -> LogisticOrderRequest:
+        asked.append(order_request(claim, label, *rest))
+        return asked[-1]
+
+    monkeypatch.setattr("tasks.effects.label.order_request", watch)
+    lyon = "{name: repairs, when: {country: {is: ES}}, then: {warehouse: {name: lyon}}}"
+    world = shop("label_needed_pickup", rules=lyon)
+    world.act()
+    assert [it.ecommerce_warehouse_address.city for it in asked if it.ecommerce_warehouse_address] == ["Lyon"]
+
+
+def test_a_warehouse_that_the_store_does_not_have_is_named_before_anything_is_done(shop: Shop) -> None:
+    world = shop("label_needed_pickup", "approved_one", rules="{name: far, then: {warehouse: {name: Leeds}}}")
+    with pytest.raises((DeskError, RunFailedError), match="'Leeds', and its warehouses at REVER are"):
+        world.act()
+    assert world.paid() == {}
 
 
 def test_rules_about_money_where_rever_pays_are_refused_and_named(shop: Shop) -> None:

@@ -1,6 +1,7 @@
 """A label: one createOrderV2, by which a carrier takes the goods from the shopper to the warehouse."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,13 +32,14 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
         )
 
     def content(self, due: MakeLabel) -> MakeLabel:
-        """The provider, carrier and return method."""
+        """The provider, carrier, return method and warehouse."""
         return due
 
     def stored(self, content: MakeLabel | None) -> dict[str, Any]:
-        """Return provider, carrier and return method; empty ones for a label that a person took care of."""
+        """Return what was asked for; empty texts for a label that a person took care of."""
         it = content or MakeLabel("", "", 0, "", "", "")
-        return {"label": {"provider": it.provider, "carrier": it.carrier, "return_method": it.return_method}}
+        wanted = {"provider": it.provider, "carrier": it.carrier, "return_method": it.return_method}
+        return {"label": wanted | ({"warehouse": it.warehouse} if it.warehouse else {})}
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> MakeLabel:
         """Return the label of `stored`."""
@@ -53,9 +55,9 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
         """Say whether the label due is this one but for the words that explain it."""
         if content is None or not isinstance(decision, MakeLabel):
             return False
-        same = decision.generation == content.generation and decision.return_method == content.return_method
-        carrier = (decision.provider, decision.carrier) == (content.provider, content.carrier)
-        return same and carrier and intent.generation == decision.generation
+        return replace(decision, rule=content.rule, why=content.why) == content and (
+            intent.generation == decision.generation
+        )
 
     def alike(self, intent: Intent, row: Any) -> bool:
         """Whether it is of this generation or a later one: an earlier label was cancelled at REVER."""

@@ -63,6 +63,12 @@ def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ..
     return ("logistics",) if process.logistics is None and not rules.omits_empty_fields else ()
 
 
+def named_warehouse(warehouses: Iterable[Warehouse], name: str) -> Warehouse | None:
+    """The warehouse of this id or name; capitals in the name do not count."""
+    wanted = name.casefold()
+    return next((house for house in warehouses if name == house.id or wanted == house.name.casefold()), None)
+
+
 def warehouse_for(warehouses: Iterable[Warehouse], country: str) -> Warehouse | None:
     """Choose the warehouse goods go back to: one that serves the country, else the default, else the only one.
 
@@ -248,7 +254,9 @@ class _Label:
         if asked is not None:
             return asked
         why = f"the return waits for a label: {method} in {where} goes by {carrier.provider}/{carrier.carrier}"
-        return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method)
+        warehouse = self.ruling.warehouse() if self.ruling else ""
+        why += f", to warehouse {warehouse}" if warehouse else ""
+        return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method, warehouse)
 
     def _carrier(self) -> Carrier | None:
         """The first carrier that fits, in the policy's order and then the store's.
