@@ -6,6 +6,7 @@ import pytest
 
 from rever_api.models import LogisticOrderRequest
 from rever_api.sandbox.state import invalid
+from tasks.find_returns import NothingFoundError
 from tests.world import Start, World
 
 
@@ -33,7 +34,8 @@ def test_each_return_that_waits_gets_one_label(world: World) -> None:
 def test_a_return_of_another_store_than_those_asked_for_gets_none(world: World) -> None:
     theirs = sorted(waiting(world) & set(world.sandbox.process_ids(store="nordic")))
     assert theirs
-    world.run("generate-labels", mode="act", stores="acme", process_ids=",".join(theirs))
+    with pytest.raises(NothingFoundError, match="it is of store 'nordic', and acme was asked for"):
+        world.run("generate-labels", mode="act", stores="acme", process_ids=",".join(theirs))
     assert labels(world) == {}
 
 
