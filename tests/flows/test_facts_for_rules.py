@@ -1,5 +1,7 @@
 """Whole runs whose rules need what REVER does not tell: it is gathered, and what is due is paid once by it."""
 
+import json
+import logging
 from decimal import Decimal
 from pathlib import Path
 
@@ -83,3 +85,21 @@ def test_the_fourth_return_of_a_shopper_is_asked_about_and_the_first_three_are_p
     world.act()
     assert {hold.rule for hold in world.holds()} == {"approval"}
     assert world.paid() == before
+
+
+def test_nobody_s_address_is_in_a_log_a_report_or_the_ledger(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    rule = "{name: both, when: {any: [{earlier_returns: {over: 9}}, {gateway: {is: x}}]}, then: {no_fee: {}}}"
+    world = start(start_world, rule, "approved_one", "two_methods", returns=34 * 2)
+    monkeypatch.setenv("REVER_SHOP_URL", world.sandbox.base_url)
+    monkeypatch.setenv("REVER_SHOP_KEY", world.sandbox.shop_key)
+    broken = next(iter(world.sandbox.sandbox.processes.values())).process.order_id
+    world.sandbox.shop_answers[broken] = {"order_id": "another", "customer_info": {"email": "eve@example.com"}}
+    report = world.act()
+    assert world.paid()
+    assert [hold.rule for hold in world.holds()] == ["needs_facts"]
+    shown = [caplog.text, json.dumps(report.as_json()), *report.lines(), str(world.holds())]
+    shown += [path.read_bytes().decode(errors="replace") for path in tmp_path.glob("ledger*") if path.is_file()]
+    assert not [text for text in shown if "@example.com" in text or world.sandbox.shop_key in text]
