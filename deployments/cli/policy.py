@@ -32,7 +32,7 @@ def check_policy(file: Path | None) -> None:
     # A day begins last where clocks are twelve hours behind: what is over there is over at every store.
     warnings = review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())
     lines = [head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]
-    lines += ["", "Probably not meant:", *(f"  {it[0].upper()}{it[1:]}." for it in warnings)] if warnings else []
+    lines += ["", "Probably not meant:", *(f"  {words}." for words in warnings)] if warnings else []
     print_out("\n".join(lines))
     if undone:
         raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))

@@ -69,7 +69,8 @@ def _written(check: Check) -> Any:
 
 
 class ConditionReader:
-    """Reads conditions out of the policy file's values. `problems` grow by whatever is wrong with them.
+    """Reads conditions out of the policy file's values. `problems` grow by whatever is wrong with them. `line_of` is
+    the line of a place, where that is known.
 
     What it returns is of use only where there are none.
     """
@@ -81,11 +82,11 @@ class ConditionReader:
     ) -> None:
         self.problems: list[Problem] = []
         self._lists = {} if lists is None else lists
-        self._line_of = line_of
+        self.line_of = line_of
 
     def wrong(self, at: Where, words: str) -> Condition:
         """Note a problem, as the place and `words`; returns a condition that stands for the one that is wrong."""
-        self.problems.append(Problem(at, self._line_of(at), f"{shown(at)} {words}."))
+        self.problems.append(Problem(at, self.line_of(at), f"{shown(at)} {words}."))
         return AllOf(())
 
     def condition(self, data: Any, at: Where, *, within_line: bool = False) -> Condition:

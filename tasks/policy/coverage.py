@@ -31,19 +31,30 @@ class _Group(NamedTuple):
     words: str
 
 
+Cell = tuple[_Group, ...]
+"""One value of each field of a table."""
+
+
 def gaps(rules: Sequence[MerchantRule], today: date) -> Iterator[str]:
     """What the tables among the rules leave out, kind by kind."""
     for kind in ActionKind:
-        mine = [rule for rule in rules if any(kind_of(action) is kind for action in rule.then)]
-        fields = [name for name in _BY if sum(bool(_asked(rule, name)) for rule in mine) > 1]
-        groups = [_groups(name, [check for rule in mine for check in _asked(rule, name)]) for name in fields]
-        if not fields or prod(map(len, groups)) > _MOST_CELLS:
-            continue
-        left = [cell for cell in product(*groups) if not any(_can_match(rule, cell, today) for rule in mine)]
+        groups, left = left_out(rules, kind, today)
         words = list(_in_words(left, groups))
         more = f" and {len(words) - _MOST_SHOWN} more" if len(words) > _MOST_SHOWN else ""
         if words:
             yield f"no rule of the kind {kind} is about {'; '.join(words[:_MOST_SHOWN])}{more}"
+
+
+def left_out(
+    rules: Sequence[MerchantRule], kind: ActionKind, today: date
+) -> tuple[Sequence[Sequence[_Group]], Sequence[Cell]]:
+    """The values that a table of this kind of action parts, field by field, and the cells that no rule is about."""
+    mine = [rule for rule in rules if any(kind_of(action) is kind for action in rule.then)]
+    fields = [name for name in _BY if sum(bool(_asked(rule, name)) for rule in mine) > 1]
+    groups = [_groups(name, [check for rule in mine for check in _asked(rule, name)]) for name in fields]
+    if not fields or prod(map(len, groups)) > _MOST_CELLS:
+        return (), ()
+    return groups, [cell for cell in product(*groups) if not any(_can_match(rule, cell, today) for rule in mine)]
 
 
 def _asked(rule: MerchantRule, field: str) -> list[Check]:
@@ -69,12 +80,12 @@ def _of(values: Sequence[str], words: frozenset[str]) -> str:
     return ", ".join(values[:_MOST_SHOWN]) + (f" and {len(values) - _MOST_SHOWN} more" if values[_MOST_SHOWN:] else "")
 
 
-def _can_match(rule: MerchantRule, cell: Sequence[_Group], today: date) -> bool:
+def _can_match(rule: MerchantRule, cell: Cell, today: date) -> bool:
     known = [Claim(Check(group.field, Operator.IS, group.value), Says.YES) for group in cell]
     return is_possible([matching(rule), *known], today, a_line=True)
 
 
-def _in_words(left: Sequence[tuple[_Group, ...]], groups: Sequence[Sequence[_Group]]) -> Iterator[str]:
+def _in_words(left: Sequence[Cell], groups: Sequence[Sequence[_Group]]) -> Iterator[str]:
     """The cells that are left out; a group of which all are is said once."""
     cells = prod(map(len, groups))
     whole = [group for each in groups for group in each if sum(group in cell for cell in left) == cells // len(each)]

@@ -48,7 +48,7 @@ class IfUnknown(StrEnum):
 
 @dataclass(frozen=True)
 class MerchantRule:
-    """One rule. `begins` and `ends` are None where it has no such day."""
+    """One rule. `begins` and `ends` are None where it has no such day, `line` where the file's line is not known."""
 
     name: str
     when: Condition
@@ -57,6 +57,7 @@ class MerchantRule:
     begins: date | None = None
     ends: date | None = None
     if_unknown: IfUnknown = IfUnknown.HOLD
+    line: int | None = field(default=None, compare=False)
 
     @cached_property
     def of_line(self) -> bool:
@@ -177,7 +178,7 @@ def _rule(data: Any, at: Where, reader: ConditionReader) -> MerchantRule | None:
         words = "goes together with from and until: new asks them of the day the return began, all asks them of today"
         reader.wrong((*at, "applies_to"), words)
     if_unknown = _word(data, "if_unknown", IfUnknown, at, reader) or IfUnknown.HOLD
-    return MerchantRule(str(name), when, then, applies_to, begins, ends, if_unknown)
+    return MerchantRule(str(name), when, then, applies_to, begins, ends, if_unknown, reader.line_of(at))
 
 
 def _day(data: Mapping[str, Any], word: str, at: Where, reader: ConditionReader) -> date | None:

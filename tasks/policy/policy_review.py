@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import combinations
 from types import MappingProxyType
+from typing import NamedTuple
 
 from tasks.policy.actions import OF_RETURN, Action, Pay, action_in_words, kind_of, name_of
 from tasks.policy.condition_fields import FIELDS
@@ -30,31 +31,36 @@ DAYS_UNTOLD = MappingProxyType(
 """Field of a condition, or moment of a payment some days after it -> the day that it needs."""
 
 
+class Warned(NamedTuple):
+    """One warning: a part of a sentence that names its rule, and the rule's line where that is known."""
+
+    words: str
+    line: int | None = None
+
+
 def review(rules: FileRules, today: date) -> list[str]:
     """The warnings about the rules of a file: those of the default part, and of each store what is so there alone.
 
     `today` is the first day that counts.
     """
     shared = list(warnings(rules.default, today))
-    found = list(shared)
+    found = [(it.line, it.words) for it in shared]
     for store, own in rules.stores.items():
-        found += [f"at {store}, {words}" for words in warnings(own, today) if words not in shared]
-    return found
+        found += [(it.line, f"at {store}, {it.words}") for it in warnings(own, today) if it not in shared]
+    return [f"line {line}: {words}" if line else words for line, words in found]
 
 
-def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[str]:
-    """The warnings about rules in their order, each a part of a sentence that names its rule."""
+def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[Warned]:
+    """The warnings about rules in their order."""
     alive: list[MerchantRule] = []
     for rule in rules:
         if why := _why_dead(rule, today):
-            yield f"rule {rule.name!r} can never match: {why}{_holds_still(rule, today)}"
-            continue
-        yield from _outranked(rule, alive, today)
-        alive.append(rule)
-    for rule in rules:
-        yield from _misspelt(rule)
-        yield from _untold(rule)
-    yield from gaps(alive, today)
+            words = [f"rule {rule.name!r} can never match: {why}{_holds_still(rule, today)}"]
+        else:
+            words = list(_outranked(rule, alive, today))
+            alive.append(rule)
+        yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule), *_untold(rule)))
+    yield from map(Warned, gaps(alive, today))
 
 
 def _why_dead(rule: MerchantRule, today: date) -> str:

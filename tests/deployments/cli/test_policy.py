@@ -112,9 +112,9 @@ default:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[-3:] == [
         "Probably not meant:",
-        "  Rule 'dear' can never match: return_value over 100.00 EUR and return_value under 50.00 EUR are never true "
-        "together.",
-        "  Rule 'summer' can never match: its last day was 2026-01-31.",
+        "  line 3: rule 'dear' can never match: return_value over 100.00 EUR and return_value under 50.00 EUR are "
+        "never true together.",
+        "  line 7: rule 'summer' can never match: its last day was 2026-01-31.",
     ]
 
 

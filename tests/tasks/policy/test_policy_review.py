@@ -1,23 +1,29 @@
 """The warnings about rules: each names what is so, and never says "never" of what facts can show."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.actions import ActionKind, Pay
+from tasks.policy.conditions import Check, Operator
+from tasks.policy.coverage import left_out
+from tasks.policy.merchant_rules import IfUnknown, MerchantRule
 from tasks.policy.policy_file import read_policy
 from tasks.policy.policy_review import never_decisive, review, warnings
 from tasks.policy.possible import is_possible
 from tasks.policy.possible_rules import matching
-from tasks.policy.return_facts import ReturnFacts
+from tasks.policy.return_facts import LineFacts, ReturnFacts
 from tasks.policy.verdict import Decided, Standing, judge
 from tests.tasks.policy.rule_texts import rules_of
 from tests.tasks.policy.shop_returns import POLICIES
-from tests.tasks.policy.test_conditions import FACTS, NOW
+from tests.tasks.policy.test_conditions import FACTS, NOW, joined
 from tests.tasks.policy.test_policy_file import written
 from tests.tasks.policy.test_verdict import POLICIES as GENERATED
 from tests.tasks.policy.test_verdict import numbered
@@ -28,7 +34,7 @@ NONE: list[str] = []
 
 
 def warned(text: str) -> list[str]:
-    return list(warnings(rules_of(text), TODAY))
+    return [it.words for it in warnings(rules_of(text), TODAY)]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +184,8 @@ stores:
     rules: [{name: keep, then: {keep_item: {}}}]
 """
     assert review(read_policy(written(tmp_path, text, "policy.yaml")).rules, TODAY) == [
-        "rule 'dead' can never match: hour over 23 is never true",
-        "at acme, rule 'fee' is never decisive: 'free' above it always comes first",
+        "line 4: rule 'dead' can never match: hour over 23 is never true",
+        "line 5: at acme, rule 'fee' is never decisive: 'free' above it always comes first",
     ]
 
 
@@ -187,7 +193,8 @@ stores:
 def test_the_forty_have_no_warnings_but_of_a_day_that_nobody_tells(file: Path) -> None:
     untold = {"R26": "buffer", "R27": "nobody looked"}.get(file.name[:3])
     words = f"rule {untold!r} asks for the day of the arrival, which neither REVER nor a table tells: it is unknown"
-    assert review(read_policy(file).rules, TODAY) == ([words] if untold else NONE)
+    found = [it.words for it in warnings(read_policy(file).rules.default, TODAY)]
+    assert found == ([words] if untold else NONE)
 
 
 def test_many_rules_are_looked_at_in_time() -> None:
@@ -203,7 +210,7 @@ def test_what_is_called_dead_never_matches(rules: Sequence[MerchantRule], facts:
     facts = numbered(facts)
     verdict = judge(rules, facts)
     dead = {rule.name for rule in rules if not is_possible([matching(rule)], facts.today, a_line=rule.of_line)}
-    assert dead == {words.split("'")[1] for words in warnings(rules, facts.today) if "can never match" in words}
+    assert dead == {it.words.split("'")[1] for it in warnings(rules, facts.today) if "can never match" in it.words}
     assert [each for each in verdict.asked if each.rule.name in dead and each.standing is Standing.MATCHES] == []
 
 
@@ -217,3 +224,38 @@ def test_what_is_called_never_decisive_never_decides(rules: Sequence[MerchantRul
         for outcomes in (verdict.whole, *verdict.lines.values()):
             decided = [it for it in outcomes.values() if isinstance(it, Decided) and it.rule == rule.name]
             assert [it for it in decided if it.action in never] == []
+
+
+COUNTRIES, METHODS, REASONS = ("ES", "FR", "US"), ("GIFT_CARD", "EXCHANGE", "BANK_TRANSFER"), ("BROKEN", "SMALL")
+TABLE_CHECKS = st.one_of(
+    st.builds(Check, st.just("country"), st.just(Operator.IS), st.sampled_from(COUNTRIES)),
+    st.builds(
+        Check,
+        st.just("country"),
+        st.just(Operator.IS_ONE_OF),
+        st.lists(st.sampled_from(COUNTRIES), min_size=1, unique=True).map(tuple),
+    ),
+    st.builds(Check, st.just("method"), st.just(Operator.IS), st.sampled_from(METHODS)),
+    st.builds(Check, st.just("reason"), st.sampled_from([Operator.IS, Operator.STARTS_WITH]), st.sampled_from(REASONS)),
+    st.builds(Check, st.just("quantity"), st.sampled_from([Operator.OVER, Operator.AT_MOST]), st.integers(0, 3)),
+)
+TABLES = st.lists(
+    st.builds(
+        lambda when, unknown: MerchantRule("r", when, (Pay(at="start"),), if_unknown=unknown),
+        joined(TABLE_CHECKS),
+        st.sampled_from(IfUnknown),
+    ),
+    min_size=2,
+    max_size=5,
+).map(lambda rules: [replace(rule, name=f"rule {number}") for number, rule in enumerate(rules)])
+
+
+@given(TABLES)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_a_table_is_said_to_leave_out_no_rule_is_about(rules: list[MerchantRule]) -> None:
+    _, left = left_out(rules, ActionKind.PAY, TODAY)
+    for cell, country, method, reason, quantity in product(left, COUNTRIES, METHODS, REASONS, range(5)):
+        known = {"country": country, "method": method, "reason": reason} | {it.field: it.value for it in cell}
+        line = LineFacts("a", quantity, method=known["method"], reason=known["reason"])
+        facts = ReturnFacts("retp_1", "acme", NOW, (line,), country=known["country"])
+        assert not judge(rules, facts).lines["a"]
