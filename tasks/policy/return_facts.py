@@ -62,7 +62,8 @@ class EarlierReturn:
     bonus: bool | Unknown = False
 
 
-_ORDER, _PRODUCTS = "the shop's order", "the table of products"
+_ORDER, _ORDERS, _PRODUCTS = "the shop's order", "the table of orders", "the table of products"
+"""Who may tell what REVER does not. What the shop's order tells, the table of orders may tell too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +119,15 @@ class ReturnFacts:
     shopper: Fact[str] = field(default=Unknown("the shopper's e-mail"), repr=False)
     ordered_on: Fact[date] = Unknown(f"the order's date ({_ORDER})")
     fulfilled_on: Fact[date] = Unknown(f"the order's fulfilment date ({_ORDER})")
-    delivered_on: Fact[date] = Unknown(f"the order's delivery date ({_ORDER})")
+    delivered_on: Fact[date] = Unknown(f"the order's delivery date ({_ORDERS})")
     order_value: Fact[Money] = Unknown(f"the order's total ({_ORDER})")
     order_tags: Fact[frozenset[str]] = Unknown(f"the order's tags ({_ORDER})")
-    customer_tags: Fact[frozenset[str]] = Unknown(f"the customer's tags ({_ORDER})")
+    customer_tags: Fact[frozenset[str]] = Unknown(f"the customer's tags ({_ORDERS})")
     gateway: Fact[str] = Unknown(f"the order's payment gateway ({_ORDER})")
-    fraud_risk: Fact[str] = Unknown(f"the order's fraud risk ({_ORDER})")
+    fraud_risk: Fact[str] = Unknown(f"the order's fraud risk ({_ORDERS})")
     whole_order: Fact[bool] = Unknown(f"whether the whole order comes back ({_ORDER})")
     shipping: Fact[Money] = Unknown(f"the order's shipping costs ({_ORDER})")
-    label_cost: Fact[Money] = Unknown("what the return's label costs")
+    label_cost: Fact[Money] = Unknown(f"what the return's label costs ({_ORDERS})")
     earlier: tuple[EarlierReturn, ...] | Unknown = Unknown("the shopper's earlier returns")
 
     @property

@@ -344,7 +344,7 @@ def test_r24_a_risk_that_nobody_tells_does_not_hold_and_is_shown_as_missing() ->
     assert verdict.needs == ()
     assert (verdict.asked[0].standing, verdict.asked[0].needs) == (
         Standing.DOES_NOT_MATCH,
-        ("the order's fraud risk (the shop's order)",),
+        ("the order's fraud risk (the table of orders)",),
     )
     assert any("'high risk'" in words and "fraud risk" in words for words in explain(verdict))
 

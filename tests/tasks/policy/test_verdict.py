@@ -171,7 +171,7 @@ rules:
         "rule 'many' of line a: does not match",
         "rule 'many' of line b: matches",
         "rule 'fee': matches, outranked by 'many' in fee",
-        "rule 'VIP': unknown, needs the customer's tags (the shop's order)",
+        "rule 'VIP': unknown, needs the customer's tags (the table of orders)",
         "rule 'rest': matches, below 'VIP', which may decide about pay",
     ]
     assert "  always" in list(explain(judge(rules, BARE)))
