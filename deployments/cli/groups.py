@@ -231,6 +231,20 @@ def _check_policy(
         check_policy(file)
 
 
+@policy.command("shadow")
+def _shadow(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the differences to this file too.")] = None,
+    debug: Debug = False,
+) -> None:
+    """List what the candidate that decides in shadow decides otherwise, with the money. REVER is not asked."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.shadow import shadow_text
+
+        print_out(shadow_text(as_json=as_json, csv=csv))
+
+
 inspections = typer.Typer(no_args_is_help=True, help="Files of what a warehouse inspected: docs/inspections.md.")
 
 InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV in any of its forms, XLSX, XLS or ODS.")]

@@ -1,13 +1,15 @@
 """What `rever-returns policy check` prints."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from deployments.console.errors import UsageError, print_out
 from tasks.files.fact_tables import facts_in_words, read_tables, store_facts
-from tasks.policy.policy_file import not_carried_out, read_policy
+from tasks.policy.policy_file import PolicyFileError, not_carried_out, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.policy.policy_review import review
+from tasks.policy.shadow import Candidate, read_candidate
 from tasks.settings.load import read_variable, variable_of
 from tasks.settings.model import names
 
@@ -16,8 +18,9 @@ def check_policy(file: Path | None) -> None:
     """Print what the policy file does, store by store, and what of its rules is probably not meant.
 
     The tables of facts that it names are read too. Raises `PolicyFileError` with every problem of the file, a store
-    that is not among REVER_STORES included where that is set, or else with every problem of its tables; and
-    `UsageError`, after printing what they mean, where a rule does what no run carries out: none begins with it.
+    that is not among REVER_STORES included where that is set, or else with every problem of its tables; and after
+    printing what they mean `UsageError`, where a rule does what no run carries out: none begins with it, and
+    `PolicyFileError`, where the candidate that decides in shadow is wrong.
     """
     stated = read_variable(variable_of("policy"))
     path = file or (Path(stated) if stated else None)
@@ -33,6 +36,24 @@ def check_policy(file: Path | None) -> None:
     warnings = review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())
     lines = [head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]
     lines += ["", "Probably not meant:", *(f"  {words}." for words in warnings)] if warnings else []
+    candidate = read_candidate(policies)
+    wrong = _wrong_with(candidate, stores) if candidate else ()
+    if candidate and not wrong:
+        lines += ["", f"{candidate.name} decides beside it in shadow, and is right; nothing it says is done."]
     print_out("\n".join(lines))
     if undone:
         raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))
+    if wrong:
+        raise PolicyFileError(wrong)
+
+
+def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:
+    """What is wrong with the candidate or its tables."""
+    if candidate.policies is None:
+        return candidate.problems
+    try:
+        own = read_policy(candidate.file, ours=stores)
+        store_facts(own, read_tables(own, candidate.file), stores)
+    except PolicyFileError as error:
+        return error.problems
+    return ()

@@ -142,7 +142,10 @@ class Said:
     @property
     def words(self) -> str:
         """The decision with its amounts, for a table."""
-        parts = [f"{shown(amount, self.currency)} by {method}" for method, amount in self.amounts.items()]
+        parts = [
+            f"{shown(amount, self.currency)} {'in goods' if method == CompensationMethod.EXCHANGE else f'by {method}'}"
+            for method, amount in self.amounts.items()
+        ]
         parts += [shown(self.held, self.currency)] if self.held else []
         parts += [f"by {self.label}"] if self.label else []
         return " ".join(filter(None, [self.decision, ", ".join(parts), f"({self.rule})"]))

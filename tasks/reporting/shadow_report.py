@@ -56,9 +56,10 @@ class ShadowTally:
         if not self.differing:
             return f"{self.name} decides {counted(self.compared, 'return')} as the live policy does"
         of = f"{len(self.differing)} of {counted(self.compared, 'return')}"
-        return f"{self.name} decides {of} otherwise: {', '.join(self._changes())}"
+        return f"{self.name} decides {of} otherwise: {', '.join(self.changes())}"
 
-    def _changes(self) -> Iterable[str]:
+    def changes(self) -> Iterable[str]:
+        """What would be changed, each with its money and the number of returns."""
         for kind in (*Change, NO_MONEY):
             if many := self.returns[kind]:
                 sums = (purse_words(purse, amount) for purse, amount in sorted(self.money.get(kind, {}).items()))
