@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
 from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.label import decide_label
+from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.store import StoreRules
 from tasks.policy.two_reads import reads_differ
 from tasks.reporting.report import Failure, Mode, ReturnsReport
@@ -69,6 +70,9 @@ class DecidedReturn:
         """The rules' answer."""
         return self.decided.decision
 
+
+ASKED_AGAIN_FOR = timedelta(days=1)
+"""How long after REVER's last news of a return it waits for facts that could not be asked for, before it is held."""
 
 MOST = 100
 """Returns decided about in one transaction."""
@@ -201,7 +205,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
         return await _plan(desk, batch, rule)
     if not batch:
         return []
-    await gather_facts(desk, batch)
+    batch = await gather_facts(desk, batch)
     now = desk.clock()
     asked: dict[str, Asked] = {}
     requests = [await _request(desk, pending, rule, now, asked) for pending in batch]
@@ -214,7 +218,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
 
 
 async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
-    await gather_facts(desk, batch)
+    batch = await gather_facts(desk, batch)
     now = desk.clock()
     records = await desk.ledger.aread(load_records, [pending.process_id for pending in batch])
     planned = []
@@ -336,12 +340,29 @@ def _rule_of(pending: PendingReturn, rule: Decide) -> Decide:
     """The rule that decides about a return: one that cannot be read is held, whatever the rule."""
     unread = pending.unread
     if unread is None:
-        return rule
+        return _or_ask_again(pending.unasked, rule) if pending.unasked else rule
 
     def hold(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
         return held_already(Case(process, rules, record, now)) or unread_hold(unread)
 
     return hold
+
+
+def _or_ask_again(unasked: str, rule: Decide) -> Decide:
+    """The rule, but for a return that it would hold for facts that could not be asked for just now: it waits.
+
+    For a day after REVER's last news of it; what is still missing then, a person must hear of.
+    """
+
+    def decide_or_wait(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+        decision = rule(process, rules, record, now)
+        new = process.updated_at is not None and abs(now - process.updated_at) < ASKED_AGAIN_FOR
+        if new and isinstance(decision, Hold) and decision.rule == NEEDS_FACTS:
+            why = f"{unasked}: what the store's own rules need of this return is asked for again by the next run"
+            return Wait("facts_later", why, now + rules.look_again, for_another_run=True)
+        return decision
+
+    return decide_or_wait
 
 
 def _ended(pending: PendingReturn, rules: StoreRules, record: Record, now: datetime) -> dict[str, str]:

@@ -51,12 +51,21 @@ class Gathered:
     _earlier: dict[str, dict[str, tuple[EarlierReturn, ...] | Unknown]] = field(default_factory=dict, repr=False)
     _found: dict[str, tuple[ReturnProcess, ...] | Unknown] = field(default_factory=dict, repr=False)
     _failed: dict[str, int] = field(default_factory=dict)
+    _unasked: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def side(self, store: str) -> SideFacts:
         """What is known of a store. What is gathered later is in it too."""
         orders, earlier = self._orders.setdefault(store, {}), self._earlier.setdefault(store, {})
         return replace(self.tables.get(store, SideFacts()), shop_orders=orders, earlier=earlier)
+
+    def unasked(self, pending: PendingReturn) -> str:
+        """Why the shop or REVER could not be asked about a return in this run; empty where they told, or have told no.
+
+        An order that the shop does not have, or a search that does not find, is no different in the next run.
+        """
+        order = self._unasked.get((pending.store, pending.process.order_id), "")
+        return order or self._unasked.get(("", _mailbox(pending)), "")
 
     async def add(
         self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], later: Sequence[MerchantRule] = ()
@@ -88,7 +97,7 @@ class Gathered:
         """What the shop tells of an order. After some failures in a row it is not asked any more."""
         store, shop = rules.store, self.shops[rules.store]
         if self._failed.get(store, 0) >= _FAILURES:
-            return not_asked(f"the shop did not answer {_FAILURES} times in a row")
+            return self._failing(store, order_id, f"the shop did not answer {_FAILURES} times in a row")
         try:
             order = await shop.get_order(order_id)
         except ReverError as error:
@@ -99,23 +108,32 @@ class Gathered:
             note = f"store {store!r}: {why} (REVER_SHOP_URL); what rules need of its orders stays unknown"
             if note not in desk.report.notes:
                 desk.report.notes.append(note)
-            return not_asked(why)
+            return self._failing(store, order_id, why)
         self._failed[store] = 0
         try:
             legs = await shop.get_transactions(order_id) if payments else Unknown("")
         except ReverError as error:
-            legs = Unknown(reason(error))
+            legs = Unknown(self._unasked.setdefault((store, order_id), reason(error)))
         return shop_facts(order, legs, rules.zone)
+
+    def _failing(self, store: str, order_id: str, why: str) -> OrderFacts:
+        self._unasked[store, order_id] = why
+        return not_asked(why)
 
     async def _ask_rever(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
         shoppers: dict[str, PendingReturn] = {}
         for pending in batch:
-            if pending.process.shopper and (mailbox := one_mailbox(pending.process.shopper.email)):
+            if mailbox := _mailbox(pending):
                 shoppers.setdefault(mailbox, pending)
 
         async def learn(mailbox: str, pending: PendingReturn) -> None:
             if mailbox not in self._found:
-                self._found[mailbox] = await _returns_of(desk.client, desk.stores, mailbox, pending, rules)
+                try:
+                    self._found[mailbox] = await _returns_of(desk.client, desk.stores, mailbox, pending, rules)
+                except ReverError as error:
+                    why = f"REVER could not be asked ({type(error).__name__})"
+                    self._unasked["", mailbox] = why
+                    self._found[mailbox] = Unknown(f"{_EARLIER}: {why}")
             found = self._found[mailbox]
             self._earlier.setdefault(rules.store, {})[mailbox] = (
                 found
@@ -127,13 +145,21 @@ class Gathered:
         await _few_at_once(learn(mailbox, it) for mailbox, it in shoppers.items() if mailbox not in known)
 
 
-async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> None:
-    """Learn what the rules need to know of these returns, and REVER does not tell with them."""
+async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> list[PendingReturn]:
+    """Learn what the rules need to know of these returns, and REVER does not tell with them.
+
+    Returns them, each with why something could not be asked for.
+    """
     for store in dict.fromkeys(pending.store for pending in batch):
         rules = await desk.rules(store)
         if rules.merchant_rules:
             ours = [pending for pending in batch if pending.store == store and pending.unread is None]
             await desk.facts.add(desk, rules, ours, desk.candidate.merchant_rules(store) if desk.candidate else ())
+    return [replace(pending, unasked=desk.facts.unasked(pending)) for pending in batch]
+
+
+def _mailbox(pending: PendingReturn) -> str:
+    return one_mailbox(pending.process.shopper.email) if pending.process.shopper else ""
 
 
 def in_force(rules: Iterable[MerchantRule], today: date) -> list[MerchantRule]:
@@ -171,32 +197,28 @@ async def _returns_of(
 ) -> tuple[ReturnProcess, ...] | Unknown:
     """All returns of a mailbox at these stores, by REVER's text search. Unknown where the search may have left any out.
 
-    That the search finds by e-mail at all is seen by its finding this return.
+    That the search finds by e-mail at all is seen by its finding this return. Raises `ReverError`.
     """
     email = pending.process.shopper.email.strip() if pending.process.shopper else ""
     texts = [text for text in dict.fromkeys((email, mailbox)) if len(text) >= _SHORTEST_TEXT]
     found: dict[str, ReturnProcess] = {}
-    try:
-        for store in stores:
-            for text in texts:
-                query = SearchQuery(ecommerce_id=store, freetext=text, sortby="started_at", order="desc", limit=100)
-                left = MOST_FOUND
-                async for entry in client.walk_return_processes(query):
-                    if isinstance(entry, UnreadableProcess):
-                        return Unknown(f"{_EARLIER}: return {entry.process_id} cannot be read")
-                    if entry.shopper is None or not entry.shopper.email:
-                        return Unknown(f"{_EARLIER}: REVER's list does not say whose each return is")
-                    if one_mailbox(entry.shopper.email) == mailbox:
-                        found[entry.rever_process_id] = entry
-                    left -= 1
-                    if not left:
-                        return Unknown(f"{_EARLIER}: the search was cut short after {MOST_FOUND} returns of a store")
-        if pending.process_id not in found:
-            return Unknown(f"{_EARLIER}: REVER's search does not find this one by its e-mail")
-        whole = [await _whole(client, process, rules) for process in found.values()]
-    except ReverError as error:
-        return Unknown(f"{_EARLIER}: REVER could not be asked ({type(error).__name__})")
-    return tuple(whole)
+    for store in stores:
+        for text in texts:
+            query = SearchQuery(ecommerce_id=store, freetext=text, sortby="started_at", order="desc", limit=100)
+            left = MOST_FOUND
+            async for entry in client.walk_return_processes(query):
+                if isinstance(entry, UnreadableProcess):
+                    return Unknown(f"{_EARLIER}: return {entry.process_id} cannot be read")
+                if entry.shopper is None or not entry.shopper.email:
+                    return Unknown(f"{_EARLIER}: REVER's list does not say whose each return is")
+                if one_mailbox(entry.shopper.email) == mailbox:
+                    found[entry.rever_process_id] = entry
+                left -= 1
+                if not left:
+                    return Unknown(f"{_EARLIER}: the search was cut short after {MOST_FOUND} returns of a store")
+    if pending.process_id not in found:
+        return Unknown(f"{_EARLIER}: REVER's search does not find this one by its e-mail")
+    return tuple([await _whole(client, process, rules) for process in found.values()])
 
 
 async def _whole(client: AsyncReverClient, process: ReturnProcess, rules: StoreRules) -> ReturnProcess:

@@ -18,7 +18,8 @@ class PendingReturn:
     `searched` says that a search brought it; `differ` in what two reads of this run contradict each other; `agreed`
     that a search and a read by id of this run agree, where those of an earlier run did not; `claimed` that money was
     claimed by the first of two such reads, so that a person must hear of it whatever the second asks for.
-    Where it is `unread`, `process` holds its id and nothing else, and is no ground for anything but a hold.
+    Where it is `unread`, `process` holds its id and nothing else, and is no ground for anything but a hold. `unasked`
+    says why facts that rules may need of it could not be asked for in this run, and may be in the next.
     """
 
     store: str
@@ -28,6 +29,7 @@ class PendingReturn:
     agreed: bool = False
     claimed: bool = False
     unread: Unread | None = None
+    unasked: str = ""
 
     @property
     def process_id(self) -> str:

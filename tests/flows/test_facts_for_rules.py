@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rever_api.models import Shopper
+from rever_api.models import ReturnProcess, Shopper
 from rever_api.sandbox.shop_orders import order_of
 from tests.world import Start, World
 
@@ -44,6 +44,49 @@ def test_a_vip_is_paid_at_the_first_scan_and_others_wait(start_world: Start) -> 
     ours = {effect.process_id for effect in world.sandbox.books if effect.amount and not effect.foreign}
     assert ours == {vip.rever_process_id}
     assert world.holds() == []
+
+
+def shop_that_fails(start_world: Start, monkeypatch: pytest.MonkeyPatch, answer: int) -> tuple[World, ReturnProcess]:
+    """A return that is due by what its shop would say, on which REVER had the last word just now."""
+    world = start(start_world, TAGGED, "approved_one")
+    monkeypatch.setenv("REVER_SHOP_URL", world.sandbox.base_url)
+    monkeypatch.setenv("REVER_SHOP_KEY", world.sandbox.shop_key)
+    with world.sandbox.sandbox.locked():
+        (stored,) = world.sandbox.sandbox.processes.values()
+        world.sandbox.sandbox.change(stored)
+    world.sandbox.shop_answers[stored.process.order_id] = answer
+    return world, stored.process
+
+
+@pytest.mark.parametrize("answer", [503, 401])
+def test_a_return_waits_a_day_for_a_shop_that_fails_and_is_paid_without_anybody_once_it_answers(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    world, process = shop_that_fails(start_world, monkeypatch, answer)
+    for mode in ("plan", "act"):
+        report = world.run("process-pending-returns", mode=mode)
+        assert (report.decisions["wait"], world.holds() if mode == "act" else [], world.paid()) == (1, [], {})
+    world.sandbox.shop_answers[process.order_id] = order_of(process) | {"tags": []}
+    world.pass_time(3600)
+    world.act()
+    assert (world.holds(), world.paid()) == ([], {"EUR": process.return_line_items[0].total_price})
+
+
+def test_after_a_day_it_is_held(start_world: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, _ = shop_that_fails(start_world, monkeypatch, 503)
+    world.act()
+    assert world.holds() == []
+    world.pass_time(25 * 3600)
+    world.act()
+    assert [hold.rule for hold in world.holds()] == ["needs_facts"]
+
+
+def test_an_order_that_the_shop_does_not_have_is_held_at_once(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = shop_that_fails(start_world, monkeypatch, 404)
+    world.act()
+    assert [hold.rule for hold in world.holds()] == ["needs_facts"]
 
 
 def test_what_needs_the_shop_s_word_is_held_and_paid_once_it_is_there_and_a_person_has_said_so(
