@@ -8,5 +8,6 @@ FLOWS = {
     "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",
     "answer-holds": "flows.answer_holds",
+    "backtest-policy": "flows.backtest_policy",
 }
 """Flow name -> module. Each module has `Parameters`, the plain coroutine `work`, and the Prefect flow."""

@@ -30,6 +30,7 @@ from tasks.in_prefect.holds_artifact import write_holds
 from tasks.in_prefect.quiet import quiet_or_unknown
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
+from tasks.reporting.backtest_report import BacktestReport
 from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
@@ -274,6 +275,9 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     if isinstance(report, StoryReport) and report.stories:
         told = f"{flow}: what REVER says, what was decided, sent and held, and what comes next"
         made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-story", description=told))
+    if isinstance(report, BacktestReport) and report.found is not None:
+        told = f"{flow}: what the candidate would have paid otherwise, and by which rule"
+        made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-result", description=told))
     if isinstance(report, ReturnsReport):
         made.append(_table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"))
         if report.shadow and report.shadow.differing:

@@ -68,6 +68,8 @@ STEPS = {
         Step("settle-outcomes", retries=0, retry_delay_s=0, timeout_s=1800, at_once=8, effect=True),
         Step("find-returns", retries=1, retry_delay_s=2, timeout_s=600, at_once=1),
         Step("explain-returns", retries=1, retry_delay_s=2, timeout_s=600, at_once=1),
+        Step("read-past-returns", retries=1, retry_delay_s=2, timeout_s=3600, at_once=1),
+        Step("replay-returns", retries=0, retry_delay_s=0, timeout_s=600, at_once=1),
         Step("fetch-pending-returns", retries=1, retry_delay_s=2, timeout_s=600, at_once=1),
         Step("check-inspections", retries=1, retry_delay_s=2, timeout_s=600, at_once=8),
         Step("decide-returns", retries=0, retry_delay_s=0, timeout_s=900, at_once=1, effect=True),

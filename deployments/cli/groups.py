@@ -245,6 +245,42 @@ def _shadow(
         print_out(shadow_text(as_json=as_json, csv=csv))
 
 
+@policy.command("backtest")
+def _backtest_policy(
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The policy file to try.")],
+    *,
+    since: Annotated[
+        str, typer.Option("--from", metavar="WHEN", help="Returns that began then or later: a date, or a time.")
+    ] = "",
+    before: Annotated[str, typer.Option("--to", metavar="WHEN", help="Returns that began before this.")] = "",
+    stores: Annotated[
+        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be given again. Left out: all.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Returns of a file, as REVER's API shows them, one in a line.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all differences to a CSV file.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result to an HTML file.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Try a policy file over past returns, beside the one in force and what was really done. Changes nothing."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.run import Printed, run_one
+
+        values = {
+            "candidate": str(candidate),
+            "started_since": since,
+            "started_before": before,
+            "stores": ",".join(stores or ()),
+            "export": str(export or ""),
+            "csv": str(csv or ""),
+            "html": str(html or ""),
+        }
+        pairs = [f"{name}={value}" for name, value in values.items() if value]
+        raise typer.Exit(run_one("backtest-policy", pairs, Printed(as_json), prefect=False, debug=debug))
+
+
 inspections = typer.Typer(no_args_is_help=True, help="Files of what a warehouse inspected: docs/inspections.md.")
 
 InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV in any of its forms, XLSX, XLS or ODS.")]

@@ -23,9 +23,14 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows({name: _harmless(row[name] or "") for name in columns} for row in rows)
+    write_whole(path, text.getvalue())
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, whole or not at all; only its owner may read it. Raises `DeskError`."""
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
+            file.write(text)
         Path(file.name).replace(path)
     except OSError as error:
         raise DeskError(f"{path} could not be written: {error.strerror}") from None

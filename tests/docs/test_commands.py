@@ -87,6 +87,7 @@ def test_its_commands_run_in_a_sandbox_in_their_order(
     page: Path, call: Call, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hurry(monkeypatch.setattr)
+    (tmp_path / "new.yaml").write_text("default: {not_received: hold}\n")  # the candidate of `policy backtest`
     monkeypatch.setenv("REVER_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("REVER_API_KEY", sandbox.api_key)
     monkeypatch.setenv("REVER_STORES", ",".join(sandbox.stores))

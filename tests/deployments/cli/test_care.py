@@ -200,9 +200,10 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
         "explain-return": ("process_id=retp_1",),
         "answer-hold": ("hold_id=h", "version=1"),
         "answer-holds": ("holds=h:1",),
+        "backtest-policy": ("candidate=candidate.yaml",),
     }
     said = ("answer=drop", "by=olga", "reason=x") if flow.startswith("answer") and mode == "act" else ()
-    modes = () if flow == "explain-return" else (f"mode={mode}",)
+    modes = () if flow in {"explain-return", "backtest-policy"} else (f"mode={mode}",)
     ended = call("run", flow, "--no-prefect", *modes, *needed.get(flow, ()), *said)
     assert (ended.code, ended.out) == (2, "")
     assert "there is no ledger" in ended.err

@@ -1,0 +1,105 @@
+"""Try a candidate policy over past returns beside the policy in force. Nothing is written at REVER or in the ledger."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from rever_api.models import ReturnProcess
+from tasks.desk import Desk
+from tasks.fetch_returns import since_at
+from tasks.files.fact_tables import read_tables, store_facts
+from tasks.past_returns import ReadReturns, Window, exported, search_past, with_records
+from tasks.policy.backtest.backtest import Backtest, StorePolicies, backtest, widest_history
+from tasks.policy.backtest.past import PastReturn
+from tasks.policy.facts import counted
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, not_carried_out, read_policy
+from tasks.steps import step
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when returns began that are replayed, and where they are read: an export, or REVER (None)."""
+
+    since: date | datetime | None = None
+    before: date | datetime | None = None
+    export: Path | None = None
+
+
+def read_candidate(path: Path, stores: Sequence[str]) -> PolicyFile:
+    """The candidate's policies. Raises `PolicyFileError` as a run would for the policy in force."""
+    policies = read_policy(path, ours=stores)
+    if problems := not_carried_out(policies):
+        raise PolicyFileError(tuple(f"{path}: {problem}." for problem in problems))
+    return policies
+
+
+async def two_policies(
+    desk: Desk, candidate: PolicyFile, file: Path, stores: Sequence[str]
+) -> dict[str, StorePolicies]:
+    """The policy in force and the candidate of each store. Raises `PolicyFileError` where a table cannot be read."""
+    tables = await asyncio.to_thread(read_tables, candidate, file)
+    sides = store_facts(candidate, tables, stores)
+    found = {}
+    for store in stores:
+        current = await desk.rules(store)
+        side = current.side if current.side == sides[store] else sides[store]
+        policy, rules = candidate.for_store(store), candidate.rules.for_store(store)
+        found[store] = StorePolicies(current, replace(current, policy=policy, merchant_rules=rules, side=side))
+    return found
+
+
+async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores: Sequence[str], span: Span) -> Backtest:
+    """Replay the returns of these stores that began in the span under both policies, up to now."""
+    policies = await two_policies(desk, candidate, file, stores)
+    windows = {
+        store: Window(await since_at(desk, store, span.since), await since_at(desk, store, span.before))
+        for store in stores
+    }
+    if span.export is not None:
+        reads = await exported(desk, span.export, stores, windows)
+    else:
+        reach = _history(policies)
+        reads = [await search_past(desk, store, windows[store], _from(windows[store], reach)) for store in stores]
+    past = [each for read in reads for each in await with_records(desk, read)]
+    others = [process for read in reads for process in read.others.values()]
+    found = await replay_returns(desk, past, policies, others)
+    return replace(
+        found,
+        left_out={**{name: why for read in reads for name, why in read.unread.items()}, **found.left_out},
+        unknown=(*_reach_in_words(policies, reads), *found.unknown),
+    )
+
+
+@step("replay-returns")
+async def replay_returns(
+    desk: Desk, past: Sequence[PastReturn], policies: Mapping[str, StorePolicies], others: Sequence[ReturnProcess]
+) -> Backtest:
+    """Replay these returns beside whatever else the process does."""
+    return await asyncio.to_thread(backtest, past, policies, desk.clock(), others)
+
+
+def _history(policies: Mapping[str, StorePolicies]) -> int | None:
+    """How many days before a return rules ask for the shopper's earlier ones; None: without an end."""
+    rules = [rule for it in policies.values() for rule in (*it.current.merchant_rules, *it.candidate.merchant_rules)]
+    return widest_history(rules)
+
+
+def _from(window: Window, days: int | None) -> datetime | None:
+    """From when on returns are read: those before the window are shoppers' earlier ones."""
+    if window.since is None or days is None:
+        return None
+    return window.since - timedelta(days=days + 1) if days else window.since
+
+
+def _reach_in_words(policies: Mapping[str, StorePolicies], reads: Sequence[ReadReturns]) -> list[str]:
+    """How far back the shoppers' earlier returns reach, where rules ask for them."""
+    if _history(policies) == 0:
+        return []
+    read = [process for each in reads for process in (*each.found.values(), *each.others.values())]
+    began = [process.started_at for process in read if process.started_at]
+    if not began:
+        return []
+    words = f"Shoppers' earlier returns are counted among {counted(len(read), 'return')}, the first of {min(began):%F}"
+    return [f"{words}; what began before it was not read."]

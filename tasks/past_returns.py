@@ -1,0 +1,139 @@
+"""Read the returns of a past window: from REVER's search, or from an export of what REVER showed. Writes nothing."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rever_api.messages import read_json
+from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
+from rever_api.operations import entry as read_entry
+from tasks.desk import Desk, WrongNameError
+from tasks.fetch_returns import BATCH
+from tasks.ledger import load_records
+from tasks.policy.backtest.past import PastReturn
+from tasks.policy.facts import believed
+from tasks.policy.record import Record
+from tasks.returns import Entry
+from tasks.steps import step
+
+AT_ONCE = 500
+"""Returns whose records are loaded from the ledger by one question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Returns that began at `since` or later and before `before`; None is without a bound."""
+
+    since: datetime | None = None
+    before: datetime | None = None
+
+    def holds(self, process: ReturnProcess) -> bool:
+        """Whether a return began in it, as far as REVER tells: one without a start is taken in, never left out."""
+        began = process.started_at
+        late = self.since is not None and began is not None and began < self.since
+        return not late and (self.before is None or began is None or began < self.before)
+
+
+@dataclass(slots=True)
+class ReadReturns:
+    """What was read of a store: the returns of the window, those that count as earlier ones alone, and what could not
+    be read, with the reason, by its id or its place.
+    """
+
+    store: str
+    window: Window
+    found: dict[str, ReturnProcess] = field(default_factory=dict)
+    others: dict[str, ReturnProcess] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    def take(self, entry: Entry, now: datetime, place: str = "") -> None:
+        """Take an entry in, whichever it is."""
+        if isinstance(entry, UnreadableProcess):
+            self.unread[entry.process_id or place] = f"it cannot be read: {entry.why}"
+            return
+        process = believed(entry, now)
+        if process.ecommerce_id not in {"", self.store}:
+            self.unread[process.rever_process_id] = f"it belongs to store {process.ecommerce_id!r}, not {self.store!r}"
+            return
+        which = self.found if self.window.holds(process) else self.others
+        which[process.rever_process_id] = process
+
+
+@step("read-past-returns")
+async def search_past(desk: Desk, store: str, window: Window, history: datetime | None) -> ReadReturns:
+    """A store's returns of a window from REVER's search, and as earlier ones those from `history` on (None: all).
+
+    The newest come first; the walk ends where a page of entries is older than asked for.
+    """
+    read, now, older = ReadReturns(store, window), desk.clock(), 0
+    query = SearchQuery(ecommerce_id=store, sortby="started_at", order="desc", limit=BATCH)
+    number = 0
+    async for entry in desk.client.walk_return_processes(query):
+        number += 1
+        began = entry.started_at if isinstance(entry, ReturnProcess) else None
+        if history is not None and began is not None and began < history:
+            older += 1
+            if older >= BATCH:
+                break
+            continue
+        older = 0
+        read.take(entry, now, f"entry {number} of {store}")
+        desk.report.progress.done = len(read.found)
+    return read
+
+
+def read_export(path: Path, stores: Sequence[str], windows: dict[str, Window], now: datetime) -> list[ReadReturns]:
+    """Returns of a file, each as REVER's API shows it: one in a line (JSON Lines), or in one list of JSON.
+
+    Raises `WrongNameError` where the file cannot be read, or is of no such form.
+    """
+    reads = {store: ReadReturns(store, windows[store]) for store in stores}
+    for place, document in _documents(path):
+        entry = read_entry(document)
+        named = entry.ecommerce_id or (stores[0] if len(stores) == 1 else "")
+        if named in reads:
+            reads[named].take(entry, now, place)
+        elif isinstance(entry, UnreadableProcess):
+            reads[stores[0]].take(entry, now, place)
+    return list(reads.values())
+
+
+def _documents(path: Path) -> Iterator[tuple[str, Any]]:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise WrongNameError(f"{path}: the export cannot be read ({error.strerror or type(error).__name__})") from None
+    if text.lstrip()[:1] == b"[":
+        listed = _parsed(path, 0, text)
+        for number, document in enumerate(listed if isinstance(listed, list) else [], start=1):
+            yield f"{path.name}, entry {number}", document
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield f"{path.name}, line {number}", _parsed(path, number, line)
+
+
+def _parsed(path: Path, line: int, text: bytes) -> Any:
+    try:
+        return read_json(text)
+    except ValueError:
+        where = f", line {line}" if line else ""
+        words = "is not JSON; right would be one return in a line, as REVER's API shows it, or a list of them"
+        raise WrongNameError(f"{path}{where}: {words}") from None
+
+
+@step("read-past-returns")
+async def with_records(desk: Desk, read: ReadReturns) -> list[PastReturn]:
+    """The returns of the window, each with what the ledger knows of it."""
+    ids, records = list(read.found), dict[str, Record]()
+    for start in range(0, len(ids), AT_ONCE):
+        records |= await desk.ledger.aread(load_records, ids[start : start + AT_ONCE])
+    return [PastReturn(read.store, process, records[name]) for name, process in read.found.items()]
+
+
+async def exported(desk: Desk, path: Path, stores: Sequence[str], windows: dict[str, Window]) -> list[ReadReturns]:
+    """As `read_export`, beside whatever else the process does."""
+    return await asyncio.to_thread(read_export, path, stores, windows, desk.clock())
