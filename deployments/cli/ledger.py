@@ -33,7 +33,7 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import clock_time
 from tasks.policy.money import shown
-from tasks.reporting.printable import json_text, printable
+from tasks.reporting.printable import json_text, plain_words, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password
 
 T = TypeVar("T")
@@ -189,9 +189,9 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
     titles, *lines = columns(cells, left=len(head), gap="  ")
     below = [titles]
     for line, row in zip(lines, rows, strict=True):
-        below += [line, f"    {printable(row.why)}"]
+        below += [line, f"    {printable(plain_words(row.why))}"]
         for answer, does in row.answers.items():
-            below += [f"    {answer}: {does}"]
+            below += [f"    {answer}: {printable(plain_words(does))}"]
             below += [f"        {form}"] if (form := forms.get(row.hold_id, {}).get(answer)) else []
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
     many = "rever-returns run answer-holds cause=KIND"

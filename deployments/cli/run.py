@@ -197,17 +197,19 @@ def returns_lines(rows: Sequence[Row], *, every_row: bool, width: int | None) ->
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.reporting.printable import printable
+    from tasks.reporting.printable import plain_words, printable
 
     shown = [row for row in rows if row.moves or every_row] + [row for row in rows if row.held and not every_row]
-    rest = Counter(row.decision for row in rows if not (row.moves or row.held))
+    rest = Counter(
+        f"{row.decision} for another run" if row.left else row.decision for row in rows if not (row.moves or row.held)
+    )
     table = Table(box=None, pad_edge=False, header_style="", show_header=bool(shown))
     for name in ("ORDER", "STORE", "DECISION"):
         table.add_column(name, no_wrap=True)
     table.add_column("AMOUNT", no_wrap=True, justify="right")
     table.add_column("WHY", overflow="fold")
     for row in shown:
-        why = ". ".join(filter(None, [row.outcome, row.why]))
+        why = plain_words(". ".join(filter(None, [row.outcome, row.why])))
         cells = (row.order or row.process_id, row.store, row.decision, row.money, why)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     text = io.StringIO()

@@ -11,7 +11,7 @@ from tasks.policy.facts import counted
 from tasks.policy.money import shown
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import HoldKind
-from tasks.reporting.printable import code, markdown
+from tasks.reporting.printable import code, markdown, plain_words
 from tasks.reporting.report import amounts
 from tasks.reporting.report_page import linked
 
@@ -119,17 +119,17 @@ def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: dateti
     money = "no amount" if hold.amount is None else markdown(shown(hold.amount, hold.currency))
     yield f"\n---\n\n#### {order}: {money}\n"
     since = clock_time(hold.since)
-    by = _HELD_BY.get(hold.kind, "a rule")
-    yield f"Held for {age(now - hold.since)}, since {since}, by {by} ({code(hold.rule)}): {markdown(hold.why)}\n"
+    by, why = _HELD_BY.get(hold.kind, "a rule"), markdown(plain_words(hold.why))
+    yield f"Held for {age(now - hold.since)}, since {since}, by {by} ({code(hold.rule)}): {why}\n"
     if hold.parcel:
         yield "In the parcel:\n"
         yield from (f"- {_goods(line)}" for line in hold.parcel)
         yield "\nAnswers:\n"
     for word, does in hold.answers.items():
         if word in forms:
-            yield f"- **[{markdown(word)}]({forms[word]})**: {markdown(does)}"
+            yield f"- **[{markdown(word)}]({forms[word]})**: {markdown(plain_words(does))}"
         else:
-            yield f"- {code(word)}: {markdown(does)}. {code(command(hold, word))}"
+            yield f"- {code(word)}: {markdown(plain_words(does))}. {code(command(hold, word))}"
     yield f"\n{markdown(hold.process_id)}, hold {code(hold.hold_id)}, version {hold.version}"
 
 

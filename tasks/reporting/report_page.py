@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from tasks.policy.order_returns import OrderKey
-from tasks.reporting.printable import markdown
+from tasks.reporting.printable import markdown, plain_words
 from tasks.reporting.report import NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
 
 MOST = 50
@@ -87,9 +87,9 @@ def _part(title: str, items: Sequence[str]) -> Iterator[str]:
 def _row(row: Row, report: ReturnsReport) -> str:
     money = f" {markdown(row.money)}" if row.money else ""
     came = row.outcome or ("the run ended before it" if report.acts and row.undone and row.moves else "")
-    outcome = f" → {markdown(came)}" if came else ""
+    outcome = f" → {markdown(plain_words(came))}" if came else ""
     order = f" ({markdown(', '.join(filter(None, [row.order, row.store])))})"
-    why = f". {markdown(row.why)}" if row.why else ""
+    why = f". {markdown(plain_words(row.why))}" if row.why else ""
     return f"{linked(row.process_id, report.back_office)}{order}: {row.decision}{money}{outcome}{why}"
 
 
@@ -103,8 +103,8 @@ def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
             "store": markdown(row.store),
             "decision": row.decision,
             "amount": markdown(row.money),
-            "outcome": markdown(row.outcome),
-            "why": markdown(row.why),
+            "outcome": markdown(plain_words(row.outcome)),
+            "why": markdown(plain_words(row.why)),
         }
         for row in moved[:most]
     ]

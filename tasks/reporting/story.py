@@ -4,7 +4,6 @@ was sent, what it waits for and when it is looked at next; and a timeline of all
 Pure: everything is handed in. No shopper in it, but for REVER's own words, which only `story_lines` shows.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.record import IntentState
-from tasks.reporting.printable import code, markdown, printable
+from tasks.reporting.printable import code, markdown, plain_words, printable
 from tasks.reporting.report_page import linked
 
 _STATES = {
@@ -69,7 +68,9 @@ _NOT_EVIDENCE = frozenset(
 )
 """What is told in words already, or says nothing to a person."""
 
-_CAPITALS = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
+_LEFT_TO_ANOTHER_RUN = {"run_limit", "left_to_next_run", "lost_claim", "twice_in_batch"}
+"""Rules by which a return waits for nothing but another run: the one that decided might not do what is due."""
+
 _WIDTH = 11
 _INDENT = " " * (_WIDTH + 2)
 
@@ -308,10 +309,12 @@ class _Teller:
         if holds:
             all_of_it = history.record.final or any(not hold.label for hold in holds)
             return "a person's answer" + ("" if all_of_it else " about the label; what else is due goes on")
-        if self._was_stopped and self.known.kept_back is not None:
-            return self.known.kept_back or "the next run"
-        waits = history.record.decision == DecisionName.WAIT
-        return self._plain(history.record.why).removeprefix("waiting for ") if waits else "the next run"
+        left = history.record.rule in _LEFT_TO_ANOTHER_RUN or self._goes_again
+        if left or history.record.decision != DecisionName.WAIT:
+            return "the next run that acts" if left else "the next run"
+        why = self._plain(self.known.kept_back or history.record.why if self._was_stopped else history.record.why)
+        named = why.removeprefix("waiting for ")
+        return named if named != why else f"this to change: {why}"
 
     def _next_look(self) -> str:
         """When it is looked at again. When a run comes by is not the ledger's to know: no time of one is promised."""
@@ -384,7 +387,7 @@ class _Teller:
         """A sentence without REVER's spelling of its words, and with goods for the ids of lines."""
         for line in self.known.process.return_line_items if self.known.process else ():
             text = text.replace(line.id, _product(line))
-        return _CAPITALS.sub(lambda found: found[0].lower().replace("_", " "), text)
+        return plain_words(text)
 
 
 def _product(line: ReturnLineItem) -> str:

@@ -107,10 +107,10 @@ def count_compared(report: ReturnsReport, compared: Compared) -> None:
         ours = sum((row.ours for row in rows if row.currency == currency), Decimal(0))
         theirs = sum((row.theirs for row in rows if row.currency == currency), Decimal(0))
         on_its_way = sum((row.on_its_way for row in rows if row.currency == currency), Decimal(0))
-        rest = f"; of REVER's {theirs - on_its_way} paid, {on_its_way} on its way" if on_its_way else ""
-        report.notes.append(f"{currency}: our ledger {ours}, REVER {theirs}, difference {theirs - ours}{rest}")
+        rest = f"; of REVER's {theirs - on_its_way:,} paid, {on_its_way:,} on its way" if on_its_way else ""
+        report.notes.append(f"{currency}: our ledger {ours:,}, REVER {theirs:,}, difference {theirs - ours:,}{rest}")
     kinds = Counter(str(row.seen) for row in rows)
-    report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen))
+    report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen if kinds[str(seen)]) or "no return")
     report.notes.append(
         f"{counted(len(compared.differing), 'return')} {'differs' if len(compared.differing) == 1 else 'differ'}"
     )

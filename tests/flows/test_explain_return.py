@@ -63,7 +63,7 @@ def test_a_stop_that_was_lifted_is_told_no_more_though_no_run_has_looked_since(w
     assert "all effects are stopped by olga: audit" in stopped.waits_for
     world.let_effects_go()
     (story,) = explained(world, it.rever_process_id).stories
-    assert story.waits_for == "the next run"
+    assert story.waits_for == "the next run that acts"
     assert story.stops == ()
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def test_what_waits_is_counted_and_all_lists_it() -> None:
     assert "1,234.50 EUR" in lines[1]
     assert lines[-1] == "  and 1 no action, 2 wait (--all lists them)"
     assert len(returns_lines(rows, every_row=True, width=None)) == 1 + len(rows)
+
+
+def test_what_is_due_and_was_left_to_another_run_is_counted_apart_from_what_waits() -> None:
+    rows = [replace(row(1, "wait"), left=True), row(2, "wait"), row(3, "no action")]
+    lines = returns_lines(rows, every_row=False, width=None)
+    assert lines == ["  and 1 no action, 1 wait, 1 wait for another run (--all lists them)"]
 
 
 def test_a_refund_after_which_a_hold_was_opened_is_listed_once() -> None:

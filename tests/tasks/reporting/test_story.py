@@ -132,7 +132,7 @@ def test_the_whole_story_is_told_in_the_stores_time_and_plain_words() -> None:
         "  sent       refund of 19.90 EUR by original payment for 2 units of Linen shirt, M: done 2026-11-23 13:00 CET",
         "               why: 2 units are approved, less costs of 5.00 EUR. (rule 'approved')",
         "               evidence: status: 200",
-        "  waits for  1 of 3 units is reviewed.",
+        "  waits for  this to change: 1 of 3 units is reviewed.",
         "  next look  by the next run; it is due by 2026-11-23 13:10 CET",
         "  happened   2026-11-20 09:00 CET  REVER: the shopper started the return",
     ]
@@ -244,11 +244,24 @@ def test_what_kept_an_effect_back_is_told_as_it_is_now_and_not_as_the_last_look_
     stopped = "all effects are stopped by olga: audit"
     waiting = History(replace(record(), rule="store_stopped", why=stopped))
     nobody_looked, over, paused = lines(waiting), lines(waiting, kept_back=""), lines(waiting, kept_back="it is paused")
-    assert f"  waits for  {stopped}" in nobody_looked
+    assert f"  waits for  this to change: {stopped}" in nobody_looked
     assert f"  decided    wait: {stopped} (that is over)" in over
-    assert "  waits for  the next run" in over
-    assert "  waits for  it is paused" in paused
+    assert "  waits for  the next run that acts" in over
+    assert "  waits for  this to change: it is paused" in paused
     assert "that is over" not in "".join([*nobody_looked, *paused])
+
+
+@pytest.mark.parametrize(
+    ("rule", "why", "waits_for"),
+    [
+        ("wait_goods", "waiting for the shopper to bring the goods", "the shopper to bring the goods"),
+        ("wait_parcel", "the goods are on their way", "this to change: the goods are on their way"),
+        ("run_limit", "9.00 EUR is due, but this run may pay only 3.00 EUR more", "the next run that acts"),
+        ("left_to_next_run", "1 unit approved; the next run that acts does it", "the next run that acts"),
+    ],
+)
+def test_what_a_return_waits_for_is_said_so_that_it_can_be_read(rule: str, why: str, waits_for: str) -> None:
+    assert f"  waits for  {waits_for}" in lines(History(replace(record(), rule=rule, why=why)))
 
 
 def test_what_is_paid_in_parts_says_what_is_on_its_way() -> None:
