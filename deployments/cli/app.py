@@ -93,7 +93,7 @@ def run(
 
 @app.command()
 def why(what: What, *, debug: Debug = False) -> None:
-    """Tell the story of a return: what REVER says, what was decided and sent, what it waits for, the next look."""
+    """Tell the whole story of a return. What REVER says, what was decided and sent, what it waits for, what is next."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.find import why_text
 
@@ -111,7 +111,7 @@ def find(what: What, *, as_json: Json = False, debug: Debug = False) -> None:
 
 @app.command()
 def holds(*, as_json: Json = False, debug: Debug = False) -> None:
-    """List what waits for a person, with the answers that can be given."""
+    """List what waits for a person, and the possible answers."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger import holds_text
 
@@ -125,7 +125,7 @@ def stop(
     why: Annotated[str, typer.Option(help="Why: everybody will see it.")],
     debug: Debug = False,
 ) -> None:
-    """Stop all effects at once, also in runs that are under way: no refund, exchange or label starts. Reads go on."""
+    """Stop all effects, also in runs that are under way. No refund, exchange or label starts; reads go on."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger import tell_prefect, throw_switch
 
@@ -173,7 +173,7 @@ def bootstrap(
     file: Annotated[Path | None, typer.Option(help="A prefect.yaml of your own instead of the one inside.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Set up the Prefect server at PREFECT_API_URL: pools, limits, blocks, automations, deployments."""
+    """Set up the Prefect server at PREFECT_API_URL. Pools, limits, blocks, automations, deployments."""
     with errors_as_sentences(debug=debug):
         from deployments.console.logs import log_to_stderr
 
@@ -198,7 +198,7 @@ def sandbox(
     ] = "",
     debug: Debug = False,
 ) -> None:
-    """Run a local REVER on 127.0.0.1 until Ctrl-C, to point anything at."""
+    """Run a local REVER on 127.0.0.1 until Ctrl-C."""
     with errors_as_sentences(debug=debug):
         from deployments.receiver.example import signing_secret
         from rever_api.sandbox import Webhook, serve
@@ -224,7 +224,7 @@ def sandbox(
 def receiver(
     *, port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766, debug: Debug = False
 ) -> None:
-    """Take REVER's webhooks in on 127.0.0.1, and have a run look at each return, until Ctrl-C."""
+    """Take REVER's webhooks in, until Ctrl-C. It listens on 127.0.0.1, and has a run look at each return."""
     with errors_as_sentences(debug=debug):
         from deployments.console.logs import log_to_stderr
 
@@ -250,7 +250,7 @@ def doctor(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Look at everything the desk needs and say what is broken and what to do. Writes nothing. Exit 1: broken."""
+    """Say what is broken, and what to do. Looks at everything the desk needs; writes nothing. Exit 1: broken."""
     with errors_as_sentences(debug=debug):
         from deployments.doctor.command import doctor_says
 
@@ -262,7 +262,7 @@ def doctor(
 
 @app.command()
 def settings(*, debug: Debug = False) -> None:
-    """Print the settings in force; the key and passwords are masked."""
+    """Print the settings in force. The key and passwords are masked."""
     with errors_as_sentences(debug=debug):
         from rever_api import Endpoints
         from tasks.policy.policy_file import load_policy
@@ -299,7 +299,7 @@ def up(
     sandbox_port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     debug: Debug = False,
 ) -> None:
-    """Run the desk in Prefect on 127.0.0.1: server, receiver, fast lane and worker, in one terminal, until Ctrl-C."""
+    """Run the whole desk in Prefect, until Ctrl-C. Server, receiver, fast lane and worker, on 127.0.0.1."""
     with errors_as_sentences(debug=debug):
         from deployments.up.command import run_up
 
@@ -315,7 +315,7 @@ def lane(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that runs under way get when it is stopped.")] = 60.0,
     debug: Debug = False,
 ) -> None:
-    """Execute the runs of the work pool rever-fast-lane in this warm process, until Ctrl-C."""
+    """Execute runs of the pool rever-fast-lane, until Ctrl-C. The process stays warm."""
     with errors_as_sentences(debug=debug):
         from deployments.console.logs import log_to_stderr
         from tasks.settings import load_settings

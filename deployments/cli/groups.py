@@ -11,7 +11,7 @@ import typer
 from deployments.cli.ready_policies import PolicyKind
 from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
-care = typer.Typer(no_args_is_help=True, help="Care for the ledger: create, check, back up, restore, export, forget.")
+care = typer.Typer(no_args_is_help=True, help="Care for the ledger: check, backup, restore, forget.")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 What = Annotated[
@@ -26,7 +26,7 @@ By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
 
 @care.command()
 def check(*, debug: Debug = False) -> None:
-    """Check that what the ledger says can be true: units, sums, claims, counters, audit. Exit 1 where it cannot."""
+    """Check that what the ledger says can be true. Units, sums, claims, counters, audit. Exit 1 where it cannot."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import checked
 
@@ -63,7 +63,7 @@ def restore(
     by: By,
     debug: Debug = False,
 ) -> None:
-    """Put a backup in the ledger's place, stopped: reconcile goes over what REVER shows, then a person says start."""
+    """Put a backup in the ledger's place, stopped. First reconcile goes over what REVER shows, then a person starts."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import restored_from
 
@@ -72,7 +72,7 @@ def restore(
 
 @care.command("mark-restored")
 def mark_restored(*, by: By, debug: Debug = False) -> None:
-    """Say that the ledger was put back by other means (pg_restore, a copied file, a machine's snapshot)."""
+    """Say that the ledger was put back by other means. By pg_restore, a copied file, a machine's snapshot."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import marked_restored
 
@@ -87,7 +87,7 @@ def caught_up(
     why: Annotated[str, typer.Option(help="What was looked at instead.")],
     debug: Debug = False,
 ) -> None:
-    """Say that stores have caught up with a restore, where reconcile cannot read every return; `start` comes after."""
+    """Say that stores have caught up with a restore. For where reconcile cannot read every return; then `start`."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import let_go_again
 
@@ -101,7 +101,7 @@ def export(
     form: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
     debug: Debug = False,
 ) -> None:
-    """Write intents, units, holds, audit and the rest as files, without personal data."""
+    """Write the whole ledger as files, without personal data."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import exported
 
@@ -119,7 +119,7 @@ def forget(
     by: By,
     debug: Debug = False,
 ) -> None:
-    """Serve an erasure request: remove what leads back to a shopper. Amounts, ids and the audit stay."""
+    """Remove what leads back to a shopper. For an erasure request; amounts, ids and the audit stay."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import forgotten
 
@@ -157,7 +157,7 @@ def _drop(
     why: Annotated[str, typer.Option(help="Why.")],
     debug: Debug = False,
 ) -> None:
-    """Close the events of a return: no run is offered for them any more. Schedules still look at the return."""
+    """Close the events of a return. No run is offered for them any more; schedules still look at the return."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.find import ids_named
         from deployments.receiver.inbox_care import drop_events, has_events
@@ -224,7 +224,7 @@ def _check_policy(
     *,
     debug: Debug = False,
 ) -> None:
-    """Say what a policy file does, in words; or everything that is wrong with it, with exit code 2. Changes nothing."""
+    """Say what a policy file does, or all that is wrong with it. Exit 2 where anything is. It changes nothing."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.policy import check_policy
 
@@ -293,7 +293,7 @@ def _guess(
     mapping: Annotated[Path | None, typer.Option(metavar="OUT", help="A new file for the mapping.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Guess what the columns and words of a file mean, and how sure that is. REVER is not asked."""
+    """Guess what the columns and words of a file mean. And how sure that is; REVER is not asked."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.inspections import guessed_mapping
 
@@ -326,7 +326,7 @@ def _explain_policy(
     *,
     debug: Debug = False,
 ) -> None:
-    """Say what the policy file's rules decide about a return now: each rule, matched or not, by which facts."""
+    """Say what the file's rules decide about a return now. Each rule, matched or not, by which facts."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.find import rules_text
 
