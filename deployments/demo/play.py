@@ -1,4 +1,4 @@
-"""`make demo`: the main job from end to end against a local REVER, then the same with a worker killed in the middle.
+"""`make demo`: the main job from end to end against a local REVER, a policy tried on it, then a worker that is killed.
 
 Needs no key, no server and no settings, and touches nothing but the folder `.demo` below the working folder, which
 it makes anew. Exit code 0 only if every promise was kept; 1 where one was broken, or the demo could not be played.
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from deployments.demo.account import Account, read_account, read_history, totals
+from deployments.demo.candidate import try_a_candidate
 from deployments.demo.process import DemoError, Worker, environment, started_worker
 from deployments.demo.promises import (
     Promise,
@@ -66,14 +67,14 @@ def main() -> int:
 
 
 def play(page: Page, folder: Path) -> list[Promise]:
-    """Play both parts, and return every promise with what was found."""
+    """Play all parts, and return every promise with what was found."""
     with prefect_server(folder / "prefect") as prefect:
         promises, effects = in_peace(page, _made(folder / "in-peace"), prefect)
         return promises + with_a_kill(page, _made(folder / "with-a-kill"), prefect.variables, effects)
 
 
 def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Promise], tuple[Effect, ...]]:
-    """The first part, in which nothing breaks: the promises with what was found, and the effects in REVER's books."""
+    """The parts in which nothing breaks: the promises with what was found, and the effects in REVER's books."""
     page.title("1. Two shops, and returns in every state a return can be in")
     with running_sandbox(seed=SEED, returns=RETURNS, shops=SHOPS) as sandbox:
         page.say(f"A local REVER listens on {sandbox.base_url}: {RETURNS} returns at {' and '.join(sandbox.stores)}.")
@@ -93,6 +94,7 @@ def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Pro
         sums = {"report": added(reports), "ledger": account.paid, "REVER's books": sandbox.books.paid()}
         promises = verdict(sandbox, account) + sums_agree(sums, currencies(sandbox).values())
         page.promises("The auditor's verdict, from REVER's own books", promises)
+        promises += try_a_candidate(page, sandbox, env, folder, account)
         return promises, sandbox.books.effects
 
 
@@ -105,12 +107,12 @@ class Killed:
 
 
 def with_a_kill(page: Page, folder: Path, prefect: Mapping[str, str], unkilled: Sequence[Effect]) -> list[Promise]:
-    """The second part: a worker dies after REVER has paid and before it has read the response.
+    """The third part: a worker dies after REVER has paid and before it has read the response.
 
     Returns the promises with what was found. `unkilled` are the effects of the first part.
     """
     nth = (len(refunds(unkilled)) + 1) // 2
-    page.title(f"2. The same {RETURNS} returns again, with a worker killed at refund {nth} of {len(refunds(unkilled))}")
+    page.title(f"3. The same {RETURNS} returns again, with a worker killed at refund {nth} of {len(refunds(unkilled))}")
     with running_sandbox(seed=SEED, returns=RETURNS, shops=SHOPS, faults=f"issueRefund:{nth}:{FAULT}") as sandbox:
         page.say(
             f"A fresh REVER with the same seed, an empty ledger, the same flows in Prefect. REVER pays refund {nth} "

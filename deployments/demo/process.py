@@ -2,6 +2,7 @@
 
 `python -m deployments.demo.process FLOW...`, with `REVER_*` in the environment, is such a worker: it runs the flows one
 after another in Prefect, and prints a JSON object a flow and line, as `rever-returns run FLOW mode=act --json` does.
+Where parameters follow a flow in the same argument (`FLOW name=value`), they stand in the place of `mode=act`.
 """
 
 import json
@@ -116,11 +117,11 @@ def started_worker(flows: tuple[str, ...], env: Mapping[str, str], folder: Path,
 
 
 def main(flows: Sequence[str]) -> int:
-    """Run these flows with mode `act`. Returns the first exit code that is not 0, and runs no flow after it."""
+    """Run these flows. Returns the first exit code that is not 0, and runs no flow after it."""
     try:
         with errors_as_sentences(debug=False):
-            for flow in flows:
-                code = run_one(flow, ["mode=act"], Printed(as_json=True), prefect=True)
+            for flow, *parameters in map(str.split, flows):
+                code = run_one(flow, parameters or ["mode=act"], Printed(as_json=True), prefect=True)
                 sys.stdout.flush()
                 if code:
                     return code

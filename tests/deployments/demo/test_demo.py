@@ -61,6 +61,14 @@ def test_the_killed_workers_refund_is_settled_by_evidence(demo: "subprocess.Comp
     assert re.search(r"kept +return by return +(\d+) of \1 effects, the same ones", demo.stdout)
 
 
+def test_a_candidate_is_tried_and_the_one_wrong_payment_is_named(demo: "subprocess.CompletedProcess[str]") -> None:
+    found = re.search(r"kept +paid wrongly +(#AC\d+): ([\d.]+) for what the warehouse never found", demo.stdout)
+    assert found
+    assert f"    {found[1]}: {found[2]} EUR more, which the rules in force never pay" in demo.stdout
+    assert re.search(r"kept +really done +[\d,.]+ EUR, [\d,.]+ SEK, as in the ledger", demo.stdout)
+    assert re.search(r"kept +done by the trial +0 effects", demo.stdout)
+
+
 def test_it_is_plain_and_quiet(demo: "subprocess.CompletedProcess[str]") -> None:
     assert demo.stderr == ""
     assert "\x1b" not in demo.stdout

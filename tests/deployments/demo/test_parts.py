@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployments.demo.account import Account, StoreTotals, totals
+from deployments.demo.candidate import Tried, really_done, the_wrong_one
 from deployments.demo.play import conclusion, fresh_folder
 from deployments.demo.process import DemoError
 from deployments.demo.promises import Promise, added, audited, same_effects, settled_by_evidence, sums_agree
 from deployments.demo.text import Page, few, rest, shape
+from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.auditor import Audit, Due, Violation
 from rever_api.sandbox.state import Actor
 from tasks.policy.record import IntentKind
@@ -156,3 +159,25 @@ def test_only_a_folder_that_a_demo_made_is_removed(tmp_path: Path) -> None:
     with pytest.raises(DemoError, match="was not made by the demo"):
         fresh_folder(other)
     assert (other / "precious").exists()
+
+
+def _trial(more: str) -> dict[str, Any]:
+    one = {"order": "#1", "process_id": "p1", "currency": "EUR", "more": more, "earlier": ""}
+    money = [{"currency": "EUR", "goods": False, "ledger": "10.00"}, {"currency": "EUR", "goods": True, "ledger": "0"}]
+    return {"money": money, "differences": [one, one | {"process_id": "p2", "more": "", "earlier": "3.00"}]}
+
+
+def test_what_a_trial_says_is_held_against_the_ledger() -> None:
+    tried = Tried.of(_trial("4.00"))
+    assert tried.more == (("#1", "p1", Decimal("4.00")),)
+    assert really_done(tried, Account(done=(done("a", "10.00", adopted=True),))).kept
+    assert not really_done(tried, Account(done=(done("a", "9.99"),))).kept
+
+
+def test_a_trial_that_names_none_or_two_is_no_proof() -> None:
+    with running_sandbox(returns=34, shops=("acme",)) as sandbox:
+        (missing,) = sandbox.process_ids("missing")
+        (approved,) = sandbox.process_ids("approved_one")
+        for names, kept in (((missing,), True), ((approved,), False), ((), False), ((missing, approved), False)):
+            tried = Tried({}, tuple(("#1", name, Decimal(1)) for name in names), ())
+            assert the_wrong_one(tried, sandbox).kept is kept
