@@ -7,6 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rever_api.models import Shopper
 from tasks.policy.condition_fields import FIELDS
@@ -104,3 +106,38 @@ def test_what_one_of_them_does_not_tell_is_unknown_of_all_and_their_number_is_kn
     assert isinstance(FIELDS[name].reader()(facts, None), Unknown)
     assert FIELDS["earlier_returns"].reader()(facts, None) == 1
     assert FIELDS[name].reader(within_days=1)(facts, None) in (0, Money(Decimal(0), "EUR"))
+
+
+LINES = st.lists(
+    st.builds(
+        lambda quantity, total, method: (quantity, total, method),
+        st.integers(1, 3),
+        st.sampled_from(["10.00", "0.05", "33.33"]),
+        st.sampled_from([GIFT, BANK]),
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+@given(
+    LINES,
+    st.lists(st.sampled_from(["APPROVED", "DECLINED", "MISSING", "LOST_IN_SPACE"]), max_size=6),
+    st.lists(
+        st.tuples(st.sampled_from(["5.00", "10.00", "11.00", "33.33"]), st.sampled_from([GIFT, BANK])), max_size=3
+    ),
+    st.sampled_from(["0.00", "4.00"]),
+    st.sets(st.sampled_from(["reviews", "compensation", "return_costs"]), min_size=1),
+)
+def test_what_is_known_with_less_told_is_what_is_known_with_all(
+    bought: list[tuple[int, str, str]], outcomes: list[str], paid: list[tuple[str, str]], costs: str, left_out: set[str]
+) -> None:
+    lines = [line(f"l{n}", quantity, total, method) for n, (quantity, total, method) in enumerate(bought)]
+    ids = [it.id for it in lines for _ in range(it.quantity)]
+    told = [review for line_id, status in zip(ids, outcomes, strict=False) for review in reviews(line_id, status)]
+    refunds = [refund(amount, method) for amount, method in paid]
+    whole = one(*lines, reviews=told, refunds=refunds, costs=costs)
+    less = one(*lines, **{"reviews": told, "refunds": refunds, "costs": costs, **dict.fromkeys(left_out)})
+    for name in ("refunded", "wrong_items", "bonus", "value", "cancelled"):
+        known = getattr(less, name)
+        assert isinstance(known, Unknown) or known == getattr(whole, name), name

@@ -1,5 +1,6 @@
 """What the shop's own order tells as facts, and what it leaves open."""
 
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -116,3 +117,13 @@ def test_whatever_the_shop_sends_is_facts(fields: dict[str, Any]) -> None:
     if not isinstance(fields.get("tags", []), list):
         assert facts.order_tags == NOT_TOLD
     assert not isinstance(facts.ordered_on, datetime)
+
+
+@given(st.sets(st.sampled_from(list(WHOLE)), min_size=1), st.booleans())
+def test_what_is_told_with_less_said_is_what_is_told_with_all(left_out: set[str], null: bool) -> None:
+    said = dict.fromkeys(left_out) if null else {}
+    order = ShopOrder.model_validate({name: value for name, value in WHOLE.items() if name not in left_out} | said)
+    less, whole = shop_facts(order, (), UTC), shop_facts(ShopOrder.model_validate(WHOLE), (), UTC)
+    for each in fields(OrderFacts):
+        told = getattr(less, each.name)
+        assert told == NOT_TOLD or told == getattr(whole, each.name), each.name
