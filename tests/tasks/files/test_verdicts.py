@@ -170,3 +170,34 @@ def test_no_row_is_lost_and_nothing_is_done_twice(
         if before.verdict in {REVIEW, ALREADY}:
             assert now.verdict in {ALREADY, CONTRADICTS}
     assert judge(read, after(part_done, whole), NOW).reviews() == {}
+
+
+def test_a_row_that_names_its_line_comes_before_those_that_have_a_choice() -> None:
+    both = process("r1", [line("a", "S"), line("b", "S")])
+    header = ("order", "sku", "quantity", "outcome", "unit", "line")
+    mapping = InspectionMapping.model_validate(
+        {"columns": {name: name for name in header}, "words": {"GOOD": "APPROVED"}}
+    )
+    rows = [["R1", "S", "1", "GOOD", "", ""], ["R1", "S", "1", "GOOD", "", "a"]]
+    found = judge(rows_of(rows, header, mapping), [both], NOW)
+    assert [row.reviews[0].line_id for row in found.rows] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (
+            "2026-02-27",
+            "it was inspected on 2026-02-27, before the return began on 2026-03-01; it may be about another",
+        ),
+        ("2026-03-12", "it was inspected on 2026-03-12, which is still to come"),
+        ("2026-03-01", ""),
+        ("2026-03-10", ""),
+    ],
+)
+def test_an_inspection_before_its_return_or_in_the_future_is_refused(day: str, said: str) -> None:
+    columns = {"order": "order", "sku": "sku", "inspected_at": "day"}
+    mapping = InspectionMapping.model_validate({"columns": columns, "received_is": "APPROVED"})
+    row = judge(rows_of([["R1", "A", day]], ("order", "sku", "day"), mapping), [ONE], NOW).rows[0]
+    assert row.verdict is (REFUSED if said else REVIEW)
+    assert said in row.why
