@@ -4,6 +4,7 @@ FLOWS = {
     "process-pending-returns": "flows.process_pending_returns",
     "process-return": "flows.process_return",
     "generate-labels": "flows.generate_labels",
+    "import-inspections": "flows.import_inspections",
     "reconcile": "flows.reconcile",
     "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",

@@ -7,10 +7,13 @@ from rever_api import AsyncReverClient
 from rever_api.errors import NotFound, Refused, Unreadable
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.models.inputs import MOST_PER_PAGE
+from tasks.desk import Desk
 from tasks.files.inspections import Inspection
 from tasks.files.matching import comparable, names_of, without_zeros
 from tasks.lookup import KeyKind, Lookup, order_names
+from tasks.policy.facts import believed
 from tasks.returns import Entry
+from tasks.steps import step
 
 Name = tuple[str, str]
 """A field that names a return, and the text as it is compared."""
@@ -18,9 +21,13 @@ Name = tuple[str, str]
 
 @dataclass(slots=True)
 class NamedReturns:
-    """What was found. `unreadable` are the ids of returns that REVER shows and that cannot be read."""
+    """What was found: id -> the return, and the store at which it was found.
+
+    `unreadable` are the ids of returns that REVER shows and that cannot be read.
+    """
 
     returns: dict[str, ReturnProcess] = field(default_factory=dict)
+    stores: dict[str, str] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -51,6 +58,7 @@ async def fetch_named(client: AsyncReverClient, stores: Sequence[str], names: di
                 for key, plain in ((key, comparable(key, text)) for key, text in names_of(entry))
             ):
                 found.returns[entry.rever_process_id] = entry
+                found.stores[entry.rever_process_id] = store
     for process in list(found.returns.values()):
         if process.reviews is None:  # lists may leave out what a read by id has
             try:
@@ -58,6 +66,15 @@ async def fetch_named(client: AsyncReverClient, stores: Sequence[str], names: di
             except Unreadable:
                 del found.returns[process.rever_process_id]
                 found.unreadable.append(process.rever_process_id)
+    return found
+
+
+@step("find-returns")
+async def fetch_named_returns(desk: Desk, stores: Sequence[str], names: dict[Name, str]) -> NamedReturns:
+    """As `fetch_named`, at a desk: without times that cannot be."""
+    found = await fetch_named(desk.client, stores, names)
+    now = desk.clock()
+    found.returns = {process_id: believed(process, now) for process_id, process in found.returns.items()}
     return found
 
 

@@ -12,12 +12,9 @@ from tasks.desk import client_config, utc_now
 from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
 from tasks.files.guess import guess
 from tasks.files.guess_text import guess_lines, mapping_text
-from tasks.files.inspections import AnyRow, Header, find_header, read_inspections
-from tasks.files.mapping import InspectionMapping, load_mapping
 from tasks.files.open_table import open_table
-from tasks.files.refused_file import refused_path, write_refused
-from tasks.files.table import InputFileError, Table
 from tasks.files.verdicts import FileVerdict, RowVerdict, Verdict, judge
+from tasks.files.warehouse_file import WarehouseFile, read_warehouse_file
 from tasks.policy.facts import counted
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings
@@ -30,8 +27,7 @@ MOST_SHOWN = 100
 class Checked:
     """What became of a file, and where its refused rows are; `refused` is None where there are none."""
 
-    table: Table
-    header: Header
+    file: WarehouseFile
     found: FileVerdict
     unreadable: Sequence[str]
     refused: Path | None
@@ -59,38 +55,29 @@ def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
     """
     if refused is not None and refused.exists():
         raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
-    rules = load_mapping(mapping)
-    table = open_table(file, rules.reading)
-    if len(table.sheets) > 1 and not rules.sheet:
-        raise InputFileError(f"{file}: has several sheets, {', '.join(table.sheets)}; name one (`sheet:`).")
-    header = find_header(table.rows(), rules, str(file))
-    rows = list(read_inspections(table.rows(), header, rules))
-    named = asyncio.run(_fetched(load_settings(), rules, rows))
-    found = judge(rows, named.returns.values(), utc_now())
-    path = refused or refused_path(file, table.form)
-    written = write_refused(path, table, header, found)
-    return Checked(table, header, found, named.unreadable, path if written else None)
+    read = read_warehouse_file(file, mapping)
+    named = asyncio.run(_fetched(load_settings(), read))
+    found = judge(read.rows, named.returns.values(), utc_now())
+    return Checked(read, found, named.unreadable, read.hand_back(found, refused))
 
 
-async def _fetched(settings: Settings, rules: InspectionMapping, rows: Sequence[AnyRow]) -> NamedReturns:
-    names = wanted_names(rows)
+async def _fetched(settings: Settings, file: WarehouseFile) -> NamedReturns:
+    names, only = wanted_names(file.rows), file.mapping.store
     async with AsyncReverClient(client_config(settings)) as client:
         stores = settings.stores
         if not stores:
             stores = tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))
-        if rules.store:
-            if rules.store not in stores:
-                raise UsageError(f"the mapping is of the store {rules.store}; this desk's are {', '.join(stores)}.")
-            stores = (rules.store,)
+        if only:
+            if only not in stores:
+                raise UsageError(f"the mapping is of the store {only}; this desk's are {', '.join(stores)}.")
+            stores = (only,)
         return await fetch_named(client, stores, names) if names else NamedReturns()
 
 
 def checked_text(checked: Checked, *, every_row: bool) -> str:
     """What became of the file: how it was read, the counts, the rows, and where the refused ones are."""
     found = checked.found
-    header = " | ".join(name for name in checked.header.names if name)
-    lines = [f"{checked.table.path}: {checked.table.how}", f"header in row {checked.header.row}: {header}", ""]
-    lines.append(counts_line(found))
+    lines = [*checked.file.how, "", found.words]
     if checked.unreadable:
         lines.append(f"{counted(len(checked.unreadable), 'return')} at REVER cannot be read and were passed over.")
     shown = [row for row in found.rows if every_row or row.verdict is not Verdict.ALREADY]
@@ -111,27 +98,12 @@ def checked_text(checked: Checked, *, every_row: bool) -> str:
     return "\n".join(lines)
 
 
-def counts_line(found: FileVerdict) -> str:
-    """The rows that were read are all accounted for."""
-    many = found.counts
-    parts = [
-        f"{many[Verdict.REVIEW]:,} to review",
-        f"{many[Verdict.ALREADY]:,} already done",
-        f"{many[Verdict.REFUSED]:,} refused",
-        f"{many[Verdict.CONTRADICTS]:,} that contradict",
-    ]
-    units = sum(len(reviews) for reviews in found.reviews().values())
-    reviews = f": {counted(units)} of {counted(len(found.reviews()), 'return')}" if units else ""
-    footers = f" ({counted(found.footers, 'footer')} left out)" if found.footers else ""
-    return f"{counted(len(found.rows), 'row')} read{footers} = {' + '.join(parts)}{reviews}"
-
-
 def checked_json(checked: Checked) -> str:
     """The same as one JSON object."""
     return json_text(
         {
-            "file": str(checked.table.path),
-            "read_as": checked.table.how,
+            "file": str(checked.file.table.path),
+            "read_as": checked.file.table.how,
             "counts": {str(verdict): many for verdict, many in checked.found.counts.items()},
             "footers": checked.found.footers,
             "unreadable": list(checked.unreadable),

@@ -51,7 +51,7 @@ def write_refused(path: Path, table: Table, header: Header, found: FileVerdict) 
 
 
 def _why(row: RowVerdict) -> str:
-    return f"contradicts: {row.why}" if row.verdict is Verdict.CONTRADICTS else row.why
+    return row.why if row.verdict is Verdict.REFUSED else f"{row.verdict}: {row.why}"
 
 
 def _with(cells: Sequence[str], place: int, value: str) -> list[str]:

@@ -6,7 +6,7 @@ or grown by some rows does nothing twice. What cannot all be true is left to a p
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     ALREADY = "already done"
     REFUSED = "refused"
     CONTRADICTS = "contradicts"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,27 @@ class RowVerdict:
     @property
     def comes_back(self) -> bool:
         """Whether it goes into the file of the rows that are to be mended."""
-        return self.verdict in {Verdict.REFUSED, Verdict.CONTRADICTS}
+        return self.verdict in {Verdict.REFUSED, Verdict.CONTRADICTS, Verdict.HELD}
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of the reviews of one return once they were carried out, for all rows that asked for them."""
+
+    verdict: Verdict
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileVerdict:
-    """What becomes of a whole file. `footers` are rows that the mapping says are no data; they are not read."""
+    """What becomes of a whole file. `footers` are rows that the mapping says are no data; they are not read.
+
+    `acted` says that it is what has become of it: its reviews were sent.
+    """
 
     rows: tuple[RowVerdict, ...]
     footers: int = 0
+    acted: bool = False
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -69,6 +82,35 @@ class FileVerdict:
             if row.reviews:
                 found[row.process_id] += row.reviews
         return {process_id: tuple(units) for process_id, units in found.items()}
+
+    def after(self, came: Mapping[str, Came], *, acted: bool) -> "FileVerdict":
+        """The verdicts once the reviews were carried out, or in a plan decided about, by return.
+
+        What the run did not come to is refused.
+        """
+        ended = Came(Verdict.REFUSED, "the run ended before it")
+        rows = []
+        for row in self.rows:
+            if row.verdict is Verdict.REVIEW:
+                now = came.get(row.process_id, ended)
+                done = now.verdict is Verdict.REVIEW
+                rows.append(row if done else replace(row, verdict=now.verdict, why=now.why, reviews=()))
+            else:
+                rows.append(row)
+        return replace(self, rows=tuple(rows), acted=acted)
+
+    @property
+    def words(self) -> str:
+        """The rows that were read, all accounted for."""
+        many = self.counts
+        review = "reviewed" if self.acted else "to review"
+        parts = [f"{many[Verdict.REVIEW]:,} {review}", f"{many[Verdict.ALREADY]:,} already done"]
+        parts += [f"{many[Verdict.REFUSED]:,} refused", f"{many[Verdict.CONTRADICTS]:,} that contradict"]
+        parts += [f"{many[Verdict.HELD]:,} held"] if many[Verdict.HELD] else []
+        units = sum(len(reviews) for reviews in self.reviews().values())
+        reviews = f": {counted(units)} of {counted(len(self.reviews()), 'return')}" if units else ""
+        footers = f" ({counted(self.footers, 'footer')} left out)" if self.footers else ""
+        return f"{counted(len(self.rows), 'row')} read{footers} = {' + '.join(parts)}{reviews}"
 
 
 @dataclass(slots=True)

@@ -46,8 +46,12 @@ def test_prefects_server_takes_the_form_as_it_is_filled_by_hand_and_by_default(f
     is_valid_schema(form)
     given = {"process_id": "retp_1"} if flow in {"process-return", "explain-return"} else {}
     module = import_module(FLOWS[flow])
-    asked: dict[str, dict[str, Any]] = {"answer-hold": HOLD, "answer-holds": {"cause": "guard"}}
-    asked["backtest-policy"] = {"candidate": "candidate.yaml"}
+    asked: dict[str, dict[str, Any]] = {
+        "answer-hold": HOLD,
+        "answer-holds": {"cause": "guard"},
+        "backtest-policy": {"candidate": "candidate.yaml"},
+        "import-inspections": {"file": "day.csv", "mapping": "warehouse.yaml"},
+    }
     filled = asked.get(flow, given)
     by_default = module.Parameters(**filled).model_dump(mode="json")
     if by_default.get("answer", "") is None:  # both of Prefect's UIs leave out a choice that nobody made

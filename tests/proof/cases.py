@@ -1,6 +1,7 @@
 """What happens at the same time: each case lets the worker that is hit meet another actor."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -198,6 +199,31 @@ def _far_ahead(world: CellWorld) -> None:
     world.pass_time(120)
 
 
+WAREHOUSE = """\
+columns: {process_id: id, line: line, quantity: units, outcome: found}
+words: {good: APPROVED, bad: {status: DECLINED, reason: worn}}
+"""
+
+
+def _warehouse(world: CellWorld) -> None:
+    """Every worker imports the same file before it runs its flow: all that comes back is inspected, once."""
+    (world.folder / "warehouse.yaml").write_text(WAREHOUSE, encoding="utf-8")
+    rows = ["id,line,units,found"]
+    with world.sandbox.sandbox.locked():
+        found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
+    for process in found:
+        for line in process.return_line_items:
+            seen = Counter(str(it.status) for it in process.reviews or () if it.line_item_id == line.id)
+            left = line.quantity - seen.total()
+            words = ["bad"] * seen["DECLINED"] + ["good"] * seen["APPROVED"]
+            words += [world.random.choice(("good", "good", "bad")) for _ in range(left)]
+            rows += [f"{process.rever_process_id},{line.id},1,{word}" for word in words]
+    file = world.folder / "day.csv"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    values = {"mode": "act", "file": str(file), "mapping": str(world.folder / "warehouse.yaml")}
+    world.asks = (Step("import-inspections", values),)
+
+
 OWN_RULES = """\
 default:
   rules:
@@ -252,6 +278,11 @@ CASES = {
         Case(
             "asked", "each worker asks for a review, a cancellation, a label and a return, as all before it did",
             _beside(lambda world: world.start()), (*ASKED_OF.values(), "two_methods"), before=_asked,
+        ),
+        Case(
+            "inspections", "each worker imports the same file of inspections, as all before it did",
+            _beside(lambda world: world.start()), ("in_warehouse", "partially_reviewed", "two_methods"),
+            before=_warehouse,
         ),
         Case(
             "own-rules", "the merchant's own rules, which ask a person, who approves between the runs",

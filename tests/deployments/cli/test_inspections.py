@@ -72,7 +72,7 @@ def test_a_day_file_is_checked_and_what_is_wrong_comes_back(call: Call, rever: R
     # Mended, it is taken, and the file itself once more is as before: nothing was done.
     back.write_text(back.read_text(encoding="utf-8-sig").replace("Like new", "Passed"))
     again = json.loads(call("inspections", "check", str(back), "--mapping", "m.yaml", "--json").out)
-    assert again["counts"] == {"review": 1, "already done": 0, "refused": 1, "contradicts": 0}
+    assert again["counts"] == {"review": 1, "already done": 0, "refused": 1, "contradicts": 0, "held": 0}
     assert again["refused_file"].endswith("day.refused.refused.csv")
     named = call("inspections", "check", "day.csv", "--mapping", "m.yaml", "--refused", "day.refused.csv")
     assert (named.code, "is there already" in named.err) == (2, True)

@@ -11,7 +11,7 @@ from tasks.files.mapping import InspectionMapping
 from tasks.files.verdicts import FileVerdict, Verdict, judge
 from tests.tasks.files.returns import MAPPING, NOW, after, judged, line, process, reviewed, rows_of
 
-REVIEW, ALREADY, REFUSED, CONTRADICTS = Verdict
+REVIEW, ALREADY, REFUSED, CONTRADICTS, HELD = Verdict
 
 
 def kinds(found: FileVerdict) -> list[Verdict]:

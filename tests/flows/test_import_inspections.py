@@ -1,0 +1,224 @@
+"""import-inspections: a warehouse's file becomes reviews, once, whatever happens to the file or the run."""
+
+import csv
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from flows.run import run_flow
+from rever_api.models import ReturnProcess
+from tasks.desk import WrongNameError
+from tasks.ledger import stop_switch
+from tasks.reporting.report import ReturnsReport
+from tests.books import LedgerState
+from tests.judge import assert_promises_kept
+from tests.world import Start, World
+
+MAPPING = """\
+columns: {order: Order, sku: SKU, quantity: Qty, outcome: Result}
+words: {Passed: APPROVED, Rejected: {status: DECLINED, reason: It was worn}, Gone: MISSING}
+"""
+HEADER = ["Order", "SKU", "Qty", "Result"]
+FLOW = "import-inspections"
+
+Rows = Sequence[Sequence[str]]
+
+
+def returns(world: World) -> list[ReturnProcess]:
+    with world.sandbox.sandbox.locked():
+        found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
+    return sorted(found, key=lambda it: it.order_name)
+
+
+def day_rows(world: World, word: str = "Passed") -> list[list[str]]:
+    """A row for each line of each return: all its units passed."""
+    rows = []
+    for it in returns(world):
+        for line in it.return_line_items:
+            assert line.product
+            rows.append([it.order_name, line.product.sku, str(line.quantity), word])
+    return rows
+
+
+def sent_file(world: World, folder: Path, rows: Rows, name: str = "day.csv", mode: str = "act") -> ReturnsReport:
+    """Run the flow over a file of these rows."""
+    with (folder / name).open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *rows])
+    (folder / "m.yaml").write_text(MAPPING)
+    return world.run(FLOW, mode=mode, file=str(folder / name), mapping=str(folder / "m.yaml"))
+
+
+def reviews(world: World) -> Counter[tuple[str, str]]:
+    """(line, status) -> how many REVER has recorded."""
+    return Counter((it.line_item_id, str(it.status)) for each in returns(world) for it in each.reviews or ())
+
+
+def calls(world: World) -> int:
+    """How often REVER has taken reviews from us."""
+    return sum(effect.operation == "addReview" and not effect.foreign for effect in world.sandbox.books)
+
+
+def waiting(start_world: Start, settings: dict[str, str] | None = None, **how: object) -> World:
+    world = start_world(settings=settings, returns=60, **how)
+    world.keep_only(["in_warehouse"])
+    assert len(returns(world)) >= 2 or len(world.sandbox.stores) == 1
+    return world
+
+
+def test_a_file_becomes_reviews_and_the_refunds_follow(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world)
+    report = sent_file(world, tmp_path, day_rows(world))
+    assert report.outcomes["done"] == len(returns(world)) == calls(world)
+    for it in returns(world):
+        assert Counter(review.line_item_id for review in it.reviews or ()) == {
+            line.id: line.quantity for line in it.return_line_items
+        }
+    assert list(tmp_path.glob("*.refused*")) == []
+    world.act()
+    assert world.paid()
+    assert_promises_kept(world)
+
+
+def test_a_plan_writes_nothing_anywhere(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world)
+    rows = [*day_rows(world), ["#none", "X", "1", "Passed"]]
+    report = sent_file(world, tmp_path, rows, mode="plan")
+    assert f"{len(rows)} rows read = {len(rows) - 1} to review + 0 already done + 1 refused" in report.headline
+    assert calls(world) == 0
+    assert not world.ledger_file.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"day.csv", "m.yaml"}
+
+
+def test_the_same_file_again_cut_in_half_or_grown_does_nothing_twice(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world)
+    rows = day_rows(world)
+    half = len(rows) // 2
+    sent_file(world, tmp_path, rows[:half], "half.csv")
+    sent_file(world, tmp_path, rows, "whole.csv")
+    done, asked = reviews(world), calls(world)
+    assert done.total() == sum(line.quantity for it in returns(world) for line in it.return_line_items)
+    for name, again in (("whole.csv", rows), ("half.csv", rows[half:]), ("mixed.csv", list(reversed(rows)))):
+        report = sent_file(world, tmp_path, again, name)
+        assert f"= 0 reviewed + {len(again)} already done + 0 refused" in report.headline
+    grown = sent_file(world, tmp_path, [*rows, *([rows[0]] * 10)])
+    assert f"= 0 reviewed + {len(rows)} already done + 0 refused + 10 that contradict" in grown.headline
+    assert (reviews(world), calls(world)) == (done, asked)
+    world.act()
+    assert_promises_kept(world)
+
+
+def test_two_workers_with_the_same_file_do_nothing_twice(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world)
+    sent_file(world, tmp_path, day_rows(world), mode="plan")
+    values = {"mode": "act", "file": str(tmp_path / "day.csv"), "mapping": str(tmp_path / "m.yaml")}
+    threads = [threading.Thread(target=lambda: run_flow(FLOW, values, prefect=False)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls(world) == len(returns(world))
+    assert reviews(world).total() == sum(line.quantity for it in returns(world) for line in it.return_line_items)
+
+
+def test_what_is_refused_comes_back_and_is_taken_once_it_is_mended(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world)
+    rows = day_rows(world)
+    wrong = [[*rows[0][:3], "Like new"], *rows[1:]]
+    report = sent_file(world, tmp_path, wrong)
+    assert f"{len(rows)} rows read = {len(rows) - 1} reviewed + 0 already done + 1 refused" in report.headline
+    back = tmp_path / "day.refused.csv"
+    assert any(note.startswith(str(back)) for note in report.notes)
+    assert "Like new" not in "".join(report.lines()), "what stands in a file is not reported"
+    back.write_text(back.read_text("utf-8-sig").replace("Like new", "Passed"))
+    mended = world.run(FLOW, mode="act", file=str(back), mapping=str(tmp_path / "m.yaml"))
+    assert "1 row read = 1 reviewed" in mended.headline
+    assert reviews(world).total() == sum(line.quantity for it in returns(world) for line in it.return_line_items)
+
+
+def test_an_answer_that_is_lost_is_found_by_the_next_run_and_not_sent_again(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world, shops=("acme",))
+    world.sandbox.set_faults("addReview:1:acts_answer_lost")
+    first = sent_file(world, tmp_path, day_rows(world))
+    assert first.outcomes["unknown"] + first.outcomes["done"] == len(returns(world))
+    world.pass_time(5)
+    again = sent_file(world, tmp_path, day_rows(world))
+    assert "= 0 reviewed" in again.headline
+    assert calls(world) == len(returns(world))
+    world.act()
+    assert_promises_kept(world)
+
+
+def test_one_that_rever_does_not_show_is_held_and_its_rows_come_back(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world, shops=("acme",))
+    world.sandbox.set_faults("addReview:1:error_500_before")
+    first = sent_file(world, tmp_path, day_rows(world))
+    assert "held" in first.headline
+    again = sent_file(world, tmp_path, day_rows(world), "again.csv")
+    assert "its outcome" not in again.headline
+    assert "refused" in again.headline
+    assert len(returns(world)) - 1 == calls(world)
+    world.pass_time(120)
+    sent_file(world, tmp_path, day_rows(world), "later.csv")
+    (hold,) = world.holds()
+    assert hold.rule == "unknown_outcome"
+    assert len(returns(world)) - 1 == calls(world)
+
+
+def test_where_rever_pays_the_guards_hold_and_a_plan_says_the_money(start_world: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("default: {guards: {max_refund: {EUR: 0}}}\n")
+    settings = {"REVER_POLICY": str(policy), "REVER_REFUNDS_BY": "rever"}
+    world = waiting(start_world, settings, shops=("autopay",))
+    policy.write_text("default: {}\n")
+    plan = sent_file(world, tmp_path, day_rows(world), mode="plan")
+    (note,) = (note for note in plan.notes if note.startswith("REVER pays by itself"))
+    assert note.endswith(" EUR")
+    policy.write_text("default: {guards: {max_refund: {EUR: 0}}}\n")
+    report = sent_file(world, tmp_path, day_rows(world))
+    assert "0 reviewed" in report.headline
+    assert "held" in report.headline
+    assert calls(world) == 0
+    assert {hold.rule for hold in world.holds()} == {"guard:max_refund"}
+    back = (tmp_path / "day.refused.csv").read_text("utf-8-sig")
+    assert "held: a person is asked: " in back
+
+
+def test_the_stop_switch_stops_it(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world)
+    world.write(stop_switch, on=True, by="olga", why="a wrong price list", now=world.clock())
+    report = sent_file(world, tmp_path, day_rows(world))
+    assert "0 reviewed" in report.headline
+    assert calls(world) == 0
+    assert "a wrong price list" in (tmp_path / "day.refused.csv").read_text("utf-8-sig")
+
+
+def test_what_rever_refuses_comes_back_with_its_reason(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world, shops=("acme",))
+    world.sandbox.set_faults("addReview:1:conflict_409")
+    report = sent_file(world, tmp_path, day_rows(world))
+    assert "refused" in report.headline
+    assert (tmp_path / "day.refused.csv").exists()
+    (refused,) = [it for it in world.read(LedgerState.read).intents if it.state == "refused"]
+    assert refused.kind == "review"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"file": "none.csv"}, "none.csv: is not there."),
+        ({"mapping": "none.yaml"}, "none.yaml: the mapping cannot be read"),
+        ({"refused": "no/where.csv"}, "no/where.csv: name a new file"),
+        ({"refused": "day.csv"}, "day.csv: name a new file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_begins_nothing(
+    start_world: Start, tmp_path: Path, values: dict[str, str], said: str
+) -> None:
+    world = waiting(start_world)
+    sent_file(world, tmp_path, day_rows(world), mode="plan")
+    with pytest.raises(WrongNameError, match=said):
+        world.run(FLOW, **{"mode": "act", "file": "day.csv", "mapping": "m.yaml", **values})
+    assert calls(world) == 0
