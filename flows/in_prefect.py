@@ -21,15 +21,16 @@ from sqlalchemy import Connection
 from flows.parameters import FlowParameters, ReturnsParameters, StoresParameters
 from flows.run import BEGUN, P, R, RunFailedError, Work, timed
 from tasks.answer_hold import list_mark, of_cause
-from tasks.desk import Desk
+from tasks.desk import Desk, UnfitPolicyError, utc_now
 from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
-from tasks.in_prefect.events import LATELY, hold_events, pause_events, send
+from tasks.in_prefect.events import LATELY, hold_events, pause_events, policy_event, send
 from tasks.in_prefect.global_limits import standing_limits
 from tasks.in_prefect.holds_artifact import write_holds
 from tasks.in_prefect.quiet import quiet_or_unknown
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
+from tasks.policy.policy_file import PolicyFileError
 from tasks.reporting.backtest_report import BacktestReport
 from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.printable import markdown, printable
@@ -93,6 +94,7 @@ async def in_prefect(name: str, work: Work[P, R], parameters: P) -> State[R]:
         get_run_logger().error("%s", printable(str(shown)))
         await ending.tell()
         if ending.report is None:
+            await _tell_of_policy(shown)
             return Failed(message=printable(f"{name} stopped: {shown}"), data=shown)
         await _show(ending.report, parameters)
         return Failed(message=printable(f"{name} stopped: {shown} ({ending.report.sentence()})"), data=shown)
@@ -109,6 +111,15 @@ async def in_prefect(name: str, work: Work[P, R], parameters: P) -> State[R]:
         failed = RunFailedError(report)
         return Failed(message=printable(f"{failed} ({report.sentence()})"), data=failed)
     return Completed(message=printable(report.sentence()), data=report)
+
+
+async def _tell_of_policy(error: Exception) -> None:
+    """Emit an event where a run did not begin because of the policy file: each run reads it anew, and none goes on
+    without it.
+    """
+    if isinstance(error, PolicyFileError | UnfitPolicyError):
+        problems = error.problems if isinstance(error, PolicyFileError) else (str(error),)
+        await send([policy_event(problems, utc_now(), flow_run_id=flow_run.id or "")])
 
 
 async def _worked(name: str, work: Work[P, R], parameters: P, ending: "Ending") -> R:

@@ -76,6 +76,10 @@ class WrongNameError(DeskError):
     """What was typed or set names something that is not there; nothing was begun."""
 
 
+class UnfitPolicyError(WrongNameError):
+    """The policy file can be read and does not fit this desk: it has what nothing here would ever obey."""
+
+
 def utc_now() -> datetime:
     """The clock of a real run."""
     return datetime.now(UTC)
@@ -333,14 +337,14 @@ def _check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Set
     """
     strange = sorted(set(policies.stores) - set(stores))
     if strange:
-        raise WrongNameError(
+        raise UnfitPolicyError(
             f"the policy file has rules for {', '.join(map(repr, strange))}, and this desk's stores are "
             f"{', '.join(stores)}; correct the name (REVER_POLICY)"
         )
     for store in stores:
         idle = [repr(rule.name) for rule in policies.rules.for_store(store) if any(map(of_money, rule.then))]
         if idle and settings.refunds_by(store) is RefundsBy.REVER:
-            raise DeskError(
+            raise UnfitPolicyError(
                 f"REVER pays at store {store!r} (REVER_REFUNDS_BY), so its rules about money would do nothing: "
                 f"{', '.join(idle)}; put them below the stores where this desk pays (REVER_POLICY)"
             )

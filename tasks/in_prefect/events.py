@@ -1,4 +1,4 @@
-"""What happened, as Prefect events that people can hang automations on: holds, tripped guards, the stop switch.
+"""What happened, as Prefect events that people can hang automations on: holds, guards, the stop switch, the policy.
 
 An event is for people to be told; what counts is the ledger. So nothing fails where an event cannot be sent: it is
 said in the log, and the hold stays in the list all the same. Each payload has a `subject`, which says what it is about,
@@ -34,6 +34,7 @@ GUARD_TRIPPED = "rever.guard.tripped"
 EFFECTS_STOPPED = "rever.effects.stopped"
 EFFECTS_STARTED = "rever.effects.started"
 STORE_PAUSED = "rever.store.paused"
+POLICY_REFUSED = "rever.policy.refused"
 
 NOTICE, ALONE, TOGETHER = "rever.notice", "alone", "together"
 """The label of a hold's event, and its values: a notice is sent of this hold, or of several together."""
@@ -201,6 +202,26 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
         )
         for pause in pauses
     ]
+
+
+def policy_event(problems: Sequence[str], now: datetime, *, flow_run_id: str = "") -> Event:
+    """The event of a run that did not begin, since the policy file cannot be used: `problems` say why, one each."""
+    said = " ".join(" ".join(problems).split())
+    return Event(
+        id=uuid5(NAMESPACE_URL, f"{POLICY_REFUSED}:{flow_run_id or now.isoformat()}"),
+        event=POLICY_REFUSED,
+        occurred=now,
+        resource=Resource({"prefect.resource.id": "rever.desk", "prefect.resource.name": "rever-returns"}),
+        related=_of_run(flow_run_id),
+        payload={
+            "subject": "the policy file cannot be used",
+            "sentence": message(f"A run did not begin, and no default rules stand in: {said}"),
+            "problems": [message(problem) for problem in problems],
+            "store": "",
+            "process_id": "",
+            "rule": "policy-file",
+        },
+    )
 
 
 async def send(events: Sequence[Event], timeout_s: float = TIMEOUT_S) -> bool:

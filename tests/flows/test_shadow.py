@@ -17,7 +17,7 @@ from tasks import shadow as shadowing
 from tasks.ledger import Format, LedgerError, ShadowRow, check, export, shadow_rows
 from tasks.ledger.schema import metadata, shadow
 from tasks.policy import shadow as policy_shadow
-from tasks.policy.policy_file import PolicyFileError, read_policy
+from tasks.policy.policy_file import read_policy
 from tasks.policy.shadow import Differs
 from tasks.reporting.report_page import report_page
 from tests.flows.test_plan import files
@@ -322,59 +322,3 @@ def test_nothing_of_a_shopper_is_in_the_table_or_in_a_report(start: Starting, tm
         if (address := stored.process.pickup_address) is not None:
             names.add(address.address_line_1)
     assert [name for name in names if len(name) > 3 and name in everything] == []
-
-
-# A changed policy takes effect at the next run's start, whole or not at all.
-
-
-def changed_in_mid_run(world: World, text: str) -> None:
-    """Have the policy file say something else from the moment on when the run has decided about its first returns."""
-    clock, file, asked = world.clock, world.ledger_file.with_name("policy.yaml"), []
-
-    def now() -> datetime:
-        asked.append(1)
-        if world.sandbox.books.paid() and file.read_text() != text:
-            file.write_text(text)
-        return clock()
-
-    world.clock = now
-
-
-HOLDS_ALL = "default: {guards: {max_refund: {EUR: 0, SEK: 0}}}\n"
-
-
-def test_a_file_that_changes_in_mid_run_changes_nothing_before_the_next(start: Starting) -> None:
-    whole = start(LIVE)
-    expected = whole.act(max_returns="12").paid
-    world = start(LIVE, settings={"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('other.sqlite')}"})
-    changed_in_mid_run(world, HOLDS_ALL)
-    report = world.act(max_returns="12")
-    assert world.ledger_file.with_name("policy.yaml").read_text() == HOLDS_ALL
-    assert report.paid == expected != {}
-    assert not [hold for hold in world.holds() if hold.rule == "guard:max_refund"]
-    assert world.act().paid == {}
-    assert [hold for hold in world.holds() if hold.rule == "guard:max_refund"]
-
-
-def test_a_file_that_breaks_in_mid_run_lets_it_end_and_the_next_one_not_begin(start: Starting) -> None:
-    world = start(HOLDS_ALL)
-    world.act(max_returns="5")
-    world.ledger_file.with_name("policy.yaml").write_text(LIVE)
-    changed_in_mid_run(world, "default: {not_received: keep}\n")
-    report = world.act()
-    assert not report.failed
-    paid = world.paid()
-    assert report.paid == paid != {}
-    before = kept(world)
-    for mode in ("plan", "act"):
-        with pytest.raises(PolicyFileError, match=r"policy\.yaml, line 1: default\.not_received is .keep"):
-            world.run("process-pending-returns", mode=mode)
-    assert (world.paid(), kept(world)) == (paid, before)
-
-
-def test_a_file_that_is_gone_is_never_taken_for_the_defaults(start: Starting) -> None:
-    world = start(LIVE)
-    world.ledger_file.with_name("policy.yaml").unlink()
-    with pytest.raises(PolicyFileError, match="the policy file cannot be read"):
-        world.act()
-    assert world.paid() == {}

@@ -20,6 +20,7 @@ from tasks.in_prefect.events import (
     TOGETHER,
     hold_events,
     pause_events,
+    policy_event,
     send,
     switch_event,
 )
@@ -143,6 +144,18 @@ def test_a_pause_is_one_event_of_its_store_with_the_command_that_ends_it() -> No
     assert event.payload["until"] == "2026-11-23T12:04:00+00:00"
     assert event.id == pause_events([replace(pause, over=True)])[0].id
     assert event.id != pause_events([replace(pause, until=until + timedelta(minutes=4))])[0].id
+
+
+def test_a_policy_file_that_is_wrong_is_one_event_of_each_run_with_every_problem() -> None:
+    now = datetime(2026, 11, 23, 12, 4, tzinfo=UTC)
+    problems = ("policy.yaml, line 2: a is wrong.", "policy.yaml, line 9: b\nis wrong.")
+    event = policy_event(problems, now, flow_run_id="f1")
+    assert (event.event, event.resource.id) == ("rever.policy.refused", "rever.desk")
+    assert [related.id for related in event.related] == ["prefect.flow-run.f1"]
+    assert str(event.payload["sentence"]).endswith("policy.yaml, line 2: a is wrong. policy.yaml, line 9: b is wrong.")
+    assert len(event.payload["problems"]) == 2
+    assert event.id == policy_event(problems, now + timedelta(seconds=1), flow_run_id="f1").id
+    assert event.id != policy_event(problems, now, flow_run_id="f2").id
 
 
 def test_no_word_from_outside_is_a_link_a_mention_or_a_tag_in_a_notice() -> None:
