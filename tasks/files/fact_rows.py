@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ NONE = "-"
 MOST_ROWS = 1_000_000
 
 _MOST_SHOWN = 20
+_KEPT = 4096
+"""Cells whose meaning is remembered: a table says the same tags, days and amounts over and over."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -65,6 +68,7 @@ def text(cell: str, _: str) -> str | None:
     return None if cell == NONE else cell
 
 
+@lru_cache(maxsize=_KEPT)
 def tags(cell: str, _: str) -> frozenset[str]:
     """Texts parted by |. Other programs part them by commas: one long tag would be found by no rule."""
     if "," in cell or ";" in cell:
@@ -79,6 +83,7 @@ def number(cell: str, _: str) -> int:
     return int(cell)
 
 
+@lru_cache(maxsize=_KEPT)
 def day(cell: str, _: str) -> date | None:
     """A date."""
     if cell == NONE:
@@ -92,6 +97,7 @@ def day(cell: str, _: str) -> date | None:
         raise WrongCellError(right) from None
 
 
+@lru_cache(maxsize=_KEPT)
 def money(cell: str, currency: str) -> Money:
     """An amount, in the currency of its row."""
     if not _AMOUNT.fullmatch(cell):
@@ -104,6 +110,7 @@ def money(cell: str, currency: str) -> Money:
     return Money(Decimal(cell), currency)
 
 
+@lru_cache(maxsize=_KEPT)
 def items(cell: str, _: str) -> tuple[OrderItem, ...]:
     """`SKU-1:2|SKU-2:1`: SKU and units of all that was bought."""
     found = []
@@ -131,7 +138,7 @@ class FactRow:
     @property
     def source(self) -> str:
         """Where this stands, as an unknown fact names it."""
-        return f"{self.reader.path.name}, row {self.number}"
+        return f"{self.reader.name}, row {self.number}"
 
     def cell(self, column: str) -> str:
         """The text of a cell; empty where there is no such column."""
@@ -154,10 +161,12 @@ class FactRow:
     def facts(self) -> dict[str, Any]:
         """What the row tells."""
         told: dict[str, Any] = {}
+        cells, currency = self.cells, self.cell(CURRENCY)
         for column, (name, parse) in self.reader.columns.items():
-            if cell := self.cell(column):
+            place = self.reader.places.get(column)
+            if place is not None and (cell := cells[place]):
                 try:
-                    told[name] = parse(cell, self.cell(CURRENCY))
+                    told[name] = parse(cell, currency)
                 except WrongCellError as wrong:
                     self.refuse(wrong.column or column, wrong.found or f"is {cell[:60]!r}", wrong.right)
         return told
@@ -167,7 +176,7 @@ class TableReader:
     """Reads the rows of a table, and notes all that is wrong with it."""
 
     def __init__(self, path: Path, columns: Columns, keys: tuple[str, ...], also: tuple[str, ...] = ()) -> None:
-        self.path, self.columns, self.keys = path, columns, keys
+        self.path, self.name, self.columns, self.keys = path, path.name, columns, keys
         self.known = (*keys, *also, *columns, CURRENCY)
         self.places: dict[str, int] = {}
         self.problems: dict[str, None] = {}
@@ -242,6 +251,7 @@ class TableReader:
         found[key] = replace(first, **{name: value for name, value in new.items() if value is not NOT_TOLD})
 
 
+@lru_cache(maxsize=_KEPT)
 def _misplaced(cell: str) -> tuple[str, str] | None:
     """What is wrong with a cell of whichever column, and what would be right."""
     if "@" in cell and _EMAIL.search(cell):
