@@ -64,7 +64,9 @@ def test_all_processes_fit_and_parse_whole(http: httpx.Client) -> None:
 
 
 def test_money_goes_as_strings_of_decimals(http: httpx.Client) -> None:
-    for process in http.get("/v1/processes", params={"limit": 100}).json()["processes"]:
+    shown = http.get("/v1/processes", params={"limit": 100}).json()["processes"]
+    assert shown
+    for process in shown:
         assert isinstance(process["return_costs"], str)
         assert all(isinstance(line["total_price"], str) for line in process["return_line_items"])
 

@@ -72,7 +72,9 @@ def test_one_without_a_start_or_that_began_later_is_not_seen_at_all() -> None:
 
 
 def test_what_was_not_told_stays_not_told() -> None:
-    for view in views(past(reviews=None, compensation=None), UNTIL, GAP, parcels=True):
+    shown = views(past(reviews=None, compensation=None), UNTIL, GAP, parcels=True)
+    assert shown
+    for view in shown:
         assert view.process.reviews is None
         assert view.process.compensation is None
 
