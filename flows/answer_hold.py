@@ -8,13 +8,12 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from flows.answering import AnswerParameters, answer_all, list_hold, when
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import Schema
+from flows.parameters import Amount, Schema, whole
 from tasks.answer_hold import check_day, hold_by_id
 from tasks.desk import Desk
 from tasks.ledger import Answer, AnswerError
 from tasks.policy.clocks import clock_time
 from tasks.policy.record import LineUnits
-from tasks.policy.store import Amount, whole
 from tasks.reporting.report import Mode, ReturnsReport
 
 _UNITS = re.compile(r"(\S+):([1-9][0-9]*(?:\+[1-9][0-9]*)*)")

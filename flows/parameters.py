@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -19,7 +21,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from tasks.lookup import NO_EMAIL, WAYS, KeyKind, WrongKeyError, read_key
-from tasks.policy.store import Amount, Whole
+from tasks.policy.store import amount
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
 
 Schema = dict[str, Any]
@@ -29,8 +31,17 @@ LAST = ("mode", "credentials")
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?) ?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
+_DIGITS = re.compile(r"-?[0-9]{1,12}")
 _FIRST, _LAST = 2000, 9998
 """No return is older than this year; and at the end of the last one every zone still has a time in UTC."""
+
+
+def whole(value: Any) -> Any:
+    """A whole number in plain digits: `1_000`, full-width digits and blanks around it are none."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _DIGITS.fullmatch(value)):
+        msg = "write a whole number in plain digits, such as 24"
+        raise ValueError(msg)
+    return value
 
 
 def _day(value: Any) -> date | None:
@@ -81,6 +92,13 @@ _WANTED = (
 def _written(at: date | datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
+
+# The bounds stand before the validator, so that they are in the form's schema too.
+Amount = Annotated[Decimal | None, Field(ge=0), BeforeValidator(amount)]
+"""An amount of money in a form, or none. The type of every one that is typed."""
+
+Whole = Annotated[int | None, Field(ge=1), BeforeValidator(whole)]
+"""A whole number of 1 or more in a form, or none."""
 
 Day = Annotated[
     date | None,

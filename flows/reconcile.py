@@ -8,11 +8,10 @@ from prefect import State, flow
 from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import StoresParameters
+from flows.parameters import StoresParameters, whole
 from flows.sub_flows import at, settle
 from tasks.desk import Desk
 from tasks.policy.facts import counted
-from tasks.policy.store import whole
 from tasks.reconcile import Compared, after_restore, compare_store, since_backup
 from tasks.reporting.comparison_table import COLUMNS, comparison_rows
 from tasks.reporting.csv_file import check_target, write_csv

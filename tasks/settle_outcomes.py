@@ -1,4 +1,4 @@
-"""Settle the effects whose outcome nobody knows: read the return at REVER and judge (design, step 3)."""
+"""Settle the effects whose outcome nobody knows: read the return at REVER and judge."""
 
 from collections.abc import Collection
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Look again, then send: the one way in which an effect is done at REVER (design: *Effects happen once*, step 2).
+"""Look again, then send: the one way in which an effect is done at REVER.
 
 The return is read again, and in one transaction decided anew and marked `sent`; then the one call is made, and its
 outcome written down.

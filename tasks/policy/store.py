@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tasks.policy.side_facts import SideFacts
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
-_WHOLE = re.compile(r"-?[0-9]{1,12}")
 
 
 def amount(value: Any) -> Any:
@@ -25,14 +24,6 @@ def amount(value: Any) -> Any:
         msg = "write an amount in plain digits, such as 24.00"
         raise ValueError(msg)
     return Decimal(str(value)) if isinstance(value, str | int | float) else value
-
-
-def whole(value: Any) -> Any:
-    """A whole number, by the same rule."""
-    if isinstance(value, bool) or (isinstance(value, str) and not _WHOLE.fullmatch(value)):
-        msg = "write a whole number in plain digits, such as 24"
-        raise ValueError(msg)
-    return value
 
 
 def not_negative(cap: Decimal) -> Decimal:
@@ -49,13 +40,6 @@ _IN_THE_FILE = {
 
 Cap = Annotated[Decimal, BeforeValidator(amount), AfterValidator(not_negative), WithJsonSchema(_IN_THE_FILE)]
 """An amount of money in the policy file."""
-
-# The bounds stand before the validator, so that they are in the form's schema too.
-Amount = Annotated[Decimal | None, Field(ge=0), BeforeValidator(amount)]
-"""An amount of money in a form, or none. The type of every one that is typed."""
-
-Whole = Annotated[int | None, Field(ge=1), BeforeValidator(whole)]
-"""A whole number of 1 or more in a form, or none."""
 
 
 # What the rules are told about a store: REVER's settings for it, and this desk's own.

@@ -19,7 +19,7 @@ from tasks.reporting.progress import Progress
 from tasks.reporting.shadow_report import ShadowTally
 
 FAILED_SHARE = Decimal("0.2")
-"""A run fails when more than this share of its returns failed of our own fault (design: *Flows*)."""
+"""A run fails when more than this share of its returns failed of our own fault."""
 
 OUTCOMES = ("done", "unknown", "refused", "held")
 """What a run counts in any case: effects that were done, are unknown or were refused, and holds that were opened."""
