@@ -142,8 +142,8 @@ def _always_first(
 
     if not others or may_decide(others):
         return ()
-    needed = [other for other in others if not may_decide([other])][:1] or [*others]
-    for other in others:
+    needed = next(([other] for other in others if not may_decide([other])), [*others])
+    for other in list(needed):
         fewer = [it for it in needed if it is not other]
         if fewer and not may_decide(fewer):
             needed = fewer

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, EveryLine, Not, SomeLine
-from tasks.policy.possible_values import Asked, Says, some_value
+from tasks.policy.possible_values import Asked, Found, Says, is_so, some_value
 
 _MOST_STEPS = 5_000
 _TURNED = MappingProxyType({Says.YES: Says.NO, Says.NO: Says.YES, Says.NOT_YES: Says.NOT_NO, Says.NOT_NO: Says.NOT_YES})
@@ -45,6 +45,7 @@ class _Branch:
 
     `pending` are claims not looked at, `choices` those of which one part is enough. There are so many `lines` as are
     spoken of, none where `no_lines` was chosen; `of_each` is what holds for each, and is claimed of them at the end.
+    `found` is a fact for all `checks` of a subject.
     """
 
     lines: int
@@ -53,17 +54,15 @@ class _Branch:
     of_each: list[tuple[Condition, Says]] = field(default_factory=list)
     no_lines: bool = False
     checks: dict[_Subject, tuple[Asked, ...]] = field(default_factory=dict)
+    found: dict[_Subject, Found] = field(default_factory=dict)
+    claimed: set[tuple[_Subject, Asked]] = field(default_factory=set)
 
     def take(self, today: date) -> bool:
         """Look at one pending claim; False where the branch cannot hold."""
         condition, says, line = self.pending.pop()
         match condition:
             case Check():
-                subject, asked = _subject(condition, line), Asked(condition, says)
-                if asked in (before := self.checks.get(subject, ())):
-                    return True
-                self.checks[subject] = (*before, asked)
-                return some_value(FIELDS[condition.field], self.checks[subject], today)
+                return self._take_check(_subject(condition, line), Asked(condition, says), today)
             case Not():
                 self.pending.append(Claim(condition.part, _TURNED[says], line))
             case AllOf() | AnyOf():
@@ -82,6 +81,19 @@ class _Branch:
             case EveryLine():
                 self.choices.append(Claim(condition, says, line))
         return not (self.no_lines and self.lines)
+
+    def _take_check(self, subject: _Subject, asked: Asked, today: date) -> bool:
+        """Whether there still is a fact for all checks of the subject. What was found for them is tried first."""
+        before = self.found.get(subject)
+        self.claimed.add((subject, asked))
+        self.checks[subject] = (*self.checks.get(subject, ()), asked)
+        if before is not None and before.sure and is_so(asked, before.fact):
+            return True
+        found = some_value(FIELDS[subject.field], self.checks[subject], today)
+        if found is None:
+            return False
+        self.found[subject] = found
+        return True
 
     def ways(self) -> list["_Branch"]:
         """The branches of a choice: one for each part that may be the one."""
@@ -104,11 +116,17 @@ class _Branch:
 
     def _has(self, condition: Condition, says: Says, line: int) -> bool:
         """Whether it is claimed already."""
-        return isinstance(condition, Check) and Asked(condition, says) in self.checks.get(_subject(condition, line), ())
+        return isinstance(condition, Check) and (_subject(condition, line), Asked(condition, says)) in self.claimed
 
     def _with(self, *claims: Claim) -> "_Branch":
         return replace(
-            self, pending=[*claims], choices=[*self.choices], of_each=[*self.of_each], checks={**self.checks}
+            self,
+            pending=[*claims],
+            choices=[*self.choices],
+            of_each=[*self.of_each],
+            checks={**self.checks},
+            found={**self.found},
+            claimed={*self.claimed},
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether one field can have a value of which several checks say what is claimed of them.
+"""A value of one field of which several checks say what is claimed of them, if there is one.
 
 Only the values matter at which a check changes its mind, and one between each two of them; so a handful is tried.
 """
@@ -11,9 +11,9 @@ from itertools import chain, pairwise, product
 from math import prod
 from typing import Any, NamedTuple
 
-from tasks.policy.condition_fields import Field, FieldKind
+from tasks.policy.condition_fields import Field, FieldKind, Value
 from tasks.policy.conditions import Check, Operator, Truth, is_true_of
-from tasks.policy.return_facts import Money
+from tasks.policy.return_facts import Fact, Money, Unknown
 
 
 class Says(Enum):
@@ -47,11 +47,19 @@ _MOST_SETS = 500
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def some_value(field: Field, asked: Sequence[Asked], today: date) -> bool:
-    """Whether the field can be such that each check says what is claimed; `today` is the first day that counts."""
-    missing, none = (all(truth in it.says.value for it in asked) for truth in (Truth.UNKNOWN, Truth.NO))
-    if (missing or none) and field.name not in ALWAYS_TOLD:
-        return True
+class Found(NamedTuple):
+    """A fact of which the checks say what is claimed of them. Where it is not `sure`, another spelling of it may be."""
+
+    fact: Fact[Value]
+    sure: bool = True
+
+
+def some_value(field: Field, asked: Sequence[Asked], today: date) -> Found | None:
+    """A fact of which each check says what is claimed; None where there is none, on `today` or later."""
+    if field.name not in ALWAYS_TOLD:
+        for fact, truth in ((Unknown(""), Truth.UNKNOWN), (None, Truth.NO)):
+            if all(truth in it.says.value for it in asked):
+                return Found(fact)
     match field.kind:
         case FieldKind.TEXT:
             return _some_text(field, asked)
@@ -61,6 +69,19 @@ def some_value(field: Field, asked: Sequence[Asked], today: date) -> bool:
             return _some_amount(asked)
         case _:
             return _fits_one(_values(field, asked, today), asked)
+
+
+def is_so(asked: Asked, fact: Fact[Value]) -> bool:
+    """Whether the check says of the fact what it is claimed to."""
+    wanted = asked.check.wanted
+    if isinstance(fact, Unknown) or (isinstance(fact, Money) and isinstance(wanted, Money) and _differ(fact, wanted)):
+        return Truth.UNKNOWN in asked.says.value
+    truth = Truth.YES if fact is not None and is_true_of(asked.check)(fact) else Truth.NO
+    return truth in asked.says.value
+
+
+def _differ(one: Money, other: Money) -> bool:
+    return one.currency != other.currency
 
 
 def _values(field: Field, asked: Sequence[Asked], today: date) -> Iterable[Any]:
@@ -79,9 +100,10 @@ def _values(field: Field, asked: Sequence[Asked], today: date) -> Iterable[Any]:
             return (True, False)
 
 
-def _fits_one(values: Iterable[Any], asked: Sequence[Asked]) -> bool:
+def _fits_one(values: Iterable[Any], asked: Sequence[Asked]) -> Found | None:
     tests = [(is_true_of(it.check), it.is_true) for it in asked]
-    return any(all(test(value) is wanted for test, wanted in tests) for value in values)
+    fit = (Found(value) for value in values if all(test(value) is wanted for test, wanted in tests))
+    return next(fit, None)
 
 
 def _bounds(field: Field) -> tuple[float, float]:
@@ -106,7 +128,7 @@ def _around(bounds: Sequence[Decimal]) -> Iterator[Decimal]:
     return chain(points, ((low + high) / 2 for low, high in pairwise(points)), (points[0] - 1, points[-1] + 1))
 
 
-def _some_amount(asked: Sequence[Asked]) -> bool:
+def _some_amount(asked: Sequence[Asked]) -> Found | None:
     """An amount in one of the currencies. Of a check in another one nobody knows."""
     wanted = [it.check.wanted for it in asked if isinstance(it.check.wanted, Money)]
     for currency in dict.fromkeys(money.currency for money in wanted):
@@ -114,9 +136,9 @@ def _some_amount(asked: Sequence[Asked]) -> bool:
         if any(Truth.UNKNOWN not in it.says.value for it in asked if it not in mine):
             continue
         amounts = _around([money.amount for money in wanted if money.currency == currency])
-        if _fits_one((Money(amount, currency) for amount in amounts), mine):
-            return True
-    return False
+        if found := _fits_one((Money(amount, currency) for amount in amounts), mine):
+            return found
+    return None
 
 
 def _in_one_spelling(asked: Sequence[Asked]) -> list[tuple[Check, bool]]:
@@ -140,16 +162,18 @@ def _texts(check: Check) -> tuple[str, ...]:
     return check.wanted if isinstance(check.wanted, tuple) else (str(check.wanted),)
 
 
-def _some_text(field: Field, asked: Sequence[Asked]) -> bool:
+def _some_text(field: Field, asked: Sequence[Asked]) -> Found | None:
     """A text that is one of those named, or begins as one of them, or is another."""
     checks = _in_one_spelling(asked)
     named = [text for check, _ in checks for text in _texts(check)]
     texts = _WEEK if field.name == "weekday" else (*named, *(f"{text}{OTHER}" for text in named), OTHER)
     tests = [(is_true_of(check), wanted) for check, wanted in checks]
-    return any(all(test(text) is wanted for test, wanted in tests) for text in texts)
+    fit = (text for text in texts if all(test(text) is wanted for test, wanted in tests))
+    found = next(fit, None)
+    return None if found is None else Found(found, sure=not any(it.check.any_case for it in asked))
 
 
-def _some_set(asked: Sequence[Asked]) -> bool:
+def _some_set(asked: Sequence[Asked]) -> Found | None:
     """A set of the texts named: the largest that has none of those that must not be, less one of each that must not all
     be there.
     """
@@ -164,5 +188,7 @@ def _some_set(asked: Sequence[Asked]) -> bool:
     largest = frozenset(text for check, wanted in checks if wanted for text in _texts(check)) - never
     tests = [is_true_of(check) for check, wanted in checks if wanted]
     if prod(map(len, not_all)) > _MOST_SETS:
-        return True
-    return any(all(test(largest - set(left)) for test in tests) for left in product(*not_all))
+        return Found(largest, sure=False)
+    sets = (largest - set(left) for left in product(*not_all))
+    found = next((each for each in sets if all(test(each) for test in tests)), None)
+    return None if found is None else Found(found, sure=not any(it.check.any_case for it in asked))
