@@ -144,8 +144,9 @@ class Case:
         return all(self.inspected(line.id).reviewed for line in lines)
 
     def already(self, line_id: str) -> int:
-        """The highest number of a line's units that an intent has taken; 0 where none has."""
-        return max(taken(self.record).get(line_id, ()), default=0)
+        """How many of a line's first units intents have taken without a gap: a person may close one further on."""
+        gone = taken(self.record).get(line_id, frozenset())
+        return next(unit for unit in range(len(gone) + 1) if unit + 1 not in gone)
 
     def inspected(self, line_id: str) -> LineInspection:
         """The inspection of a line of this process."""

@@ -190,8 +190,8 @@ class Ruling:
     # The moment of payment.
 
     def of_line(self, found: LineInspection, method: str, already: int) -> LineInspection:
-        """The inspection of a line as the rules would have it counted. Of the units 1 to `already` an intent was made
-        before: they go on being counted, so that only a review takes an approval back.
+        """The inspection of a line as the rules would have it counted. The units 1 to `already` are taken by intents:
+        they go on being counted, so that only a review takes an approval back.
 
         The moment to pay is one of refunds: an exchange waits for its inspection whatever the rules say, and goods
         that never reached the shopper have no moment.

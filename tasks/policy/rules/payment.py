@@ -11,7 +11,7 @@ from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothi
 from tasks.policy.facts import counted, goods_sent, later, quoted
 from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
-from tasks.policy.record import HoldKind, Intent, IntentKind, LineUnits, refusal, taken_by_desk, units_of
+from tasks.policy.record import HoldKind, Intent, IntentKind, LineUnits, refusal, taken, taken_by_desk, units_of
 from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.rules.on_its_way import all_paid, on_its_way, told_on_its_way
 from tasks.policy.store import NotReceived
@@ -19,16 +19,16 @@ from tasks.policy.store import NotReceived
 
 def completed_unpaid(case: Case) -> Decision | None:
     """REVER has completed the return and approved units are without compensation: too late for this desk to pay."""
-    late = sum(line.later for line in case.inspection.lines)
+    late = [LineUnits(it.line_id, _open_beyond(case, it, it.later)) for it in case.inspection.lines if it.later]
     if case.process.rever_process_status != ProcessStatus.COMPLETED or not (case.free or late):
         return None
     if not late and _nothing_to_send(case):
         return None
-    units = sum(len(part.units) for part in case.free) + late
-    amount = case.due.amount or None
+    items = (*(LineUnits(part.line.id, part.units) for part in case.free), *late)
+    units = sum(item.quantity for item in items)
+    amount = case.due.amount or None if not late else None
     why = f"the return is COMPLETED at REVER, with {counted(units, 'approved unit')} not compensated"
     why += f" ({shown(amount, case.currency)} to refund)" if amount else ""
-    items = tuple(LineUnits(part.line.id, part.units) for part in case.free)
     evidence = {"units": str(units), "due": shown(case.due.amount, case.currency)}
     currency = case.currency if amount else ""
     return Hold("completed_unpaid", why, HoldKind.CONTRADICTION, evidence, amount, currency, items)
@@ -275,7 +275,8 @@ def _paid_later(case: Case) -> str:
     if not late or case.ruling is None:
         return ""
     names = ", ".join(sorted({repr(case.ruling.rule(line.line_id, ActionKind.PAY)) for line in late}))
-    return f"{counted(sum(line.later for line in late))} to be paid when rule {names} says so"
+    units = counted(sum(len(_open_beyond(case, line, line.later)) for line in late))
+    return f"{units} to be paid when rule {names} says so"
 
 
 def _ruled_out(case: Case) -> str:
@@ -285,8 +286,14 @@ def _ruled_out(case: Case) -> str:
         return ""
     kinds = (ActionKind.ACCEPTANCE, ActionKind.ADD_ON)
     names = {case.ruling.rule(line.line_id, kind) for line in out for kind in kinds} - {""}
-    units = counted(sum(line.ruled_out for line in out))
+    units = counted(sum(len(_open_beyond(case, line, line.ruled_out)) for line in out))
     return f"; {units} not compensated by rule {', '.join(map(repr, sorted(names)))}"
+
+
+def _open_beyond(case: Case, line: LineInspection, many: int) -> tuple[int, ...]:
+    """The units after those that are counted, so many of them, but for those that a person has closed."""
+    gone = taken(case.record).get(line.line_id, frozenset())
+    return tuple(unit for unit in range(line.counted + 1, line.counted + many + 1) if unit not in gone)
 
 
 def _before_collection(case: Case, since: str) -> tuple[str, str]:
