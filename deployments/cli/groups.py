@@ -284,6 +284,11 @@ def _backtest_policy(
 inspections = typer.Typer(no_args_is_help=True, help="Files of what a warehouse inspected: docs/inspections.md.")
 
 InputFile = Annotated[Path, typer.Argument(metavar="FILE", help="CSV in any of its forms, XLSX, XLS or ODS.")]
+MappingFile = Annotated[Path, typer.Option("--mapping", metavar="M", help="What the file's columns and words mean.")]
+RefusedFile = Annotated[
+    Path | None,
+    typer.Option("--refused", metavar="OUT", help="A new file for the rows that come back; .xlsx makes a workbook."),
+]
 
 
 @inspections.command("guess")
@@ -304,10 +309,8 @@ def _guess(
 def _check_inspections(
     file: InputFile,
     *,
-    mapping: Annotated[Path, typer.Option(metavar="M", help="What the file's columns and words mean.")],
-    refused: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="A new file for the rows that come back; .xlsx makes a workbook.")
-    ] = None,
+    mapping: MappingFile,
+    refused: RefusedFile = None,
     every_row: Annotated[bool, typer.Option("--all", help="List every row.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
     debug: Debug = False,
@@ -331,3 +334,24 @@ def _explain_policy(
         from deployments.cli.find import rules_text
 
         print_out(rules_text(what))
+
+
+@inspections.command("import")
+def _import(
+    file: InputFile,
+    *,
+    mapping: MappingFile,
+    refused: RefusedFile = None,
+    act: Annotated[bool, typer.Option("--act", help="Send the reviews; without it a plan is made.")] = False,
+    no_prefect: Annotated[bool, typer.Option("--no-prefect", help="Run without Prefect: quicker.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Review what the file says was inspected: `run import-inspections`. With --act what is refused comes back."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.run import Printed, run_one
+
+        pairs = [f"file={file}", f"mapping={mapping}", f"mode={'act' if act else 'plan'}"]
+        pairs += [f"refused={refused}"] if refused else []
+        printed = Printed(as_json)
+        raise typer.Exit(run_one("import-inspections", pairs, printed, prefect=not no_prefect, debug=debug))

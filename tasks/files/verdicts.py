@@ -174,9 +174,6 @@ def _units_of(row: Inspection, index: ReturnIndex, now: datetime) -> list[_Unit]
             raise NoMatchError("its products are of more than one return; name the return itself")
         if not (lines := tuple(lines_of(process, unit.product))):
             raise NoMatchError(f"return {process.rever_process_id} has no line with {unit.product.words}")
-        if len({_terms(line) for line in lines}) > 1:
-            ids = ", ".join(line.id for line in lines)
-            raise NoMatchError(f"{unit.product.words} is on lines that are not paid alike, {ids}; name the line")
         found.append(_Unit(row, unit, process, lines))
     process = found[0].process
     if process.reviews is None:
@@ -201,7 +198,9 @@ def _terms(line: ReturnLineItem) -> tuple[object, ...]:
 def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
     """The verdicts of all rows about one return."""
     clashes, same_as = _same_units(units)
-    dealt = [unit for unit in units if unit.row.number not in clashes and unit.row.number not in same_as]
+    unclear = _unclear(units)
+    left_out = clashes.keys() | same_as.keys() | unclear.keys()
+    dealt = [unit for unit in units if unit.row.number not in left_out]
     for line in _deal(dealt):
         if len(line.claims) > line.room:
             clashes |= {unit.row.number: _too_many(line) for unit in line.claims}
@@ -215,7 +214,9 @@ def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
     found: dict[int, RowVerdict] = {}
     for number, its in rows.items():
         first = found.get(same_as.get(number, 0))
-        if first is None:
+        if number in unclear:
+            found[number] = _said_of(its[0], Verdict.REFUSED, unclear[number])
+        elif first is None:
             found[number] = _of_row(its, clashes.get(number, ""))
         elif first.comes_back:
             found[number] = replace(first, number=number, cells=its[0].row.cells)
@@ -225,6 +226,29 @@ def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
                 first, number=number, cells=its[0].row.cells, verdict=Verdict.ALREADY, why=why, reviews=()
             )
     return found.values()
+
+
+def _unclear(units: Sequence[_Unit]) -> dict[int, str]:
+    """Rows whose product is on several lines that are not paid alike, so that it matters which one is meant; and why.
+
+    It does not where all units of these lines are inspected, nor where the file says the same of each of them and
+    REVER shows nothing else of any.
+    """
+    apart = defaultdict[tuple[str, ...], list[_Unit]](list)
+    for unit in units:
+        if len({_terms(line) for line in unit.lines}) > 1:
+            apart[tuple(line.id for line in unit.lines)].append(unit)
+    unclear: dict[int, str] = {}
+    for ids, mine in apart.items():
+        said = [str(it.unit.status) for it in units if any(line.id in ids for line in it.lines)]
+        shown = [str(it.status) for it in mine[0].process.reviews or () if it.line_item_id in ids]
+        many = sum(line.quantity for line in mine[0].lines)
+        if len(shown) == many or (len(said) == many and len({*said, *shown}) == 1):
+            continue
+        words = f"{mine[0].unit.product.words} is on lines that are not paid alike, {', '.join(ids)}"
+        why = f"{words}; name the line, or send all of its units in one file"
+        unclear |= {unit.row.number: why for unit in mine}
+    return unclear
 
 
 def _same_units(units: Sequence[_Unit]) -> tuple[dict[int, str], dict[int, int]]:
@@ -281,19 +305,21 @@ def _too_many(line: _Line) -> str:
 
 
 def _of_row(units: Sequence[_Unit], clash: str) -> RowVerdict:
-    row, process = units[0].row, units[0].process
+    first = units[0]
     reviews = tuple(unit.review for unit in units if unit.review is not None)
-
-    def verdict(kind: Verdict, why: str, reviews: tuple[UnitReview, ...] = ()) -> RowVerdict:
-        names = (process.rever_process_id, process.order_name, process.ecommerce_id)
-        return RowVerdict(row.number, row.cells, kind, why, *names, reviews)
-
     if clash:
-        return verdict(Verdict.CONTRADICTS, clash)
+        return _said_of(first, Verdict.CONTRADICTS, clash)
     if not reviews:
-        return verdict(Verdict.ALREADY, "; ".join(dict.fromkeys(unit.done for unit in units)))
-    if process.rever_process_status != ProcessStatus.RUNNING:
-        return verdict(Verdict.REFUSED, f"the return is {process.rever_process_status} at REVER")
+        return _said_of(first, Verdict.ALREADY, "; ".join(dict.fromkeys(unit.done for unit in units)))
+    if first.process.rever_process_status != ProcessStatus.RUNNING:
+        return _said_of(first, Verdict.REFUSED, f"the return is {first.process.rever_process_status} at REVER")
     said = ", ".join(f"line {it.line_id} unit {it.unit} {it.status}" for it in reviews)
     done = sum(1 for unit in units if unit.done)
-    return verdict(Verdict.REVIEW, said + (f"; {counted(done)} done already" if done else ""), reviews)
+    why = said + (f"; {counted(done)} done already" if done else "")
+    return replace(_said_of(first, Verdict.REVIEW, why), reviews=reviews)
+
+
+def _said_of(unit: _Unit, verdict: Verdict, why: str) -> RowVerdict:
+    row, process = unit.row, unit.process
+    names = (process.rever_process_id, process.order_name, process.ecommerce_id)
+    return RowVerdict(row.number, row.cells, verdict, why, *names)

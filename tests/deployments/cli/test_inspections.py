@@ -135,3 +135,20 @@ def test_a_guess_needs_no_rever_and_writes_over_nothing(call: Call, tmp_path: Pa
     assert (again.code, "m.yaml is there already" in again.err) == (2, True)
     missing = call("inspections", "guess", "none.csv")
     assert (missing.code, "none.csv: is not there." in missing.err) == (2, True)
+
+
+def test_a_file_is_imported_once(call: Call, rever: RunningSandbox, tmp_path: Path) -> None:
+    day_file(rever, tmp_path / "day.csv")
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    words = ("inspections", "import", "day.csv", "--mapping", "m.yaml", "--no-prefect")
+    plan = call(*words)
+    assert (plan.code, "import-inspections (plan)" in plan.out, "= 1 to review" in plan.out) == (0, True, True), (
+        plan.err
+    )
+    done = call(*words, "--act", "--refused", "back.xlsx")
+    assert (done.code, "= 1 reviewed + 1 already done + 2 refused" in done.out) == (0, True), done.err
+    assert (tmp_path / "back.xlsx").exists()
+    again = call(*words, "--act")
+    assert "= 0 reviewed + 2 already done + 2 refused" in again.out
+    wrong = call(*words, "--act", "--refused", "back.xlsx")
+    assert (wrong.code, "back.xlsx: name a new file" in wrong.err) == (2, True)

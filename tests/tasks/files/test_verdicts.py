@@ -99,9 +99,22 @@ def rows_mapping() -> "InspectionMapping":
 def test_lines_that_are_paid_alike_stand_for_each_other_and_others_must_be_named() -> None:
     alike = process("r1", [line("a", "S"), line("b", "S")])
     assert units(judged([["R1", "S", "2", "GOOD"]], alike)) == {"r1": [("a", 1, "APPROVED"), ("b", 1, "APPROVED")]}
-    found = judged([["R1", "S", "1", "GOOD"]], process("r1", [line("a", "S"), line("b", "S", total="99")]))
+    apart = process("r1", [line("a", "S"), line("b", "S", total="99")])
+    found = judged([["R1", "S", "1", "GOOD"]], apart)
     assert kinds(found) == [REFUSED]
-    assert found.rows[0].why == "SKU S is on lines that are not paid alike, a, b; name the line"
+    said = "SKU S is on lines that are not paid alike, a, b; name the line, or send all of its units in one file"
+    assert found.rows[0].why == said
+    # Where the file says the same of all units there is nothing to choose.
+    found = judged([["R1", "S", "1", "GOOD"], ["R1", "S", "1", "GOOD"]], apart)
+    assert units(found) == {"r1": [("a", 1, "APPROVED"), ("b", 1, "APPROVED")]}
+    for again in ("1", "2"):
+        assert kinds(judge(rows_of([["R1", "S", again, "GOOD"]]), after([apart], found), NOW)) == [ALREADY]
+    for rows, it in (
+        ([["R1", "S", "1", "GOOD"], ["R1", "S", "1", "bad"]], apart),
+        ([["R1", "S", "3", "GOOD"]], apart),
+        ([["R1", "S", "2", "GOOD"]], reviewed(apart, [("b", "DECLINED")])),
+    ):
+        assert set(kinds(judged(rows, it))) == {REFUSED}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +145,7 @@ def returns(draw: st.DrawFn) -> list[ReturnProcess]:
     found = []
     for name in ("r1", "r2"):
         lines = [line(each, quantity=draw(st.integers(1, 3))) for each in LINES]
-        lines += [line("s1", "SAME", quantity=1), line("s2", "SAME", quantity=1)]
+        lines += [line("s1", "SAME", quantity=1), line("s2", "SAME", total=draw(st.sampled_from(["10", "10", "9"])))]
         reviews = [
             (each["id"], status)
             for each in lines
