@@ -211,7 +211,7 @@ def _show_the_evidence(page: Page, env: Mapping[str, str], killed: Killed) -> Pr
     trail = trail_of(known, killed.effect) if known else []
     if not trail:
         raise DemoError(f"the ledger does not know the refund of {killed.effect.process_id}")
-    page.say(f"What the ledger wrote about the refund of {killed.effect.process_id}:", "bold")
+    page.say(f"What the ledger wrote about the refund of {killed.effect.process_id} (times in UTC):", "bold")
     for row in trail:
         page.say(step_words(row), indent=4)
     return settled_by_evidence(trail)

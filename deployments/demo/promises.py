@@ -9,6 +9,7 @@ from typing import Any
 from rever_api.sandbox.auditor import Audit
 from rever_api.sandbox.state import Effect
 from tasks.ledger import AuditRow, History
+from tasks.reporting.printable import plain_words
 
 TELLING = ("why", "attempt", "by", "refunds like this", "known before")
 """The evidence that a reader of the trail is shown."""
@@ -106,7 +107,7 @@ def trail_of(known: History, effect: Effect) -> list[AuditRow]:
 
 def step_words(row: AuditRow) -> str:
     """One step in a line: time (UTC), what happened, on what evidence."""
-    words = ", ".join(f"{name}: {row.evidence[name]}" for name in TELLING if name in row.evidence)
+    words = plain_words(", ".join(f"{name}: {row.evidence[name]}" for name in TELLING if name in row.evidence))
     return f"{row.at:%H:%M:%S}  {row.event:<8}  {words}"
 
 

@@ -14,7 +14,7 @@ from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentKind
-from tasks.reporting.printable import printable
+from tasks.reporting.printable import plain_words, printable
 
 WIDTH = 96
 A_FEW = 3
@@ -62,7 +62,7 @@ class Page:
             self.say(head, "bold")
         for what, why in found:
             self.say(what, indent=4)
-            self.say(why, "dim", indent=8)
+            self.say(plain_words(why), "dim", indent=8)
 
     def promises(self, head: str, promises: Iterable[Promise]) -> None:
         """What was found about each promise; a broken one stands out."""
