@@ -1,7 +1,8 @@
 """Kinds of return that a table of rules leaves out: a fee by country without one for pick-ups, say.
 
-Two or more rules of one kind of action that ask for the same reason, method, country or return method are taken for a
-table. A return is left out where none of them, nor any other rule of the kind, can match.
+Two or more rules that say which fee, moment, warehouse or the like, and ask for the same reason, method, country or
+return method, are taken for a table. A return is left out where none of them, nor any other rule of the kind, can
+match. Rules that decline, approve or free of a fee are exceptions: all else is not theirs to name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from tasks.policy.actions import ActionKind, kind_of
+from tasks.policy.actions import ActionKind, NoFee, kind_of
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import Check, Operator, checks_of, is_true_of
 from tasks.policy.merchant_rules import MerchantRule
@@ -19,6 +20,14 @@ from tasks.policy.possible_rules import matching
 from tasks.policy.possible_values import OTHER, Says
 
 _BY = ("country", "return_method", "method", "reason")
+_TABLES = (
+    ActionKind.PAY,
+    ActionKind.FEE,
+    ActionKind.WAREHOUSE,
+    ActionKind.CARRIER,
+    ActionKind.RETURN_METHOD,
+    ActionKind.OUT_OF_STOCK,
+)
 _NEVER_CHOSEN = frozenset({"NO_RETURN_METHOD"})
 _MOST_CELLS, _MOST_SHOWN = 300, 6
 
@@ -37,7 +46,7 @@ Cell = tuple[_Group, ...]
 
 def gaps(rules: Sequence[MerchantRule], today: date) -> Iterator[str]:
     """What the tables among the rules leave out, kind by kind."""
-    for kind in ActionKind:
+    for kind in _TABLES:
         groups, left = left_out(rules, kind, today)
         words = list(_in_words(left, groups))
         more = f" and {len(words) - _MOST_SHOWN} more" if len(words) > _MOST_SHOWN else ""
@@ -50,7 +59,8 @@ def left_out(
 ) -> tuple[Sequence[Sequence[_Group]], Sequence[Cell]]:
     """The values that a table of this kind of action parts, field by field, and the cells that no rule is about."""
     mine = [rule for rule in rules if any(kind_of(action) is kind for action in rule.then)]
-    fields = [name for name in _BY if sum(bool(_asked(rule, name)) for rule in mine) > 1]
+    table = [rule for rule in mine if not any(isinstance(action, NoFee) for action in rule.then)]
+    fields = [name for name in _BY if sum(bool(_asked(rule, name)) for rule in table) > 1]
     groups = [_groups(name, [check for rule in mine for check in _asked(rule, name)]) for name in fields]
     if not fields or prod(map(len, groups)) > _MOST_CELLS:
         return (), ()

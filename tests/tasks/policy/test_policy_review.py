@@ -162,13 +162,21 @@ def test_a_method_and_a_reason_that_no_rule_is_about() -> None:
 rules:
 - {name: credit, when: {method: {is: GIFT_CARD}}, then: {pay: {at: first_scan}}}
 - {name: exchange, when: {method: {is: EXCHANGE}}, then: {pay: {at: inspection}}}
-- {name: look, when: {reason: {is: BROKEN}}, then: {approve: {who: x, why: z}}}
-- {name: wrong, when: {reason: {is: WRONG}}, then: {approve: {who: x, why: z}}}
+- {name: broken, when: {reason: {is: BROKEN}}, then: {fee: {amount: 1.00 EUR}}}
+- {name: wrong, when: {reason: {is: WRONG}}, then: {fee: {amount: 2.00 EUR}}}
 """
     assert warned(text) == [
         "no rule of the kind pay is about method BANK_TRANSFER, ORIGINAL_PAYMENT_METHOD, PROMO_CODE",
-        "no rule of the kind approval is about reason other than those named",
+        "no rule of the kind fee is about reason other than those named",
     ]
+    exceptions = """
+rules:
+- {name: look, when: {reason: {is: BROKEN}}, then: {approve: {who: x, why: z}}}
+- {name: wrong, when: {reason: {is: WRONG}}, then: {approve: {who: x, why: z}}}
+- {name: free, when: {reason: {is: OLD}}, then: {no_fee: {}}}
+- {name: free too, when: {reason: {is: LATE}}, then: {no_fee: {}}}
+"""
+    assert warned(exceptions) == NONE
 
 
 def test_a_store_s_own_warnings_are_said_once(tmp_path: Path) -> None:
