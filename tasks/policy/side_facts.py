@@ -113,7 +113,7 @@ def enriched(facts: ReturnFacts, side: SideFacts | None) -> ReturnFacts:
 def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> LineFacts:
     table = _found(side.products, line.sku) if isinstance(line.sku, str) else ()
     sources = (*table, *(product for order in orders for product in _bought(line, order)))
-    return replace(line, **_told(line, sources, _OF_PRODUCT))
+    return replace(line, **_told(line, sources, _OF_PRODUCT)) if sources else line
 
 
 def _bought(line: LineFacts, order: OrderFacts) -> Iterator[ProductFacts]:
@@ -131,6 +131,8 @@ def _bought(line: LineFacts, order: OrderFacts) -> Iterator[ProductFacts]:
 
 def _told(facts: ReturnFacts | LineFacts, sources: Sequence[Any], names: Iterable[str]) -> dict[str, Any]:
     """What the sources tell of those of these facts that are unknown."""
+    if not sources:
+        return {}
     unknown = [name for name in names if isinstance(getattr(facts, name), Unknown)]
     return {name: told for name in unknown if (told := agreed(sources, name, getattr(facts, name))) is not NOT_TOLD}
 

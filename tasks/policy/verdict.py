@@ -112,7 +112,7 @@ def judge(rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known | None
             if known is not None:
                 known[id(rule)] = found
         stood += found
-    speak = [each for each in stood if each.standing in _SPEAKS]
+    speak = [each for each in stood if each.standing in SPEAKS]
     of_return = [each for each in speak if not each.line_id]
     lines = {
         line.line_id: _outcomes([each for each in speak if each.line_id in {"", line.line_id}], of_return=False)
@@ -146,7 +146,8 @@ def _traced(stood: Stood, facts: ReturnFacts, line: LineFacts | None) -> Asked:
     return Asked(stood.rule, stood.line_id, stood.standing, trace, stood.needs)
 
 
-_SPEAKS = frozenset({Standing.MATCHES, Standing.UNKNOWN})
+SPEAKS = frozenset({Standing.MATCHES, Standing.UNKNOWN})
+"""How a rule stands that has a say."""
 
 _WHERE_UNKNOWN = MappingProxyType(
     {

@@ -1,5 +1,6 @@
 """Two policies over past returns, in the order of time, and what they come to."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tasks.policy.backtest.outcome import Replayed
 from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import (
     PastReturn,
+    happenings,
     known_at,
     mailbox_of,
     views,
@@ -135,7 +137,7 @@ class _Backtest:
         replayed: dict[str, tuple[Replayed, Replayed]] = {}
         for it in self.past:
             pair = self.pairs[it.store]
-            seen = views(it, self.until, pair.current.look_again, parcels=pair.asked.parcels)
+            seen = views(it, self.until, pair.current.look_again, scan=pair.asked.scan, arrival=pair.asked.arrival)
             if not seen:
                 self.left_out[it.process_id] = "REVER does not say when it began"
                 continue
@@ -166,9 +168,15 @@ class _Backtest:
         others = [it for name, it in self.by_shopper[shopper].items() if name != past.process_id] if shopper else []
         rules = pair.current
 
+        times = sorted({at for it in others for at in happenings(it)})
+        found: dict[int, tuple[EarlierReturn, ...] | Unknown] = {}
+
         def known(at: datetime) -> tuple[EarlierReturn, ...] | Unknown:
-            begun = (known_at(it, at) for it in others if it.started_at is None or it.started_at < at)
-            return earlier_of(begun, shopper, rules.zone, omits_empty_fields=rules.omits_empty_fields)
+            place = bisect_right(times, at)
+            if place not in found:
+                begun = (known_at(it, at) for it in others if it.started_at is None or it.started_at <= at)
+                found[place] = earlier_of(begun, shopper, rules.zone, omits_empty_fields=rules.omits_empty_fields)
+            return found[place]
 
         return known
 

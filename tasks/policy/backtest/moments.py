@@ -29,7 +29,10 @@ _AFTER = MappingProxyType(
 _PAID_AFTER = MappingProxyType(
     {"start": "started_on", "first_scan": "first_scanned_on", "arrival": "arrived_on", "inspection": "reviewed_on"}
 )
-_PARCELS = frozenset({"shipping_status", "scanned", "arrived", "days_since_first_scan", "days_since_arrival"})
+_SCAN = frozenset({"shipping_status", "scanned", "days_since_first_scan"})
+_ARRIVAL = frozenset({"shipping_status", "arrived", "days_since_arrival"})
+_REVIEWS = frozenset({"review", "reject_reason", "inspector", "reviewed", "all_approved", "days_since_review"})
+_DESK = frozenset({"refunded", "held"})
 
 WEEK = 8
 """Days after each change at which rules that ask for the weekday are asked again: each weekday comes once."""
@@ -38,9 +41,9 @@ WEEK = 8
 @dataclass(frozen=True, slots=True)
 class TimesAsked:
     """What rules ask about time. `after` has, by fact, the days after it at which an answer may turn; `within` are
-    windows of earlier returns in days; `hours` those at which an answer may turn. `parcels` says that they ask how far
-    the goods have come, `history` that they ask about the shopper's earlier returns, `endless` without a window, and
-    `desk` that they ask what this desk has done.
+    windows of earlier returns in days; `hours` those at which an answer may turn. `scan` and `arrival` say that they
+    ask how far the goods have come, `reviews` what was inspected, `history` about the shopper's earlier returns,
+    `endless` about these without a window, and `desk` what this desk has done.
     """
 
     after: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -48,7 +51,9 @@ class TimesAsked:
     within: frozenset[int] = frozenset()
     hours: frozenset[int] = frozenset()
     weekdays: bool = False
-    parcels: bool = False
+    scan: bool = False
+    arrival: bool = False
+    reviews: bool = False
     history: bool = False
     endless: bool = False
     desk: bool = False
@@ -57,6 +62,11 @@ class TimesAsked:
     def settled(self) -> bool:
         """Whether the answers stay the same as long as REVER shows the same."""
         return self.calm and not (self.history or self.desk)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the answers are the same at every moment of a return's life."""
+        return self.settled and not (self.scan or self.arrival or self.reviews)
 
     @property
     def calm(self) -> bool:
@@ -68,20 +78,20 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
     """What these rules ask about time."""
     after: dict[str, set[int]] = {}
     on, within, hours = set[date](), set[int](), set[int]()
-    weekdays = parcels = history = endless = desk = False
+    weekdays = scan = arrival = reviews = history = endless = desk = False
     for rule in rules:
         if rule.applies_to is AppliesTo.ALL:
             on |= {rule.begins} if rule.begins else set()
             on |= {rule.ends + timedelta(days=1)} if rule.ends else set()
         for action in rule.then:
             if isinstance(action, Pay):
-                parcels = parcels or action.at in {"first_scan", "arrival"}
+                scan, arrival = scan or action.at == "first_scan", arrival or action.at == "arrival"
                 if action.plus_days:
                     after.setdefault(_PAID_AFTER[action.at], set()).add(action.plus_days)
         for check in checks_of(rule.when):
-            parcels = parcels or check.field in _PARCELS
+            scan, arrival = scan or check.field in _SCAN, arrival or check.field in _ARRIVAL
+            reviews, desk = reviews or check.field in _REVIEWS, desk or check.field in _DESK
             weekdays = weekdays or check.field == "weekday"
-            desk = desk or check.field in {"refunded", "held"}
             if FIELDS[check.field].counts is not None:
                 history = True
                 endless = endless or check.within_days is None
@@ -94,7 +104,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
                 on |= {check.wanted, check.wanted + timedelta(days=1)}
     days = {name: frozenset(many) for name, many in after.items()}
     turns = frozenset(on), frozenset(within), frozenset(hours)
-    return TimesAsked(days, *turns, weekdays, parcels, history, endless, desk)
+    return TimesAsked(days, *turns, weekdays, scan, arrival, reviews, history, endless, desk)
 
 
 def turning_points(

@@ -8,6 +8,7 @@ from rever_api.models import (
 from tasks.policy.actions import Action, KeepItem, Pay
 from tasks.policy.backtest.moments import TimesAsked, times_asked
 from tasks.policy.facts import timing_of
+from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.store import Guards, RefundsBy, StoreRules
 
 
@@ -16,8 +17,10 @@ class Pair:
     """The two policies of a store, made ready: a rule that both have is one object.
 
     `alike` says that but for guards they differ in merchant's rules alone, with the same tables of facts; `unstated`
-    that nobody has said who pays there; `early` that something may be due before a unit is approved. `restless` are the
-    rules, by identity, whose answer may turn while REVER shows the same.
+    that nobody has said who pays there; `early` that REVER's timing pays before the inspection. `payers` are the rules
+    that may pay before it, by identity: as long as nothing is approved and none of them speaks, nothing is due.
+    `watched` are these, and the rules whose answer may differ from moment to moment; `restless` those of each policy
+    whose answer may turn while REVER shows the same.
     """
 
     current: StoreRules
@@ -26,7 +29,9 @@ class Pair:
     alike: bool = False
     unstated: bool = False
     early: bool = True
-    restless: frozenset[int] = frozenset()
+    payers: frozenset[int] = frozenset()
+    watched: tuple[MerchantRule, ...] = ()
+    restless: tuple[tuple[MerchantRule, ...], ...] = ((), ())
 
     @property
     def both(self) -> tuple[StoreRules, StoreRules]:
@@ -46,14 +51,27 @@ class Pair:
         timing = timing_of(current)
         asked = times_asked(rules)
         if timing == RefundTiming.ON_ITEM_SENT:
-            asked = replace(asked, parcels=True)
-        early = timing != RefundTiming.ON_ITEM_VERIFIED or any(_pays_early(it) for rule in rules for it in rule.then)
+            asked = replace(asked, scan=True)
         bare = [it.policy.model_copy(update={"guards": Guards()}) for it in (current, candidate)]
-        alike = bare[0] == bare[1] and current.side is candidate.side
-        restless = frozenset(id(rule) for rule in rules if not times_asked([rule]).settled)
-        return cls(current, candidate, asked, alike, unstated, early, restless)
+        each = {id(rule): rule for rule in rules}
+        payers = frozenset(name for name, it in each.items() if any(map(_pays_early, it.then)))
+        return cls(
+            current,
+            candidate,
+            asked,
+            alike=bare[0] == bare[1] and current.side is candidate.side,
+            unstated=unstated,
+            early=timing != RefundTiming.ON_ITEM_VERIFIED,
+            payers=payers,
+            watched=tuple(it for name, it in each.items() if name in payers or not times_asked([it]).fixed),
+            restless=(_restless(current), _restless(candidate)),
+        )
 
 
 def _pays_early(action: Action) -> bool:
     """Whether a line may be due before it is reviewed."""
     return isinstance(action, KeepItem) or (isinstance(action, Pay) and action.at != "inspection")
+
+
+def _restless(rules: StoreRules) -> tuple[MerchantRule, ...]:
+    return tuple(rule for rule in rules.merchant_rules if not times_asked([rule]).settled)

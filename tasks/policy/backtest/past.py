@@ -27,6 +27,7 @@ from tasks.policy.record import Record
 
 _MOVED = frozenset({ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE})
 _GOES_ON = frozenset({ProcessStatus.RUNNING, ProcessStatus.COMPLETED})
+_NOT_PAID = Compensation(refunds=())
 _HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
 
 
@@ -60,16 +61,18 @@ class View:
     exact: bool = True
 
 
-def views(past: PastReturn, until: datetime, gap: timedelta, *, parcels: bool) -> tuple[View, ...]:
+def views(
+    past: PastReturn, until: datetime, gap: timedelta, *, scan: bool = False, arrival: bool = False
+) -> tuple[View, ...]:
     """How the return looked, a view for each change, in the order of their times; none where it has no start.
 
-    Reviews within `gap`, the time between two looks of the desk, are one change. Where nothing
-    asks about `parcels`, their way is not shown by itself.
+    Reviews within `gap`, the time between two looks of the desk, are one change. The first `scan`
+    and the `arrival` are shown by themselves only where something asks about them.
     """
     began = past.process.started_at
     if began is None or began > until:
         return ()
-    return tuple(_Views(past, began, until, gap).all(parcels=parcels))
+    return tuple(_Views(past, began, until, gap).all(scan=scan, arrival=arrival))
 
 
 def undated_reviews(process: ReturnProcess) -> int:
@@ -116,6 +119,14 @@ def known_at(process: ReturnProcess, at: datetime) -> ReturnProcess:
     )
 
 
+def happenings(process: ReturnProcess) -> Iterator[datetime]:
+    """The times at which `known_at` turns."""
+    refunds = process.compensation.refunds if process.compensation else ()
+    reviewed = (it.review_date for it in process.reviews or ())
+    paid = (it.refunded_at for it in refunds or ())
+    yield from (at for at in (process.started_at, process.updated_at, *reviewed, *paid) if at is not None)
+
+
 class _Views:
     def __init__(self, past: PastReturn, began: datetime, until: datetime, gap: timedelta) -> None:
         self.past, self.began, self.until, self.gap = past, began, until, gap
@@ -124,32 +135,35 @@ class _Views:
         last = self.process.updated_at
         self.latest = last if last is not None and began <= last <= until else until
 
-    def all(self, *, parcels: bool) -> Iterator[View]:
+    def all(self, *, scan: bool, arrival: bool) -> Iterator[View]:
         """All views. A time that lies before the one of the view before it cannot be right, and is not exact."""
-        at, changes = self.began, [(self.began, self._shown(()), True)]
+        at = self.began
+        changes: list[tuple[datetime, dict[str, object], bool]] = [(self.began, self._shown(()), True)]
         reviews = self._reviews()
-        if parcels:
-            changes += self._parcels(min((day for day, _, _ in reviews), default=self.latest))
+        if scan or arrival:
+            changes += self._parcels(scan, arrival, min((day for day, _, _ in reviews), default=self.latest))
         changes += [(day, self._shown(seen, *self._there()), exact) for day, seen, exact in reviews]
         if self.process.rever_process_status not in _GOES_ON:
             seen = reviews[-1][1] if reviews else ()
             status = {"rever_process_status": self.process.rever_process_status}
-            way = self._there() if reviews or parcels else (ReturnStatus.STARTED, ShippingStatus.CREATED)
-            changes.append((self.latest, self._shown(seen, *way).model_copy(update=status), True))
-        for when, process, exact in changes:
+            way = self._there() if reviews or scan or arrival else (ReturnStatus.STARTED, ShippingStatus.CREATED)
+            changes.append((self.latest, {**self._shown(seen, *way), **status}, True))
+        for when, fields, exact in changes:
             known, at = exact and when >= at, max(at, when)
             if at <= self.until:
-                yield View(at, process.model_copy(update={"updated_at": at}), known)
+                yield View(at, self.process.model_copy(update={**fields, "updated_at": at}), known)
 
     def _there(self) -> tuple[str, None]:
         return self.process.return_status if self.process.return_status in _HERE else ReturnStatus.REVIEW_REQUIRED, None
 
-    def _parcels(self, latest: datetime) -> Iterator[tuple[datetime, ReturnProcess, bool]]:
+    def _parcels(
+        self, scan: bool, arrival: bool, latest: datetime
+    ) -> Iterator[tuple[datetime, dict[str, object], bool]]:
         scanned, arrived = self.past.scanned_at, self.past.arrived_at
-        if was_scanned(self.process):
+        if scan and was_scanned(self.process):
             way = self._shown((), ReturnStatus.COLLECTED, ShippingStatus.COLLECTED)
             yield scanned or arrived or latest, way, scanned is not None
-        if has_arrived(self.process):
+        if arrival and has_arrived(self.process):
             yield arrived or latest, self._shown((), *self._there()), arrived is not None
 
     def _reviews(self) -> list[tuple[datetime, tuple[Review, ...], bool]]:
@@ -176,18 +190,20 @@ class _Views:
         reviews: Sequence[Review],
         status: str = ReturnStatus.STARTED,
         parcel: ShippingStatus | None = ShippingStatus.CREATED,
-    ) -> ReturnProcess:
-        """The return with these reviews and this status, and each parcel no further than this; None: as it is today."""
+    ) -> dict[str, object]:
+        """What differs in the return with these reviews and this status, each parcel no further than this (None: as it
+        is today).
+        """
         told = self.process.compensation
         fields: dict[str, object] = {
             "rever_process_status": ProcessStatus.RUNNING,
             "return_status": status if self.process.return_status else "",
             "reviews": tuple(reviews) if self.told else None,
-            "compensation": Compensation(refunds=()) if told is not None and told.refunds is not None else None,
+            "compensation": _NOT_PAID if told is not None and told.refunds is not None else None,
         }
         if parcel is not None and self.process.logistics:
             fields["logistics"] = tuple(_no_further(entry, parcel) for entry in self.process.logistics)
-        return self.process.model_copy(update=fields)
+        return fields
 
 
 def _no_further(entry: LogisticsEntry, parcel: ShippingStatus) -> LogisticsEntry:

@@ -23,7 +23,7 @@ from tasks.policy.return_facts import EarlierReturn, ReturnFacts, Unknown, facts
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import SideFacts, enriched
 from tasks.policy.store import StoreRules
-from tasks.policy.verdict import Known, Verdict, judge, stands
+from tasks.policy.verdict import SPEAKS, Known, Verdict, judge, stands
 
 History = Callable[[datetime], tuple[EarlierReturn, ...] | Unknown]
 """The shopper's other returns as they were known at a time."""
@@ -56,28 +56,22 @@ class _Track:
     known: Known = field(default_factory=dict)
     said: tuple[Verdict, ...] = ()
 
-    def ask(self, rules: Sequence[StoreRules], process: ReturnProcess, at: datetime) -> ReturnFacts:
-        """Ask the rules of each of its policies about the return as REVER shows it now."""
-        own, known = rules[self.sides[0]], Known()
-        facts = enriched(facts_of(process, self.desk.record, own, at, own.zone), own.side)
+    def ask(self, rules: Sequence[StoreRules], facts: ReturnFacts, known: Known) -> None:
+        """Ask the rules of each of its policies about these facts, as far as it is not `known` how they stand."""
         self.said = tuple(judge(rules[side].merchant_rules, facts, known) for side in self.sides)
         self.facts, self.known = facts, known
-        return facts
 
     def ask_again(self, rules: Sequence[StoreRules], pair: "Pair", at: datetime, shopper: str) -> bool:
         """Ask anew where REVER shows the same as at the last look. Returns whether any rule says something else."""
         assert self.facts is not None  # noqa: S101 - there was a last look
         own = rules[self.sides[0]]
-        facts = replace(self.facts, now=at.astimezone(own.zone))
-        if own.side is not None and shopper in own.side.earlier:
-            facts = replace(facts, earlier=own.side.earlier[shopper])
-        each = {id(rule): rule for side in self.sides for rule in rules[side].merchant_rules}
-        fresh = {name: stands(rule, facts) for name, rule in each.items() if name in pair.restless}
+        told = own.side.earlier.get(shopper, self.facts.earlier) if own.side is not None else self.facts.earlier
+        facts = replace(self.facts, now=at.astimezone(own.zone), earlier=told)
+        fresh = {id(rule): stands(rule, facts) for side in self.sides for rule in pair.restless[side]}
         self.facts = facts
         if all(self.known[name] == stood for name, stood in fresh.items()):
             return any(map(waits_for_a_day, self.said))
-        self.known = {**self.known, **fresh}
-        self.said = tuple(judge(rules[side].merchant_rules, facts, self.known) for side in self.sides)
+        self.ask(rules, facts, {**self.known, **fresh})
         return True
 
 
@@ -85,41 +79,75 @@ class _Replay:
     def __init__(self, past: PastReturn, pair: Pair, history: History | None, until: datetime) -> None:
         self.pair, self.history, self.until = pair, history, until
         self.shopper = mailbox_of(past.process) if history else ""
-        self.early = pair.early or any(it.return_reason == NOT_RECEIVED for it in past.process.return_line_items)
+        unreceived = any(it.return_reason == NOT_RECEIVED for it in past.process.return_line_items)
+        self.early = pair.early or unreceived
         together: tuple[tuple[int, ...], ...] = ((0, 1),) if pair.alike else ((0,), (1,))
         self.tracks = [_Track(ReplayedDesk(Record(past.process_id, pair.current.store)), sides) for sides in together]
         self.heard = RulesHeard(), RulesHeard()
         self.points: list[datetime] = []
+        self.told: tuple[object, Sequence[StoreRules]] | None = None
 
     def change(self, view: View, *, last: bool) -> None:
-        """Ask about a change, and note the moments at which the answer may turn by the passing of time."""
+        """Ask about a change, and note the moments at which the answer may turn by the passing of time.
+
+        As long as nothing is approved, and no rule speaks that may pay before it, nothing can be due: then it is not
+        decided, and only at the last view what it waits for.
+        """
         decides = last or self.early or any(it.status == ReviewStatus.APPROVED for it in view.process.reviews or ())
-        rules = self._as_known(view.at)
-        facts: ReturnFacts | None = None
-        for track in [it for it in self.tracks if not it.desk.over]:
-            facts = track.ask(rules, track.desk.sees(view.process), view.at)
-            self._decide(track, rules, view.process, view.at, exact=view.exact, decides=decides)
-        if facts is None or self.pair.asked.calm:
+        if not decides and not self.pair.watched:
             return
+        rules = self._as_known(view.at)
+        seen: dict[int, tuple[ReturnFacts, Known]] = {}
+        for track in [it for it in self.tracks if not it.desk.over]:
+            alike = id(track.desk.record) if self.pair.alike else id(track)
+            if alike not in seen:
+                seen[alike] = self._facts(track, rules, view.process, view.at), {}
+            facts, known = seen[alike]
+            speak = decides or self._speaks(facts, known)
+            if not speak:
+                track.facts, track.known, track.said = facts, known, ()
+                continue
+            due = decides or any(it.standing in SPEAKS for name in self.pair.payers for it in known[name])
+            track.ask(rules, facts, known)
+            self._decide(track, rules, view.process, view.at, exact=view.exact, decides=due)
+        if not seen or self.pair.asked.calm:
+            return
+        facts, _ = next(iter(seen.values()))
         others = self.history(self.until) if self.history and self.pair.asked.within else ()
         earlier = others if isinstance(others, tuple) else ()
         for point in turning_points(self.pair.asked, facts, earlier, self.pair.current.zone, self.until):
             heappush(self.points, point)
 
+    def _facts(self, track: _Track, rules: Sequence[StoreRules], process: ReturnProcess, at: datetime) -> ReturnFacts:
+        """What is known of the return as REVER shows it to this desk."""
+        own, shown = rules[track.sides[0]], track.desk.sees(process)
+        return enriched(facts_of(shown, track.desk.record, own, at, own.zone), own.side)
+
+    def _speaks(self, facts: ReturnFacts, known: Known) -> bool:
+        """Whether a watched rule matches, or cannot be answered. How they stand becomes known."""
+        for rule in self.pair.watched:
+            if id(rule) not in known:
+                known[id(rule)] = stands(rule, facts)
+        return any(it.standing in SPEAKS for rule in self.pair.watched for it in known[id(rule)])
+
     def pass_time(self, process: ReturnProcess, before: datetime | None) -> None:
         """Ask at each turning point up to a time, or all that are left, about the return as it was shown last."""
         at: datetime | None = None
-        while self.points and (before is None or self.points[0] < before):
+        while self.points and (before is None or self.points[0] < before) and not self._over:
             last, at = at, heappop(self.points)
             if at == last:
                 continue
             rules = self._as_known(at)
             for track in [it for it in self.tracks if not it.desk.over]:
                 if track.facts is None:
-                    track.ask(rules, track.desk.sees(process), at)
+                    track.ask(rules, self._facts(track, rules, process, at), {})
                 elif not track.ask_again(rules, self.pair, at, self.shopper) and not track.desk.is_late(at):
                     continue
                 self._decide(track, rules, process, at, exact=True, decides=False)
+
+    @property
+    def _over(self) -> bool:
+        return all(track.desk.over for track in self.tracks)
 
     def results(self) -> tuple[Replayed, Replayed]:
         """What became of the return by each policy."""
@@ -158,8 +186,12 @@ class _Replay:
         """Both policies, with the shopper's earlier returns as they were known then, where rules ask for them."""
         if self.history is None or not self.shopper:
             return self.pair.both
-        earlier = {self.shopper: self.history(at)}
-        return [replace(it, side=replace(it.side or SideFacts(), earlier=earlier)) for it in self.pair.both]
+        earlier = self.history(at)
+        if self.told is None or self.told[0] is not earlier:
+            sides = [replace(it.side or SideFacts(), earlier={self.shopper: earlier}) for it in self.pair.both]
+            both = [replace(it, side=side) for it, side in zip(self.pair.both, sides, strict=True)]
+            self.told = earlier, both
+        return self.told[1]
 
 
 def _same(one: Verdict, other: Verdict) -> bool:

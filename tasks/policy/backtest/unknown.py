@@ -55,7 +55,7 @@ def cannot_be_known(
 
 
 def _about_times(past: Sequence[PastReturn], pairs: Mapping[str, Pair]) -> Iterator[str]:
-    asked = [it for it in past if pairs[it.store].asked.parcels]
+    asked = [it for it in past if pairs[it.store].asked.scan]
     scans = sum(was_scanned(it.process) and it.scanned_at is None for it in asked)
     if scans:
         yield (
@@ -63,9 +63,10 @@ def _about_times(past: Sequence[PastReturn], pairs: Mapping[str, Pair]) -> Itera
             " a rule pays at the scan counts as paid some time before the next thing that has a date, nobody knows how"
             " many days."
         )
+    asked = [it for it in past if pairs[it.store].asked.arrival]
     arrivals = sum(has_arrived(it.process) and it.arrived_at is None for it in asked)
     if arrivals:
-        yield f"The arrival of {counted(arrivals, 'return')} has no date; the same holds for it."
+        yield f"The arrival of {counted(arrivals, 'return')} has no date: what a rule pays then counts in the same way."
     undated = sum(bool(undated_reviews(it.process)) for it in past)
     if undated:
         yield f"Reviews of {counted(undated, 'return')} have no date: they count as made at the last change."
