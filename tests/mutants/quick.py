@@ -22,7 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in filter(_is_property, items):
         test = _function(item)
         own = getattr(test, CHOSEN, settings.default)
-        setattr(test, CHOSEN, settings(own, phases=(Phase.explicit, Phase.generate), database=None))
+        # Without a deadline: on a busy machine the run before the first change would fail by it.
+        setattr(test, CHOSEN, settings(own, phases=(Phase.explicit, Phase.generate), database=None, deadline=None))
 
 
 def _function(item: pytest.Item) -> object:
