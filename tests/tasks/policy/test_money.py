@@ -1,12 +1,12 @@
 """The arithmetic: exact sums, rounding half up, costs taken once."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.policy.money import gross, minor_unit, net, net_amounts, payable, shown, unit_value, value
+from tasks.policy.money import ROUNDINGS, gross, minor_unit, net, net_amounts, payable, shown, unit_value, value
 from tasks.policy.record import LineTerms
 
 CURRENCIES = ["EUR", "SEK", "JPY", "BHD", "HUF", "CLF"]
@@ -26,6 +26,16 @@ def test_all_units_are_worth_exactly_the_total(terms: LineTerms) -> None:
     assert gross(terms, units) == terms.total
     assert all(unit_value(terms, unit) >= 0 for unit in units)
     assert all(payable(unit_value(terms, unit), terms.currency) for unit in units)
+
+
+def test_a_unit_is_rounded_as_its_line_was_first_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(total: Decimal, quantity: int, approved: int, _currency: str) -> Decimal:
+        return (total * approved / quantity).quantize(Decimal("0.01"), ROUND_DOWN)
+
+    monkeypatch.setattr("tasks.policy.money.ROUNDINGS", {**ROUNDINGS, "down": down})
+    worth = {name: LineTerms(Decimal("0.05"), 2, "EUR", name) for name in ("half_up", "down")}
+    assert [unit_value(worth["half_up"], unit) for unit in (1, 2)] == [Decimal("0.03"), Decimal("0.02")]
+    assert [unit_value(worth["down"], unit) for unit in (1, 2)] == [Decimal("0.02"), Decimal("0.03")]
 
 
 @pytest.mark.parametrize(

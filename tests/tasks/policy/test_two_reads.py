@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rever_api.models import ReturnProcess
+from rever_api.models import Product, ReturnProcess
+from tasks.policy.decision import Hold
+from tasks.policy.record import HoldKind
 from tasks.policy.two_reads import differences, reads_differ
-from tests.tasks.policy.factories import approved, line, process, refund, reviews
+from tests.tasks.policy.factories import ORIGINAL, approved, line, order, process, refund, reviews
 
 
 def changed(**of_line: Any) -> ReturnProcess:
@@ -27,17 +29,31 @@ def changed(**of_line: Any) -> ReturnProcess:
             {"compensation_method": "BANK_TRANSFER"},
             "compensation method 'GIFT_CARD' and 'BANK_TRANSFER'",
         ),
+        (
+            {"exchange_for": Product(variant_id="blue")},
+            {"exchange_for": Product(variant_id="red")},
+            "variant to exchange for 'blue' and 'red'",
+        ),
     ],
 )
 def test_what_money_hangs_on_must_be_the_same(one: dict[str, Any], other: dict[str, Any], what: str) -> None:
     (found,) = differences(changed(**one), changed(**other))
-    assert what in found
-    assert what in reads_differ((found,)).why
+    assert found == f"line 'retl_1' has the {what}"
+    why = f"two reads of this return in one run differ: {found}; nothing is sent on either"
+    assert reads_differ((found,)) == Hold("reads_differ", why, HoldKind.CONTRADICTION, {"1": found})
+
+
+def test_the_hold_tells_the_first_three_differences_and_keeps_twenty() -> None:
+    found = tuple(f"difference {number}" for number in range(1, 23))
+    hold = reads_differ(found)
+    assert "differ: difference 1; difference 2; difference 3; nothing" in hold.why
+    assert hold.evidence == {str(number): f"difference {number}" for number in range(1, 21)}
 
 
 def test_costs_and_lines_must_be_the_same() -> None:
     plain = changed()
-    assert differences(plain.model_copy(update={"return_costs": Decimal(3)}), plain)
+    costly, costlier = (plain.model_copy(update={"return_costs": Decimal(costs)}) for costs in (3, 4))
+    assert differences(costly, costlier) == ("the return costs are 3 and 4",)
     assert not differences(plain.model_copy(update={"return_costs": None}), plain)
     more = plain.model_copy(update={"return_line_items": (*plain.return_line_items, line("another"))})
     assert differences(plain, more) == differences(more, plain) == ("line 'another' is in only one of them",)
@@ -55,6 +71,13 @@ def test_what_was_done_does_not_go_away_between_two_reads() -> None:
     paid = process(line(quantity=2), reviews=approved(units=1), refunds=(refund("20.00"),))
     assert "a refund of 20.00 EUR" in differences(paid, bare)[0]
     assert differences(bare, paid) == ()
+    by_card = process(line(quantity=2), reviews=approved(units=1), refunds=(refund("20.00", "GIFT_CARD"),))
+    assert differences(by_card, paid) == ("a refund of 20.00 EUR by 'GIFT_CARD' in the first alone",)
+    twice = process(line(quantity=2), reviews=approved(units=1), refunds=[refund("20.00")] * 3)
+    assert differences(twice, paid) == (f"2 refunds of 20.00 EUR by '{ORIGINAL}' in the first alone",)
+    swapped = process(line(quantity=2), reviews=approved(units=1), exchange=order("blue"))
+    assert differences(swapped, bare) == ("the exchange order in the first alone",)
+    assert differences(swapped, swapped) == differences(bare, swapped) == ()
     undone = bare.model_copy(update={"reviews": ()})
     assert differences(bare, undone) == ("1 review in the first alone",)
     changed_mind = bare.model_copy(update={"reviews": reviews("retl_1", "DECLINED")})
