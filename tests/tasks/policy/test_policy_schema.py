@@ -1,13 +1,15 @@
 """The schema for editors is made from the rules, and refuses what the reading of the file refuses."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tasks.policy.merchant_rules import MerchantRule, rule_as_data
+from tasks.policy.merchant_rules import MerchantRule, read_rules, rule_as_data
 from tasks.policy.policy_file import PolicyDocument, PolicyFileError, read_policy
 from tasks.policy.policy_schema import policy_schema
 from tasks.policy.policy_text import read_yaml
@@ -25,6 +27,9 @@ NOT_BY_THE_SCHEMA = (
     "no list has that name",
 )
 """What is wrong with rules that a schema has no words for."""
+
+NOT_BY_THE_SCHEMA_AT_ALL = ("right would be a date", "before the rule begins", "no list has that name", "has coins for")
+"""The same, of any rule."""
 WRONG = (
     "defaults: {}",
     "default: {not_recieved: hold}",
@@ -90,3 +95,45 @@ def test_what_it_cannot_refuse_is_that_alone() -> None:
 def test_it_takes_every_rule_that_can_be_written(rule: MerchantRule) -> None:
     errors = list(VALIDATOR.iter_errors({"default": {"rules": [rule_as_data(rule)]}}))
     assert [error.message for error in errors] == []
+
+
+OTHER_VALUES = st.one_of(
+    st.sampled_from([None, True, 0, -1, 3, 10**7, [], ["A"], [5], {}]),
+    st.sampled_from(["", "A", "EUR", "5 %", "5", "6.00 EUR", "6.00 eur", "2026-12-01", "GIFT_CARD"]),
+    st.sampled_from([{"is": "A"}, {"is": True}, {"at": "start"}, {"sku": {"is": "A"}}, {"held": {"is": True}}]),
+)
+NAMES = st.sampled_from(
+    ["name", "when", "then", "is", "over", "any_case", "within_days", "sku", "held", "fee", "no_fee"]
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> dict[str, Any]:
+    """A rule as the file has it, with one value exchanged, added or left out anywhere in it."""
+    data = copy.deepcopy(rule_as_data(draw(RULES)))
+    inside: list[Any] = [data]
+    for part in inside:
+        values = part.values() if isinstance(part, dict) else part
+        inside += [it for it in values if isinstance(it, dict | list)]
+    part = draw(st.sampled_from(inside))
+    if isinstance(part, list):
+        part[draw(st.integers(0, len(part) - 1)) if part else 0 :] = [draw(OTHER_VALUES)]
+    elif draw(st.booleans()) and part:
+        name = draw(st.sampled_from(sorted(part)))
+        if draw(st.booleans()):
+            del part[name]
+        else:
+            part[name] = draw(OTHER_VALUES)
+    else:
+        part[draw(NAMES)] = draw(OTHER_VALUES)
+    return data
+
+
+@given(spoilt())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_it_and_the_reader_say_the_same_of_a_rule_that_was_spoilt(rule: dict[str, Any]) -> None:
+    problems = [problem.words for problem in read_rules([rule], {}, ()).problems]
+    if VALIDATOR.is_valid({"default": {"rules": [rule]}}):
+        assert [words for words in problems if not any(says in words for says in NOT_BY_THE_SCHEMA_AT_ALL)] == []
+    else:
+        assert problems
