@@ -120,6 +120,17 @@ class Case:
         return told if self.ruling is None else self.ruling.costs(told)
 
     @cached_property
+    def costs_changed(self) -> bool:
+        """Whether the first payment fixed other costs than there are now. Where the merchant's rules say what they are,
+        that is of interest only if more is to be refunded by them, and only once it is known what they are.
+        """
+        if self.record.costs is None or self.record.costs == self.costs_now:
+            return False
+        if self.ruling is None or not self.ruling.speaks_of_costs:
+            return True
+        return bool(self.due.refunds) and not any(self.ruling.costs_missing())
+
+    @cached_property
     def gross_before(self) -> Decimal:
         """The value of all units in live refund intents that bear costs, before these."""
         intents = [it for it in money_intents(self.record) if it.kind is IntentKind.REFUND]
@@ -237,7 +248,9 @@ class Case:
         method = wish if self.ruling is None else self.ruling.method(line.id, wish) or wish
         instead = self.instead_of_exchange(line.id)
         exchange = method == CompensationMethod.EXCHANGE and instead in REFUND_METHODS
-        return instead if exchange and self.out_of_stock({line.id: frozenset(units)}) else method
+        if not exchange or not self.out_of_stock({line.id: frozenset(units)}):
+            return method
+        return instead if self.ruling is None else self.ruling.method(line.id, instead) or instead
 
     def instead_of_exchange(self, line_id: str) -> str:
         """The method by which a line is refunded whose exchange is out of stock; another word where it is not."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from rever_api.models import CompensationMethod
 from tasks.policy.actions import (
+    Accept,
     Action,
     ActionKind,
     AddOn,
@@ -22,8 +23,10 @@ from tasks.policy.actions import (
     Bonus,
     Carrier,
     Decline,
+    Fee,
     KeepItem,
     Methods,
+    NoBonus,
     NoFee,
     OutOfStock,
     Pay,
@@ -36,7 +39,7 @@ from tasks.policy.conditions import Truth
 from tasks.policy.inspection import LineInspection
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
-from tasks.policy.return_facts import Money, ReturnFacts, Unknown
+from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Verdict, fees, judge
 
@@ -129,16 +132,23 @@ class Ruling:
         return bool(declined or self.decided(line_id, ActionKind.ADD_ON, AddOn))
 
     def pays_early(self, line_id: str) -> bool:
-        """Whether a line may be paid before its inspection."""
-        pay = self.decided(line_id, ActionKind.PAY, Pay)
-        return bool(self.decided(line_id, ActionKind.KEEP, KeepItem) or (pay and pay.at != "inspection"))
+        """Whether a line may be paid before its inspection, or it cannot be said just now that it may not."""
+        outcomes = (self.outcome(line_id, kind) for kind in (ActionKind.PAY, ActionKind.KEEP))
+        return any(
+            isinstance(action, KeepItem) or (isinstance(action, Pay) and action.at != "inspection")
+            for found in outcomes
+            if found
+            for action in (found.candidates if isinstance(found, Open) else (found.action,))
+        )
 
     def needs_label(self) -> bool:
-        """Whether any line is to come back: neither kept by the shopper, nor excluded."""
-        return not self.facts.lines or any(
-            not (self.excludes(line.line_id) or self.decided(line.line_id, ActionKind.KEEP, KeepItem))
-            for line in self.facts.lines
-        )
+        """Whether any line is to come back: neither excluded nor kept. Who gets an exchange sends the goods back."""
+
+        def kept(line: LineFacts) -> bool:
+            keep = self.decided(line.line_id, ActionKind.KEEP, KeepItem)
+            return keep is not None and line.method != CompensationMethod.EXCHANGE
+
+        return not self.facts.lines or any(not (self.excludes(it.line_id) or kept(it)) for it in self.facts.lines)
 
     def carriers(self) -> tuple[str, ...]:
         """The carrier that a rule wants the label from; none or one."""
@@ -166,6 +176,11 @@ class Ruling:
 
     # Costs.
 
+    @property
+    def speaks_of_costs(self) -> bool:
+        """Whether a rule says, or may say, what is taken off the refunds."""
+        return any(self.outcome(line.line_id, ActionKind.FEE) for line in self.facts.lines)
+
     @cached_property
     def fees(self) -> tuple[FeeDue, ...]:
         """The fees that are taken off the refunds in the place of REVER's costs."""
@@ -179,9 +194,9 @@ class Ruling:
         """What is taken off the refunds in all. `told` is what REVER tells: it goes on for lines of which no rule
         speaks, up to what they are worth.
         """
-        of = {line.line_id: self.outcome(line.line_id, ActionKind.FEE) for line in self.facts.lines}
-        if not any(of.values()):
+        if not self.speaks_of_costs:
             return told
+        of = {line.line_id: self.outcome(line.line_id, ActionKind.FEE) for line in self.facts.lines}
         amounts = [fee.amount.amount for fee in self.fees if isinstance(fee.amount, Money)]
         rest = [line for line in self.facts.lines if of[line.line_id] is None and not self.excludes(line.line_id)]
         worth = sum((line.value.amount for line in rest if isinstance(line.value, Money)), ZERO)
@@ -189,7 +204,7 @@ class Ruling:
 
     # The moment of payment.
 
-    def of_line(self, found: LineInspection, method: str, already: int) -> LineInspection:
+    def of_line(self, found: LineInspection, wish: str, already: int) -> LineInspection:
         """The inspection of a line as the rules would have it counted. The units 1 to `already` are taken by intents:
         they go on being counted, so that only a review takes an approval back.
 
@@ -206,7 +221,7 @@ class Ruling:
                 ruled_out=found.not_turned_down - kept,
                 uninspected=0 if no_goods else found.uninspected,
             )
-        if method == CompensationMethod.EXCHANGE or found.not_received:
+        if not _has_moment(found, wish):
             return found
         if self.decided(found.line_id, ActionKind.KEEP, KeepItem):
             return _counted(found, found.not_turned_down)
@@ -219,39 +234,63 @@ class Ruling:
         return replace(_counted(found, min(most, kept) if pay.at == "inspection" else kept), later=max(0, most - kept))
 
     def missing(
-        self, found: LineInspection, method: str, already: int, *, out_of_stock: bool
+        self, found: LineInspection, wish: str, already: int, *, out_of_stock: bool
     ) -> Iterator[tuple[str, str]]:
         """What is missing before a line's units beyond `already` can be paid, each with the rules that ask for it.
 
-        Only where something would be due by one of the ways that are open: a rule about goods that are still with the
-        shopper is asked again later. `found` is the inspection by the rules (`of_line`).
+        Only where it makes a difference to what is due now: a rule about goods that are still with the shopper is asked
+        again later, and one about credit is not asked of money. `found` is the inspection by the rules (`of_line`).
         """
-        timed = method != CompensationMethod.EXCHANGE and not found.not_received
+        if self.excludes(found.line_id):
+            return
         for kind in sorted(CARRIED_OUT - BESIDE_MONEY):
-            if kind is ActionKind.OUT_OF_STOCK and not out_of_stock:
-                continue
             outcome = self.outcome(found.line_id, kind)
-            if isinstance(outcome, Open):
-                moments = [it for it in outcome.candidates if isinstance(it, Pay | KeepItem)] if timed else []
-                most = max((self._would_count(found, it) for it in moments), default=found.counted)
-                if max(most, found.counted) > already:
-                    rules = ", ".join(map(repr, outcome.rules))
-                    yield from ((word, rules) for word in outcome.needs)
+            if isinstance(outcome, Open) and any(
+                self._matters(it, found, wish, already, out_of_stock=out_of_stock) for it in outcome.candidates
+            ):
+                rules = ", ".join(map(repr, outcome.rules))
+                yield from ((word, rules) for word in outcome.needs)
         pay = self.decided(found.line_id, ActionKind.PAY, Pay)
-        if timed and pay and self._is_due(pay) is Truth.UNKNOWN and _most(found, pay) > already:
+        if pay and _has_moment(found, wish) and self._is_due(pay) is Truth.UNKNOWN and _most(found, pay) > already:
             yield _MOMENTS[pay.at], repr(self.rule(found.line_id, ActionKind.PAY))
-        if found.counted > already:
-            yield from (
-                (fee.amount.needs, repr(fee.rule))
-                for fee in self.fees
-                if isinstance(fee.amount, Unknown) and found.line_id in fee.lines
-            )
 
-    def _would_count(self, found: LineInspection, action: Action) -> int:
-        """How many units of a line would be counted were this its action; a moment that nobody can tell has come."""
-        if not isinstance(action, Pay):
-            return found.not_turned_down
-        return 0 if self._is_due(action) is Truth.NO else _most(found, action)
+    def _matters(self, action: Action, found: LineInspection, wish: str, already: int, *, out_of_stock: bool) -> bool:
+        """Whether what is due of a line may be another by this action than without it."""
+        if isinstance(action, Pay | KeepItem):
+            return _has_moment(found, wish) and self._counts_otherwise(action, found, already)
+        if found.counted <= already:
+            return False
+        method, matters = self.method(found.line_id, wish) or wish, True
+        match action:
+            case OutOfStock():
+                matters = out_of_stock
+            case Methods():
+                matters = out_of_stock or method_for(wish, action, sorted(REFUND_METHODS)) != wish
+            case Bonus():
+                matters = out_of_stock or method in action.methods
+            case Fee() | NoFee():
+                matters = out_of_stock or method != CompensationMethod.EXCHANGE
+            case Accept() | NoBonus():
+                matters = False
+        return matters
+
+    def _counts_otherwise(self, action: Pay | KeepItem, found: LineInspection, already: int) -> bool:
+        """Whether other units of a line may be counted by this action; a moment that nobody can tell may have come."""
+        if isinstance(action, KeepItem):
+            return found.not_turned_down > max(found.counted, already)
+        if self.decided(found.line_id, ActionKind.KEEP, KeepItem):
+            return False
+        came = self._is_due(action)
+        units = 0 if came is Truth.NO else _most(found, action)
+        return max(units, found.counted) > already and (came is Truth.UNKNOWN or units != found.counted)
+
+    def costs_missing(self) -> Iterator[tuple[str, str]]:
+        """What is missing before it can be said what is taken off the refunds, each with the rules that ask for it."""
+        for line in self.facts.lines:
+            outcome = self.outcome(line.line_id, ActionKind.FEE)
+            if isinstance(outcome, Open) and not self.excludes(line.line_id):
+                yield from ((word, ", ".join(map(repr, outcome.rules))) for word in outcome.needs)
+        yield from ((fee.amount.needs, repr(fee.rule)) for fee in self.fees if isinstance(fee.amount, Unknown))
 
     def _is_due(self, pay: Pay) -> Truth:
         """Whether the moment has come. The inspection of a unit is its own: what is approved is due at once."""
@@ -266,6 +305,11 @@ _MOMENTS = MappingProxyType(
         "inspection": "the day of the last review",
     }
 )
+
+
+def _has_moment(found: LineInspection, wish: str) -> bool:
+    """Whether a rule may say when a line is paid: neither an exchange nor goods that never reached the shopper."""
+    return wish != CompensationMethod.EXCHANGE and not found.not_received
 
 
 def _most(found: LineInspection, pay: Pay) -> int:

@@ -187,7 +187,7 @@ def terms_changed(case: Case) -> Decision | None:
                 f"line {quoted(line_id)} was {fixed.quantity} for {shown(fixed.total, fixed.currency)}, "
                 f"is {now.quantity} for {shown(now.total, now.currency)}"
             )
-    if case.record.costs is not None and case.record.costs != case.costs_now:
+    if case.record.costs is not None and case.costs_changed:
         before, now_costs = shown(case.record.costs, case.currency), shown(case.costs_now, case.currency)
         changes.append(f"the return costs were {before}, are {now_costs}")
     if not changes:

@@ -8,6 +8,7 @@ from tasks.policy.approvals import APPROVAL, Limit
 from tasks.policy.case import Case
 from tasks.policy.clocks import come
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
+from tasks.policy.due import Due
 from tasks.policy.facts import counted, goods_sent, later, quoted
 from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
@@ -64,6 +65,8 @@ def needs_facts(case: Case) -> Decision | None:
         units = {line.id: frozenset(range(1, line.quantity + 1))}
         stock, already = case.out_of_stock(units) is not None, case.already(line.id)
         missing |= ruling.missing(case.inspected(line.id), str(line.compensation_method), already, out_of_stock=stock)
+    if case.record.costs is None and any(due.gross > due.exempt for due in case.due.refunds):
+        missing |= ruling.costs_missing()
     if not missing:
         return None
     words = "; ".join(f"{what}, for rule {names}" for what, names in list(missing.items())[:5])
@@ -75,7 +78,10 @@ def needs_facts(case: Case) -> Decision | None:
 def method_forbidden(case: Case) -> Decision | None:
     """The store's own rules forbid the compensation that the shopper wished for, and name no other for it."""
     ruling = case.ruling
-    parts = [] if ruling is None else [part for part in case.free if not ruling.method(part.line.id, part.method)]
+    due = units_of(case.due.items)
+    parts = [
+        part for part in case.free if part.line.id in due and ruling and not ruling.method(part.line.id, part.method)
+    ]
     if ruling is None or not parts:
         return None
     names = ", ".join(sorted({repr(ruling.rule(part.line.id, ActionKind.METHODS)) for part in parts}))
@@ -88,7 +94,8 @@ def method_forbidden(case: Case) -> Decision | None:
 def approval(case: Case) -> Decision | None:
     """The store's own rules ask a person before these units are paid."""
     ruling = case.ruling
-    asked = {} if ruling is None else {part.line.id: it for part in case.free if (it := ruling.approval(part.line.id))}
+    due = units_of(case.due.items)
+    asked = {line_id: it for line_id in due if ruling and (it := ruling.approval(line_id))}
     if ruling is None or not asked:
         return None
     items = tuple(LineUnits(part.line.id, part.units) for part in case.free if part.line.id in asked)
@@ -130,12 +137,15 @@ def no_variant(case: Case) -> Decision | None:
 
 def compensate(case: Case) -> Decision | None:
     """Pay what is due: refunds in the order of the lines, then the exchange."""
-    if not case.due:
-        return None
-    words = [_refund_words(refund) for refund in case.due.refunds]
-    words += [f"exchanges {counted(sum(item.quantity for item in case.due.exchanged))}"] if case.due.exchange else []
-    why = f"{counted(case.due.units)} approved and not compensated yet: {', '.join(words)}{_by_rules(case)}"
-    return Compensate(str(case.timing).lower(), why, case.costs, case.due.refunds, case.due.exchange)
+    return _paid(case, case.due) if case.due else None
+
+
+def _paid(case: Case, due: Due) -> Compensate:
+    """Pay all of this."""
+    words = [_refund_words(refund) for refund in due.refunds]
+    words += [f"exchanges {counted(sum(item.quantity for item in due.exchanged))}"] if due.exchange else []
+    why = f"{counted(due.units)} approved and not compensated yet: {', '.join(words)}{_by_rules(case, due)}"
+    return Compensate(str(case.timing).lower(), why, case.costs, due.refunds, due.exchange)
 
 
 def _refused_exchange(case: Case) -> Decision | None:
@@ -147,7 +157,7 @@ def _refused_exchange(case: Case) -> Decision | None:
     evidence, items = {"intent": before.id, "code": before.error_code}, case.due.exchanged
     if case.out_of_stock(units):
         if (wait := _stock_may_come(case, before, due)) is not None:
-            return wait
+            return _paid(case, Due(case.due.refunds)) if case.due.refunds else wait
         why = "a variant of the exchange is out of stock; `send_again` orders the exchange again"
         return case.hold("out_of_stock", HoldKind.OUT_OF_STOCK, why, evidence, amount=due.gross, items=items)
     code = f" (code {quoted(before.error_code)})" if before.error_code else ""
@@ -167,7 +177,7 @@ def _stock_may_come(case: Case, refused: Intent, due: ExchangeDue) -> Decision |
     return case.wait("wait_stock", f"a variant of the exchange is out of stock; a person is asked on {until:%F}", until)
 
 
-def _by_rules(case: Case) -> str:
+def _by_rules(case: Case, due: Due) -> str:
     """The store's own rules by which it is due now, or by this method, as the end of a sentence."""
     kinds = (
         ActionKind.PAY,
@@ -177,8 +187,8 @@ def _by_rules(case: Case) -> str:
         ActionKind.BONUS,
         ActionKind.OUT_OF_STOCK,
     )
-    due = {item.line_id for item in case.due.items}
-    names = {case.ruling.rule(line_id, kind) for line_id in due for kind in kinds} if case.ruling else set()
+    lines = {item.line_id for item in due.items}
+    names = {case.ruling.rule(line_id, kind) for line_id in lines for kind in kinds} if case.ruling else set()
     listed = ", ".join(map(repr, sorted(names - {""})))
     return f" (by rule {listed})" if listed else ""
 

@@ -1,12 +1,33 @@
 """A merchant's rules at returns that are half way: units are paid or closed by hand, and the rules or facts change."""
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
-from tasks.policy.decide import decide
-from tasks.policy.decision import Hold
-from tasks.policy.record import IntentState, LineUnits, Record
-from tests.tasks.policy.factories import NOW, approved, intent, line, process, record, terms
-from tests.tasks.policy.test_ruling import AT_HOME, SCANNED, pays, shop, told
+import pytest
+
+from rever_api.models import ReturnProcess, Review
+from tasks.policy.decide import decide, decide_label
+from tasks.policy.decision import Compensate, Hold, MakeLabel
+from tasks.policy.record import IntentKind, IntentState, LineUnits, Record
+from tasks.policy.side_facts import ProductFacts, SideFacts
+from tests.tasks.policy.carrying_out import carry_out
+from tests.tasks.policy.factories import (
+    EXCHANGE,
+    GIFT,
+    NOW,
+    ORIGINAL,
+    approved,
+    intent,
+    line,
+    process,
+    record,
+    refund,
+    reviews,
+    terms,
+)
+from tests.tasks.policy.test_ruling import AT_HOME, SCANNED, of_sku, pays, shop, told
 
 SALE = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
 LATER = "{name: later, then: {pay: {at: inspection, plus_days: 3}}}"
@@ -45,3 +66,147 @@ def test_a_completed_return_names_the_units_that_were_to_be_paid_later() -> None
     assert isinstance(held, Hold)
     assert (held.rule, held.items, held.amount) == ("completed_unpaid", (LineUnits("retl_1", (1, 2)),), None)
     assert told(decide(it, shop(LATER), closed(1, 2), NOW)) == ("Nothing", "completed")
+
+
+# Facts that cannot be told for a while.
+
+
+VIP = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"
+VIP_FEE = "{name: VIP fee, when: {customer_tags: {has: VIP}}, then: {fee: {amount: 6.00 EUR}}}"
+
+
+def test_what_was_paid_early_is_no_contradiction_while_the_rule_s_fact_cannot_be_told() -> None:
+    known = record(intent(), costs=Decimal(0), lines={"retl_1": terms()})
+    it = process(refunds=[refund()], **SCANNED)
+    assert told(decide(it, shop(VIP), known, NOW)) == ("Wait", "wait_parcel")
+    gone = "{name: other, then: {no_bonus: {}}}"
+    assert told(decide(it, shop(gone), known, NOW)) == ("Hold", "fewer_approvals"), "without the rule it is one"
+
+
+TWO = (line("a", 1, "10.00"), line("b", 1, "4.00", GIFT))
+HALF = record(intent(line_id="a", amount="4.00", gross=Decimal("10.00")), costs=Decimal("6.00"), lines={"a": terms()})
+
+
+def half_paid(*more: Review, **fields: Any) -> ReturnProcess:
+    """A return of which line a was refunded, less costs of 6.00 EUR."""
+    return process(*TWO, reviews=[*approved("a"), *more], refunds=[refund("4.00")], costs="1.00", **fields)
+
+
+def test_a_fee_that_cannot_be_told_just_now_has_not_changed() -> None:
+    assert told(decide(half_paid(), shop(VIP_FEE), HALF, NOW)) == ("Wait", "wait_inspection")
+    assert told(decide(half_paid(*approved("b")), shop(VIP_FEE), HALF, NOW)) == ("Hold", "needs_facts")
+
+
+def test_a_fee_that_the_store_changes_holds_only_where_more_is_to_be_refunded() -> None:
+    seven = "{name: fee, then: {fee: {amount: 7.00 EUR}}}"
+    for status in ("RUNNING", "COMPLETED"):
+        paid_out = half_paid(*reviews("b", "DECLINED"), status=status)
+        assert told(decide(paid_out, shop(seven), HALF, NOW))[0] == "Nothing"
+    assert told(decide(half_paid(*approved("b")), shop(seven), HALF, NOW)) == ("Hold", "terms_changed")
+    costs_at_rever = half_paid(*reviews("b", "DECLINED"))
+    assert told(decide(costs_at_rever, shop(), HALF, NOW)) == ("Hold", "terms_changed"), "REVER's own are asked about"
+
+
+def test_nothing_is_refunded_before_the_fees_of_all_lines_are_known() -> None:
+    """The first refund fixes what is taken off them all."""
+    heavy = "{name: heavy, when: {product_tags: {has: heavy}}, then: {fee: {amount: 6.00 EUR}}}"
+    it = process(of_sku("S", "a"), of_sku("T", "b", 1, "4.00"), reviews=approved("b"), costs="1.00")
+    products = {"T": ProductFacts("products.csv", product_tags=frozenset())}
+    store = replace(shop(heavy), side=SideFacts(products=products))
+    held = decide(it, store, record(), NOW)
+    assert told(held) == ("Hold", "needs_facts")
+    assert "the product's tags (the table of products), for rule 'heavy'" in held.why
+    both = {**products, "S": ProductFacts("products.csv", product_tags=frozenset({"heavy"}))}
+    known = replace(shop(heavy), side=SideFacts(products=both))
+    assert pays(decide(it, known, record(), NOW)) == {ORIGINAL: "0.00"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "it"),
+    [
+        ("bonus: {percent: 10 %, methods: [GIFT_CARD]}", process(reviews=approved())),
+        ("pay: {at: first_scan}", process(reviews=approved())),
+        ("keep_item: {}", process(reviews=approved())),
+        ("accept: {why: friend}", process(reviews=approved())),
+        ("methods: {never: [BANK_TRANSFER]}", process(reviews=approved())),
+        ("out_of_stock: {do: hold}", process(reviews=approved())),
+        ("no_fee: {}", process(line(method=EXCHANGE, variant="v"), reviews=approved())),
+        ("keep_item: {}", process(line(method=EXCHANGE, variant="v"), reviews=approved())),
+    ],
+)
+def test_a_rule_that_makes_no_difference_to_what_is_due_needs_no_facts(rule: str, it: ReturnProcess) -> None:
+    asks = f"{{name: x, when: {{customer_tags: {{has: VIP}}}}, then: {{{rule}}}}}"
+    assert told(decide(it, shop(asks), record(), NOW))[0] == "Compensate"
+
+
+def test_of_a_declined_line_nothing_is_asked_any_more() -> None:
+    promo = "{name: promo, then: {decline: {why: promo}}}"
+    assert told(decide(process(**SCANNED), shop(promo, VIP), record(), NOW)) == ("Wait", "wait_parcel")
+
+
+@pytest.mark.parametrize(
+    ("rule", "it"),
+    [
+        ("bonus: {percent: 10 %, methods: [GIFT_CARD]}", process(line(method=GIFT), reviews=approved())),
+        ("pay: {at: inspection, plus_days: 3}", process(reviews=approved())),
+        ("pay: {at: arrival, plus_days: 3}", process(reviews=approved())),
+        ("pay: {at: first_scan}", process(line(quantity=2, total="20.00"), reviews=approved())),
+        ("keep_item: {}", process(**AT_HOME)),
+        ("methods: {never: [ORIGINAL_PAYMENT_METHOD]}", process(reviews=approved())),
+        ("fee: {amount: 6.00 EUR}", process(reviews=approved())),
+        ("no_fee: {}", process(reviews=approved(), costs="1.00")),
+        ("approve: {who: o, why: w}", process(reviews=approved())),
+        ("add_on: {}", process(reviews=approved())),
+    ],
+)
+def test_a_rule_that_makes_a_difference_needs_its_facts(rule: str, it: ReturnProcess) -> None:
+    asks = f"{{name: x, when: {{customer_tags: {{has: VIP}}}}, then: {{{rule}}}}}"
+    assert told(decide(it, shop(asks), record(), NOW)) == ("Hold", "needs_facts")
+
+
+# Exchanges.
+
+
+def test_nobody_is_asked_about_an_exchange_that_is_not_wholly_inspected() -> None:
+    """An answer about one unit is none about the others."""
+    ask = "{name: ask, then: {approve: {who: the owner, why: all, within_days: 3, then: decline}}}"
+    two = line(quantity=2, total="20.00", method=EXCHANGE, variant="v")
+    never = "{name: never, then: {methods: {never: [EXCHANGE]}}}"
+    for rule, name in ((ask, "approval"), (never, "method_forbidden")):
+        half = decide(process(two, reviews=approved()), shop(rule), record(), NOW)
+        assert told(half) == ("Wait", "wait_exchange_inspection")
+        held = decide(process(two, reviews=approved(units=2)), shop(rule), record(), NOW)
+        assert isinstance(held, Hold)
+        assert (held.rule, held.items) == (name, (LineUnits("retl_1", (1, 2)),))
+
+
+def test_what_is_exchanged_is_not_kept() -> None:
+    """Without a label it would never be inspected, and so never exchanged."""
+    keep = "{name: keep, then: {keep_item: {}}}"
+    it = process(line("x", method=EXCHANGE, variant="v"), line("y"), **AT_HOME)
+    assert pays(decide(it, shop(keep), record(), NOW)) == {ORIGINAL: "10.00"}
+    assert isinstance(decide_label(it, shop(keep), record(), NOW), MakeLabel)
+
+
+OUT = intent(IntentKind.EXCHANGE, IntentState.REFUSED, line_id="x", error_code="9", created_at=NOW - timedelta(days=1))
+
+
+def test_an_exchange_out_of_stock_is_not_refunded_by_a_method_that_may_not_be() -> None:
+    bank = "{name: a, then: {out_of_stock: {do: refund, refund_by: BANK_TRANSFER}}}"
+    it = process(line("x", method=EXCHANGE, variant="v"), reviews=approved("x"))
+    never = "{name: b, then: {methods: {never: [BANK_TRANSFER]}}}"
+    assert told(decide(it, shop(bank, never), record(OUT), NOW)) == ("Hold", "method_forbidden")
+    credit = "{name: b, then: {methods: {never: [BANK_TRANSFER], instead: [GIFT_CARD]}}}"
+    assert pays(decide(it, shop(bank, credit), record(OUT), NOW)) == {GIFT: "10.00"}
+
+
+def test_a_refund_does_not_wait_for_the_stock_of_an_exchange() -> None:
+    wait = "{name: a, then: {out_of_stock: {do: wait, days: 30}}}"
+    lines = (line("x", method=EXCHANGE, variant="v"), line("y"))
+    it = process(*lines, reviews=[*approved("x"), *approved("y")])
+    decided = decide(it, shop(wait), record(OUT), NOW)
+    assert pays(decided) == {ORIGINAL: "10.00"}
+    assert isinstance(decided, Compensate)
+    assert decided.exchange is None
+    known, it = carry_out(decided, record(OUT), it)
+    assert told(decide(it, shop(wait), known, NOW)) == ("Wait", "wait_stock")
