@@ -2,19 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from rever_api.models import ReturnProcess
-from tasks.desk import Desk
+from rever_api.shop import ShopClient
+from tasks.desk import Desk, client_config
 from tasks.fetch_returns import since_at
 from tasks.files.fact_tables import read_tables, store_facts
 from tasks.past_returns import ReadReturns, Window, exported, search_past, with_records
 from tasks.policy.backtest.backtest import Backtest, StorePolicies, backtest, widest_history
 from tasks.policy.backtest.past import PastReturn
+from tasks.policy.condition_fields import FIELDS
+from tasks.policy.conditions import AllOf, checks_of
 from tasks.policy.facts import counted
+from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, not_carried_out, read_policy
+from tasks.policy.side_facts import SHOP_TELLS, SideFacts
+from tasks.policy.side_needs import needed
+from tasks.returns import PendingReturn
 from tasks.steps import step
 
 
@@ -38,16 +46,51 @@ def read_candidate(path: Path, stores: Sequence[str]) -> PolicyFile:
 async def two_policies(
     desk: Desk, candidate: PolicyFile, file: Path, stores: Sequence[str]
 ) -> dict[str, StorePolicies]:
-    """The policy in force and the candidate of each store. Raises `PolicyFileError` where a table cannot be read."""
-    tables = await asyncio.to_thread(read_tables, candidate, file)
-    sides = store_facts(candidate, tables, stores)
+    """The policy in force and the candidate of each store, each with what its own tables tell.
+
+    Raises `PolicyFileError` where a table cannot be read.
+    """
+    tables = store_facts(candidate, await asyncio.to_thread(read_tables, candidate, file), stores)
     found = {}
     for store in stores:
-        current = await desk.rules(store)
-        side = current.side if current.side == sides[store] else sides[store]
+        current, own = await desk.rules(store), tables[store]
+        side = current.side or SideFacts()
+        theirs = replace(side, products=own.products, orders=own.orders, orders_by_name=own.orders_by_name)
         policy, rules = candidate.for_store(store), candidate.rules.for_store(store)
-        found[store] = StorePolicies(current, replace(current, policy=policy, merchant_rules=rules, side=side))
+        tried = replace(current, policy=policy, merchant_rules=rules, side=side if theirs == side else theirs)
+        found[store] = StorePolicies(replace(current, side=side), tried)
     return found
+
+
+async def ask_shops(desk: Desk, policies: Mapping[str, StorePolicies], past: Sequence[PastReturn]) -> None:
+    """Ask the shops for the orders of these returns, where a rule of either policy asks for what they tell.
+
+    What comes in is in the policies' facts, as it is today. What a shop does not tell stays unknown.
+    """
+    async with AsyncExitStack() as opened:
+        for store, it in policies.items():
+            rules = _about_orders([*it.current.merchant_rules, *it.candidate.merchant_rules])
+            shop = desk.settings.shop(store)
+            if shop is None or not SHOP_TELLS & set(needed(rules)):
+                continue
+            if store not in desk.facts.shops:
+                config = replace(client_config(desk.settings), base_url=shop[0], api_key=shop[1])
+                client = await opened.enter_async_context(ShopClient(config))
+                desk.facts.shops = {**desk.facts.shops, store: client}
+            mine = [PendingReturn(store, each.process) for each in past if each.store == store]
+            await desk.facts.add(desk, replace(it.current, merchant_rules=rules), mine)
+
+
+def _about_orders(rules: Sequence[MerchantRule]) -> tuple[MerchantRule, ...]:
+    """The rules without their days, and without what they ask about earlier returns: for what they ask of orders."""
+    return tuple(
+        MerchantRule(
+            rule.name,
+            AllOf(tuple(check for check in checks_of(rule.when) if FIELDS[check.field].counts is None)),
+            rule.then,
+        )
+        for rule in rules
+    )
 
 
 async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores: Sequence[str], span: Span) -> Backtest:
@@ -64,6 +107,7 @@ async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores:
         reads = [await search_past(desk, store, windows[store], _from(windows[store], reach)) for store in stores]
     past = [each for read in reads for each in await with_records(desk, read)]
     others = [process for read in reads for process in read.others.values()]
+    await ask_shops(desk, policies, past)
     found = await replay_returns(desk, past, policies, others)
     return replace(
         found,

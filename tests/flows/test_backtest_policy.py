@@ -4,7 +4,7 @@ import asyncio
 import csv
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from flows.backtest_policy import Parameters, backtest_policy
 from flows.run import run_flow
 from rever_api.models import ReturnProcess
+from rever_api.sandbox.shop_orders import order_of
 from tasks.desk import WrongNameError
 from tasks.ledger import Ledger, done_between
 from tasks.policy.backtest.backtest import Backtest
@@ -202,6 +203,57 @@ def test_html_in_a_name_is_text(world: World) -> None:
     page = Path("out.html").read_text()
     assert "<b>x" not in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
+
+
+def test_tables_are_those_of_each_policy(start_world: Start) -> None:
+    world = start_world(scenarios=("approved_one",), returns=2, shops=("acme",))
+    on_sale, other = processes(world)
+    rule = "rules: [{name: sale, when: {order_tags: {has: sale}}, then: {decline: {why: sale}}}]"
+    Path("orders.csv").write_text(f"order_id,order_tags\n{on_sale.order_id},sale\n{other.order_id},-\n")
+    result = found(tried(world, f"default:\n  facts: {{orders: orders.csv}}\n  {rule}\n"))
+    assert {it.process_id: {str(kind) for kind in it.changes} for it in result.differences} == {
+        on_sale.rever_process_id: {"less"}
+    }
+
+
+def test_the_shop_is_asked_for_what_the_candidate_needs(start_world: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = start_world(scenarios=("approved_one",), returns=2, shops=("acme",))
+    on_sale, other = processes(world)
+    rule = "rules: [{name: sale, when: {order_tags: {has: sale}}, then: {decline: {why: sale}}}]"
+    unknown = found(tried(world, f"default:\n  {rule}\n"))
+    assert {str(kind) for it in unknown.differences for kind in it.changes} == {"held"}
+    monkeypatch.setenv("REVER_SHOP_URL", world.sandbox.base_url)
+    monkeypatch.setenv("REVER_SHOP_KEY", world.sandbox.shop_key)
+    world.sandbox.shop_answers[on_sale.order_id] = order_of(on_sale) | {"tags": ["sale"]}
+    world.sandbox.shop_answers[other.order_id] = order_of(other) | {"tags": []}
+    asked_for = found(tried(world, f"default:\n  {rule}\n"))
+    assert {it.process_id: {str(kind) for kind in it.changes} for it in asked_for.differences} == {
+        on_sale.rever_process_id: {"less"}
+    }
+
+
+def test_earlier_returns_are_counted_as_they_were_and_no_shopper_is_searched_for(start_world: Start) -> None:
+    """Of two returns of a shopper the first was inspected before the second began."""
+    world = start_world(scenarios=("approved_one",), returns=2, shops=("acme",))
+    first, second = processes(world)
+    past = timedelta(days=20)
+    with world.sandbox.sandbox.locked():
+        assert first.started_at
+        reviews = tuple(it.model_copy(update={"review_date": first.started_at - past}) for it in first.reviews or ())
+        for it, changed in (
+            (first, {"started_at": first.started_at - past - timedelta(days=3), "reviews": reviews}),
+            (second, {"shopper": first.shopper}),
+        ):
+            world.sandbox.sandbox.processes[it.rever_process_id].process = it.model_copy(update=changed)
+    rule = "{name: again, when: {earlier_returns: {at_least: 1, within_days: 60}}, then: {approve: {who: o, why: w}}}"
+    text = f"default:\n  rules: [{rule}]\n"
+    whole = found(tried(world, text))
+    assert {it.process_id for it in whole.differences} == {second.rever_process_id}
+    assert any(words.startswith("Shoppers' earlier returns are counted among 2 returns") for words in whole.unknown)
+    since = (first.started_at - timedelta(days=1)).isoformat()
+    window = tried(world, text, started_since=since)
+    assert (window.seen, {it.process_id for it in found(window).differences}) == (1, {second.rever_process_id})
+    assert asked(world).count("searchReturnProcesses") <= 4
 
 
 def test_what_was_asked_for_and_cannot_be_known_is_said(world: World) -> None:
