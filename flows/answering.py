@@ -121,7 +121,8 @@ async def answer_all(desk: Desk, report: ReturnsReport, chosen: Sequence[HoldRow
 
 
 def list_hold(report: ReturnsReport, hold: HoldRow) -> None:
-    """Enter a hold that is only looked at into a plan's report."""
+    """Enter a hold that is only looked at into a plan's report; what is paid then hangs on the answer."""
+    report.forecasts = False
     report.seen += 1
     report.decisions[DecisionName.HOLD] += 1
     about = f"{hold.hold_id}:{hold.version}"

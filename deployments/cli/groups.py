@@ -238,7 +238,7 @@ def _shadow(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the differences to this file too.")] = None,
     debug: Debug = False,
 ) -> None:
-    """List what the candidate that decides in shadow decides otherwise, with the money. REVER is not asked."""
+    """List what the policy in shadow decides otherwise. With the money; REVER is not asked."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.shadow import shadow_text
 
@@ -264,7 +264,7 @@ def _backtest_policy(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result to an HTML file.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Try a policy file over past returns, beside the one in force and what was really done. Changes nothing."""
+    """Try a policy file over past returns. Beside the one in force and what was really done; changes nothing."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import Printed, run_one
 

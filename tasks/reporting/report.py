@@ -246,9 +246,10 @@ class ReturnsReport(RunReport):
     `paid` counts refunds done in this run, those settled by it included; what REVER has accepted of them and not paid
     yet is in `on_its_way` instead. Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it
     would open, by rule: what is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`,
-    `open_outcomes`). `alarms` are those of the merchant's rules: rule and reason -> id and order of each return that
-    they are about. `headline` says of a run about one thing in full what it did, where there is such a thing to say.
-    `shadow` is what a candidate policy would have done otherwise; None where the policy file names none.
+    `open_outcomes`); `forecasts` says that there is anything of it to say. `alarms` are those of the merchant's rules:
+    rule and reason -> id and order of each return that they are about. `headline` says of a run about one thing in full
+    what it did, where there is such a thing to say. `shadow` is what a candidate policy would have done otherwise; None
+    where the policy file names none.
     """
 
     mode: Mode = field(kw_only=True)
@@ -259,6 +260,7 @@ class ReturnsReport(RunReport):
     due: dict[str, Decimal] = field(default_factory=dict)
     would_pay: dict[str, Decimal] = field(default_factory=dict)
     would_hold: Counter[str] = field(default_factory=Counter)
+    forecasts: bool = True
     open_outcomes: int = 0
     kept_back: dict[str, str] = field(default_factory=dict)
     alarms: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -335,7 +337,7 @@ class ReturnsReport(RunReport):
             f"  outcomes:  {counts(self.outcomes)}",
             f"  due:       {amounts(self.due)}",
             f"  paid:      {amounts(self.paid)}",
-            *(self._planned() if self.mode is Mode.PLAN else []),
+            *(self._planned() if self.mode is Mode.PLAN and self.forecasts else []),
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
             *(f"  alarm: {words}" for words in self.alarms_in_words()),
             *([f"  shadow:    {self.shadow.words}"] if self.shadow else []),
@@ -380,7 +382,7 @@ class ReturnsReport(RunReport):
             said.append(f"paid {amounts(self.paid)}")
             said += [f"{amounts(self.on_its_way)} on its way"] if self.on_its_way else []
             said += [f"{self.outcomes[name]} {name}" for name in ("held", "unknown", "refused") if self.outcomes[name]]
-        else:
+        elif self.forecasts:
             said.append(f"{amounts(self.due)} due")
             if self.due:
                 said.append(f"act would pay {amounts(self.would_pay) if self.would_pay else 'nothing'} now")

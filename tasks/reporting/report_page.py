@@ -62,7 +62,7 @@ def _money(report: ReturnsReport) -> Iterator[str]:
     """The decisions, outcomes and sums."""
     yield f"| Decisions | {counts(report.decisions)} |"
     yield f"| Due | {markdown(amounts(report.due))} |"
-    if report.mode is Mode.PLAN:
+    if report.mode is Mode.PLAN and report.forecasts:
         yield f"| Act would pay now | {markdown(amounts(report.would_pay))} |"
         yield f"| Act would hold now | {counts(report.would_hold)} |"
         for store, why in report.kept_back.items():

@@ -19,6 +19,7 @@ from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report_page import report_page
 from tests.forked import command
 from tests.world import Start, World
 
@@ -99,6 +100,16 @@ def unknown_hold(world: World) -> HoldRow:
 def lost(start_world: Start) -> World:
     """A sandbox whose first refund fails so that nobody knows whether it was done; it was not."""
     return start_world(faults="issueRefund:1:error_500_before", settings={"REVER_STORES": "acme"})
+
+
+def test_a_plan_of_an_answer_does_not_say_that_nothing_would_be_paid(world: World) -> None:
+    hold = held_by(world, "foreign_different", "foreign_refund")
+    plan = say(world, hold, "approve", mode="plan")
+    text = "\n".join([*plan.lines(), plan.sentence(), report_page(plan)]).lower()
+    assert "act would" not in text
+    assert "the shopper gets" in text
+    one = world.run("process-return", process_id=hold.process_id)
+    assert "act would pay now" in "\n".join(one.lines())
 
 
 class TestUnknownOutcome:
