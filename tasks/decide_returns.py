@@ -38,11 +38,15 @@ Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the rules were asked with: the store's rules, the ledger's record, without holds that are over, the time."""
+    """What was asked, and with what: the store's rules, the ledger's record without holds that are over, the time.
+
+    `rule` is what decided: the whole rules, or those of labels alone.
+    """
 
     rules: StoreRules
     record: Record
     now: datetime
+    rule: Decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ class DecidedReturn:
     """A return and what the rules, and the ledger where they asked for an effect, said.
 
     In a plan `decided` is what `act` would decide now; `by_rules` is what the rules ask for alone, before guards, stop
-    switch and open outcomes, and `pays` how much `act` would refund. `asked` is what the whole rules were asked with,
-    kept only where a candidate policy decides beside the live one.
+    switch and open outcomes, and `pays` how much `act` would refund. `asked` is what the rules were asked with, kept
+    only where a candidate policy decides beside the live one.
     """
 
     pending: PendingReturn
@@ -229,15 +233,14 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
         decision = decided_by(pending, rules, record, now, rule)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
-        planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None)))
+        asked = Asked(rules, record, now, rule) if desk.candidate else None
+        planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None), asked=asked))
     if desk.mode is Mode.PLAN and batch:
         return await _rehearsed(desk, planned, rule, now)
     return planned
 
 
-def decided_by(
-    pending: PendingReturn, rules: StoreRules, record: Record, now: datetime, rule: Decide = money.decide
-) -> Decision:
+def decided_by(pending: PendingReturn, rules: StoreRules, record: Record, now: datetime, rule: Decide) -> Decision:
     """What these rules say of a return, once refunds that come to nothing after costs are closed. Pure."""
     return _on_both_reads(pending, _planned(pending.process, rules, record, now, _rule_of(pending, rule)), record)
 
@@ -257,8 +260,7 @@ def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -
 
 async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide, now: datetime) -> list[DecidedReturn]:
     """Decide as `act` would now, guard by guard, and enter what it would pay and hold into the plan's report."""
-    asked: dict[str, Asked] = {}
-    requests = [await _request(desk, item.pending, rule, now, asked) for item in planned]
+    requests = [await _request(desk, item.pending, rule, now) for item in planned]
     found = await desk.ledger.aread(
         rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=desk.settings.lease_duration
     )
@@ -266,8 +268,8 @@ async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide,
     rehearsed = []
     for item in planned:
         decided = replace(item.decided, decision=found.decisions[item.process_id])
-        pays, known = found.pays.get(item.process_id), asked.get(item.process_id)
-        rehearsed.append(DecidedReturn(item.pending, decided, item.decision, pays, known))
+        pays = found.pays.get(item.process_id)
+        rehearsed.append(replace(item, decided=decided, by_rules=item.decision, pays=pays))
     if not isinstance(report, ReturnsReport):  # it says nothing of money
         return rehearsed
     for currency, amount in found.would_pay.items():
@@ -296,11 +298,10 @@ def _with_nothing_sent(record: Record, due: Compensate, terms: Mapping[str, Line
 
 
 async def _request(
-    desk: Desk, pending: PendingReturn, rule: Decide, now: datetime, asked: dict[str, Asked]
+    desk: Desk, pending: PendingReturn, rule: Decide, now: datetime, asked: dict[str, Asked] | None = None
 ) -> DecideRequest:
-    """The request to the ledger. Where a candidate decides too, `asked` is told what the whole rules are asked with."""
+    """The request to the ledger. Where a candidate decides too, `asked` is told what the rules are asked with."""
     rules = await desk.rules(pending.store)
-    watched = rule is money.decide and desk.candidate is not None
     process, shopper = pending.process, pending.process.shopper
     until = now + rules.look_again
 
@@ -311,9 +312,9 @@ async def _request(
     def ended(record: Record) -> dict[str, str]:
         # The ledger asks this once, of the record by which it then decides; anew where it has to begin again.
         over = _ended(pending, rules, record, now)
-        if watched:
+        if asked is not None and desk.candidate:
             going_on = tuple(hold for hold in record.holds if hold.id not in over)
-            asked[pending.process_id] = Asked(rules, replace(record, holds=going_on), now)
+            asked[pending.process_id] = Asked(rules, replace(record, holds=going_on), now, rule)
         return over
 
     return DecideRequest(

@@ -12,6 +12,7 @@ from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.ledger import note_shadow, open_differences
 from tasks.policy.facts import counted
+from tasks.policy.rules.label import decide_label
 from tasks.policy.shadow import Candidate, Differs, capped, difference, without_questions
 from tasks.reporting.report import Mode, ReturnsReport
 
@@ -44,7 +45,8 @@ async def compare_with_candidate(desk: Desk, report: ReturnsReport, decided: Seq
     if failed:
         first = presentable(failed[0])
         report.notes.append(f"the shadow could not be asked about {counted(len(failed), 'return')}: {first}")
-    if desk.mode is Mode.ACT and not await _kept(desk, candidate, differing, alike):
+    labels = any(item.asked and item.asked.rule is decide_label for item in decided)
+    if desk.mode is Mode.ACT and not await _kept(desk, candidate, differing, alike, labels_alone=labels):
         report.notes.append("differences of the shadow were not written down: the ledger did not take them")
 
 
@@ -62,19 +64,28 @@ async def _gather(desk: Desk, candidate: Candidate, decided: Sequence[DecidedRet
 def _compared(candidate: Candidate, item: DecidedReturn) -> Differs | None:
     """How the candidate differs about one return: both are asked anew, with what the live policy was asked with."""
     assert item.asked is not None  # noqa: S101 - the caller has looked
-    rules, record, now = item.asked.rules, without_questions(item.asked.record), item.asked.now
+    rules, record, now, rule = item.asked.rules, without_questions(item.asked.record), item.asked.now, item.asked.rule
     decisions = [
-        capped(decided_by(item.pending, each, record, now), each.policy.guards, record)
+        capped(decided_by(item.pending, each, record, now, rule), each.policy.guards, record)
         for each in (rules, candidate.rules(rules))
     ]
     order = item.pending.process.order_name
     return difference(*decisions, process_id=item.process_id, order=order, rules=rules, now=now)
 
 
-async def _kept(desk: Desk, candidate: Candidate, differing: Sequence[Differs], alike: Sequence[str]) -> bool:
-    """Write the differences down; whether the ledger took them. Nothing is written where nothing has changed."""
+async def _kept(
+    desk: Desk, candidate: Candidate, differing: Sequence[Differs], alike: Sequence[str], *, labels_alone: bool
+) -> bool:
+    """Write the differences down; whether the ledger took them. Nothing is written where there is nothing to write.
+
+    A run that decided about `labels_alone` knows nothing of the money: what stands of a return goes on standing.
+    """
     try:
-        ended = await desk.ledger.aread(open_differences, candidate.digest, alike)
+        names = [it.process_id for it in differing] if labels_alone else alike
+        known = await desk.ledger.aread(open_differences, candidate.digest, names)
+        ended = set() if labels_alone else known
+        if labels_alone:
+            differing = [it for it in differing if it.process_id not in known]
         if differing or ended:
             await desk.ledger.awrite(note_shadow, candidate.digest, differing, ended, now=desk.clock())
     except Exception as error:  # noqa: BLE001 - what is only told stops no effect; where the ledger fails, effects say so

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from flows.in_prefect import artifacts_of
 from tasks import shadow as shadowing
-from tasks.ledger import Format, LedgerError, ShadowRow, check, export, shadow_rows
+from tasks.ledger import Format, LedgerError, ShadowRow, check, export, shadow_rows, stop_switch
 from tasks.ledger.schema import metadata, shadow
 from tasks.policy import shadow as policy_shadow
 from tasks.policy.policy_file import read_policy
@@ -146,6 +146,7 @@ def test_a_plan_tells_the_same_and_writes_nothing(start: Starting) -> None:
     assert plan.shadow is not None
     assert act.shadow is not None
     assert plan.shadow.as_json() == act.shadow.as_json()
+    assert not [note for note in plan.notes if "written down" in note]
     again = world.run("process-pending-returns", mode="plan")
     assert files(world.ledger_file.parent) == before
     assert again.shadow is not None
@@ -240,6 +241,34 @@ def test_one_that_cannot_be_read_stops_nothing_and_is_said_in_every_report(
         assert says in note
         assert note in "\n".join(each.lines())
         assert note in each.as_json()["notes"]
+
+
+def test_a_run_of_labels_tells_of_other_carriers(start: Starting) -> None:
+    world = start(candidate="default: {label_carriers: [SENDCLOUD/CORREOS]}\n", shops=("acme",), returns=150)
+    plan = world.run("generate-labels", mode="plan").shadow
+    report = world.run("generate-labels", mode="act")
+    assert plan is not None
+    assert report.shadow is not None
+    assert report.shadow.compared == report.seen > 0
+    assert report.shadow.as_json() == plan.as_json()
+    assert {(it.live.label.split()[0], it.candidate.label.split()[0]) for it in report.shadow.differing} == {
+        ("SENDCLOUD/DHL", "SENDCLOUD/CORREOS")
+    }
+    assert {row.differs.process_id for row in rows(world)} == {it.process_id for it in report.shadow.differing}
+
+
+def test_a_run_of_labels_leaves_what_stands_of_the_money(start: Starting) -> None:
+    at_once = "{name: at once, then: {pay: {at: start}}}"
+    both = f"default: {{label_carriers: [SENDCLOUD/CORREOS], rules: [{at_once}]}}\n"
+    world = start(candidate=both, shops=("acme",), returns=150)
+    world.write(stop_switch, on=True, by="olga", why="so that no label is made", now=world.now())
+    world.act()
+    before = {row.differs.process_id: row for row in rows(world)}
+    report = world.run("generate-labels", mode="act")
+    after = {row.differs.process_id: row for row in rows(world)}
+    assert report.shadow is not None
+    assert {it.process_id for it in report.shadow.differing} & set(before)
+    assert {name: after[name] for name in before} == before != {}
 
 
 def test_rules_about_money_where_rever_pays_are_a_problem_of_the_shadow_alone(start: Starting) -> None:
