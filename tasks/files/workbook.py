@@ -97,13 +97,20 @@ def _xlsx(path: Path) -> _Sheets:
         for number, row in enumerate(rows_of(values, name), 1):
             if number > MOST_ROWS:
                 raise InputFileError(f"{path}: a row has the number {number:,}; no sheet has so many.")
-            texts = ["" if cell.value is None else _text(cell.value, cell.number_format) for cell in row]
+            texts = [_xlsx_text(cell) for cell in row]
             for place, cell in enumerate(next(written, ()) if written else ()):
                 if cell.data_type == "f" and row[place].value is None:
                     texts[place] = NO_VALUE
             yield number, tuple(texts)
 
     return _Sheets(names, read)
+
+
+def _xlsx_text(cell: Any) -> str:
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(value, cell.number_format)  # to look it up takes as long as to read the cell
+    return _text(value)
 
 
 def _has_formulas(content: bytes) -> bool:
@@ -120,6 +127,8 @@ def _has_formulas(content: bytes) -> bool:
 
 
 def _xls(path: Path) -> _Sheets:
+    if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():  # an XLSX with a password is packed so
+        raise InputFileError(f"{path}: is protected by a password; save it without one.")
     book = xlrd.open_workbook(str(path), formatting_info=True, logfile=io.StringIO())
     names = tuple(sheet.name for sheet in book.sheets() if sheet.visibility == 0)
 

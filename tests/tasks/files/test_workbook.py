@@ -120,6 +120,13 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
             read(path)
 
 
+def test_a_workbook_with_a_password_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "in.xlsx"
+    path.write_bytes(XLS.read_bytes()[:512] + bytes(512) + "EncryptedPackage".encode("utf-16-le") + bytes(512))
+    with pytest.raises(InputFileError, match="is protected by a password; save it without one"):
+        read(path)
+
+
 def test_a_row_far_past_the_end_of_any_sheet_is_refused(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "in.xlsx", [["a", "b"], ["1", "2"]])
     changed = tmp_path / "far.xlsx"
@@ -131,18 +138,24 @@ def test_a_row_far_past_the_end_of_any_sheet_is_refused(tmp_path: Path) -> None:
         read(changed)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A workbook of each form, made once: its bytes hold the time."""
+    folder = tmp_path_factory.mktemp("whole")
+    return {
+        "xlsx": xlsx(folder / "in.xlsx", [["a", "b"], ["007", 1.5]]).read_bytes(),
+        "xls": XLS.read_bytes(),
+        "ods": ods(folder / "in.ods", ods_row("a", "b")).read_bytes(),
+    }
+
+
 @given(st.data())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @pytest.mark.parametrize("form", ["xlsx", "xls", "ods"])
-def test_a_damaged_workbook_ends_in_rows_or_a_sentence(tmp_path: Path, form: str, data: st.DataObject) -> None:
-    whole = tmp_path / f"whole.{form}"
-    if form == "xlsx":
-        xlsx(whole, [["a", "b"], ["007", 1.5]])
-    elif form == "ods":
-        ods(whole, ods_row("a", "b"))
-    else:
-        whole.write_bytes(XLS.read_bytes())
-    content = bytearray(whole.read_bytes())
+def test_a_damaged_workbook_ends_in_rows_or_a_sentence(
+    tmp_path: Path, whole: dict[str, bytes], form: str, data: st.DataObject
+) -> None:
+    content = bytearray(whole[form])
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=20)):
         content[place] = data.draw(st.integers(0, 255))
     damaged = tmp_path / "damaged"
