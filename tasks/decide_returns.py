@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from rever_api.models import CompensationMethod, ReturnProcess
+from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.failures import FATAL, failure
@@ -327,8 +327,8 @@ async def _request(
         shopper_email=shopper.email if shopper else "",
         next_look_at=until,
         lines=_terms(process),
-        exchanged=frozenset(
-            it.id for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE
+        without_costs=lambda record: (
+            frozenset() if pending.unread else Case(process, rules, record, now).lines_without_costs
         ),
         received=partial(received, process),
         ended=ended,

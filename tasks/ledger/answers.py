@@ -122,9 +122,10 @@ def _money(
 
 
 def _gross(hold: Row[Any], covered: tuple[LineUnits, ...], terms: Mapping[str, LineTerms]) -> Decimal:
-    """What bears the return's costs: the units that were to be refunded, not those that were to be exchanged."""
-    refunded = terms.keys() - set(hold.details.get("exchanged", ()))
-    return sum((gross(terms[i.line_id], i.units) for i in covered if i.line_id in refunded), Decimal(0))
+    """What bears the return's costs: not units that were to be exchanged, or bear none by the merchant's rules."""
+    free = hold.details.get("without_costs", hold.details.get("exchanged", ()))  # its name in older ledgers
+    bearing = terms.keys() - set(free)
+    return sum((gross(terms[i.line_id], i.units) for i in covered if i.line_id in bearing), Decimal(0))
 
 
 def _check(record: Record, intent: Intent, terms: Mapping[str, LineTerms]) -> None:

@@ -272,7 +272,9 @@ def _worth(process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerm
             many = terms[item.line_id].quantity
             yield Finding("money", process_id, f"{intent.id} names units {item.units} of line {item.line_id} of {many}")
         worth = sum((gross(terms[item.line_id], item.units) for item in intent.items), ZERO)
-        by_hand = intent.state in BY_A_PERSON and intent.gross <= worth  # units to be exchanged count for nothing there
+        by_hand = (
+            intent.state in BY_A_PERSON and intent.gross <= worth
+        )  # units that bear no costs count for nothing there
         if not wrong and worth != intent.gross and not by_hand:
             said = f"{intent.kind} {intent.id} says its units are worth {intent.gross}, but they are worth {worth}"
             yield Finding("money", process_id, f"{said} {intent.currency}")

@@ -53,7 +53,8 @@ class DecideRequest:
     `lines` are the terms (total, quantity, currency) of the process's lines as read: the first intent of a line fixes
     them. `day` is the store's own date, for caps per day. `shopper_email` is only hashed, with the ledger's key, and
     never stored; empty where REVER names none. `next_look_at` is when a return is looked at again for which the
-    decision itself says no time. `exchanged` are the lines that are to be exchanged: no costs come off them.
+    decision itself says no time. `without_costs` are the lines off which no costs come: those to be exchanged, or that
+    bear none by the merchant's rules; bound to the process, like `decide`.
     `received` is what the shopper has in all by then, per currency, and `ended` the open holds whose subject is gone,
     hold id -> why; both are bound to the process, like `decide`.
     `paid` says of the done refunds, by intent id, what the process shows as paid, where that is news. `parcel` is what
@@ -69,7 +70,7 @@ class DecideRequest:
     shopper_email: str = field(repr=False)
     next_look_at: datetime
     lines: Mapping[str, LineTerms]
-    exchanged: frozenset[str] = frozenset()
+    without_costs: Callable[[Record], frozenset[str]] = lambda _: frozenset()
     received: Callable[[Record], Mapping[str, Decimal]] = lambda record: {}  # noqa: ARG005 - not told
     ended: Callable[[Record], Mapping[str, str]] = lambda record: {}  # noqa: ARG005 - none
     paid: Callable[[Record], Mapping[str, PaidSeen]] = lambda _: NOTHING_SEEN

@@ -171,8 +171,8 @@ class PendingWrite:
         details |= {name: format(sum_, "f") for name, sum_ in sums.items() if sum_ is not None}
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
-        elif self.request.exchanged:
-            details["exchanged"] = sorted(self.request.exchanged)
+        if without_costs := self.request.without_costs(self.record):
+            details["without_costs"] = sorted(without_costs)
         if parcel := self.request.parcel():
             details[PARCEL] = [line.as_json() for line in parcel]
         return {

@@ -10,7 +10,7 @@ from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, R
 from tasks.policy.comparison import Comparison, compare
 from tasks.policy.decision import Hold, Wait
 from tasks.policy.due import Due, FreeUnits, due_of
-from tasks.policy.facts import believed, costs_told, later, timing_of
+from tasks.policy.facts import MOST_UNITS, believed, costs_told, later, timing_of
 from tasks.policy.inspection import Inspection, LineInspection, inspect
 from tasks.policy.money import ZERO, bonus, gross, payable
 from tasks.policy.record import (
@@ -154,6 +154,16 @@ class Case:
         lines = [it for it in self.process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE]
         return all(self.inspected(line.id).reviewed for line in lines)
 
+    @property
+    def lines_without_costs(self) -> frozenset[str]:
+        """The lines off which no costs come: those to be exchanged, or that bear none by the merchant's rules."""
+        return frozenset(
+            line.id
+            for line in self.process.return_line_items
+            if self._method(line, tuple(range(1, min(line.quantity, MOST_UNITS) + 1))) == CompensationMethod.EXCHANGE
+            or (self.ruling is not None and not self.ruling.bears_costs(line.id))
+        )
+
     def already(self, line_id: str) -> int:
         """How many of a line's first units intents have taken without a gap: a person may close one further on."""
         gone = taken(self.record).get(line_id, frozenset())
@@ -264,7 +274,7 @@ class Case:
     def _gross(self, intent: Intent) -> Decimal:
         """The value of an intent's units by their lines' terms; as it was written down where a line is gone.
 
-        And where a person closed them: some of them may have been to be exchanged, which bears no costs.
+        And where a person closed them: of some of them no costs may have come off.
         """
         if intent.state in BY_A_PERSON:
             return intent.gross

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.run import RunFailedError
-from rever_api.models import LogisticOrderRequest
+from rever_api.models import CompensationMethod, LogisticOrderRequest
 from tasks.desk import DeskError
 from tasks.effects.label import order_request
 from tasks.ledger import Claim, check, find_hold
@@ -82,6 +82,43 @@ def test_costs_are_borne_by_the_lines_that_a_rule_leaves_them_to(shop: Shop) -> 
     for _ in range(2):
         world.act()
     assert refunds(world) == wished | {"GIFT_CARD": wished["GIFT_CARD"] - costs}
+    assert agrees(world)
+
+
+@pytest.mark.parametrize("exchange", [False, True])
+def test_units_that_bear_no_costs_leave_them_to_the_others_also_where_a_person_closes_them(
+    shop: Shop, exchange: bool
+) -> None:
+    """An exchange that becomes a refund bears them."""
+    money = "when: {method: {is: ORIGINAL_PAYMENT_METHOD}}"
+    ask = f"{{name: ask, {money}, then: {{approve: {{who: o, why: w}}}}}}"
+    free = f"{{name: free, {money}, then: {{no_fee: {{}}}}}}"
+    if exchange:
+        money = "when: {method: {is: EXCHANGE}}"
+        free = f"{{name: no goods, {money}, then: {{methods: {{never: [EXCHANGE], instead: [GIFT_CARD]}}}}}}"
+        ask = f"{{name: ask, {money}, then: {{approve: {{who: o, why: w}}}}}}"
+    world = shop("two_methods", rules=f"{free}, {ask}")
+    costs = Decimal("5.00")
+    with world.sandbox.sandbox.locked():
+        (stored,) = world.sandbox.sandbox.processes.values()
+        world.sandbox.sandbox.change(stored, return_costs=costs)
+        if exchange:
+            lines = [
+                line.model_copy(update={"compensation_method": CompensationMethod.EXCHANGE})
+                if line.compensation_method == CompensationMethod.ORIGINAL_PAYMENT_METHOD
+                else line
+                for line in stored.process.return_line_items
+            ]
+            world.sandbox.sandbox.change(stored, return_line_items=tuple(lines))
+    world.act()
+    (hold,) = world.holds()
+    gift = totals(world)["GIFT_CARD"]
+    left = gift if exchange else gift - costs
+    assert f"{left:,} EUR stays due for other units" in hold.answers["drop"]
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version="1", answer="drop", by="olga", reason="no")
+    for _ in range(2):
+        world.act()
+    assert refunds(world) == {"GIFT_CARD": left}
     assert agrees(world)
 
 

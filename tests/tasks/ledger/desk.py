@@ -130,7 +130,7 @@ def request(
     day: date = TODAY,
     now: datetime = NOON,
     lines: Mapping[str, LineTerms] = LINES,
-    exchanged: frozenset[str] = frozenset(),
+    without_costs: frozenset[str] = frozenset(),
     received: Callable[[Record], Mapping[str, Decimal]] = lambda _: {},
     ended: Callable[[Record], Mapping[str, str]] = lambda _: {},
 ) -> DecideRequest:
@@ -144,7 +144,7 @@ def request(
         shopper_email=email,
         next_look_at=now + timedelta(minutes=10),
         lines=lines,
-        exchanged=exchanged,
+        without_costs=lambda _: without_costs,
         received=received,
         ended=ended,
     )

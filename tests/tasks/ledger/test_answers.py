@@ -242,16 +242,20 @@ def test_named_units_are_closed_instead_of_the_holds(desk: LedgerDesk) -> None:
 def test_what_is_to_be_exchanged_bears_no_costs_when_a_person_closes_it(desk: LedgerDesk) -> None:
     goods = {"l1": LINES["l1"], "l2": LineTerms(Decimal("7.50"), 1, "EUR")}
     both = replace(APPROVAL, rule="unknown_timing", items=(*units(1, 2), *units(1, line="l2")), amount=None)
-    desk.one(rule=always(both), lines=goods, exchanged=frozenset({"l1"}))
+    desk.one(rule=always(both), lines=goods, without_costs=frozenset({"l1"}))
     desk.answer(Answer.DONE_BY_HAND, amount=Decimal(0))
     assert (desk.intent().items, desk.intent().gross) == (both.items, Decimal("7.50"))
     assert desk.ledger.read(check, now=desk.clock()).findings == ()
 
 
-def test_a_refund_instead_of_an_exchange_bears_costs_when_a_person_closes_it(desk: LedgerDesk) -> None:
-    desk.one(exchanged=frozenset({"l1"}), guards=Guards(max_refund={"EUR": Decimal("5.00")}))
+@pytest.mark.parametrize(("free", "gross"), [("l1", "0"), ("l2", "10.00")])
+def test_a_refund_that_a_guard_holds_bears_costs_as_its_line_does_when_a_person_closes_it(
+    desk: LedgerDesk, free: str, gross: str
+) -> None:
+    desk.one(without_costs=frozenset({free}), guards=Guards(max_refund={"EUR": Decimal("5.00")}))
     desk.answer(Answer.DONE_BY_HAND)
-    assert desk.intent().gross == Decimal("10.00")
+    assert desk.intent().gross == Decimal(gross)
+    assert desk.ledger.read(check, now=desk.clock()).findings == ()
 
 
 @pytest.mark.parametrize(
