@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tasks.policy.backtest.backtest import Backtest, RuleUse, Totals
@@ -38,6 +39,18 @@ COLUMNS = (
     "why",
 )
 """The columns of the CSV file of differences."""
+
+
+_CHANGES = MappingProxyType(
+    {
+        Change.EARLIER: "the candidate pays earlier",
+        Change.LATER: "the candidate pays later",
+        Change.MORE: "the candidate pays more",
+        Change.LESS: "the candidate pays less",
+        Change.HELD: "the candidate holds",
+        Change.OTHER_WAY: "the candidate pays another way",
+    }
+)
 
 
 @dataclass
@@ -93,7 +106,7 @@ def sums(purse: Purse, totals: Totals) -> Iterator[tuple[str, str]]:
     yield "the current policy, replayed", money(purse, totals.current)
     yield "the candidate, replayed", money(purse, totals.candidate)
     for change, amount in _changed(totals):
-        yield f"of it {change}", money(purse, amount)
+        yield _CHANGES[change], money(purse, amount)
 
 
 def stood(use: RuleUse) -> str:

@@ -89,7 +89,7 @@ def compared(current: Replayed, candidate: Replayed, zone: tzinfo) -> Iterator[C
     """
     ours, theirs = _purses(current.payments), _purses(candidate.payments)
     held = candidate.held if current.held is None else None
-    at_stake = {Purse(held.currency)} if held and (held.currency or not ours) else set()
+    at_stake = {Purse(held.currency)} if held and (held.amount or not ours) else set()
     for purse in sorted({*ours, *theirs, *at_stake}):
         one, other = ours.get(purse, []), theirs.get(purse, [])
         found = Compared(purse, _total(one), _total(other))

@@ -94,7 +94,8 @@ class ReplayedDesk:
         elif isinstance(decision, Hold) and self.held is None:
             amount = decision.amount if decision.pays is None else decision.pays
             rules = deciding(says, (item.line_id for item in decision.items))
-            self.held = HeldPayment(at, decision.rule, decision.why, amount, decision.currency, rules)
+            currency = decision.currency or next((line.currency for line in process.return_line_items), "")
+            self.held = HeldPayment(at, decision.rule, decision.why, amount, currency, rules)
             self.asks = decision
             asks = OpenHold("replayed", 1, decision.kind, decision.rule, decision.why, at)
             self.record = replace(

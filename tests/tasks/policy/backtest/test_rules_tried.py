@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.policy.backtest.backtest import Backtest, RuleUse, widest_history
-from tasks.policy.backtest.differences import Change
+from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.money import ZERO
 from tasks.policy.side_facts import OrderFacts, SideFacts
@@ -258,6 +258,22 @@ def test_an_approval_that_nobody_gives_ends_as_its_rule_says(then: str, expected
     assert found.differences[0].days == (4 if then == "go_on" else None)
     soon = tried(ruled(), ruled(rule), past(line("a", total="120.00")), until=BEGAN + 8 * DAY)
     assert changes(soon) == {"retp_1": {"held": "120.00"}}
+
+
+def test_a_hold_without_an_amount_is_of_the_returns_own_currency() -> None:
+    """A return that the candidate cannot decide, and the current policy has not paid yet."""
+    rule = "- {name: tags, when: {order_tags: {has: VIP}}, then: {pay: {at: start}}}\n"
+    sek = past(line("a", currency="SEK"), reviewed=[], status="RUNNING")
+    (one,) = tried(ruled(), ruled(rule), sek).differences
+    assert (one.purse, dict(one.changes), one.current) == (Purse("SEK"), {Change.HELD: ZERO}, ZERO)
+
+
+def test_goods_alone_are_held_as_goods_alone() -> None:
+    it = past(line("a", total="120.00", method="EXCHANGE", variant="v2"))
+    found = tried(ruled(), ruled(HOLD), it)
+    assert [(one.purse, dict(one.changes)) for one in found.differences] == [
+        (Purse("EUR", goods=True), {Change.HELD: Decimal("120.00")})
+    ]
 
 
 def test_candidates_with_tables_of_their_own_are_asked_by_what_those_tell() -> None:
