@@ -303,12 +303,14 @@ class _Teller:
             return "a run that looks at it"
         if self._ended:
             return "nothing, it is at its end"
-        if any(row.intent.open for row in self._intents):
-            return "the outcome at REVER"
         holds = [past.hold for past in self._open_holds]
+        outcome = "the outcome at REVER" if any(row.intent.open for row in self._intents) else ""
         if holds:
             all_of_it = history.record.final or any(not hold.label for hold in holds)
-            return "a person's answer" + ("" if all_of_it else " about the label; what else is due goes on")
+            rest = "" if all_of_it else " about the label; what else is due goes on"
+            return f"a person's answer{f', or {outcome}' if outcome else ''}{rest}"
+        if outcome:
+            return outcome
         left = history.record.rule in _LEFT_TO_ANOTHER_RUN or self._goes_again
         if left or history.record.decision != DecisionName.WAIT:
             return "the next run that acts" if left else "the next run"
@@ -325,6 +327,8 @@ class _Teller:
             return "none is due; reconcile goes on comparing it with REVER for a while"
         looks = [row.intent.look_at for row in self._intents if row.intent.open and row.intent.look_at]
         looks += [history.record.next_look_at] if history.record.next_look_at else []
+        seen = history.record.looked_at
+        looks = [at for at in looks if seen is None or at > seen]
         if not looks:
             return "by the next run"
         due = self._time(min(looks))

@@ -394,7 +394,9 @@ def test_each_answer_says_what_happens_to_the_money_in_numbers(desk: LedgerDesk)
     (hold,) = desk.holds()
     assert "the shopper gets 106.29 EUR more, 201.95 EUR in all" in hold.does(Answer.APPROVE)
     assert "the shopper gets nothing more, 95.66 EUR in all" in hold.does(Answer.DROP)
-    assert "the shopper gets nothing more, 95.66 EUR in all besides" in hold.does(Answer.DONE_BY_HAND)
+    assert "the shopper gets nothing more, 95.66 EUR in all, plus what was paid by hand" in hold.does(
+        Answer.DONE_BY_HAND
+    )
 
 
 def test_goods_are_no_money(desk: LedgerDesk) -> None:

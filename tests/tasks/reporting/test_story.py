@@ -264,6 +264,16 @@ def test_what_a_return_waits_for_is_said_so_that_it_can_be_read(rule: str, why: 
     assert f"  waits for  {waits_for}" in lines(History(replace(record(), rule=rule, why=why)))
 
 
+def test_an_unknown_outcome_that_was_looked_for_and_is_held_waits_for_a_person_and_not_for_a_run() -> None:
+    sent = intent(IntentState.UNKNOWN, look_at=NOON - timedelta(minutes=1))
+    asked = History(replace(record(), next_look_at=None), (sent,), (PastHold(HOLD, "open"),))
+    told = lines(asked, now=NOON + timedelta(minutes=5))
+    assert "  waits for  a person's answer, or the outcome at REVER" in told
+    assert "  next look  by the next run" in told
+    nobody = lines(replace(asked, record=replace(asked.record, looked_at=None)), now=NOON + timedelta(minutes=5))
+    assert any("no run has come by" in line for line in nobody)
+
+
 def test_what_is_paid_in_parts_says_what_is_on_its_way() -> None:
     paid = replace(intent(IntentState.DONE).intent, paid_seen=PaidSeen(Decimal("5.00"), Decimal("19.90"), NOON))
     told = "\n".join(lines(History(record(), (replace(intent(IntentState.DONE), intent=paid),))))
