@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
-from tasks.ledger.records import terms_of
+from tasks.ledger.records import items_of, terms_of
 from tasks.ledger.schema import PARCEL, audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED
@@ -96,6 +96,7 @@ def hold_row(row: Row[Any]) -> HoldRow:
         intent_id=row.intent_id,
         answers=_answers(row),
         parcel=parcel_from(row.details.get(PARCEL, ())),
+        items=items_of(row.items),
     )
 
 

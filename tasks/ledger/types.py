@@ -11,7 +11,7 @@ from typing import Any
 from tasks.policy.clocks import clock_time
 from tasks.policy.decision import Decision
 from tasks.policy.parcel import ParcelLine
-from tasks.policy.record import Intent, LineTerms, OpenHold, PaidSeen, Record
+from tasks.policy.record import Intent, LineTerms, LineUnits, OpenHold, PaidSeen, Record
 from tasks.policy.store import Guards
 
 NOTHING_SEEN: Mapping[str, PaidSeen] = MappingProxyType({})
@@ -209,7 +209,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """An open hold as a person sees it. `answers` says in words what each answer would do.
+    """An open hold as a person sees it. `answers` says in words what each answer would do, `items` are its units.
 
     `parcel` is what REVER showed of the goods when the hold was opened; empty where it was not read then, or where it
     was erased.
@@ -231,6 +231,7 @@ class HoldRow:
     intent_id: str
     answers: Mapping[str, str]
     parcel: tuple[ParcelLine, ...] = ()
+    items: tuple[LineUnits, ...] = ()
 
     def does(self, answer: Answer) -> str:
         """What this answer does, in words; the old word `retry` is the one that goes on."""

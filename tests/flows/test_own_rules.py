@@ -13,7 +13,7 @@ from flows.run import RunFailedError
 from rever_api.models import CompensationMethod, LogisticOrderRequest
 from tasks.desk import DeskError
 from tasks.effects.label import order_request
-from tasks.ledger import Claim, check, find_hold
+from tasks.ledger import Claim, check, find_hold, open_holds
 from tasks.policy.decision import MakeLabel
 from tests.world import Start, World
 
@@ -196,6 +196,38 @@ def test_an_approval_is_left_to_a_person_where_its_rule_is_gone(shop: Shop, tmp_
     world.pass_time(4 * 86_400)
     world.act()
     assert (len(world.holds()), refunds(world)) == (1, {})
+
+
+@pytest.mark.parametrize("then", ["go_on", "decline"])
+def test_an_approval_is_left_to_a_person_where_the_rules_no_longer_ask_for_it(
+    shop: Shop, tmp_path: Path, then: str
+) -> None:
+    """Another rule with the same limit asks about other returns: it is none of this one's."""
+    world = shop("approved_one", rules=f"{{name: ask, then: {ASK.format(then=then)}}}")
+    world.act()
+    dear = f"{{name: ask, when: {{return_value: {{over: 9000.00 EUR}}}}, then: {ASK.format(then=then)}}}"
+    (tmp_path / "policy.yaml").write_text(f"default: {{rules: [{dear}]}}\n")
+    world.pass_time(4 * 86_400)
+    said = world.act().notes
+    assert (len(world.holds()), refunds(world)) == (1, {})
+    assert "the store's own rules no longer ask for it: it is left to a person" in said[0]
+
+
+def test_an_approval_that_a_person_gives_at_the_moment_of_its_limit_is_no_failure(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop("approved_one", rules=f"{{name: ask, then: {ASK.format(then='decline')}}}")
+    world.act()
+    (hold,) = world.holds()
+    world.pass_time(4 * 86_400)
+    as_listed = world.read(open_holds)
+    said = {"hold_id": hold.hold_id, "version": str(hold.version), "answer": "approve", "by": "olga", "reason": "yes"}
+    world.run("answer-hold", mode="act", **said)
+    monkeypatch.setattr("tasks.overdue_approvals.open_holds", lambda *_: as_listed)
+    report = world.act()
+    assert report.failures == []
+    assert refunds(world) == totals(world)
+    assert agrees(world)
 
 
 def test_a_fact_that_nobody_tells_holds_what_is_due_and_nothing_else(shop: Shop) -> None:
