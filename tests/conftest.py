@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from deployments.prefect_server import PrefectServer
     from rever_api.sandbox import RunningSandbox
     from tests.world import Start, World
+
+# How long an example takes is the machine's business: a test judges no time.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
 
 HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
