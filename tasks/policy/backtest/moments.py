@@ -31,6 +31,9 @@ _PAID_AFTER = MappingProxyType(
 )
 _SCAN = frozenset({"shipping_status", "scanned", "days_since_first_scan"})
 _ARRIVAL = frozenset({"shipping_status", "arrived", "days_since_arrival"})
+PARCELS = _SCAN | _ARRIVAL
+"""Fields about how far the goods have come."""
+
 _REVIEWS = frozenset({"review", "reject_reason", "inspector", "reviewed", "all_approved", "days_since_review"})
 _DESK = frozenset({"refunded", "held"})
 

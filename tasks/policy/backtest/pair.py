@@ -6,7 +6,8 @@ from rever_api.models import (
     RefundTiming,
 )
 from tasks.policy.actions import Action, KeepItem, Pay
-from tasks.policy.backtest.moments import TimesAsked, times_asked
+from tasks.policy.backtest.moments import PARCELS, TimesAsked, times_asked
+from tasks.policy.conditions import checks_of
 from tasks.policy.facts import timing_of
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.store import Guards, RefundsBy, StoreRules
@@ -20,7 +21,8 @@ class Pair:
     that nobody has said who pays there; `early` that REVER's timing pays before the inspection. `payers` are the rules
     that may pay before it, by identity: as long as nothing is approved and none of them speaks, nothing is due.
     `watched` are these, and the rules whose answer may differ from moment to moment; `restless` those of each policy
-    whose answer may turn while REVER shows the same.
+    whose answer may turn while REVER shows the same; `parcels` says that an answer may hang on how far the goods have
+    come.
     """
 
     current: StoreRules
@@ -32,6 +34,7 @@ class Pair:
     payers: frozenset[int] = frozenset()
     watched: tuple[MerchantRule, ...] = ()
     restless: tuple[tuple[MerchantRule, ...], ...] = ((), ())
+    parcels: bool = True
 
     @property
     def both(self) -> tuple[StoreRules, StoreRules]:
@@ -54,6 +57,7 @@ class Pair:
             asked = replace(asked, scan=True)
         bare = [it.policy.model_copy(update={"guards": Guards()}) for it in (current, candidate)]
         each = {id(rule): rule for rule in rules}
+        restless = _restless(current), _restless(candidate)
         payers = frozenset(name for name, it in each.items() if any(map(_pays_early, it.then)))
         return cls(
             current,
@@ -64,7 +68,9 @@ class Pair:
             early=timing != RefundTiming.ON_ITEM_VERIFIED,
             payers=payers,
             watched=tuple(it for name, it in each.items() if name in payers or not times_asked([it]).fixed),
-            restless=(_restless(current), _restless(candidate)),
+            restless=restless,
+            parcels=any(check.field in PARCELS for rule in rules for check in checks_of(rule.when))
+            or any(id(rule) in payers for side in restless for rule in side),
         )
 
 

@@ -86,6 +86,7 @@ class _Replay:
         self.heard = RulesHeard(), RulesHeard()
         self.points: list[datetime] = []
         self.told: tuple[object, Sequence[StoreRules]] | None = None
+        self.shown: ReturnProcess | None = None
 
     def change(self, view: View, *, last: bool) -> None:
         """Ask about a change, and note the moments at which the answer may turn by the passing of time.
@@ -94,7 +95,8 @@ class _Replay:
         decided, and only at the last view what it waits for.
         """
         decides = last or self.early or any(it.status == ReviewStatus.APPROVED for it in view.process.reviews or ())
-        if not decides and not self.pair.watched:
+        before, self.shown = self.shown, view.process
+        if not decides and (not self.pair.watched or self._says_nothing_new(before, view.process)):
             return
         rules = self._as_known(view.at)
         seen: dict[int, tuple[ReturnFacts, Known]] = {}
@@ -117,6 +119,11 @@ class _Replay:
         earlier = others if isinstance(others, tuple) else ()
         for point in turning_points(self.pair.asked, facts, earlier, self.pair.current.zone, self.until):
             heappush(self.points, point)
+
+    def _says_nothing_new(self, before: ReturnProcess | None, now: ReturnProcess) -> bool:
+        """Whether only the goods have moved on, no rule asks where they are, and none spoke at the last look."""
+        silent = all(track.facts is not None and not track.said for track in self.tracks)
+        return silent and not self.pair.parcels and before is not None and before.reviews == now.reviews
 
     def _facts(self, track: _Track, rules: Sequence[StoreRules], process: ReturnProcess, at: datetime) -> ReturnFacts:
         """What is known of the return as REVER shows it to this desk."""
@@ -176,8 +183,8 @@ class _Replay:
             assert it.facts is not None  # noqa: S101 - it was asked just now
             before = it.desk.record
             it.desk.decide(own, shown, Ruling(it.facts, it.said[0]), at, exact=exact, decides=decides)
-            if it.desk.record is not before:
-                it.facts = None
+            if it.desk.record is not before and self.pair.asked.desk:
+                it.facts = None  # the rules ask what the desk has done
             limit = it.desk.limit
             if limit is not None and at < limit.until <= self.until:
                 heappush(self.points, limit.until)

@@ -74,6 +74,13 @@ def test_refunds_of_one_shopper_are_counted_however_the_mailbox_is_written() -> 
     assert "guard:max_refunds_per_shopper" in found.differences[0].rules
 
 
+def test_a_cap_that_holds_stops_what_would_come_after_it_in_the_same_return() -> None:
+    it = past(line("a", total="60.00"), line("b", total="10.00"), reviewed=[("APPROVED", 5), ("APPROVED", 8)])
+    found = tried(ruled(), capped(max_refund={"EUR": "50"}), it)
+    assert changes(found) == {"retp_1": {"held": "70.00"}}
+    assert found.money[EUR].candidate == 0
+
+
 def test_goods_never_received_are_paid_at_the_start_or_held() -> None:
     it = past(line("a", total="30.00", reason="NOT_RECEIVED"), reviewed=[])
     found = tried(ruled(), ruled(not_received="hold"), it)

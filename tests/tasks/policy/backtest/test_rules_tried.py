@@ -1,8 +1,10 @@
 """Merchant's rules tried over the past: what each kind of rule changes, when, and with which history."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -170,6 +172,19 @@ def test_a_rule_that_begins_while_returns_wait() -> None:
     early, late = past(name="retp_1", reviewed=[("APPROVED", 1)]), past(name="retp_2", reviewed=[("APPROVED", 6)])
     found = tried(ruled(LATE), ruled(rule), early, late)
     assert changes(found) == {"retp_2": {"less": "1.00"}}
+
+
+def test_a_rule_that_begins_pays_from_the_start_of_that_day_at_the_store() -> None:
+    begins = (BEGAN + 9 * DAY).date()
+    rules = (
+        f"- {{name: thaw, then: {{pay: {{at: inspection}}}}, applies_to: all, from: {begins}}}\n"
+        "- {name: frozen, then: {pay: {at: inspection, plus_days: 3000}}}\n"
+    )
+    madrid = ZoneInfo("Europe/Madrid")
+    current, candidate = (replace(it, zone=madrid) for it in (ruled(), ruled(rules)))
+    (one,) = tried(current, candidate, past()).differences
+    assert one.candidate_at == datetime(begins.year, begins.month, begins.day, tzinfo=madrid)
+    assert (one.days, one.rules) == (4, ("thaw",))
 
 
 def test_a_hold_that_nothing_ends_stays_and_one_whose_units_are_declined_ends() -> None:
