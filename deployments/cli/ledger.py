@@ -33,7 +33,8 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import clock_time
 from tasks.policy.money import shown
-from tasks.reporting.printable import json_text, plain_words, printable
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password
 
 T = TypeVar("T")

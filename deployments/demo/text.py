@@ -14,7 +14,8 @@ from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentKind
-from tasks.reporting.printable import plain_words, printable
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import printable
 
 WIDTH = 96
 A_FEW = 3

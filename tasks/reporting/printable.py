@@ -11,7 +11,6 @@ from typing import Any
 _ACTIVE = re.compile(r"([\\`*\[\]<>|~&$^@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _ADDRESS = re.compile(r"(?i)(://|\bwww\.|\bmailto:)")
 _AT_THE_BEGINNING = re.compile(r"^(\d*)([#+=-](?!\w)|(?<=\d)[.)](?=\s|$))")
-_REVERS_WORD = re.compile(r"(?<!['\w])(?!REVER_|PREFECT_)[A-Z]+(?:_[A-Z]+)+(?!['\w])")
 _IN_MESSAGES = str.maketrans("<>[]", "()()")
 
 
@@ -22,14 +21,6 @@ def printable(text: str) -> str:
     other widths become a space.
     """
     return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
-
-
-def plain_words(text: str) -> str:
-    """A sentence without REVER's spelling of its words: `gift card` for `GIFT_CARD`.
-
-    One in quotes stays as it is, since a person has to find it as REVER has it, and so does the name of a setting.
-    """
-    return _REVERS_WORD.sub(lambda found: found[0].lower().replace("_", " "), text)
 
 
 def printable_lines(text: str) -> str:

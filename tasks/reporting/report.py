@@ -14,6 +14,7 @@ from tasks.policy.clocks import clock_time
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.policy.shadow import Candidate
+from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import printable
 from tasks.reporting.progress import Progress
 from tasks.reporting.shadow_report import ShadowTally
@@ -210,7 +211,7 @@ class RunReport:
             *(f"  note: {note}" for note in self.notes),
             *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
-        return [printable(line) for line in lines]
+        return [printable(plain_words(line)) for line in lines]
 
     def results(self) -> list[str]:
         """The lines for a terminal that say what the run has done."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from tasks.policy.order_returns import OrderKey
-from tasks.reporting.printable import markdown, plain_words
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import markdown
 from tasks.reporting.report import NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
 
 MOST = 50
@@ -18,7 +19,7 @@ def report_page(report: RunReport) -> str:
 
 def _lines(report: RunReport) -> Iterator[str]:
     yield f"### {report.title}\n"
-    yield f"{markdown(report.sentence())}\n"
+    yield f"{markdown(plain_words(report.sentence()))}\n"
     yield from ("| | |", "| --- | --- |")
     yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
     if isinstance(report, ReturnsReport):
@@ -44,7 +45,7 @@ def _lines(report: RunReport) -> Iterator[str]:
             if item.process_id not in told
         ],
     )
-    yield from _part("Notes", [markdown(note) for note in report.notes])
+    yield from _part("Notes", [markdown(plain_words(note)) for note in report.notes])
 
 
 def _parts(report: ReturnsReport) -> Iterator[tuple[str, list[Row]]]:

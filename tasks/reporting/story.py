@@ -18,7 +18,8 @@ from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.record import IntentState
-from tasks.reporting.printable import code, markdown, plain_words, printable
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import code, markdown, printable
 from tasks.reporting.report_page import linked
 
 _STATES = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.reporting.printable import code, json_text, markdown, message, plain_words, printable, printable_lines
+from tasks.reporting.printable import code, json_text, markdown, message, printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,3 @@ def test_a_message_has_no_link_mention_or_tag() -> None:
     assert message("<!channel> <http://evil.example|paid> [x](https://y) www.z") == (
         "(!channel) (http: //evil.example|paid) (x)(https: //y) www .z"
     )
-
-
-def test_revers_spelling_becomes_words_but_not_what_is_quoted_nor_a_setting() -> None:
-    said = "refunds 10.00 EUR by ORIGINAL_PAYMENT_METHOD; not known here: 'STORE_CREDIT_PLUS' (REVER_ON_ITS_WAY_AFTER)"
-    assert plain_words(said) == (
-        "refunds 10.00 EUR by original payment method; not known here: 'STORE_CREDIT_PLUS' (REVER_ON_ITS_WAY_AFTER)"
-    )
-    assert plain_words("SKU_A1, the EUR of GIFT_CARDs") == "SKU_A1, the EUR of GIFT_CARDs"
