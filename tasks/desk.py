@@ -259,7 +259,7 @@ async def open_desk(
             stores = await _stores(settings, client)
             _check_policies(policies, stores, settings)
             tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
-            candidate = await asyncio.to_thread(_candidate, policies, settings, stores)
+            candidate = await asyncio.to_thread(fitting_candidate, policies, settings, stores)
             shops = await _open_shops(opened, policies, candidate, settings, stores)
             report.stores, report.back_office = stores, settings.back_office
             report.watch(candidate)
@@ -304,8 +304,11 @@ async def _open_shops(
     return found
 
 
-def _candidate(policies: PolicyFile, settings: Settings, stores: tuple[str, ...]) -> Candidate | None:
-    """The candidate with the tables that it names. What is wrong with it is its problem: the live policy goes on."""
+def fitting_candidate(policies: PolicyFile, settings: Settings, stores: tuple[str, ...]) -> Candidate | None:
+    """The candidate that the live policy names, with its tables; None where it names none.
+
+    What is wrong with it, or does not fit these stores, is its problem and raises nothing: the live policy goes on.
+    """
     found = read_candidate(policies)
     if found is None or found.policies is None:
         return found

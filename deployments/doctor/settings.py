@@ -9,9 +9,9 @@ from deployments.doctor.examination import Examination, Line, attention, broken,
 from deployments.doctor.prefect import settings_of
 from rever_api import Endpoints, EndpointsError
 from tasks.database.address import Where
-from tasks.desk import DeskError
+from tasks.desk import DeskError, fitting_candidate
 from tasks.files.fact_tables import read_tables, store_facts
-from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
 from tasks.settings.load import ENV_FILE
 
@@ -83,7 +83,21 @@ async def policy(examination: Examination) -> Line | list[Line]:
     read = [*(it.path for it in tables.products.values()), *(it.path for it in tables.orders.values())]
     facts = ", ".join(map(str, read))
     own = f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}"
-    return ok("policy file", f"{own}{f'; facts from {facts}' if facts else ''}")
+    line = ok("policy file", f"{own}{f'; facts from {facts}' if facts else ''}")
+    shadow = await in_thread(lambda: _shadow(found, examination))
+    return [line, shadow] if shadow else line
+
+
+def _shadow(policies: PolicyFile, examination: Examination) -> Line | None:
+    """The candidate that decides in shadow can be read and fits the stores; None where there is none."""
+    stores = examination.stores or tuple(policies.stores)
+    candidate = fitting_candidate(policies, examination.settings, tuple(stores))
+    if candidate is None:
+        return None
+    if candidate.problem:
+        mend = "correct it, or take the line `shadow` out of the policy file; payments go on without it"
+        return attention("shadow policy", candidate.problem, mend)
+    return ok("shadow policy", f"{candidate.file} is asked beside it, and nothing it says is done")
 
 
 async def modes(examination: Examination) -> Line:

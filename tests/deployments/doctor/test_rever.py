@@ -131,6 +131,20 @@ def test_a_policy_file_is_held_against_the_stores(desk: Desk, tmp_path: Path, mo
     assert "not_received" in desk.lines("policy file")["policy file"].found
 
 
+def test_a_candidate_in_shadow_is_looked_at_and_stops_nothing(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVER_POLICY", str(tmp_path / "policy.yaml"))
+    (tmp_path / "policy.yaml").write_text("shadow: candidate.yaml\n")
+    lines = desk.lines("policy file", "shadow policy")
+    assert (lines["policy file"].state, lines["shadow policy"].state) == (State.OK, State.ATTENTION)
+    assert "candidate.yaml: the policy file cannot be read" in lines["shadow policy"].found
+    (tmp_path / "candidate.yaml").write_text("stores: {acne: {not_received: hold}}\n")
+    assert "'acne'" in desk.lines("policy file", "shadow policy")["shadow policy"].found
+    (tmp_path / "candidate.yaml").write_text("stores: {acme: {not_received: hold}}\n")
+    assert desk.lines("policy file", "shadow policy")["shadow policy"].state is State.OK
+
+
 def test_reads_that_are_refused_as_too_fast_lower_the_rate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVER_RATE", "50")
     desk.sandbox.set_faults("searchReturnProcesses:3:too_many_silent")
