@@ -76,7 +76,11 @@ def calls(world: World) -> Counter[tuple[str, str]]:
 DRAWN = {"id", "seq", "token", "intent_id", "hold_id", "used_by", "hash", "head", "shopper_key", "sent_by", "digest"}
 DRAWN |= {"account", "salt"}
 """Columns whose values are drawn, or come from such."""
-TIME_OR_ID = re.compile(r"\d{4}-\d\d-\d\dT[\d:.+]+|[0-9a-f]{32}|[0-9a-f-]{36}|hold_\w+|int_\w+")
+DRAWN_TEXT = re.compile(
+    r"\d{4}-\d\d-\d\dT[\d:.+]+|[0-9a-f]{32}|[0-9a-f-]{36}|lord_\w+"
+    r"|(?<='answer': 'REVER ordered the replacement', 'order': ')[^']+"
+)
+"""Times, ids of the ledger, and ids that REVER gives in the order in which the calls come in."""
 
 
 def kept(world: World) -> dict[str, list[str]]:
@@ -84,7 +88,7 @@ def kept(world: World) -> dict[str, list[str]]:
 
     def told(row: Any) -> str:
         values = {name: value for name, value in row._mapping.items() if name not in DRAWN}
-        return TIME_OR_ID.sub("", str({k: v for k, v in values.items() if not isinstance(v, datetime)}))
+        return DRAWN_TEXT.sub("", str({k: v for k, v in values.items() if not isinstance(v, datetime)}))
 
     def read(conn: Connection) -> dict[str, list[str]]:
         tables = [table for table in metadata.sorted_tables if table is not shadow]
