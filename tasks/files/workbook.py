@@ -17,11 +17,13 @@ import openpyxl
 import python_calamine
 import xlrd
 
-from tasks.files.table import MOST_COLUMNS, MOST_ROWS, NO_VALUE, Form, InputFileError, Reading, Row, Table
+from tasks.files.table import MOST_COLUMNS, NO_VALUE, Form, InputFileError, Reading, Row, Table
 
 _ZEROS = re.compile(r"0{2,}")
 _EXACT = 10**15
 """From here on not every whole number is one that a workbook can hold."""
+_MOST_OF_A_SHEET = 1_048_576
+"""Rows that a sheet of an XLSX can have."""
 _FORMULAS = re.compile(rb"<(?:\w+:)?f[ >/]")
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d+)"')
 
@@ -95,7 +97,7 @@ def _xlsx(path: Path) -> _Sheets:
         if calculated:
             written = rows_of(openpyxl.load_workbook(io.BytesIO(content), read_only=True), name)
         for number, row in enumerate(rows_of(values, name), 1):
-            if number > MOST_ROWS:
+            if number > _MOST_OF_A_SHEET:
                 raise InputFileError(f"{path}: a row has the number {number:,}; no sheet has so many.")
             texts = [_xlsx_text(cell) for cell in row]
             for place, cell in enumerate(next(written, ()) if written else ()):

@@ -123,10 +123,10 @@ def test_what_was_written_is_read(
 def test_a_large_file_is_streamed(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     line = "R-100,Madrid,28001,ES,2026-03-02 14:05:00,RET,General Return,RMA77,SKU-1,2,Shirt,GOOD\n"
-    path.write_text(line.replace("R-100", "Shipment Reference") + line * 100_000)
-    begun = time.perf_counter()
-    assert sum(1 for _ in open_table(path).rows()) == 100_001
-    assert time.perf_counter() - begun < 4
+    path.write_text(line.replace("R-100", "Shipment Reference") + line * 50_000)
+    begun = time.process_time()
+    assert sum(1 for _ in open_table(path).rows()) == 50_001
+    assert time.process_time() - begun < 2
     tracemalloc.start()
     for _ in open_table(path).rows():
         pass
