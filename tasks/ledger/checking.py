@@ -251,8 +251,15 @@ def check_money(conn: Connection) -> Iterator[Finding]:
     rows = conn.execute(select(intents).order_by(intents.c.process_id, intents.c.seq))
     for process_id, group in groupby(rows, key=lambda row: str(row.process_id)):
         made = _live(list(group))
-        yield from _worth(process_id, made, terms.get(process_id, {}))
-        yield from _paid(process_id, made, costs.get(process_id) or ZERO)
+        yield from returns_worth(process_id, made, terms.get(process_id, {}), costs.get(process_id) or ZERO)
+
+
+def returns_worth(
+    process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerms], costs: Decimal
+) -> Iterator[Finding]:
+    """Yield what is wrong with the live refunds and exchanges of one return, which are in the order they were made."""
+    yield from _worth(process_id, made, terms)
+    yield from _paid(process_id, made, costs)
 
 
 def _live(rows: Sequence[Row[Any]]) -> list[Intent]:

@@ -6,13 +6,21 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rever_api.models import ReturnProcess, Review
+from tasks.ledger.checking import returns_worth
+from tasks.policy.actions import ActionKind, Decline
+from tasks.policy.case import Case, told_terms
 from tasks.policy.decide import decide, decide_label
 from tasks.policy.decision import Compensate, Hold, MakeLabel
-from tasks.policy.record import IntentKind, IntentState, LineUnits, Record
+from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.money import gross
+from tasks.policy.record import IntentKind, IntentState, LineUnits, Record, money_intents, taken
 from tasks.policy.side_facts import ProductFacts, SideFacts
-from tests.tasks.policy.carrying_out import carry_out
+from tasks.policy.verdict import Open
+from tests.tasks.policy.carrying_out import carry_out, paid
 from tests.tasks.policy.factories import (
     EXCHANGE,
     GIFT,
@@ -25,9 +33,11 @@ from tests.tasks.policy.factories import (
     record,
     refund,
     reviews,
+    rules,
     terms,
 )
-from tests.tasks.policy.test_ruling import AT_HOME, SCANNED, of_sku, pays, shop, told
+from tests.tasks.policy.test_properties import CURRENCIES, inspections, no_unit_twice
+from tests.tasks.policy.test_ruling import AT_HOME, HERE, SCANNED, carried_out, of_sku, pays, shop, told
 
 SALE = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
 LATER = "{name: later, then: {pay: {at: inspection, plus_days: 3}}}"
@@ -210,3 +220,78 @@ def test_a_refund_does_not_wait_for_the_stock_of_an_exchange() -> None:
     assert decided.exchange is None
     known, it = carry_out(decided, record(OUT), it)
     assert told(decide(it, shop(wait), known, NOW)) == ("Wait", "wait_stock")
+
+
+# Whatever the rules say, become, and a person closes.
+
+
+def _dropped(units: list[tuple[str, int]], case: Case) -> Record:
+    """The record once a person has dropped these units, as the ledger writes it."""
+    lines = {line.id: line for line in case.process.return_line_items}
+    bearing = [(line_id, unit) for line_id, unit in units if line_id not in case.lines_without_costs]
+    worth = sum((gross(case.terms(lines[line_id]), (unit,)) for line_id, unit in bearing), Decimal(0))
+    made = replace(
+        intent(state=IntentState.DROPPED, amount="0", currency=lines[units[0][0]].currency),
+        id=str(len(case.record.intents)),
+        items=tuple(LineUnits(line_id, (unit,)) for line_id, unit in units),
+        gross=worth,
+    )
+    fixed = {line_id: told_terms(lines[line_id]) for line_id, _ in units}
+    return replace(case.record, intents=(*case.record.intents, made), lines={**fixed, **case.record.lines})
+
+
+def _allowed(decided: Compensate, case: Case) -> bool:
+    """Whether nothing is paid that the rules decline, may decline, want a person to approve, or forbid to pay so."""
+    ruling = case.ruling
+    if ruling is None:
+        return True
+    for due in decided.refunds:
+        for item in due.items:
+            may = ruling.outcome(item.line_id, ActionKind.ACCEPTANCE)
+            if ruling.excludes(item.line_id) or ruling.outcome(item.line_id, ActionKind.APPROVAL):
+                return False
+            if isinstance(may, Open) and any(isinstance(it, Decline) for it in may.candidates):
+                return False
+            if ruling.method(item.line_id, due.method) != due.method:
+                return False
+    return True
+
+
+@given(inspections([ORIGINAL, GIFT, EXCHANGE]), st.lists(carried_out(), min_size=1, max_size=3), st.data())
+@settings(max_examples=60, deadline=None)
+def test_rules_that_change_half_way_pay_nothing_that_they_do_not_allow_and_the_ledger_agrees(
+    told_: tuple[ReturnProcess, list[Review]], policies: list[tuple[MerchantRule, ...]], data: st.DataObject
+) -> None:
+    it, outcomes = told_
+    known, now = record(), NOW
+    for stage in (AT_HOME, SCANNED, HERE, HERE, HERE, HERE):
+        now += timedelta(days=data.draw(st.integers(0, 5)))
+        seen = outcomes[: data.draw(st.integers(0, len(outcomes)))] if stage is HERE else []
+        it = process(
+            *it.return_line_items,
+            reviews=seen if len(seen) > len(it.reviews or ()) else it.reviews,
+            costs=str(it.return_costs),
+            **stage,
+        ).model_copy(update={"compensation": it.compensation})
+        of = replace(rules(currencies=CURRENCIES), merchant_rules=data.draw(st.sampled_from(policies)))
+        gone = taken(known)
+        left = [
+            (each.id, unit)
+            for each in it.return_line_items
+            for unit in range(1, each.quantity + 1)
+            if unit not in gone.get(each.id, frozenset())
+        ]
+        if left and data.draw(st.integers(0, 3)) == 0:
+            units = data.draw(st.lists(st.sampled_from(left), unique=True, min_size=1, max_size=2))
+            known = _dropped(units, Case(it, of, known, now))
+        for _ in range(6):
+            decided = decide(it, of, known, now)
+            if not isinstance(decided, Compensate):
+                break
+            assert _allowed(decided, Case(it, of, known, now))
+            known, it = carry_out(decided, known, it)
+        assert no_unit_twice(known)
+        refunds = [made for made in money_intents(known) if made.kind is IntentKind.REFUND]
+        assert list(returns_worth("retp_1", refunds, known.lines, known.costs or Decimal(0))) == []
+    bonus = sum((made.bonus for made in known.intents), Decimal(0))
+    assert paid(it) <= sum((each.total_price or Decimal(0) for each in it.return_line_items), Decimal(0)) + bonus
