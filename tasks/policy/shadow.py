@@ -1,8 +1,8 @@
-"""A candidate policy beside the live one: what it would decide of the same return, at the same moment. Pure.
+"""A candidate policy beside the live one: what it would decide of the same return, at the same moment.
 
 The live policy names its candidate (`shadow: candidate.yaml`). Both are asked with the same return, record, time and
 facts; what the candidate says is compared and told, and nothing of it is ever done. So it can be watched on real
-returns before it is put in the live policy's place.
+returns before it is put in the live policy's place. All is pure, but for the reading of the file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -194,7 +194,8 @@ def _by_policy(kind: HoldKind, rule: str) -> bool:
 def capped(decision: Decision, guards: Guards, record: Record) -> Decision:
     """The decision, or a hold where its first refund is above the most that one may be and nobody has let that pass.
 
-    The caps per day and per shopper count what a store really pays: they are not judged for what is never paid.
+    The caps per day and per shopper count what a store really pays: they are not judged for what is never paid. Further
+    refunds of the same return meet the cap once the first is paid.
     """
     if not isinstance(decision, Compensate) or not decision.refunds:
         return decision

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api.models import Carrier, ReturnProcess
+from tasks.ledger.guards import MAX_REFUND as OF_THE_LEDGER
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, RefundDue
@@ -195,6 +196,7 @@ def _paid(decision: Decision) -> dict[Purse, Decimal]:
 
 
 def test_a_cap_never_lets_more_pass() -> None:
+    assert OF_THE_LEDGER == MAX_REFUND
     due = Compensate("r", "w", Decimal(0), (RefundDue(ORIGINAL, Decimal(5), Decimal(5), "EUR", ()),))
     assert capped(due, Guards(), record()) == due
     assert isinstance(capped(due, Guards(max_refund={"EUR": Decimal(4)}), record()), Hold)
