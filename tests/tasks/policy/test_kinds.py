@@ -30,6 +30,30 @@ def covers(decision: Decision, meant: Intent, content: object = None) -> bool:
     return KINDS[meant.kind].covers(decision, meant, content)
 
 
+def test_the_intent_of_a_refund_says_all_that_is_due() -> None:
+    due = RefundDue(
+        method=GIFT,
+        amount=Decimal("22.00"),
+        gross=Decimal("20.00"),
+        currency="SEK",
+        items=(LineUnits("retl_1", (1, 2)),),
+        exempt=Decimal("5.00"),
+        bonus=Decimal("2.00"),
+    )
+    assert KINDS[IntentKind.REFUND].intent(due) == Intent(
+        id="",
+        kind=IntentKind.REFUND,
+        state=IntentState.INTENDED,
+        items=due.items,
+        method=GIFT,
+        currency="SEK",
+        amount=Decimal("22.00"),
+        gross=Decimal("20.00"),
+        exempt=Decimal("5.00"),
+        bonus=Decimal("2.00"),
+    )
+
+
 def test_a_refund_is_covered_wherever_it_stands() -> None:
     assert covers(PAY, REFUND)
 
