@@ -239,6 +239,33 @@ def test_a_fact_that_nobody_tells_holds_what_is_due_and_nothing_else(shop: Shop)
     assert "the product's tags" in hold.why
 
 
+@pytest.mark.parametrize(("tags", "paid"), [("new", True), ("final sale", False)])
+def test_a_fact_that_comes_later_pays_once_a_person_looks_again_or_ends_the_question(
+    shop: Shop, tmp_path: Path, tags: str, paid: bool
+) -> None:
+    """What a person was asked about is not paid without them; where nothing is due any more, the hold closes."""
+    rule = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+    world = shop("approved_one", rules=rule)
+    world.act()
+    (stored,) = world.sandbox.sandbox.processes.values()
+    product = stored.process.return_line_items[0].product
+    assert product is not None
+    (tmp_path / "products.csv").write_text(f"sku,product_tags\n{product.sku},{tags}\n")
+    text = (tmp_path / "policy.yaml").read_text()
+    (tmp_path / "policy.yaml").write_text(f"{text}  facts: {{products: products.csv}}\n")
+    world.act()
+    assert refunds(world) == {}
+    held = world.holds()
+    assert [hold.rule for hold in held] == (["needs_facts"] if paid else [])
+    for hold in held:
+        said = {"answer": "look_again", "by": "olga", "reason": "the table is there"}
+        world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    world.act()
+    assert refunds(world) == (totals(world) if paid else {})
+    assert world.holds() == []
+    assert agrees(world)
+
+
 def test_an_alarm_is_in_the_report_and_changes_nothing(shop: Shop) -> None:
     old = "{name: old, when: {days_since_start: {at_least: 1}}, then: {alarm: {why: 14 days are near}}}"
     world = shop("approved_one", "in_warehouse", rules=old)
