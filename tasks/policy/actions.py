@@ -164,10 +164,16 @@ class Methods(_Action):
         return self
 
 
+MOST_BONUS = 100
+"""Percent: more is a point that was forgotten, as in 1000 % for 10.00 %."""
+
+_UP_TO_100 = r"(?:0{0,2}[0-9]{1,2}(?:\.[0-9]{1,6})?|0?100(?:\.0{1,6})?) ?%"
+
+
 class Bonus(_Action):
     """More than the value, for a shopper who takes credit. A refund in money is never above the value."""
 
-    percent: Share = Field(description="Of the lines' value.")
+    percent: Annotated[Share, _in_the_file(_UP_TO_100)] = Field(description="Of the lines' value, at most 100 %.")
     methods: tuple[Credit, ...] = Field(
         description="For whom: those who take one of these.", json_schema_extra={"minItems": 1}
     )
@@ -176,6 +182,9 @@ class Bonus(_Action):
     def _is_for_somebody(self) -> Self:
         if not self.methods:
             msg = "`methods` names none"
+            raise ValueError(msg)
+        if self.percent > MOST_BONUS:
+            msg = f"`percent` is more than {MOST_BONUS} %"
             raise ValueError(msg)
         return self
 

@@ -114,6 +114,7 @@ WRONG_RULES = [
     ("{name: a, then: {fee: {amount: 6.00 EUR, pr: unit}}}", "pr is no field of this action (did you mean per?)"),
     ("{name: a, then: {bonus: {percent: 10, methods: [GIFT_CARD]}}}", "percent is 10; right would be a percentage"),
     ("{name: a, then: {bonus: {percent: 10 %, methods: []}}}", "bonus is not whole: `methods` names none"),
+    ("{name: a, then: {bonus: {percent: 1000 %, methods: [GIFT_CARD]}}}", "`percent` is more than 100 %"),
     ("{name: a, then: {methods: {instead: [GIFT_CARD]}}}", "methods is not whole: `only` or `never`"),
     ("{name: a, then: {out_of_stock: {do: wait}}}", "days with `do: wait`"),
     ("{name: a, then: {out_of_stock: {do: refund, refund_by: EXCHANGE}}}", "no exchange"),
