@@ -11,9 +11,10 @@ from tasks.decide_returns import DecidedReturn, decided_by
 from tasks.desk import Desk
 from tasks.failures import presentable
 from tasks.ledger import note_shadow, open_differences
+from tasks.policy.case import Case
 from tasks.policy.facts import counted
 from tasks.policy.rules.label import decide_label
-from tasks.policy.shadow import Candidate, Differs, capped, difference, without_questions
+from tasks.policy.shadow import Candidate, Differs, capped, difference, leaves_units, without_questions
 from tasks.reporting.report import Mode, ReturnsReport
 
 log = logging.getLogger(__name__)
@@ -65,12 +66,22 @@ def _compared(candidate: Candidate, item: DecidedReturn) -> Differs | None:
     """How the candidate differs about one return: both are asked anew, with what the live policy was asked with."""
     assert item.asked is not None  # noqa: S101 - the caller has looked
     rules, record, now, rule = item.asked.rules, without_questions(item.asked.record), item.asked.now, item.asked.rule
-    decisions = [
-        capped(decided_by(item.pending, each, record, now, rule), each.policy.guards, record)
-        for each in (rules, candidate.rules(rules))
-    ]
-    order = item.pending.process.order_name
-    return difference(*decisions, process_id=item.process_id, order=order, rules=rules, now=now)
+    process, both = item.pending.process, (rules, candidate.rules(rules))
+    live, other = (
+        capped(decided_by(item.pending, each, record, now, rule), each.policy.guards, record) for each in both
+    )
+    return difference(
+        live,
+        other,
+        process_id=item.process_id,
+        order=process.order_name,
+        rules=rules,
+        now=now,
+        leave=(
+            leaves_units(Case(process, both[0], record, now), live),
+            leaves_units(Case(process, both[1], record, now), other),
+        ),
+    )
 
 
 async def _kept(

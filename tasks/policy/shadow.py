@@ -15,11 +15,12 @@ from types import MappingProxyType
 from rever_api.models import CompensationMethod
 from tasks.policy.backtest.differences import Change, Purse, compared
 from tasks.policy.backtest.outcome import HeldPayment, Payment, Replayed
-from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, MakeLabel, Wait, decision_name
+from tasks.policy.case import Case
+from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, MakeLabel, Wait, decision_name, refunds_of
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO, shown
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
-from tasks.policy.record import HoldKind, Record
+from tasks.policy.record import HoldKind, Record, Units, units_of
 from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.side_facts import SideFacts
 from tasks.policy.store import Guards, StorePolicy, StoreRules
@@ -209,17 +210,35 @@ def capped(decision: Decision, guards: Guards, record: Record) -> Decision:
     return Hold(MAX_REFUND, why, HoldKind.GUARD, {}, refund.amount, refund.currency, refund.items, pays=due)
 
 
+def leaves_units(case: Case, decision: Decision) -> bool:
+    """Whether a payment leaves units that may be paid later: not inspected yet, or before their moment."""
+    return isinstance(decision, Compensate) and any(line.later or not line.reviewed for line in case.inspection.lines)
+
+
 def difference(
-    live: Decision, candidate: Decision, *, process_id: str, order: str, rules: StoreRules, now: datetime
+    live: Decision,
+    candidate: Decision,
+    *,
+    process_id: str,
+    order: str,
+    rules: StoreRules,
+    now: datetime,
+    leave: tuple[bool, bool] = (False, False),
 ) -> Differs | None:
     """How the candidate's decision differs from the live one's, or None where the same would be done.
 
-    What one pays and the other still waits for is paid earlier or later; a live hold waits for a person.
+    What one pays and the other still waits for is paid earlier or later; a live hold waits for a person. `leave` says
+    of each whether its payment leaves units for later: another amount for other units is then earlier or later too.
     """
     said, other = said_by(live), said_by(candidate)
     if said.same_as(other):
         return None
-    found = compared(_as_replayed(live, now), _as_replayed(candidate, now), rules.zone)
+    same_units = _units(live) == _units(candidate)
+    both = [
+        _as_replayed(decision, now, waits=left and not same_units)
+        for decision, left in zip((live, candidate), leave, strict=True)
+    ]
+    found = compared(both[0], both[1], rules.zone)
     changes = {each.purse: MappingProxyType(dict(each.changes)) for each in found}
     return Differs(process_id, rules.store, order, said, other, MappingProxyType(changes))
 
@@ -248,7 +267,12 @@ def _kept_back(hold: Hold) -> Decimal | None:
     return None if hold.label else hold.amount if hold.pays is None else hold.pays
 
 
-def _as_replayed(decision: Decision, now: datetime) -> Replayed:
+def _units(decision: Decision) -> Units:
+    """The units that it pays for."""
+    return units_of(it for refund in refunds_of(decision) for it in refund.items)
+
+
+def _as_replayed(decision: Decision, now: datetime, *, waits: bool) -> Replayed:
     """A decision as a replay that ends with it: what it pays now, or the hold or wait that it leaves."""
     match decision:
         case Compensate(refunds=refunds, exchange=exchange):
@@ -256,7 +280,7 @@ def _as_replayed(decision: Decision, now: datetime) -> Replayed:
             if exchange is not None:
                 method = CompensationMethod.EXCHANGE.value
                 paid.append(Payment(now, exchange.gross, exchange.currency, method, (), goods=True))
-            return Replayed(paid)
+            return Replayed(paid, waits=decision.why if waits else "")
         case Hold(label=False):
             held = HeldPayment(now, decision.rule, decision.why, _kept_back(decision), decision.currency)
             return Replayed([], held, waits=decision.why)

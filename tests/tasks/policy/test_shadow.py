@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rever_api.models import Carrier, ReturnProcess
 from tasks.ledger.guards import MAX_REFUND as OF_THE_LEDGER
 from tasks.policy.backtest.differences import Change, Purse
+from tasks.policy.case import Case
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, RefundDue
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy, read_policy
@@ -23,6 +24,7 @@ from tasks.policy.shadow import (
     Differs,
     capped,
     difference,
+    leaves_units,
     read_candidate,
     unjudged,
     without_questions,
@@ -53,7 +55,9 @@ def asked(live: StoreRules, other: StoreRules, it: ReturnProcess, known: Record 
     """Both asked about a return, as a run asks them."""
     known = without_questions(known or record())
     both = [capped(decide(it, each, known, NOW), each.policy.guards, known) for each in (live, other)]
-    return difference(*both, process_id="retp_1", order="#1001", rules=live, now=NOW)
+    leave = [leaves_units(Case(it, each, known, NOW), said) for each, said in zip((live, other), both, strict=True)]
+    told = {"process_id": "retp_1", "order": "#1001"}
+    return difference(both[0], both[1], **told, rules=live, now=NOW, leave=(leave[0], leave[1]))
 
 
 def changes(found: Differs | None) -> dict[Purse, dict[Change, Decimal]]:
@@ -80,6 +84,22 @@ def test_each_way_to_differ_is_named_with_its_money(
     live: str, other: str, waits: bool, change: dict[Change, Decimal]
 ) -> None:
     it = process(line(quantity=2, total="20.00"), reviews=() if waits else approved(units=2))
+    assert changes(asked(policy(live), policy(other), it)) == {EUR: change}
+
+
+@pytest.mark.parametrize(
+    ("live", "other", "change"),
+    [
+        ("", AT_ONCE, {Change.EARLIER: Decimal("10.00")}),
+        (AT_ONCE, "", {Change.LATER: Decimal("10.00")}),
+        ("", FEE, {Change.LESS: Decimal("3.00")}),
+        (FEE, "", {Change.MORE: Decimal("3.00")}),
+    ],
+)
+def test_of_a_return_that_is_half_inspected_the_other_half_is_earlier_or_later_and_not_more_or_less(
+    live: str, other: str, change: dict[Change, Decimal]
+) -> None:
+    it = process(line(quantity=2, total="20.00"), reviews=approved(units=1))
     assert changes(asked(policy(live), policy(other), it)) == {EUR: change}
 
 
