@@ -115,7 +115,7 @@ def test_a_link_opens_the_form_after_a_login_and_what_the_answer_lacks_is_said_a
         pau.write("Your name", "pau")
         pau.write("Reason", "goodwill")
         # The form is checked again as it is filled; a click while the sentences go and the button moves is lost.
-        expect(page.get_by_text("'' should be non-empty", exact=True)).to_have_count(0, timeout=60_000)
+        expect(page.get_by_text("'' should be non-empty", exact=True)).to_have_count(0)
         pau.click(page.get_by_role("button", name="Submit"))
         run = page.locator("a[href*='/runs/flow-run/']").first
         run.wait_for()
