@@ -52,7 +52,7 @@ class ReplayedDesk:
     compensation: Compensation | None = None
     over: bool = False
     last: Verdict | None = None
-    status: str = ""
+    shown: tuple[str, int] = ("", 0)
     asks: Hold | None = None
 
     @property
@@ -78,9 +78,10 @@ class ReplayedDesk:
             self._end(limit.then, process)
         if not (decides or late or (before and (waits_for_a_day(says) or says.lines != before.lines))):
             return
-        if self.held and before and says.lines == before.lines and self.status == process.rever_process_status:
+        shown = str(process.rever_process_status), len(process.reviews or ())
+        if self.held and before and says.lines == before.lines and self.shown == shown:
             return  # nothing that could end the hold has changed
-        self.last, self.status = says, str(process.rever_process_status)
+        self.last, self.shown = says, shown
         if self.held and ended_holds(process, rules, self.record, at):
             self.held, self.asks, self.record = None, None, replace(self.record, holds=())
         heard = ruling if rules.merchant_rules and rules.refunds_by is RefundsBy.US else None

@@ -19,6 +19,7 @@ ALWAYS = (
     "A return that is COMPLETED counts as running until the policy has paid it: REVER completes it because of a "
     "payment.",
     "REVER answers each replayed payment with a yes: a refusal or a variant out of stock is not foreseen.",
+    "A return that is wholly paid is not looked at any more: where it is declined later, no hold is counted for that.",
     "Labels are not replayed: a rule about a carrier counts as fired or decisive, and moves no money.",
 )
 

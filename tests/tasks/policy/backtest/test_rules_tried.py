@@ -193,6 +193,14 @@ def test_a_hold_that_nothing_ends_stays_and_one_whose_units_are_declined_ends() 
     assert changes(held) == {"retp_1": {"held": "60.00"}}
 
 
+def test_a_hold_ends_once_the_units_are_declined() -> None:
+    """At the scan the rules cannot decide; after the inspection there is nothing to decide about."""
+    rules = EARLY + "- {name: fee, when: {reason: {is: DEFECTIVE}}, then: {no_fee: {}}}\n"
+    found = tried(ruled(), ruled(rules), past(reviewed=[("DECLINED", 5)]))
+    assert found.differences == ()
+    assert not any("held by the candidate" in words for words in found.unknown)
+
+
 def test_how_far_history_must_reach() -> None:
     assert widest_history(rules_of(f"rules:\n{HOLD}")) == 0
     assert widest_history(rules_of(f"rules:\n{SECOND}")) == 30
