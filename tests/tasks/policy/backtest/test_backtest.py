@@ -81,6 +81,13 @@ def test_a_cap_that_holds_stops_what_would_come_after_it_in_the_same_return() ->
     assert found.money[EUR].candidate == 0
 
 
+def test_what_a_hold_stops_counts_for_no_other_cap() -> None:
+    held = past(line("a", total="120.00"), line("b", total="10.00"), reviewed=[("APPROVED", 5), ("APPROVED", 8)])
+    other = past(line("a", total="95.00"), name="retp_2", reviewed=[("APPROVED", 8.2)])
+    found = tried(ruled(), capped(max_per_day={"EUR": "100"}), held, other)
+    assert changes(found) == {"retp_1": {"held": "130.00"}}
+
+
 def test_goods_never_received_are_paid_at_the_start_or_held() -> None:
     it = past(line("a", total="30.00", reason="NOT_RECEIVED"), reviewed=[])
     found = tried(ruled(), ruled(not_received="hold"), it)
