@@ -81,7 +81,8 @@ def on_its_way(case: Case) -> Decision | None:
     if running and (case.free or not all(line.reviewed for line in case.inspection.lines)):
         return None
     limit = min(it for it in (until, goods_until) if it is not None)
-    wait = case.wait(ON_ITS_WAY, f"{_words(case, amount, currency, units)}; it is waited for until {limit:%F %H:%MZ}")
+    why = f"{_words(case, amount, currency, units)}; it is waited for until {limit:%F %H:%M UTC}"
+    wait = case.wait(ON_ITS_WAY, why)
     return replace(wait, until=min(limit, wait.until), reopens=True)
 
 
