@@ -18,6 +18,7 @@ from rever_api.sandbox import RunningSandbox
 from tasks.settings.load import variables
 from tests.deployments.cli.conftest import Call
 from tests.deployments.cli.conftest import call as call  # noqa: PLC0414 - the fixture
+from tests.deployments.doctor.conftest import without_prefect  # noqa: F401 - a fixture
 from tests.docs.known import PLACEHOLDER, check
 from tests.docs.pages import PAGES, READERS, ROOT, Typed, blocks, commands, settings_named
 from tests.hurry import hurry
@@ -83,6 +84,7 @@ def test_the_settings_it_sets_are_settings(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*READERS, ROOT / "README.md", ROOT / "docs" / "live.md"], ids=lambda page: page.name)
+@pytest.mark.usefixtures("without_prefect")
 def test_its_commands_run_in_a_sandbox_in_their_order(
     page: Path, call: Call, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
