@@ -172,9 +172,12 @@ class _Uvicorn(uvicorn.Server):
             cast("SandboxProtocol", connection).transport.abort()
 
     def end(self) -> None:
-        """End; called from another thread."""
+        """End; called from another thread. The loop is asked to, for it could end by a tick before it was told."""
+        self._loop.call_soon_threadsafe(self._end_now)
+
+    def _end_now(self) -> None:
         self.should_exit = True
-        self._loop.call_soon_threadsafe(self._ended.set)
+        self._ended.set()
 
 
 class _Server:
