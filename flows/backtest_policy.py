@@ -9,10 +9,11 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters, StoreTime
-from tasks.backtest_policy import Span, read_candidate
+from tasks.backtest_policy import Span
 from tasks.backtest_policy import backtest_policy as replayed
 from tasks.desk import Desk
 from tasks.policy.facts import counted
+from tasks.policy.policy_file import load_policy
 from tasks.reporting.backtest_html import backtest_html
 from tasks.reporting.backtest_report import COLUMNS, BacktestReport, difference_rows
 from tasks.reporting.csv_file import check_target, write_csv, write_whole
@@ -67,7 +68,7 @@ async def work(desk: Desk, parameters: Parameters, report: BacktestReport) -> No
         check_target(Path(target))
     report.stores = stores = desk.chosen(parameters.stores)
     file = Path(parameters.candidate)
-    candidate = read_candidate(file, desk.stores)
+    candidate = load_policy(file, ours=desk.stores)
     report.candidate, report.span = file.name, _in_words(parameters)
     export = Path(parameters.export) if parameters.export else None
     with about(", ".join(stores)):

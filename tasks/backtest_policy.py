@@ -19,7 +19,7 @@ from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import AllOf, checks_of
 from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import MerchantRule
-from tasks.policy.policy_file import PolicyFile, PolicyFileError, not_carried_out, read_policy
+from tasks.policy.policy_file import PolicyFile
 from tasks.policy.side_facts import SHOP_TELLS, SideFacts
 from tasks.policy.side_needs import needed
 from tasks.returns import PendingReturn
@@ -33,14 +33,6 @@ class Span:
     since: date | datetime | None = None
     before: date | datetime | None = None
     export: Path | None = None
-
-
-def read_candidate(path: Path, stores: Sequence[str]) -> PolicyFile:
-    """The candidate's policies. Raises `PolicyFileError` as a run would for the policy in force."""
-    policies = read_policy(path, ours=stores)
-    if problems := not_carried_out(policies):
-        raise PolicyFileError(tuple(f"{path}: {problem}." for problem in problems))
-    return policies
 
 
 async def two_policies(

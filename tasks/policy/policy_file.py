@@ -99,13 +99,12 @@ class PolicyDocument(BaseModel):
     )
 
 
-def load_policy(path: Path | None) -> PolicyFile:
-    """Read the policy file, or give the built-in defaults where `path` is None.
+def load_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
+    """Read the policy file as `read_policy` does, for a run.
 
-    Raises `PolicyFileError` as `read_policy` does, and where a rule does what no run carries out: that must not be
-    passed over.
+    Raises `PolicyFileError` too where a rule does what no run carries out: that must not be passed over.
     """
-    policies = read_policy(path)
+    policies = read_policy(path, ours=ours)
     if problems := not_carried_out(policies):
         raise PolicyFileError(tuple(f"{path}: {problem}." for problem in problems))
     return policies
