@@ -20,7 +20,8 @@ from tasks.policy.conditions import AllOf, checks_of
 from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile
-from tasks.policy.side_facts import SHOP_TELLS, SideFacts
+from tasks.policy.shadow import Candidate
+from tasks.policy.side_facts import SHOP_TELLS
 from tasks.policy.side_needs import needed
 from tasks.returns import PendingReturn
 from tasks.steps import step
@@ -42,16 +43,10 @@ async def two_policies(
 
     Raises `PolicyFileError` where a table cannot be read.
     """
-    tables = store_facts(candidate, await asyncio.to_thread(read_tables, candidate, file), stores)
-    found = {}
-    for store in stores:
-        current, own = await desk.rules(store), tables[store]
-        side = current.side or SideFacts()
-        theirs = replace(side, products=own.products, orders=own.orders, orders_by_name=own.orders_by_name)
-        policy, rules = candidate.for_store(store), candidate.rules.for_store(store)
-        tried = replace(current, policy=policy, merchant_rules=rules, side=side if theirs == side else theirs)
-        found[store] = StorePolicies(replace(current, side=side), tried)
-    return found
+    tables = await asyncio.to_thread(read_tables, candidate, file)
+    tried = Candidate(file, candidate, sides=store_facts(candidate, tables, stores))
+    current = [await desk.rules(store) for store in stores]
+    return {it.store: StorePolicies(it, tried.rules(it)) for it in current}
 
 
 async def ask_shops(desk: Desk, policies: Mapping[str, StorePolicies], past: Sequence[PastReturn]) -> None:

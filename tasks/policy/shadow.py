@@ -31,9 +31,10 @@ MAX_REFUND = "guard:max_refund"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The policy file that decides in shadow. `problems` say why it cannot: then there are no `policies`.
+    """A policy file that is tried beside the live one, and never acts.
 
-    `sides` is what the tables that it names tell of each store.
+    `problems` say why it cannot be tried: then there are no `policies`. `sides` is what the tables that it names tell
+    of each store.
     """
 
     file: Path

@@ -63,7 +63,7 @@ class Pair:
             current,
             candidate,
             asked,
-            alike=bare[0] == bare[1] and current.side is candidate.side,
+            alike=bare[0] == bare[1] and current.side == candidate.side,
             unstated=unstated,
             early=timing != RefundTiming.ON_ITEM_VERIFIED,
             payers=payers,
