@@ -58,14 +58,21 @@ def rules_text(what: str) -> str:
 
 
 def ids_named(what: str) -> tuple[str, ...]:
-    """The ids of the returns that are named; for REVER's own id nobody is asked. Raises as `why_text` does."""
+    """The ids of the returns that are named, to change something of them; for REVER's own id nobody is asked.
+
+    Raises as `why_text` does, and `UsageError` where the returns are of several stores: one order is meant.
+    """
     key = _typed(what)
     return (key.text,) if key.is_id else asyncio.run(_ids(load_settings(), key))
 
 
 async def _ids(settings: Settings, key: Lookup) -> tuple[str, ...]:
     async with _finding(settings, key) as found:
-        return tuple(each.process_id for each in found.match.returns)
+        match = found.match
+        if len(match.stores) > 1:
+            which = "; ".join(each.words for each in match.returns)
+            raise UsageError(f"{match.by}: returns of several stores. Name one of them by its id: {which}")
+        return tuple(each.process_id for each in match.returns)
 
 
 def _typed(what: str) -> Lookup:

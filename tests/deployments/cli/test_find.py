@@ -145,3 +145,27 @@ def test_the_events_of_an_order_are_dropped_by_its_number(call: Call, rever: Run
     assert (dropped.code, f"1 event about {it.rever_process_id}." in dropped.out) == (0, True), dropped.err
     assert call("inbox", "drop", "example_1", "--by", "ann", "--why", "a test").code == 0
     assert call("inbox", "drop", "#AC1", "--by", "ann", "--why", "a test").code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "by_id"),
+    [("ledger forget", "2 webhook bodies"), ("inbox drop --why test", "1 event about")],  # the bodies' shopper is one
+)
+def test_nothing_is_removed_by_the_number_of_an_order_that_two_stores_have(
+    call: Call, rever: RunningSandbox, command: str, by_id: str
+) -> None:
+    at: dict[str, str] = {}
+    with rever.sandbox.locked(), closing(Inbox.open("sqlite:///rever-returns-inbox.sqlite")) as inbox:
+        for process_id in rever.process_ids("approved_one"):
+            stored = rever.sandbox.processes[process_id]
+            if at.setdefault(stored.process.ecommerce_id, process_id) == process_id:
+                stored.process = stored.process.model_copy(update={"order_name": "#1001"})
+                raw = example_body(Kind.CREATED, process_id)
+                inbox.write(store, Delivery(raw, read_content(raw), "", utc_now()))
+    assert set(at) == {"acme", "nordic"}
+    group, name, *reason = command.split()
+    refused = call(group, name, "1001", "--by", "ann", *reason)
+    assert (refused.code, refused.out) == (2, "")
+    assert all(f"{process_id} (order #1001, store {shop}" in refused.err for shop, process_id in at.items())
+    one = call(group, name, at["acme"], "--by", "ann", *reason)
+    assert (one.code, by_id in one.out) == (0, True), one.out + one.err
