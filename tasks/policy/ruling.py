@@ -22,7 +22,6 @@ from tasks.policy.actions import (
     Approve,
     Bonus,
     Carrier,
-    Decline,
     Fee,
     KeepItem,
     Methods,
@@ -41,7 +40,7 @@ from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
-from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Verdict, fees, judge
+from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Verdict, excluded, fees, judge
 
 ActionT = TypeVar("ActionT", bound=Action)
 
@@ -128,8 +127,7 @@ class Ruling:
 
     def excludes(self, line_id: str) -> bool:
         """Whether a line is not compensated at all: it is declined, or no goods."""
-        declined = self.decided(line_id, ActionKind.ACCEPTANCE, Decline)
-        return bool(declined or self.decided(line_id, ActionKind.ADD_ON, AddOn))
+        return excluded(self.verdict.lines[line_id])
 
     def pays_early(self, line_id: str) -> bool:
         """Whether a line may be paid before its inspection, or it cannot be said just now that it may not."""

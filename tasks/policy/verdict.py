@@ -209,8 +209,9 @@ def fees(verdict: Verdict, facts: ReturnFacts) -> tuple[FeeDue, ...]:
     """
     charged: dict[str, tuple[Fee, list[LineFacts]]] = {}
     for line in facts.lines:
-        outcome = verdict.lines[line.line_id].get(ActionKind.FEE)
-        if isinstance(outcome, Decided) and isinstance(outcome.action, Fee) and not _unpaid(verdict, line.line_id):
+        outcomes = verdict.lines[line.line_id]
+        outcome = outcomes.get(ActionKind.FEE)
+        if isinstance(outcome, Decided) and isinstance(outcome.action, Fee) and not excluded(outcomes):
             charged.setdefault(outcome.rule, (outcome.action, []))[1].append(line)
     return tuple(
         FeeDue(rule, tuple(line.line_id for line in lines), fee_of(fee, lines))
@@ -218,8 +219,8 @@ def fees(verdict: Verdict, facts: ReturnFacts) -> tuple[FeeDue, ...]:
     )
 
 
-def _unpaid(verdict: Verdict, line_id: str) -> bool:
-    outcomes = verdict.lines[line_id]
+def excluded(outcomes: Outcomes) -> bool:
+    """Whether the line of these outcomes is not compensated at all: it is declined, or no goods."""
     acceptance, add_on = outcomes.get(ActionKind.ACCEPTANCE), outcomes.get(ActionKind.ADD_ON)
     declined = isinstance(acceptance, Decided) and isinstance(acceptance.action, Decline)
     return declined or isinstance(add_on, Decided)

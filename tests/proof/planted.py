@@ -241,9 +241,9 @@ BUGS = {
         f"{RULED}test_a_declined_line_is_not_paid_and_the_others_are",
         (
             (
-                "tasks/policy/ruling.py",
-                "        return bool(declined or self.decided(line_id, ActionKind.ADD_ON, AddOn))\n",
-                "        return bool(declined and self.decided(line_id, ActionKind.ADD_ON, AddOn))\n",
+                "tasks/policy/verdict.py",
+                "    return declined or isinstance(add_on, Decided)\n",
+                "    return declined and isinstance(add_on, Decided)\n",
             ),
         ),
     ),
