@@ -6,7 +6,7 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, Refund, ReturnProcess, ReviewStatus
-from tasks.policy.facts import costs_told, refunds_shown
+from tasks.policy.facts import costs_told, paid_of, refunds_shown
 from tasks.policy.mailbox import one_mailbox
 from tasks.policy.money import value
 from tasks.policy.return_facts import EarlierReturn, Unknown, value_of
@@ -58,12 +58,8 @@ def _paid(refunds: Iterable[Refund]) -> dict[str, Decimal]:
     """What was paid in each currency: what is still on its way is left out."""
     paid: dict[str, Decimal] = {}
     for refund in refunds:
-        paid[refund.currency] = paid.get(refund.currency, Decimal(0)) + _amount(refund)
+        paid[refund.currency] = paid.get(refund.currency, Decimal(0)) + paid_of(refund)
     return paid
-
-
-def _amount(refund: Refund) -> Decimal:
-    return refund.amount - (refund.missing_amount or Decimal(0))
 
 
 def _bonus(process: ReturnProcess, refunds: tuple[Refund, ...] | None, *, reviews_told: bool) -> bool | Unknown:
@@ -74,7 +70,7 @@ def _bonus(process: ReturnProcess, refunds: tuple[Refund, ...] | None, *, review
     unknown = Unknown("whether a bonus was paid for each earlier return")
     if refunds is None:
         return unknown
-    if not any(_amount(refund) for refund in refunds):
+    if not any(map(paid_of, refunds)):
         return False
     worth, paid = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
     settled = reviews_told
@@ -87,7 +83,7 @@ def _bonus(process: ReturnProcess, refunds: tuple[Refund, ...] | None, *, review
         worth[str(line.compensation_method)] += value(line.total_price, line.quantity, left, line.currency)
         settled = settled and len(reviews) == line.quantity
     for refund in refunds:
-        paid[str(refund.type)] += _amount(refund)
+        paid[str(refund.type)] += paid_of(refund)
     costs = process.return_costs if process.return_costs is None else costs_told(process)
     all_paid, all_worth = sum(paid.values(), Decimal(0)), sum(worth.values(), Decimal(0))
     if all_paid > all_worth:

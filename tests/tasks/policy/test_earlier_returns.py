@@ -49,6 +49,8 @@ def test_cancelled_ones_are_known_as_such() -> None:
 def test_what_is_on_its_way_is_not_refunded_yet() -> None:
     paid = one(refunds=[refund("10.00", missing="4.00"), refund("3.00", currency="SEK")])
     assert paid.refunded == {"EUR": Decimal("6.00"), "SEK": Decimal("3.00")}
+    unpaid = refund("10.00").model_copy(update={"refunded_at": None})
+    assert one(refunds=[unpaid]).refunded == {"EUR": Decimal(0)}
 
 
 @pytest.mark.parametrize(
