@@ -8,8 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from rever_api.models import ReturnProcess
-from rever_api.shop import ShopClient
-from tasks.desk import Desk, client_config
+from tasks.desk import Desk, open_shops
 from tasks.fetch_returns import since_at
 from tasks.files.fact_tables import read_tables, store_facts
 from tasks.past_returns import ReadReturns, Window, exported, search_past, with_records
@@ -21,8 +20,6 @@ from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile
 from tasks.policy.shadow import Candidate
-from tasks.policy.side_facts import SHOP_TELLS
-from tasks.policy.side_needs import needed
 from tasks.returns import PendingReturn
 from tasks.steps import step
 
@@ -54,18 +51,16 @@ async def ask_shops(desk: Desk, policies: Mapping[str, StorePolicies], past: Seq
 
     What comes in is in the policies' facts, as it is today. What a shop does not tell stays unknown.
     """
+    rules = {
+        store: _about_orders([*it.current.merchant_rules, *it.candidate.merchant_rules])
+        for store, it in policies.items()
+    }
     async with AsyncExitStack() as opened:
+        further = {store: asking for store, asking in rules.items() if store not in desk.facts.shops}
+        desk.facts.shops = {**desk.facts.shops, **await open_shops(opened, desk.settings, further)}
         for store, it in policies.items():
-            rules = _about_orders([*it.current.merchant_rules, *it.candidate.merchant_rules])
-            shop = desk.settings.shop(store)
-            if shop is None or not SHOP_TELLS & set(needed(rules)):
-                continue
-            if store not in desk.facts.shops:
-                config = replace(client_config(desk.settings), base_url=shop[0], api_key=shop[1])
-                client = await opened.enter_async_context(ShopClient(config))
-                desk.facts.shops = {**desk.facts.shops, store: client}
             mine = [PendingReturn(store, each.process) for each in past if each.store == store]
-            await desk.facts.add(desk, replace(it.current, merchant_rules=rules), mine)
+            await desk.facts.add(desk, replace(it.current, merchant_rules=rules[store]), mine)
 
 
 def _about_orders(rules: Sequence[MerchantRule]) -> tuple[MerchantRule, ...]:

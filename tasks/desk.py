@@ -1,7 +1,7 @@
 """The desk: what every step of a run works with. One client, one ledger, one clock, one set of rules per store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
+from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
 from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import of_money
@@ -260,7 +261,11 @@ async def open_desk(
             _check_policies(policies, stores, settings)
             tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
             candidate = await asyncio.to_thread(fitting_candidate, policies, settings, stores)
-            shops = await _open_shops(opened, policies, candidate, settings, stores)
+            asking = {
+                store: [*policies.rules.for_store(store), *(candidate.merchant_rules(store) if candidate else ())]
+                for store in stores
+            }
+            shops = await open_shops(opened, settings, asking)
             report.stores, report.back_office = stores, settings.back_office
             report.watch(candidate)
             report.notes += unjudged(policies, candidate, stores)
@@ -278,22 +283,17 @@ def _read_tables(policies: PolicyFile, settings: Settings, stores: tuple[str, ..
     return store_facts(policies, read_tables(policies, settings.policy), stores)
 
 
-async def _open_shops(
-    opened: AsyncExitStack,
-    policies: PolicyFile,
-    candidate: Candidate | None,
-    settings: Settings,
-    stores: tuple[str, ...],
+async def open_shops(
+    opened: AsyncExitStack, settings: Settings, rules: Mapping[str, Sequence[MerchantRule]]
 ) -> dict[str, ShopClient]:
-    """A client for the shop of each store whose rules, or the candidate's, ask for what the shop tells; stores of one
-    shop share it.
+    """A client for the shop of each store of whose `rules` any asks for what the shop tells; stores of one shop share
+    it.
     """
     clients: dict[tuple[str, str], ShopClient] = {}
     found: dict[str, ShopClient] = {}
-    for store in stores:
+    for store, asking in rules.items():
         shop = settings.shop(store)
-        rules = [*policies.rules.for_store(store), *(candidate.merchant_rules(store) if candidate else ())]
-        if shop is None or not SHOP_TELLS & set(needed(rules)):
+        if shop is None or not SHOP_TELLS & set(needed(asking)):
             continue
         url, key = shop
         name = (url, key.get_secret_value())
