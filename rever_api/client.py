@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 from pydantic import SecretStr
 
-from rever_api.base_client import AsyncBaseClient, utc_now
+from rever_api.base_client import AsyncBaseClient
+from rever_api.caller import utc_now
 from rever_api.config import ClientConfig, configured
 from rever_api.errors import Unreadable
 from rever_api.frames import Results, to_frame
@@ -69,7 +70,7 @@ class AsyncReverClient(AsyncBaseClient):
         clock: the time, aware; `Retry-After` dates are measured from it.
         monotonic: seconds; a read's patience is measured by it.
         sleep: waits for the limits and for a read's next attempt.
-        watch: is called with every answer (`AsyncBaseClient`). An event hook of httpx's goes into `http_client`.
+        watch: is called with every answer (`AsyncCaller`). An event hook of httpx's goes into `http_client`.
         http_client: an httpx client to send with, for a proxy, certificates, event hooks or a mock transport; its owner
             closes it. Its headers go to REVER with the key. Its redirects, authentication, cookies, base URL and
             timeouts are not used: an effect is sent once, within the deadline. Where its transport does not report to

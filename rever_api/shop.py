@@ -4,29 +4,19 @@
 cannot be read as the contract has it counts as not said: no value is guessed from another one.
 """
 
-import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from types import TracebackType
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
-from tenacity import AsyncRetrying
 
-from rever_api.config import ClientConfig
-from rever_api.errors import NotSent, RefusedForNow, ReverError
-from rever_api.http import AsyncSender
-from rever_api.limits import shared_limits
+from rever_api.caller import AsyncCaller
+from rever_api.errors import NotSent
 from rever_api.messages import Answer, Request
 from rever_api.models.base import LooseCount, LooseId, is_clean
-from rever_api.retries import strategy
-
-ResultT = TypeVar("ResultT")
+from rever_api.operations import Call, Result
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _HAS_OFFSET = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
@@ -141,42 +131,12 @@ class _Transactions(_Model):
     transactions: Annotated[tuple[ShopTransaction, ...], BeforeValidator(lambda value: value)]
 
 
-class ShopClient:
+class ShopClient(AsyncCaller):
     """Reads orders from one shop. Raises `rever_api.errors`; their sentences speak of REVER, so show their class alone.
 
     `config` has the shop's address (without `/rever/v2`) and the key that the shop and REVER have agreed on. Reads are
     retried and paced as those of REVER.
     """
-
-    def __init__(
-        self,
-        config: ClientConfig,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        http_client: httpx.AsyncClient | None = None,
-    ) -> None:
-        self.config = config
-        self._limits = shared_limits(config)
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._sender = AsyncSender(config, lambda: datetime.now(UTC), http_client)
-
-    def __repr__(self) -> str:
-        """Where it goes, never the key."""
-        return f"ShopClient({self.config.base_url!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._sender.aclose()
 
     async def get_order(self, order_id: str) -> ShopOrder:
         """An order by its id at the shop. `NotFound`, or another `Refused` or `WrongRoute`, where it has none."""
@@ -187,7 +147,7 @@ class ShopClient:
                 raise answer.unreadable("it is another order")
             return order
 
-        return await self._read("getOrderById", order_id, "", read)
+        return await self._call(Call(self._request("getOrderById", order_id), read))
 
     async def get_transactions(self, order_id: str) -> tuple[ShopTransaction, ...]:
         """The payments of an order."""
@@ -195,33 +155,16 @@ class ShopClient:
         def read(answer: Answer) -> tuple[ShopTransaction, ...]:
             return _validated(answer, TypeAdapter(_Transactions)).transactions
 
-        return await self._read("getOrderTransactions", order_id, "/transactions", read)
+        return await self._call(Call(self._request("getOrderTransactions", order_id, "/transactions"), read))
 
-    async def _read(self, operation: str, order_id: str, below: str, read: Callable[[Answer], ResultT]) -> ResultT:
+    def _request(self, operation: str, order_id: str, below: str = "") -> Request:
         if order_id in {"", ".", ".."}:
             raise NotSent("no order has this id", operation=operation)
         url = f"{self.config.base_url.rstrip('/')}/rever/v2/orders/{quote(order_id, safe='')}{below}"
-        async for attempt in AsyncRetrying(sleep=self._sleep, **strategy(self.config, self._monotonic)):
-            with attempt:
-                async with self._limits.aslot(1, self._sleep) as slot:
-                    await slot.pay(first=True)
-                    answer = await self._sender.send(Request(operation, "GET", url))
-                return self._taken(answer, read)
-        raise AssertionError("tenacity ends with a result or an error")
-
-    def _taken(self, answer: Answer, read: Callable[[Answer], ResultT]) -> ResultT:
-        """What an answer says. An error leaves behind the frames and the causes that hold parts of the body."""
-        try:
-            return read(answer)
-        except ReverError as error:
-            bare = error.with_traceback(None)
-            bare.__context__ = None
-        if isinstance(bare, RefusedForNow) and bare.retry_after:
-            self._limits.pause(min(bare.retry_after, self.config.retry_after_cap))
-        raise bare
+        return Request(operation, "GET", url)
 
 
-def _validated(answer: Answer, model: TypeAdapter[ResultT]) -> ResultT:
+def _validated(answer: Answer, model: TypeAdapter[Result]) -> Result:
     try:
         return model.validate_python(answer.document())
     except ValidationError:

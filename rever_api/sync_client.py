@@ -40,7 +40,8 @@ from rever_api.models import (
     Warehouse,
 )
 from rever_api.models.inputs import MOST_PER_PAGE, several
-from rever_api.sync_base_client import BaseClient, utc_now
+from rever_api.sync_base_client import BaseClient
+from rever_api.sync_caller import utc_now
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -68,7 +69,7 @@ class ReverClient(BaseClient):
         clock: the time, aware; `Retry-After` dates are measured from it.
         monotonic: seconds; a read's patience is measured by it.
         sleep: waits for the limits and for a read's next attempt.
-        watch: is called with every answer (`BaseClient`). An event hook of httpx's goes into `http_client`.
+        watch: is called with every answer (`Caller`). An event hook of httpx's goes into `http_client`.
         http_client: an httpx client to send with, for a proxy, certificates, event hooks or a mock transport; its owner
             closes it. Its headers go to REVER with the key. Its redirects, authentication, cookies, base URL and
             timeouts are not used: an effect is sent once, within the deadline. Where its transport does not report to
