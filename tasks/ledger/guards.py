@@ -18,6 +18,7 @@ from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refu
 from tasks.policy.facts import counted
 from tasks.policy.mailbox import one_mailbox
 from tasks.policy.record import HoldKind
+from tasks.policy.store import MAX_PER_DAY, MAX_PER_SHOPPER, MAX_REFUND, SHOPPER_UNKNOWN
 
 # What a store paid on a day and how often a shopper was refunded: rows that are locked before they are judged by.
 #
@@ -111,12 +112,6 @@ def give_back(conn: Connection, rows: Collection[Any]) -> None:
         spent[row.store, row.day, row.currency] -= e4(row.amount)
     add(conn, spent, ())
     conn.execute(_FORGET, {"ids": [row.id for row in counted]})
-
-
-MAX_REFUND = "guard:max_refund"
-MAX_PER_DAY = "guard:max_per_day"
-MAX_PER_SHOPPER = "guard:max_refunds_per_shopper"
-SHOPPER_UNKNOWN = "guard:shopper_unknown"
 
 
 @dataclass(slots=True)

@@ -23,10 +23,7 @@ from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
 from tasks.policy.record import HoldKind, Record, Units, units_of
 from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.side_facts import SideFacts
-from tasks.policy.store import Guards, StorePolicy, StoreRules
-
-MAX_REFUND = "guard:max_refund"
-"""The rule of the hold for a refund above the most that one may be, as the ledger's guard names it."""
+from tasks.policy.store import MAX_REFUND, Guards, StorePolicy, StoreRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,13 @@ class Guards(BaseModel):
     shopper_window_days: int = Field(30, ge=1, le=3650, description="Days that the window of a shopper spans.")
 
 
+MAX_REFUND = "guard:max_refund"
+MAX_PER_DAY = "guard:max_per_day"
+MAX_PER_SHOPPER = "guard:max_refunds_per_shopper"
+SHOPPER_UNKNOWN = "guard:shopper_unknown"
+"""The rules of the holds that these caps open."""
+
+
 class FactTables(BaseModel):
     """The tables of what REVER does not tell: CSV files, each by its path from the policy file's folder on."""
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from tasks.policy.backtest.outcome import HeldPayment, Payment, Replayed
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
-from tasks.policy.store import StoreRules
+from tasks.policy.store import MAX_PER_DAY, MAX_PER_SHOPPER, MAX_REFUND, SHOPPER_UNKNOWN, StoreRules
 
 
 def capped(
@@ -60,14 +60,14 @@ def _tripped(payment: Payment, rules: StoreRules, spent: Decimal, had: int, *, k
     guards, money = rules.policy.guards, shown(payment.amount, payment.currency)
     most = guards.max_refund.get(payment.currency)
     if most is not None and payment.amount > most:
-        return "guard:max_refund", f"the refund of {money} is above the most that one may be, {most:,}"
+        return MAX_REFUND, f"the refund of {money} is above the most that one may be, {most:,}"
     most = guards.max_per_day.get(payment.currency)
     if most is not None and spent + payment.amount > most:
-        return "guard:max_per_day", f"with this refund of {money} the store would pass its cap of {most:,} for a day"
+        return MAX_PER_DAY, f"with this refund of {money} the store would pass its cap of {most:,} for a day"
     times = guards.max_refunds_per_shopper
     if times is not None and not known:
-        return "guard:shopper_unknown", f"REVER names no e-mail, so the shopper's cap cannot be judged; {money} is due"
+        return SHOPPER_UNKNOWN, f"REVER names no e-mail, so the shopper's cap cannot be judged; {money} is due"
     if times is not None and had >= times:
         span = counted(guards.shopper_window_days, "day")
-        return "guard:max_refunds_per_shopper", f"the shopper already had {counted(had, 'refund')} within {span}"
+        return MAX_PER_SHOPPER, f"the shopper already had {counted(had, 'refund')} within {span}"
     return None

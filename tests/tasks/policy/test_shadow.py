@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api.models import Carrier, ReturnProcess
-from tasks.ledger.guards import MAX_REFUND as OF_THE_LEDGER
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.case import Case
 from tasks.policy.decide import decide
@@ -19,7 +18,6 @@ from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, Refu
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy, read_policy
 from tasks.policy.record import HoldKind, OpenHold, Record, Waiver
 from tasks.policy.shadow import (
-    MAX_REFUND,
     Candidate,
     Differs,
     capped,
@@ -30,7 +28,7 @@ from tasks.policy.shadow import (
     without_questions,
 )
 from tasks.policy.side_facts import OrderFacts, ProductFacts, SideFacts
-from tasks.policy.store import Guards, StoreRules
+from tasks.policy.store import MAX_REFUND, Guards, StoreRules
 from tests.tasks.policy.factories import GIFT, NOW, ORIGINAL, approved, line, process, record, rules
 from tests.tasks.policy.oddities import Odd
 from tests.tasks.policy.rule_texts import rules_of
@@ -216,7 +214,7 @@ def _paid(decision: Decision) -> dict[Purse, Decimal]:
 
 
 def test_a_cap_never_lets_more_pass() -> None:
-    assert OF_THE_LEDGER == MAX_REFUND
+    assert MAX_REFUND == "guard:max_refund"  # as it stands in ledgers
     due = Compensate("r", "w", Decimal(0), (RefundDue(ORIGINAL, Decimal(5), Decimal(5), "EUR", ()),))
     assert capped(due, Guards(), record()) == due
     assert isinstance(capped(due, Guards(max_refund={"EUR": Decimal(4)}), record()), Hold)
