@@ -88,6 +88,8 @@ async def search_past(desk: Desk, store: str, window: Window, history: datetime 
 def read_export(path: Path, stores: Sequence[str], windows: dict[str, Window], now: datetime) -> list[ReadReturns]:
     """Returns of a file, each as REVER's API shows it: one in a line (JSON Lines), or in one list of JSON.
 
+    Those of other stores are passed over. One that names no store is of the one store asked for, if it is only one.
+
     Raises `WrongNameError` where the file cannot be read, or is of no such form.
     """
     reads = {store: ReadReturns(store, windows[store]) for store in stores}
@@ -98,6 +100,8 @@ def read_export(path: Path, stores: Sequence[str], windows: dict[str, Window], n
             reads[named].take(entry, now, place)
         elif isinstance(entry, UnreadableProcess):
             reads[stores[0]].take(entry, now, place)
+        elif not named:
+            reads[stores[0]].unread[entry.rever_process_id] = "it does not say of which store it is"
     return list(reads.values())
 
 

@@ -167,6 +167,19 @@ def test_what_an_export_has_that_cannot_be_read_is_left_out_and_said(world: Worl
         tried(world, SAME, export="gone.jsonl")
 
 
+def test_a_return_of_an_export_that_names_no_store_is_left_out_unless_there_is_one_store_alone(world: World) -> None:
+    one, other = (
+        it.model_copy(update={"ecommerce_id": ""}) if number else it for number, it in enumerate(processes(world)[:2])
+    )
+    text = "\n".join(it.model_dump_json(exclude_none=True) for it in (one, other))
+    Path("returns.jsonl").write_text(text)
+    report = tried(world, SAME, export="returns.jsonl")
+    assert report.seen == 1
+    assert found(report).left_out == {other.rever_process_id: "it does not say of which store it is"}
+    alone = tried(world, SAME, export="returns.jsonl", stores=one.ecommerce_id)
+    assert (alone.seen, found(alone).left_out) == (2, {})
+
+
 def test_a_candidate_that_could_not_be_in_force_is_refused(world: World) -> None:
     with pytest.raises(PolicyFileError, match=r"candidate\.yaml, line 2: stores\.acne is no store of this desk"):
         tried(world, "stores:\n  acne: {not_received: hold}\n")
