@@ -11,7 +11,7 @@ from rever_api.models import ReturnProcess
 from tasks.desk import Desk, open_shops
 from tasks.fetch_returns import since_at
 from tasks.files.fact_tables import read_tables, store_facts
-from tasks.past_returns import ReadReturns, Window, exported, search_past, with_records
+from tasks.past_returns import ReadReturns, Window, read_export, search_past, with_records
 from tasks.policy.backtest.backtest import Backtest, StorePolicies, backtest, widest_history
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.condition_fields import FIELDS
@@ -83,7 +83,7 @@ async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores:
         for store in stores
     }
     if span.export is not None:
-        reads = await exported(desk, span.export, stores, windows)
+        reads = await asyncio.to_thread(read_export, span.export, stores, windows, desk.clock())
     else:
         reach = _history(policies)
         reads = [await search_past(desk, store, windows[store], _from(windows[store], reach)) for store in stores]

@@ -1,6 +1,5 @@
 """Read the returns of a past window: from REVER's search, or from an export of what REVER showed. Writes nothing."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -136,8 +135,3 @@ async def with_records(desk: Desk, read: ReadReturns) -> list[PastReturn]:
     for start in range(0, len(ids), AT_ONCE):
         records |= await desk.ledger.aread(load_records, ids[start : start + AT_ONCE])
     return [PastReturn(read.store, process, records[name]) for name, process in read.found.items()]
-
-
-async def exported(desk: Desk, path: Path, stores: Sequence[str], windows: dict[str, Window]) -> list[ReadReturns]:
-    """As `read_export`, beside whatever else the process does."""
-    return await asyncio.to_thread(read_export, path, stores, windows, desk.clock())
