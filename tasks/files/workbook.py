@@ -82,9 +82,7 @@ def _filled(cells: Cells) -> bool:
 def _xlsx(path: Path) -> _Sheets:
     content = path.read_bytes()
     values = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        sheets = [name for name in packed.namelist() if name.startswith("xl/worksheets/")]
-        calculated = any(_FORMULAS.search(packed.read(name)) for name in sheets)
+    calculated = _has_formulas(content)
     names = tuple(sheet.title for sheet in values.worksheets if getattr(sheet, "sheet_state", "visible") == "visible")
 
     def rows_of(book: Any, name: str) -> Iterator[Any]:
@@ -116,6 +114,7 @@ def _xlsx_text(cell: Any) -> str:
 
 
 def _has_formulas(content: bytes) -> bool:
+    """Whether any sheet has a formula. A sheet can be far larger than its file, so it is read piece by piece."""
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         for name in packed.namelist():
             if name.startswith("xl/worksheets/") and not name.endswith("/"):
