@@ -257,7 +257,7 @@ async def open_desk(
     )
     try:
         async with AsyncReverClient(config, watch=rever_clock.hear) as client, AsyncExitStack() as opened:
-            stores = await _stores(settings, client)
+            stores = await stores_of(settings, client)
             _check_policies(policies, stores, settings)
             tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
             candidate = await asyncio.to_thread(fitting_candidate, policies, settings, stores)
@@ -353,7 +353,8 @@ def _check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Set
             )
 
 
-async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:
+async def stores_of(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:
+    """The stores that the settings name, else those that REVER shows. Raises `DeskError` where there are none."""
     if settings.stores:
         return settings.stores
     stores = tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))

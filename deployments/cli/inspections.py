@@ -8,7 +8,7 @@ from pathlib import Path
 from deployments.console.columns import columns
 from deployments.console.errors import UsageError
 from rever_api import AsyncReverClient
-from tasks.desk import client_config, utc_now
+from tasks.desk import client_config, stores_of, utc_now
 from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
 from tasks.files.guess import guess
 from tasks.files.guess_text import guess_lines, mapping_text
@@ -51,7 +51,7 @@ def guessed_mapping(file: Path, out: Path | None) -> str:
 def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
     """Say what would become of each row, and write those that come back to a file. At REVER nothing is written.
 
-    Raises `InputFileError`, `UsageError` and `ReverError`.
+    Raises `InputFileError`, `UsageError`, `DeskError` and `ReverError`.
     """
     if refused is not None and refused.exists():
         raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
@@ -64,9 +64,7 @@ def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
 async def _fetched(settings: Settings, file: WarehouseFile) -> NamedReturns:
     names, only = wanted_names(file.rows), file.mapping.store
     async with AsyncReverClient(client_config(settings)) as client:
-        stores = settings.stores
-        if not stores:
-            stores = tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))
+        stores = await stores_of(settings, client)
         if only:
             if only not in stores:
                 raise UsageError(f"the mapping is of the store {only}; this desk's are {', '.join(stores)}.")

@@ -122,6 +122,19 @@ def test_a_mapping_that_does_not_fit_is_wrong_usage(
     assert list(tmp_path.glob("*.refused*")) == []
 
 
+def test_without_a_store_no_row_is_called_wrong(
+    call: Call, rever: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day_file(rever, tmp_path / "day.csv")
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    monkeypatch.delenv("REVER_STORES")
+    monkeypatch.setenv("REVER_GROUP", "brandz")
+    ended = call("inspections", "check", "day.csv", "--mapping", "m.yaml")
+    assert (ended.code, ended.out) == (1, "")
+    assert "REVER shows no store in group 'brandz' for this key; correct REVER_GROUP" in ended.err
+    assert list(tmp_path.glob("*.refused*")) == []
+
+
 def test_a_guess_needs_no_rever_and_writes_over_nothing(call: Call, tmp_path: Path) -> None:
     (tmp_path / "day.csv").write_text("RMA,SKU,QC result\nR1,A,Passed\nR2,B,Hm\n")
     ended = call("inspections", "guess", "day.csv")
