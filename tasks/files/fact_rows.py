@@ -272,6 +272,8 @@ def _text_rows(path: Path) -> Iterator[Row]:
         table = open_table(path)
         if table.encoding and not table.encoding.startswith("utf"):
             raise FactTableError((f"{path}: is not text in UTF-8; save it as CSV UTF-8.",))
+        if len(table.sheets) > 1:
+            raise FactTableError((f"{path}: has several sheets, {', '.join(table.sheets)}; keep one of them.",))
         yield from table.rows()
     except InputFileError as error:
         raise FactTableError((str(error),)) from error

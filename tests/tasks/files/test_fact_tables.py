@@ -81,6 +81,17 @@ def test_a_workbook_is_a_table_too(tmp_path: Path) -> None:
     assert (order.ordered_on, order.gateway) == (date(2026, 3, 1), "paypal")
 
 
+def test_a_workbook_of_several_sheets_is_refused_and_an_empty_one_does_not_count(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(("order_id",))
+    book.create_sheet("empty")
+    book.save(tmp_path / "orders.xlsx")
+    assert read_orders(tmp_path / "orders.xlsx").rows == 0
+    book.create_sheet("older").append(("order_id",))
+    book.save(tmp_path / "orders.xlsx")
+    assert problems(tmp_path / "orders.xlsx") == ("orders.xlsx: has several sheets, Sheet, older; keep one of them.",)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
