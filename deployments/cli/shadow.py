@@ -17,7 +17,7 @@ from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.policy.shadow import Said, read_candidate
 from tasks.reporting.csv_file import check_target, write_csv
 from tasks.reporting.printable import json_text, printable
-from tasks.reporting.shadow_report import ShadowTally, changes_words, purse_name
+from tasks.reporting.shadow_report import ShadowTally, changes_words
 from tasks.settings import load_settings
 
 CSV_COLUMNS = (
@@ -128,7 +128,7 @@ def _json(found: Found) -> dict[str, Any]:
                 "until": row.until.astimezone(UTC).isoformat() if row.until else None,
                 "looked_at": row.looked_at.astimezone(UTC).isoformat(),
                 "changes": {
-                    purse_name(purse): {kind.value: format(amount, "f") for kind, amount in changes.items()}
+                    purse.name: {kind.value: format(amount, "f") for kind, amount in changes.items()}
                     for purse, changes in row.differs.changes.items()
                 },
                 "live": _said(row.differs.live),

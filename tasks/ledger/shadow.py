@@ -19,7 +19,6 @@ from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.decision import DecisionName
 from tasks.policy.shadow import Differs, Said
 
-_GOODS = "goods"
 _KEPT = "held"
 _LABEL = "label"
 """Names beside those of the methods under which the amounts of a decision keep what is no amount by a method."""
@@ -91,9 +90,7 @@ def _written(candidate: str, differs: Differs, now: datetime) -> dict[str, Any]:
         "candidate_why": other.why,
         "candidate_amounts": _amounts(other),
         "changes": {
-            f"{purse.currency} {_GOODS}" if purse.goods else purse.currency: {
-                kind.value: format(amount, "f") for kind, amount in changes.items()
-            }
+            purse.name: {kind.value: format(amount, "f") for kind, amount in changes.items()}
             for purse, changes in differs.changes.items()
         },
         "since": now,
@@ -117,7 +114,7 @@ def _amounts(said: Said) -> dict[str, Any]:
 def _read(row: Row[Any]) -> ShadowRow:
     live = _said(row.live_decision, row.live_rule, row.live_why, row.live_amounts)
     other = _said(row.candidate_decision, row.candidate_rule, row.candidate_why, row.candidate_amounts)
-    changes = {_purse(name): _changes(told) for name, told in row.changes.items()}
+    changes = {Purse.named(name): _changes(told) for name, told in row.changes.items()}
     differs = Differs(row.process_id, row.store, row.order_name, live, other, MappingProxyType(changes))
     return ShadowRow(differs, row.since, row.until, row.looked_at)
 
@@ -127,11 +124,6 @@ def _said(decision: str, rule: str, why: str, told: Mapping[str, Any]) -> Said:
     held = Decimal(told[_KEPT]) if _KEPT in told else None
     currency, label = told.get("currency", ""), told.get(_LABEL, "")
     return Said(DecisionName(decision), rule, why, MappingProxyType(amounts), held, currency, label)
-
-
-def _purse(name: str) -> Purse:
-    currency, _, goods = name.partition(" ")
-    return Purse(currency, goods == _GOODS)
 
 
 def _changes(told: Mapping[str, str]) -> Mapping[Change, Decimal]:

@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tasks.policy.backtest.backtest import Backtest
 from tasks.policy.backtest.differences import Difference
-from tasks.reporting.backtest_report import BacktestReport, money, rules_by_policy, sums
+from tasks.reporting.backtest_report import BacktestReport, heading, rules_by_policy, sums
 from tasks.reporting.printable import printable
 
 
@@ -29,10 +29,7 @@ def backtest_html(found: Backtest, report: BacktestReport) -> str:
         candidate=report.candidate,
         span=report.span,
         counted=report.counted,
-        money=[
-            (f"{purse.currency}{', goods in exchange' if purse.goods else ''}", list(sums(purse, totals)))
-            for purse, totals in found.money.items()
-        ],
+        money=[(heading(purse), list(sums(purse, totals))) for purse, totals in found.money.items()],
         rules=list(rules_by_policy(found).items()),
         differences=[_row(one) for one in found.differences],
         unknown=found.unknown,
@@ -45,11 +42,11 @@ def _row(one: Difference) -> dict[str, str]:
         "order": one.order,
         "process_id": one.process_id,
         "store": one.store,
-        "what": ", ".join(f"{money(one.purse, amount)} {change}" for change, amount in one.changes.items()),
+        "what": ", ".join(f"{one.purse.shown(amount)} {change}" for change, amount in one.changes.items()),
         "days": "" if one.days is None else str(one.days),
         "rules": ", ".join(one.rules),
-        "current": money(one.purse, one.current),
-        "candidate": money(one.purse, one.candidate),
-        "really": "" if one.purse.goods else money(one.purse, one.really),
+        "current": one.purse.shown(one.current),
+        "candidate": one.purse.shown(one.candidate),
+        "really": "" if one.purse.goods else one.purse.shown(one.really),
         "why": one.why,
     }

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from tasks.policy.backtest.backtest import Backtest, RuleUse, Totals
 from tasks.policy.backtest.differences import Change, Difference, Purse
 from tasks.policy.facts import counted
-from tasks.policy.money import shown
 from tasks.reporting.printable import code, markdown
 from tasks.reporting.report import RunReport
 from tasks.reporting.report_page import linked
@@ -82,14 +81,14 @@ class BacktestReport(RunReport):
             return self.counted
         said = [f"{self.counted} replayed, {counted(len(self.found.differences), 'difference')}"]
         for purse, totals in self.found.money.items():
-            parts = [f"{money(purse, amount)} {change}" for change, amount in _changed(totals)]
+            parts = [f"{purse.shown(amount)} {change}" for change, amount in _changed(totals)]
             said += [", ".join(parts)] if parts else []
         return "; ".join(said)
 
 
-def money(purse: Purse, amount: Decimal) -> str:
-    """An amount in words; of goods it says so."""
-    return f"{shown(amount, purse.currency)}{' in goods' if purse.goods else ''}"
+def heading(purse: Purse) -> str:
+    """What stands above the sums of a currency, or of the goods that are worth it."""
+    return f"{purse.currency}, goods in exchange" if purse.goods else purse.currency
 
 
 def _changed(totals: Totals) -> Iterator[tuple[Change, Decimal]]:
@@ -99,14 +98,14 @@ def _changed(totals: Totals) -> Iterator[tuple[Change, Decimal]]:
 def sums(purse: Purse, totals: Totals) -> Iterator[tuple[str, str]]:
     """What is said of one currency: what, and the amount."""
     if not purse.goods:
-        yield "really done, by the ledger", money(purse, totals.ledger)
+        yield "really done, by the ledger", purse.shown(totals.ledger)
         if totals.by_hand:
-            yield "paid by hand, as people said", money(purse, totals.by_hand)
-        yield "refunds that REVER shows", money(purse, totals.rever)
-    yield "the current policy, replayed", money(purse, totals.current)
-    yield "the candidate, replayed", money(purse, totals.candidate)
+            yield "paid by hand, as people said", purse.shown(totals.by_hand)
+        yield "refunds that REVER shows", purse.shown(totals.rever)
+    yield "the current policy, replayed", purse.shown(totals.current)
+    yield "the candidate, replayed", purse.shown(totals.candidate)
     for change, amount in _changed(totals):
-        yield _CHANGES[change], money(purse, amount)
+        yield _CHANGES[change], purse.shown(amount)
 
 
 def stood(use: RuleUse) -> str:
@@ -121,11 +120,11 @@ def stood(use: RuleUse) -> str:
 
 def in_words(one: Difference) -> str:
     """What differs for a return, without its name."""
-    said = [f"{money(one.purse, amount)} {change}" for change, amount in one.changes.items()] or ["not held"]
+    said = [f"{one.purse.shown(amount)} {change}" for change, amount in one.changes.items()] or ["not held"]
     moved = f", by {counted(abs(one.days), 'day')}" if one.days else ""
     by = f" by {', '.join(one.rules)}" if one.rules else ""
-    pays = f"current {money(one.purse, one.current)}, candidate {money(one.purse, one.candidate)}"
-    really = "" if one.purse.goods else f", really {money(one.purse, one.really)}"
+    pays = f"current {one.purse.shown(one.current)}, candidate {one.purse.shown(one.candidate)}"
+    really = "" if one.purse.goods else f", really {one.purse.shown(one.really)}"
     return f"{' and '.join(said)}{moved}{by}: {pays}{really}{f'. {one.why}' if one.why else ''}"
 
 
@@ -209,7 +208,7 @@ def rules_by_policy(found: Backtest) -> Mapping[str, list[RuleUse]]:
 
 def _lines(found: Backtest) -> Iterator[str]:
     for purse, totals in found.money.items():
-        yield f"  {purse.currency}{', goods in exchange' if purse.goods else ''}:"
+        yield f"  {heading(purse)}:"
         yield from (f"    {what + ':':32} {amount}" for what, amount in sums(purse, totals))
     for policy, uses in rules_by_policy(found).items():
         yield f"  rules of {policy}, in returns:"
@@ -228,7 +227,7 @@ def _page(found: Backtest, report: BacktestReport) -> Iterator[str]:
     tried = f"{markdown(report.candidate)} beside the policy in force, {markdown(report.span)}"
     yield f"{tried}. {report.counted} replayed.\n"
     for purse, totals in found.money.items():
-        yield f"#### {markdown(purse.currency)}{', goods in exchange' if purse.goods else ''}\n"
+        yield f"#### {markdown(heading(purse))}\n"
         yield from ("| | |", "| --- | --- |")
         yield from (f"| {what} | {markdown(amount)} |" for what, amount in sums(purse, totals))
         yield ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.facts import counted
-from tasks.policy.money import ZERO, shown
+from tasks.policy.money import ZERO
 from tasks.policy.shadow import Candidate, Differs
 
 NO_MONEY = "without money"
@@ -77,7 +77,7 @@ class ShadowTally:
                 kind: {
                     "returns": many,
                     "amounts": {
-                        purse_name(purse): format(amount, "f")
+                        purse.name: format(amount, "f")
                         for purse, amount in sorted(self.money.get(kind, {}).items())
                         if purse.currency
                     },
@@ -108,11 +108,6 @@ def changes_words(differs: Differs) -> str:
     return ", ".join(told) or NO_MONEY
 
 
-def purse_name(purse: Purse) -> str:
-    """A currency, or the goods that are worth it."""
-    return f"{purse.currency} goods" if purse.goods else purse.currency
-
-
 def purse_words(purse: Purse, amount: Decimal) -> str:
     """An amount in words; empty where no currency is known."""
-    return "" if not purse.currency else f"{shown(amount, purse.currency)}{' in goods' if purse.goods else ''}"
+    return purse.shown(amount) if purse.currency else ""

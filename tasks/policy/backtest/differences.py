@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tasks.policy.backtest.outcome import Payment, Replayed
-from tasks.policy.money import ZERO
+from tasks.policy.money import ZERO, shown
 
 
 class Change(StrEnum):
@@ -28,6 +28,21 @@ class Purse(NamedTuple):
 
     currency: str
     goods: bool = False
+
+    @property
+    def name(self) -> str:
+        """`EUR`, or `EUR goods`, in ledgers and in JSON."""
+        return f"{self.currency} goods" if self.goods else self.currency
+
+    @classmethod
+    def named(cls, name: str) -> "Purse":
+        """The one of this name."""
+        currency, _, goods = name.partition(" ")
+        return cls(currency, goods == "goods")
+
+    def shown(self, amount: Decimal) -> str:
+        """An amount in words; of goods it says so."""
+        return f"{shown(amount, self.currency)}{' in goods' if self.goods else ''}"
 
 
 @dataclass(frozen=True, slots=True)
