@@ -120,7 +120,7 @@ def stood(use: RuleUse) -> str:
 
 def in_words(one: Difference) -> str:
     """What differs for a return, without its name."""
-    said = [f"{one.purse.shown(amount)} {change}" for change, amount in one.changes.items()] or ["not held"]
+    said = [f"{one.purse.shown(amount)} {change}" for change, amount in one.changes.items()]
     moved = f", by {counted(abs(one.days), 'day')}" if one.days else ""
     by = f" by {', '.join(one.rules)}" if one.rules else ""
     pays = f"current {one.purse.shown(one.current)}, candidate {one.purse.shown(one.candidate)}"
