@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rever_api import AsyncReverClient
-from rever_api.errors import NotFound, Refused, Unreadable
+from rever_api.errors import Refused, Unreadable
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.models.inputs import MOST_PER_PAGE
 from tasks.desk import Desk
@@ -106,7 +106,7 @@ async def _searched(
     for process_id in ids:
         try:
             process = await client.get_return_process(process_id)
-        except (NotFound, Refused):
+        except Refused:
             continue
         except Unreadable as error:
             yield error.process

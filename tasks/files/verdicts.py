@@ -197,15 +197,16 @@ def _terms(line: ReturnLineItem) -> tuple[object, ...]:
 
 def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
     """The verdicts of all rows about one return."""
+    process = units[0].process
     clashes, same_as = _same_units(units)
     unclear = _unclear(units)
     left_out = clashes.keys() | same_as.keys() | unclear.keys()
     dealt = [unit for unit in units if unit.row.number not in left_out]
-    for line in _deal(dealt):
+    for line in _deal(process, dealt):
         if len(line.claims) > line.room:
             clashes |= {unit.row.number: _too_many(line) for unit in line.claims}
     # A row that is left to a person must not stand for what another row has done: the others are dealt by themselves.
-    for line in _deal([unit for unit in dealt if unit.row.number not in clashes]):
+    for line in _deal(process, [unit for unit in dealt if unit.row.number not in clashes]):
         for number, unit in enumerate(sorted(line.claims, key=lambda it: it.row.number), line.total + 1):
             unit.review = UnitReview(line.line.id, number, unit.unit.status, unit.unit.reason)
     rows = defaultdict[int, list[_Unit]](list)
@@ -272,15 +273,14 @@ def _same_units(units: Sequence[_Unit]) -> tuple[dict[int, str], dict[int, int]]
     return clashes, same_as
 
 
-def _deal(units: Sequence[_Unit]) -> Iterable[_Line]:
-    """Deal the units of a return out to its lines.
+def _deal(process: ReturnProcess, units: Sequence[_Unit]) -> Iterable[_Line]:
+    """Deal units of a return out to its lines.
 
     A unit goes to where REVER shows such a review that no other has taken, and is done; else to where there is room.
     Those that name their line have no choice, and come first.
     """
-    process = units[0].process if units else None
-    lines = {line.id: _Line(line) for line in process.return_line_items} if process else {}
-    for review in (process.reviews or ()) if process else ():
+    lines = {line.id: _Line(line) for line in process.return_line_items}
+    for review in process.reviews or ():
         lines[review.line_item_id].shown[str(review.status)] += 1
         lines[review.line_item_id].total += 1
     for unit in sorted(units, key=lambda it: len(it.lines)):
