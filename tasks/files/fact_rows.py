@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from tasks.files.open_table import open_table
 from tasks.files.table import InputFileError, Row
+from tasks.files.text_table import KEPT_TEXT
 from tasks.policy.money import payable
 from tasks.policy.policy_file import PolicyFileError
 from tasks.policy.policy_text import nearest
@@ -41,8 +42,6 @@ _ROUNDED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]+", re.IGNORECASE)
 _FLOAT = re.compile(r"[0-9]{3,}\.0+")
 _EMPTY_OF_OTHERS = frozenset({"nan", "null", "none", "n/a", "undefined", "<na>"})
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
-_KEEPS_TEXT = re.compile(r'="([^"]*)"')
-"""How programs keep a spreadsheet from changing 007 into 7."""
 
 
 class FactTableError(PolicyFileError):
@@ -281,6 +280,6 @@ def _text_rows(path: Path) -> Iterator[Row]:
 
 def _plain(cell: str) -> str:
     plain = cell.strip()
-    if kept := _KEEPS_TEXT.fullmatch(plain):
+    if kept := KEPT_TEXT.fullmatch(plain):
         return kept[1].strip()
     return plain[1:] if plain[:1] == "'" and plain[1:2].isdigit() else plain

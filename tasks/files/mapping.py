@@ -189,8 +189,7 @@ def load_mapping(path: Path) -> InspectionMapping:
             return InspectionMapping.model_validate_json(json.dumps(text.values), strict=True)
         except ValidationError as error:
             problems += _problems(text, error)
-    lines = (f"{path}{f', line {problem.line}' if problem.line else ''}: {problem.words}" for problem in problems)
-    raise MappingError(tuple(lines))
+    raise MappingError(tuple(problem.of(path) for problem in problems))
 
 
 def _problems(text: PolicyText, error: ValidationError) -> Iterator[Problem]:

@@ -23,7 +23,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-_FORMULA = re.compile(r'="([^"]*)"')
+KEPT_TEXT = re.compile(r'="([^"]*)"')
+"""How programs keep a spreadsheet from changing 007 into 7."""
 GUARDED = re.compile(r"'*[=+\-@\t]")
 """The beginning of a cell that a spreadsheet program would calculate, once its apostrophes are gone."""
 
@@ -155,6 +156,6 @@ def _rows(path: Path, codec: str, separator: str, skip: bool) -> Iterator[Row]:
 
 def _plain(cell: str) -> str:
     """The text of a cell: `="007"` is how programs keep Excel from changing 007, an apostrophe keeps a formula away."""
-    if cell[:1] == "=" and (formula := _FORMULA.fullmatch(cell)):
+    if cell[:1] == "=" and (formula := KEPT_TEXT.fullmatch(cell)):
         return formula[1]
     return cell[1:] if cell[:1] == "'" and GUARDED.match(cell) else cell

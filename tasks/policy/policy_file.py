@@ -135,7 +135,7 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
     rules, wrong_rules = _rules(text)
     problems = sorted((*text.problems, *_problems(text, ours), *wrong_rules), key=lambda problem: problem.line or 0)
     if problems:
-        raise PolicyFileError(tuple(_located(path, problem) for problem in problems))
+        raise PolicyFileError(tuple(problem.of(path) for problem in problems))
     default = text.values.get("default", {})
     stores = {store: _policy(_merged(default, own)) for store, own in text.values.get("stores", {}).items()}
     shadow = text.values.get("shadow")
@@ -191,10 +191,6 @@ def _read(path: Path) -> PolicyText:
         words = "the policy file is empty; for the default rules leave REVER_POLICY empty instead"
         raise PolicyFileError((f"{path}: {words}.",))
     return read_yaml(text) if path.suffix.casefold() in _YAML else read_toml(text)
-
-
-def _located(path: Path, problem: Problem) -> str:
-    return f"{path}{f', line {problem.line}' if problem.line else ''}: {problem.words}"
 
 
 def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:

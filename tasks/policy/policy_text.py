@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -44,6 +45,10 @@ class Problem:
     at: Where
     line: int | None
     words: str
+
+    def of(self, path: Path) -> str:
+        """The problem as a sentence that names the file and the line."""
+        return f"{path}{f', line {self.line}' if self.line else ''}: {self.words}"
 
 
 @dataclass(frozen=True, slots=True)
