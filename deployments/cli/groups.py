@@ -14,6 +14,7 @@ from deployments.console.errors import FAILED, errors_as_sentences, print_out
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: check, backup, restore, forget.")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 What = Annotated[
     str,
     typer.Argument(
@@ -136,7 +137,7 @@ inbox = typer.Typer(help="Events of REVER's that no run has acted on.")
 def _list(
     context: typer.Context,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """List the events that wait, and those that were closed without a run in the last 30 days, with the reason."""
@@ -231,10 +232,19 @@ def _check_policy(
         check_policy(file)
 
 
+@policy.command("explain")
+def _explain_policy(what: What, *, debug: Debug = False) -> None:
+    """Say what the file's rules decide about a return now. Each rule, matched or not, by which facts."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.find import rules_text
+
+        print_out(rules_text(what))
+
+
 @policy.command("shadow")
 def _shadow(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the differences to this file too.")] = None,
     debug: Debug = False,
 ) -> None:
@@ -259,7 +269,7 @@ def _backtest_policy(
     export: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Returns of a file, as REVER's API shows them, one in a line.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all differences to a CSV file.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result to an HTML file.")] = None,
     debug: Debug = False,
@@ -312,7 +322,7 @@ def _check_inspections(
     mapping: MappingFile,
     refused: RefusedFile = None,
     every_row: Annotated[bool, typer.Option("--all", help="List every row.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Say what would become of each row, by what REVER shows. Sends nothing; writes the rows that come back."""
@@ -323,19 +333,6 @@ def _check_inspections(
         print_out(checked_json(checked) if as_json else checked_text(checked, every_row=every_row))
 
 
-@policy.command("explain")
-def _explain_policy(
-    what: What,
-    *,
-    debug: Debug = False,
-) -> None:
-    """Say what the file's rules decide about a return now. Each rule, matched or not, by which facts."""
-    with errors_as_sentences(debug=debug):
-        from deployments.cli.find import rules_text
-
-        print_out(rules_text(what))
-
-
 @inspections.command("import")
 def _import(
     file: InputFile,
@@ -344,7 +341,7 @@ def _import(
     refused: RefusedFile = None,
     act: Annotated[bool, typer.Option("--act", help="Send the reviews; without it a plan is made.")] = False,
     no_prefect: Annotated[bool, typer.Option("--no-prefect", help="Run without Prefect: quicker.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Review what the file says was inspected: `run import-inspections`. With --act what is refused comes back."""
@@ -353,5 +350,4 @@ def _import(
 
         pairs = [f"file={file}", f"mapping={mapping}", f"mode={'act' if act else 'plan'}"]
         pairs += [f"refused={refused}"] if refused else []
-        printed = Printed(as_json)
-        raise typer.Exit(run_one("import-inspections", pairs, printed, prefect=not no_prefect, debug=debug))
+        raise typer.Exit(run_one("import-inspections", pairs, Printed(as_json), prefect=not no_prefect, debug=debug))
