@@ -5,7 +5,7 @@ REVER is not asked. Only the candidate that stands in the policy file now counts
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from deployments.cli.ledger import opened_ledger
 from deployments.console.columns import columns
 from tasks.ledger import ShadowRow, shadow_rows
 from tasks.policy.backtest.differences import Change, Purse
+from tasks.policy.clocks import clock_time
 from tasks.policy.policy_file import PolicyFileError, load_policy
 from tasks.policy.shadow import Said, read_candidate
 from tasks.reporting.csv_file import check_target, write_csv
+from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import json_text, printable
 from tasks.reporting.shadow_report import ShadowTally, changes_words
 from tasks.settings import load_settings
@@ -67,10 +69,11 @@ def _found() -> Found:
 def _text(found: Found) -> str:
     if not found.file:
         where = f"{found.policy} names none" if found.policy else "no policy file is set (REVER_POLICY)"
-        return f"No candidate decides in shadow: {where}. `shadow: candidate.yaml` in it does; docs/policy.md."
+        return f"No candidate decides in shadow: {where}. A line `shadow: candidate.yaml` in that file names one."
     now, before = _parted(found)
     head = f"{found.file} beside {found.policy}, by what runs with mode=act have seen:"
-    lines = [head, f"  otherwise:         {_sums(now)}", f"  by now the same:   {_sums(before)}"]
+    sums = [", ".join(tally.changes()) or "no return" for tally in (now, before)]
+    lines = [head, f"  otherwise:         {sums[0]}", f"  by now the same:   {sums[1]}"]
     return "\n".join([*map(printable, lines), *_table(found.rows)])
 
 
@@ -82,10 +85,6 @@ def _parted(found: Found) -> tuple[ShadowTally, ShadowTally]:
     return both
 
 
-def _sums(tally: ShadowTally) -> str:
-    return f"{', '.join(tally.changes()) or 'no return'}"
-
-
 def _table(rows: Sequence[ShadowRow]) -> Iterator[str]:
     if not rows:
         return
@@ -95,20 +94,16 @@ def _table(rows: Sequence[ShadowRow]) -> Iterator[str]:
     yield from ("", titles)
     for line, row in zip(lines, rows, strict=True):
         yield line
-        yield printable(f"    live:      {row.differs.live.words}: {row.differs.live.why}")
-        yield printable(f"    candidate: {row.differs.candidate.words}: {row.differs.candidate.why}")
+        for who, said in (("live:     ", row.differs.live), ("candidate:", row.differs.candidate)):
+            yield printable(plain_words(f"    {who} {said.words}: {said.why}"))
 
 
 def _cells(row: ShadowRow) -> tuple[str, ...]:
     differs = row.differs
     return (
         *(differs.process_id, differs.store, differs.order),
-        *(_time(row.since), _time(row.until), changes_words(differs)),
+        *(clock_time(row.since), clock_time(row.until) if row.until else "", changes_words(differs)),
     )
-
-
-def _time(at: datetime | None) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}" if at else ""
 
 
 def _json(found: Found) -> dict[str, Any]:

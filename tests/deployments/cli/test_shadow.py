@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def test_the_table_says_what_both_say_of_each_return_and_the_sums(watched: Call)
     assert head == "candidate.yaml beside policy.yaml, by what runs with mode=act have seen:"
     assert otherwise.startswith("  otherwise:         earlier ")
     assert same == "  by now the same:   no return"
-    assert "    candidate: refund 22.30 EUR by GIFT_CARD (on_item_verified): 1 unit approved" in ended.out
+    assert "    candidate: refund 22.30 EUR by gift card (on_item_verified): 1 unit approved" in ended.out
+    assert re.search(r"^retp_\w+ +acme +#AC\d+ +\d{4}-\d\d-\d\d \d\d:\d\d UTC ", ended.out, re.MULTILINE)
 
 
 def test_json_and_csv_have_the_same_sums_to_the_cent(watched: Call) -> None:
