@@ -258,7 +258,7 @@ async def open_desk(
     try:
         async with AsyncReverClient(config, watch=rever_clock.hear) as client, AsyncExitStack() as opened:
             stores = await stores_of(settings, client)
-            _check_policies(policies, stores, settings)
+            check_policies(policies, stores, settings)
             tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
             candidate = await asyncio.to_thread(fitting_candidate, policies, settings, stores)
             asking = {
@@ -313,7 +313,7 @@ def fitting_candidate(policies: PolicyFile, settings: Settings, stores: tuple[st
     if found is None or found.policies is None:
         return found
     try:
-        _check_policies(found.policies, stores, settings)
+        check_policies(found.policies, stores, settings)
         return replace(found, sides=store_facts(found.policies, read_tables(found.policies, found.file), stores))
     except DeskError as problem:
         return found.refused(str(problem))
@@ -333,10 +333,10 @@ async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor
     return replace(actor, run_began_at=translated(actor.run_began_at, here=clock(), there=theirs))
 
 
-def _check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Settings) -> None:
+def check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Settings) -> None:
     """Refuse a policy for a store that is not ours: a misspelt id would leave the real store without its caps.
 
-    And rules about money where REVER pays: nobody would carry them out.
+    And rules about money where REVER pays: nobody would carry them out. Raises `UnfitPolicyError`.
     """
     strange = sorted(set(policies.stores) - set(stores))
     if strange:

@@ -9,7 +9,7 @@ from deployments.doctor.examination import Examination, Line, attention, broken,
 from deployments.doctor.prefect import settings_of
 from rever_api import Endpoints, EndpointsError
 from tasks.database.address import Where
-from tasks.desk import DeskError, fitting_candidate
+from tasks.desk import DeskError, UnfitPolicyError, check_policies, fitting_candidate
 from tasks.files.fact_tables import read_tables, store_facts
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
 from tasks.settings import SettingsError, load_settings
@@ -61,7 +61,7 @@ async def endpoints(examination: Examination) -> Line:
 
 
 async def policy(examination: Examination) -> Line | list[Line]:
-    """The policy file and its tables of facts can be read, and it names only stores that are ours."""
+    """The policy file and its tables of facts can be read, and it fits the stores: a run would begin with it."""
     file = examination.settings.policy
     try:
         found = load_policy(file)
@@ -73,13 +73,11 @@ async def policy(examination: Examination) -> Line | list[Line]:
         ]
     if file is None:
         return ok("policy file", "none: the default rules, without caps")
-    strange = sorted(set(found.stores) - set(examination.stores)) if examination.stores else []
-    if strange:
-        return broken(
-            "policy file",
-            f"{file} has rules for {', '.join(map(repr, strange))}, and the stores are {', '.join(examination.stores)}",
-            "correct the store's id: as it is, the store that was meant goes without its rules",
-        )
+    try:
+        if examination.stores:
+            check_policies(found, examination.stores, examination.settings)
+    except UnfitPolicyError as error:
+        return broken("policy file", str(error), "correct it: no run begins until then")
     read = [*(it.path for it in tables.products.values()), *(it.path for it in tables.orders.values())]
     facts = ", ".join(map(str, read))
     own = f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}"

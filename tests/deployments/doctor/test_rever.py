@@ -131,6 +131,18 @@ def test_a_policy_file_is_held_against_the_stores(desk: Desk, tmp_path: Path, mo
     assert "not_received" in desk.lines("policy file")["policy file"].found
 
 
+def test_rules_about_money_where_rever_pays_are_broken_as_no_run_begins_with_them(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "policy.yaml"
+    monkeypatch.setenv("REVER_POLICY", str(file))
+    file.write_text("default:\n  rules:\n  - name: home\n    then: {no_fee: {}}\n")
+    assert desk.lines("policy file")["policy file"].state is State.OK
+    monkeypatch.setenv("REVER_REFUNDS_BY", "acme=us,nordic=rever")
+    line = desk.lines("policy file")["policy file"]
+    assert (line.state, "'nordic'" in line.found, "'home'" in line.found) == (State.BROKEN, True, True)
+
+
 def test_a_candidate_in_shadow_is_looked_at_and_stops_nothing(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
