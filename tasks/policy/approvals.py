@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tasks.policy.actions import Approve
+from tasks.policy.clocks import clock_time
 from tasks.policy.facts import later
 from tasks.policy.merchant_rules import MerchantRule
 
@@ -53,7 +54,7 @@ class Limit:
     @property
     def end(self) -> str:
         """The time of the limit, as a person reads it."""
-        return f"{self.until.astimezone(UTC):%F %H:%M} UTC"
+        return clock_time(self.until)
 
     @property
     def words(self) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from rever_api.models import CompensationMethod, ProcessStatus
 from tasks.policy.case import Case
-from tasks.policy.clocks import ahead
+from tasks.policy.clocks import ahead, clock_time
 from tasks.policy.comparison import Standing, unseen_back
 from tasks.policy.decision import Decision, Hold
 from tasks.policy.facts import counted, exchange_shown, later
@@ -81,7 +81,7 @@ def on_its_way(case: Case) -> Decision | None:
     if running and (case.free or not all(line.reviewed for line in case.inspection.lines)):
         return None
     limit = min(it for it in (until, goods_until) if it is not None)
-    why = f"{_words(case, amount, currency, units)}; it is waited for until {limit:%F %H:%M UTC}"
+    why = f"{_words(case, amount, currency, units)}; it is waited for until {clock_time(limit)}"
     wait = case.wait(ON_ITS_WAY, why)
     return replace(wait, until=min(limit, wait.until), reopens=True)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from rever_api.models import ReturnProcess, ReviewStatus
 from tasks.policy.case import Case
+from tasks.policy.clocks import clock_time
 from tasks.policy.decision import Hold
 from tasks.policy.record import HoldKind, Record
 
@@ -54,7 +55,7 @@ def _asked(record: Record) -> str:
 
 def _evidence(record: Record) -> dict[str, str]:
     found = {"former_ledger": record.former} if record.former else {}
-    return found | ({"restored": f"{record.review_before:%F %H:%M} UTC"} if record.review_before else {})
+    return found | ({"restored": clock_time(record.review_before)} if record.review_before else {})
 
 
 def _began_before(process: ReturnProcess, record: Record) -> bool:
