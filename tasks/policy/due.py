@@ -29,6 +29,11 @@ class FreeUnits:
         """What the units are worth, before costs."""
         return gross(self.terms, self.units)
 
+    @property
+    def item(self) -> LineUnits:
+        """The line and its units, as an effect or a hold names them."""
+        return LineUnits(self.line.id, self.units)
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -92,7 +97,7 @@ def _refunds(methods: dict[str, list[FreeUnits]], before: Decimal, costs: Decima
             amount=in_minor_units(sum(net_amounts(values, before, costs), exempt + bonus), currency),
             gross=in_minor_units(worth + exempt, currency),
             currency=currency,
-            items=tuple(LineUnits(part.line.id, part.units) for part in parts),
+            items=tuple(part.item for part in parts),
             exempt=exempt,
             bonus=bonus,
         )

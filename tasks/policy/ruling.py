@@ -5,7 +5,7 @@ what a person has answered stays. A ruling takes units out, brings their moment 
 method and the costs. What this desk has paid already it leaves alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -106,6 +106,11 @@ class Ruling:
         """The name of the rule that decided about this of a line; empty where none did."""
         found = self.outcome(line_id, kind)
         return found.rule if isinstance(found, Decided) else ""
+
+    def rules(self, line_ids: Iterable[str], *kinds: ActionKind) -> str:
+        """The names of the rules that decided about these kinds of these lines, each once, as a sentence has them."""
+        names = {self.rule(line_id, kind) for line_id in line_ids for kind in kinds}
+        return ", ".join(map(repr, sorted(names - {""})))
 
     def approval(self, line_id: str) -> Approve | None:
         """Who is asked before a line is paid."""

@@ -25,9 +25,9 @@ def completed_unpaid(case: Case) -> Decision | None:
         return None
     if not late and _nothing_to_send(case):
         return None
-    items = (*(LineUnits(part.line.id, part.units) for part in case.free), *late)
+    items = (*(part.item for part in case.free), *late)
     units = sum(item.quantity for item in items)
-    amount = case.due.amount or None if not late else None
+    amount = None if late else case.due.amount or None
     why = f"the return is COMPLETED at REVER, with {counted(units, 'approved unit')} not compensated"
     why += f" ({shown(amount, case.currency)} to refund)" if amount else ""
     evidence = {"units": str(units), "due": shown(case.due.amount, case.currency)}
@@ -48,7 +48,7 @@ def not_received(case: Case) -> Decision | None:
         HoldKind.APPROVAL,
         f"{counted(units)} never reached the shopper: with nothing to inspect, a person approves them at this store",
         {"lines": ", ".join(quoted(part.line.id) for part in parts[:20])},
-        items=tuple(LineUnits(part.line.id, part.units) for part in parts),
+        items=tuple(part.item for part in parts),
     )
 
 
@@ -84,11 +84,12 @@ def method_forbidden(case: Case) -> Decision | None:
     ]
     if ruling is None or not parts:
         return None
-    names = ", ".join(sorted({repr(ruling.rule(part.line.id, ActionKind.METHODS)) for part in parts}))
+    names = ruling.rules((part.line.id for part in parts), ActionKind.METHODS)
     methods = ", ".join(sorted({part.method for part in parts}))
     why = f"{methods} is not allowed by rule {names}, which names no other method; `approve` pays by it all the same"
-    items = tuple(LineUnits(part.line.id, part.units) for part in parts)
-    return case.hold("method_forbidden", HoldKind.APPROVAL, why, {"policy_rules": names}, items=items)
+    return case.hold(
+        "method_forbidden", HoldKind.APPROVAL, why, {"policy_rules": names}, items=tuple(part.item for part in parts)
+    )
 
 
 def approval(case: Case) -> Decision | None:
@@ -98,8 +99,8 @@ def approval(case: Case) -> Decision | None:
     asked = {line_id: it for line_id in due if ruling and (it := ruling.approval(line_id))}
     if ruling is None or not asked:
         return None
-    items = tuple(LineUnits(part.line.id, part.units) for part in case.free if part.line.id in asked)
-    names = ", ".join(sorted({repr(ruling.rule(line_id, ActionKind.APPROVAL)) for line_id in asked}))
+    items = tuple(part.item for part in case.free if part.line.id in asked)
+    names = ruling.rules(asked, ActionKind.APPROVAL)
     who = " and ".join(sorted({it.who for it in asked.values()}))
     why = "; ".join(sorted({it.why for it in asked.values()}))
     units = sum(item.quantity for item in items)
@@ -187,10 +188,8 @@ def _by_rules(case: Case, due: Due) -> str:
         ActionKind.BONUS,
         ActionKind.OUT_OF_STOCK,
     )
-    lines = {item.line_id for item in due.items}
-    names = {case.ruling.rule(line_id, kind) for line_id in lines for kind in kinds} if case.ruling else set()
-    listed = ", ".join(map(repr, sorted(names - {""})))
-    return f" (by rule {listed})" if listed else ""
+    names = case.ruling.rules((item.line_id for item in due.items), *kinds) if case.ruling else ""
+    return f" (by rule {names})" if names else ""
 
 
 def _nothing_to_send(case: Case) -> bool:
@@ -284,7 +283,7 @@ def _paid_later(case: Case) -> str:
     late = [line for line in case.inspection.lines if line.later]
     if not late or case.ruling is None:
         return ""
-    names = ", ".join(sorted({repr(case.ruling.rule(line.line_id, ActionKind.PAY)) for line in late}))
+    names = case.ruling.rules((line.line_id for line in late), ActionKind.PAY)
     units = counted(sum(len(_open_beyond(case, line, line.later)) for line in late))
     return f"{units} to be paid when rule {names} says so"
 
@@ -294,10 +293,9 @@ def _ruled_out(case: Case) -> str:
     out = [line for line in case.inspection.lines if line.ruled_out]
     if not out or case.ruling is None:
         return ""
-    kinds = (ActionKind.ACCEPTANCE, ActionKind.ADD_ON)
-    names = {case.ruling.rule(line.line_id, kind) for line in out for kind in kinds} - {""}
+    names = case.ruling.rules((line.line_id for line in out), ActionKind.ACCEPTANCE, ActionKind.ADD_ON)
     units = counted(sum(len(_open_beyond(case, line, line.ruled_out)) for line in out))
-    return f"; {units} not compensated by rule {', '.join(map(repr, sorted(names)))}"
+    return f"; {units} not compensated by rule {names}"
 
 
 def _open_beyond(case: Case, line: LineInspection, many: int) -> tuple[int, ...]:
