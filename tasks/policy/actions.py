@@ -6,6 +6,7 @@ one kind, so are `fee` and `no_fee`, `bonus` and `no_bonus`. An action is of the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -364,14 +365,20 @@ def action_in_words(action: Action) -> str:
     return f"{name_of(action)}{f' ({values})' if values else ''}"
 
 
+def day_of(pay: Pay, facts: ReturnFacts) -> Fact[date]:
+    """The day of what `pay` names, from which its days are counted."""
+    return {
+        "start": facts.started_on,
+        "first_scan": facts.first_scanned_on,
+        "arrival": facts.arrived_on,
+        "inspection": facts.reviewed_on,
+    }[pay.at]
+
+
 def is_due(pay: Pay, facts: ReturnFacts) -> Truth:
     """Whether the moment to pay has come; unknown where nobody says when it was. All units must be inspected."""
-    came, day = {
-        "start": (True, facts.started_on),
-        "first_scan": (facts.scanned, facts.first_scanned_on),
-        "arrival": (facts.arrived, facts.arrived_on),
-        "inspection": (facts.reviewed, facts.reviewed_on),
-    }[pay.at]
+    came = {"start": True, "first_scan": facts.scanned, "arrival": facts.arrived, "inspection": facts.reviewed}[pay.at]
+    day = day_of(pay, facts)
     if came is False or day is None:
         return Truth.NO
     if came is True and not pay.plus_days:

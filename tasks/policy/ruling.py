@@ -30,6 +30,7 @@ from tasks.policy.actions import (
     OutOfStock,
     Pay,
     Warehouse,
+    day_of,
     is_due,
     kind_of,
     method_for,
@@ -99,8 +100,7 @@ class Ruling:
 
     def decided(self, line_id: str, kind: ActionKind, action: type[ActionT]) -> ActionT | None:
         """The action of this kind that a rule has decided on for a line, where it is this one."""
-        found = self.outcome(line_id, kind)
-        return found.action if isinstance(found, Decided) and isinstance(found.action, action) else None
+        return _decided(self.outcome(line_id, kind), action)
 
     def rule(self, line_id: str, kind: ActionKind) -> str:
         """The name of the rule that decided about this of a line; empty where none did."""
@@ -153,15 +153,15 @@ class Ruling:
 
         return not self.facts.lines or any(not (self.excludes(it.line_id) or kept(it)) for it in self.facts.lines)
 
-    def carriers(self) -> tuple[str, ...]:
-        """The carrier that a rule wants the label from; none or one."""
-        found = self.verdict.whole.get(ActionKind.CARRIER)
-        return (found.action.name,) if isinstance(found, Decided) and isinstance(found.action, Carrier) else ()
+    def carrier(self) -> str:
+        """The carrier that a rule wants the label from; empty where none does."""
+        found = _decided(self.verdict.whole.get(ActionKind.CARRIER), Carrier)
+        return found.name if found else ""
 
     def warehouse(self) -> str:
         """The name or id of the warehouse that a rule sends the goods to; empty where none does."""
-        found = self.verdict.whole.get(ActionKind.WAREHOUSE)
-        return found.action.name if isinstance(found, Decided) and isinstance(found.action, Warehouse) else ""
+        found = _decided(self.verdict.whole.get(ActionKind.WAREHOUSE), Warehouse)
+        return found.name if found else ""
 
     def label_needs(self) -> tuple[str, ...]:
         """What is missing before it can be said whether a label is needed, and from whom."""
@@ -174,8 +174,9 @@ class Ruling:
         found = self.verdict.whole.get(ActionKind.ALARM)
         if isinstance(found, Open):
             return f"rule {', '.join(map(repr, found.rules))} may raise an alarm: it needs {', '.join(found.needs)}"
-        raised = isinstance(found, Decided) and isinstance(found.action, Alarm)
-        return f"rule {found.rule!r}: {found.action.why}" if raised else ""  # type: ignore[union-attr]
+        if isinstance(found, Decided) and isinstance(found.action, Alarm):
+            return f"rule {found.rule!r}: {found.action.why}"
+        return ""
 
     # Costs.
 
@@ -199,9 +200,12 @@ class Ruling:
         """
         if not self.speaks_of_costs:
             return told
-        of = {line.line_id: self.outcome(line.line_id, ActionKind.FEE) for line in self.facts.lines}
         amounts = [fee.amount.amount for fee in self.fees if isinstance(fee.amount, Money)]
-        rest = [line for line in self.facts.lines if of[line.line_id] is None and not self.excludes(line.line_id)]
+        rest = [
+            line
+            for line in self.facts.lines
+            if self.outcome(line.line_id, ActionKind.FEE) is None and not self.excludes(line.line_id)
+        ]
         worth = sum((line.value.amount for line in rest if isinstance(line.value, Money)), ZERO)
         return sum(amounts, min(told, worth))
 
@@ -254,8 +258,11 @@ class Ruling:
                 rules = ", ".join(map(repr, outcome.rules))
                 yield from ((word, rules) for word in outcome.needs)
         pay = self.decided(found.line_id, ActionKind.PAY, Pay)
-        if pay and _has_moment(found, wish) and self._is_due(pay) is Truth.UNKNOWN and _most(found, pay) > already:
-            yield _MOMENTS[pay.at], repr(self.rule(found.line_id, ActionKind.PAY))
+        if pay is None or not _has_moment(found, wish) or _most(found, pay) <= already:
+            return
+        day = day_of(pay, self.facts)
+        if isinstance(day, Unknown) and self._is_due(pay) is Truth.UNKNOWN:
+            yield day.needs, repr(self.rule(found.line_id, ActionKind.PAY))
 
     def _matters(self, action: Action, found: LineInspection, wish: str, already: int, *, out_of_stock: bool) -> bool:
         """Whether what is due of a line may be another by this action than without it."""
@@ -300,14 +307,9 @@ class Ruling:
         return Truth.YES if pay.at == "inspection" and not pay.plus_days else is_due(pay, self.facts)
 
 
-_MOMENTS = MappingProxyType(
-    {
-        "start": "the day the return began",
-        "first_scan": "the day of the first scan",
-        "arrival": "the day the parcel arrived",
-        "inspection": "the day of the last review",
-    }
-)
+def _decided(found: Outcome | None, action: type[ActionT]) -> ActionT | None:
+    """The action that was decided on, where it is this one."""
+    return found.action if isinstance(found, Decided) and isinstance(found.action, action) else None
 
 
 def _has_moment(found: LineInspection, wish: str) -> bool:

@@ -263,7 +263,7 @@ class _Label:
 
         Those that REVER said do not go with this return come into question only where a person asked again.
         """
-        preferred = (*(self.ruling.carriers() if self.ruling else ()), *self.rules.policy.label_carriers)
+        preferred = (self.ruling.carrier() if self.ruling else "", *self.rules.policy.label_carriers)
         fitting = self._carriers(untried=True) or self._carriers(untried=False)
         names = [f"{it.provider}/{it.carrier}" for it in fitting]
         chosen = (fitting[names.index(name)] for name in preferred if name in names)
