@@ -251,10 +251,10 @@ def check_money(conn: Connection) -> Iterator[Finding]:
     rows = conn.execute(select(intents).order_by(intents.c.process_id, intents.c.seq))
     for process_id, group in groupby(rows, key=lambda row: str(row.process_id)):
         made = _live(list(group))
-        yield from returns_worth(process_id, made, terms.get(process_id, {}), costs.get(process_id) or ZERO)
+        yield from check_payments(process_id, made, terms.get(process_id, {}), costs.get(process_id) or ZERO)
 
 
-def returns_worth(
+def check_payments(
     process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerms], costs: Decimal
 ) -> Iterator[Finding]:
     """Yield what is wrong with the live refunds and exchanges of one return, which are in the order they were made."""
@@ -279,9 +279,8 @@ def _worth(process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerm
             many = terms[item.line_id].quantity
             yield Finding("money", process_id, f"{intent.id} names units {item.units} of line {item.line_id} of {many}")
         worth = sum((gross(terms[item.line_id], item.units) for item in intent.items), ZERO)
-        by_hand = (
-            intent.state in BY_A_PERSON and intent.gross <= worth
-        )  # units that bear no costs count for nothing there
+        # Where a person closed units, those that bear no costs count for nothing.
+        by_hand = intent.state in BY_A_PERSON and intent.gross <= worth
         if not wrong and worth != intent.gross and not by_hand:
             said = f"{intent.kind} {intent.id} says its units are worth {intent.gross}, but they are worth {worth}"
             yield Finding("money", process_id, f"{said} {intent.currency}")

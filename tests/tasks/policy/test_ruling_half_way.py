@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api.models import ReturnProcess, Review
-from tasks.ledger.checking import returns_worth
+from tasks.ledger.checking import check_payments
 from tasks.policy.actions import ActionKind, Decline
 from tasks.policy.case import Case, told_terms
 from tasks.policy.decide import decide, decide_label
@@ -292,6 +292,6 @@ def test_rules_that_change_half_way_pay_nothing_that_they_do_not_allow_and_the_l
             known, it = carry_out(decided, known, it)
         assert no_unit_twice(known)
         refunds = [made for made in money_intents(known) if made.kind is IntentKind.REFUND]
-        assert list(returns_worth("retp_1", refunds, known.lines, known.costs or Decimal(0))) == []
+        assert list(check_payments("retp_1", refunds, known.lines, known.costs or Decimal(0))) == []
     bonus = sum((made.bonus for made in known.intents), Decimal(0))
     assert paid(it) <= sum((each.total_price or Decimal(0) for each in it.return_line_items), Decimal(0)) + bonus
