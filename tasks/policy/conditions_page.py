@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tasks.policy.condition_fields import FIELDS, Field, FieldKind
 from tasks.policy.policy_review import DAYS_UNTOLD
-from tasks.policy.side_facts import SHOP_TELLS
+from tasks.policy.side_facts import OF_PRODUCT, SHOP_TELLS
 from tasks.policy.side_needs import EARLIER, OF_FIELD
 
 HEAD = """# Conditions: what a rule of yours can ask
@@ -60,7 +60,6 @@ those in the stores of this desk count, without cancelled ones. Fields that are 
 and shown nowhere. Whole days are counted: 0 on the day itself.
 """
 
-_PRODUCT = frozenset({"product_type", "vendor", "product_tags", "variants", "cost"})
 _OF_THE_DESK = frozenset({"store", "today", "weekday", "hour", "held"})
 _KINDS = {
     FieldKind.TEXT: "a text",
@@ -99,7 +98,7 @@ def _known_from(field: Field) -> str:
         return "REVER, asked for the shopper's other returns"
     if not facts:
         return "REVER"
-    table = "table of products" if _PRODUCT & set(facts) else "table of orders"
+    table = "table of orders" if OF_PRODUCT.isdisjoint(facts) else "table of products"
     return f"{table}, or the shop's order" if set(facts) <= SHOP_TELLS else table
 
 

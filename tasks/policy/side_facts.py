@@ -92,7 +92,9 @@ def _found(mapping: Mapping[str, SourceT], key: str) -> Iterator[SourceT]:
         yield mapping[key]
 
 
-_OF_PRODUCT = tuple(each.name for each in fields(ProductFacts) if each.name != "source")
+OF_PRODUCT = frozenset(each.name for each in fields(ProductFacts)) - {"source"}
+"""What a source may tell of a product."""
+
 _OF_ORDER = tuple(each.name for each in fields(OrderFacts) if each.name not in {"source", "items"})
 
 
@@ -113,7 +115,7 @@ def enriched(facts: ReturnFacts, side: SideFacts | None) -> ReturnFacts:
 def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> LineFacts:
     table = _found(side.products, line.sku) if isinstance(line.sku, str) else ()
     sources = (*table, *(product for order in orders for product in _bought(line, order)))
-    return replace(line, **_told(line, sources, _OF_PRODUCT)) if sources else line
+    return replace(line, **_told(line, sources, OF_PRODUCT)) if sources else line
 
 
 def _bought(line: LineFacts, order: OrderFacts) -> Iterator[ProductFacts]:

@@ -9,14 +9,13 @@ import pytest
 
 from tasks.policy.condition_fields import FIELDS, Field
 from tasks.policy.return_facts import EarlierReturn, LineFacts, Money, ReturnFacts, Unknown
-from tasks.policy.side_facts import OrderFacts, ProductFacts
+from tasks.policy.side_facts import OF_PRODUCT, OrderFacts
 from tasks.policy.side_needs import EARLIER, OF_FIELD, WHOLE_ORDER, needed
 from tests.tasks.policy.factories import NOW
 from tests.tasks.policy.rule_texts import rules_of
 
 EUR = Money(Decimal(10), "EUR")
 OF_ORDER = {each.name for each in fields(OrderFacts)} - {"source", "items"} | {WHOLE_ORDER, EARLIER}
-OF_PRODUCT = {each.name for each in fields(ProductFacts)} - {"source"}
 
 
 VALUES = {str: "x", date: date(2026, 3, 1), Money: EUR, bool: True, int: 1, Decimal: Decimal(1)}
