@@ -29,8 +29,8 @@ when:
 rules need stands under `lists` by its name: `sku: {in_list: final_sale}`.
 
 **Unknown.** A fact that is not there makes its condition unknown, which is neither yes nor no: "yes or unknown" is yes,
-"no and unknown" is no, all else with an unknown part is unknown, and then the return is held. A fact that is known to
-be none (no scan yet) makes a condition false.
+"no and unknown" is no, all else with an unknown part is unknown, and then the return is held, where it makes a
+difference to what is due. A fact that is known to be none (no scan yet) makes a condition false.
 
 ## Operators
 

@@ -2,8 +2,8 @@
 
 For each line, and for the return as a whole, the rules are gone through in their order, kind by kind: the first that
 matches decides, those below it that match too are outranked. A rule whose condition is unknown, and that comes before
-any that matches, leaves its kinds open: the return is held, with what is missing (unless the rule says what unknown
-means). So a kind that is decided while facts are missing stays decided the same way, whatever they turn out to be.
+any that matches, leaves its kinds open and says what is missing, unless it says itself what unknown means. So a kind
+that is decided while facts are missing stays decided the same way, whatever they turn out to be.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +90,7 @@ class Verdict:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What is missing before all kinds are decided, each once. Where there is any, the return is held."""
+        """What is missing before all kinds are decided, each once."""
         outcomes = [outcome for each in (self.whole, *self.lines.values()) for outcome in each.values()]
         missing = (word for outcome in outcomes if isinstance(outcome, Open) for word in outcome.needs)
         return tuple(dict.fromkeys(missing))
