@@ -105,7 +105,8 @@ def approval(case: Case) -> Decision | None:
     why = "; ".join(sorted({it.why for it in asked.values()}))
     units = sum(item.quantity for item in items)
     limit = Limit.of(asked.values(), case.now)
-    said = f"{who} is asked before {counted(units)} are paid: {why} (rule {names}){limit.words if limit else ''}"
+    said = f"payment of {counted(units)} needs the approval of {who}: {why} (rule {names})"
+    said += limit.words if limit else ""
     evidence = {"policy_rules": names, "asked": who} | (limit.evidence if limit else {})
     return case.hold(APPROVAL, HoldKind.APPROVAL, said, evidence, items=items)
 

@@ -223,7 +223,7 @@ def test_an_approval_is_asked_for_once_and_holds_only_above_the_bound() -> None:
     held = decide(over, shop(ASK), record(), NOW)
     assert isinstance(held, Hold)
     assert (held.rule, held.kind, held.amount) == ("approval", HoldKind.APPROVAL, Decimal("1000.01"))
-    assert "the shop's owner is asked before 1 unit are paid: a large sum (rule 'dear')" in held.why
+    assert "payment of 1 unit needs the approval of the shop's owner: a large sum (rule 'dear')" in held.why
     yes = record(waivers=(Waiver("approval", Decimal("1000.01"), "EUR"),))
     assert pays(decide(over, shop(ASK), yes, NOW)) == {ORIGINAL: "1000.01"}
     too_little = record(waivers=(Waiver("approval", Decimal("1000.00"), "EUR"),))
