@@ -5,7 +5,7 @@ Pure. A row that does not say all of it in one way is refused, with the reason; 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
@@ -69,7 +69,7 @@ class Inspection:
     """One row. `keys` name the return: field of `RETURN_KEYS` -> text. `label` tells this unit from all others."""
 
     number: int
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = field(repr=False)
     keys: Mapping[str, str]
     units: tuple[InspectedUnit, ...]
     label: str = ""
@@ -81,7 +81,7 @@ class WrongRow:
     """A row that says nothing that can be used, and why."""
 
     number: int
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = field(repr=False)
     why: str
 
 
@@ -157,9 +157,9 @@ def _inspection(number: int, cells: tuple[str, ...], header: Header, mapping: In
     if any(cell.strip() for cell in cells[len(header.names) :]):
         raise _RefusedError(f"it has more cells than the header, {len(header.names)}: a separator stands in a cell")
     said = {field: cells[place].strip() for field, place in header.places.items()}
-    for field in (*RETURN_KEYS, *PRODUCT_KEYS, "unit"):
-        if _DAMAGED.fullmatch(said.get(field, "")):
-            words = f"{mapping.columns.named()[field]!r} is {said[field]}, which a spreadsheet program has rounded"
+    for name in (*RETURN_KEYS, *PRODUCT_KEYS, "unit"):
+        if _DAMAGED.fullmatch(said.get(name, "")):
+            words = f"{mapping.columns.named()[name]!r} is {said[name]}, which a spreadsheet program has rounded"
             raise _RefusedError(f"{words}; write the whole number as text")
     keys = {key: said[key] for key in RETURN_KEYS if said.get(key)}
     if not keys:

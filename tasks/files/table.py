@@ -6,7 +6,7 @@ shows.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -41,10 +41,13 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row that is not empty: its number as a spreadsheet program shows it, from 1, and its cells as text."""
+    """One row that is not empty: its number as a spreadsheet program shows it, from 1, and its cells as text.
+
+    Cells may hold shoppers' names, so they stay out of its repr, as they do of what is made from a row.
+    """
 
     number: int
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class RowVerdict:
     """What becomes of one row, and why. `reviews` are the units to be reviewed, of the return `process_id`."""
 
     number: int
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = field(repr=False)
     verdict: Verdict
     why: str
     process_id: str = ""

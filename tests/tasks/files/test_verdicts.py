@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rever_api.models import ReturnProcess
 from tasks.files.mapping import InspectionMapping
 from tasks.files.verdicts import FileVerdict, Verdict, judge
-from tests.tasks.files.returns import MAPPING, NOW, after, judged, line, process, reviewed, rows_of
+from tests.tasks.files.returns import HEADER, MAPPING, NOW, after, judged, line, process, reviewed, rows_of
 
 REVIEW, ALREADY, REFUSED, CONTRADICTS, HELD = Verdict
 
@@ -41,6 +41,15 @@ def test_a_row_with_a_quantity_is_so_many_units() -> None:
     found = judged([["R1", "A", "2", "GOOD"]], half)
     assert units(found) == {"r1": [("a", 2, "APPROVED")]}
     assert found.rows[0].why == "line a unit 2 APPROVED; 1 unit done already"
+
+
+def test_what_else_a_row_says_gets_into_no_repr() -> None:
+    header = (*HEADER, "name")
+    rows = rows_of([["R1", "A", "1", "GOOD", "", "Ana Ruiz"], ["", "A", "1", "GOOD", "", "Ana Ruiz"]], header)
+    found = judge(rows, [ONE], NOW)
+    assert kinds(found) == [REVIEW, REFUSED]
+    assert all(row.cells[-1] == "Ana Ruiz" for row in found.rows)
+    assert "Ana Ruiz" not in repr(rows) + repr(found)
 
 
 def test_what_rever_shows_is_done_already_whoever_did_it() -> None:
