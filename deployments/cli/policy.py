@@ -36,7 +36,7 @@ def check_policy(file: Path | None) -> None:
     warnings = review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())
     lines = [head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]
     lines += ["", "Probably not meant:", *(f"  {words}." for words in warnings)] if warnings else []
-    candidate = read_candidate(policies)
+    candidate = read_candidate(policies, ours=stores)
     wrong = _wrong_with(candidate, stores) if candidate else ()
     if candidate and not wrong:
         lines += ["", f"{candidate.name} decides beside it in shadow, and is right; nothing it says is done."]
@@ -52,8 +52,7 @@ def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:
     if candidate.policies is None:
         return candidate.problems
     try:
-        own = read_policy(candidate.file, ours=stores)
-        store_facts(own, read_tables(own, candidate.file), stores)
+        store_facts(candidate.policies, read_tables(candidate.policies, candidate.file), stores)
     except PolicyFileError as error:
         return error.problems
     return ()

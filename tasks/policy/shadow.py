@@ -84,16 +84,16 @@ class Candidate:
         return replace(live, policy=own.for_store(live.store), merchant_rules=rules, side=side)
 
 
-def read_candidate(policies: PolicyFile) -> Candidate | None:
+def read_candidate(policies: PolicyFile, *, ours: Sequence[str] = ()) -> Candidate | None:
     """The candidate that the live policy names, or None where it names none.
 
-    It is read as the live file is, and its own `shadow` is not followed. Never raises for what is in the file: the live
-    policy goes on without it.
+    It is read as the live file is (`ours` as in `load_policy`), and its own `shadow` is not followed. Never raises for
+    what is in the file: the live policy goes on without it.
     """
     if policies.shadow is None:
         return None
     try:
-        return Candidate(policies.shadow, load_policy(policies.shadow))
+        return Candidate(policies.shadow, load_policy(policies.shadow, ours=ours))
     except PolicyFileError as error:
         return Candidate(policies.shadow, problems=error.problems)
 
