@@ -32,8 +32,9 @@ class Window:
     def holds(self, process: ReturnProcess) -> bool:
         """Whether a return began in it, as far as REVER tells: one without a start is taken in, never left out."""
         began = process.started_at
-        late = self.since is not None and began is not None and began < self.since
-        return not late and (self.before is None or began is None or began < self.before)
+        if began is None:
+            return True
+        return (self.since is None or began >= self.since) and (self.before is None or began < self.before)
 
 
 @dataclass(slots=True)
