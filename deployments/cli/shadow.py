@@ -24,7 +24,7 @@ from tasks.settings import load_settings
 
 CSV_COLUMNS = (
     *("process_id", "store", "order", "currency", "goods"),
-    *(change.replace(" ", "_") for change in Change),
+    *(change.column for change in Change),
     *("live", "candidate", "live_rule", "candidate_rule", "live_why", "candidate_why", "since", "until"),
 )
 """A row for each return and currency. `goods` is yes where the amounts are of goods, not money."""
@@ -155,7 +155,7 @@ def _csv(row: ShadowRow) -> Iterator[dict[str, str]]:
             "order": differs.order,
             "currency": purse.currency,
             "goods": "yes" if purse.goods else "no",
-            **{kind.replace(" ", "_"): format(changes[kind], "f") if kind in changes else "" for kind in Change},
+            **{kind.column: format(changes[kind], "f") if kind in changes else "" for kind in Change},
             "live": differs.live.decision.value,
             "candidate": differs.candidate.decision.value,
             "live_rule": differs.live.rule,

@@ -28,7 +28,7 @@ COLUMNS = (
     "goods",
     "current",
     "candidate",
-    *(str(change).replace(" ", "_") for change in Change),
+    *(change.column for change in Change),
     "days",
     "current_at",
     "candidate_at",
@@ -142,7 +142,7 @@ def _row(one: Difference) -> dict[str, str]:
         "goods": "yes" if one.purse.goods else "",
         "current": f"{one.current:f}",
         "candidate": f"{one.candidate:f}",
-        **{str(change).replace(" ", "_"): _plain(one.changes.get(change)) for change in Change},
+        **{change.column: _plain(one.changes.get(change)) for change in Change},
         "days": "" if one.days is None else str(one.days),
         "current_at": _time(one.current_at),
         "candidate_at": _time(one.candidate_at),
@@ -175,7 +175,7 @@ def _json(found: Backtest | None) -> dict[str, Any]:
                 "rever": str(totals.rever),
                 "current": str(totals.current),
                 "candidate": str(totals.candidate),
-                **{str(change).replace(" ", "_"): str(amount) for change, amount in _changed(totals)},
+                **{change.column: str(amount) for change, amount in _changed(totals)},
             }
             for purse, totals in found.money.items()
         ],

@@ -22,6 +22,11 @@ class Change(StrEnum):
     HELD = "held"
     OTHER_WAY = "another way"
 
+    @property
+    def column(self) -> str:
+        """Its name as a column of a table, and as a field in JSON."""
+        return self.replace(" ", "_")
+
 
 class Purse(NamedTuple):
     """What amounts are added up in: a currency, and apart from money the goods that are worth it."""
