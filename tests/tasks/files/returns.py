@@ -25,6 +25,8 @@ MAPPING = InspectionMapping.model_validate(
         },
     }
 )
+SEVERAL = MAPPING.model_copy(update={"several_parted_by": "\n"})
+"""Several products may stand in one cell, each in a line of its own."""
 
 
 def line(name: str, sku: str = "", *, quantity: int = 1, total: str = "", ean: str = "") -> dict[str, object]:

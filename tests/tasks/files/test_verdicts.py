@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rever_api.models import ReturnProcess
 from tasks.files.mapping import InspectionMapping
 from tasks.files.verdicts import FileVerdict, Verdict, judge
-from tests.tasks.files.returns import HEADER, MAPPING, NOW, after, judged, line, process, reviewed, rows_of
+from tests.tasks.files.returns import HEADER, NOW, SEVERAL, after, judged, line, process, reviewed, rows_of
 
 REVIEW, ALREADY, REFUSED, CONTRADICTS, HELD = Verdict
 
@@ -94,15 +94,11 @@ def test_a_held_row_does_not_stand_for_what_another_row_has_done() -> None:
     """A row in clash over one line also names a unit of another, of which REVER shows just the unit of a third row."""
     it = process("r1", [line("a", quantity=2), line("b")])
     rows = [["R1", "A\nB", "1", "GOOD"], ["R1", "A", "1", "GOOD"], ["R1", "B", "1", "bad"]]
-    several = rows_of(rows, mapping=rows_mapping())
+    several = rows_of(rows, mapping=SEVERAL)
     found = judge(several, [it], NOW)
     assert kinds(found) == [CONTRADICTS, REVIEW, CONTRADICTS]
     again = judge(several, after([it], found), NOW)
     assert kinds(again) == [CONTRADICTS, ALREADY, CONTRADICTS]
-
-
-def rows_mapping() -> "InspectionMapping":
-    return MAPPING.model_copy(update={"several_parted_by": "\n"})
 
 
 def test_lines_that_are_paid_alike_stand_for_each_other_and_others_must_be_named() -> None:
@@ -169,7 +165,7 @@ def returns(draw: st.DrawFn) -> list[ReturnProcess]:
 def test_no_row_is_lost_and_nothing_is_done_twice(
     processes: list[ReturnProcess], rows: Sequence[Sequence[str]], data: st.DataObject
 ) -> None:
-    read = rows_of(rows, mapping=rows_mapping())
+    read = rows_of(rows, mapping=SEVERAL)
     found = judge(read, processes, NOW)
     assert len(found.rows) == len(rows) == sum(found.counts.values())
     for it in processes:  # never more than there are, and always the next ones
