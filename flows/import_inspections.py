@@ -10,11 +10,10 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
-from flows.sub_flows import at, settle, settle_own
+from flows.sub_flows import at, remember_unknown, settle, settle_own
 from tasks.add_reviews import ReviewedReturn, add_reviews
 from tasks.check_inspections import check_inspections
 from tasks.desk import Desk, WrongNameError
-from tasks.effects.perform import Result
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
 from tasks.fetch_returns import BATCH
 from tasks.files.table import InputFileError
@@ -119,18 +118,16 @@ async def _review(
 
 def _count(desk: Desk, report: ReturnsReport, reviewed: Sequence[ReviewedReturn], pays: dict[str, Decimal]) -> None:
     """Enter decisions and outcomes; and in `pays` what REVER pays of its own because of them, per currency."""
-    count_decisions(report, [item.asked.decided for item in reviewed if item.asked])
     report.failures += [item.failure for item in reviewed if item.failure]
+    asked = [item.asked for item in reviewed if item.asked]
+    outcomes = [it.outcome for it in asked if it.outcome]
+    count_decisions(report, [it.decided for it in asked])
+    for outcome in outcomes:
+        count_outcome(report, outcome)
+    remember_unknown(desk, outcomes)
     for item in reviewed:
-        if item.asked is None:
-            continue
-        decision, outcome = item.asked.decided.decision, item.asked.outcome
-        if outcome is not None:
-            count_outcome(report, outcome)
-            if outcome.result is Result.UNKNOWN:
-                desk.unknown[outcome.claim.intent.id] = item.process_id
-        stake = decision.stake if isinstance(decision, AskedEffect) and item.came.verdict is Verdict.REVIEW else None
-        if stake is not None:
+        decision = item.asked.decided.decision if item.asked and item.came.verdict is Verdict.REVIEW else None
+        if isinstance(decision, AskedEffect) and (stake := decision.stake) is not None:
             pays[stake.currency] = pays.get(stake.currency, Decimal(0)) + stake.amount
 
 

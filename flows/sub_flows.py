@@ -1,7 +1,7 @@
 """What flows share: settle what is open, then take batches through inspection, decision and effects."""
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tasks.check_inspections import check_inspections
@@ -10,7 +10,7 @@ from tasks.desk import Desk
 from tasks.effects.carry_out import ReturnResult
 from tasks.effects.exchange import issue_exchanges
 from tasks.effects.label import generate_labels
-from tasks.effects.perform import Result
+from tasks.effects.perform import Outcome, Result
 from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
@@ -205,11 +205,13 @@ async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn
             await generate_labels(desk, labels, carried)
     finally:
         count_carried(report, carried)
-        for item in carried:
-            for outcome in item.outcomes:
-                if outcome.result is Result.UNKNOWN:
-                    desk.unknown[outcome.claim.intent.id] = outcome.claim.process_id
+        remember_unknown(desk, [outcome for item in carried for outcome in item.outcomes])
     return carried
+
+
+def remember_unknown(desk: Desk, outcomes: Iterable[Outcome]) -> None:
+    """Keep the effects whose outcome is unknown for the run's last look at them (`settle_own`)."""
+    desk.unknown |= {it.claim.intent.id: it.claim.process_id for it in outcomes if it.result is Result.UNKNOWN}
 
 
 def _claimed(decided: Sequence[DecidedReturn], kind: IntentKind) -> list[DecidedReturn]:

@@ -157,7 +157,7 @@ def test_one_that_rever_does_not_show_is_held_and_its_rows_come_back(start_world
     first = sent_file(world, tmp_path, day_rows(world))
     assert "held" in first.headline
     again = sent_file(world, tmp_path, day_rows(world), "again.csv")
-    assert "its outcome" not in again.headline
+    assert "its review is still to come (unknown)" in (tmp_path / "again.refused.csv").read_text("utf-8-sig")
     assert "refused" in again.headline
     assert len(returns(world)) - 1 == calls(world)
     world.pass_time(120)
