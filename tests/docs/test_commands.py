@@ -86,10 +86,9 @@ def test_the_settings_it_sets_are_settings(page: Path) -> None:
 @pytest.mark.parametrize("page", [*READERS, ROOT / "README.md", ROOT / "docs" / "live.md"], ids=lambda page: page.name)
 @pytest.mark.usefixtures("without_prefect")
 def test_its_commands_run_in_a_sandbox_in_their_order(
-    page: Path, call: Call, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    page: Path, call: Call, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch.setattr)
-    (tmp_path / "new.yaml").write_text("default: {not_received: hold}\n")  # the candidate of `policy backtest`
     monkeypatch.setenv("REVER_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("REVER_API_KEY", sandbox.api_key)
     monkeypatch.setenv("REVER_STORES", ",".join(sandbox.stores))
