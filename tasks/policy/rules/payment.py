@@ -65,7 +65,9 @@ def needs_facts(case: Case) -> Decision | None:
         units = {line.id: frozenset(range(1, line.quantity + 1))}
         stock, already = case.out_of_stock(units) is not None, case.already(line.id)
         missing |= ruling.missing(case.inspected(line.id), str(line.compensation_method), already, out_of_stock=stock)
-    if case.record.costs is None and any(due.gross > due.exempt for due in case.due.refunds):
+    # The first refund fixes the costs, also one that bears none: until one does, nothing was paid by them.
+    untouched = case.record.costs is None or not case.gross_before
+    if untouched and any(due.gross > due.exempt for due in case.due.refunds):
         missing |= ruling.costs_missing()
     if not missing:
         return None

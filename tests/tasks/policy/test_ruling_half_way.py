@@ -131,6 +131,20 @@ def test_nothing_is_refunded_before_the_fees_of_all_lines_are_known() -> None:
     assert pays(decide(it, known, record(), NOW)) == {ORIGINAL: "0.00"}
 
 
+def test_a_refund_that_bears_no_costs_does_not_settle_what_comes_off_the_others() -> None:
+    free = "{name: free, when: {sku: {is: A}}, then: {no_fee: {}}}"
+    heavy = "{name: heavy, when: {product_tags: {has: heavy}}, then: {fee: {amount: 6.00 EUR}}}"
+    light = {"T": ProductFacts("products.csv", product_tags=frozenset())}
+    store = replace(shop(free, heavy), side=SideFacts(products=light))
+    it = process(of_sku("A", "a"), of_sku("S", "b"), of_sku("T", "c"), reviews=approved("a"), costs="1.00")
+    known, it = carry_out(decide(it, store, record(), NOW), record(), it)
+    assert paid(it) == Decimal("10.00")
+    it = it.model_copy(update={"reviews": (*approved("a"), *approved("c"))})
+    assert told(decide(it, store, known, NOW)) == ("Hold", "needs_facts"), "line b may bear a fee"
+    both = SideFacts(products={**light, "S": ProductFacts("products.csv", product_tags=frozenset({"heavy"}))})
+    assert told(decide(it, replace(store, side=both), known, NOW)) == ("Hold", "terms_changed")
+
+
 @pytest.mark.parametrize(
     ("rule", "it"),
     [
