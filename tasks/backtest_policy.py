@@ -78,15 +78,19 @@ def _about_orders(rules: Sequence[MerchantRule]) -> tuple[MerchantRule, ...]:
 async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores: Sequence[str], span: Span) -> Backtest:
     """Replay the returns of these stores that began in the span under both policies, up to now."""
     policies = await two_policies(desk, candidate, file, stores)
-    windows = {
+    windows: dict[str, Window | None] = {
         store: Window(await since_at(desk, store, span.since), await since_at(desk, store, span.before))
         for store in stores
     }
+    both = [rules for it in policies.values() for rules in (it.current, it.candidate)]
+    reach = widest_history(rule for rules in both for rule in rules.merchant_rules)
+    history = _from([window.since for window in windows.values() if window], reach)
+    if reach != 0:  # a shopper's earlier returns are those at all stores
+        windows = dict.fromkeys(desk.stores) | windows
     if span.export is not None:
-        reads = await asyncio.to_thread(read_export, span.export, stores, windows, desk.clock())
+        reads = await asyncio.to_thread(read_export, span.export, windows, desk.clock())
     else:
-        reach = _history(policies)
-        reads = [await search_past(desk, store, windows[store], _from(windows[store], reach)) for store in stores]
+        reads = [await search_past(desk, store, window, history) for store, window in windows.items()]
     past = [each for read in reads for each in await with_records(desk, read)]
     others = [process for read in reads for process in read.others.values()]
     await ask_shops(desk, policies, past)
@@ -94,7 +98,7 @@ async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores:
     return replace(
         found,
         left_out={**{name: why for read in reads for name, why in read.unread.items()}, **found.left_out},
-        unknown=(*_reach_in_words(policies, reads), *found.unknown),
+        unknown=(*(_reach_in_words(reads) if reach != 0 else ()), *found.unknown),
     )
 
 
@@ -106,23 +110,19 @@ async def replay_returns(
     return await asyncio.to_thread(backtest, past, policies, desk.clock(), others)
 
 
-def _history(policies: Mapping[str, StorePolicies]) -> int | None:
-    """How many days before a return rules ask for the shopper's earlier ones; None: without an end."""
-    rules = [rule for it in policies.values() for rule in (*it.current.merchant_rules, *it.candidate.merchant_rules)]
-    return widest_history(rules)
+def _from(since: Sequence[datetime | None], days: int | None) -> datetime | None:
+    """From when on returns are read, of windows with these beginnings: what is before them are shoppers' earlier ones.
 
-
-def _from(window: Window, days: int | None) -> datetime | None:
-    """From when on returns are read: those before the window are shoppers' earlier ones."""
-    if window.since is None or days is None:
+    None: however old.
+    """
+    begins = [at for at in since if at is not None]
+    if len(begins) < len(since) or days is None:
         return None
-    return window.since - timedelta(days=days + 1) if days else window.since
+    return min(begins) - timedelta(days=days + 1 if days else 0)
 
 
-def _reach_in_words(policies: Mapping[str, StorePolicies], reads: Sequence[ReadReturns]) -> list[str]:
-    """How far back the shoppers' earlier returns reach, where rules ask for them."""
-    if _history(policies) == 0:
-        return []
+def _reach_in_words(reads: Sequence[ReadReturns]) -> list[str]:
+    """How far back the shoppers' earlier returns reach."""
     read = [process for each in reads for process in (*each.found.values(), *each.others.values())]
     began = [process.started_at for process in read if process.started_at]
     if not began:

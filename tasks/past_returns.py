@@ -1,6 +1,6 @@
 """Read the returns of a past window: from REVER's search, or from an export of what REVER showed. Writes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -40,11 +40,11 @@ class Window:
 @dataclass(slots=True)
 class ReadReturns:
     """What was read of a store: the returns of the window, those that count as earlier ones alone, and what could not
-    be read, with the reason, by its id or its place.
+    be read, with the reason, by its id or its place. Without a `window` all count as earlier ones alone.
     """
 
     store: str
-    window: Window
+    window: Window | None
     found: dict[str, ReturnProcess] = field(default_factory=dict)
     others: dict[str, ReturnProcess] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
@@ -58,12 +58,12 @@ class ReadReturns:
         if process.ecommerce_id not in {"", self.store}:
             self.unread[process.rever_process_id] = f"it belongs to store {process.ecommerce_id!r}, not {self.store!r}"
             return
-        which = self.found if self.window.holds(process) else self.others
+        which = self.found if self.window is not None and self.window.holds(process) else self.others
         which[process.rever_process_id] = process
 
 
 @step("read-past-returns")
-async def search_past(desk: Desk, store: str, window: Window, history: datetime | None) -> ReadReturns:
+async def search_past(desk: Desk, store: str, window: Window | None, history: datetime | None) -> ReadReturns:
     """A store's returns of a window from REVER's search, and as earlier ones those from `history` on (None: all).
 
     The newest come first; the walk ends where a page of entries is older than asked for.
@@ -85,14 +85,16 @@ async def search_past(desk: Desk, store: str, window: Window, history: datetime 
     return read
 
 
-def read_export(path: Path, stores: Sequence[str], windows: dict[str, Window], now: datetime) -> list[ReadReturns]:
+def read_export(path: Path, windows: Mapping[str, Window | None], now: datetime) -> list[ReadReturns]:
     """Returns of a file, each as REVER's API shows it: one in a line (JSON Lines), or in one list of JSON.
 
-    Those of other stores are passed over. One that names no store is of the one store asked for, if it is only one.
+    `windows` are those of each store. Returns of other stores are passed over. One that names no store is of the one
+    store that has a window, if only one has.
 
     Raises `WrongNameError` where the file cannot be read, or is of no such form.
     """
-    reads = {store: ReadReturns(store, windows[store]) for store in stores}
+    reads = {store: ReadReturns(store, window) for store, window in windows.items()}
+    stores = [store for store, window in windows.items() if window is not None]
     for place, document in _documents(path):
         entry = read_entry(document)
         named = entry.ecommerce_id or (stores[0] if len(stores) == 1 else "")

@@ -269,6 +269,27 @@ def test_earlier_returns_are_counted_as_they_were_and_no_shopper_is_searched_for
     assert asked(world).count("searchReturnProcesses") <= 4
 
 
+@pytest.mark.parametrize("export", [False, True])
+def test_earlier_returns_are_those_of_all_stores_though_one_is_asked_for(start_world: Start, export: bool) -> None:
+    """As in a run, which searches all of this desk's stores for a shopper."""
+    world = start_world(scenarios=("approved_one",), returns=2)
+    first, second = sorted(processes(world), key=lambda it: it.ecommerce_id, reverse=True)
+    assert (first.ecommerce_id, second.ecommerce_id) == ("nordic", "acme")
+    assert first.started_at
+    changed = {"started_at": first.started_at - timedelta(days=20), "shopper": second.shopper}
+    with world.sandbox.sandbox.locked():
+        world.sandbox.sandbox.processes[first.rever_process_id].process = first.model_copy(update=changed)
+    rule = "{name: again, when: {earlier_returns: {at_least: 1, within_days: 60}}, then: {approve: {who: o, why: w}}}"
+    text = f"default:\n  rules: [{rule}]\n"
+    more = {"started_since": (first.started_at - timedelta(days=1)).isoformat(), "stores": "acme"}
+    if export:
+        told = [it.model_dump_json(exclude_none=True) for it in processes(world)]
+        Path("returns.jsonl").write_text("\n".join(told))
+        more["export"] = "returns.jsonl"
+    report = tried(world, text, **more)
+    assert (report.seen, {it.process_id for it in found(report).differences}) == (1, {second.rever_process_id})
+
+
 def test_what_was_asked_for_and_cannot_be_known_is_said(world: World) -> None:
     words = found(tried(world, EARLY)).unknown
     assert any(each.startswith("The first scan of ") for each in words)
