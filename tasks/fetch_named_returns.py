@@ -63,6 +63,8 @@ async def fetch_named(client: AsyncReverClient, stores: Sequence[str], names: di
         if process.reviews is None:  # lists may leave out what a read by id has
             try:
                 found.returns[process.rever_process_id] = await client.get_return_process(process.rever_process_id)
+            except Refused:
+                continue  # its reviews stay unknown, and its rows come back
             except Unreadable:
                 del found.returns[process.rever_process_id]
                 found.unreadable.append(process.rever_process_id)

@@ -1,7 +1,7 @@
 """The returns that a file names are found whatever their status, by few searches where those tell the same."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -11,21 +11,28 @@ from tasks import fetch_named_returns
 from tasks.desk import client_config
 from tasks.fetch_named_returns import NamedReturns, fetch_named
 from tasks.files.matching import comparable
+from tasks.returns import Entry
 from tasks.settings import load_settings
 from tests.world import World
 
 
-def fetched(world: World, names: Mapping[str, str], walks: list[SearchQuery] | None = None) -> NamedReturns:
-    """What is found by these names: field -> text. `walks` are the lists that were gone through."""
+def fetched(
+    world: World, names: Mapping[str, str], walks: list[SearchQuery] | None = None, *, with_reviews: bool = True
+) -> NamedReturns:
+    """What is found by these names: field -> text. `walks` are the lists that were gone through.
+
+    The lists leave reviews out unless they are `with_reviews`.
+    """
 
     async def found() -> NamedReturns:
         async with AsyncReverClient(client_config(load_settings())) as client:
             real = client.walk_return_processes
 
-            def walked(query: SearchQuery, *rest: object) -> object:
+            async def walked(query: SearchQuery) -> AsyncIterator[Entry]:
                 if walks is not None:
                     walks.append(query)
-                return real(query)
+                async for entry in real(query):
+                    yield entry if with_reviews else entry.model_copy(update={"reviews": None})
 
             client.walk_return_processes = walked  # type: ignore[method-assign, assignment]
             wanted = {(key, comparable(key, text)): text for key, text in names.items()}
@@ -70,8 +77,10 @@ def test_what_names_nothing_finds_nothing(world: World, monkeypatch: pytest.Monk
         assert fetched(world, names).returns == {}
 
 
-def test_reviews_that_a_list_leaves_out_are_read_by_id(world: World) -> None:
-    it = process(world, "approved_one")
-    world.sandbox.set_faults("searchReturnProcesses:1:missing_field")
-    found = fetched(world, {"process_id": it.rever_process_id})
-    assert [each.reviews is not None for each in found.returns.values()] == [True]
+@pytest.mark.parametrize(("faults", "told"), [("none", True), ("getReturnProcess:1:conflict_409", False)])
+def test_reviews_that_a_list_leaves_out_are_read_by_id(world: World, faults: str, told: bool) -> None:
+    it, other = process(world, "approved_one"), process(world, "in_warehouse")
+    world.sandbox.set_faults(faults)
+    found = fetched(world, {"rma": it.rever_process_id, "order": other.order_name}, with_reviews=False)
+    assert found.returns.keys() == {it.rever_process_id, other.rever_process_id}
+    assert [each.reviews is not None for each in found.returns.values()] == [told, True]
