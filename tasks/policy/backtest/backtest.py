@@ -13,13 +13,7 @@ from tasks.policy.backtest.differences import Change, Difference, Purse, compare
 from tasks.policy.backtest.moments import times_asked
 from tasks.policy.backtest.outcome import Replayed
 from tasks.policy.backtest.pair import Pair
-from tasks.policy.backtest.past import (
-    PastReturn,
-    happenings,
-    known_at,
-    mailbox_of,
-    views,
-)
+from tasks.policy.backtest.past import PastReturn, happenings, known_at, mailbox_of, views
 from tasks.policy.backtest.replay import History, replay
 from tasks.policy.backtest.unknown import cannot_be_known
 from tasks.policy.comparison import beside

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from rever_api.models import (
-    RefundTiming,
-)
+from rever_api.models import RefundTiming
 from tasks.policy.actions import Action, KeepItem, Pay
 from tasks.policy.backtest.moments import PARCELS, TimesAsked, times_asked
 from tasks.policy.conditions import checks_of

@@ -8,11 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import heappop, heappush
 
-from rever_api.models import (
-    NOT_RECEIVED,
-    ReturnProcess,
-    ReviewStatus,
-)
+from rever_api.models import NOT_RECEIVED, ReturnProcess, ReviewStatus
 from tasks.policy.backtest.moments import turning_points
 from tasks.policy.backtest.outcome import Replayed, RulesHeard
 from tasks.policy.backtest.pair import Pair
@@ -61,7 +57,7 @@ class _Track:
         self.said = tuple(judge(rules[side].merchant_rules, facts, known) for side in self.sides)
         self.facts, self.known = facts, known
 
-    def ask_again(self, rules: Sequence[StoreRules], pair: "Pair", at: datetime, shopper: str) -> bool:
+    def ask_again(self, rules: Sequence[StoreRules], pair: Pair, at: datetime, shopper: str) -> bool:
         """Ask anew where REVER shows the same as at the last look. Returns whether any rule says something else."""
         assert self.facts is not None  # noqa: S101 - there was a last look
         own = rules[self.sides[0]]

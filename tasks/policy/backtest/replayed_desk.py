@@ -7,13 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from rever_api.models import (
-    Compensation,
-    ExchangeOrder,
-    Product,
-    Refund,
-    ReturnProcess,
-)
+from rever_api.models import Compensation, ExchangeOrder, Product, Refund, ReturnProcess
 from tasks.policy.actions import ActionKind, Pay
 from tasks.policy.approvals import APPROVAL, Limit, Then
 from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
