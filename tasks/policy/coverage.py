@@ -30,6 +30,8 @@ _TABLES = (
 )
 _NEVER_CHOSEN = frozenset({"NO_RETURN_METHOD"})
 _MOST_CELLS, _MOST_SHOWN = 300, 6
+_MANY = 15
+"""Values of a field, or half of all that it may be where that is more: a group of more is not listed."""
 
 
 class _Group(NamedTuple):
@@ -85,7 +87,7 @@ def _groups(field: str, checks: Sequence[Check]) -> list[_Group]:
 
 
 def _of(values: Sequence[str], words: frozenset[str]) -> str:
-    if OTHER in values or len(values) * 2 > max(len(words), _MOST_CELLS // 10):
+    if OTHER in values or len(values) > max(len(words) / 2, _MANY):
         return "other than those named"
     return ", ".join(values[:_MOST_SHOWN]) + (f" and {len(values) - _MOST_SHOWN} more" if values[_MOST_SHOWN:] else "")
 

@@ -74,14 +74,11 @@ def some_value(field: Field, asked: Sequence[Asked], today: date) -> Found | Non
 def is_so(asked: Asked, fact: Fact[Value]) -> bool:
     """Whether the check says of the fact what it is claimed to."""
     wanted = asked.check.wanted
-    if isinstance(fact, Unknown) or (isinstance(fact, Money) and isinstance(wanted, Money) and _differ(fact, wanted)):
+    other = isinstance(fact, Money) and isinstance(wanted, Money) and fact.currency != wanted.currency
+    if other or isinstance(fact, Unknown):
         return Truth.UNKNOWN in asked.says.value
     truth = Truth.YES if fact is not None and is_true_of(asked.check)(fact) else Truth.NO
     return truth in asked.says.value
-
-
-def _differ(one: Money, other: Money) -> bool:
-    return one.currency != other.currency
 
 
 def _values(field: Field, asked: Sequence[Asked], today: date) -> Iterable[Any]:
