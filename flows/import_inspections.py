@@ -105,6 +105,7 @@ async def _review(
                     batch = [PendingReturn(store, named.returns[it], searched=True) for it in ids]
                     inspected, unread = await check_inspections(desk, batch)
                     report.failures += unread
+                    report.progress.finish(len(unread))
                     came |= {failed.process_id: Came(Verdict.REFUSED, failed.why) for failed in unread}
                     reviewed: list[ReviewedReturn] = []
                     try:

@@ -1,18 +1,20 @@
 """import-inspections: a warehouse's file becomes reviews, once, whatever happens to the file or the run."""
 
 import csv
-import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from flows.run import run_flow
-from rever_api.models import ReturnProcess
+from rever_api import AsyncReverClient
+from rever_api.models import ReturnProcess, SearchQuery
 from tasks.desk import WrongNameError
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
+from tasks.returns import Entry
 from tests.books import LedgerState
 from tests.judge import assert_promises_kept
 from tests.world import Start, World
@@ -114,11 +116,9 @@ def test_two_workers_with_the_same_file_do_nothing_twice(start_world: Start, tmp
     world = waiting(start_world)
     sent_file(world, tmp_path, day_rows(world), mode="plan")
     values = {"mode": "act", "file": str(tmp_path / "day.csv"), "mapping": str(tmp_path / "m.yaml")}
-    threads = [threading.Thread(target=lambda: run_flow(FLOW, values, prefect=False)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as workers:
+        ran = [workers.submit(run_flow, FLOW, values, prefect=False) for _ in range(3)]
+    assert [each.result().broke_off for each in ran] == ["", "", ""]
     assert calls(world) == len(returns(world))
     assert reviews(world).total() == sum(line.quantity for it in returns(world) for line in it.return_line_items)
 
@@ -203,6 +203,26 @@ def test_what_rever_refuses_comes_back_with_its_reason(start_world: Start, tmp_p
     assert (tmp_path / "day.refused.csv").exists()
     (refused,) = [it for it in world.read(LedgerState.read).intents if it.state == "refused"]
     assert refused.kind == "review"
+
+
+def test_one_that_cannot_be_read_again_comes_back_and_the_others_are_done(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = waiting(start_world, shops=("acme",))
+    walk = AsyncReverClient.walk_return_processes
+
+    async def without_costs(client: AsyncReverClient, query: SearchQuery) -> AsyncIterator[Entry]:
+        async for entry in walk(client, query):
+            yield entry.model_copy(update={"return_costs": None})
+
+    monkeypatch.setattr(AsyncReverClient, "walk_return_processes", without_costs)
+    world.sandbox.set_faults("getReturnProcess:1:conflict_409")
+    report = sent_file(world, tmp_path, day_rows(world))
+    (failed,) = report.failures
+    assert "it could not be read again" in failed.why
+    assert calls(world) == len(returns(world)) - 1
+    assert failed.why in (tmp_path / "day.refused.csv").read_text("utf-8-sig")
+    assert report.progress.done == report.progress.found == len(returns(world))
 
 
 @pytest.mark.parametrize(
