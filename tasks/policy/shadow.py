@@ -166,11 +166,6 @@ class Differs:
     changes: Mapping[Purse, Mapping[Change, Decimal]]
 
     @property
-    def words(self) -> str:
-        """Both decisions."""
-        return f"{self.live.words}, and by the candidate {self.candidate.words}"
-
-    @property
     def kinds(self) -> tuple[Change, ...]:
         """The ways in which it differs, each once."""
         return tuple(kind for kind in Change if any(kind in each for each in self.changes.values()))

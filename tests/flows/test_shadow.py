@@ -169,7 +169,7 @@ def test_a_difference_has_its_beginning_and_ends_when_both_say_the_same(start: S
     assert [name for name, row in second.items() if name in first and row.since != first[name].since] == []
     over = [row for row in second.values() if row.until]
     assert {row.differs.candidate.words for row in over} >= {"refund 22.30 EUR by GIFT_CARD (on_item_verified)"}
-    assert [row.differs.words for row in over] == [first[row.differs.process_id].differs.words for row in over]
+    assert [row.differs for row in over] == [first[row.differs.process_id].differs for row in over]
 
 
 def test_what_the_live_policy_holds_for_a_person_differs_as_long_as_it_is_held(start: Starting) -> None:
