@@ -31,7 +31,7 @@ _TABLES = (
 _NEVER_CHOSEN = frozenset({"NO_RETURN_METHOD"})
 _MOST_CELLS, _MOST_SHOWN = 300, 6
 _MANY = 15
-"""Values of a field, or half of all that it may be where that is more: a group of more is not listed."""
+"""A group of more values than this, or than half of all where that is more, is not listed."""
 
 
 class _Group(NamedTuple):

@@ -20,6 +20,8 @@ import yaml
 Where = tuple[str | int, ...]
 """The place of a value: the keys that lead to it, and the numbers of items in lists, from 0."""
 
+NO_POLICY = "this is no policy; right would be `default:` and `stores:`, each with fields of its own."
+
 _DEEPEST = 30
 _WORDS = MappingProxyType({"true": True, "false": False, "null": None})
 _BOOLEANS_OF_OTHERS = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
@@ -81,9 +83,6 @@ def read_toml(text: str) -> PolicyText:
         return PolicyText(problems=(Problem((), None, f"this is not TOML: {error}.{hint}"),))
     except RecursionError:
         return PolicyText(problems=(Problem((), None, "this is nested too deep."),))
-
-
-NO_POLICY = "this is no policy; right would be `default:` and `stores:`, each with fields of its own."
 
 
 def _toml_lines(text: str) -> dict[Where, int]:
