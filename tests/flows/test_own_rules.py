@@ -230,9 +230,18 @@ def test_an_approval_that_a_person_gives_at_the_moment_of_its_limit_is_no_failur
     assert agrees(world)
 
 
+SALE = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+
+
+def tell_of_products(folder: Path, rows: str) -> None:
+    """Name a table of products with these rows in the policy file of this folder."""
+    (folder / "products.csv").write_text(f"sku,product_tags\n{rows}")
+    with (folder / "policy.yaml").open("a") as policy:
+        policy.write("  facts: {products: products.csv}\n")
+
+
 def test_a_fact_that_nobody_tells_holds_what_is_due_and_nothing_else(shop: Shop) -> None:
-    rule = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
-    world = shop("approved_one", "in_warehouse", rules=rule)
+    world = shop("approved_one", "in_warehouse", rules=SALE)
     world.act()
     (hold,) = world.holds()
     assert (hold.rule, refunds(world)) == ("needs_facts", {})
@@ -244,15 +253,12 @@ def test_a_fact_that_comes_later_pays_once_a_person_looks_again_or_ends_the_ques
     shop: Shop, tmp_path: Path, tags: str, paid: bool
 ) -> None:
     """What a person was asked about is not paid without them; where nothing is due any more, the hold closes."""
-    rule = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
-    world = shop("approved_one", rules=rule)
+    world = shop("approved_one", rules=SALE)
     world.act()
     (stored,) = world.sandbox.sandbox.processes.values()
     product = stored.process.return_line_items[0].product
     assert product is not None
-    (tmp_path / "products.csv").write_text(f"sku,product_tags\n{product.sku},{tags}\n")
-    text = (tmp_path / "policy.yaml").read_text()
-    (tmp_path / "policy.yaml").write_text(f"{text}  facts: {{products: products.csv}}\n")
+    tell_of_products(tmp_path, f"{product.sku},{tags}\n")
     world.act()
     assert refunds(world) == {}
     held = world.holds()
@@ -279,15 +285,12 @@ def test_an_alarm_is_in_the_report_and_changes_nothing(shop: Shop) -> None:
 
 
 def test_a_table_of_products_decides_up_to_the_call(shop: Shop, tmp_path: Path) -> None:
-    rule = "{name: sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
-    world = shop("approved_one", "approved_thirds", rules=rule)
+    world = shop("approved_one", "approved_thirds", rules=SALE)
     found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
     skus = [str(process.return_line_items[0].product.sku) for process in found if process.return_line_items[0].product]
     assert len(set(skus)) == 2
     rows = "".join(f"{sku},{tags}\n" for sku, tags in zip(skus, ("final sale", "new"), strict=True))
-    (tmp_path / "products.csv").write_text(f"sku,product_tags\n{rows}")
-    text = (tmp_path / "policy.yaml").read_text()
-    (tmp_path / "policy.yaml").write_text(f"{text}  facts: {{products: products.csv}}\n")
+    tell_of_products(tmp_path, rows)
     for _ in range(2):
         world.act()
     assert [effect.process_id for effect in world.sandbox.books if not effect.foreign] == [found[1].rever_process_id]

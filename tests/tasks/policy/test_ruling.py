@@ -235,28 +235,29 @@ def test_nothing_is_asked_before_anything_is_due() -> None:
     assert told(decide(over, shop(ASK), record(), NOW)) == ("Wait", "wait_parcel")
 
 
+SALE = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
+
+
 def test_a_missing_fact_holds_only_where_it_decides() -> None:
-    sale = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
     vip = "{name: sooner, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"
     waiting, due = process(**SCANNED), process(reviews=approved())
-    assert told(decide(waiting, shop(sale), record(), NOW)) == ("Wait", "wait_parcel")
-    held = decide(due, shop(sale), record(), NOW)
+    assert told(decide(waiting, shop(SALE), record(), NOW)) == ("Wait", "wait_parcel")
+    held = decide(due, shop(SALE), record(), NOW)
     assert told(held) == ("Hold", "needs_facts")
     assert "they need the product's tags (the table of products), for rule 'final sale'" in held.why
     assert told(decide(waiting, shop(vip), record(), NOW)) == ("Hold", "needs_facts"), "VIPs would be paid now"
     assert told(decide(process(**AT_HOME), shop(vip), record(), NOW))[0] == "MakeLabel"
-    assert pays(decide(due, shop(sale.replace("}}}", "}}, if_unknown: does_not_match}")), record(), NOW))
+    assert pays(decide(due, shop(SALE.replace("}}}", "}}, if_unknown: does_not_match}")), record(), NOW))
     settled = carry_out(decide(due, shop(), record(), NOW), record(), due)
-    assert told(decide(settled[1], shop(sale), settled[0], NOW)) == ("Nothing", "all_settled")
+    assert told(decide(settled[1], shop(SALE), settled[0], NOW)) == ("Nothing", "all_settled")
 
 
 def test_a_table_tells_what_rever_does_not() -> None:
-    sale = "{name: final sale, when: {product_tags: {has: final sale}}, then: {decline: {why: final sale}}}"
     tags = {"S": frozenset({"final sale"}), "T": frozenset[str]()}
     products = {sku: ProductFacts("products.csv", product_tags=found) for sku, found in tags.items()}
     it = process(of_sku("S", "a"), of_sku("T", "b"), reviews=[*approved("a"), *approved("b")])
-    assert told(decide(it, shop(sale), record(), NOW)) == ("Hold", "needs_facts")
-    known = replace(shop(sale), side=SideFacts(products=products))
+    assert told(decide(it, shop(SALE), record(), NOW)) == ("Hold", "needs_facts")
+    known = replace(shop(SALE), side=SideFacts(products=products))
     assert pays(decide(it, known, record(), NOW)) == {ORIGINAL: "10.00"}
 
 
