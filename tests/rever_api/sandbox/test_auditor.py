@@ -1,5 +1,6 @@
 """The auditor sees every broken promise, and none where the rules were kept."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +94,21 @@ def test_the_back_office_paying_after_us_is_not_our_violation(running: RunningSa
 def test_one_cent_too_much(running: RunningSandbox, http: httpx.Client) -> None:
     pay(http, read(running, http, "approved_thirds"), amount="10.01")
     assert kinds(running) == {(1, "over_paid")}
+
+
+@pytest.mark.parametrize(
+    ("of_its_method", "amount", "found"),
+    [(True, "11.00", set()), (True, "11.02", {(1, "over_paid")}), (False, "10.02", {(1, "over_paid")})],
+)
+def test_a_bonus_that_the_desk_may_pay_is_no_more_than_that_and_of_its_method_alone(
+    running: RunningSandbox, http: httpx.Client, of_its_method: bool, amount: str, found: set[tuple[int, str]]
+) -> None:
+    process = read(running, http, "approved_thirds")
+    (method,) = {line["compensation_method"] for line in process["return_line_items"]}
+    bonus = {method if of_its_method else "PROMO_CODE": Decimal(10)}
+    running.sandbox.options = replace(running.sandbox.options, bonus=bonus)
+    pay(http, process, amount=amount)
+    assert kinds(running) == found
 
 
 def test_costs_that_were_not_taken_off(running: RunningSandbox, http: httpx.Client) -> None:
