@@ -6,7 +6,7 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, Refund, ReturnProcess, ReviewStatus
-from tasks.policy.facts import costs_told, paid_of, refunds_shown
+from tasks.policy.facts import paid_of, refunds_shown
 from tasks.policy.mailbox import one_mailbox
 from tasks.policy.money import value
 from tasks.policy.return_facts import EarlierReturn, Unknown, value_of
@@ -84,9 +84,9 @@ def _bonus(process: ReturnProcess, refunds: tuple[Refund, ...] | None, *, review
         settled = settled and len(reviews) == line.quantity
     for refund in refunds:
         paid[str(refund.type)] += paid_of(refund)
-    costs = process.return_costs if process.return_costs is None else costs_told(process)
     all_paid, all_worth = sum(paid.values(), Decimal(0)), sum(worth.values(), Decimal(0))
     if all_paid > all_worth:
         return True
+    costs = process.return_costs
     within = settled and costs is not None and all_paid + costs <= all_worth
     return False if within and all(amount <= worth[method] for method, amount in paid.items()) else unknown
