@@ -6,7 +6,7 @@ from prefect import State, flow
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import FlowParameters, ReturnKey
+from flows.parameters import KEYS, FlowParameters, ReturnKey
 from rever_api.errors import ReverError
 from tasks.desk import Desk
 from tasks.explain_return import MOST_STORIES, explain_returns
@@ -24,11 +24,7 @@ class Parameters(FlowParameters):
 
     begins: ClassVar[bool] = True
 
-    process_id: ReturnKey = Field(
-        title="Return",
-        description="REVER's id of the return (retp_...), an order number (#1001: all its returns), a hold's id or a "
-        "tracking number. Not an e-mail: Prefect would keep it.",
-    )
+    process_id: ReturnKey = Field(title="Return", description=f"{KEYS} Not an e-mail: Prefect would keep it.")
 
     def new_report(self, flow: str) -> StoryReport:
         """The report with which a run of the flow begins."""

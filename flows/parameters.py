@@ -140,6 +140,11 @@ ReturnKey = Annotated[
 ]
 """What names returns in a form (`tasks.lookup`), but for an e-mail. The type of every parameter that names returns."""
 
+KEYS = (
+    "REVER's id of the return (retp_...), an order number (#1001: all its returns), a hold's id or a tracking number."
+)
+"""What a form says of a field that takes one `ReturnKey`."""
+
 
 class FlowParameters(BaseModel):
     """The form of any flow; as it is, that of one that writes nothing.

@@ -6,7 +6,7 @@ from prefect import State, flow
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import ReturnKey, ReturnsParameters
+from flows.parameters import KEYS, ReturnKey, ReturnsParameters
 from flows.sub_flows import end_approvals, fetch_some, named_ids, named_through, settle, settle_own
 from tasks.desk import Desk, DeskError
 from tasks.reporting.report import ReturnsReport
@@ -20,11 +20,7 @@ class Parameters(ReturnsParameters):
 
     begins: ClassVar[bool] = True
 
-    process_id: ReturnKey = Field(
-        title="Return",
-        description="REVER's id of the return (retp_...), an order number (#1001: all its returns), a hold's id or a "
-        "tracking number.",
-    )
+    process_id: ReturnKey = Field(title="Return", description=KEYS)
     stores: list[str] = Field(
         default_factory=list,
         title="Stores",

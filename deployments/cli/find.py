@@ -6,7 +6,7 @@ REVER is asked where it answers. In its outages the ledger alone finds returns b
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -94,8 +94,7 @@ async def _stories(settings: Settings, key: Lookup) -> str:
         if len(returns) > 1:
             parts.append(printable(f"{counted(len(returns), 'return')} {found.match.by}."))
         parts += ["\n".join(story_lines(await explainer.story(each))) for each in returns[:MOST_STORIES]]
-        if left := returns[MOST_STORIES:]:
-            parts.append(f"Not told here, name them one by one: {', '.join(found.process_id for found in left)}")
+        parts += _not_told(returns)
     return "\n\n".join(parts)
 
 
@@ -104,9 +103,14 @@ async def _rules_of_each(settings: Settings, key: Lookup) -> str:
         (match,) = await find_returns(desk, [key], desk.stores)
         explainer = Explainer(desk.client, desk.ledger, back_office=settings.back_office, desk=desk)
         parts = [await _rules_part(explainer, found) for found in match.returns[:MOST_STORIES]]
-        if left := match.returns[MOST_STORIES:]:
-            parts.append(f"Not told here, name them one by one: {', '.join(found.process_id for found in left)}")
+        parts += _not_told(match.returns)
     return "\n\n".join(parts)
+
+
+def _not_told(returns: Sequence[FoundReturn]) -> list[str]:
+    """The line about the returns past the first `MOST_STORIES`, if there are any."""
+    left = ", ".join(found.process_id for found in returns[MOST_STORIES:])
+    return [f"Not told here, name them one by one: {left}"] if left else []
 
 
 async def _rules_part(explainer: Explainer, found: FoundReturn) -> str:

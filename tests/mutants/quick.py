@@ -22,8 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in filter(_is_property, items):
         test = _function(item)
         own = getattr(test, CHOSEN, settings.default)
-        # Without a deadline: on a busy machine the run before the first change would fail by it.
-        setattr(test, CHOSEN, settings(own, phases=(Phase.explicit, Phase.generate), database=None, deadline=None))
+        setattr(test, CHOSEN, settings(own, phases=(Phase.explicit, Phase.generate), database=None))
 
 
 def _function(item: pytest.Item) -> object:
