@@ -10,7 +10,7 @@ from pathlib import Path
 from rever_api.models import ReturnProcess
 from tasks.desk import Desk, open_shops
 from tasks.fetch_returns import since_at
-from tasks.files.fact_tables import read_tables, store_facts
+from tasks.files.fact_tables import read_store_facts
 from tasks.past_returns import ReadReturns, Window, read_export, search_past, with_records
 from tasks.policy.backtest.backtest import Backtest, StorePolicies, backtest, widest_history
 from tasks.policy.backtest.past import PastReturn
@@ -40,8 +40,8 @@ async def two_policies(
 
     Raises `PolicyFileError` where a table cannot be read.
     """
-    tables = await asyncio.to_thread(read_tables, candidate, file)
-    tried = Candidate(file, candidate, sides=store_facts(candidate, tables, stores))
+    sides = await asyncio.to_thread(read_store_facts, candidate, file, stores)
+    tried = Candidate(file, candidate, sides=sides)
     current = [await desk.rules(store) for store in stores]
     return {it.store: StorePolicies(it, tried.rules(it)) for it in current}
 

@@ -13,7 +13,7 @@ from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import Warehouse
 from rever_api.other_clock import OtherClock, in_words
 from rever_api.shop import ShopClient
-from tasks.files.fact_tables import read_tables, store_facts
+from tasks.files.fact_tables import read_store_facts
 from tasks.gather_facts import Gathered
 from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
@@ -24,7 +24,7 @@ from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
 from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import of_money
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
-from tasks.policy.side_facts import SHOP_TELLS, SideFacts
+from tasks.policy.side_facts import SHOP_TELLS
 from tasks.policy.side_needs import needed
 from tasks.policy.store import RefundsBy, StoreRules
 from tasks.reporting.report import Mode, RunReport
@@ -259,7 +259,7 @@ async def open_desk(
         async with AsyncReverClient(config, watch=rever_clock.hear) as client, AsyncExitStack() as opened:
             stores = await stores_of(settings, client)
             check_policies(policies, stores, settings)
-            tables = await asyncio.to_thread(_read_tables, policies, settings, stores)
+            tables = await asyncio.to_thread(read_store_facts, policies, settings.policy, stores)
             candidate = await asyncio.to_thread(fitting_candidate, policies, settings, stores)
             asking = {
                 store: [*policies.rules.for_store(store), *(candidate.merchant_rules(store) if candidate else ())]
@@ -276,11 +276,6 @@ async def open_desk(
             yield Desk(*parts, began_at=actor.run_began_at, facts=Gathered(tables, shops), candidate=candidate)
     finally:
         ledger.close()
-
-
-def _read_tables(policies: PolicyFile, settings: Settings, stores: tuple[str, ...]) -> dict[str, SideFacts]:
-    """What the tables that the policy file names tell of each store. Raises `PolicyFileError`."""
-    return store_facts(policies, read_tables(policies, settings.policy), stores)
 
 
 async def open_shops(
@@ -314,7 +309,7 @@ def fitting_candidate(policies: PolicyFile, settings: Settings, stores: tuple[st
         return found
     try:
         check_policies(found.policies, stores, settings)
-        return replace(found, sides=store_facts(found.policies, read_tables(found.policies, found.file), stores))
+        return replace(found, sides=read_store_facts(found.policies, found.file, stores))
     except DeskError as problem:
         return found.refused(str(problem))
     except PolicyFileError as problem:

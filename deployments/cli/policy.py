@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from deployments.console.errors import UsageError, print_out
-from tasks.files.fact_tables import facts_in_words, read_tables, store_facts
+from tasks.files.fact_tables import facts_in_words, read_store_facts, read_tables, store_facts
 from tasks.policy.policy_file import PolicyFileError, not_carried_out, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.policy.policy_review import review
@@ -52,7 +52,7 @@ def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:
     if candidate.policies is None:
         return candidate.problems
     try:
-        store_facts(candidate.policies, read_tables(candidate.policies, candidate.file), stores)
+        read_store_facts(candidate.policies, candidate.file, stores)
     except PolicyFileError as error:
         return error.problems
     return ()

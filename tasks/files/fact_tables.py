@@ -127,6 +127,11 @@ def store_facts(policies: PolicyFile, tables: Tables, stores: Sequence[str]) -> 
     return {store: _of_store(facts, tables, store) for store, facts in named.items()}
 
 
+def read_store_facts(policies: PolicyFile, file: Path | None, stores: Sequence[str]) -> dict[str, SideFacts]:
+    """What the tables that the policy file names tell, for each of these stores. Raises `FactTableError`."""
+    return store_facts(policies, read_tables(policies, file), stores)
+
+
 def _of_store(named: FactTables, tables: Tables, store: str) -> SideFacts:
     products, orders = tables.products.get(named.products), tables.orders.get(named.orders)
     by_id, by_name = (orders.by_id, orders.by_name) if orders else ({}, {})
