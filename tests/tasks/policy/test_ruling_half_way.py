@@ -37,7 +37,8 @@ from tests.tasks.policy.factories import (
     terms,
 )
 from tests.tasks.policy.test_properties import CURRENCIES, inspections, no_unit_twice
-from tests.tasks.policy.test_ruling import AT_HOME, HERE, SALE, SCANNED, carried_out, of_sku, pays, shop, told
+from tests.tasks.policy.test_ruling import AT_HOME, HERE, SALE, SCANNED, of_sku, pays, shop, told
+from tests.tasks.policy.test_ruling_properties import carried_out
 
 LATER = "{name: later, then: {pay: {at: inspection, plus_days: 3}}}"
 
