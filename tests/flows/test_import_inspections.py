@@ -1,6 +1,9 @@
 """import-inspections: a warehouse's file becomes reviews, once, whatever happens to the file or the run."""
 
 import csv
+import json
+import logging
+import stat
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,10 +48,12 @@ def day_rows(world: World, word: str = "Passed") -> list[list[str]]:
     return rows
 
 
-def sent_file(world: World, folder: Path, rows: Rows, name: str = "day.csv", mode: str = "act") -> ReturnsReport:
+def sent_file(
+    world: World, folder: Path, rows: Rows, name: str = "day.csv", mode: str = "act", header: Sequence[str] = HEADER
+) -> ReturnsReport:
     """Run the flow over a file of these rows."""
     with (folder / name).open("w", newline="") as file:
-        csv.writer(file).writerows([HEADER, *rows])
+        csv.writer(file).writerows([header, *rows])
     (folder / "m.yaml").write_text(MAPPING)
     return world.run(FLOW, mode=mode, file=str(folder / name), mapping=str(folder / "m.yaml"))
 
@@ -136,6 +141,22 @@ def test_what_is_refused_comes_back_and_is_taken_once_it_is_mended(start_world: 
     mended = world.run(FLOW, mode="act", file=str(back), mapping=str(tmp_path / "m.yaml"))
     assert "1 row read = 1 reviewed" in mended.headline
     assert reviews(world).total() == sum(line.quantity for it in returns(world) for line in it.return_line_items)
+
+
+def test_a_name_in_a_row_gets_nowhere_but_into_the_file_that_comes_back(
+    start_world: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world = waiting(start_world)
+    first, *rows = day_rows(world)
+    named = [[*row, "Ana Ruiz"] for row in ([*first[:3], "Like new"], *rows)]
+    report = sent_file(world, tmp_path, named, header=[*HEADER, "Customer"])
+    assert report.outcomes["done"] > 0
+    back = tmp_path / "day.refused.csv"
+    assert "Ana Ruiz" in back.read_text("utf-8-sig")
+    assert stat.S_IMODE(back.stat().st_mode) == 0o600
+    assert "Ana Ruiz" not in json.dumps(report.as_json()) + "".join(report.lines()) + caplog.text
+    assert not [path for path in tmp_path.glob("*ledger*") if path.is_file() and b"Ana Ruiz" in path.read_bytes()]
 
 
 def test_an_answer_that_is_lost_is_found_by_the_next_run_and_not_sent_again(start_world: Start, tmp_path: Path) -> None:
