@@ -14,7 +14,7 @@ from deployments.cli.ledger import opened_ledger
 from deployments.console.errors import CommandError, UsageError, print_error
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError
-from tasks.desk import Desk, DeskError, client_config, open_desk
+from tasks.desk import Desk, DeskError, client_config, open_desk, stores_of
 from tasks.explain_return import MOST_STORIES, Explainer
 from tasks.find_returns import Finder, FoundReturn, Match, find_returns, found_in_ledger
 from tasks.ledger import Actor, Ledger, LedgerError
@@ -164,16 +164,11 @@ async def _finding(settings: Settings, key: Lookup) -> AsyncIterator[_Found]:
     with opened_ledger(settings, read_only=True) as ledger:
         async with AsyncReverClient(config) as client:
             try:
-                found = _Found(await Finder(client, ledger, await _stores(settings, client)).find(key), ledger, client)
+                stores = await stores_of(settings, client)
+                found = _Found(await Finder(client, ledger, stores).find(key), ledger, client)
             except ReverError as error:
                 found = _without_rever(ledger, key, error)
             yield found
-
-
-async def _stores(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:
-    if settings.stores:
-        return settings.stores
-    return tuple(shop.ecommerce_id for shop in await client.list_ecommerces(settings.group))
 
 
 def _without_rever(ledger: Ledger, key: Lookup, error: ReverError) -> _Found:
