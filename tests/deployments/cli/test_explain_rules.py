@@ -1,7 +1,6 @@
 """`policy explain`, and the rules in `why` and explain-return: each rule, by which facts, and what outranked it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,14 +39,10 @@ SAYS = (
 
 
 @pytest.fixture
-def rever(call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
-    """A sandbox whose returns a run has looked at, by a policy with rules."""
+def rever(rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
+    """A sandbox, and a desk whose policy has rules."""
     hurry(monkeypatch.setattr)
-    rever = start_sandbox(returns=20)
     Path("policy.yaml").write_text(RULES)
-    monkeypatch.setenv("REVER_BASE_URL", rever.base_url)
-    monkeypatch.setenv("REVER_API_KEY", rever.api_key)
-    monkeypatch.setenv("REVER_STORES", ",".join(rever.stores))
     monkeypatch.setenv("REVER_POLICY", "policy.yaml")
     return rever
 

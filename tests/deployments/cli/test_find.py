@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -18,13 +17,9 @@ from tests.hurry import hurry
 
 
 @pytest.fixture
-def rever(call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
+def rever(call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
     """A sandbox whose returns a run has looked at."""
     hurry(monkeypatch.setattr)
-    rever = start_sandbox(returns=40)
-    monkeypatch.setenv("REVER_BASE_URL", rever.base_url)
-    monkeypatch.setenv("REVER_API_KEY", rever.api_key)
-    monkeypatch.setenv("REVER_STORES", ",".join(rever.stores))
     assert call("run", "process-pending-returns", "mode=act", "--no-prefect").code == 0
     return rever
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,9 @@ words: {Passed: APPROVED, Rejected: {status: DECLINED, reason: It was worn}}
 
 
 @pytest.fixture
-def rever(call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
+def rever(rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
     """A sandbox with two shops, and this desk in front of it."""
     hurry(monkeypatch.setattr)
-    rever = start_sandbox(returns=60)
-    monkeypatch.setenv("REVER_BASE_URL", rever.base_url)
-    monkeypatch.setenv("REVER_API_KEY", rever.api_key)
-    monkeypatch.setenv("REVER_STORES", ",".join(rever.stores))
     return rever
 
 
