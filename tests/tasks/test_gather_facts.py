@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tasks.policy.verdict import judge
 from tasks.reporting.report import Mode, ReturnsReport
 from tasks.returns import PendingReturn
 from tasks.settings import load_settings
+from tasks.store_zone import store_zone
 from tests.tasks.policy.rule_texts import in_short, rules_of
 from tests.world import Start, World
 
@@ -159,7 +160,8 @@ def test_r20_electronics_by_both_tables(desk: Desk, days: int, late: bool) -> No
     other = second.model_copy(update={"product": second.product and second.product.model_copy(update={"sku": "SHOE"})})
     change(world, process, return_line_items=(first, other))
     assert process.started_at is not None
-    arrived = (process.started_at.astimezone(UTC) - timedelta(days=days)).date()
+    zone = store_zone(world.sandbox.sandbox.shops[process.ecommerce_id].settings.timezone)
+    arrived = zone.day(process.started_at) - timedelta(days=days)
     Path("products.csv").write_text(f"sku,product_type\n{skus(process)[0]},electronics\nSHOE,shoe\n")
     Path("orders.csv").write_text(f"order_id,delivered_on\n{process.order_id},{arrived}\n")
     facts, said, _ = gathered(world)
