@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -124,7 +124,10 @@ class Desk:
         async with self._asking:
             if store not in self._rules:
                 rules = await self._ask_rules(store)
-                await self._check_warehouses(rules)
+                if _sent_to(rules):
+                    # Where the list cannot be read now, no label is made in this run, and nothing else waits for it.
+                    with suppress(ReverError):
+                        self._warehouses[store] = await self._ask_warehouses(rules)
                 self._rules[store] = rules
                 await self._check_clock(store)
         return self._rules[store]
@@ -152,25 +155,16 @@ class Desk:
         if self.halted is not None:
             raise self.halted
 
-    async def _check_warehouses(self, rules: StoreRules) -> None:
-        """Give a store up whose own rules send goods to a warehouse that it does not have.
-
-        Raises `DeskError`. Where the list cannot be read, no label is made in this run, and nothing else waits for it.
-        """
-        actions = (action for rule in rules.merchant_rules for action in rule.then)
-        wanted = {action.name for action in actions if isinstance(action, SendTo)}
-        if not wanted:
-            return
-        try:
-            self._warehouses[rules.store] = houses = tuple(await self.client.list_warehouses(rules.store))
-        except ReverError:
-            return
-        if strange := sorted(name for name in wanted if named_warehouse(houses, name) is None):
+    async def _ask_warehouses(self, rules: StoreRules) -> tuple[Warehouse, ...]:
+        """The store's warehouses. Raises `DeskError` where its own rules send goods to one that it does not have."""
+        houses = tuple(await self.client.list_warehouses(rules.store))
+        if strange := sorted(name for name in _sent_to(rules) if named_warehouse(houses, name) is None):
             known = ", ".join(sorted(house.name or house.id for house in houses)) or "none"
             raise DeskError(
                 f"the policy file's rules for store {rules.store!r} send goods to {', '.join(map(repr, strange))}, and "
                 f"its warehouses at REVER are {known}; correct the name (REVER_POLICY)"
             )
+        return houses
 
     async def _ask_rules(self, store: str) -> StoreRules:
         try:
@@ -195,10 +189,14 @@ class Desk:
         )
 
     async def warehouses(self, store: str) -> tuple[Warehouse, ...]:
-        """The store's warehouses, asked from REVER once a run."""
+        """The store's warehouses, asked from REVER once a run.
+
+        Raises `DeskError` where the store's own rules send goods to one that it does not have.
+        """
+        rules = await self.rules(store)
         async with self._asking:
             if store not in self._warehouses:
-                self._warehouses[store] = tuple(await self.client.list_warehouses(store))
+                self._warehouses[store] = await self._ask_warehouses(rules)
         return self._warehouses[store]
 
     async def zone(self, store: str) -> StoreZone:
@@ -208,6 +206,11 @@ class Desk:
     def chosen(self, stores: list[str]) -> tuple[str, ...]:
         """The stores of a run: those asked for, or all. Raises `WrongNameError` for one that is not this desk's."""
         return chosen_stores(stores, self.stores)
+
+
+def _sent_to(rules: StoreRules) -> set[str]:
+    """The warehouses that a store's own rules name."""
+    return {action.name for rule in rules.merchant_rules for action in rule.then if isinstance(action, SendTo)}
 
 
 def chosen_stores(asked: Sequence[str], ours: tuple[str, ...]) -> tuple[str, ...]:

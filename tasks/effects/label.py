@@ -69,14 +69,15 @@ async def generate_labels(
 ) -> list[ReturnResult]:
     """Have REVER make the labels and pickups of a batch of returns.
 
-    Where a store's warehouses cannot be read, its labels are left to the next run; nothing else waits for them.
+    Where a store's warehouses cannot be read, or lack one that its own rules name, its labels are left to the next run;
+    nothing else waits for them.
     """
     ready = list(batch)
     for store in dict.fromkeys(item.pending.store for item in batch if item.decided.claim is not None):
         try:
             await desk.warehouses(store)
-        except ReverError as error:
-            why = f"its warehouses could not be read: {error}"
+        except (DeskError, ReverError) as error:
+            why = str(error) if isinstance(error, DeskError) else f"its warehouses could not be read: {error}"
             desk.report.fail_store(store, why)
             ready = [item for item in ready if item.pending.store != store]
             left = [item.decided.claim for item in batch if item.pending.store == store]

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from flows.run import RunFailedError
+from rever_api import AsyncReverClient
+from rever_api.errors import NotSent
 from rever_api.models import CompensationMethod, LogisticOrderRequest
 from tasks.desk import DeskError
 from tasks.effects.label import order_request
-from tasks.ledger import Claim, check, find_hold, open_holds
+from tasks.ledger import Claim, check, find_hold, open_holds, open_intents
 from tasks.policy.decision import MakeLabel
 from tests.world import Start, World
 
@@ -326,6 +328,27 @@ def test_a_warehouse_that_the_store_does_not_have_is_named_before_anything_is_do
     with pytest.raises((DeskError, RunFailedError), match="'Leeds', and its warehouses at REVER are"):
         world.act()
     assert world.paid() == {}
+
+
+def test_a_warehouse_that_is_gone_when_the_list_can_be_read_at_last_leaves_no_label_open(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list cannot be read as the run begins; by the time of the label it can, without the rule's warehouse."""
+    asked, original = [], AsyncReverClient.list_warehouses
+
+    async def late(client: AsyncReverClient, store: str) -> Any:
+        asked.append(store)
+        if len(asked) == 1:
+            raise NotSent("REVER could not be reached")
+        return [it for it in await original(client, store) if it.name != "Lyon"]
+
+    monkeypatch.setattr(AsyncReverClient, "list_warehouses", late)
+    world = shop("label_needed_pickup", "approved_one", rules="{name: repairs, then: {warehouse: {name: Lyon}}}")
+    with pytest.raises(RunFailedError, match=r"'Lyon', .*its warehouses at REVER are Getafe"):
+        world.act()
+    assert world.read(open_intents) == []
+    assert world.holds() == []
+    assert [effect.operation for effect in world.sandbox.books if not effect.foreign] == ["issueRefund"]
 
 
 def test_rules_about_money_where_rever_pays_are_refused_and_named(shop: Shop) -> None:
