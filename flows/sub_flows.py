@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk
-from tasks.effects.carry_out import ReturnResult
-from tasks.effects.exchange import issue_exchanges
-from tasks.effects.label import generate_labels
+from tasks.effects.carry_out import ReturnResult, generate_labels, issue_exchanges, issue_refunds
 from tasks.effects.perform import Outcome, Result
-from tasks.effects.refund import issue_refunds
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns

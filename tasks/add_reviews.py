@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.desk import Desk
-from tasks.effects.asked import AskedReturn, carry_out_asked
+from tasks.effects.calls import EFFECTS
+from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.effects.perform import Outcome, Result
-from tasks.effects.review import REVIEW_EFFECT
 from tasks.failures import FATAL, failure
 from tasks.files.verdicts import Came, Verdict
 from tasks.policy.decision import AskedEffect, Decision, Hold
 from tasks.policy.kinds.review import Reviews
+from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn
 from tasks.steps import each, step
@@ -63,7 +64,7 @@ async def add_reviews(
         item = ReviewedReturn(pending.process_id)
         into.append(item)
         try:
-            item.asked = await carry_out_asked(desk, REVIEW_EFFECT, pending, wanted[pending.process_id])
+            item.asked = await carry_out_asked(desk, EFFECTS[IntentKind.REVIEW], pending, wanted[pending.process_id])
         except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 - one return's fault must not stop the others

@@ -10,8 +10,8 @@ from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError, WrongNameError
+from tasks.effects.calls import EFFECTS
 from tasks.effects.perform import Outcome, perform
-from tasks.effects.registry import EFFECTS
 from tasks.fetch_returns import read_now
 from tasks.ledger import (
     Answer,

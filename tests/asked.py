@@ -13,8 +13,8 @@ from flows.run import Work
 from rever_api.errors import ReverError
 from rever_api.models import ReturnProcess, ReviewStatus
 from tasks.desk import Desk, open_desk
-from tasks.effects.asked import AskedReturn, carry_out_asked
-from tasks.effects.registry import EFFECTS
+from tasks.effects.calls import EFFECTS
+from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.fetch_returns import fetch_order, read_now
 from tasks.ledger import Actor
 from tasks.policy.kinds.create_return import NewItem, NewReturn

@@ -1,23 +1,27 @@
-"""Carry out what was claimed for a return, effect after effect, until nothing of this kind is left for this run."""
+"""Carry out what was claimed for a return, effect after effect, until nothing of this kind is left for this run.
+
+The steps that do so for a batch, kind by kind, and `carry_out_asked` for an effect that a person or a file asks for.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rever_api.errors import ReverError, Unreadable, WrongSetup
 from tasks.crash_points import CrashPoint, reached
-from tasks.decide_returns import DecidedReturn, decide_again
-from tasks.desk import Desk
-from tasks.effects.kind import Effect
+from tasks.decide_returns import DecidedReturn, decide_again, decide_asked
+from tasks.desk import Desk, DeskError
+from tasks.effects.calls import EFFECTS, Effect
 from tasks.effects.perform import Outcome, Result, perform
 from tasks.failures import FATAL, failure
-from tasks.ledger import Claim
+from tasks.ledger import Claim, withdraw
 from tasks.policy.decision import Compensate, left_to_another_run
 from tasks.policy.facts import believed
-from tasks.policy.kinds import KINDS, Side
+from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
 from tasks.policy.two_reads import differences
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
-from tasks.steps import each
+from tasks.steps import each, step
 
 MOST_EFFECTS = 12
 """Effects on one return in one run: more than methods and kinds there are. A loop past it is a fault of the rules."""
@@ -121,12 +125,79 @@ def _more_was_due(item: DecidedReturn) -> bool:
 
 async def carry_out_batch(
     desk: Desk,
-    step: str,
+    step_name: str,
     batch: Sequence[DecidedReturn],
-    effect: Effect,
+    kind: Kind[Any, Any],
     into: list[ReturnResult] | None = None,
 ) -> list[ReturnResult]:
     """Carry out the claims of this kind in a batch, at most the table's number of returns at a time."""
-    kind = effect.kind.name
-    mine = [item for item in batch if item.decided.claim is not None and item.decided.claim.intent.kind is kind]
-    return list(await each(step, mine, lambda item: carry_out(desk, item, effect, into)))
+    effect = EFFECTS[kind.name]
+    mine = [item for item in batch if item.decided.claim is not None and item.decided.claim.intent.kind is kind.name]
+    return list(await each(step_name, mine, lambda item: carry_out(desk, item, effect, into)))
+
+
+@step("issue-refunds")
+async def issue_refunds(
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[ReturnResult] | None = None
+) -> list[ReturnResult]:
+    """Refund a batch of returns, method by method."""
+    return await carry_out_batch(desk, "issue-refunds", batch, REFUND, into)
+
+
+@step("issue-exchanges")
+async def issue_exchanges(
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[ReturnResult] | None = None
+) -> list[ReturnResult]:
+    """Order the replacement goods of a batch of returns."""
+    return await carry_out_batch(desk, "issue-exchanges", batch, EXCHANGE, into)
+
+
+@step("generate-labels")
+async def generate_labels(
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[ReturnResult] | None = None
+) -> list[ReturnResult]:
+    """Have REVER make the labels and pickups of a batch of returns.
+
+    Where a store's warehouses cannot be read, or lack one that its own rules name, its labels are left to the next run;
+    nothing else waits for them.
+    """
+    ready = list(batch)
+    for store in dict.fromkeys(item.pending.store for item in batch if item.decided.claim is not None):
+        try:
+            await desk.warehouses(store)
+        except (DeskError, ReverError) as error:
+            why = str(error) if isinstance(error, DeskError) else f"its warehouses could not be read: {error}"
+            desk.report.fail_store(store, why)
+            ready = [item for item in ready if item.pending.store != store]
+            left = [item.decided.claim for item in batch if item.pending.store == store]
+            for claim in left:
+                if claim is not None and claim.intent.kind is LABEL.name:
+                    await desk.ledger.awrite(withdraw, claim, why=why, now=desk.clock(), actor=desk.actor)
+    return await carry_out_batch(desk, "generate-labels", ready, LABEL, into)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedReturn:
+    """What came of an effect that was asked for. `outcome` is None where nothing was claimed: `decided` says why, or
+    holds it.
+    """
+
+    decided: DecidedReturn
+    outcome: Outcome | None = None
+
+
+async def carry_out_asked(desk: Desk, effect: Effect, pending: PendingReturn, wanted: Any) -> AskedReturn:
+    """Claim and send what was asked for a return, once: a review to give, a return to cancel, a label to register.
+
+    `wanted` is the content of the effect's kind.
+
+    What was asked for before, and is done, under way or of unknown outcome, is not done again. Raises as `perform`.
+    """
+    decided = await decide_asked(desk, pending, effect.kind, wanted)
+    claim = decided.decided.claim
+    if claim is None:
+        return AskedReturn(decided)
+    reached(CrashPoint.AFTER_CLAIM, claim.process_id)
+    outcome = await perform(desk, claim, effect, pending.process)
+    desk.under_way.pop(claim.intent.id, None)
+    return AskedReturn(decided, outcome)

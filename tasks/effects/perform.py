@@ -30,7 +30,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.effects.kind import Effect
+from tasks.effects.calls import Effect
 from tasks.fetch_returns import read_now
 from tasks.ledger import (
     NOTHING_SAID,

@@ -153,7 +153,7 @@ def cut_off_after(monkeypatch: pytest.MonkeyPatch, nth: int, how: Callable[[], N
             how()
         return RefundInput(**values)
 
-    monkeypatch.setattr("tasks.effects.refund.RefundInput", body)
+    monkeypatch.setattr("tasks.effects.calls.RefundInput", body)
 
 
 def test_a_run_that_is_cancelled_reports_what_was_paid_and_what_was_cut_off(

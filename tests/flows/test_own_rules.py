@@ -14,7 +14,7 @@ from rever_api import AsyncReverClient
 from rever_api.errors import NotSent
 from rever_api.models import CompensationMethod, LogisticOrderRequest
 from tasks.desk import DeskError
-from tasks.effects.label import order_request
+from tasks.effects.calls import order_request
 from tasks.ledger import Claim, check, find_hold, open_holds, open_intents
 from tasks.policy.decision import MakeLabel
 from tests.world import Start, World
@@ -316,7 +316,7 @@ def test_the_goods_go_to_the_warehouse_of_the_rule(shop: Shop, monkeypatch: pyte
         asked.append(order_request(claim, label, *rest))
         return asked[-1]
 
-    monkeypatch.setattr("tasks.effects.label.order_request", watch)
+    monkeypatch.setattr("tasks.effects.calls.order_request", watch)
     lyon = "{name: repairs, when: {country: {is: ES}}, then: {warehouse: {name: lyon}}}"
     world = shop("label_needed_pickup", rules=lyon)
     world.act()

@@ -14,7 +14,7 @@ from rever_api.models import ReviewStatus
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.crash_points import CrashPoint
 from tasks.desk import Desk
-from tasks.effects.asked import AskedReturn
+from tasks.effects.carry_out import AskedReturn
 from tasks.effects.perform import Result, mark_if_due
 from tasks.ledger import Actor, Answer, answer_hold, stop_switch, withdraw
 from tasks.policy.decision import AskedEffect, Hold, Nothing, Wait
@@ -189,7 +189,7 @@ def test_a_backend_that_changes_before_the_call_is_seen(
         if point is CrashPoint.AFTER_CLAIM:
             world.sandbox.act("fail", process_id)
 
-    monkeypatch.setattr("tasks.effects.asked.reached", others)
+    monkeypatch.setattr("tasks.effects.carry_out.reached", others)
     outcome = asked(world, kind).outcome
     assert outcome is not None
     assert outcome.result is Result.WITHDRAWN

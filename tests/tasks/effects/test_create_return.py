@@ -9,7 +9,7 @@ from rever_api.errors import WrongSetup
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.crash_points import CrashPoint
 from tasks.desk import Desk, DeskError
-from tasks.effects.asked import AskedReturn
+from tasks.effects.carry_out import AskedReturn
 from tasks.effects.perform import Result
 from tasks.ledger import History, history, stop_switch
 from tasks.policy.decision import AskedEffect, Nothing, Wait
@@ -266,7 +266,7 @@ def test_a_return_that_appears_before_the_call_is_seen(start_world: Start, monke
                 mine = line.model_copy(update={"product": line.product.model_copy(update={"sku": "ACME-001-M"})})
                 world.sandbox.sandbox.change(stored, order_name="#N1", return_line_items=(mine,))
 
-    monkeypatch.setattr("tasks.effects.asked.reached", others)
+    monkeypatch.setattr("tasks.effects.carry_out.reached", others)
     assert result(asked(world)) is Result.WITHDRAWN
     assert made(world) == []
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rever_api.models import Address, Shopper, Warehouse
-from tasks.effects.label import order_request
+from tasks.effects.calls import order_request
 from tasks.ledger import Claim
 from tasks.policy.decision import MakeLabel
 from tasks.policy.record import Intent, IntentKind, IntentState
