@@ -16,9 +16,9 @@ from tasks.check_inspections import check_inspections
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
 from tasks.fetch_returns import BATCH
+from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.table import InputFileError
 from tasks.files.verdicts import Came, FileVerdict, Verdict, judge
-from tasks.files.warehouse_file import WarehouseFile, read_warehouse_file
 from tasks.policy.decision import AskedEffect
 from tasks.policy.kinds.review import Reviews
 from tasks.reporting.report import Failure, ReturnsReport, amounts
@@ -143,7 +143,7 @@ def _tell(
     if not report.acts:
         return
     try:
-        path = file.hand_back(found, refused)
+        path = file.hand_back(found.returned(), refused)
     except InputFileError as error:
         report.notes.append(f"the rows that come back could not be written: {error}")
         return

@@ -12,9 +12,9 @@ from tasks.desk import client_config, stores_of, utc_now
 from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
 from tasks.files.guess import guess
 from tasks.files.guess_text import guess_lines, mapping_text
+from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.open_table import open_table
 from tasks.files.verdicts import FileVerdict, RowVerdict, Verdict, judge
-from tasks.files.warehouse_file import WarehouseFile, read_warehouse_file
 from tasks.policy.facts import counted
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings
@@ -58,7 +58,7 @@ def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
     read = read_warehouse_file(file, mapping)
     named = asyncio.run(_fetched(load_settings(), read))
     found = judge(read.rows, named.returns.values(), utc_now())
-    return Checked(read, found, named.unreadable, read.hand_back(found, refused))
+    return Checked(read, found, named.unreadable, read.hand_back(found.returned(), refused))
 
 
 async def _fetched(settings: Settings, file: WarehouseFile) -> NamedReturns:

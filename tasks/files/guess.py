@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from tasks.files.dates import DATE, UNIX, DateFormat, bare, format_of
-from tasks.files.inspections import HEADER_WITHIN
 from tasks.files.known_names import MEANINGS, SURE, named_by, plain
+from tasks.files.mapped_rows import HEADER_WITHIN
 from tasks.files.mapping import COUNTS, PRODUCT_KEYS, RETURN_KEYS, Columns, fold
 from tasks.files.table import Row, Table
 

@@ -1,4 +1,6 @@
-"""The mapping of a store: what the columns and words of its warehouse's file mean. YAML, read strictly.
+"""The mapping of a store: what the columns and words of a file mean. YAML, read strictly.
+
+`FileMapping` is what the mapping of any file says, `InspectionMapping` that of a warehouse's:
 
 ```yaml
 columns: {rma: Return RMA Number, sku: SKU, quantity: Item Quantity, outcome: Condition}
@@ -12,7 +14,7 @@ import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -51,10 +53,18 @@ class Outcome(BaseModel):
         return value
 
 
-class Columns(BaseModel):
+class FileColumns(BaseModel):
     """Which column of the file holds what, by the column's name in the header; left out where there is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def named(self) -> dict[str, str]:
+        """Field -> column, of those that are there."""
+        return {field: column for field, column in self if column}
+
+
+class Columns(FileColumns):
+    """The columns of a warehouse's file."""
 
     process_id: str = Field("", description="REVER's id of the return, retp_...")
     rma: str = Field("", description="The return's number: the shop's own, or REVER's id.")
@@ -73,10 +83,6 @@ class Columns(BaseModel):
     inspected_at: str = Field("", description="When it was inspected.")
     inspected_time: str = Field("", description="The time of day, where the date stands in a column of its own.")
 
-    def named(self) -> dict[str, str]:
-        """Field -> column, of those that are there."""
-        return {field: column for field, column in self if column}
-
 
 RETURN_KEYS = ("process_id", "rma", "order", "tracking")
 """The columns that name a return, the strongest first."""
@@ -86,18 +92,13 @@ COUNTS = {"approved": ReviewStatus.APPROVED, "declined": ReviewStatus.DECLINED, 
 """The columns that count units by what was found."""
 
 
-class InspectionMapping(BaseModel):
-    """What the columns and words of a warehouse's file mean."""
+class FileMapping(BaseModel):
+    """What a mapping says of any file: how it is read, and of which store it is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    columns: Columns
-    words: dict[str, Outcome] = Field({}, description="Word of the outcome's column -> what it means.")
-    reasons: dict[str, str] = Field({}, description="Word of the reason's column -> what the shopper reads.")
-    received_is: Outcome | None = Field(None, description="What every row means, of a file that says only: received.")
-    store: str = Field("", description="The only store whose returns the file is about.")
-    date_format: DateFormat = Field(DateFormat.ISO, description="How dates are written.")
-    zone: str = Field("UTC", description="The zone of times without an offset: Europe/Madrid, or +01:00.")
+    columns: FileColumns
+    store: str = Field("", description="The only store that the file is about.")
     decimal: str = Field(".", description="The decimal sign of quantities.", pattern=r"^[.,]$")
     encoding: str = Field("", description="The encoding of a file that is not UTF-8.")
     separator: str = Field("", description="What parts the cells; left out, it is found.", max_length=1)
@@ -116,6 +117,30 @@ class InspectionMapping(BaseModel):
             raise ValueError("the name of an encoding, such as cp1252, latin-1 or utf-16") from None
         return value
 
+    @property
+    def reading(self) -> Reading:
+        """How the file is read."""
+        return Reading(self.encoding, self.separator, self.sheet)
+
+
+def each_word_once(value: dict[str, Any]) -> dict[str, Any]:
+    """Words of a mapping as they are compared, -> what they mean. Raises `ValueError` for one that is there twice."""
+    folded = [fold(word) for word in value]
+    if double := next((word for word in value if folded.count(fold(word)) > 1), None):
+        raise ValueError(f"each word once: capitals do not count, and {double!r} is there twice")
+    return {fold(word): meaning for word, meaning in value.items()}
+
+
+class InspectionMapping(FileMapping):
+    """What the columns and words of a warehouse's file mean."""
+
+    columns: Columns
+    words: dict[str, Outcome] = Field({}, description="Word of the outcome's column -> what it means.")
+    reasons: dict[str, str] = Field({}, description="Word of the reason's column -> what the shopper reads.")
+    received_is: Outcome | None = Field(None, description="What every row means, of a file that says only: received.")
+    date_format: DateFormat = Field(DateFormat.ISO, description="How dates are written.")
+    zone: str = Field("UTC", description="The zone of times without an offset: Europe/Madrid, or +01:00.")
+
     @field_validator("zone")
     @classmethod
     def _zone(cls, value: str) -> str:
@@ -126,10 +151,7 @@ class InspectionMapping(BaseModel):
     @field_validator("words", "reasons")
     @classmethod
     def _once(cls, value: dict[str, Any]) -> dict[str, Any]:
-        folded = [fold(word) for word in value]
-        if double := next((word for word in value if folded.count(fold(word)) > 1), None):
-            raise ValueError(f"each word once: capitals do not count, and {double!r} is there twice")
-        return {fold(word): meaning for word, meaning in value.items()}
+        return each_word_once(value)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -153,10 +175,8 @@ class InspectionMapping(BaseModel):
             raise ValueError("a reason for each DECLINED, which the shopper reads: `reason:` beside it, or `reasons`")
         return self
 
-    @property
-    def reading(self) -> Reading:
-        """How the file is read."""
-        return Reading(self.encoding, self.separator, self.sheet)
+
+MappingT = TypeVar("MappingT", bound=FileMapping)
 
 
 class MappingError(InputFileError):
@@ -172,8 +192,11 @@ def fold(word: str) -> str:
     return " ".join(word.split()).casefold()
 
 
-def load_mapping(path: Path) -> InspectionMapping:
-    """Read a mapping. Raises `MappingError` with every problem: line, field, what was found, what would be right."""
+def load_mapping(path: Path, model: type[MappingT]) -> MappingT:
+    """Read a mapping as this model.
+
+    Raises `MappingError` with every problem: line, field, what was found, what would be right.
+    """
     try:
         if path.stat().st_size > _LARGEST:
             raise MappingError((f"{path}: the mapping has more than {_LARGEST:,} bytes.",))
@@ -186,22 +209,21 @@ def load_mapping(path: Path) -> InspectionMapping:
     problems = list(text.problems)
     if not problems:
         try:
-            return InspectionMapping.model_validate_json(json.dumps(text.values), strict=True)
+            return model.model_validate_json(json.dumps(text.values), strict=True)
         except ValidationError as error:
-            problems += _problems(text, error)
+            problems += _problems(text, error, model)
     raise MappingError(tuple(problem.of(path) for problem in problems))
 
 
-def _problems(text: PolicyText, error: ValidationError) -> Iterator[Problem]:
+def _problems(text: PolicyText, error: ValidationError, model: type[FileMapping]) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
         at = tuple(part for part in detail["loc"] if part != "[key]")
-        yield Problem(at, text.line(at), _sentence(at, detail))
+        yield Problem(at, text.line(at), _sentence(at, detail, model))
 
 
-def _sentence(at: tuple[str | int, ...], detail: ErrorDetails) -> str:
-    model = Columns if at[:1] == ("columns",) else Outcome if at[:1] in {("words",), ("received_is",)} else None
+def _sentence(at: tuple[str | int, ...], detail: ErrorDetails, model: type[FileMapping]) -> str:
     if detail["type"] == "extra_forbidden":
-        known = tuple((model or InspectionMapping).model_fields)
+        known = _fields(at, model)
         return f"{shown(at)} is no field{nearest(str(at[-1]), known)}; there are {', '.join(known)}."
     right = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if detail["type"] == "missing":
@@ -210,3 +232,10 @@ def _sentence(at: tuple[str | int, ...], detail: ErrorDetails) -> str:
         return f"the mapping lacks something; right would be {right}."
     found = json.dumps(detail["input"], default=str, ensure_ascii=False)
     return f"{shown(at)} is {found if len(found) < 100 else 'wrong'}; right would be {right}."
+
+
+def _fields(at: tuple[str | int, ...], model: type[FileMapping]) -> tuple[str, ...]:
+    """The fields that there are where an unknown one stands."""
+    if at[:1] == ("columns",):
+        return tuple(model.model_fields["columns"].annotation.model_fields)  # type: ignore[union-attr]
+    return tuple((Outcome if len(at) > 1 else model).model_fields)

@@ -15,11 +15,13 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, TYPE_STRING, WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-from tasks.files.inspections import Header
+from tasks.files.mapped_rows import Header
 from tasks.files.mapping import fold
 from tasks.files.table import Form, InputFileError, Table
 from tasks.files.text_table import GUARDED
-from tasks.files.verdicts import FileVerdict, RowVerdict, Verdict
+
+ReturnedRow = tuple[Sequence[str], str]
+"""The cells of a row that comes back, and why it does."""
 
 WHY = "why"
 """The column that is added, or filled anew in a file that has come back before."""
@@ -34,24 +36,19 @@ def refused_path(path: Path, form: Form) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def write_refused(path: Path, table: Table, header: Header, found: FileVerdict) -> int:
+def write_refused(path: Path, table: Table, header: Header, rows: Sequence[ReturnedRow]) -> int:
     """Write the rows that come back, and say how many. Without any no file is written. Raises `InputFileError`."""
-    rows = [row for row in found.rows if row.comes_back]
     if not rows:
         return 0
     if path.exists():
         raise InputFileError(f"{path}: is there already; name another file for the rows that come back.")
     place = next((at for at, name in enumerate(header.names) if fold(name) == WHY), len(header.names))
     names = _with(header.names, place, WHY)
-    lines = [_with(row.cells[: len(header.names)], place, _why(row)) for row in rows]
+    lines = [_with(cells[: len(header.names)], place, why) for cells, why in rows]
     text = path.suffix.casefold() != ".xlsx"
     content = _text([names, *lines], table.separator or ",") if text else _xlsx([names, *lines], place)
     _write(path, content)
     return len(rows)
-
-
-def _why(row: RowVerdict) -> str:
-    return row.why if row.verdict is Verdict.REFUSED else f"{row.verdict}: {row.why}"
 
 
 def _with(cells: Sequence[str], place: int, value: str) -> list[str]:

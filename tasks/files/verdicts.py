@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rever_api.models import ProcessStatus, ReturnLineItem, ReturnProcess
-from tasks.files.inspections import AnyRow, Footer, InspectedUnit, Inspection, WrongRow
+from tasks.files.inspections import AnyRow, InspectedUnit, Inspection
+from tasks.files.mapped_rows import Footer, WrongRow
 from tasks.files.matching import NoMatchError, ReturnIndex, lines_of
+from tasks.files.refused_file import ReturnedRow
 from tasks.policy.facts import contradictions, counted
 from tasks.policy.kinds.review import UnitReview
 
@@ -74,6 +76,12 @@ class FileVerdict:
         """How many rows have which verdict; together they are all rows that were read."""
         found = Counter(row.verdict for row in self.rows)
         return {verdict: found[verdict] for verdict in Verdict}
+
+    def returned(self) -> list[ReturnedRow]:
+        """The rows that come back, each with its reason."""
+        back = (row for row in self.rows if row.comes_back)
+        refused = Verdict.REFUSED
+        return [(it.cells, it.why if it.verdict is refused else f"{it.verdict}: {it.why}") for it in back]
 
     def reviews(self) -> dict[str, tuple[UnitReview, ...]]:
         """Return's id -> the units that are to be reviewed there, in one call."""

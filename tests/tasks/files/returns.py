@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rever_api.models import ReturnProcess, Review
-from tasks.files.inspections import AnyRow, find_header, read_inspections
+from tasks.files.inspections import AnyRow, read_inspections
+from tasks.files.mapped_rows import find_header
 from tasks.files.mapping import InspectionMapping
 from tasks.files.table import Row
 from tasks.files.verdicts import FileVerdict, judge
@@ -77,7 +78,7 @@ def rows_of(
 ) -> list[AnyRow]:
     """The rows of a file with this header, the first of them row 2."""
     table = [Row(1, tuple(header)), *(Row(number, tuple(cells)) for number, cells in enumerate(rows, 2))]
-    return list(read_inspections(table, find_header(table, mapping, "in.csv"), mapping))
+    return list(read_inspections(table, find_header(table, mapping.columns.named(), "in.csv"), mapping))
 
 
 def judged(rows: Sequence[Sequence[str]], *processes: ReturnProcess, now: datetime = NOW) -> FileVerdict:

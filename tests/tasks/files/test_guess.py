@@ -7,8 +7,9 @@ import pytest
 from tasks.files.dates import DateFormat
 from tasks.files.guess import Guess, guess
 from tasks.files.guess_text import guess_lines, mapping_text
-from tasks.files.inspections import Inspection, find_header, read_inspections
-from tasks.files.mapping import MappingError, load_mapping
+from tasks.files.inspections import Inspection, read_inspections
+from tasks.files.mapped_rows import find_header
+from tasks.files.mapping import InspectionMapping, MappingError, load_mapping
 from tasks.files.open_table import open_table
 from tests.tasks.files.files import text
 
@@ -184,7 +185,7 @@ def test_the_header_of_a_real_file_is_guessed(tmp_path: Path, name: str) -> None
     path = tmp_path / "m.yaml"
     path.write_text(mapping_text(found, "in.csv"))
     try:
-        mapping = load_mapping(path)
+        mapping = load_mapping(path, InspectionMapping)
     except MappingError as error:
         problems = error.problems
         assert found.lacks
@@ -203,7 +204,7 @@ def test_what_approves_is_never_guessed_from_how_a_thing_looks(tmp_path: Path) -
     written = mapping_text(found, "in.csv")
     assert '  # "GOOD": APPROVED  # 60 %: in 1 row; whether that is good enough is for you to say\n' in written
     (tmp_path / "m.yaml").write_text(written)
-    mapping = load_mapping(tmp_path / "m.yaml")
+    mapping = load_mapping(tmp_path / "m.yaml", InspectionMapping)
     assert mapping.words == {}
 
 
@@ -221,7 +222,7 @@ def test_the_words_of_an_inspection_itself_are_meant_but_a_decline_needs_its_rea
         "": "",
     }
     (tmp_path / "m.yaml").write_text(mapping_text(found, "in.csv"))
-    assert set(load_mapping(tmp_path / "m.yaml").words) == {"passed", "missing", "received"}
+    assert set(load_mapping(tmp_path / "m.yaml", InspectionMapping).words) == {"passed", "missing", "received"}
 
 
 def test_a_file_that_says_only_what_came_is_not_approved(tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ def test_a_file_that_says_only_what_came_is_not_approved(tmp_path: Path) -> None
     assert "# received_is: APPROVED" in mapping_text(found, "in.csv")
     (tmp_path / "m.yaml").write_text(mapping_text(found, "in.csv"))
     with pytest.raises(MappingError, match="one way to tell what was found"):
-        load_mapping(tmp_path / "m.yaml")
+        load_mapping(tmp_path / "m.yaml", InspectionMapping)
 
 
 def test_titles_footers_dates_and_several_products_are_seen(tmp_path: Path) -> None:
@@ -259,9 +260,9 @@ def test_a_guess_whose_words_are_decided_reads_the_file(tmp_path: Path) -> None:
     written = mapping_text(guess(open_table(path)), "in.csv").replace("words: {}  #", "words:  #")
     written = written.replace('  # "GOOD"', '  "GOOD"').replace('  # "DAMAGED"', '  "DAMAGED"')
     (tmp_path / "m.yaml").write_text(written)
-    mapping = load_mapping(tmp_path / "m.yaml")
+    mapping = load_mapping(tmp_path / "m.yaml", InspectionMapping)
     table = open_table(path, mapping.reading)
-    header = find_header(table.rows(), mapping, str(path))
+    header = find_header(table.rows(), mapping.columns.named(), str(path))
     rows = list(read_inspections(table.rows(), header, mapping))
     assert [(row.keys, len(row.units)) for row in rows if isinstance(row, Inspection)] == [
         ({"rma": "RMA77"}, 2),

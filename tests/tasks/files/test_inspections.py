@@ -2,7 +2,8 @@
 
 import pytest
 
-from tasks.files.inspections import Footer, Inspection, WrongRow, find_header, read_inspections
+from tasks.files.inspections import Inspection, read_inspections
+from tasks.files.mapped_rows import Footer, WrongRow, find_header
 from tasks.files.mapping import InspectionMapping
 from tasks.files.table import InputFileError, Row
 from tests.tasks.files.returns import DECLINED, HEADER, MAPPING, SEVERAL, rows_of
@@ -25,16 +26,16 @@ def refused(cells: list[str], found: InspectionMapping = MAPPING) -> str:
 
 def test_the_header_is_found_below_titles_and_its_lack_is_said() -> None:
     rows = [Row(1, ("Returns of", "today")), Row(3, ("", *("Order", " SKU ", "quantity", "OUTCOME", "unit")))]
-    header = find_header(rows, MAPPING, "in.csv")
+    header = find_header(rows, MAPPING.columns.named(), "in.csv")
     assert (header.row, header.places) == (3, {"order": 1, "sku": 2, "quantity": 3, "outcome": 4, "unit": 5})
     with pytest.raises(InputFileError) as missing:
-        find_header([Row(1, ("order", "skus", "quantity", "unit"))], MAPPING, "in.csv")
+        find_header([Row(1, ("order", "skus", "quantity", "unit"))], MAPPING.columns.named(), "in.csv")
     assert str(missing.value) == (
         "in.csv: no header with the mapping's columns; row 1 comes nearest. "
         "Missing: 'sku' (did you mean skus?); 'outcome'."
     )
     with pytest.raises(InputFileError, match="the column 'sku' is there twice in row 1"):
-        find_header([Row(1, ("order", "sku", "SKU", "quantity", "outcome", "unit"))], MAPPING, "in.csv")
+        find_header([Row(1, ("order", "sku", "SKU", "quantity", "outcome", "unit"))], MAPPING.columns.named(), "in.csv")
 
 
 @pytest.mark.parametrize(
@@ -131,5 +132,5 @@ def test_rows_before_the_header_are_no_rows() -> None:
         Row(1, ("a", "b")),
         Row(3, ("R1", "A", "1", "GOOD")),
     ]
-    found = list(read_inspections(rows, find_header(rows, MAPPING, "in.csv"), MAPPING))
+    found = list(read_inspections(rows, find_header(rows, MAPPING.columns.named(), "in.csv"), MAPPING))
     assert [row.number for row in found] == [3]

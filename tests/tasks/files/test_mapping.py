@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files.mapping import MappingError, Outcome, load_mapping
+from tasks.files.mapping import InspectionMapping, MappingError, Outcome, load_mapping
 
 RIGHT = """\
 columns:
@@ -24,13 +24,13 @@ zone: America/Chicago
 def problems(path: Path, text: str) -> tuple[str, ...]:
     path.write_text(text)
     with pytest.raises(MappingError) as refused:
-        load_mapping(path)
+        load_mapping(path, InspectionMapping)
     return tuple(problem.removeprefix(str(path)) for problem in refused.value.problems)
 
 
 def test_a_mapping_is_read(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(RIGHT)
-    found = load_mapping(tmp_path / "m.yaml")
+    found = load_mapping(tmp_path / "m.yaml", InspectionMapping)
     assert found.columns.named() == {
         "rma": "Return RMA Number",
         "sku": "SKU",
@@ -78,11 +78,11 @@ def test_received_is_not_approved_unless_it_is_said(tmp_path: Path) -> None:
     bare = "columns: {rma: return_id, line: order_item_id, quantity: quantity_received}\n"
     assert "`received_is` for a file that says only what came" in problems(tmp_path / "m.yaml", bare)[0]
     (tmp_path / "m.yaml").write_text(f"{bare}received_is: APPROVED\n")
-    assert load_mapping(tmp_path / "m.yaml").received_is == Outcome(status="APPROVED")
+    assert load_mapping(tmp_path / "m.yaml", InspectionMapping).received_is == Outcome(status="APPROVED")
 
 
 def test_the_mapping_of_the_page_is_one(tmp_path: Path) -> None:
     page = Path(__file__).parents[3] / "docs" / "inspections.md"
     example = page.read_text("utf-8").split("```yaml\n")[1].split("```")[0]
     (tmp_path / "m.yaml").write_text(example)
-    assert set(load_mapping(tmp_path / "m.yaml").words) == {"good", "damaged", "lost", "received"}
+    assert set(load_mapping(tmp_path / "m.yaml", InspectionMapping).words) == {"good", "damaged", "lost", "received"}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.files.inspections import find_header, read_inspections
+from tasks.files.inspections import read_inspections
+from tasks.files.mapped_rows import find_header
 from tasks.files.mapping import InspectionMapping
 from tasks.files.open_table import open_table
 from tasks.files.refused_file import refused_path, write_refused
@@ -32,10 +33,10 @@ ROWS = [
 def found(path: Path, mapping: InspectionMapping = MAPPING) -> tuple[Table, FileVerdict, Path]:
     """The verdicts of a file, and where its refused rows are."""
     table = open_table(path, mapping.reading)
-    header = find_header(table.rows(), mapping, str(path))
+    header = find_header(table.rows(), mapping.columns.named(), str(path))
     verdicts = judge(read_inspections(table.rows(), header, mapping), [IT], NOW)
     out = refused_path(path, table.form)
-    write_refused(out, table, header, verdicts)
+    write_refused(out, table, header, verdicts.returned())
     return table, verdicts, out
 
 
@@ -89,12 +90,12 @@ def test_no_file_is_written_over_and_none_without_rows(tmp_path: Path) -> None:
     assert found(path)[2].name == "in.refused.csv"
     table, verdicts, out = found(path)
     assert out.name == "in.refused-2.csv"
-    header = find_header(table.rows(), MAPPING, str(path))
+    header = find_header(table.rows(), MAPPING.columns.named(), str(path))
     with pytest.raises(InputFileError, match="is there already"):
-        write_refused(out, table, header, verdicts)
+        write_refused(out, table, header, verdicts.returned())
     with pytest.raises(InputFileError, match="cannot be written"):
-        write_refused(tmp_path / "none" / "out.csv", table, header, verdicts)
-    assert write_refused(tmp_path / "out.csv", table, header, FileVerdict(())) == 0
+        write_refused(tmp_path / "none" / "out.csv", table, header, verdicts.returned())
+    assert write_refused(tmp_path / "out.csv", table, header, []) == 0
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -118,11 +119,11 @@ def test_every_cell_comes_back_as_it_was(tmp_path: Path, form: str, rows: list[l
     written = [["unknown", "A", "1", "GOOD", "", "|".join(row)] for row in rows]
     source = xlsx(tmp_path / "source.xlsx", [["order", "sku", "quantity", "outcome", "unit", "note"]])
     table = open_table(source)
-    header = find_header(table.rows(), MAPPING, "source")
+    header = find_header(table.rows(), MAPPING.columns.named(), "source")
     verdicts = FileVerdict(
         tuple(RowVerdict(number, tuple(row), Verdict.REFUSED, "no") for number, row in enumerate(written, 2))
     )
     out = tmp_path / f"out.{form}"
     out.unlink(missing_ok=True)
-    write_refused(out, table, header, verdicts)
+    write_refused(out, table, header, verdicts.returned())
     assert [row[:6] for row in cells(out)[1:]] == written

@@ -1,0 +1,54 @@
+"""A file that a mapping reads as a whole: its rows, and what comes back of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from tasks.files.mapped_rows import Header, find_header
+from tasks.files.mapping import FileMapping, load_mapping
+from tasks.files.open_table import open_table
+from tasks.files.refused_file import ReturnedRow, refused_path, write_refused
+from tasks.files.table import InputFileError, Row, Table
+
+MappingT = TypeVar("MappingT", bound=FileMapping)
+RowT = TypeVar("RowT")
+
+ReadRows = Callable[[Iterable[Row], Header, MappingT], Iterable[RowT]]
+"""What makes the rows below a header into what they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFile(Generic[MappingT, RowT]):
+    """The rows of a file, and how they were read."""
+
+    mapping: MappingT
+    table: Table
+    header: Header
+    rows: tuple[RowT, ...]
+
+    @property
+    def how(self) -> tuple[str, str]:
+        """How it was read, in two lines: the file's form, and its header."""
+        names = " | ".join(name for name in self.header.names if name)
+        return f"{self.table.path}: {self.table.how}", f"header in row {self.header.row}: {names}"
+
+    def hand_back(self, rows: Sequence[ReturnedRow], to: Path | None) -> Path | None:
+        """Write the rows that come back, beside the file where `to` does not say where; None where there are none.
+
+        Raises `InputFileError`.
+        """
+        path = to or refused_path(self.table.path, self.table.form)
+        return path if write_refused(path, self.table, self.header, rows) else None
+
+
+def read_mapped_file(
+    file: Path, mapping: Path, model: type[MappingT], read: ReadRows[MappingT, RowT]
+) -> MappedFile[MappingT, RowT]:
+    """Read all rows of a file. Raises `InputFileError` for a file or mapping that cannot be used."""
+    rules = load_mapping(mapping, model)
+    table = open_table(file, rules.reading)
+    if len(table.sheets) > 1 and not rules.sheet:
+        raise InputFileError(f"{file}: has several sheets, {', '.join(table.sheets)}; name one (`sheet:`).")
+    header = find_header(table.rows(), rules.columns.named(), str(file))
+    return MappedFile(rules, table, header, tuple(read(table.rows(), header, rules)))
