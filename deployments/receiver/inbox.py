@@ -39,12 +39,11 @@ from sqlalchemy.schema import CreateColumn
 from deployments.receiver.delivery import EXAMPLE, Content, Kind, kind_of
 from tasks.database import DatabaseError
 from tasks.database.address import Where
-from tasks.database.columns import UtcTime
 from tasks.database.database import Database, Reader
 from tasks.database.engines import check_durable, looking_engine, reading_engine, writing_engine
 from tasks.database.errors import translated
 from tasks.database.group_commit import GroupCommit
-from tasks.database.statements import upsert
+from tasks.database.sql import UtcTime, upsert
 
 VARIABLE = "REVER_INBOX_URL"
 

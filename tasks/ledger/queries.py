@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
-from tasks.database.statements import chunks
+from tasks.database.sql import chunks
 from tasks.ledger.holds import HOLDS, past_hold
 from tasks.ledger.records import claim_of, intent_of
 from tasks.ledger.schema import audit, holds, intents, records

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select
 
-from tasks.database.statements import chunks
+from tasks.database.sql import chunks
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
 from tasks.policy.kinds import KINDS

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from tasks.database.columns import Money, UtcTime
+from tasks.database.sql import Money, UtcTime
 
 REVISION = "0008"
 """The newest revision under `migrations/versions`."""

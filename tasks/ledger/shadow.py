@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, literal_column, select, update
 
-from tasks.database.statements import chunks, upsert
+from tasks.database.sql import chunks, upsert
 from tasks.ledger.schema import shadow
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.decision import DecisionName

@@ -1,22 +1,72 @@
-"""The upsert, and what a step costs: few statements, none compiled anew, a transaction that begins as a writer."""
+"""Money exact, times aware, one upsert, on either database; and how many statements a step costs."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Text, event, insert, select, text
 from sqlalchemy.engine.interfaces import CacheStats
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from tasks.database.address import Where
 from tasks.database.database import Reader
 from tasks.database.engines import reading_engine, writing_engine
-from tasks.database.statements import upsert
+from tasks.database.sql import Money, UtcTime, upsert
 from tasks.ledger import Done, Sent, load_records, mark_sent, record_done
 from tests.tasks.ledger.desk import FLOW, LedgerDesk
+
+THINGS = Table(
+    "things",
+    MetaData(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("amount", Money),
+    Column("at", UtcTime),
+)
+LATE = datetime(2026, 11, 27, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
+
+
+@pytest.fixture
+def conn(url: str) -> Iterator[Connection]:
+    engine = writing_engine(Where.of(url))
+    with engine.connect() as connection:
+        connection.begin()
+        THINGS.create(connection)
+        yield connection
+        connection.rollback()
+    engine.dispose()
+
+
+def put(conn: Connection, **values: Any) -> None:
+    conn.execute(insert(THINGS), [{"id": 1, "amount": None, "at": None, **values}])
+
+
+def test_money_keeps_its_digits_and_a_time_becomes_utc(conn: Connection) -> None:
+    put(conn, amount=Decimal("12.340"), at=LATE)
+    row = conn.execute(select(THINGS)).one()
+    assert (str(row.amount), row.at) == ("12.340", datetime(2026, 11, 28, 4, 30, tzinfo=UTC))
+    assert row.at.tzinfo is UTC
+
+
+def test_nothing_stays_nothing(conn: Connection) -> None:
+    put(conn)
+    assert tuple(conn.execute(select(THINGS)).one()) == (1, None, None)
+
+
+def test_a_naive_time_is_refused(conn: Connection) -> None:
+    with pytest.raises(StatementError, match="aware"):
+        put(conn, at=datetime(2026, 11, 28))  # noqa: DTZ001 - the point of it
+
+
+def test_an_error_shows_no_values(conn: Connection) -> None:
+    put(conn)
+    with pytest.raises(IntegrityError) as failed:
+        put(conn, amount=Decimal("12.340"))
+    assert "12.340" not in str(failed.value)
 
 
 @contextmanager
