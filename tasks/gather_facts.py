@@ -16,8 +16,7 @@ from rever_api.errors import NotSent, ReverError
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.shop import ShopClient
 from tasks.policy.earlier_returns import earlier_of
-from tasks.policy.facts import incomplete
-from tasks.policy.mailbox import one_mailbox
+from tasks.policy.facts import incomplete, one_mailbox
 from tasks.policy.merchant_rules import AppliesTo, MerchantRule
 from tasks.policy.return_facts import EarlierReturn, Unknown
 from tasks.policy.shop_facts import not_asked, shop_facts

@@ -15,8 +15,7 @@ from tasks.database.sql import upsert
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import PendingWrite
 from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refunds_of
-from tasks.policy.facts import counted
-from tasks.policy.mailbox import one_mailbox
+from tasks.policy.facts import counted, one_mailbox
 from tasks.policy.record import HoldKind
 from tasks.policy.store import MAX_PER_DAY, MAX_PER_SHOPPER, MAX_REFUND, SHOPPER_UNKNOWN
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from rever_api.models import CompensationMethod, ReturnMethod, ReviewStatus, ShippingStatus
 from tasks.policy.country import COUNTRIES
-from tasks.policy.mailbox import one_mailbox
+from tasks.policy.facts import one_mailbox
 from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, Unknown
 
 Value = str | bool | int | Decimal | date | Money | frozenset[str]

@@ -6,8 +6,7 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, Refund, ReturnProcess, ReviewStatus
-from tasks.policy.facts import paid_of, refunds_shown
-from tasks.policy.mailbox import one_mailbox
+from tasks.policy.facts import one_mailbox, paid_of, refunds_shown
 from tasks.policy.money import value
 from tasks.policy.return_facts import EarlierReturn, Unknown, value_of
 

@@ -1,6 +1,7 @@
 """What one read of a process shows and leaves out: refunds, exchange, goods on their way; and what cannot be true."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -315,3 +316,18 @@ def _unpayable(amount: Decimal, currency: str) -> str:
     if not amount.is_finite() or amount.copy_abs() >= LARGEST:
         return "which is no sensible amount"
     return f"which has more than the {minor_unit(currency)} decimals of {currency or 'its currency'}"
+
+
+def one_mailbox(email: str) -> str:
+    """The one spelling of all addresses of a mailbox, which stands for one shopper; empty for none.
+
+    Case and spaces around do not count, nor what follows a `+` before the `@`, nor, at Gmail, dots. Where a provider
+    takes these for two mailboxes, two people share a cap: that holds a refund, and pays none.
+    """
+    plain = unicodedata.normalize("NFKC", email).strip().casefold()
+    name, at, domain = plain.rpartition("@")
+    domain = domain.rstrip(".")
+    base = name.partition("+")[0] or name
+    if domain in {"gmail.com", "googlemail.com"}:
+        base, domain = base.replace(".", "") or base, "gmail.com"
+    return f"{base}{at}{domain}" if at else plain

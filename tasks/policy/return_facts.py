@@ -15,9 +15,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatus, ShippingStatus
 from tasks.policy.country import country_of
-from tasks.policy.facts import believed, exchange_shown, goods_sent, refunds_shown
+from tasks.policy.facts import believed, exchange_shown, goods_sent, one_mailbox, refunds_shown
 from tasks.policy.inspection import inspect
-from tasks.policy.mailbox import one_mailbox
 from tasks.policy.record import IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
 

@@ -21,8 +21,7 @@ from rever_api.models import (
     Review,
     ShippingStatus,
 )
-from tasks.policy.facts import goods_sent
-from tasks.policy.mailbox import one_mailbox
+from tasks.policy.facts import goods_sent, one_mailbox
 from tasks.policy.record import Record
 
 _MOVED = frozenset({ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE})
