@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tasks.reporting.progress import Progress as RunProgress
+from tasks.reporting.report import Progress as RunProgress
 from tasks.reporting.report import RunReport
 
 EVERY_S = 10.0

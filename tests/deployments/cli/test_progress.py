@@ -12,8 +12,7 @@ import pytest
 
 from deployments.cli.progress import shown_progress
 from rever_api.sandbox import RunningSandbox
-from tasks.reporting.progress import Progress
-from tasks.reporting.report import Mode, ReturnsReport
+from tasks.reporting.report import Mode, Progress, ReturnsReport
 from tests.world import Start
 
 
