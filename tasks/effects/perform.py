@@ -54,8 +54,8 @@ from tasks.ledger import (
     withdraw,
 )
 from tasks.policy.decision import Adopt
-from tasks.policy.evidence import Seen
 from tasks.policy.kinds import KINDS, Side
+from tasks.policy.kinds.kind import Seen
 from tasks.policy.record import PaidSeen, Record
 from tasks.policy.store import StoreRules
 from tasks.policy.two_reads import differences

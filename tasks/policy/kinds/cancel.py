@@ -6,9 +6,9 @@ from typing import Any
 
 from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
-from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import quoted, refunds_shown
 from tasks.policy.kinds.asked import AskedKind
+from tasks.policy.kinds.kind import Held, Seen
 from tasks.policy.record import Intent, IntentKind, money_intents
 
 _ENDED = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED})

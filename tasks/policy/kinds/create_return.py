@@ -15,10 +15,9 @@ from tasks.lookup import same_order
 from tasks.policy.case import Case
 from tasks.policy.clocks import DIFFER, come
 from tasks.policy.decision import Decision
-from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import counted, later, quoted, timing_of
 from tasks.policy.kinds.asked import AskedKind
-from tasks.policy.kinds.kind import UnitKey
+from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.order_returns import OrderReturns, folded, skus_of
 from tasks.policy.record import MADE, Intent, IntentKind, IntentState, LineUnits
 from tasks.policy.store import RefundsBy

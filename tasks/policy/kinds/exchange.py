@@ -7,9 +7,8 @@ from typing import Any
 from rever_api.models import ReturnProcess
 from tasks.policy import decide
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, ExchangeDueItem
-from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import exchange_shown
-from tasks.policy.kinds.kind import Kind, UnitKey, count
+from tasks.policy.kinds.kind import Held, Kind, Seen, UnitKey, count
 from tasks.policy.record import (
     LABEL_KINDS,
     Intent,

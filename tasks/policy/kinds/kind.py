@@ -2,14 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import Decision
-from tasks.policy.evidence import Held, NotYet, Seen, Verdict
-from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, Record
+from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, PaidSeen, Record
 from tasks.policy.store import StoreRules
 
 Due = TypeVar("Due")
@@ -27,6 +28,36 @@ class Side(StrEnum):
 
     MONEY = "money"
     LABEL = "label"
+
+
+# The verdicts of `Kind.judge`: whether an effect that was sent is shown by REVER.
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The effect is at REVER: the intent is done, by this evidence. `paid` says how much of a refund REVER has paid."""
+
+    evidence: Mapping[str, str]
+    paid: PaidSeen | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Nothing can be said yet; look again at `look_at`."""
+
+    look_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A person must look: the effect is not to be seen after all this time, or something else is there instead."""
+
+    why: str
+    evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+Verdict = Seen | NotYet | Held
 
 
 class Kind(ABC, Generic[Due, Content]):

@@ -7,8 +7,7 @@ from typing import Any
 
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import Decision, MakeLabel
-from tasks.policy.evidence import Held, Seen
-from tasks.policy.kinds.kind import Kind, count
+from tasks.policy.kinds.kind import Held, Kind, Seen, count
 from tasks.policy.record import Intent, IntentKind, IntentState, Record
 from tasks.policy.rules.label import decide_label
 from tasks.policy.store import StoreRules

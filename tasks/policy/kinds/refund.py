@@ -10,9 +10,8 @@ from rever_api.models import Refund, ReturnProcess
 from tasks.policy import decide
 from tasks.policy.comparison import Standing
 from tasks.policy.decision import Compensate, Decision, RefundDue
-from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import paid_of, refunds_shown, strange
-from tasks.policy.kinds.kind import Kind, UnitKey, count
+from tasks.policy.kinds.kind import Held, Kind, Seen, UnitKey, count
 from tasks.policy.money import shown
 from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, Record, compensation_units, units_of
 from tasks.policy.store import StoreRules

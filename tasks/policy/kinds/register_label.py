@@ -8,10 +8,9 @@ from typing import Any
 from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold
-from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import quoted
 from tasks.policy.kinds.asked import AskedKind
-from tasks.policy.kinds.kind import UnitKey
+from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.kinds.label import LABEL
 from tasks.policy.record import Intent, IntentKind
 from tasks.policy.rules.label import DEAD_PARCEL, next_generation

@@ -9,10 +9,9 @@ from typing import Any
 from rever_api.models import ProcessStatus, ReturnProcess, Review, ReviewStatus
 from tasks.policy.case import Case
 from tasks.policy.decision import Decision, RefundDue
-from tasks.policy.evidence import Held, Seen
 from tasks.policy.facts import quoted
 from tasks.policy.kinds.asked import AskedKind
-from tasks.policy.kinds.kind import UnitKey
+from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.money import ZERO
 from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, LineUnits
 from tasks.policy.rules import gates

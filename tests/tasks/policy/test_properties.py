@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
 from tasks.policy.decide import decide, decide_label
 from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.evidence import Held, NotYet, Seen
 from tasks.policy.kinds import KINDS
+from tasks.policy.kinds.kind import Held, NotYet, Seen
 from tasks.policy.money import value
 from tasks.policy.record import IntentKind, IntentState, LineUnits, Record
 from tasks.policy.store import RefundsBy

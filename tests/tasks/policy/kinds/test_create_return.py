@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from rever_api.models import NOT_RECEIVED, ReturnProcess
 from tasks.policy.decision import AskedEffect, Decision, Nothing, Wait
-from tasks.policy.evidence import Held, NotYet, Seen, Verdict
 from tasks.policy.kinds import CREATE_RETURN
 from tasks.policy.kinds.create_return import NewItem, NewReturn
+from tasks.policy.kinds.kind import Held, NotYet, Seen, Verdict
 from tasks.policy.order_returns import OrderReturns
 from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, Record
 from tasks.policy.store import RefundsBy, StoreRules

@@ -13,9 +13,9 @@ from tasks.policy.case import Case
 from tasks.policy.comparison import compare
 from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, Nothing, Wait
-from tasks.policy.evidence import Held, NotYet, Seen
 from tasks.policy.kinds import EXCHANGE as SWAP_KIND
 from tasks.policy.kinds import REFUND
+from tasks.policy.kinds.kind import Held, NotYet, Seen
 from tasks.policy.record import CAME_BACK, STILL_ON_ITS_WAY, Intent, IntentKind, IntentState, PaidSeen, Record, Waiver
 from tasks.policy.rules import on_its_way
 from tasks.policy.store import RefundsBy

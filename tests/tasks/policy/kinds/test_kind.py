@@ -8,9 +8,9 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import ExchangeDueItem
-from tasks.policy.evidence import Held, NotYet, Seen, Verdict
 from tasks.policy.kinds import EXCHANGE as SWAP_KIND
 from tasks.policy.kinds import KINDS, LABEL, REFUND
+from tasks.policy.kinds.kind import Held, NotYet, Seen, Verdict
 from tasks.policy.record import Intent, IntentKind, IntentState
 from tests.tasks.policy.factories import EXCHANGE, GIFT, NOW, intent, line, order, process, refund
 
