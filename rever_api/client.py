@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 from pydantic import SecretStr
 
-from rever_api.base_client import AsyncBaseClient
-from rever_api.caller import utc_now
+from rever_api.base_client import AsyncBaseClient, utc_now
 from rever_api.config import ClientConfig, configured
 from rever_api.errors import Unreadable
 from rever_api.frames import Results, to_frame

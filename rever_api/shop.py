@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
-from rever_api.caller import AsyncCaller
+from rever_api.base_client import AsyncCaller
 from rever_api.errors import NotSent
 from rever_api.messages import Answer, Request
 from rever_api.models.base import LooseCount, LooseId, is_clean

@@ -1,13 +1,25 @@
-"""A method for each operation of REVER's API, synchronous. Generated from `base_client.py`: `make sync-client`.
+"""A method for each operation of REVER's API, and how its calls are made, synchronous.
 
-The desk calls these. How a call is made: `rever_api.caller`.
+Within the limits of the key, an effect is sent once, and a read is tried again (`rever_api.retries`).
+Generated from `base_client.py`: `make sync-client`.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import httpx
+from tenacity import Retrying
 
 from rever_api import operations
-from rever_api.errors import EmptyAnswer, ReverError
-from rever_api.limits import Slot
+from rever_api.config import ClientConfig
+from rever_api.errors import EmptyAnswer, RefusedForNow, ReverError
+from rever_api.http import Sender, closed
+from rever_api.limits import Limits, Slot, shared_limits
+from rever_api.messages import Answer
 from rever_api.models import (
     Ecommerce,
     EcommerceSettings,
@@ -27,9 +39,112 @@ from rever_api.models import (
     UnreadableProcess,
     Warehouse,
 )
-from rever_api.operations import Routes
+from rever_api.operations import Call, Result, Routes
 from rever_api.paging import Walk
-from rever_api.sync_caller import Caller
+from rever_api.retries import strategy
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware, UTC."""
+    return datetime.now(UTC)
+
+
+class Caller:
+    """Connections and limits of a client, and how each of its calls is made.
+
+    Args:
+        config: where REVER is, the key, and how long, how fast and how often to call.
+        limits: rate and calls in flight; default: those that all clients of the key in this process share.
+        clock: the time, aware; `Retry-After` dates are measured from it.
+        monotonic: seconds; a read's patience is measured by it.
+        sleep: waits for the limits and for a read's next attempt.
+        watch: is called with every answer as it came, also those that end as an error. No event hook of httpx's can
+            do this: it runs before the body is there, belongs to whoever owns the client that was handed in, and gets
+            the request too, with the key and the shopper's data in it.
+        http_client: see `ReverClient`.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        watch: Callable[[Answer], None] | None = None,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        self.config = config
+        self._limits = limits or shared_limits(config)
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._watch = watch
+        self._sender = Sender(config, clock, http_client)
+
+    def __repr__(self) -> str:
+        """Where it goes, never the key."""
+        return f"{type(self).__name__}({self.config.base_url!r})"
+
+    def __enter__(self) -> Self:
+        if self._sender.closed:
+            raise closed()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. A call made afterwards raises `ClientClosed`."""
+        self._sender.close()
+
+    @property
+    def rate_waits(self) -> int:
+        """How many calls of asynchronous clients of the key wait for the rate, in this process and at this moment."""
+        return self._limits.tokens.waiting
+
+    def slot(self, calls: int = 1) -> AbstractContextManager[Slot]:
+        """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
+
+        A read that is tried again takes further tokens, never those of the calls that follow it.
+        """
+        return self._limits.slot(calls, self._sleep)
+
+    def _call(self, call: Call[Result], slot: Slot | None = None) -> Result:
+        """Make an effect once, and a read until it brings something or its patience ends."""
+        if call.request.effect:
+            return self._attempt(call, slot, first=True)
+        for attempt in Retrying(sleep=self._sleep, **strategy(self.config, self._monotonic)):
+            with attempt:
+                return self._attempt(call, slot, first=attempt.retry_state.attempt_number == 1)
+        raise AssertionError("tenacity ends with a result or an error")
+
+    def _attempt(self, call: Call[Result], slot: Slot | None, *, first: bool) -> Result:
+        """Make one attempt, in the slot given or in one of its own."""
+        calls = 1 if call.request.with_key else 0
+        with self.slot(calls) if slot is None else nullcontext(slot) as held:
+            if calls:
+                held.pay(first=first or slot is None)
+            answer = self._sender.send(call.request)
+        return self._read(call, answer)
+
+    def _read(self, call: Call[Result], answer: Answer) -> Result:
+        """Read an answer. An error leaves behind the frames and the causes that hold parts of the body.
+
+        A 429 that says how long to wait makes everybody of the key wait.
+        """
+        if self._watch is not None:
+            self._watch(answer)
+        try:
+            return call.read(answer)
+        except ReverError as error:
+            bare = error.with_traceback(None)
+            bare.__context__ = None
+        if isinstance(bare, RefusedForNow) and bare.retry_after:
+            self._limits.pause(min(bare.retry_after, self.config.retry_after_cap))
+        raise bare
 
 
 class BaseClient(Caller):

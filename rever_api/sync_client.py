@@ -40,8 +40,7 @@ from rever_api.models import (
     Warehouse,
 )
 from rever_api.models.inputs import MOST_PER_PAGE, several
-from rever_api.sync_base_client import BaseClient
-from rever_api.sync_caller import utc_now
+from rever_api.sync_base_client import BaseClient, utc_now
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -1,6 +1,6 @@
 """Makes the synchronous client out of the asynchronous one: `python -m tests.rever_api.sync_twin` (`make sync-client`).
 
-The texts of `caller.py`, `base_client.py` and `client.py` of `rever_api` are changed word by word, as httpcore's and
+The texts of `base_client.py` and `client.py` of `rever_api` are changed word by word, as httpcore's and
 elasticsearch's synchronous clients are made, and laid out by ruff. All files are committed; a test holds them in step.
 """
 
@@ -10,16 +10,13 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "rever_api"
-TWINS = {PACKAGE / name: PACKAGE / f"sync_{name}" for name in ("caller.py", "base_client.py", "client.py")}
+TWINS = {PACKAGE / name: PACKAGE / f"sync_{name}" for name in ("base_client.py", "client.py")}
 
 SENTENCES = (
+    ("are made, asynchronous.", "are made, synchronous."),
     (
-        "asynchronous. Its synchronous twin is generated: `make sync-client`.",
-        "synchronous. Generated from `caller.py`: `make sync-client`.",
-    ),
-    (
-        "asynchronous. The synchronous twin is generated: `make sync-client`.",
-        "synchronous. Generated from `base_client.py`: `make sync-client`.",
+        "(`rever_api.retries`).\nThe synchronous twin is generated: `make sync-client`.",
+        "(`rever_api.retries`).\nGenerated from `base_client.py`: `make sync-client`.",
     ),
     (
         "asynchronous: operations by subject, filters as keywords, all pages, tables.\n\n"
@@ -42,7 +39,7 @@ WORDS = (
     (r"\bAwaitable\[None\]", "None"),
     (r"\basyncio\.sleep\b", "time.sleep"),
     (r"\bAsync(\w+)\b", r"\1"),
-    (r"\b(caller|base_client) import", r"sync_\1 import"),
+    (r"\bbase_client import", "sync_base_client import"),
     (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
     (r"__a(enter|exit|iter)__", r"__\1__"),
     (r"\ba(close|slot)\(", r"\1("),

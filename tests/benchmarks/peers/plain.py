@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 
 from rever_api import ClientConfig
-from rever_api.caller import utc_now
+from rever_api.base_client import utc_now
 from rever_api.http import AsyncSender
 from rever_api.messages import Request, read_json
 from tests.benchmarks.peers.work import IN_FLIGHT, TIMEOUT_S, Target, due, page
