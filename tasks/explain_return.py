@@ -1,5 +1,6 @@
-"""Gather what is known of a return, from REVER and from the ledger, and have its story told."""
+"""Gather what is known of a return, from REVER and from the ledger: for its story, and for what rules say of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
@@ -8,11 +9,15 @@ from sqlalchemy import Connection
 
 from rever_api import AsyncReverClient
 from rever_api.errors import ReverError, Unreadable
-from tasks.desk import Clock, Desk, utc_now
-from tasks.explain_rules import explain_rules
+from rever_api.models import ReturnProcess
+from tasks.desk import Clock, Desk, DeskError, utc_now
 from tasks.find_returns import FoundReturn
-from tasks.ledger import History, Ledger, history, kept_back, pauses_of, switch
+from tasks.gather_facts import gather_facts
+from tasks.ledger import History, Ledger, history, kept_back, load_records, pauses_of, switch
+from tasks.policy.case import ruling_of
+from tasks.policy.verdict import explain
 from tasks.reporting.story import Known, Story, tell
+from tasks.returns import PendingReturn
 from tasks.steps import step
 from tasks.store_zone import store_zone
 
@@ -98,3 +103,29 @@ def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
     stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
     return history(conn, process_id), stops, kept_back(conn, store, now)
+
+
+async def explain_rules(desk: Desk, found: FoundReturn) -> tuple[str, ...]:
+    """The verdict of the rules on a return as lines: what is decided by which rule, then each rule with what it asked
+    for and found. None where no rules hold at its store. Nothing of the shopper is in them.
+    """
+    if not desk.policies.rules.for_store(found.store):
+        return ()
+    if found.process is None:
+        return (f"not asked: {found.problem or 'REVER does not show the return'}",)
+    try:
+        rules = await desk.rules(found.store)
+        await gather_facts(desk, [PendingReturn(found.store, found.process)])
+    except (DeskError, ReverError) as error:
+        return (f"not asked: {error}",)
+    records = await desk.ledger.aread(load_records, [found.process_id])
+    ruling = ruling_of(found.process, rules, records[found.process_id], desk.clock())
+    return tuple(_with_names(line, found.process) for line in explain(ruling.verdict))
+
+
+def _with_names(text: str, process: ReturnProcess) -> str:
+    """A sentence with the goods beside the ids of lines."""
+    for line in process.return_line_items:
+        name = line.product.name if line.product else ""
+        text = re.sub(rf"(?<![\w-]){re.escape(line.id)}(?![\w-])", f"{line.id} ({name})", text) if name else text
+    return text
