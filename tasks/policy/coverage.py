@@ -15,8 +15,7 @@ from tasks.policy.actions import ActionKind, NoFee, kind_of
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import Check, Operator, checks_of, is_true_of
 from tasks.policy.merchant_rules import MerchantRule
-from tasks.policy.possible import Claim, is_possible
-from tasks.policy.possible_rules import matching
+from tasks.policy.possible import Claim, is_possible, matching
 from tasks.policy.possible_values import OTHER, Says
 
 _BY = ("country", "return_method", "method", "reason")

@@ -15,8 +15,7 @@ from tasks.policy.conditions import AllOf, Condition, Operator, checks_of, in_wo
 from tasks.policy.coverage import gaps
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.policy_file import FileRules
-from tasks.policy.possible import Claim, is_possible
-from tasks.policy.possible_rules import in_force_and, matching, not_matching
+from tasks.policy.possible import Claim, in_force_and, is_possible, matching, not_matching
 from tasks.policy.possible_values import Says
 
 _FIRST_SCAN, _ARRIVAL = "the day of the first scan", "the day of the arrival"

@@ -17,8 +17,7 @@ from tasks.policy.coverage import left_out
 from tasks.policy.merchant_rules import IfUnknown, MerchantRule
 from tasks.policy.policy_file import read_policy
 from tasks.policy.policy_review import never_decisive, review, warnings
-from tasks.policy.possible import is_possible
-from tasks.policy.possible_rules import matching
+from tasks.policy.possible import is_possible, matching
 from tasks.policy.return_facts import LineFacts, ReturnFacts
 from tasks.policy.verdict import Decided, Standing, judge
 from tests.tasks.policy.rule_texts import rules_of
