@@ -12,8 +12,14 @@ from flows.parameters import StoresParameters, whole
 from flows.sub_flows import at, settle
 from tasks.desk import Desk
 from tasks.policy.facts import counted
-from tasks.reconcile import Compared, after_restore, compare_store, since_backup
-from tasks.reporting.comparison_table import COLUMNS, comparison_rows
+from tasks.reconcile import (
+    COMPARISON_COLUMNS,
+    Compared,
+    after_restore,
+    compare_store,
+    comparison_rows,
+    since_backup,
+)
 from tasks.reporting.csv_file import check_target, write_csv
 from tasks.reporting.report import ReturnsReport
 from tasks.reporting.tally import count_compared
@@ -62,7 +68,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     rows = comparison_rows(compared)
     report.tables["comparison"] = rows[:MOST_ROWS]
     if parameters.csv:
-        write_csv(Path(parameters.csv), COLUMNS, rows)
+        write_csv(Path(parameters.csv), COMPARISON_COLUMNS, rows)
         report.notes.append(f"the comparison is in {parameters.csv}, {counted(len(rows), 'row')}")
 
 
