@@ -14,8 +14,7 @@ from tasks.backtest_policy import backtest_policy as replayed
 from tasks.desk import Desk
 from tasks.policy.facts import counted
 from tasks.policy.policy_file import load_policy
-from tasks.reporting.backtest_html import backtest_html
-from tasks.reporting.backtest_report import COLUMNS, BacktestReport, difference_rows
+from tasks.reporting.backtest_report import COLUMNS, BacktestReport, backtest_html, difference_rows
 from tasks.reporting.csv_file import check_target, write_csv, write_whole
 from tasks.steps import about
 

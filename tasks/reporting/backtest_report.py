@@ -1,4 +1,4 @@
-"""The report of a backtest: for a terminal, as JSON, as rows of a CSV file, and as a page in Prefect's UI.
+"""The report of a backtest: for a terminal, as JSON, as rows of a CSV file, as HTML, and as a page in Prefect's UI.
 
 No shopper in any of it: a return is named by its id and its order.
 """
@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tasks.policy.backtest.backtest import Backtest, RuleUse, Totals
 from tasks.policy.backtest.differences import Change, Difference, Purse
 from tasks.policy.facts import counted
-from tasks.reporting.printable import code, markdown
+from tasks.reporting.printable import code, markdown, printable
 from tasks.reporting.report import RunReport
 from tasks.reporting.report_page import linked
 
@@ -245,3 +248,45 @@ def _page(found: Backtest, report: BacktestReport) -> Iterator[str]:
     if found.left_out:
         yield "\n#### Left out\n"
         yield from (f"- {markdown(name)}: {markdown(why)}" for name, why in list(found.left_out.items())[:MOST_SHOWN])
+
+
+@cache
+def _template() -> Template:
+    loader = PackageLoader("tasks.reporting", "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_clean).get_template(
+        "backtest.html"
+    )
+
+
+def _clean(value: object) -> object:
+    """A text without what would turn the direction of writing; whatever it is, HTML in it is escaped."""
+    return printable(value) if type(value) is str else value
+
+
+def backtest_html(found: Backtest, report: BacktestReport) -> str:
+    """The backtest as one HTML file that stands by itself: no script, nothing asked for from anywhere."""
+    return _template().render(
+        candidate=report.candidate,
+        span=report.span,
+        counted=report.counted,
+        money=[(heading(purse), list(sums(purse, totals))) for purse, totals in found.money.items()],
+        rules=list(rules_by_policy(found).items()),
+        differences=[_html_row(one) for one in found.differences],
+        unknown=found.unknown,
+        left_out=list(found.left_out.items()),
+    )
+
+
+def _html_row(one: Difference) -> dict[str, str]:
+    return {
+        "order": one.order,
+        "process_id": one.process_id,
+        "store": one.store,
+        "what": ", ".join(f"{one.purse.shown(amount)} {change}" for change, amount in one.changes.items()),
+        "days": "" if one.days is None else str(one.days),
+        "rules": ", ".join(one.rules),
+        "current": one.purse.shown(one.current),
+        "candidate": one.purse.shown(one.candidate),
+        "really": "" if one.purse.goods else one.purse.shown(one.really),
+        "why": one.why,
+    }
