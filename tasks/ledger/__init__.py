@@ -12,13 +12,12 @@ from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
 from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
-from tasks.ledger.holds import find_hold, held_since, open_holds, opened_by
+from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.queries import (
     done_between,
     ended,
     final_returns,
-    held_by,
     history,
     last_run,
     order_spellings,

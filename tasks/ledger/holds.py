@@ -48,6 +48,12 @@ def held_since(conn: Connection, since: datetime) -> set[str]:
     return set(conn.execute(changed.distinct()).scalars())
 
 
+def held_by(conn: Connection, rule: str, process_ids: Collection[str]) -> set[str]:
+    """Those of these returns with an open hold of this rule."""
+    held = select(holds.c.process_id).where(holds.c.rule == rule, holds.c.state == "open")
+    return {row.process_id for row in conn.execute(held)} & set(process_ids)
+
+
 def opened_by(conn: Connection, flow_run_id: str) -> list[HoldRow]:
     """The open holds that a flow run opened, by what the audit says, oldest first."""
     told = exists().where(

@@ -115,12 +115,6 @@ def ended(
     return [row.process_id for row in conn.execute(query)]
 
 
-def held_by(conn: Connection, rule: str, process_ids: Collection[str]) -> set[str]:
-    """Those of these returns with an open hold of this rule."""
-    held = select(holds.c.process_id).where(holds.c.rule == rule, holds.c.state == "open")
-    return {row.process_id for row in conn.execute(held)} & set(process_ids)
-
-
 def server_clock(conn: Connection) -> datetime | None:
     """What the clock of the database's server shows; None where that is this machine's (SQLite)."""
     if conn.dialect.name != "postgresql":
