@@ -68,9 +68,14 @@ class Case:
         return ruling_of(self.process, self.rules, self.record, self.now)
 
     @cached_property
+    def reviews(self) -> Inspection:
+        """The reviews, counted."""
+        return inspect(self.process, self.rules)
+
+    @cached_property
     def inspection(self) -> Inspection:
         """The reviews, counted as the merchant's rules would have it."""
-        found = inspect(self.process, self.rules)
+        found = self.reviews
         if (ruling := self.ruling) is None:
             return found
         wishes = {line.id: str(line.compensation_method) for line in self.process.return_line_items}

@@ -7,6 +7,8 @@ from rever_api.models import NOT_RECEIVED, CompensationMethod, ReturnLineItem, R
 from tasks.policy.facts import contradictions, counts_unreviewed
 from tasks.policy.store import StoreRules
 
+_STATUSES = frozenset(ReviewStatus)
+
 
 @dataclass(frozen=True, slots=True)
 class LineInspection:
@@ -62,12 +64,17 @@ class Inspection:
 
 def inspect(process: ReturnProcess, rules: StoreRules) -> Inspection:
     """Count the reviews of every line, and say what in the process contradicts itself."""
+    return Inspection(inspected_lines(process, rules), contradictions(process))
+
+
+def inspected_lines(process: ReturnProcess, rules: StoreRules) -> tuple[LineInspection, ...]:
+    """Count the reviews of every line."""
     before_review = counts_unreviewed(process, rules)
     found: dict[str, Counter[str]] = {}
     for review in process.reviews or ():
         found.setdefault(review.line_item_id, Counter())[str(review.status)] += 1
-    lines = (_line(item, found.get(item.id, Counter()), before_review) for item in process.return_line_items)
-    return Inspection(tuple(lines), contradictions(process))
+    none = Counter[str]()
+    return tuple([_line(item, found.get(item.id, none), before_review) for item in process.return_line_items])
 
 
 def _line(item: ReturnLineItem, found: Counter[str], before_review: bool) -> LineInspection:
@@ -87,5 +94,5 @@ def _line(item: ReturnLineItem, found: Counter[str], before_review: bool) -> Lin
         counted=approved + assumed,
         assumed=assumed,
         not_received=not_received,
-        unknown=tuple(status for status in found if status not in set(ReviewStatus)),
+        unknown=tuple([status for status in found if status not in _STATUSES]),
     )

@@ -11,6 +11,7 @@ another number of decimals for a currency, is a new name in `ROUNDINGS`; the old
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 
 from tasks.policy.record import ROUNDING, LineTerms
@@ -38,7 +39,13 @@ def payable(amount: Decimal, currency: str) -> bool:
     """Whether an amount is finite, of a sensible size and has no more decimals than its currency."""
     if not amount.is_finite() or amount.copy_abs() >= LARGEST:
         return False
-    return amount == amount.quantize(Decimal(1).scaleb(-minor_unit(currency)))
+    return amount == amount.quantize(_step(minor_unit(currency)))
+
+
+@cache
+def _step(digits: int) -> Decimal:
+    """The least amount with so many decimals."""
+    return Decimal(1).scaleb(-digits)
 
 
 def _half_up(total: Decimal, quantity: int, approved: int, currency: str) -> Decimal:
@@ -75,6 +82,8 @@ def gross(terms: LineTerms, units: Iterable[int]) -> Decimal:
 
 def bonus(terms: LineTerms, units: Iterable[int], percent: Decimal) -> Decimal:
     """What these units of one line get on top of their value: all units together just so many percent of it."""
+    if not percent:
+        return ZERO
     whole = value(terms.total * percent / 100, 1, 1, terms.currency, terms.rounding)
     return gross(replace(terms, total=whole), units)
 
@@ -98,7 +107,7 @@ def net_amounts(values: Sequence[Decimal], before: Decimal, costs: Decimal) -> t
 
 def in_minor_units(amount: Decimal, currency: str) -> Decimal:
     """An amount that is payable, written with the decimals of its currency: `24` euros become `24.00`."""
-    return amount.quantize(Decimal(1).scaleb(-minor_unit(currency)))
+    return amount.quantize(_step(minor_unit(currency)))
 
 
 def shown(amount: Decimal, currency: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatus, ShippingStatus
 from tasks.policy.country import country_of
 from tasks.policy.facts import believed, exchange_shown, goods_sent, one_mailbox, refunds_shown
-from tasks.policy.inspection import inspect
+from tasks.policy.inspection import inspected_lines
 from tasks.policy.record import IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
 
@@ -60,6 +60,9 @@ class EarlierReturn:
     wrong_items: bool | Unknown = False
     bonus: bool | Unknown = False
 
+
+EarlierReturns: TypeAlias = tuple[EarlierReturn, ...] | Unknown
+EARLIER_NOT_TOLD = Unknown("the shopper's earlier returns")
 
 _ORDER, _ORDERS, _PRODUCTS = "the shop's order", "the table of orders", "the table of products"
 """Who may tell what REVER does not. What the shop's order tells, the table of orders may tell too."""
@@ -127,7 +130,7 @@ class ReturnFacts:
     whole_order: Fact[bool] = Unknown(f"whether the whole order comes back ({_ORDER})")
     shipping: Fact[Money] = Unknown(f"the order's shipping costs ({_ORDER})")
     label_cost: Fact[Money] = Unknown(f"what the return's label costs ({_ORDERS})")
-    earlier: tuple[EarlierReturn, ...] | Unknown = Unknown("the shopper's earlier returns")
+    earlier: EarlierReturns = EARLIER_NOT_TOLD
 
     @property
     def today(self) -> date:
@@ -135,8 +138,17 @@ class ReturnFacts:
         return self.now.date()
 
 
-def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: datetime, zone: tzinfo) -> ReturnFacts:
+def facts_of(
+    process: ReturnProcess,
+    record: Record,
+    rules: StoreRules,
+    now: datetime,
+    zone: tzinfo,
+    earlier: EarlierReturns = EARLIER_NOT_TOLD,
+) -> ReturnFacts:
     """The facts that REVER and the ledger tell. `now` is aware, `zone` is the store's.
+
+    `earlier` are the shopper's other returns, where they are known already.
 
     REVER names no time of a scan or an arrival: whether there was one is known, the day is not.
     """
@@ -159,6 +171,7 @@ def facts_of(process: ReturnProcess, record: Record, rules: StoreRules, now: dat
         value=value_of(process) or _BARE.value,
         costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else _BARE.costs,
         shopper=shopper or _BARE.shopper,
+        earlier=earlier,
         **_of_parcels(process, rules),
         **(_of_reviews(process, rules, zone) if told else {}),
     )
@@ -176,7 +189,7 @@ def _told(process: ReturnProcess, rules: StoreRules) -> bool:
 
 def _of_reviews(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> dict[str, Any]:
     """The facts about reviews, where REVER says which there are."""
-    lines = inspect(process, rules).lines
+    lines = inspected_lines(process, rules)
     reviewed = all(line.reviewed for line in lines)
     days = [at.astimezone(zone).date() for review in process.reviews or () if (at := review.review_date)]
     dated = bool(days) and len(days) == len(process.reviews or ())

@@ -41,7 +41,7 @@ from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
-from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Verdict, excluded, fees, judge
+from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Outcomes, Verdict, excluded, fees, judge
 
 ActionT = TypeVar("ActionT", bound=Action)
 
@@ -65,6 +65,9 @@ CARRIED_OUT = frozenset(
 
 BESIDE_MONEY = frozenset({ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.ALARM})
 """Kinds that are about the label or a notice alone, and not about what the shopper gets."""
+
+_OF_MONEY = tuple(sorted(CARRIED_OUT - BESIDE_MONEY))
+_NONE: Outcomes = MappingProxyType({})
 
 OF_THE_LABEL = frozenset(
     {ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.KEEP, ActionKind.ACCEPTANCE, ActionKind.ADD_ON}
@@ -96,7 +99,7 @@ class Ruling:
 
     def outcome(self, line_id: str, kind: ActionKind) -> Outcome | None:
         """What was decided of a line about this; None where no rule speaks of it."""
-        return self.verdict.lines.get(line_id, MappingProxyType({})).get(kind)
+        return self.verdict.lines.get(line_id, _NONE).get(kind)
 
     def decided(self, line_id: str, kind: ActionKind, action: type[ActionT]) -> ActionT | None:
         """The action of this kind that a rule has decided on for a line, where it is this one."""
@@ -250,7 +253,7 @@ class Ruling:
         """
         if self.excludes(found.line_id):
             return
-        for kind in sorted(CARRIED_OUT - BESIDE_MONEY):
+        for kind in _OF_MONEY:
             outcome = self.outcome(found.line_id, kind)
             if isinstance(outcome, Open) and any(
                 self._matters(it, found, wish, already, out_of_stock=out_of_stock) for it in outcome.candidates

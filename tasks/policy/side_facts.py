@@ -108,8 +108,8 @@ def enriched(facts: ReturnFacts, side: SideFacts | None) -> ReturnFacts:
         new["whole_order"] = _whole_order(facts, orders)
     if isinstance(facts.earlier, Unknown) and isinstance(facts.shopper, str):
         new["earlier"] = side.earlier.get(facts.shopper, facts.earlier)
-    lines = tuple(_line(line, side, orders) for line in facts.lines)
-    return replace(facts, lines=lines, **new)
+    lines = tuple([_line(line, side, orders) for line in facts.lines])
+    return replace(facts, lines=lines, **new) if new or lines != facts.lines else facts
 
 
 def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> LineFacts:

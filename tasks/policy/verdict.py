@@ -6,7 +6,7 @@ any that matches, leaves its kinds open and says what is missing, unless it says
 that is decided while facts are missing stays decided the same way, whatever they turn out to be.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -104,31 +104,39 @@ class Verdict:
 
 def judge(rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known | None = None) -> Verdict:
     """What these rules, in this order, say of these facts. What is `known` of them is not asked again, and added to."""
+    return said_by(standings(rules, facts, {} if known is None else known), facts)
+
+
+def standings(rules: Iterable[MerchantRule], facts: ReturnFacts, known: Known) -> tuple[Stood, ...]:
+    """How these rules stand to these facts, in their order. What is `known` is not asked again, and added to."""
     stood: list[Stood] = []
     for rule in rules:
-        found = None if known is None else known.get(id(rule))
+        found = known.get(id(rule))
         if found is None:
-            found = stands(rule, facts)
-            if known is not None:
-                known[id(rule)] = found
+            found = known[id(rule)] = stands(rule, facts)
         stood += found
+    return tuple(stood)
+
+
+def said_by(stood: tuple[Stood, ...], facts: ReturnFacts) -> Verdict:
+    """What rules say that stand so to these facts."""
     speak = [each for each in stood if each.standing in SPEAKS]
     of_return = [each for each in speak if not each.line_id]
     lines = {
         line.line_id: _outcomes([each for each in speak if each.line_id in {"", line.line_id}], of_return=False)
         for line in facts.lines
     }
-    return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), tuple(stood), facts)
+    return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), stood, facts)
 
 
 def stands(rule: MerchantRule, facts: ReturnFacts) -> tuple[Stood, ...]:
     """How one rule stands to the return, or to each of its lines."""
-    return tuple([_stands(rule, facts, line) for line in (facts.lines if rule.of_line else (None,))])
-
-
-def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Stood:
-    line_id = line.line_id if line else ""
     in_force = _in_force(rule, facts)
+    return tuple([_stands(rule, facts, line, in_force) for line in (facts.lines if rule.of_line else (None,))])
+
+
+def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None, in_force: Truth) -> Stood:
+    line_id = line.line_id if line else ""
     if in_force is Truth.NO:
         return Stood(rule, line_id, Standing.NOT_IN_FORCE)
     truth = rule.answer(facts, line)

@@ -1,6 +1,7 @@
 """The two policies of a store, made ready for a replay."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from rever_api.models import RefundTiming
 from tasks.policy.actions import Action, KeepItem, Pay
@@ -17,8 +18,10 @@ class Pair:
 
     `alike` says that but for guards they differ in merchant's rules alone, with the same tables of facts; `unstated`
     that nobody has said who pays there; `early` that REVER's timing pays before the inspection. `payers` are the rules
-    that may pay before it, by identity: as long as nothing is approved and none of them speaks, nothing is due.
-    `watched` are these, and the rules whose answer may differ from moment to moment; `restless` those of each policy
+    that may pay before it, by identity, each with its actions that do: as long as nothing is approved and none of them
+    speaks, nothing is due.
+    `fixed` are the rules whose answer is the same at every moment of a return's life, by identity. `watched` are the
+    payers, and the rules that are not fixed; `restless` those of each policy
     whose answer may turn while REVER shows the same; `parcels` says that an answer may hang on how far the goods have
     come.
     """
@@ -29,7 +32,8 @@ class Pair:
     alike: bool = False
     unstated: bool = False
     early: bool = True
-    payers: frozenset[int] = frozenset()
+    payers: Mapping[int, tuple[Action, ...]] = field(default_factory=dict)
+    fixed: frozenset[int] = frozenset()
     watched: tuple[MerchantRule, ...] = ()
     restless: tuple[tuple[MerchantRule, ...], ...] = ((), ())
     parcels: bool = True
@@ -56,7 +60,9 @@ class Pair:
         bare = [it.policy.model_copy(update={"guards": Guards()}) for it in (current, candidate)]
         each = {id(rule): rule for rule in rules}
         restless = _restless(current), _restless(candidate)
-        payers = frozenset(name for name, it in each.items() if any(map(_pays_early, it.then)))
+        fixed = frozenset(name for name, it in each.items() if times_asked([it]).fixed)
+        early = {name: tuple(filter(_pays_early, it.then)) for name, it in each.items()}
+        payers = {name: actions for name, actions in early.items() if actions}
         return cls(
             current,
             candidate,
@@ -65,7 +71,8 @@ class Pair:
             unstated=unstated,
             early=timing != RefundTiming.ON_ITEM_VERIFIED,
             payers=payers,
-            watched=tuple(it for name, it in each.items() if name in payers or not times_asked([it]).fixed),
+            fixed=fixed,
+            watched=tuple(it for name, it in each.items() if name in payers or name not in fixed),
             restless=restless,
             parcels=any(check.field in PARCELS for rule in rules for check in checks_of(rule.when))
             or any(id(rule) in payers for side in restless for rule in side),

@@ -9,19 +9,22 @@ from datetime import datetime
 from heapq import heappop, heappush
 
 from rever_api.models import NOT_RECEIVED, ReturnProcess, ReviewStatus
+from tasks.policy.actions import Pay, is_due
 from tasks.policy.backtest.moments import turning_points
 from tasks.policy.backtest.outcome import Replayed, RulesHeard
 from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import PastReturn, View, mailbox_of
-from tasks.policy.backtest.replayed_desk import ReplayedDesk, waits_for_a_day
+from tasks.policy.backtest.replayed_desk import Look, ReplayedDesk, waits_for_a_day
+from tasks.policy.conditions import Truth
+from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.record import Record
-from tasks.policy.return_facts import EarlierReturn, ReturnFacts, Unknown, facts_of
+from tasks.policy.return_facts import EARLIER_NOT_TOLD, EarlierReturns, ReturnFacts, facts_of
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import SideFacts, enriched
 from tasks.policy.store import StoreRules
-from tasks.policy.verdict import SPEAKS, Known, Verdict, judge, stands
+from tasks.policy.verdict import SPEAKS, Known, Verdict, said_by, standings, stands
 
-History = Callable[[datetime], tuple[EarlierReturn, ...] | Unknown]
+History = Callable[[datetime], EarlierReturns]
 """The shopper's other returns as they were known at a time."""
 
 
@@ -44,6 +47,7 @@ class _Track:
     """One desk, and the policies (0: current, 1: candidate) that have decided alike so far.
 
     `facts` are those of the last look, None once the desk has done something; `known` is how the rules stood to them.
+    `said` is what the rules of each of its policies said, and `last` what they said when they were asked last.
     """
 
     desk: ReplayedDesk
@@ -51,23 +55,29 @@ class _Track:
     facts: ReturnFacts | None = None
     known: Known = field(default_factory=dict)
     said: tuple[Verdict, ...] = ()
+    last: dict[int, Verdict] = field(default_factory=dict)
 
-    def ask(self, rules: Sequence[StoreRules], facts: ReturnFacts, known: Known) -> None:
+    def ask(self, pair: Pair, facts: ReturnFacts, known: Known) -> None:
         """Ask the rules of each of its policies about these facts, as far as it is not `known` how they stand."""
-        self.said = tuple(judge(rules[side].merchant_rules, facts, known) for side in self.sides)
+        self.said = tuple([self._verdict(side, pair.both[side].merchant_rules, facts, known) for side in self.sides])
         self.facts, self.known = facts, known
 
-    def ask_again(self, rules: Sequence[StoreRules], pair: Pair, at: datetime, shopper: str) -> bool:
+    def _verdict(self, side: int, rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known) -> Verdict:
+        """What these rules say: the same object as long as all of them stand as before."""
+        stood, before = standings(rules, facts, known), self.last.get(side)
+        if before is None or before.stood != stood:
+            self.last = {**self.last, side: said_by(stood, facts)}
+        return self.last[side]
+
+    def ask_again(self, pair: Pair, at: datetime, earlier: EarlierReturns) -> bool:
         """Ask anew where REVER shows the same as at the last look. Returns whether any rule says something else."""
         assert self.facts is not None  # noqa: S101 - there was a last look
-        own = rules[self.sides[0]]
-        told = own.side.earlier.get(shopper, self.facts.earlier) if own.side is not None else self.facts.earlier
-        facts = replace(self.facts, now=at.astimezone(own.zone), earlier=told)
+        facts = replace(self.facts, now=at.astimezone(pair.both[self.sides[0]].zone), earlier=earlier)
         fresh = {id(rule): stands(rule, facts) for side in self.sides for rule in pair.restless[side]}
         self.facts = facts
         if all(self.known[name] == stood for name, stood in fresh.items()):
             return any(map(waits_for_a_day, self.said))
-        self.ask(rules, facts, {**self.known, **fresh})
+        self.ask(pair, facts, {**self.known, **fresh})
         return True
 
 
@@ -80,9 +90,10 @@ class _Replay:
         together: tuple[tuple[int, ...], ...] = ((0, 1),) if pair.alike else ((0,), (1,))
         self.tracks = [_Track(ReplayedDesk(Record(past.process_id, pair.current.store)), sides) for sides in together]
         self.heard = RulesHeard(), RulesHeard()
+        self.noted: list[Verdict | None] = [None, None]
         self.points: list[datetime] = []
-        self.told: tuple[object, Sequence[StoreRules]] | None = None
         self.shown: ReturnProcess | None = None
+        self.look: Look | None = None
 
     def change(self, view: View, *, last: bool) -> None:
         """Ask about a change, and note the moments at which the answer may turn by the passing of time.
@@ -94,20 +105,20 @@ class _Replay:
         before, self.shown = self.shown, view.process
         if not decides and (not self.pair.watched or self._says_nothing_new(before, view.process)):
             return
-        rules = self._as_known(view.at)
         seen: dict[int, tuple[ReturnFacts, Known]] = {}
         for track in [it for it in self.tracks if not it.desk.over]:
             alike = id(track.desk.record) if self.pair.alike else id(track)
             if alike not in seen:
-                seen[alike] = self._facts(track, rules, view.process, view.at), {}
+                settled = {name: track.known[name] for name in self.pair.fixed if name in track.known}
+                seen[alike] = self._facts(track, view.process, view.at), settled
             facts, known = seen[alike]
             speak = decides or self._speaks(facts, known)
             if not speak:
                 track.facts, track.known, track.said = facts, known, ()
                 continue
-            due = decides or any(it.standing in SPEAKS for name in self.pair.payers for it in known[name])
-            track.ask(rules, facts, known)
-            self._decide(track, rules, view.process, view.at, exact=view.exact, decides=due)
+            track.ask(self.pair, facts, known)
+            due = decides or self._may_pay(track)
+            self._decide(track, view.process, view.at, exact=view.exact, decides=due)
         if not seen or self.pair.asked.calm:
             return
         facts, _ = next(iter(seen.values()))
@@ -121,17 +132,27 @@ class _Replay:
         silent = all(track.facts is not None and not track.said for track in self.tracks)
         return silent and not self.pair.parcels and before is not None and before.reviews == now.reviews
 
-    def _facts(self, track: _Track, rules: Sequence[StoreRules], process: ReturnProcess, at: datetime) -> ReturnFacts:
+    def _facts(self, track: _Track, process: ReturnProcess, at: datetime) -> ReturnFacts:
         """What is known of the return as REVER shows it to this desk."""
-        own, shown = rules[track.sides[0]], track.desk.sees(process)
-        return enriched(facts_of(shown, track.desk.record, own, at, own.zone), own.side)
+        own, shown = self.pair.both[track.sides[0]], track.desk.sees(process)
+        return enriched(facts_of(shown, track.desk.record, own, at, own.zone, self._earlier(at)), own.side)
+
+    def _earlier(self, at: datetime) -> EarlierReturns:
+        """The shopper's earlier returns as they were known then, where rules ask for them."""
+        return EARLIER_NOT_TOLD if self.history is None or not self.shopper else self.history(at)
 
     def _speaks(self, facts: ReturnFacts, known: Known) -> bool:
         """Whether a watched rule matches, or cannot be answered. How they stand becomes known."""
-        for rule in self.pair.watched:
-            if id(rule) not in known:
-                known[id(rule)] = stands(rule, facts)
-        return any(it.standing in SPEAKS for rule in self.pair.watched for it in known[id(rule)])
+        return any(it.standing in SPEAKS for it in standings(self.pair.watched, facts, known))
+
+    def _may_pay(self, track: _Track) -> bool:
+        """Whether a rule speaks that may pay before the inspection, and its moment may have come."""
+        assert track.facts is not None  # noqa: S101 - it was asked just now
+        for name, actions in self.pair.payers.items():
+            came = any(not isinstance(it, Pay) or is_due(it, track.facts) is not Truth.NO for it in actions)
+            if came and any(it.standing in SPEAKS for it in track.known.get(name, ())):
+                return True
+        return False
 
     def pass_time(self, process: ReturnProcess, before: datetime | None) -> None:
         """Ask at each turning point up to a time, or all that are left, about the return as it was shown last."""
@@ -140,13 +161,12 @@ class _Replay:
             last, at = at, heappop(self.points)
             if at == last:
                 continue
-            rules = self._as_known(at)
             for track in [it for it in self.tracks if not it.desk.over]:
                 if track.facts is None:
-                    track.ask(rules, self._facts(track, rules, process, at), {})
-                elif not track.ask_again(rules, self.pair, at, self.shopper) and not track.desk.is_late(at):
+                    track.ask(self.pair, self._facts(track, process, at), {})
+                elif not track.ask_again(self.pair, at, self._earlier(at)) and not track.desk.is_late(at):
                     continue
-                self._decide(track, rules, process, at, exact=True, decides=False)
+                self._decide(track, process, at, exact=True, decides=False)
 
     @property
     def _over(self) -> bool:
@@ -161,13 +181,12 @@ class _Replay:
         )
         return first, second
 
-    def _decide(
-        self, track: _Track, rules: Sequence[StoreRules], process: ReturnProcess, at: datetime, *, exact: bool,
-        decides: bool,
-    ) -> None:  # fmt: skip
+    def _decide(self, track: _Track, process: ReturnProcess, at: datetime, *, exact: bool, decides: bool) -> None:
         """Decide on what the rules said, once for both policies as long as they say the same."""
         for side, said in zip(track.sides, track.said, strict=True):
-            self.heard[side].hear(said)
+            if said is not self.noted[side]:
+                self.noted[side] = said
+                self.heard[side].hear(said)
         parted = [track]
         if len(track.said) > 1 and not _same(*track.said):
             other = replace(track, desk=replace(track.desk, payments=[*track.desk.payments]))
@@ -175,26 +194,29 @@ class _Replay:
                 it.sides, it.said = (side,), (track.said[side] if it is track else other.said[side],)
             self.tracks = parted = [track, other]
         for it in parted:
-            own, shown = rules[it.sides[0]], it.desk.sees(process)
             assert it.facts is not None  # noqa: S101 - it was asked just now
-            before = it.desk.record
-            it.desk.decide(own, shown, Ruling(it.facts, it.said[0]), at, exact=exact, decides=decides)
+            before, look = it.desk.record, self._look(it, process)
+            ruling = Ruling(it.facts, it.said[0])
+            it.desk.decide(self._rules(it, at), look, ruling, at, exact=exact, decides=decides)
             if it.desk.record is not before and self.pair.asked.desk:
                 it.facts = None  # the rules ask what the desk has done
             limit = it.desk.limit
             if limit is not None and at < limit.until <= self.until:
                 heappush(self.points, limit.until)
 
-    def _as_known(self, at: datetime) -> Sequence[StoreRules]:
-        """Both policies, with the shopper's earlier returns as they were known then, where rules ask for them."""
-        if self.history is None or not self.shopper:
-            return self.pair.both
-        earlier = self.history(at)
-        if self.told is None or self.told[0] is not earlier:
-            sides = [replace(it.side or SideFacts(), earlier={self.shopper: earlier}) for it in self.pair.both]
-            both = [replace(it, side=side) for it, side in zip(self.pair.both, sides, strict=True)]
-            self.told = earlier, both
-        return self.told[1]
+    def _look(self, track: _Track, process: ReturnProcess) -> Look:
+        """The return as REVER shows it to this desk: one object for both desks as long as they see the same."""
+        own, shown = self.pair.both[track.sides[0]], track.desk.sees(process)
+        if self.look is None or self.look.process is not shown or not self.pair.alike:
+            self.look = Look(shown, own)
+        return self.look
+
+    def _rules(self, track: _Track, at: datetime) -> StoreRules:
+        """The rules of this desk. Where it holds they are asked anew, and so know the shopper's earlier returns."""
+        own = self.pair.both[track.sides[0]]
+        if track.desk.held is None or self.history is None or not self.shopper:
+            return own
+        return replace(own, side=replace(own.side or SideFacts(), earlier={self.shopper: self._earlier(at)}))
 
 
 def _same(one: Verdict, other: Verdict) -> bool:

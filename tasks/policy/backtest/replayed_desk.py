@@ -14,6 +14,7 @@ from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
 from tasks.policy.case import Case, told_terms
 from tasks.policy.decide import decide_money
 from tasks.policy.decision import Compensate, Decision, Hold, Wait
+from tasks.policy.inspection import Inspection, inspect
 from tasks.policy.kinds import EXCHANGE, REFUND
 from tasks.policy.money import ZERO, gross
 from tasks.policy.record import Intent, IntentKind, IntentState, OpenHold, Record, Waiver
@@ -24,15 +25,34 @@ from tasks.policy.verdict import Decided, Verdict
 
 
 @dataclass(frozen=True)
-class _HeardCase(Case):
-    """A case whose rules have been asked already."""
+class Look:
+    """A return as REVER shows it at one moment."""
+
+    process: ReturnProcess
+    rules: StoreRules
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """The reviews, counted."""
+        return inspect(self.process, self.rules)
+
+
+@dataclass(frozen=True)
+class _SeenCase(Case):
+    """A case whose rules have been asked, and whose reviews are counted, for more than one policy."""
 
     heard: Ruling | None = None
+    look: Look | None = None
 
     @cached_property
     def ruling(self) -> Ruling | None:
         """What the merchant's own rules said."""
         return self.heard
+
+    @cached_property
+    def reviews(self) -> Inspection:
+        """The reviews, as they were counted."""
+        return super().reviews if self.look is None else self.look.inspection
 
 
 @dataclass(slots=True)
@@ -63,10 +83,10 @@ class ReplayedDesk:
         return process if self.compensation is None else process.model_copy(update={"compensation": self.compensation})
 
     def decide(
-        self, rules: StoreRules, process: ReturnProcess, ruling: Ruling, at: datetime, *, exact: bool, decides: bool
+        self, rules: StoreRules, look: Look, ruling: Ruling, at: datetime, *, exact: bool, decides: bool
     ) -> None:
         """Decide, where it must be or the rules say something else than at the last decision; and do it."""
-        says, before, limit = ruling.verdict, self.last, self.limit
+        process, says, before, limit = look.process, ruling.verdict, self.last, self.limit
         late = limit is not None and limit.is_up(rules.merchant_rules, at)
         if limit is not None and late:
             self._end(limit.then, process)
@@ -79,7 +99,8 @@ class ReplayedDesk:
         if self.held and ended_holds(process, rules, self.record, at):
             self.held, self.asks, self.record = None, None, replace(self.record, holds=())
         heard = ruling if rules.merchant_rules and rules.refunds_by is RefundsBy.US else None
-        self._act(decide_money(_HeardCase(process, rules, self.record, at, heard)), process, at, says, exact=exact)
+        case = _SeenCase(process, rules, self.record, at, heard, look)
+        self._act(decide_money(case), process, at, says, exact=exact)
 
     def _act(self, decision: Decision, process: ReturnProcess, at: datetime, says: Verdict, *, exact: bool) -> None:
         """Do what was decided."""
