@@ -166,7 +166,8 @@ class _Replay:
                     track.ask(self.pair, self._facts(track, process, at), {})
                 elif not track.ask_again(self.pair, at, self._earlier(at)) and not track.desk.is_late(at):
                     continue
-                self._decide(track, process, at, exact=True, decides=False)
+                due = track.desk.last is None and self._may_pay(track)
+                self._decide(track, process, at, exact=True, decides=due)
 
     @property
     def _over(self) -> bool:

@@ -68,6 +68,12 @@ def test_days_after_the_inspection_are_whole_days_of_the_store() -> None:
     assert one.candidate_at.date() == (BEGAN + 8 * DAY).date()
 
 
+def test_a_rule_that_begins_to_match_before_the_inspection_pays_on_that_day() -> None:
+    rule = "- {name: old, when: {days_since_start: {at_least: 3}}, then: {keep_item: {}}}\n"
+    (one,) = tried(ruled(), ruled(rule), past()).differences
+    assert (one.days, dict(one.changes)) == (-2, {Change.EARLIER: Decimal("10.00")})
+
+
 def test_what_is_not_paid_by_the_end_is_later_by_days_that_nobody_knows() -> None:
     (one,) = tried(ruled(), ruled(LATE), past(), until=BEGAN + 6 * DAY).differences
     assert (one.days, dict(one.changes), one.candidate) == (None, {Change.LATER: Decimal("10.00")}, ZERO)
@@ -224,6 +230,8 @@ RULES = (
     "- {name: waits, when: {days_since_start: {under: 4}}, then: {approve: {who: olga, why: young}}}\n",
     "- {name: credit, when: {quantity: {at_least: 2}}, then: {methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}}\n",
     "- {name: bad, when: {review: {has: DECLINED}}, then: {decline: {why: one is worn}}}\n",
+    "- {name: old, when: {days_since_start: {at_least: 3}}, then: {keep_item: {}}}\n",
+    "- {name: soon, then: {pay: {at: start, plus_days: 2}}}\n",
 )
 POLICIES = st.lists(st.sampled_from(RULES), unique=True, max_size=5).map(lambda texts: ruled("".join(texts)))
 
