@@ -1,11 +1,13 @@
-"""import-inspections: a warehouse's file becomes reviews, each unit once, and each row has its answer."""
+"""import-inspections: warehouses' files become reviews, each unit once, and each row has its answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
 from prefect import State, flow
+from prefect.runtime import deployment
 from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
@@ -13,14 +15,22 @@ from flows.parameters import ReturnsParameters
 from flows.sub_flows import at, remember_unknown, settle, settle_own
 from tasks.add_reviews import ReviewedReturn, add_reviews
 from tasks.check_inspections import check_inspections
+from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
 from tasks.fetch_returns import BATCH
+from tasks.files.drop_folder import REFUSED
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
+from tasks.files.mapping import MappingError
+from tasks.files.private_copy import Arrived, private_copies
 from tasks.files.table import InputFileError
-from tasks.files.verdicts import Came, FileVerdict, Verdict, judge
+from tasks.files.verdicts import Came, FileVerdict, Verdict, judge, together
+from tasks.in_prefect.credentials import storage_options
+from tasks.ledger import switch
 from tasks.policy.decision import AskedEffect
+from tasks.policy.facts import counted
 from tasks.policy.kinds.review import Reviews
+from tasks.receive_files import NamedFile, finish, forget_done, out_folder, receive_named, receive_waiting, refuse
 from tasks.reporting.report import Failure, ReturnsReport, amounts
 from tasks.reporting.tally import count_decisions, count_outcome
 from tasks.returns import PendingReturn
@@ -28,74 +38,163 @@ from tasks.steps import about
 
 NAME = "import-inspections"
 
+MOST_REASONS = 20
+"""Reasons of a file that its report lists."""
+
 
 class Parameters(ReturnsParameters):
-    """Import inspections: review at REVER what a warehouse's file says of the units that came back."""
+    """Import inspections: review at REVER what warehouses' files say of the units that came back.
+
+    Without a file: all new files of the folder that the worker watches (`REVER_INSPECTIONS`).
+    """
 
     begins: ClassVar[bool] = True
 
     file: str = Field(
+        "",
         title="File",
-        description="The warehouse's file, where the worker can read it: CSV in any of its forms, XLSX, XLS or ODS.",
+        description="A file in the folder that the worker watches (`landmark/day.csv`), or a URL (s3, gs, sftp): CSV "
+        "in any of its forms, XLSX, XLS or ODS. Empty: all new files of that folder.",
     )
     mapping: str = Field(
+        "",
         title="Mapping",
         description="What the file's columns and words mean, a YAML file; `rever-returns inspections guess` writes the "
-        "first one.",
+        "first one. Empty: the `mapping.yaml` beside the file.",
     )
     refused: str = Field(
         "",
         title="Rows that come back",
-        description="A new file for the rows that are refused or held, each with its reason. Empty: beside the file. A "
-        "plan writes none.",
+        description="A new file for the rows that are refused or held, each with its reason, where the command is "
+        "typed on the machine itself. Empty: beside the file. A plan writes none.",
+    )
+    storage: str = Field(
+        "",
+        title="Storage block",
+        description="Name of a `Secret` block in Prefect with what a URL's storage needs, as JSON. Empty: what the "
+        "worker's environment says. No password or key belongs into the URL.",
     )
     stores: list[str] = Field(
         default_factory=list,
         title="Stores",
-        description="E-commerce ids of the stores whose returns the file is about. Empty: the store of the mapping, "
+        description="E-commerce ids of the stores whose returns the files are about. Empty: the store of the mapping, "
         "else all of this desk's stores.",
     )
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
-    """Settle what is open, read the file, and review the units that REVER shows no review of, return by return.
+    """Settle what is open, and take one file after the other: review the units that REVER shows no review of.
 
-    Raises `WrongNameError` for a file or mapping that cannot be used; nothing is begun then.
+    Raises `WrongNameError` where the file that was named, its mapping or the folder cannot be used; nothing is begun
+    then. Of the watched folder's files one that cannot be read stops no other.
     """
-    refused = Path(parameters.refused) if parameters.refused else None
-    if refused is not None and (refused.exists() or not refused.parent.is_dir()):
-        raise WrongNameError(f"{refused}: name a new file, in a folder that is there, for the rows that come back.")
-    try:
-        file = read_warehouse_file(Path(parameters.file), Path(parameters.mapping))
-    except InputFileError as error:
-        raise WrongNameError(str(error)) from None
-    only = [file.mapping.store] if file.mapping.store and not parameters.stores else parameters.stores
-    report.stores = desk.chosen(only)
-    report.notes += file.how
-    await settle(desk, report, report.stores)
-    named = await fetch_named_returns(desk, report.stores, wanted_names(file.rows))
+    found: list[FileVerdict] = []
+    with private_copies(desk.clock()) as copies:
+        try:
+            files = await _received(desk, parameters, report, copies)
+        except InputFileError as error:
+            raise WrongNameError(str(error)) from None
+        report.stores = desk.chosen([*dict.fromkeys(store for it in files for store in it.stores)] or parameters.stores)
+        if files:
+            await settle(desk, report, report.stores)
+        try:
+            for file in files:
+                await _import(desk, parameters, report, file, found)
+        finally:
+            report.headline = together(found).words if files else "no new file"
+    if not parameters.file and report.acts and desk.settings.inspections:
+        forget_done(desk, desk.settings.inspections, report.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to be imported, and the stores whose returns it is about."""
+
+    arrived: Arrived
+    read: WarehouseFile
+    stores: tuple[str, ...]
+
+
+async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, copies: Path) -> list[_File]:
+    """The files of this run, read. Raises `InputFileError` and `WrongNameError` for the one that was named."""
+    confined = deployment.id is not None
+    if parameters.refused and confined:
+        raise WrongNameError("rows that come back are put where the workers' settings say; leave `refused` empty.")
+    if parameters.refused and ((to := Path(parameters.refused)).exists() or not to.parent.is_dir()):
+        raise WrongNameError(f"{to}: name a new file, in a folder that is there, for the rows that come back.")
+    if parameters.file:
+        options = await storage_options(parameters.storage)
+        named = receive_named(desk, NamedFile(parameters.file, parameters.mapping, confined, options), copies)
+        read = read_warehouse_file(named.copy, named.mapping, named.name)
+        return [_File(named, read, desk.chosen(_stores(parameters, read)))]
+    if parameters.mapping or parameters.refused:
+        raise WrongNameError("a mapping or a file for the rows that come back is of one file; name the file too.")
+    root = desk.settings.inspections
+    if root is None:
+        report.notes.append("no folder is watched: REVER_INSPECTIONS is not set")
+        return []
+    if report.acts and (stop := await desk.ledger.aread(switch)).stopped:
+        report.notes.append(f"files wait in {root} while all effects are stopped ({stop.why})")
+        return []
+    found: list[_File] = []
+    for arrived in await receive_waiting(desk, root, copies, report.notes):
+        try:
+            read = read_warehouse_file(arrived.copy, arrived.mapping, arrived.name)
+            stores = _stores(parameters, read)
+            if parameters.stores and not set(stores) <= set(parameters.stores):
+                continue  # another deployment's
+            found.append(_File(arrived, read, desk.chosen(stores)))
+        except (MappingError, WrongNameError) as error:
+            report.notes.append(f"{arrived.name} waits: {error}")
+        except InputFileError as error:
+            if report.acts:
+                refuse(desk, arrived, str(error), report.notes)
+            else:
+                report.notes.append(str(error))
+    return found
+
+
+def _stores(parameters: Parameters, read: WarehouseFile) -> list[str]:
+    """The store of the mapping goes before those of the form where the folder is watched, and after them by hand."""
+    own = [read.mapping.store] if read.mapping.store else []
+    return (parameters.stores or own) if parameters.file else (own or parameters.stores)
+
+
+async def _import(
+    desk: Desk, parameters: Parameters, report: ReturnsReport, file: _File, into: list[FileVerdict]
+) -> None:
+    """Review what one file says, and say what became of its rows, also where the run is cut off."""
+    report.notes += file.read.how
+    named = await fetch_named_returns(desk, file.stores, wanted_names(file.read.rows))
     report.failures += [Failure(process_id, "REVER shows it, and it cannot be read") for process_id in named.unreadable]
-    found = judge(file.rows, named.returns.values(), desk.clock())
+    found = judge(file.read.rows, named.returns.values(), desk.clock())
     came: dict[str, Came] = {}
     pays: dict[str, Decimal] = {}
     try:
-        await _review(desk, report, named, found.reviews(), came, pays)
-        await settle_own(desk, report, report.stores)
+        await _review(desk, report, named, file.stores, found.reviews(), came, pays)
+        await settle_own(desk, report, file.stores)
     finally:
-        _tell(report, file, found.after(came, acted=report.acts), pays, refused)
+        done = found.after(came, acted=report.acts)
+        into.append(done)
+        report.notes += _said(done, pays)
+        if report.acts and not file.arrived.watched:
+            _hand_back(desk, report, file, done, Path(parameters.refused) if parameters.refused else None)
+    if report.acts and file.arrived.watched:
+        await _finish(desk, report, file, done)
 
 
 async def _review(
     desk: Desk,
     report: ReturnsReport,
     named: NamedReturns,
+    stores: Sequence[str],
     wanted: Mapping[str, Reviews],
     came: dict[str, Came],
     pays: dict[str, Decimal],
 ) -> None:
     """Review the units of each return; what came of each is entered in `came`, also where the run is cut off."""
     report.progress.find(len(wanted))
-    for store in report.stores:
+    for store in stores:
         mine = [process_id for process_id in wanted if named.stores[process_id] == store]
         with at(desk, store):
             await desk.rules(store)
@@ -106,7 +205,7 @@ async def _review(
                     inspected, unread = await check_inspections(desk, batch)
                     report.failures += unread
                     report.progress.finish(len(unread))
-                    came |= {failed.process_id: Came(Verdict.REFUSED, failed.why) for failed in unread}
+                    came |= {failed.process_id: Came(Verdict.REFUSED, failed.why, passes=True) for failed in unread}
                     reviewed: list[ReviewedReturn] = []
                     try:
                         await add_reviews(desk, [item.pending for item in inspected], wanted, reviewed)
@@ -114,7 +213,7 @@ async def _review(
                         came |= {item.process_id: item.came for item in reviewed}
                         _count(desk, report, reviewed, pays)
         if why := report.stores_failed.get(store):
-            came |= {it: Came(Verdict.REFUSED, why) for it in mine if it not in came}
+            came |= {it: Came(Verdict.REFUSED, why, passes=True) for it in mine if it not in came}
 
 
 def _count(desk: Desk, report: ReturnsReport, reviewed: Sequence[ReviewedReturn], pays: dict[str, Decimal]) -> None:
@@ -132,28 +231,50 @@ def _count(desk: Desk, report: ReturnsReport, reviewed: Sequence[ReviewedReturn]
             pays[stake.currency] = pays.get(stake.currency, Decimal(0)) + stake.amount
 
 
-def _tell(
-    report: ReturnsReport, file: WarehouseFile, found: FileVerdict, pays: dict[str, Decimal], refused: Path | None
-) -> None:
-    """Say what became of the rows; a run that acts hands back those that are to be mended, a plan leaves no file."""
-    report.headline = found.words
-    report.notes.append(found.words)
-    if pays:
-        report.notes.append(f"REVER pays by itself for what is approved: {amounts(pays)}")
-    if not report.acts:
-        return
+def _said(found: FileVerdict, pays: dict[str, Decimal]) -> list[str]:
+    """What became of a file's rows, the money that goes out because of it, and why rows come back."""
+    reasons = found.reasons()
+    more = [f"and {len(reasons) - MOST_REASONS:,} more reasons"] if len(reasons) > MOST_REASONS else []
+    money = [f"REVER pays by itself for what is approved: {amounts(pays)}"] if pays else []
+    return [found.words, *money, *reasons[:MOST_REASONS], *more]
+
+
+def _hand_back(desk: Desk, report: ReturnsReport, file: _File, found: FileVerdict, to: Path | None) -> Path | None:
+    """Write the rows that come back, beside the file or where the settings say; None where there are none."""
+    if not any(row.comes_back for row in found.rows):
+        return None
     try:
-        path = file.hand_back(found.returned(), refused)
+        if file.arrived.digest:  # a copy: what lies beside it is gone after the run
+            into = out_folder(desk, file.arrived, REFUSED)
+            path: Path | None = file.read.hand_back_into(into, found.returned(), file.arrived.digest)
+        else:
+            path = file.read.hand_back(found.returned(), to)
     except InputFileError as error:
         report.notes.append(f"the rows that come back could not be written: {error}")
+        return None
+    report.notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
+    return path
+
+
+async def _finish(desk: Desk, report: ReturnsReport, file: _File, found: FileVerdict) -> None:
+    """Give back what is to be mended, note that the file is taken, and put it away: in this order, so that a run that
+    is killed between two of them leaves the file for the next one.
+    """
+    if found.passing:
+        waits = f"{counted(found.passing, 'row')} wait for what passes by itself"
+        report.notes.append(f"{file.arrived.name}: {waits}; the file stays, and the next run takes it again")
         return
-    if path is not None:
-        report.notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
+    back = any(row.comes_back for row in found.rows)
+    if back and _hand_back(desk, report, file, found, None) is None:
+        report.notes.append(f"{file.arrived.name}: stays where it is until they can be written")
+        return
+    reached(CrashPoint.BEFORE_FILE_NOTED)
+    await finish(desk, file.arrived, found, report.notes)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
 async def import_inspections(parameters: Parameters) -> State[ReturnsReport]:
-    """Review the units that a warehouse's file says were inspected; what cannot be read in one way comes back.
+    """Review the units that warehouses' files say were inspected; what cannot be read in one way comes back.
 
     Reviews are sent only with mode `act`. Where REVER pays by itself, they are what it pays on.
     """

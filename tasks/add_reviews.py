@@ -9,7 +9,7 @@ from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.effects.perform import Outcome, Result
 from tasks.failures import FATAL, failure
 from tasks.files.verdicts import Came, Verdict
-from tasks.policy.decision import AskedEffect, Decision, Hold
+from tasks.policy.decision import AskedEffect, Decision, Hold, Wait
 from tasks.policy.kinds.review import Reviews
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure
@@ -31,7 +31,8 @@ class ReviewedReturn:
         if self.failure is not None:
             return Came(Verdict.REFUSED, self.failure.why)
         if self.asked is None:
-            return Came(Verdict.HELD, "the run was cut off; what was under way is settled by the next run")
+            why = "the run was cut off; what was under way is settled by the next run"
+            return Came(Verdict.HELD, why, passes=True)
         if self.asked.outcome is None:
             return _decided(self.asked.decided.decision)
         return _carried_out(self.asked.outcome)
@@ -40,15 +41,18 @@ class ReviewedReturn:
 def _decided(decision: Decision) -> Came:
     if isinstance(decision, Hold):
         return Came(Verdict.HELD, f"a person is asked: {decision.why}")
-    return Came(Verdict.REVIEW if isinstance(decision, AskedEffect) else Verdict.REFUSED, decision.why)
+    if isinstance(decision, AskedEffect):
+        return Came(Verdict.REVIEW, decision.why)
+    return Came(Verdict.REFUSED, decision.why, passes=isinstance(decision, Wait))
 
 
 def _carried_out(outcome: Outcome) -> Came:
     if outcome.result in {Result.DONE, Result.COUNTED}:
         return Came(Verdict.REVIEW, "")
     if outcome.result is Result.UNKNOWN:
-        return Came(Verdict.HELD, "it was sent, and whether REVER took it is not known; the next run looks")
-    return Came(Verdict.REFUSED, outcome.why or str(outcome.result))
+        why = "it was sent, and whether REVER took it is not known; the next run looks"
+        return Came(Verdict.HELD, why, passes=True)
+    return Came(Verdict.REFUSED, outcome.why or str(outcome.result), passes=outcome.result is not Result.REFUSED)
 
 
 @step("add-reviews")

@@ -16,6 +16,8 @@ class CrashPoint(StrEnum):
     BETWEEN_REFUNDS = "between two effects of one return"
     WHILE_SETTLING = "while settling"
     WHILE_ANSWERING = "while a hold is answered"
+    BEFORE_FILE_NOTED = "before it is noted that a file is taken"
+    AFTER_FILE_NOTED = "before a file that is taken is put away"
 
 
 _armed: list[Callable[[CrashPoint, str], None]] = []

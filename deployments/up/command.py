@@ -153,4 +153,6 @@ def _next(desk: DeskEnvironment, parts: Parts) -> list[str]:
         "         rever-returns holds                # what waits for a person, once a flow",
         "                                            # has run with mode=act: until then there is no ledger",
         f"         rever-returns webhook send --url '{parts.webhooks}'   # an event, signed as REVER signs it",
+        f"  3. A warehouse's file, with its mapping.yaml, into a folder of {desk.env['REVER_INSPECTIONS']}:",
+        "     within ten minutes it is taken (docs/inspections.md).",
     ]

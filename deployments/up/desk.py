@@ -137,6 +137,7 @@ def sandbox_desk(folder: Path, ports: Ports, shared: "Shared | None" = None) -> 
         "REVER_LEDGER_URL": shared.ledger_url() if shared else f"sqlite:///{folder / 'ledger.sqlite'}",
         "REVER_INBOX_URL": shared.ledger_url() if shared else f"sqlite:///{folder / 'inbox.sqlite'}",
         "REVER_WEBHOOK_SECRETS": secrets.token_hex(32),
+        "REVER_INSPECTIONS": str(folder / "inspections"),
     }
     auth, password = _auth(os.environ.get(SERVER_AUTH, ""), folder.parent)
     prefect = {**prefect_variables(ports.prefect, folder / "prefect"), **_server(shared), **auth}
@@ -176,6 +177,7 @@ def _anew(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
     (folder / "prefect").mkdir(mode=0o700)
+    (folder / "inspections").mkdir(mode=0o700)
     (folder / MARK).touch()
 
 

@@ -69,9 +69,12 @@ AnyRow: TypeAlias = Inspection | WrongRow | Footer
 WarehouseFile: TypeAlias = MappedFile[InspectionMapping, AnyRow]
 
 
-def read_warehouse_file(file: Path, mapping: Path) -> WarehouseFile:
-    """Read a warehouse's file by its mapping. Raises `InputFileError` for one that cannot be used."""
-    return read_mapped_file(file, mapping, InspectionMapping, read_inspections)
+def read_warehouse_file(file: Path, mapping: Path, name: str = "") -> WarehouseFile:
+    """Read a warehouse's file by its mapping; `name` is how people know it where that is not its path.
+
+    Raises `InputFileError` for one that cannot be used.
+    """
+    return read_mapped_file(file, mapping, InspectionMapping, read_inspections, name)
 
 
 def read_inspections(rows: Iterable[Row], header: Header, mapping: InspectionMapping) -> Iterator[AnyRow]:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from tasks.files.mapped_rows import Header, find_header
 from tasks.files.mapping import FileMapping, load_mapping
 from tasks.files.open_table import open_table
-from tasks.files.refused_file import ReturnedRow, refused_path, write_refused
+from tasks.files.refused_file import ReturnedRow, refused_path, refused_path_of, write_refused
 from tasks.files.table import InputFileError, Row, Table
 
 MappingT = TypeVar("MappingT", bound=FileMapping)
@@ -20,8 +20,9 @@ ReadRows = Callable[[Iterable[Row], Header, MappingT], Iterable[RowT]]
 
 @dataclass(frozen=True, slots=True)
 class MappedFile(Generic[MappingT, RowT]):
-    """The rows of a file, and how they were read."""
+    """The rows of a file, and how they were read. `name` is how people know it; it may be read from another place."""
 
+    name: str
     mapping: MappingT
     table: Table
     header: Header
@@ -31,7 +32,7 @@ class MappedFile(Generic[MappingT, RowT]):
     def how(self) -> tuple[str, str]:
         """How it was read, in two lines: the file's form, and its header."""
         names = " | ".join(name for name in self.header.names if name)
-        return f"{self.table.path}: {self.table.how}", f"header in row {self.header.row}: {names}"
+        return f"{self.name}: {self.table.how}", f"header in row {self.header.row}: {names}"
 
     def hand_back(self, rows: Sequence[ReturnedRow], to: Path | None) -> Path | None:
         """Write the rows that come back, beside the file where `to` does not say where; None where there are none.
@@ -41,14 +42,37 @@ class MappedFile(Generic[MappingT, RowT]):
         path = to or refused_path(self.table.path, self.table.form)
         return path if write_refused(path, self.table, self.header, rows) else None
 
+    def hand_back_into(self, folder: Path, rows: Sequence[ReturnedRow], digest: str) -> Path:
+        """Write the rows that come back of the file of this digest into a folder. Raises `InputFileError`.
+
+        What is there already of the same file stays: a run that was killed wrote it, and somebody may be mending it.
+        """
+        path = refused_path_of(Path(self.name), digest, folder, self.table.form)
+        if not path.exists():
+            write_refused(path, self.table, self.header, rows)
+        return path
+
 
 def read_mapped_file(
-    file: Path, mapping: Path, model: type[MappingT], read: ReadRows[MappingT, RowT]
+    file: Path, mapping: Path, model: type[MappingT], read: ReadRows[MappingT, RowT], name: str = ""
 ) -> MappedFile[MappingT, RowT]:
-    """Read all rows of a file. Raises `InputFileError` for a file or mapping that cannot be used."""
+    """Read all rows of a file; `name` is how people know it where that is not its path.
+
+    Raises `InputFileError` for a file or mapping that cannot be used.
+    """
     rules = load_mapping(mapping, model)
+    name = name or str(file)
+    try:
+        table = _table(file, rules)
+        header = find_header(table.rows(), rules.columns.named(), name)
+        rows = tuple(read(table.rows(), header, rules))
+    except InputFileError as error:
+        raise InputFileError(str(error).replace(str(file), name)) from error
+    return MappedFile(name, rules, table, header, rows)
+
+
+def _table(file: Path, rules: FileMapping) -> Table:
     table = open_table(file, rules.reading)
     if len(table.sheets) > 1 and not rules.sheet:
         raise InputFileError(f"{file}: has several sheets, {', '.join(table.sheets)}; name one (`sheet:`).")
-    header = find_header(table.rows(), rules.columns.named(), str(file))
-    return MappedFile(rules, table, header, tuple(read(table.rows(), header, rules)))
+    return table

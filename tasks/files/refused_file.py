@@ -7,6 +7,7 @@ workbook becomes an XLSX, each cell of it text. Only its owner may read it: such
 import csv
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,9 @@ WHY = "why"
 """The column that is added, or filled anew in a file that has come back before."""
 
 
+_CAME_BACK = re.compile(r"(-[0-9a-f]{8})?\.refused(-\d+)?$")
+
+
 def refused_path(path: Path, form: Form) -> Path:
     """A free name beside the file: nobody's mended file is written over."""
     suffix = (path.suffix or ".csv") if form is Form.TEXT else ".xlsx"
@@ -34,6 +38,12 @@ def refused_path(path: Path, form: Form) -> Path:
         path.with_name(f"{path.stem}.refused{f'-{many}' if many > 1 else ''}{suffix}") for many in range(1, 10_000)
     )
     return next(name for name in names if not name.exists())
+
+
+def refused_path_of(path: Path, digest: str, folder: Path, form: Form) -> Path:
+    """The name in a folder for what comes back of just this file: the same where a run that was killed begins again."""
+    suffix = (path.suffix or ".csv") if form is Form.TEXT else ".xlsx"
+    return folder / f"{_CAME_BACK.sub('', path.stem)}-{digest[:8]}.refused{suffix}"
 
 
 def write_refused(path: Path, table: Table, header: Header, rows: Sequence[ReturnedRow]) -> int:

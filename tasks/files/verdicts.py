@@ -19,6 +19,12 @@ from tasks.files.refused_file import ReturnedRow
 from tasks.policy.facts import contradictions, counted
 from tasks.policy.kinds.review import UnitReview
 
+ELLIPSIS = "\u2026"
+SHORT_NUMBER = 4
+"""A number of fewer digits tells nothing of a shopper, and may be the row's own or a quantity."""
+MOST_NUMBERS = 10
+"""Rows that are named beside a reason."""
+
 _SLACK = timedelta(days=1)
 """By how much clocks and zones may be wrong."""
 
@@ -35,7 +41,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowVerdict:
-    """What becomes of one row, and why. `reviews` are the units to be reviewed, of the return `process_id`."""
+    """What becomes of one row, and why. `reviews` are the units to be reviewed, of the return `process_id`.
+
+    `passes`: what keeps it back passes by itself, so that the same row can be sent again as it is.
+    """
 
     number: int
     cells: tuple[str, ...] = field(repr=False)
@@ -45,6 +54,16 @@ class RowVerdict:
     order_name: str = ""
     store: str = ""
     reviews: tuple[UnitReview, ...] = ()
+    passes: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why, without what stands in the row: for reports, which hold no personal data."""
+        why = self.why
+        for cell in sorted({each.strip() for each in self.cells}, key=len, reverse=True):
+            if len(cell) > 1 and not (cell.isdecimal() and len(cell) < SHORT_NUMBER):
+                why = why.replace(repr(cell), ELLIPSIS).replace(cell, ELLIPSIS)
+        return why
 
     @property
     def comes_back(self) -> bool:
@@ -54,10 +73,14 @@ class RowVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of the reviews of one return once they were carried out, for all rows that asked for them."""
+    """What came of the reviews of one return once they were carried out, for all rows that asked for them.
+
+    `passes`: what kept them back passes by itself.
+    """
 
     verdict: Verdict
     why: str
+    passes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +119,29 @@ class FileVerdict:
 
         What the run did not come to is refused.
         """
-        ended = Came(Verdict.REFUSED, "the run ended before it")
+        ended = Came(Verdict.REFUSED, "the run ended before it", passes=True)
         rows = []
         for row in self.rows:
             if row.verdict is Verdict.REVIEW:
                 now = came.get(row.process_id, ended)
-                done = now.verdict is Verdict.REVIEW
-                rows.append(row if done else replace(row, verdict=now.verdict, why=now.why, reviews=()))
+                left = replace(row, verdict=now.verdict, why=now.why, reviews=(), passes=now.passes)
+                rows.append(row if now.verdict is Verdict.REVIEW else left)
             else:
                 rows.append(row)
         return replace(self, rows=tuple(rows), acted=acted)
+
+    @property
+    def passing(self) -> int:
+        """How many rows are kept back by what passes by itself."""
+        return sum(row.passes for row in self.rows)
+
+    def reasons(self) -> list[str]:
+        """Why rows come back, each reason once with the numbers of its rows; nothing of what stands in them."""
+        rows = defaultdict[str, list[int]](list)
+        for row in self.rows:
+            if row.comes_back:
+                rows[f"{row.verdict}: {row.reason}"].append(row.number)
+        return [f"{_numbers(numbers)} {reason}" for reason, numbers in rows.items()]
 
     @property
     def words(self) -> str:
@@ -119,6 +155,17 @@ class FileVerdict:
         reviews = f": {counted(units)} of {counted(len(self.reviews()), 'return')}" if units else ""
         footers = f" ({counted(self.footers, 'footer')} left out)" if self.footers else ""
         return f"{counted(len(self.rows), 'row')} read{footers} = {' + '.join(parts)}{reviews}"
+
+
+def together(found: Sequence[FileVerdict]) -> FileVerdict:
+    """What became of several files, as of one."""
+    rows = tuple(row for each in found for row in each.rows)
+    return FileVerdict(rows, sum(each.footers for each in found), any(each.acted for each in found))
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:MOST_NUMBERS])) + ("" if len(numbers) <= MOST_NUMBERS else ", ...")
+    return f"row {shown}" if len(numbers) == 1 else f"{len(numbers):,} rows ({shown})"
 
 
 @dataclass(slots=True)

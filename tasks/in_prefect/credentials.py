@@ -12,6 +12,7 @@ workers may know belongs into their environment.
 from typing import Any
 
 from prefect.blocks.core import Block
+from prefect.blocks.system import Secret
 from pydantic import Field, SecretStr, ValidationError
 
 from tasks.desk import DeskError
@@ -95,3 +96,21 @@ async def stated_by(name: str) -> dict[str, Any]:
             "`credentials` empty, and the environment counts"
         ) from None
     return block.overrides()
+
+
+async def storage_options(name: str) -> dict[str, Any]:
+    """What a `Secret` block of this name says to fsspec of a storage, as JSON; nothing where no name is given.
+
+    Raises `DeskError` where there is no such block, or it holds no JSON object.
+    """
+    if not name:
+        return {}
+    try:
+        block: Secret[Any] = await Secret.aload(name)
+    except ValueError:
+        raise DeskError(f"there is no Secret block {name!r}: make it in Prefect's UI, under Blocks") from None
+    value = block.get()
+    if not isinstance(value, dict):
+        right = '{"username": "...", "password": "..."}'
+        raise DeskError(f"the Secret block {name!r} must hold a JSON object, such as {right}")
+    return value

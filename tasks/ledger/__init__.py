@@ -12,6 +12,7 @@ from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
 from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
+from tasks.ledger.files import file_taken, note_file_taken
 from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.queries import (
@@ -133,6 +134,7 @@ __all__ = [
     "ended",
     "expire",
     "export",
+    "file_taken",
     "final_returns",
     "find_hold",
     "forget_email",
@@ -146,6 +148,7 @@ __all__ = [
     "load_records",
     "mark_restored",
     "mark_sent",
+    "note_file_taken",
     "note_paid_elsewhere",
     "note_shadow",
     "open_differences",

@@ -39,6 +39,7 @@ from tasks.ledger.schema import (
     audit,
     caught_up,
     chains,
+    files,
     holds,
     intents,
     ledger,
@@ -208,6 +209,7 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
         (pauses.c.paused_until, pauses.c.store, right + LONGEST),
         (caught_up.c.at, caught_up.c.store, right),
         (shadow.c.looked_at, shadow.c.process_id, right),
+        (files.c.taken_at, files.c.digest, right),
         (ledger.c.restored_at, ledger.c.account, right),
         (ledger.c.stopped_since, ledger.c.account, right),
     )

@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from tasks.ledger.errors import LedgerError
-from tasks.ledger.schema import PARCEL, audit, chains, holds, intents, lines, records, shadow, units, waivers
+from tasks.ledger.schema import PARCEL, audit, chains, files, holds, intents, lines, records, shadow, units, waivers
 
-TABLES = (records, lines, intents, units, holds, waivers, audit, chains, shadow)
+TABLES = (records, lines, intents, units, holds, waivers, audit, chains, shadow, files)
 SECRET = frozenset({"token", "sent_by"})
 """Columns that let somebody act on a claim."""
 UNTOLD = frozenset({PARCEL})

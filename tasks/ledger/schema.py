@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.database.sql import Money, UtcTime
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -290,3 +290,12 @@ shadow = Table(
     Index("shadow_of_candidate", "candidate", "since"),
 )
 """What a candidate policy says otherwise than the live one (`tasks.policy.shadow`). No run decides by it."""
+
+files = Table(
+    "files",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("taken_at", UtcTime, nullable=False),
+    Column("counts", JSON, nullable=False),
+)
+"""The files that were taken from a watched folder, by content. Whether a unit is done hangs on no row of it."""

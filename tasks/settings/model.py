@@ -228,6 +228,28 @@ class Settings(BaseSettings):
     policy: Path | None = Field(
         None, description="The file with the rules of your stores, YAML or TOML. Empty: the default policy."
     )
+    inspections: Path | None = Field(
+        None,
+        description="The folder into which warehouses' files are put, one folder in it for each, with its "
+        "`mapping.yaml`. `import-inspections` takes all new files of it, and runs of deployments take no others. "
+        "Empty: no folder is watched.",
+    )
+    inspections_out: Path | None = Field(
+        None,
+        description="Where files that are done and rows that come back are put, where that is not the warehouse's own "
+        "folder (`done/`, `refused/`).",
+        json_schema_extra={"default": "the warehouse's own folder; where that cannot be written, `inspections-out/`"},
+    )
+    inspections_kept: Days = Field(
+        30.0,
+        description="Days after which files in `done/` are deleted: they may hold shoppers' names. Rows that came back "
+        "are yours to delete.",
+    )
+    inspections_urls: Names = Field(
+        (),
+        description="Where runs of deployments may fetch files from, comma-separated: "
+        "`s3://bucket/returns/`, `sftp://user@host/out/`. Empty: from nowhere.",
+    )
     notices_url: SecretStr = Field(
         SecretStr(""),
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "

@@ -84,6 +84,7 @@ async def test_every_flow_is_a_deployment_as_the_file_says(client: PrefectClient
     assert {name for name, limit in alone.items() if limit and limit.limit == 1} == {
         "process-pending-returns",
         "generate-labels",
+        "import-inspections",
         "reconcile",
     }
     assert (await read(client, "process-return")).work_pool_name == "rever-fast-lane"

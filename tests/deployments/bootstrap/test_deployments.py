@@ -138,10 +138,11 @@ def test_cron_would_leave_out_an_hour() -> None:
     assert [at for at in met if change < at < change + timedelta(hours=1)] == []
 
 
-def test_the_three_schedules_are_as_often_as_the_docs_say_and_act_in_the_open() -> None:
+def test_the_schedules_are_as_often_as_the_docs_say_and_act_in_the_open() -> None:
     assert {name: entry.interval.total_seconds() / 60 for name, entry in SCHEDULES.items()} == {
         "process-pending-returns/every-10-minutes": 10,
         "generate-labels/every-15-minutes": 15,
+        "import-inspections/every-10-minutes": 10,
         "reconcile/hourly": 60,
     }
     assert {str(entry.parameters.parameters["mode"]) for entry in SCHEDULES.values()} == {"act"}

@@ -1,0 +1,111 @@
+"""A private copy of a file that came: nobody changes it while it is read, and its content tells it from all others."""
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tasks.files.table import LARGEST_TEXT, InputFileError
+
+_COPIES = "rever-inspections-"
+_COPY_KEPT = timedelta(days=1)
+"""After this the copies of a run that was killed are deleted: no run takes so long."""
+_CHUNK = 1 << 20
+
+
+class StillGrowingError(InputFileError):
+    """A file that changes while it is read: it is left where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that came. `name` is how people know it, `copy` a private copy of it, `mapping` the file with its meaning.
+
+    `digest` stands for the content of file and mapping together: with another mapping it is another file. `origin` is
+    where it lies, and `stamp` what tells it from another file of that name; None for what was fetched. `watched`: it
+    lies where a warehouse puts its files, and is moved once it is taken.
+    """
+
+    name: str
+    copy: Path
+    mapping: Path
+    digest: str
+    origin: Path | None = None
+    stamp: "Stamp | None" = None
+    watched: bool = False
+
+
+Stamp = tuple[int, int, int]
+"""What tells a file from one that takes its place: its number on the disk, its size, and when it was last changed."""
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def private_copies(now: datetime) -> Iterator[Path]:
+    """A folder for copies that only this user can read. It is gone at the end, and so are those of killed runs."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_COPIES}*"):
+        with suppress(OSError):
+            status = left.lstat()
+            if status.st_uid == os.getuid() and now.timestamp() - status.st_mtime > _COPY_KEPT.total_seconds():
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_COPIES) as folder:
+        yield Path(folder)
+
+
+def arrived(path: Path, mapping: Path, copies: Path, *, watched: bool) -> Arrived:
+    """Copy a file, and see that it is whole. Raises `InputFileError`."""
+    copy = copies / hashlib.sha256(os.fsencode(path)).hexdigest()[:16] / path.name
+    try:
+        copy.parent.mkdir(mode=0o700)
+        digest, stamp = _copied(path, copy)
+    except OSError as error:
+        raise InputFileError(f"{path}: cannot be read ({error.strerror or type(error).__name__}).") from error
+    return Arrived(str(path), copy, mapping, with_mapping(digest, mapping), path, stamp, watched)
+
+
+def with_mapping(digest: str, mapping: Path) -> str:
+    """The digest of a file together with what it means. That a mapping cannot be read is said where it is read."""
+    meaning = b""
+    with suppress(OSError):
+        meaning = mapping.read_bytes()
+    return hashlib.sha256(digest.encode() + hashlib.sha256(meaning).digest()).hexdigest()
+
+
+def _copied(path: Path, to: Path) -> tuple[str, Stamp]:
+    # A link is not followed, and without O_NONBLOCK the opening of a pipe would wait for ever.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as source:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            raise InputFileError(f"{path}: is no file.")
+        digest = copy_from(source.read, to, str(path))
+        after = os.fstat(handle)
+    if stamp_of(before) != stamp_of(after):
+        raise StillGrowingError(f"{path}: changed while it was read; it is taken once it is whole.")
+    return digest, stamp_of(after)
+
+
+def copy_from(read: Callable[[int], bytes], to: Path, name: str) -> str:
+    """Write what `read` returns, piece by piece, into a new file for its owner alone; the digest of it.
+
+    Raises `InputFileError` past the largest size of a file, whatever was said of its size before.
+    """
+    digest, size = hashlib.sha256(), 0
+    with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        while chunk := read(_CHUNK):
+            size += len(chunk)
+            if size > LARGEST_TEXT:
+                raise InputFileError(f"{name}: has more than {LARGEST_TEXT:,} bytes; split it.")
+            digest.update(chunk)
+            target.write(chunk)
+    return digest.hexdigest()

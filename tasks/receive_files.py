@@ -1,0 +1,175 @@
+"""Receive the files that warehouses sent: all new ones of the watched folder, or the one that was named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tasks.crash_points import CrashPoint, reached
+from tasks.desk import Desk
+from tasks.files.drop_folder import (
+    DONE,
+    MAPPING,
+    REFUSED,
+    delete_old,
+    inside,
+    put_away,
+    waiting,
+    warehouses,
+    writable,
+    write_reason,
+)
+from tasks.files.private_copy import Arrived, StillGrowingError, arrived
+from tasks.files.remote import checked_url, fetched, is_url
+from tasks.files.table import InputFileError
+from tasks.files.verdicts import FileVerdict
+from tasks.ledger import file_taken, note_file_taken
+from tasks.policy.facts import counted
+from tasks.reporting.report import Mode
+
+OUT = Path("inspections-out")
+"""Where rows that come back are put if neither the setting nor the warehouse's folder takes them: here."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a person named, and its mapping. `confined`: they typed it into a form, for another machine to read.
+
+    `options` are what its storage needs, and may hold passwords.
+    """
+
+    file: str
+    mapping: str
+    confined: bool
+    options: Mapping[str, Any]
+
+
+def receive_named(desk: Desk, named: NamedFile, copies: Path) -> Arrived:
+    """The one file that was named, where it may be read. Raises `InputFileError`.
+
+    What was typed into a form is read by a worker with its own rights, so it reads only what is there to be read so.
+    """
+    root = desk.settings.inspections
+    confined = named.confined
+    if confined and root is None:
+        words = "no folder is set from which files are taken; set REVER_INSPECTIONS where the workers run"
+        raise InputFileError(f"{words}, and put them there.")
+    mapping = inside(root, named.mapping) if confined and root and named.mapping else Path(named.mapping)
+    if is_url(named.file):
+        url = checked_url(named.file)
+        allowed = desk.settings.inspections_urls
+        if confined and (".." in url or not any(url.startswith(f"{each.rstrip('/')}/") for each in allowed)):
+            where = ", ".join(allowed) or "none (REVER_INSPECTIONS_URLS)"
+            raise InputFileError(f"{url}: files are not fetched from there; they are from {where}.")
+        if not named.mapping:
+            raise InputFileError(f"{url}: name its mapping too.")
+        return fetched(url, mapping, copies, named.options)
+    if not confined or root is None:
+        path = Path(named.file).resolve()
+        return Arrived(named.file, path, mapping if named.mapping else path.parent / MAPPING, digest="")
+    path = inside(root, named.file)
+    mapping = mapping if named.mapping else path.parent / MAPPING
+    watched = path.parent in warehouses(root) and mapping == path.parent / MAPPING
+    return arrived(path, mapping, copies, watched=watched)
+
+
+async def receive_waiting(desk: Desk, root: Path, copies: Path, notes: list[str]) -> list[Arrived]:
+    """All new and complete files of the watched folder; of the others `notes` say why they are left.
+
+    One that was taken before, by its content, is put away. Raises `InputFileError` where the folder cannot be read.
+    """
+    found: list[Arrived] = []
+    for folder in warehouses(root):
+        paths, said = waiting(folder, desk.clock())
+        notes += said
+        mapping = folder / MAPPING
+        if paths and not mapping.is_file():
+            guess = f"rever-returns inspections guess {paths[0]} --mapping {mapping}"
+            notes.append(f"{folder}: {counted(len(paths), 'file')} wait for a {MAPPING}; begin one: {guess}")
+            continue
+        for path in paths:
+            try:
+                file = arrived(path, mapping, copies, watched=True)
+            except StillGrowingError as error:
+                notes.append(str(error))
+            except InputFileError as error:
+                notes.append(f"{error} It is left there.")
+            else:
+                if not await _was_taken(desk, file, notes):
+                    found.append(file)
+    return found
+
+
+async def _was_taken(desk: Desk, file: Arrived, notes: list[str]) -> bool:
+    before = await desk.ledger.aread(file_taken, file.digest)
+    if before is None:
+        return False
+    taken = f"{file.name}: a file of just this content was taken on {before:%Y-%m-%d} at {before:%H:%M} UTC"
+    moved = _put_away(desk, file, DONE) if desk.mode is Mode.ACT else None
+    notes.append(f"{taken}; nothing of it is done again{f', it is in {moved.parent}' if moved else ''}")
+    return True
+
+
+async def finish(desk: Desk, file: Arrived, found: FileVerdict, notes: list[str]) -> None:
+    """Note that a watched file is taken, then put it away: whoever is killed between the two does nothing twice."""
+    counts = {str(verdict): many for verdict, many in found.counts.items()}
+    await desk.ledger.awrite(note_file_taken, file.digest, counts, now=desk.clock())
+    reached(CrashPoint.AFTER_FILE_NOTED)
+    if _put_away(desk, file, DONE) is None:
+        words = "it could not be moved away (another has come in its place, or the folder cannot be written)"
+        notes.append(f"{file.name}: {words}; it is known by its content, and is not done again")
+
+
+def refuse(desk: Desk, file: Arrived, why: str, notes: list[str]) -> None:
+    """Put a watched file aside that cannot be read, with the reason beside it."""
+    notes.append(why)
+    try:
+        into = out_folder(desk, file, REFUSED)
+        reason = write_reason(into, file.name, file.digest, why)
+    except (InputFileError, OSError) as error:
+        notes.append(f"{file.name}: the reason could not be written to a file: {error}")
+        return
+    moved = _put_away(desk, file, REFUSED)
+    notes.append(f"{reason}: the reason{'' if moved else '; the file itself could not be moved, and is left'}")
+
+
+def out_folder(desk: Desk, file: Arrived, name: str) -> Path:
+    """The folder `done` or `refused` for what comes of a file. Raises `InputFileError` where none can be written."""
+    home = file.origin.parent if file.origin else None
+    if home is not None and home.name in {DONE, REFUSED}:
+        home = home.parent  # a file that was mended where it came back
+    warehouse = home.name if home is not None and home != desk.settings.inspections else ""
+    stated = desk.settings.inspections_out
+    folders = [stated / warehouse] if stated else []
+    folders += [home] if home is not None else []
+    return writable([*folders, OUT / warehouse], name)
+
+
+def _put_away(desk: Desk, file: Arrived, name: str) -> Path | None:
+    if file.origin is None:
+        return None
+    try:
+        return put_away(file.origin, file.stamp, out_folder(desk, file, name), desk.clock())
+    except (InputFileError, OSError):
+        return None
+
+
+def forget_done(desk: Desk, root: Path, notes: list[str]) -> None:
+    """Delete the files that were done long enough ago, and remind of the rows that came back and wait to be mended."""
+    kept = timedelta(days=desk.settings.inspections_kept)
+    stated = desk.settings.inspections_out
+    gone = waits = 0
+    for folder in warehouses(root):
+        name = folder.name if folder != root else ""
+        homes = {folder, OUT / name, *([stated / name] if stated else [])}
+        gone += sum(delete_old(home / DONE, desk.clock() - kept) for home in homes)
+        waits += sum(_count(home / REFUSED) for home in homes)
+    if gone:
+        notes.append(f"{counted(gone, 'file')} done more than {kept.days} days ago deleted (REVER_INSPECTIONS_KEPT)")
+    if waits:
+        notes.append(f"{counted(waits, 'file')} in {REFUSED}/ to be mended and sent again, or deleted")
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for each in folder.iterdir() if each.is_file()) if folder.is_dir() else 0
