@@ -19,6 +19,7 @@ from tasks.policy.case import Case, ruling_of
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.kinds import REFUND, Content, Kind
+from tasks.policy.order_returns import OrderReturns
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentState, LineTerms, Record
 from tasks.policy.rules import on_its_way
@@ -27,6 +28,7 @@ from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.label import decide_label
 from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.store import StoreRules
+from tasks.policy.tracking import view_of
 from tasks.policy.two_reads import reads_differ
 from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tasks.returns import PendingReturn
@@ -333,6 +335,7 @@ async def _request(
         received=partial(received, process),
         ended=ended,
         parcel=partial(parcel_of, process),
+        view=None if pending.unread or isinstance(process, OrderReturns) else view_of(process),
         paid=lambda record: {} if pending.unread else on_its_way.news(Case(process, rules, record, now)),
     )
 

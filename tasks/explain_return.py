@@ -1,9 +1,9 @@
 """Gather what is known of a return, from REVER and from the ledger: for its story, and for what rules say of it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from sqlalchemy import Connection
 
@@ -13,8 +13,10 @@ from rever_api.models import ReturnProcess
 from tasks.desk import Clock, Desk, DeskError, utc_now
 from tasks.find_returns import FoundReturn
 from tasks.gather_facts import gather_facts
-from tasks.ledger import History, Ledger, history, kept_back, load_records, pauses_of, switch
+from tasks.ledger import History, Ledger, history, kept_back, load_records, parcels_of, pauses_of, switch
 from tasks.policy.case import ruling_of
+from tasks.policy.record import ParcelChange
+from tasks.policy.return_facts import ReturnFacts
 from tasks.policy.verdict import explain
 from tasks.reporting.story import Known, Story, tell
 from tasks.returns import PendingReturn
@@ -43,7 +45,7 @@ class Explainer:
         """The story of a return that was found."""
         found = await self._read_whole(found)
         now = self.clock()
-        known, stops, back = await self.ledger.aread(_told, found.process_id, found.store, now)
+        known, stops, back, parcels = await self.ledger.aread(_told, found.process_id, found.store, now)
         return tell(
             Known(
                 process_id=found.process_id,
@@ -55,6 +57,7 @@ class Explainer:
                 stops=stops,
                 kept_back=back,
                 rules=await self.rules(found),
+                parcels=parcels,
                 zone=await self._zone(found.store),
                 now=now,
                 back_office=self.back_office,
@@ -98,11 +101,16 @@ async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Stor
     return [replace(await explainer.story(each), own_words=()) for each in found]
 
 
-def _told(conn: Connection, process_id: str, store: str, now: datetime) -> tuple[History | None, tuple[str, ...], str]:
-    """The ledger's history of a return, what keeps effects from being sent now, and why one of its store is not."""
+def _told(
+    conn: Connection, process_id: str, store: str, now: datetime
+) -> tuple[History | None, tuple[str, ...], str, tuple[ParcelChange, ...]]:
+    """The ledger's history of a return, what keeps effects from being sent now, why one of its store is not, and the
+    changes of its parcels.
+    """
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
     stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
-    return history(conn, process_id), stops, kept_back(conn, store, now)
+    moved = parcels_of(conn, [process_id])[process_id]
+    return history(conn, process_id), stops, kept_back(conn, store, now), moved
 
 
 async def explain_rules(desk: Desk, found: FoundReturn) -> tuple[str, ...]:
@@ -120,7 +128,16 @@ async def explain_rules(desk: Desk, found: FoundReturn) -> tuple[str, ...]:
         return (f"not asked: {error}",)
     records = await desk.ledger.aread(load_records, [found.process_id])
     ruling = ruling_of(found.process, rules, records[found.process_id], desk.clock())
-    return tuple(_with_names(line, found.process) for line in explain(ruling.verdict))
+    lines = (*explain(ruling.verdict), *_moved(ruling.facts))
+    return tuple(_with_names(line, found.process) for line in lines)
+
+
+def _moved(facts: ReturnFacts) -> Iterator[str]:
+    """When the goods were seen to be scanned and to arrive."""
+    days = {"first scan": facts.first_scanned_on, "arrival": facts.arrived_on}
+    for what, day in days.items():
+        if isinstance(day, date):
+            yield f"the {what} was seen on {day:%F}: it was then at the latest"
 
 
 def _with_names(text: str, process: ReturnProcess) -> str:

@@ -45,6 +45,8 @@ from tasks.ledger.schema import (
     ledger,
     lines,
     metadata,
+    parcel_changes,
+    parcels,
     pauses,
     records,
     shadow,
@@ -210,6 +212,8 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
         (caught_up.c.at, caught_up.c.store, right),
         (shadow.c.looked_at, shadow.c.process_id, right),
         (files.c.taken_at, files.c.digest, right),
+        (parcels.c.looked_at, parcels.c.process_id, right),
+        (parcel_changes.c.seen_at, parcel_changes.c.process_id, right),
         (ledger.c.restored_at, ledger.c.account, right),
         (ledger.c.stopped_since, ledger.c.account, right),
     )
@@ -381,6 +385,28 @@ def _unit(key: Key) -> str:
     return f"unit {n} of line {line_id}" if line_id else f"{KINDS[space].noun} {n}"
 
 
+# Whether the changes of each parcel follow from one another, and it stands where the last one left it.
+
+
+def check_parcels(conn: Connection) -> Iterator[Finding]:
+    """Yield parcels with a change that is missing or does not follow, and those that stand elsewhere."""
+    last: dict[tuple[str, int], tuple[int, str]] = {}
+    broken: set[tuple[str, int]] = set()
+    in_order = (parcel_changes.c.process_id, parcel_changes.c.parcel, parcel_changes.c.n)
+    for row in conn.execute(select(parcel_changes).order_by(*in_order)):
+        key = (row.process_id, row.parcel)
+        n, status = last.get(key, (0, ""))
+        if (row.n, row.before) != (n + 1, status) and key not in broken:
+            broken.add(key)
+            why = f"change {row.n} of parcel {row.parcel} does not follow from the one before: changed, or one is gone"
+            yield Finding("parcels", row.process_id, why)
+        last[key] = (row.n, row.status)
+    stands = {(row.process_id, row.parcel): (row.changes, row.status) for row in conn.execute(select(parcels))}
+    for key in sorted({*last, *stands} - broken):
+        if stands.get(key) != last.get(key):
+            yield Finding("parcels", key[0], f"parcel {key[1]} does not stand where its last change left it")
+
+
 # All checks over one consistent view of the ledger.
 
 
@@ -398,7 +424,7 @@ def check(conn: Connection, *, now: datetime) -> Checked:
     """Check everything. A finding is no repair: nothing is changed."""
     found = tuple(_file(conn))
     if not found:  # a file that is damaged cannot be read any further
-        for rule in (check_references, check_taken, check_money, check_counters, check_audit):
+        for rule in (check_references, check_taken, check_money, check_counters, check_audit, check_parcels):
             found += tuple(rule(conn))
         found += tuple(check_lateness(conn, now)) + tuple(ahead_of(conn, now))
     return Checked(_many(conn, records), _many(conn, intents), _many(conn, audit), found)

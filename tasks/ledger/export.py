@@ -1,6 +1,6 @@
 """The ledger as files for finance and for the archive: CSV or JSON Lines, money as decimal text, times in UTC.
 
-No shopper's data is in the ledger but the keyed hashes, which are left out, as are the tokens of claims.
+Of shoppers the ledger has keyed hashes and tracking numbers alone. Both are left out, as are the tokens of claims.
 """
 
 import csv
@@ -15,11 +15,25 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from tasks.ledger.errors import LedgerError
-from tasks.ledger.schema import PARCEL, audit, chains, files, holds, intents, lines, records, shadow, units, waivers
+from tasks.ledger.schema import (
+    PARCEL,
+    audit,
+    chains,
+    files,
+    holds,
+    intents,
+    lines,
+    parcel_changes,
+    parcels,
+    records,
+    shadow,
+    units,
+    waivers,
+)
 
-TABLES = (records, lines, intents, units, holds, waivers, audit, chains, shadow, files)
-SECRET = frozenset({"token", "sent_by"})
-"""Columns that let somebody act on a claim."""
+TABLES = (records, lines, intents, units, holds, waivers, audit, chains, shadow, files, parcels, parcel_changes)
+SECRET = frozenset({"token", "sent_by", "tracking"})
+"""Columns that let somebody act on a claim, and by which a carrier shows where a shopper lives."""
 UNTOLD = frozenset({PARCEL})
 """What is left out of a hold's details: texts of the shop's about the goods, which an erasure request removes."""
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select
 
 from tasks.database.sql import chunks
+from tasks.ledger.parcels import parcels_of
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
 from tasks.policy.kinds import KINDS
@@ -29,6 +30,7 @@ from tasks.policy.record import (
     LineUnits,
     OpenHold,
     PaidSeen,
+    ParcelChange,
     Record,
     Waiver,
 )
@@ -274,7 +276,8 @@ def look(conn: Connection, process_ids: Collection[str]) -> dict[str, LedgerReco
     loaded = load(conn, found, held, waived)
     unseen = set(process_ids) - loaded.keys()
     before = conn.execute(select(ledger.c.review_before)).scalar() if unseen else None
-    return loaded | {process_id: LedgerRecord(Record(process_id, review_before=before)) for process_id in unseen}
+    moved = parcels_of(conn, unseen)
+    return loaded | {each: LedgerRecord(Record(each, review_before=before, parcels=moved[each])) for each in unseen}
 
 
 def load(
@@ -289,9 +292,15 @@ def load(
     waiver_rows = _by_process(conn, _WAIVERS, rows if waived is None else waived)
     # Terms are fixed by intents, so a return without one has none.
     line_rows = _by_process(conn, _LINES, intent_rows)
+    moved = parcels_of(conn, rows)
     return {
         process_id: _assemble(
-            row, intent_rows[process_id], hold_rows[process_id], waiver_rows[process_id], line_rows[process_id]
+            row,
+            intent_rows[process_id],
+            hold_rows[process_id],
+            waiver_rows[process_id],
+            line_rows[process_id],
+            moved[process_id],
         )
         for process_id, row in rows.items()
     }
@@ -311,6 +320,7 @@ def _assemble(
     hold_rows: Sequence[Row[Any]],
     waiver_rows: Sequence[Row[Any]],
     line_rows: Sequence[Row[Any]],
+    moved: tuple[ParcelChange, ...],
 ) -> LedgerRecord:
     """Costs and terms hold only as long as a live intent stands on them: a dead one fixes nothing."""
     made = tuple(intent_of(each) for each in intent_rows)
@@ -339,5 +349,6 @@ def _assemble(
         waivers=tuple(each.waiver for each in stored),
         review_before=row.review_before,
         former=row.former,
+        parcels=moved,
     )
     return LedgerRecord(record, (row.decision, row.rule, row.why), row.final, stored)

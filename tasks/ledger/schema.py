@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.database.sql import Money, UtcTime
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -299,3 +299,44 @@ files = Table(
     Column("counts", JSON, nullable=False),
 )
 """The files that were taken from a watched folder, by content. Whether a unit is done hangs on no row of it."""
+
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("parcel", Integer, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("order_name", Text, **_TEXT),
+    Column("tracking", Text, **_TEXT),
+    Column("carrier", Text, **_TEXT),
+    Column("status", Text, **_TEXT),
+    Column("changes", Integer, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("looked_at", UtcTime, nullable=False),
+    Column("moving", Boolean, nullable=False),
+    Column("told", Integer, **_COUNT),
+    PrimaryKeyConstraint("process_id", "parcel"),
+    Index("parcels_moving", "store", sqlite_where=text("moving"), postgresql_where=text("moving")),
+)
+"""Where each parcel is by its last change; 0 is the return itself. `told` is the change after which people were told
+that it has stopped.
+"""
+
+parcel_changes = Table(
+    "parcel_changes",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("parcel", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("before", Text, **_TEXT),
+    Column("status", Text, **_TEXT),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("told_at", UtcTime),
+    Column("as_of", UtcTime),
+    Column("seen_by", Text, **_TEXT),
+    PrimaryKeyConstraint("process_id", "parcel", "n"),
+)
+"""Each change of a parcel, once: of two who see it at the same time, one writes it. Nothing here is ever changed."""
+
+tracked = Table("tracked", metadata, Column("store", Text, primary_key=True), Column("at", UtcTime, nullable=False))
+"""Until when the list of a store's returns was read for changes of their parcels."""

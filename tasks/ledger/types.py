@@ -13,6 +13,7 @@ from tasks.policy.decision import Decision
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import Intent, LineTerms, LineUnits, OpenHold, PaidSeen, Record
 from tasks.policy.store import Guards
+from tasks.policy.tracking import ParcelView
 
 NOTHING_SEEN: Mapping[str, PaidSeen] = MappingProxyType({})
 """Where a look says nothing new about what was paid."""
@@ -58,7 +59,8 @@ class DecideRequest:
     `received` is what the shopper has in all by then, per currency, and `ended` the open holds whose subject is gone,
     hold id -> why; both are bound to the process, like `decide`.
     `paid` says of the done refunds, by intent id, what the process shows as paid, where that is news. `parcel` is what
-    a person who is asked about the return is told of its goods.
+    a person who is asked about the return is told of its goods. `view` is where the process shows its parcels, None
+    where it cannot be read.
     """
 
     process_id: str
@@ -75,6 +77,7 @@ class DecideRequest:
     ended: Callable[[Record], Mapping[str, str]] = lambda record: {}  # noqa: ARG005 - none
     paid: Callable[[Record], Mapping[str, PaidSeen]] = lambda _: NOTHING_SEEN
     parcel: Callable[[], tuple[ParcelLine, ...]] = tuple
+    view: ParcelView | None = None
 
 
 @dataclass(frozen=True, slots=True)

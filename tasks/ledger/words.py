@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import shopper_hash, shopper_hashes
-from tasks.ledger.schema import PARCEL, holds, intents, ledger, records, shopper_refunds, shoppers, words
+from tasks.ledger.parcels import forget_tracking
+from tasks.ledger.schema import PARCEL, holds, intents, ledger, parcels, records, shopper_refunds, shoppers, words
 from tasks.ledger.types import Actor, Claim, KeptWords
 
 IN_AUDIT = "words_sha256"
@@ -90,15 +91,17 @@ def _kept(row: Row[tuple[object, ...]]) -> KeptWords:
 # An erasure request: what the ledger holds about a shopper goes; what the books need stays, and says nothing of them.
 #
 # What can be led back to a shopper is the keyed hash of the e-mail, kept for the cap on refunds per shopper, and what
-# may name anybody: what REVER said in its own words of an effect (`tasks.ledger.words`), and what a hold tells of the
-# goods (`tasks.policy.parcel`). All of it is removed. Amounts, ids and the audit stay: they explain where money went,
-# which the law asks to be kept (GDPR, article 17, paragraph 3, points b and e). Words are found by the shopper's e-mail
-# as REVER showed it when they were said, or by the return's id; goods by the return's id, or by a refund that counted.
+# may name anybody: what REVER said in its own words of an effect (`tasks.ledger.words`), what a hold tells of the
+# goods (`tasks.policy.parcel`), and the tracking numbers of parcels. All of it is removed. Amounts, ids and the audit
+# stay: they explain where money went, which the law asks to be kept (GDPR, article 17, paragraph 3, points b and e).
+# Words are found by the shopper's e-mail as REVER showed it when they were said, or by the return's id; goods and
+# tracking numbers by the return's id, or by a refund that counted.
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was removed: the refunds counted under the hash, REVER's words, and what so many holds told of the goods.
+    """What was removed: the refunds counted under the hash, REVER's words, what so many holds told of the goods, and
+    tracking numbers.
 
     `known` is whether there was anything of the shopper at all.
     """
@@ -107,6 +110,7 @@ class Forgotten:
     words: int
     known: bool
     holds: int = 0
+    tracking: int = 0
 
 
 def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -> Forgotten:
@@ -117,7 +121,8 @@ def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -
 
 def forget_return(conn: Connection, process_id: str, *, now: datetime, actor: Actor) -> Forgotten:
     """The same for the shopper of this return. Raises `LedgerError` for a return that is not known."""
-    if conn.execute(select(records.c.process_id).where(records.c.process_id == process_id)).first() is None:
+    known = (conn.execute(select(it.c.process_id).where(it.c.process_id == process_id)) for it in (records, parcels))
+    if not any(rows.first() for rows in known):
         raise LedgerError(f"{process_id} is not in the ledger, so nothing of its shopper is")
     of_it = select(intents.c.id).where(intents.c.process_id == process_id)
     hashes = select(shopper_refunds.c.hash).where(shopper_refunds.c.intent_id.in_(of_it))
@@ -133,10 +138,11 @@ def _forget(conn: Connection, hashes: Collection[str], process_id: str, now: dat
     of_shopper = {*hashes, *found}
     many = conn.execute(delete(shopper_refunds).where(shopper_refunds.c.hash.in_(of_shopper))).rowcount
     known = conn.execute(delete(shoppers).where(shoppers.c.hash.in_(of_shopper))).rowcount
-    told = _forget_goods(conn, returns)
-    done = Forgotten(many, removed, known=bool(many or removed or known or told), holds=told)
+    told, tracking = _forget_goods(conn, returns), forget_tracking(conn, returns)
+    found_any = bool(many or removed or known or told or tracking)
+    done = Forgotten(many, removed, known=found_any, holds=told, tracking=tracking)
     if done.known:
-        evidence = {"refunds": many, "words": removed, "holds": told}
+        evidence = {"refunds": many, "words": removed, "holds": told, "tracking": tracking}
         append(conn, [audit_row(actor, now, "forgotten", process_id, evidence=evidence)])
     return done
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, s
 
 from tasks.database.sql import chunks, upsert
 from tasks.ledger.audit import append, audit_row
+from tasks.ledger.parcels import Moved, end_parcels, note_looks, write_moves
 from tasks.ledger.records import (
     REVIEW_BEFORE,
     LedgerRecord,
@@ -47,6 +48,7 @@ from tasks.policy.record import (
     Record,
     money_intents,
 )
+from tasks.policy.tracking import changes
 
 # One return of a batch while it is decided about: what will be written, before anything is.
 
@@ -392,7 +394,27 @@ def write(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
     _insert(conn, _USE, [row for draft in drafts for row in draft.waivers_used])
     _insert(conn, _PAID, [row for draft in drafts for row in _paid(draft)])
     conn.execute(_LOOKED, [_looked(draft) for draft in drafts])
+    _note_parcels(conn, drafts)
     append(conn, [row for draft in drafts for row in _trail(draft)])
+
+
+def _note_parcels(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
+    """Write down where these reads show the parcels, where that is news; the drafts are in order of id."""
+    if not drafts:
+        return
+    now, actor, found, looked, over = drafts[0].now, drafts[0].actor, list[Moved](), set[str](), set[str]()
+    for draft in drafts:
+        request, view = draft.request, draft.request.view
+        if view is None:
+            continue
+        known = draft.record.parcels or ()
+        moved = changes(known, view, now)
+        found += [Moved(request.process_id, request.store, request.order_name, change) for change in moved]
+        looked |= {request.process_id} if known and view.tells else set()
+        over |= {request.process_id} if known and view.over else set()
+    write_moves(conn, found, now=now, actor=actor)
+    note_looks(conn, looked, now=now)
+    end_parcels(conn, over)
 
 
 def took_on(conn: Connection, process_ids: Collection[str], *, began: datetime, now: datetime) -> None:

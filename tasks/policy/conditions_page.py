@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 
 from tasks.policy.condition_fields import FIELDS, Field, FieldKind
-from tasks.policy.policy_review import DAYS_UNTOLD
 from tasks.policy.side_facts import OF_PRODUCT, SHOP_TELLS
 from tasks.policy.side_needs import EARLIER, OF_FIELD
 
@@ -60,6 +59,7 @@ those in the stores of this desk count, without cancelled ones. Fields that are 
 and shown nowhere. Whole days are counted: 0 on the day itself.
 """
 
+_SEEN = frozenset({"days_since_first_scan", "days_since_arrival"})
 _OF_THE_DESK = frozenset({"store", "today", "weekday", "hour", "held"})
 _KINDS = {
     FieldKind.TEXT: "a text",
@@ -89,8 +89,8 @@ def _rows(fields: list[Field]) -> Iterator[str]:
 
 def _known_from(field: Field) -> str:
     """Who tells it."""
-    if field.name in DAYS_UNTOLD:
-        return "nobody yet: unknown"
+    if field.name in _SEEN:
+        return "the day on which the desk saw it"
     if field.name in _OF_THE_DESK:
         return "the desk"
     facts = OF_FIELD.get(field.name, ())

@@ -19,9 +19,16 @@ from rever_api.models import (
 from tasks.policy.money import LARGEST, ZERO, minor_unit, payable
 from tasks.policy.store import StoreRules, is_currency
 
-_ON_THE_WAY = {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED}
+GOODS_HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
+"""The statuses of a return whose goods are where they are inspected."""
+
+GOODS_SENT = GOODS_HERE | {ReturnStatus.COLLECTED}
+"""Those of a return whose goods the shopper has handed over."""
+
+PARCEL_MOVED = frozenset({ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE})
+"""Those of a parcel that the carrier has, or had."""
+
 _A_NAME = re.compile(r"[\w.:/#+-]*", re.ASCII)
-_PARCEL_MOVED = {ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE}
 
 
 def incomplete(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
@@ -115,7 +122,7 @@ def timing_of(rules: StoreRules) -> RefundTiming | str:
 def goods_sent(process: ReturnProcess) -> bool:
     """Whether the shopper has handed the goods over, by the return's status or by a parcel's."""
     entries = process.logistics or ()
-    return process.return_status in _ON_THE_WAY or any(entry.status in _PARCEL_MOVED for entry in entries)
+    return process.return_status in GOODS_SENT or any(entry.status in PARCEL_MOVED for entry in entries)
 
 
 def counts_unreviewed(process: ReturnProcess, rules: StoreRules) -> bool:

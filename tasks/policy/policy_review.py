@@ -6,10 +6,9 @@ A rule is called dead, or outranked for ever, only where no facts can be otherwi
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import combinations
-from types import MappingProxyType
 from typing import NamedTuple
 
-from tasks.policy.actions import OF_RETURN, Action, Pay, action_in_words, kind_of, name_of
+from tasks.policy.actions import OF_RETURN, Action, action_in_words, kind_of, name_of
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import AllOf, Condition, Operator, checks_of, in_words
 from tasks.policy.coverage import gaps
@@ -17,17 +16,6 @@ from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.policy_file import FileRules
 from tasks.policy.possible import Claim, in_force_and, is_possible, matching, not_matching
 from tasks.policy.possible_values import Says
-
-_FIRST_SCAN, _ARRIVAL = "the day of the first scan", "the day of the arrival"
-DAYS_UNTOLD = MappingProxyType(
-    {
-        "days_since_first_scan": _FIRST_SCAN,
-        "days_since_arrival": _ARRIVAL,
-        "first_scan": _FIRST_SCAN,
-        "arrival": _ARRIVAL,
-    }
-)
-"""Field of a condition, or moment of a payment some days after it -> the day that it needs."""
 
 
 class Warned(NamedTuple):
@@ -58,7 +46,7 @@ def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[Warned]:
         else:
             words = list(_outranked(rule, alive, today))
             alive.append(rule)
-        yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule), *_untold(rule)))
+        yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule)))
     yield from map(Warned, gaps(alive, today))
 
 
@@ -164,13 +152,3 @@ def _misspelt(rule: MerchantRule) -> Iterator[str]:
         if check.operator is Operator.IN_LIST and field.words and isinstance(check.wanted, tuple):
             for entry in (it for it in check.wanted if it not in field.words and not check.any_case):
                 yield f"rule {rule.name!r}: the list {check.list_name} has {entry!r}, which {field.name} never is"
-
-
-def _untold(rule: MerchantRule) -> Iterator[str]:
-    """Days that neither REVER nor a table tells; what a table might tell, the tables themselves are asked for."""
-    days = {DAYS_UNTOLD[check.field]: None for check in checks_of(rule.when) if check.field in DAYS_UNTOLD}
-    days |= {
-        DAYS_UNTOLD[it.at]: None for it in rule.then if isinstance(it, Pay) and it.plus_days and it.at in DAYS_UNTOLD
-    }
-    for day in days:
-        yield f"rule {rule.name!r} asks for {day}, which neither REVER nor a table tells: it is unknown"

@@ -227,13 +227,41 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class ParcelChange:
+    """A change of where a parcel of the return is, as this desk saw it.
+
+    `parcel` is its number within the return; 0 stands for the return itself, whose status at REVER tells too how far
+    the goods have come. `n` counts the changes of this parcel from 1. `before` is empty at its first sight, `status`
+    where REVER no longer shows it. `seen_at` is when it was seen, `told_at` when REVER says it was, and `as_of` the
+    return's last change at REVER by the read that showed it; None where REVER does not say. `tracking` is erased with
+    the shopper's data.
+    """
+
+    parcel: int
+    n: int
+    before: str
+    status: str
+    seen_at: datetime
+    told_at: datetime | None = None
+    as_of: datetime | None = None
+    tracking: str = field(default="", repr=False)
+    carrier: str = ""
+
+    @property
+    def at(self) -> datetime:
+        """When it was: as REVER says, else when it was seen. Never before it was so."""
+        return self.seen_at if self.told_at is None else min(self.told_at, self.seen_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """All that the ledger knows of one return. An empty one is a return never seen.
 
     `costs` is the return's costs C as the first refund intent fixed them. `lines` are the terms fixed by each line's
     first intent. `intents` are in the order they were made, dead ones too. `review_before` is when the ledger was made
     or restored, where nobody can say what people answered before that; `former` is what a ledger that was replaced
-    knew of this return beyond its backup, in words.
+    knew of this return beyond its backup, in words. `parcels` are the changes of its parcels, oldest first; None where
+    nobody has kept any, and the time of a scan is not known.
     """
 
     process_id: str
@@ -245,6 +273,7 @@ class Record:
     waivers: tuple[Waiver, ...] = ()
     review_before: datetime | None = None
     former: str = ""
+    parcels: tuple[ParcelChange, ...] | None = None
 
     def waived(self, rule: str, amount: Decimal | None = None, currency: str = "") -> bool:
         """Whether a person has let this rule pass for this amount, and no intent has used that up."""
@@ -282,6 +311,7 @@ class Record:
             ),
             review_before=self.review_before,
             former=self.former,
+            parcels=self.parcels,
         )
 
 

@@ -13,12 +13,13 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
-from rever_api.models import Product, ReturnLineItem, ReturnProcess, ReturnStatus, ShippingStatus
+from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingStatus
 from tasks.policy.country import country_of
-from tasks.policy.facts import believed, exchange_shown, goods_sent, one_mailbox, refunds_shown
+from tasks.policy.facts import GOODS_HERE, believed, exchange_shown, goods_sent, one_mailbox, refunds_shown
 from tasks.policy.inspection import inspected_lines
 from tasks.policy.record import IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
+from tasks.policy.tracking import changes, goods_moved, view_of
 
 ValueT = TypeVar("ValueT")
 
@@ -150,7 +151,8 @@ def facts_of(
 
     `earlier` are the shopper's other returns, where they are known already.
 
-    REVER names no time of a scan or an arrival: whether there was one is known, the day is not.
+    REVER names no time of a scan or an arrival. Their days are those on which this desk saw them, or the first unit was
+    reviewed: they were then at the latest. Where no changes are kept, only whether there was one is known.
     """
     process = believed(process, now)
     told = _told(process, rules)
@@ -172,7 +174,7 @@ def facts_of(
         costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else _BARE.costs,
         shopper=shopper or _BARE.shopper,
         earlier=earlier,
-        **_of_parcels(process, rules),
+        **_of_parcels(process, record, rules, now, zone),
         **(_of_reviews(process, rules, zone) if told else {}),
     )
 
@@ -200,24 +202,42 @@ def _of_reviews(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> dict
     }
 
 
-def _of_parcels(process: ReturnProcess, rules: StoreRules) -> dict[str, Any]:
-    """The facts about parcels."""
+def _of_parcels(
+    process: ReturnProcess, record: Record, rules: StoreRules, now: datetime, zone: tzinfo
+) -> dict[str, Any]:
+    """The facts about parcels. What this read shows and the ledger does not know yet was seen now."""
     statuses = frozenset([str(entry.status) for entry in process.logistics or ()])
     told = (process.logistics is not None or rules.omits_empty_fields) and statuses <= _STATUSES
-    here = process.return_status in _HERE or bool(process.reviews)
+    here = process.return_status in GOODS_HERE or bool(process.reviews)
     scanned = True if goods_sent(process) or here else False if told else _BARE.scanned
     arrived = True if here or ShippingStatus.IN_WAREHOUSE in statuses else False if told else _BARE.arrived
+    seen: tuple[datetime | None, datetime | None] = (None, None)
+    if record.parcels is not None:
+        moved = goods_moved((*record.parcels, *changes(record.parcels, view_of(process), now)))
+        reviewed = min((at for review in process.reviews or () if (at := review.review_date)), default=None)
+        there = _first(moved.arrived_at, reviewed)
+        seen = _first(moved.scanned_at, there), there
     return {
         "shipping_statuses": statuses if told else _BARE.shipping_statuses,
         "scanned": scanned,
         "arrived": arrived,
-        "first_scanned_on": None if scanned is False else _BARE.first_scanned_on,
-        "arrived_on": None if arrived is False else _BARE.arrived_on,
+        "first_scanned_on": _day(scanned, seen[0], zone, _BARE.first_scanned_on),
+        "arrived_on": _day(arrived, seen[1], zone, _BARE.arrived_on),
     }
 
 
+def _first(*times: datetime | None) -> datetime | None:
+    return min((at for at in times if at is not None), default=None)
+
+
+def _day(came: Fact[bool], at: datetime | None, zone: tzinfo, unknown: Fact[date]) -> Fact[date]:
+    """The day of what came; None where it did not."""
+    if came is False:
+        return None
+    return at.astimezone(zone).date() if came is True and at is not None else unknown
+
+
 _STATUSES = frozenset(map(str, ShippingStatus))
-_HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
 
 
 def _refunded(process: ReturnProcess, record: Record, rules: StoreRules, unknown: Fact[bool]) -> Fact[bool]:

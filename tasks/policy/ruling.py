@@ -7,6 +7,7 @@ method and the costs. What this desk has paid already it leaves alone.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType
@@ -114,6 +115,16 @@ class Ruling:
         """The names of the rules that decided about these kinds of these lines, each once, as a sentence has them."""
         names = {self.rule(line_id, kind) for line_id in line_ids for kind in kinds}
         return ", ".join(map(repr, sorted(names - {""})))
+
+    def moments(self, line_ids: Iterable[str]) -> str:
+        """When the scans and arrivals were seen by which rules have these lines paid, as the end of a sentence."""
+        pays = [it for line_id in line_ids if (it := self.decided(line_id, ActionKind.PAY, Pay))]
+        days = {
+            "first_scan": ("first scan", self.facts.first_scanned_on),
+            "arrival": ("arrival", self.facts.arrived_on),
+        }
+        seen = {days[pay.at] for pay in pays if pay.at in days}
+        return "".join(f"; {what} seen on {day:%F}" for what, day in sorted(seen, key=str) if isinstance(day, date))
 
     def approval(self, line_id: str) -> Approve | None:
         """Who is asked before a line is paid."""

@@ -17,7 +17,8 @@ from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in_words
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
-from tasks.policy.record import IntentState
+from tasks.policy.record import IntentState, ParcelChange
+from tasks.policy.tracking import change_in_words
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import code, markdown, printable
 from tasks.reporting.report_page import linked
@@ -80,8 +81,9 @@ _INDENT = " " * (_WIDTH + 2)
 class Known:
     """All that is known of a return. `process` is what REVER shows now, `problem` why there is none; `history` is the
     ledger's, None where no run has looked at it. `stops` keep effects from being sent now; `kept_back` is why none of
-    this store is, empty where they go, None where nobody looked. `rules` is what the merchant's own rules say. Without
-    `now` no time is said to be past. `zone` is the store's.
+    this store is, empty where they go, None where nobody looked. `rules` is what the merchant's own rules say,
+    `parcels` the changes of its parcels that were seen. Without `now` no time is said to be past. `zone` is the
+    store's.
     """
 
     process_id: str
@@ -93,6 +95,7 @@ class Known:
     stops: tuple[str, ...] = ()
     kept_back: str | None = None
     rules: tuple[str, ...] = ()
+    parcels: tuple[ParcelChange, ...] = ()
     zone: tzinfo = UTC
     now: datetime | None = None
     back_office: str = ""
@@ -164,7 +167,7 @@ class _Teller:
             waits_for=self._waits_for(),
             next_look=self._next_look(),
             stops=() if self._ended else known.stops,
-            timeline=tuple(sorted((*self._of_rever(), *self._of_ledger()), key=lambda it: it.at)),
+            timeline=tuple(sorted((*self._of_rever(), *self._of_parcels(), *self._of_ledger()), key=lambda it: it.at)),
             zone=known.zone,
             own_words=tuple(self._own_words()),
         )
@@ -342,6 +345,11 @@ class _Teller:
         by_id = {row.intent.id: row for row in self._intents}
         for step in history.audit if history else ():
             yield Happening(step.at, step.actor, self._step(step, by_id.get(step.intent_id)))
+
+    def _of_parcels(self) -> Iterator[Happening]:
+        """The changes of the parcels when this desk saw them: REVER tells no times of its own."""
+        for change in self.known.parcels:
+            yield Happening(change.seen_at, "REVER", self._plain(f"seen of {change_in_words(change)}"))
 
     def _step(self, step: AuditRow, row: IntentRow | None) -> str:
         why = str(step.evidence.get("why") or "")

@@ -191,8 +191,9 @@ def _by_rules(case: Case, due: Due) -> str:
         ActionKind.BONUS,
         ActionKind.OUT_OF_STOCK,
     )
-    names = case.ruling.rules((item.line_id for item in due.items), *kinds) if case.ruling else ""
-    return f" (by rule {names})" if names else ""
+    lines = [item.line_id for item in due.items]
+    names = case.ruling.rules(lines, *kinds) if case.ruling else ""
+    return f" (by rule {names}{case.ruling.moments(lines)})" if names and case.ruling else ""
 
 
 def _nothing_to_send(case: Case) -> bool:
@@ -286,9 +287,10 @@ def _paid_later(case: Case) -> str:
     late = [line for line in case.inspection.lines if line.later]
     if not late or case.ruling is None:
         return ""
-    names = case.ruling.rules((line.line_id for line in late), ActionKind.PAY)
+    lines = [line.line_id for line in late]
+    names = case.ruling.rules(lines, ActionKind.PAY)
     units = counted(sum(len(_open_beyond(case, line, line.later)) for line in late))
-    return f"{units} to be paid when rule {names} says so"
+    return f"{units} to be paid when rule {names} says so{case.ruling.moments(lines)}"
 
 
 def _ruled_out(case: Case) -> str:

@@ -39,7 +39,7 @@ def why_of(desk: LedgerDesk) -> list[tuple[str, str]]:
 
 
 def test_a_return_never_seen_has_an_empty_record(desk: LedgerDesk) -> None:
-    assert desk.record("nobody") == Record("nobody")
+    assert desk.record("nobody") == Record("nobody", parcels=())
 
 
 def test_a_refund_is_claimed_with_its_units_costs_and_terms(desk: LedgerDesk) -> None:

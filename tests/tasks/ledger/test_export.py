@@ -36,6 +36,8 @@ def test_every_table_is_written_with_money_as_text(desk: LedgerDesk, tmp_path: P
             "chains": 2,
             "shadow": 0,
             "files": 0,
+            "parcels": 0,
+            "parcel_changes": 0,
         }.items()
     }
     text = (tmp_path / "new" / "out" / f"intents.{form}").read_text()

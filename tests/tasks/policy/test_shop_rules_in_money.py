@@ -114,7 +114,7 @@ def test_r26_a_buffer_of_days_after_the_arrival(days: int, due: Truth) -> None:
     (pay,) = decided("R26", facts)
     assert isinstance(pay, Pay)
     assert is_due(pay, facts) is due
-    assert is_due(pay, known(item("a"))) is Truth.UNKNOWN, "REVER names no day of the arrival"
+    assert is_due(pay, known(item("a"))) is Truth.UNKNOWN, "nobody has kept the day of the arrival"
 
 
 def test_r33_of_two_fees_the_higher_rule_s_is_taken_and_the_other_is_shown() -> None:

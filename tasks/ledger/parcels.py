@@ -1,0 +1,247 @@
+"""Where the parcels of returns are, and each change of it: written once, whoever sees it, and never changed.
+
+Two who see the same change at the same time give it the same number, and the table takes it from one of them. Nothing
+here moves money; the rules read when goods were scanned and when they arrived.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select, update
+
+from tasks.database.sql import chunks, upsert
+from tasks.ledger.schema import parcel_changes, parcels, tracked
+from tasks.ledger.types import Actor
+from tasks.policy.clocks import DIFFER
+from tasks.policy.record import ParcelChange
+from tasks.policy.tracking import AT_ITS_END, OF_RETURN, ParcelView, changes, due_for_a_look
+
+NOTED_EVERY = timedelta(hours=6)
+"""How often a run that reads a return anyway writes down that it looked at its parcels, where none has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one read shows of the parcels of a return."""
+
+    process_id: str
+    store: str
+    order_name: str
+    view: ParcelView
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A change of a parcel that a read has shown."""
+
+    process_id: str
+    store: str
+    order_name: str
+    change: ParcelChange
+
+
+@dataclass(frozen=True, slots=True)
+class StandingParcel:
+    """A parcel that has not moved since `since`. `n` is the number of the change after which it stands."""
+
+    process_id: str
+    parcel: int
+    store: str
+    order_name: str
+    carrier: str
+    status: str
+    since: datetime
+    n: int
+
+
+_ids: BindParameter[Any] = bindparam("ids", expanding=True)
+_AT = parcels.c.since.type
+_CHANGES = (
+    select(parcel_changes, parcels.c.tracking, parcels.c.carrier)
+    .select_from(
+        parcel_changes.outerjoin(
+            parcels,
+            (parcels.c.process_id == parcel_changes.c.process_id) & (parcels.c.parcel == parcel_changes.c.parcel),
+        )
+    )
+    .where(parcel_changes.c.process_id.in_(_ids))
+    .order_by(parcel_changes.c.seen_at, parcel_changes.c.parcel, parcel_changes.c.n)
+)
+_LOOKED = (
+    update(parcels)
+    .where(parcels.c.process_id == bindparam("p"), parcels.c.looked_at <= bindparam("before", type_=_AT))
+    .values(looked_at=bindparam("at", type_=_AT))
+)
+_OVER = update(parcels).where(parcels.c.process_id == bindparam("p"), parcels.c.moving).values(moving=False)
+_TOLD = update(parcels).where(
+    parcels.c.process_id == bindparam("p"),
+    parcels.c.parcel == bindparam("of"),
+    parcels.c.changes == bindparam("after"),
+    parcels.c.told < bindparam("after"),
+)
+
+
+def parcels_of(conn: Connection, process_ids: Collection[str]) -> Mapping[str, tuple[ParcelChange, ...]]:
+    """The changes of the parcels of these returns, oldest first; none for a return of which none was seen.
+
+    Also of returns that are at their end: the backtest asks here when the goods moved. One query for 500 returns.
+    """
+    found: dict[str, list[ParcelChange]] = defaultdict(list)
+    for ids in chunks(process_ids):
+        for row in conn.execute(_CHANGES, {"ids": ids}):
+            found[row.process_id].append(_change_of(row))
+    return {process_id: tuple(found.get(process_id, ())) for process_id in process_ids}
+
+
+def _change_of(row: Row[Any]) -> ParcelChange:
+    return ParcelChange(
+        row.parcel,
+        row.n,
+        row.before,
+        row.status,
+        row.seen_at,
+        row.told_at,
+        row.as_of,
+        row.tracking or "",
+        row.carrier or "",
+    )
+
+
+def note_parcels(conn: Connection, seen: Sequence[Sighting], *, now: datetime, actor: Actor) -> list[Moved]:
+    """Write down what these reads show otherwise than it was known, and that they were looked at; returns what is new.
+
+    A change that somebody else has written meanwhile is not returned.
+    """
+    found = moves(conn, seen, now)
+    written = write_moves(conn, found, now=now, actor=actor)
+    note_looks(conn, {each.process_id for each in seen if each.view.tells}, now=now, every=timedelta(0))
+    end_parcels(conn, {each.process_id for each in seen if each.view.over})
+    return written
+
+
+def moves(conn: Connection, seen: Sequence[Sighting], now: datetime) -> list[Moved]:
+    """What these reads show otherwise than it is known, in order of id. Reads only."""
+    known = parcels_of(conn, {each.process_id for each in seen})
+    return [
+        Moved(each.process_id, each.store, each.order_name, change)
+        for each in sorted(seen, key=lambda it: it.process_id)
+        for change in changes(known[each.process_id], each.view, now)
+    ]
+
+
+def write_moves(conn: Connection, found: Sequence[Moved], *, now: datetime, actor: Actor) -> list[Moved]:
+    """Write these changes, which are in order of id; returns those that nobody else has written."""
+    if not found:
+        return []
+    insert = upsert(conn, parcel_changes, ["process_id", "parcel", "n"]).returning(
+        parcel_changes.c.process_id, parcel_changes.c.parcel, parcel_changes.c.n
+    )
+    new = {tuple(row) for row in conn.execute(insert, [_change_row(it, actor) for it in found])}
+    written = [it for it in found if (it.process_id, it.change.parcel, it.change.n) in new]
+    if written:
+        stands = ["status", "changes", "since", "looked_at", "moving"]
+        rows = [_parcel_row(it, now) for it in written]
+        conn.execute(upsert(conn, parcels, ["process_id", "parcel"], stands), rows)
+    return written
+
+
+def note_looks(
+    conn: Connection, process_ids: Collection[str], *, now: datetime, every: timedelta = NOTED_EVERY
+) -> None:
+    """Note that all parcels of these returns were looked at, where it is `every` or more since the last look."""
+    if process_ids:
+        before = now - every
+        conn.execute(_LOOKED, [{"p": each, "before": before, "at": now} for each in sorted(process_ids)])
+
+
+def end_parcels(conn: Connection, process_ids: Collection[str]) -> None:
+    """Ask no more about the parcels of these returns, which were called off."""
+    if process_ids:
+        conn.execute(_OVER, [{"p": each} for each in sorted(process_ids)])
+
+
+def _change_row(moved: Moved, actor: Actor) -> dict[str, Any]:
+    change = moved.change
+    return {
+        "process_id": moved.process_id,
+        "parcel": change.parcel,
+        "n": change.n,
+        "before": change.before,
+        "status": change.status,
+        "seen_at": change.seen_at,
+        "told_at": change.told_at,
+        "as_of": change.as_of,
+        "seen_by": actor.name,
+    }
+
+
+def _parcel_row(moved: Moved, now: datetime) -> dict[str, Any]:
+    change = moved.change
+    return {
+        "process_id": moved.process_id,
+        "parcel": change.parcel,
+        "store": moved.store,
+        "order_name": moved.order_name,
+        "tracking": change.tracking,
+        "carrier": change.carrier,
+        "status": change.status,
+        "changes": change.n,
+        "since": change.at,
+        "looked_at": now,
+        "moving": change.parcel != OF_RETURN and change.status not in AT_ITS_END,
+    }
+
+
+# What is asked about, what has stopped, and until when a store's list was read.
+
+
+def tracked_until(conn: Connection, store: str, now: datetime) -> datetime | None:
+    """Until when the store's list was read for changes; None where it never was, or by a clock that was ahead."""
+    at: datetime | None = conn.execute(select(tracked.c.at).where(tracked.c.store == store)).scalar()
+    return None if at is None or at > now + DIFFER else at
+
+
+def note_tracked(conn: Connection, store: str, *, at: datetime) -> None:
+    """Note that the store's list was read for all that had changed by then."""
+    conn.execute(upsert(conn, tracked, ["store"], ["at"]), [{"store": store, "at": at}])
+
+
+def parcels_due(conn: Connection, store: str, now: datetime) -> tuple[set[str], int]:
+    """The store's returns with a parcel that is to be asked about again, and how many have one that moves."""
+    moving = select(parcels).where(parcels.c.store == store, parcels.c.moving)
+    due, all_of_them = set[str](), set[str]()
+    for row in conn.execute(moving):
+        all_of_them.add(row.process_id)
+        if row.looked_at > now + DIFFER or due_for_a_look(row.since, row.looked_at, now):
+            due.add(row.process_id)
+    return due, len(all_of_them)
+
+
+def standing_parcels(conn: Connection, store: str) -> list[StandingParcel]:
+    """The parcels of a store that may still move, those that have stood longest first."""
+    query = select(parcels).where(parcels.c.store == store, parcels.c.moving)
+    return [
+        StandingParcel(
+            row.process_id, row.parcel, row.store, row.order_name, row.carrier, row.status, row.since, row.changes
+        )
+        for row in conn.execute(query.order_by(parcels.c.since, parcels.c.process_id, parcels.c.parcel))
+    ]
+
+
+def tell_once(conn: Connection, stopped: Sequence[StandingParcel]) -> list[StandingParcel]:
+    """Those of these parcels of which nobody was told since they stand so: they are told of now, and not again."""
+    new = []
+    for it in sorted(stopped, key=lambda it: (it.process_id, it.parcel)):
+        told = conn.execute(_TOLD.values(told=it.n), {"p": it.process_id, "of": it.parcel, "after": it.n})
+        if told.rowcount:
+            new.append(it)
+    return new
+
+
+def forget_tracking(conn: Connection, process_ids: Collection[str]) -> int:
+    """Remove the tracking numbers of these returns, by which a carrier shows an address; returns how many."""
+    query = update(parcels).where(parcels.c.process_id.in_(sorted(process_ids)), parcels.c.tracking != "")
+    return conn.execute(query.values(tracking="")).rowcount
