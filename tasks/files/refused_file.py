@@ -24,8 +24,10 @@ from tasks.files.text_table import GUARDED
 ReturnedRow = tuple[Sequence[str], str]
 """The cells of a row that comes back, and why it does."""
 
-WHY = "why"
-"""The column that is added, or filled anew in a file that has come back before."""
+WHY, OTHER_WHY = "why", "why it comes back"
+"""The column that is added, or filled anew in a file that has come back before; the other where the file has data in
+one of the first name.
+"""
 
 
 _CAME_BACK = re.compile(r"(-[0-9a-f]{8})?\.refused(-\d+)?$")
@@ -52,8 +54,10 @@ def write_refused(path: Path, table: Table, header: Header, rows: Sequence[Retur
         return 0
     if path.exists():
         raise InputFileError(f"{path}: is there already; name another file for the rows that come back.")
-    place = next((at for at, name in enumerate(header.names) if fold(name) == WHY), len(header.names))
-    names = _with(header.names, place, WHY)
+    mapped = {fold(header.names[at]) for at in header.places.values()}
+    column = OTHER_WHY if WHY in mapped else WHY
+    place = next((at for at, name in enumerate(header.names) if fold(name) == column), len(header.names))
+    names = _with(header.names, place, column)
     lines = [_with(cells[: len(header.names)], place, why) for cells, why in rows]
     text = path.suffix.casefold() != ".xlsx"
     content = _text([names, *lines], table.separator or ",") if text else _xlsx([names, *lines], place)
