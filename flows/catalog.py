@@ -5,6 +5,7 @@ FLOWS = {
     "process-return": "flows.process_return",
     "generate-labels": "flows.generate_labels",
     "import-inspections": "flows.import_inspections",
+    "import-returns": "flows.import_returns",
     "reconcile": "flows.reconcile",
     "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",

@@ -222,6 +222,15 @@ def chosen_stores(asked: Sequence[str], ours: tuple[str, ...]) -> tuple[str, ...
     return tuple(dict.fromkeys(asked)) or ours
 
 
+def one_store(asked: str, ours: tuple[str, ...]) -> str:
+    """The store that a file is of. Raises `WrongNameError` for one that is not ours, and where several may be meant."""
+    stores = chosen_stores([asked] if asked else [], ours)
+    if len(stores) > 1:
+        which = ", ".join(stores)
+        raise WrongNameError(f"name the store whose orders the file is of (`store:` in the mapping): one of {which}")
+    return stores[0]
+
+
 def client_config(settings: Settings, endpoints: Endpoints | None = None) -> ClientConfig:
     """How a client calls REVER by these settings. Raises `EndpointsError`, unless `endpoints` are loaded already."""
     return ClientConfig(

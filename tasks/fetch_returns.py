@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 
+from rever_api import AsyncReverClient
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.limits import AsyncSlot
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
@@ -141,6 +142,13 @@ async def _read_order(desk: Desk, order: OrderKey, slot: AsyncSlot | None = None
     REVER may show a return under just one of them, and what stands for the order in the ledger has lost its capitals.
     """
     spelled = (order.order_name, *await desk.ledger.aread(order_spellings, order.process_id))
+    return await search_order(desk.client, order, spelled, desk.clock(), slot=slot)
+
+
+async def search_order(
+    client: AsyncReverClient, order: OrderKey, spelled: Sequence[str], now: datetime, *, slot: AsyncSlot | None = None
+) -> OrderReturns:
+    """The order, searched for by these spellings of its name. Raises a `ReverError`."""
     names = tuple(dict.fromkeys(name for each in spelled for name in order_names(Lookup(each, (KeyKind.ORDER,)))))
     if slot is not None:
         await slot.prepay(len(names) - 1)
@@ -149,8 +157,8 @@ async def _read_order(desk: Desk, order: OrderKey, slot: AsyncSlot | None = None
         query = SearchQuery(
             ecommerce_id=order.store, customer_printed_order_id=name, sortby="started_at", order="desc", limit=BATCH
         )
-        page = await desk.client.search_return_processes(query, slot=slot)
-        entries = tuple(taken_in(entry, desk.clock()) for entry in page.processes)
+        page = await client.search_return_processes(query, slot=slot)
+        entries = tuple(taken_in(entry, now) for entry in page.processes)
         pages.append(page.model_copy(update={"processes": entries}))
     return OrderReturns.found(order, pages, most=BATCH)
 

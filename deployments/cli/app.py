@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, Json, What, care, inbox, inspections, policy, webhook
+from deployments.cli.groups import Debug, Json, What, care, inbox, inspections, policy, returns, webhook
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
@@ -32,6 +32,7 @@ app.add_typer(webhook, name="webhook")
 app.add_typer(inbox, name="inbox")
 app.add_typer(policy, name="policy")
 app.add_typer(inspections, name="inspections")
+app.add_typer(returns, name="returns")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,6 @@
-"""The command groups `ledger`, `inbox`, `policy`, `inspections` and `webhook`. Imports are where they are needed.
+"""The command groups `ledger`, `inbox`, `policy`, `inspections`, `returns` and `webhook`.
+
+Imports are where they are needed.
 
 Exit codes as everywhere: 0 done and sound, 1 something is wrong or could not be done, 2 wrong usage.
 """
@@ -301,11 +303,16 @@ RefusedFile = Annotated[
 ]
 
 
+NewMapping = Annotated[Path | None, typer.Option("--mapping", metavar="OUT", help="A new file for the mapping.")]
+EveryRow = Annotated[bool, typer.Option("--all", help="List every row.")]
+NoPrefect = Annotated[bool, typer.Option("--no-prefect", help="Run without Prefect: quicker.")]
+
+
 @inspections.command("guess")
 def _guess(
     file: InputFile,
     *,
-    mapping: Annotated[Path | None, typer.Option(metavar="OUT", help="A new file for the mapping.")] = None,
+    mapping: NewMapping = None,
     debug: Debug = False,
 ) -> None:
     """Guess what the columns and words of a file mean. And how sure that is; REVER is not asked."""
@@ -321,7 +328,7 @@ def _check_inspections(
     *,
     mapping: MappingFile,
     refused: RefusedFile = None,
-    every_row: Annotated[bool, typer.Option("--all", help="List every row.")] = False,
+    every_row: EveryRow = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -340,14 +347,66 @@ def _import(
     mapping: MappingFile,
     refused: RefusedFile = None,
     act: Annotated[bool, typer.Option("--act", help="Send the reviews; without it a plan is made.")] = False,
-    no_prefect: Annotated[bool, typer.Option("--no-prefect", help="Run without Prefect: quicker.")] = False,
+    no_prefect: NoPrefect = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Review what the file says was inspected: `run import-inspections`. With --act what is refused comes back."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.run import Printed, run_one
+        raise typer.Exit(_run_import("import-inspections", file, mapping, refused, act, no_prefect, as_json, debug))
 
-        pairs = [f"file={file}", f"mapping={mapping}", f"mode={'act' if act else 'plan'}"]
-        pairs += [f"refused={refused}"] if refused else []
-        raise typer.Exit(run_one("import-inspections", pairs, Printed(as_json), prefect=not no_prefect, debug=debug))
+
+def _run_import(
+    flow: str, file: Path, mapping: Path, refused: Path | None, act: bool, no_prefect: bool, as_json: bool, debug: bool
+) -> int:
+    from deployments.cli.run import Printed, run_one
+
+    pairs = [f"file={file}", f"mapping={mapping}", f"mode={'act' if act else 'plan'}"]
+    pairs += [f"refused={refused}"] if refused else []
+    return run_one(flow, pairs, Printed(as_json), prefect=not no_prefect, debug=debug)
+
+
+returns = typer.Typer(no_args_is_help=True, help="Files of returns to be made at REVER: docs/import-returns.md.")
+
+
+@returns.command("guess")
+def _guess_returns(file: InputFile, *, mapping: NewMapping = None, debug: Debug = False) -> None:
+    """Guess what the columns and words of a file mean. And how sure that is; REVER is not asked."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.returns import guessed_returns_mapping
+
+        print_out(guessed_returns_mapping(file, mapping))
+
+
+@returns.command("check")
+def _check_returns(
+    file: InputFile,
+    *,
+    mapping: MappingFile,
+    refused: RefusedFile = None,
+    every_row: EveryRow = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say what would become of each row, by what REVER shows. Sends nothing; writes the rows that come back."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.returns import check_returns, checked_returns_json, checked_returns_text
+
+        checked = check_returns(file, mapping, refused)
+        print_out(checked_returns_json(checked) if as_json else checked_returns_text(checked, every_row=every_row))
+
+
+@returns.command("import")
+def _import_returns(
+    file: InputFile,
+    *,
+    mapping: MappingFile,
+    refused: RefusedFile = None,
+    act: Annotated[bool, typer.Option("--act", help="Make the returns; without it a plan is made.")] = False,
+    no_prefect: NoPrefect = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make the returns that the file asks for: `run import-returns`. With --act what is refused comes back."""
+    with errors_as_sentences(debug=debug):
+        raise typer.Exit(_run_import("import-returns", file, mapping, refused, act, no_prefect, as_json, debug))

@@ -10,7 +10,7 @@ from deployments.console.errors import UsageError
 from rever_api import AsyncReverClient
 from tasks.desk import client_config, stores_of, utc_now
 from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
-from tasks.files.guess import guess
+from tasks.files.guess import FileGuess, guess
 from tasks.files.guess_text import guess_lines, mapping_text
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.open_table import open_table
@@ -35,7 +35,11 @@ class Checked:
 
 def guessed_mapping(file: Path, out: Path | None) -> str:
     """Guess the mapping of a file. It is written to `out`, which must not be there, else printed below the reasons."""
-    found = guess(open_table(file))
+    return told_guess(guess(open_table(file)), file, out)
+
+
+def told_guess(found: FileGuess, file: Path, out: Path | None) -> str:
+    """Tell a guess, and write the mapping to `out`, which must not be there; without it, print it."""
     text = mapping_text(found, file.name)
     lines = guess_lines(found)
     if out is None:

@@ -5,12 +5,12 @@ unit unless the word itself says so.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import islice
 
 from tasks.files.dates import DATE, UNIX, DateFormat, bare, format_of
-from tasks.files.known_names import MEANINGS, SURE, named_by, plain
+from tasks.files.known_names import MEANINGS, NAMES, SURE, Names, named_by, plain
 from tasks.files.mapped_rows import HEADER_WITHIN
 from tasks.files.mapping import COUNTS, PRODUCT_KEYS, RETURN_KEYS, Columns, fold
 from tasks.files.table import Row, Table
@@ -19,7 +19,7 @@ LOOKED_AT = 5_000
 """Rows by which is guessed."""
 _NEAR = 10
 """Two columns whose percentages differ by less are both candidates."""
-_MOST_WORDS = 60
+MOST_WORDS = 60
 """A column of more different words tells no outcome."""
 _FOOTERS = frozenset({"total", "totals", "sum", "summe", "gesamt", "end", "<end>"})
 
@@ -43,27 +43,40 @@ class Guessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
-    """A guessed mapping. `rows` are those that were looked at; `words` are of the column that tells the outcome."""
+class FileGuess:
+    """How a file is read, and what its columns probably are. `rows` are those that were looked at."""
 
     how: str
     header: Row
     rows: int
     columns: tuple[Guessed, ...]
-    words: tuple[Guessed, ...] = ()
-    date_format: DateFormat | None = None
-    dates: bool = False
     separator: str = ""
     encoding: str = ""
     sheet: str = ""
     several_parted_by: str = ""
     fill_down: bool = False
     footers: tuple[str, ...] = ()
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    """Field -> what stands in its column, of those that are sure."""
 
     @property
     def meant(self) -> dict[str, str]:
         """Field -> column, of those that are sure."""
         return {it.what: it.meant for it in self.columns if it.meant}
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What a person has to say before the mapping can be used, in sentences."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guess(FileGuess):
+    """The guessed mapping of a warehouse's file; `words` are of the column that tells the outcome."""
+
+    words: tuple[Guessed, ...] = ()
+    date_format: DateFormat | None = None
+    dates: bool = False
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -85,33 +98,46 @@ class Guess:
 
 
 def guess(table: Table) -> Guess:
-    """Guess the mapping of a file by its header and its first rows. Raises `InputFileError`."""
+    """Guess the mapping of a warehouse's file by its header and its first rows. Raises `InputFileError`."""
+    file = guess_file(table, tuple(Columns.model_fields), NAMES, RETURN_KEYS, PRODUCT_KEYS)
+    dates = [text for text in file.values.get("inspected_at", ()) if text]
+    return Guess(
+        **{each.name: getattr(file, each.name) for each in fields(file)},
+        words=_words(file.values.get("outcome", ())),
+        date_format=format_of(dates),
+        dates=bool(dates),
+    )
+
+
+def guess_file(
+    table: Table, wanted: Sequence[str], names: Names, keys: Sequence[str], products: Sequence[str]
+) -> FileGuess:
+    """Guess which column of a file holds which of the fields that are `wanted`, by its header and its first rows.
+
+    `names` are what such columns are called, `keys` and `products` the fields that name a return and a product. Raises
+    `InputFileError`.
+    """
     rows = list(islice(table.rows(), LOOKED_AT))
-    header = _header(rows[:HEADER_WITHIN])
+    header = _header(rows[:HEADER_WITHIN], names)
     below = [row for row in rows if row.number > header.number]
     footers = tuple(dict.fromkeys(first for row in below[-5:] if (first := _first(row)).casefold() in _FOOTERS))
     below = [row for row in below if _first(row) not in footers]
     columns = [_values(below, place) for place in range(len(header.cells))]
-    fields = _fields(header.cells, columns)
-    meant = {it.what: it.meant for it in fields if it.meant}
-    values = {field: columns[header.cells.index(column)] for field, column in meant.items()}
-    dates = [text for text in values.get("inspected_at", ()) if text]
-    products = [text for key in PRODUCT_KEYS for text in values.get(key, ())]
-    keys = [values[key] for key in RETURN_KEYS if key in values]
-    return Guess(
+    guessed = _fields(header.cells, columns, wanted, names)
+    values = {it.what: columns[header.cells.index(it.meant)] for it in guessed if it.meant}
+    named = [values[key] for key in keys if key in values]
+    return FileGuess(
         how=table.how,
         header=header,
         rows=len(below),
-        columns=fields,
-        words=_words(values.get("outcome", ())),
-        date_format=format_of(dates),
-        dates=bool(dates),
+        columns=guessed,
         separator="" if table.separator in {",", ";", "\t"} else table.separator,
         encoding="" if table.encoding.startswith("utf") else table.encoding,
         sheet=table.sheet if len(table.sheets) > 1 else "",
-        several_parted_by="\n" if any("\n" in text for text in products) else "",
-        fill_down=bool(keys) and any(not any(texts) for texts in zip(*keys, strict=True)),
+        several_parted_by="\n" if any("\n" in text for key in products for text in values.get(key, ())) else "",
+        fill_down=bool(named) and any(not any(texts) for texts in zip(*named, strict=True)),
         footers=footers,
+        values=values,
     )
 
 
@@ -123,58 +149,60 @@ def _values(rows: Iterable[Row], place: int) -> list[str]:
     return [row.cells[place].strip() if place < len(row.cells) else "" for row in rows]
 
 
-def _header(rows: Sequence[Row]) -> Row:
+def _header(rows: Sequence[Row], names: Names) -> Row:
     """The row with the most names that are known; of rows without any, the first one that is widest."""
 
     def known(row: Row) -> tuple[int, int]:
-        return sum(1 for cell in row.cells if named_by(cell)), sum(1 for cell in row.cells if cell.strip())
+        return sum(1 for cell in row.cells if named_by(cell, names)), sum(1 for cell in row.cells if cell.strip())
 
     return max(rows, key=known)
 
 
-def _fields(names: Sequence[str], columns: Sequence[Sequence[str]]) -> tuple[Guessed, ...]:
+def _fields(
+    header: Sequence[str], columns: Sequence[Sequence[str]], wanted: Sequence[str], names: Names
+) -> tuple[Guessed, ...]:
     """What each field's column probably is. No column is taken for two fields: the surer one has it."""
     found: dict[str, list[Candidate]] = {}
-    for name, values in zip(names, columns, strict=True):
-        for field, sure in named_by(name).items():
-            judged, why = _by_values(field, sure, [value for value in values if value])
-            if judged and names.count(name) == 1:
-                found.setdefault(field, []).append(Candidate(name, judged, f"its name{why}"))
+    for name, values in zip(header, columns, strict=True):
+        for what, sure in named_by(name, names).items():
+            judged, why = _by_values(what, sure, [value for value in values if value])
+            if judged and header.count(name) == 1:
+                found.setdefault(what, []).append(Candidate(name, judged, f"its name{why}"))
         if values and all(value.startswith("retp_") for value in values):
             others = [it for it in found.get("process_id", ()) if it.meaning != name]
             found["process_id"] = [Candidate(name, 99, "its values are REVER's ids"), *others]
     guessed = []
     taken: dict[str, int] = {}
-    for field in Columns.model_fields:
-        candidates = sorted(found.get(field, ()), key=lambda it: -it.sure)
+    for what in wanted:
+        candidates = sorted(found.get(what, ()), key=lambda it: -it.sure)
         best = candidates[0] if candidates else None
         clear = best and best.sure >= SURE and not any(best.sure - it.sure < _NEAR for it in candidates[1:])
         if best and clear and best.sure > taken.get(best.meaning, 0):
             taken[best.meaning] = best.sure
-            guessed.append(Guessed(field, best.meaning, tuple(candidates)))
+            guessed.append(Guessed(what, best.meaning, tuple(candidates)))
         elif candidates:
-            guessed.append(Guessed(field, "", tuple(candidates)))
+            guessed.append(Guessed(what, "", tuple(candidates)))
     if any(it.what in {"approved", "declined"} and it.meant for it in guessed):
         guessed = [Guessed(it.what, "", it.candidates) if it.what in {"quantity", "outcome"} else it for it in guessed]
     return tuple(guessed)
 
 
-def _by_values(field: str, sure: int, values: Sequence[str]) -> tuple[int, str]:
+def _by_values(what: str, sure: int, values: Sequence[str]) -> tuple[int, str]:
     """How sure a column is, judged by what stands in it too; and the reason. 0 for what it cannot be."""
     if not values:
         return sure, "; it is empty in this file"
-    fits = _FITS.get(field)
+    fits = _FITS.get(what)
     share = sum(1 for value in values if fits is None or fits(value)) / len(values)
     why = ", and its values fit" if fits else ""
-    if share < 0.5 or (field == "outcome" and len(set(map(fold, values))) > _MOST_WORDS):
+    if share < 0.5 or (what == "outcome" and len(set(map(fold, values))) > MOST_WORDS):
         sure, why = 0, ""
     elif share < 0.95:
         sure, why = min(sure, SURE - 1), f", but {1 - share:.0%} of its values do not look like it"
-    elif field == "outcome" and sum(1 for value in values if plain(value) in MEANINGS) > len(values) / 2:
+    elif what == "outcome" and sum(1 for value in values if plain(value) in MEANINGS) > len(values) / 2:
         sure, why = (sure + 5 if sure >= SURE else min(sure + 20, SURE + 4)), ", and its words are known ones"
-    elif field == "rma" and sure < SURE:
+    elif what == "rma" and sure < SURE:
         sure, why = sure + 15, ", and its values have digits"
-    elif field == "order" and all(value.startswith("#") for value in values):
+    elif what == "order" and all(value.startswith("#") for value in values):
         sure, why = 95, ", and its values begin with #"
     return sure, why
 
@@ -194,6 +222,8 @@ def _is_time(value: str) -> bool:
 
 _FITS: dict[str, Callable[[str], bool]] = {
     "rma": _has_digit,
+    "key": _has_digit,
+    "email": lambda value: "@" in value,
     "order": _has_digit,
     "tracking": _has_digit,
     "ean": _has_digit,

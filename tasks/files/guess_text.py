@@ -3,17 +3,23 @@
 import json
 from collections.abc import Iterator
 
-from tasks.files.guess import Guess, Guessed
+from tasks.files.guess import FileGuess, Guess, Guessed
+from tasks.files.guess_returns import ReturnsGuess
 from tasks.files.mapping import COUNTS
 from tasks.policy.facts import counted
 
 
-def mapping_text(found: Guess, name: str) -> str:
+def mapping_text(found: FileGuess, name: str) -> str:
     """The guessed mapping: what is sure, and as comments what a person has to decide. `name` is the file's."""
     lines = [f"# Guessed from {_text(name)} by {counted(found.rows, 'row')}: {found.how}."]
     if found.lacks:
         lines.append("# What is not sure is a comment: decide, and take the # away.")
-    lines += [*_columns(found), *_meanings(found), *_dates(found)]
+    lines += _columns(found)
+    match found:
+        case Guess():
+            lines += [*_meanings(found), *_dates(found)]
+        case ReturnsGuess():
+            lines += _of_returns(found)
     for field in ("separator", "encoding", "sheet", "several_parted_by"):
         if value := getattr(found, field):
             lines.append(f"{field}: {_text(value)}")
@@ -24,7 +30,7 @@ def mapping_text(found: Guess, name: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _columns(found: Guess) -> Iterator[str]:
+def _columns(found: FileGuess) -> Iterator[str]:
     yield "columns:" if found.meant else "columns: {}"
     for it in found.columns:
         mark = "" if it.meant else "# "
@@ -56,7 +62,24 @@ def _dates(found: Guess) -> Iterator[str]:
     yield "# zone: Europe/Madrid  # of times without an offset; UTC where it is left out"
 
 
-def guess_lines(found: Guess) -> list[str]:
+def _of_returns(found: ReturnsGuess) -> Iterator[str]:
+    for what in ("reason", "method"):
+        if what not in found.meant:
+            yield f"# {what}: ...  # REVER's word for every row; left out, REVER chooses"
+        if words := found.words.get(what, ()):
+            yield (
+                f"{what}s:"
+                if any(it.meant for it in words)
+                else f"{what}s: {{}}  # without {{}} once a word stands below"
+            )
+        for it in words:
+            best = it.candidates[0]
+            yield f"  {'' if it.meant else '# '}{_text(it.what)}: {best.meaning}  # {_sure(best.sure)}: {best.why}"
+    if "key" not in found.meant:
+        yield "# one_return_per: order  # or row: are all rows of an order one return, or is each by itself?"
+
+
+def guess_lines(found: FileGuess) -> list[str]:
     """What was guessed, for a person: how the file is read, its header, each field and word, and what is missing."""
     header = " | ".join(cell for cell in found.header.cells if cell)
     lines = [
@@ -65,8 +88,12 @@ def guess_lines(found: Guess) -> list[str]:
         "",
     ]
     lines += _table("COLUMN OF", found.columns)
-    if found.words:
-        lines += ["", *_table("WORD", found.words)]
+    match found:
+        case Guess(words=words) if words:
+            lines += ["", *_table("WORD", words)]
+        case ReturnsGuess(words=words):
+            for what, guessed in words.items():
+                lines += ["", *_table(f"WORD OF {what.upper()}", guessed)]
     if found.lacks:
         lines += ["", "To be decided:", *(f"  {words}" for words in found.lacks)]
     return lines

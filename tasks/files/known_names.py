@@ -1,4 +1,4 @@
-"""What columns and words of warehouses' files usually mean, and how sure that is. Only the guess asks this.
+"""What columns and words of files usually mean, and how sure that is. Only the guess asks this.
 
 A percentage of `SURE` and more is written into the guessed mapping; below, a person has to decide. No word that says
 only how a thing looks is sure, for whether that is good enough is the shop's to say; nor is one that needs a reason.
@@ -14,7 +14,10 @@ SURE = 80
 _ACRONYM = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
 _PREFIX = re.compile(r"^(channel|lineitem|rever) (?=\w)")
 
-NAMES: tuple[tuple[str, str, int], ...] = (
+Names = tuple[tuple[str, str, int], ...]
+"""Field, what the column's name is when it is made plain, and how sure that is."""
+
+NAMES: Names = (
     ("process_id", r"(return )?process id|retp", 95),
     ("rma", r"(return )?rma( (number|no|id|code|nr))?|return authori[sz]ation( number)?", 95),
     ("rma", r"return (id|number|no|nr|reference|order id|name)|returns? ref|retourennummer|numero de devolucion", 85),
@@ -50,7 +53,19 @@ NAMES: tuple[tuple[str, str, int], ...] = (
     ("inspected_at", r"(return|completed|completion|processing|receipt) date", 85),
     ("inspected_at", r"date|date time|(submitted|created|insert) (date|on|at)", 45),
 )
-"""Field, what the column's name is when it is made plain, and how sure that is."""
+"""The columns of warehouses' files."""
+
+RETURN_NAMES: Names = (
+    *(it for it in NAMES if it[0] in {"order", "sku", "quantity"}),
+    *(("key", pattern, sure) for name, pattern, sure in NAMES if name == "rma"),
+    ("email", r"((customer|shopper|contact|billing|buyer) )?(e ?mail|mail)( address)?|correo( electronico)?", 95),
+    ("reason", r"(return |product )?reason( code)?|return comments?|motivo( de( la)? devolucion)?|motif", 90),
+    ("reason", r"(ruckgabe|retouren)?grund|why", 85),
+    ("reason", r"problem description|comments?|notes?", 40),
+    ("method", r"(compensation|refund|resolution)( (method|type|as))?|reembolso|erstattung", 88),
+    ("method", r"(requested )?(action|resolution)|wish|payment method", 60),
+)
+"""The columns of files of returns that are asked for."""
 
 _WORDS = (
     ("APPROVED", 95, "approved, accepted, passed, pass, qc passed, aprobado, aceptado, genehmigt, akzeptiert"),
@@ -67,8 +82,38 @@ _WORDS = (
 )
 """What words usually mean, and how sure that is."""
 
-MEANINGS = MappingProxyType({word: (status, sure) for status, sure, words in _WORDS for word in words.split(", ")})
+
+def _by_word(known: tuple[tuple[str, int, str], ...]) -> MappingProxyType[str, tuple[str, int]]:
+    return MappingProxyType({word: (means, sure) for means, sure, words in known for word in words.split(", ")})
+
+
+MEANINGS = _by_word(_WORDS)
 """Word -> what it usually means, and how sure that is, in percent."""
+
+_REASONS = (
+    ("WRONG_SIZE_TOO_SMALL", 95, "too small, size too small, wrong size too small, demasiado pequeno, zu klein"),
+    ("WRONG_SIZE_TOO_BIG", 95, "too big, too large, size too big, size too large, demasiado grande, zu gross, zu gro"),
+    ("WRONG_ITEM", 95, "wrong item, wrong item delivered, wrong item received, wrong product, falscher artikel"),
+    ("WRONG_COLOR", 95, "wrong color, wrong colour, color, colour"),
+    ("DEFECTIVE", 85, "defective, faulty, damaged, broken, damaged or defective, defectuoso, defekt"),
+    ("CHANGED_MY_MIND", 90, "changed my mind, changed mind, no longer needed, not wanted, unwanted"),
+    ("PRODUCT_DID_NOT_MATCH_DESCRIPTION", 90, "not as described, not as shown, does not match description"),
+    ("NOT_AS_EXPECTED", 90, "not as expected"),
+    ("NOT_RECEIVED", 60, "not received, never arrived, lost, missing, no recibido, nicht erhalten"),
+    ("OTHER", 90, "other, others, otro, sonstiges"),
+)
+_METHODS = (
+    ("ORIGINAL_PAYMENT_METHOD", 95, "original payment method, original payment, original method, opm"),
+    ("ORIGINAL_PAYMENT_METHOD", 60, "card, credit card, refund, refund to card, money, money back, paypal, reembolso"),
+    ("BANK_TRANSFER", 95, "bank transfer, transfer, transferencia, transferencia bancaria, uberweisung"),
+    ("GIFT_CARD", 95, "gift card, giftcard, tarjeta regalo, geschenkkarte"),
+    ("GIFT_CARD", 60, "voucher, store credit, credit, gutschein, vale"),
+    ("PROMO_CODE", 95, "promo code, promocode, coupon, discount code"),
+)
+
+
+RETURN_MEANINGS = MappingProxyType({"reason": _by_word(_REASONS), "method": _by_word(_METHODS)})
+"""Column -> word -> REVER's word for it, and how sure that is, in percent. What is paid unseen is never sure."""
 
 
 def plain(name: str) -> str:
@@ -78,10 +123,10 @@ def plain(name: str) -> str:
     return _PREFIX.sub("", " ".join(text.casefold().split()))
 
 
-def named_by(name: str) -> dict[str, int]:
+def named_by(name: str, names: Names = NAMES) -> dict[str, int]:
     """Field -> how sure it is, by its name alone, that a column of this name holds it."""
     words, found = plain(name), dict[str, int]()
-    for field, pattern, sure in NAMES:
+    for field, pattern, sure in names:
         if words and re.fullmatch(pattern, words):
             found[field] = max(sure, found.get(field, 0))
     return found

@@ -93,7 +93,7 @@ from tasks.ledger.types import (
     Switch,
     Unfinished,
 )
-from tasks.ledger.words import IN_AUDIT, NOTHING_SAID, Forgotten, Said, forget_email, forget_return
+from tasks.ledger.words import IN_AUDIT, NOTHING_SAID, Forgotten, Said, forget_email, forget_return, words_of
 from tasks.ledger.writing import took_on
 
 __all__ = [
@@ -206,4 +206,5 @@ __all__ = [
     "tracked_until",
     "unfinished",
     "withdraw",
+    "words_of",
 ]

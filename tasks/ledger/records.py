@@ -131,6 +131,7 @@ def intent_of(row: Row[Any]) -> Intent:
         made=str(row.evidence.get(MADE, "")) if row.state == IntentState.DONE else "",
         exempt=Decimal(row.details.get(EXEMPT, "0")),
         bonus=Decimal(row.details.get(BONUS, "0")),
+        source=row.details.get("new_return", {}).get("source", ""),
     )
 
 

@@ -132,6 +132,7 @@ class Intent:
     made: str = ""
     exempt: Decimal = Decimal(0)
     bonus: Decimal = Decimal(0)
+    source: str = ""
 
     @property
     def live(self) -> bool:

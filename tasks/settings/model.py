@@ -250,6 +250,11 @@ class Settings(BaseSettings):
         description="Where runs of deployments may fetch files from, comma-separated: "
         "`s3://bucket/returns/`, `sftp://user@host/out/`. Empty: from nowhere.",
     )
+    return_files: Path | None = Field(
+        None,
+        description="The folder from which runs of the deployment `import-returns` read files, with their mappings. "
+        "Empty: they read none.",
+    )
     notices_url: SecretStr = Field(
         SecretStr(""),
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "

@@ -51,6 +51,7 @@ def test_prefects_server_takes_the_form_as_it_is_filled_by_hand_and_by_default(f
         "answer-holds": {"cause": "guard"},
         "backtest-policy": {"candidate": "candidate.yaml"},
         "import-inspections": {"file": "day.csv", "mapping": "warehouse.yaml"},
+        "import-returns": {"file": "returns.csv", "mapping": "returns.yaml"},
     }
     filled = asked.get(flow, given)
     by_default = module.Parameters(**filled).model_dump(mode="json")

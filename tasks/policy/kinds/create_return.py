@@ -19,7 +19,7 @@ from tasks.policy.facts import counted, later, quoted, timing_of
 from tasks.policy.kinds.asked import AskedKind
 from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.order_returns import OrderReturns, folded, skus_of
-from tasks.policy.record import MADE, Intent, IntentKind, IntentState, LineUnits
+from tasks.policy.record import MADE, Intent, IntentKind, IntentState, LineUnits, Record
 from tasks.policy.store import RefundsBy
 
 _PAYS_LATER = {RefundTiming.ON_ITEM_SENT, RefundTiming.ON_ITEM_VERIFIED}
@@ -42,8 +42,9 @@ class NewItem:
 class NewReturn:
     """A return to be made of an order, whose name is the one that REVER shows.
 
-    `source` says where it was asked for, such as a file's row by its own key; it names no shopper. `email` is the
-    shopper's: it goes into the call and is not kept, so what comes from the ledger again has none.
+    `source` is the key under which it is asked for, such as that of a file's row: what is asked for under the same key
+    once more is the same return, whatever its units. It names no shopper. `email` is the shopper's: it goes into the
+    call and is not kept, so what comes from the ledger again has none.
     Raises `ValueError`, in words for a person, where the items cannot be.
     """
 
@@ -101,7 +102,7 @@ class CreateReturnKind(AskedKind[NewReturn]):
 
     def held(self, case: Case, wanted: NewReturn) -> Decision | None:
         """An old view of REVER's list shows no ground: what this desk has made must be in it, or come to be seen."""
-        shown = {it.rever_process_id for it in _order(case.process).returns}
+        shown = {it.rever_process_id for it in order_shown(case.process).returns}
         unseen = sorted(it.made for it in case.record.intents if it.made and it.made not in shown)
         if unseen:
             why = f"REVER's list does not show {unseen[0]}, which was made of this order; it may be an older view"
@@ -116,11 +117,13 @@ class CreateReturnKind(AskedKind[NewReturn]):
 
     def not_due(self, case: Case, wanted: NewReturn) -> str:
         """Just the units that come next may be asked for: what REVER shows by then, or a person gave up, is not."""
-        order = _order(case.process)
+        order = order_shown(case.process)
         if not same_order(wanted.order_name, order.order_name):
             return f"it is asked for order {quoted(wanted.order_name)}, and {quoted(order.order_name)} was read"
         if not wanted.email:
             return "this desk does not keep the shopper's e-mail; ask for it again, with the e-mail"
+        if (before := asked_for(case.record, wanted.source)) is not None and not before.open:
+            return f"it was asked for before under the same key ({before.made or before.state})"
         if order.unclear:
             return order.unclear
         if _pays_at_once(case, wanted):
@@ -133,13 +136,13 @@ class CreateReturnKind(AskedKind[NewReturn]):
         sent: Counter[str] = Counter()
         for item in self.items(content):
             sent[folded(item.line_id)] += item.quantity
-        return {"returns": sorted(it.rever_process_id for it in _order(process).returns), "sent": dict(sent)}
+        return {"returns": sorted(it.rever_process_id for it in order_shown(process).returns), "sent": dict(sent)}
 
     def look(
         self, intent: Intent, before: Mapping[str, Any], process: ReturnProcess, now: datetime
     ) -> Seen | Held | str:
         """One return of the order more, of just the units that were sent, started since they were."""
-        order = _order(process)
+        order = order_shown(process)
         if order.unclear:
             return order.unclear
         sent, known = Counter[str](before.get("sent", {})), set(before.get("returns", ()))
@@ -159,8 +162,13 @@ class CreateReturnKind(AskedKind[NewReturn]):
         return Seen({MADE: made.rever_process_id, "started": started, "returns before": str(len(known))})
 
 
-def _order(process: ReturnProcess) -> OrderReturns:
-    """What was read. A return in its place would be a fault of who reads."""
+def asked_for(record: Record, source: str) -> Intent | None:
+    """The live intent of a new return of this order that was asked for under this key; None for the empty key."""
+    return next((it for it in record.intents if source and it.source == source and it.live), None)
+
+
+def order_shown(process: ReturnProcess) -> OrderReturns:
+    """The order in the place of a return. A return there would be a fault of who reads: raises `TypeError`."""
     if not isinstance(process, OrderReturns):
         msg = "a new return is decided by the returns of its order"
         raise TypeError(msg)

@@ -202,6 +202,7 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
         "answer-holds": ("holds=h:1",),
         "backtest-policy": ("candidate=candidate.yaml",),
         "import-inspections": ("file=returns.csv", "mapping=mapping.yaml"),
+        "import-returns": ("file=returns.csv", "mapping=mapping.yaml"),
     }
     said = ("answer=drop", "by=olga", "reason=x") if flow.startswith("answer") and mode == "act" else ()
     modes = () if flow in {"explain-return", "backtest-policy"} else (f"mode={mode}",)

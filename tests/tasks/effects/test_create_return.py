@@ -23,7 +23,7 @@ from tests.judge import assert_promises_kept, everything
 from tests.world import Start, World
 
 CREATE = IntentKind.CREATE_RETURN
-SECOND = replace(NEW, items=(NewItem("ACME-001-M", (2,)), NewItem("ACME-002-S", (1,))))
+SECOND = replace(NEW, items=(NewItem("ACME-001-M", (2,)), NewItem("ACME-002-S", (1,))), source="returns.csv, row 2")
 
 
 def asked(world: World, content: NewReturn | None = None) -> AskedReturn:
@@ -91,6 +91,16 @@ def test_an_order_has_as_many_returns_as_are_asked_for(start_world: Start) -> No
     assert world.sandbox.audit().clean
 
 
+def test_what_is_asked_for_under_one_key_is_one_return_whatever_its_units(start_world: Start) -> None:
+    world = shop(start_world)
+    asked(world)
+    again = asked(world, replace(SECOND, source=NEW.source))
+    assert again.outcome is None
+    assert "under the same key (retp_" in again.decided.decision.why
+    assert result(asked(world, SECOND)) is Result.DONE
+    assert len(made(world)) == 2
+
+
 def test_a_list_that_does_not_show_it_yet_makes_no_second_one(start_world: Start) -> None:
     world = shop(start_world)
     asked(world)
@@ -112,7 +122,7 @@ def test_a_unit_that_is_claimed_is_not_claimed_again_whatever_the_list_shows(sta
         other = line.product.model_copy(update={"sku": "ACME-OTHER"}) if line.product else None
         changed = (line.model_copy(update={"product": other}),)
         stored.process = stored.process.model_copy(update={"return_line_items": changed})
-    again = asked(world)
+    again = asked(world, replace(NEW, source="another row"))
     assert again.outcome is None
     assert again.decided.decision.rule == "lost_claim"
 
@@ -216,7 +226,7 @@ def test_one_that_rever_does_not_show_is_held_and_answered(start_world: Start, a
     assert (found.outcome is not None) is (answer == "send_again")
     assert len(made(world)) == (answer == "send_again")
     if answer == "drop":
-        unit_2 = replace(NEW, items=(NewItem("ACME-001-M", (2,)),))
+        unit_2 = replace(NEW, items=(NewItem("ACME-001-M", (2,)),), source="returns.csv, row 3")
         assert result(asked(world, unit_2)) is Result.DONE
 
 
@@ -239,7 +249,7 @@ def test_a_return_of_before_is_not_taken_for_the_lost_one(start_world: Start) ->
     world = shop(start_world)
     asked(world)
     world.sandbox.set_faults("createReturn:1:error_500_before")
-    unit_2 = replace(NEW, items=(NewItem("ACME-001-M", (2,)),))
+    unit_2 = replace(NEW, items=(NewItem("ACME-001-M", (2,)),), source="returns.csv, row 3")
     assert result(asked(world, unit_2)) is Result.UNKNOWN
     world.pass_time(120)
     assert [it.settlement for it in settled(world)] == [Settlement.HELD]

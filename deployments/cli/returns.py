@@ -1,0 +1,115 @@
+"""What `rever-returns returns` prints: a guessed mapping, and what would become of each row of a file of returns."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.cli.inspections import MOST_SHOWN, told_guess
+from deployments.console.columns import columns
+from deployments.console.errors import UsageError
+from rever_api import AsyncReverClient
+from tasks.create_returns import AskedOrder, by_order
+from tasks.desk import client_config, one_store, stores_of, utc_now
+from tasks.fetch_returns import search_order
+from tasks.files.guess_returns import guess_returns
+from tasks.files.mapped_rows import Footer
+from tasks.files.new_returns import ReturnsFile, read_returns_file, wanted_returns
+from tasks.files.open_table import open_table
+from tasks.files.return_verdicts import (
+    OrderBounds,
+    ReturnsFileVerdict,
+    ReturnVerdict,
+    file_verdict,
+    judge_order,
+)
+from tasks.policy.record import Record
+from tasks.reporting.printable import json_text, printable
+from tasks.settings import Settings, load_settings
+from tasks.steps import each
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedReturns:
+    """What became of a file, and where its refused rows are; `refused` is None where there are none."""
+
+    file: ReturnsFile
+    found: ReturnsFileVerdict
+    refused: Path | None
+
+
+def guessed_returns_mapping(file: Path, out: Path | None) -> str:
+    """Guess the mapping of a file of returns; written or printed as that of inspections."""
+    return told_guess(guess_returns(open_table(file)), file, out)
+
+
+def check_returns(file: Path, mapping: Path, refused: Path | None) -> CheckedReturns:
+    """Say what would become of each row, and write those that come back to a file. At REVER nothing is written.
+
+    Raises `InputFileError`, `UsageError`, `DeskError` and `ReverError`.
+    """
+    if refused is not None and refused.exists():
+        raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
+    read = read_returns_file(file, mapping)
+    found = asyncio.run(_checked(load_settings(), read))
+    return CheckedReturns(read, found, read.hand_back(found.returned(), refused))
+
+
+async def _checked(settings: Settings, file: ReturnsFile) -> ReturnsFileVerdict:
+    async with AsyncReverClient(client_config(settings)) as client:
+        store = one_store(file.mapping.store, await stores_of(settings, client))
+        methods = (await client.get_ecommerce_settings(store)).refund.methods
+        wanted, wrong = wanted_returns(file.rows, file.mapping, store)
+        orders = by_order(wanted, store)
+        bounds = OrderBounds(frozenset(map(str, methods)))
+
+        await each("create-returns", orders, lambda order: _check_order(client, order, bounds))
+    footers = sum(isinstance(row, Footer) for row in file.rows)
+    return file_verdict([end for order in orders for end in order.ends()], wrong, footers=footers, acted=False)
+
+
+async def _check_order(client: AsyncReverClient, order: AskedOrder, bounds: OrderBounds) -> None:
+    """Judge the returns of an order by what REVER shows alone."""
+    shown = await search_order(client, order.order, [order.order.order_name], utc_now())
+    nothing = Record(order.order.process_id)
+    order.came |= enumerate(judge_order(order.wanted, shown, nothing, bounds))
+
+
+def checked_returns_text(checked: CheckedReturns, *, every_row: bool) -> str:
+    """What became of the file: how it was read, the counts, the rows, and where the refused ones are."""
+    found = checked.found
+    lines = [*checked.file.how, "", found.words]
+    shown = [row for row in found.rows if every_row or row.verdict is not ReturnVerdict.ALREADY]
+    if not every_row:
+        shown = sorted(shown, key=lambda row: not row.comes_back)[:MOST_SHOWN]
+    if shown:
+        cells = [(str(it.number), it.verdict, it.order_name, it.why) for it in shown]
+        table = [("ROW", "VERDICT", "ORDER", "WHY"), *cells]
+        lines += ["", *columns([[printable(cell) for cell in row] for row in table], 4, "  ")]
+    if left := len(found.rows) - len(shown):
+        lines.append(f"and {left:,} more (--all lists every row)")
+    if checked.refused:
+        lines += [
+            "",
+            f"{checked.refused}: the rows that come back, with the reason of each; mend them and send it again.",
+        ]
+    lines += ["", "Nothing was sent to REVER."]
+    return "\n".join(lines)
+
+
+def checked_returns_json(checked: CheckedReturns) -> str:
+    """The same as one JSON object."""
+    rows = [
+        {"row": it.number, "verdict": str(it.verdict), "order_name": it.order_name, "why": it.why}
+        for it in checked.found.rows
+    ]
+    return json_text(
+        {
+            "file": str(checked.file.table.path),
+            "read_as": checked.file.table.how,
+            "counts": {str(verdict): many for verdict, many in checked.found.counts.items()},
+            "returns": checked.found.returns,
+            "footers": checked.found.footers,
+            "rows": rows,
+            "refused_file": str(checked.refused) if checked.refused else None,
+        }
+    )
