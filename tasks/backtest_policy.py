@@ -1,6 +1,9 @@
 """Try a candidate policy over past returns beside the policy in force. Nothing is written at REVER or in the ledger."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -8,12 +11,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from rever_api.models import ReturnProcess
-from tasks.desk import Desk, open_shops
+from tasks.desk import Desk, DeskError, open_shops
 from tasks.fetch_returns import since_at
 from tasks.files.fact_tables import read_store_facts
 from tasks.past_returns import ReadReturns, Window, read_export, search_past, with_records
-from tasks.policy.backtest.backtest import Backtest, StorePolicies, backtest, widest_history
+from tasks.policy.backtest.backtest import Backtest, Replays, StorePolicies, backtest, summed_up, widest_history
 from tasks.policy.backtest.past import PastReturn
+from tasks.policy.backtest.shares import Share, packed, serve, shares, unpacked
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import AllOf, checks_of
 from tasks.policy.facts import counted
@@ -22,6 +26,9 @@ from tasks.policy.policy_file import PolicyFile
 from tasks.policy.shadow import Candidate
 from tasks.returns import PendingReturn
 from tasks.steps import step
+
+WORTH_A_PROCESS = 1500
+"""Returns from which on a process more is worth its start: half a second of a processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +113,63 @@ async def backtest_policy(desk: Desk, candidate: PolicyFile, file: Path, stores:
 async def replay_returns(
     desk: Desk, past: Sequence[PastReturn], policies: Mapping[str, StorePolicies], others: Sequence[ReturnProcess]
 ) -> Backtest:
-    """Replay these returns beside whatever else the process does."""
-    return await asyncio.to_thread(backtest, past, policies, desk.clock(), others)
+    """Replay these returns beside whatever else the process does, many of them in further processes too."""
+    until, many = desk.clock(), min(usable_cores(), max(1, len(past) // WORTH_A_PROCESS))
+    return await replay_in_processes(past, policies, until, others, many)
+
+
+async def replay_in_processes(
+    past: Sequence[PastReturn],
+    policies: Mapping[str, StorePolicies],
+    until: datetime,
+    others: Sequence[ReturnProcess],
+    many: int,
+) -> Backtest:
+    """The backtest in so many processes, this one included. What comes out is the same as in one.
+
+    Raises `DeskError` where a process ends before it has sent back its share.
+    """
+    if many < 2:
+        return await asyncio.to_thread(backtest, past, policies, until, others)
+    mine, *rest = shares(past, policies, until, others, many)
+    elsewhere = [asyncio.create_task(_in_a_process(share)) for share in rest]
+    try:
+        found = await asyncio.gather(asyncio.to_thread(mine.replayed), *elsewhere)
+    finally:
+        for each in elsewhere:
+            each.cancel()
+        await asyncio.gather(*elsewhere, return_exceptions=True)
+    replays = {name: both for each in found for name, both in each.items()}
+    return await asyncio.to_thread(summed_up, past, policies, until, replays)
+
+
+async def _in_a_process(share: Share) -> Replays:
+    """Replay a share in a process of its own."""
+    words = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); from {serve.__module__} import serve"
+    program = (sys.executable, "-P", "-c", f"{words}; serve()")
+    process = await asyncio.create_subprocess_exec(
+        *program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        answer, errors = await process.communicate(packed(share))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        # Of an error its kind alone: its text may hold a shopper's data.
+        kind = errors.decode(errors="replace").rstrip().rpartition("\n")[2].partition(":")[0]
+        how = f"ended by signal {-process.returncode}" if process.returncode < 0 else f"failed ({kind or 'no reason'})"
+        raise DeskError(
+            f"a process that replayed {counted(len(share.past), 'return')} {how} before it was done: there may be too"
+            " little memory. Nothing was written; try again with a shorter window (started_since)"
+        )
+    return unpacked(answer)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _from(since: Sequence[datetime | None], days: int | None) -> datetime | None:

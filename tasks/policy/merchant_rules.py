@@ -9,7 +9,7 @@ return began, with `all` of today; so a changed rule can leave the returns alone
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -58,6 +58,10 @@ class MerchantRule:
     ends: date | None = None
     if_unknown: IfUnknown = IfUnknown.HOLD
     line: int | None = field(default=None, compare=False)
+
+    def __reduce__(self) -> tuple[type["MerchantRule"], tuple[Any, ...]]:
+        """By its fields alone: what was made ready from them is made again where it is needed."""
+        return MerchantRule, tuple(getattr(self, each.name) for each in fields(self))
 
     @cached_property
     def of_line(self) -> bool:

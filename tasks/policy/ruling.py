@@ -67,7 +67,7 @@ CARRIED_OUT = frozenset(
 BESIDE_MONEY = frozenset({ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.ALARM})
 """Kinds that are about the label or a notice alone, and not about what the shopper gets."""
 
-_OF_MONEY = tuple(sorted(CARRIED_OUT - BESIDE_MONEY))
+_OF_MONEY = CARRIED_OUT - BESIDE_MONEY
 _NONE: Outcomes = MappingProxyType({})
 
 OF_THE_LABEL = frozenset(
@@ -264,11 +264,10 @@ class Ruling:
         """
         if self.excludes(found.line_id):
             return
-        for kind in _OF_MONEY:
-            outcome = self.outcome(found.line_id, kind)
-            if isinstance(outcome, Open) and any(
-                self._matters(it, found, wish, already, out_of_stock=out_of_stock) for it in outcome.candidates
-            ):
+        outcomes = self.verdict.lines[found.line_id]
+        left_open = ((kind, it) for kind, it in outcomes.items() if isinstance(it, Open) and kind in _OF_MONEY)
+        for _, outcome in sorted(left_open):
+            if any(self._matters(it, found, wish, already, out_of_stock=out_of_stock) for it in outcome.candidates):
                 rules = ", ".join(map(repr, outcome.rules))
                 yield from ((word, rules) for word in outcome.needs)
         pay = self.decided(found.line_id, ActionKind.PAY, Pay)

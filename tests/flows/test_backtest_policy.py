@@ -4,6 +4,8 @@ import asyncio
 import csv
 import hashlib
 import json
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,7 @@ from flows.backtest_policy import Parameters, backtest_policy
 from flows.run import run_flow
 from rever_api.models import ReturnProcess
 from rever_api.sandbox.shop_orders import order_of
-from tasks.desk import WrongNameError
+from tasks.desk import DeskError, WrongNameError
 from tasks.ledger import Ledger, done_between
 from tasks.policy.backtest.backtest import Backtest
 from tasks.policy.backtest.differences import Change
@@ -314,3 +316,35 @@ async def test_in_prefect_the_result_is_an_artifact(world: World, prefect_server
     assert "#### What cannot be known" in pages["backtest-policy-result"]
     assert "`buffer`" in pages["backtest-policy-result"]
     assert (state.message or "").startswith("60 returns replayed, ")
+
+
+def test_in_two_processes_it_is_the_same_as_in_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.act()
+    alone = found(tried(world, EARLY))
+    split(monkeypatch)
+    parted = found(tried(world, EARLY))
+    assert replace(parted, until=alone.until) == alone
+
+
+def split(monkeypatch: pytest.MonkeyPatch, program: str = sys.executable) -> None:
+    """Replay few returns in two processes too, the second by this program."""
+    monkeypatch.setattr("tasks.backtest_policy.WORTH_A_PROCESS", 20)
+    monkeypatch.setattr("tasks.backtest_policy.usable_cores", lambda: 2)
+    monkeypatch.setattr("tasks.backtest_policy.sys.executable", program)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("kill -9 $$", "ended by signal 9"), ("echo 'KeyError: secret' >&2; exit 1", "failed (KeyError)")],
+)
+def test_a_process_that_dies_is_an_error_that_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, words: str
+) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    split(monkeypatch, str(program))
+    with pytest.raises(DeskError, match=r"a process that replayed 30 returns") as raised:
+        tried(world, EARLY)
+    assert words in str(raised.value)
+    assert "secret" not in str(raised.value)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -69,6 +69,10 @@ class Totals:
     changes: dict[Change, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
 
+Replays = dict[str, tuple[Replayed, Replayed]]
+"""What the current policy and the candidate make of each return, by its id; guards are not judged yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """The result. `left_out` are returns that could not be replayed, and why; `unknown` is what cannot be known."""
@@ -92,7 +96,25 @@ def backtest(
 
     `others` are further returns that count only as shoppers' earlier ones. The order of neither matters.
     """
-    return _Backtest(past, stores, until, others).run()
+    past = tuple(past)
+    return summed_up(past, stores, until, replayed(past, stores, until, others))
+
+
+def replayed(
+    past: Iterable[PastReturn],
+    stores: Mapping[str, StorePolicies],
+    until: datetime,
+    others: Iterable[ReturnProcess] = (),
+) -> Replays:
+    """Replay these returns. Nothing of one hangs on another, but on those of the same shopper (`shares`)."""
+    return _Replays(tuple(past), stores, until, others).run()
+
+
+def summed_up(
+    past: Iterable[PastReturn], stores: Mapping[str, StorePolicies], until: datetime, replays: Replays
+) -> Backtest:
+    """What the replays of these returns come to, once the guards are judged over all of them."""
+    return _Summed(past, stores, until, replays).run()
 
 
 def widest_history(rules: Iterable[MerchantRule]) -> int | None:
@@ -101,58 +123,30 @@ def widest_history(rules: Iterable[MerchantRule]) -> int | None:
     return None if asked.endless else max(asked.within, default=0)
 
 
-class _Backtest:
+class _Replays:
     def __init__(
         self,
-        past: Iterable[PastReturn],
+        past: Sequence[PastReturn],
         stores: Mapping[str, StorePolicies],
         until: datetime,
         others: Iterable[ReturnProcess],
     ) -> None:
-        unique = {it.process_id: it for it in past}
-        self.past = [unique[name] for name in sorted(unique)]
-        self.until = until
+        self.past, self.until = past, until
         self.pairs = {name: Pair.of(it.current, it.candidate) for name, it in stores.items()}
         self.by_shopper: dict[str, dict[str, ReturnProcess]] = defaultdict(dict)
         if any(pair.asked.history for pair in self.pairs.values()):
             for process in (*others, *(it.process for it in self.past)):
                 if shopper := mailbox_of(process):
                     self.by_shopper[shopper][process.rever_process_id] = process
-        self.left_out: dict[str, str] = {}
-        self.money: dict[Purse, Totals] = defaultdict(Totals)
-        self.uses: dict[tuple[bool, str], RuleUse] = {
-            (is_candidate, rule.name): RuleUse(rule.name, is_candidate)
-            for pair in self.pairs.values()
-            for is_candidate, rules in ((False, pair.current), (True, pair.candidate))
-            for rule in rules.merchant_rules
-        }
 
-    def run(self) -> Backtest:
-        replayed: dict[str, tuple[Replayed, Replayed]] = {}
+    def run(self) -> Replays:
+        found: Replays = {}
         for it in self.past:
             pair = self.pairs[it.store]
             seen = views(it, self.until, pair.current.look_again, scan=pair.asked.scan, arrival=pair.asked.arrival)
-            if not seen:
-                self.left_out[it.process_id] = "REVER does not say when it began"
-                continue
-            replayed[it.process_id] = replay(it, seen, pair, self._history(it, pair), self.until)
-        first, second = (self._capped(replayed, side) for side in (0, 1))
-        found = [
-            one
-            for it in self.past
-            if it.process_id in replayed
-            for one in self._compared(it, first[it.process_id], second[it.process_id])
-        ]
-        found.sort(key=lambda one: (-one.amount, one.process_id, one.purse))
-        return Backtest(
-            len(replayed),
-            self.until,
-            tuple(self.uses.values()),
-            dict(sorted(self.money.items())),
-            tuple(found),
-            tuple(cannot_be_known(self.past, self.pairs, first, second)),
-            self.left_out,
-        )
+            if seen:
+                found[it.process_id] = replay(it, seen, pair, self._history(it, pair), self.until)
+        return found
 
     def _history(self, past: PastReturn, pair: Pair) -> History | None:
         """The shopper's other returns as they were known at a time; None where no rule asks."""
@@ -174,11 +168,51 @@ class _Backtest:
 
         return known
 
-    def _capped(self, replayed: Mapping[str, tuple[Replayed, Replayed]], side: int) -> dict[str, Replayed]:
-        mine = [it for it in self.past if it.process_id in replayed]
+
+class _Summed:
+    def __init__(
+        self,
+        past: Iterable[PastReturn],
+        stores: Mapping[str, StorePolicies],
+        until: datetime,
+        replays: Replays,
+    ) -> None:
+        unique = {it.process_id: it for it in past}
+        self.past = [unique[name] for name in sorted(unique)]
+        self.until, self.replays = until, replays
+        self.pairs = {name: Pair.of(it.current, it.candidate) for name, it in stores.items()}
+        self.money: dict[Purse, Totals] = defaultdict(Totals)
+        self.uses: dict[tuple[bool, str], RuleUse] = {
+            (is_candidate, rule.name): RuleUse(rule.name, is_candidate)
+            for pair in self.pairs.values()
+            for is_candidate, rules in ((False, pair.current), (True, pair.candidate))
+            for rule in rules.merchant_rules
+        }
+
+    def run(self) -> Backtest:
+        first, second = (self._capped(side) for side in (0, 1))
+        found = [
+            one
+            for it in self.past
+            if it.process_id in self.replays
+            for one in self._compared(it, first[it.process_id], second[it.process_id])
+        ]
+        found.sort(key=lambda one: (-one.amount, one.process_id, one.purse))
+        return Backtest(
+            len(self.replays),
+            self.until,
+            tuple(self.uses.values()),
+            dict(sorted(self.money.items())),
+            tuple(found),
+            tuple(cannot_be_known(self.past, self.pairs, first, second)),
+            {name: "REVER does not say when it began" for it in self.past if (name := it.process_id) not in first},
+        )
+
+    def _capped(self, side: int) -> dict[str, Replayed]:
+        mine = [it for it in self.past if it.process_id in self.replays]
         rules = {it.process_id: self.pairs[it.store].both[side] for it in mine}
         shoppers = {it.process_id: mailbox_of(it.process) for it in mine}
-        return capped({name: both[side] for name, both in replayed.items()}, rules, shoppers)
+        return capped({it.process_id: self.replays[it.process_id][side] for it in mine}, rules, shoppers)
 
     def _compared(self, past: PastReturn, current: Replayed, candidate: Replayed) -> Iterable[Difference]:
         """Count one return, and tell where the two differ."""
