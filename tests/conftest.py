@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.memory import keep_in_memory
+
 if TYPE_CHECKING:
     from deployments.prefect_server import PrefectServer
     from rever_api.sandbox import RunningSandbox
@@ -25,14 +27,17 @@ HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything imports Prefect: a home of its own, nothing sent home, and no setting of who runs the tests."""
+    keep_in_memory()
     config.stash[HOME] = tempfile.TemporaryDirectory(prefix="rever-returns-prefect-", ignore_cleanup_errors=True)
     for name in [name for name in os.environ if name.startswith(("REVER_", "PREFECT_"))]:
         del os.environ[name]
     os.environ |= {
         "PREFECT_HOME": config.stash[HOME].name,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # A test that looks for an event would wait for the 5 s after which the server writes what it took.
-        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5",
+        # A test that looks for events, task runs or a log would wait for the seconds after which they are written.
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.2",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.2",
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.2",
         "DO_NOT_TRACK": "1",
     }
 

@@ -87,7 +87,7 @@ class Forked:
 
 def command(*words: str, environment: Mapping[str, str], folder: Path) -> Forked:
     """Start `rever-returns` with these words and, beside this process's variables, these; it is in a hurry."""
-    return Forked(_rever_returns, *words, environment={**os.environ, **environment}, folder=folder)
+    return Forked(rever_returns, *words, environment={**os.environ, **environment}, folder=folder)
 
 
 def _live(
@@ -109,7 +109,8 @@ def _live(
     call(*arguments)
 
 
-def _rever_returns(*words: str) -> None:
+def rever_returns(*words: str) -> None:
+    """Be the command with these words, in a process that was forked."""
     from deployments.cli import main
     from tests.hurry import hurry
 

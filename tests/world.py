@@ -4,7 +4,6 @@
 watched, a Prefect server) adds it in a class of its own, which inherits from this one.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -193,12 +192,6 @@ def told(history: History) -> str:
     record = history.record
     known = Known(record.process_id, record.store, record.order_name, history=history)
     return "\n".join(story_lines(tell(known)))
-
-
-def memory() -> str | None:
-    """A folder in memory where there is one: a kill loses nothing there, only a power cut would."""
-    shared = Path("/dev/shm")
-    return str(shared) if os.access(shared, os.W_OK) else None
 
 
 _making = Lock()

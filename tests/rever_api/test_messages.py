@@ -190,7 +190,7 @@ def test_the_body_of_an_error_is_kept_without_what_is_personal(body: Any, shown:
 
 
 def test_a_long_body_is_cut() -> None:
-    wide: Any = [[["x" * 500] * 100] * 100] * 100
+    wide: Any = [[["x" * 500] * 25] * 25] * 25
     error = answer(500, wide).error()
     assert len(json.dumps(error.body)) < 100_000
     assert len(error.body[0][0][0]) == 200

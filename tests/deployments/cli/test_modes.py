@@ -1,8 +1,6 @@
 """What the commands leave behind is its owner's alone, whatever the umask they are called under; and doctor says so."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +18,7 @@ from tasks.ledger import Ledger, back_up, export
 from tasks.ledger.export import Format
 from tasks.reporting.csv_file import write_csv
 from tests.deployments.cli.conftest import Call
+from tests.forked import Forked, rever_returns
 
 
 @pytest.fixture
@@ -34,6 +33,11 @@ def others(folder: Path) -> dict[str, str]:
     """What in this folder others may read, write or enter, with its mode."""
     modes = {path: path.stat().st_mode & 0o777 for path in folder.rglob("*")}
     return {str(path.relative_to(folder)): f"{mode:o}" for path, mode in modes.items() if mode & 0o077}
+
+
+def _as_in_a_shell(*words: str) -> None:
+    os.umask(0o022)
+    rever_returns(*words)
 
 
 def test_what_a_command_writes_is_its_owners_alone(
@@ -55,10 +59,7 @@ def test_what_a_command_writes_is_its_owners_alone(
         ["ledger", "export", f"{tmp_path}/exported"],
         ["ledger", "restore", f"{tmp_path}/backup.sqlite", "--by", "me"],
     ):
-        subprocess.run(
-            [sys.executable, "-m", "deployments.cli", *words],
-            env=env, cwd=tmp_path, check=True, umask=0o022, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        Forked(_as_in_a_shell, *words, environment=env, folder=tmp_path).ended().check_returncode()
     assert {path.name for path in tmp_path.iterdir()} >= {"ledger.sqlite", "comparison.csv", "backup.sqlite"}
     assert others(tmp_path) == {}
 

@@ -260,7 +260,7 @@ def _settings(sandbox: RunningSandbox, *stores: str, url: str = "") -> Settings:
 
 
 async def test_rever_says_how_returns_stand(
-    start_sandbox: Callable[..., RunningSandbox], caplog: pytest.LogCaptureFixture
+    start_sandbox: Callable[..., RunningSandbox], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme, nordic = (start_sandbox(returns=10, shops=(shop,)) for shop in ("acme", "nordic"))
     ours, theirs = acme.process_ids()[0], nordic.process_ids()[0]
@@ -276,6 +276,7 @@ async def test_rever_says_how_returns_stand(
     await other.close()
     caplog.set_level(logging.WARNING)
     caplog.clear()
+    monkeypatch.setattr("deployments.receiver.lookups.PATIENCE_S", 0.3)
     away = ReverLook(_settings(acme, "acme", url="http://127.0.0.1:9"))
     async with asyncio.timeout(30):
         assert await away.standings(["retp_1"]) == await away.standings(["retp_1"]) == {}
