@@ -1,8 +1,9 @@
 """Gather what a merchant's rules ask for and REVER's returns do not tell, each once in a run, before they are decided.
 
 Nothing here ends a run: what could not be learned stays unknown, with the reason, and the rule that needs it holds the
-return. The tables of the policy file are read when the desk is opened; asked are the shop, for its orders, and REVER,
-for a shopper's other returns. An e-mail address is only asked for and compared: it is kept for the run alone.
+return. The tables of the policy file are read when the desk is opened; asked are the shop, for its orders, REVER, for
+a shopper's other returns, and the ledger, for what was refunded of an order's shipping. An e-mail address is only asked
+for and compared: it is kept for the run alone.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from rever_api import AsyncReverClient
 from rever_api.errors import NotSent, ReverError
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.shop import ShopClient
+from tasks.ledger import shipping_parts
 from tasks.policy.earlier_returns import earlier_of
 from tasks.policy.facts import incomplete, one_mailbox
 from tasks.policy.merchant_rules import AppliesTo, MerchantRule
-from tasks.policy.return_facts import EarlierReturn, Unknown
+from tasks.policy.return_facts import EarlierReturn, ShippingPart, Unknown
 from tasks.policy.shop_facts import not_asked, shop_facts
 from tasks.policy.side_facts import SHOP_TELLS, OrderFacts, SideFacts
 from tasks.policy.side_needs import EARLIER, needed
@@ -48,6 +50,7 @@ class Gathered:
     shops: Mapping[str, ShopClient] = field(default_factory=dict)
     _orders: dict[str, dict[str, OrderFacts]] = field(default_factory=dict)
     _earlier: dict[str, dict[str, tuple[EarlierReturn, ...] | Unknown]] = field(default_factory=dict, repr=False)
+    _shipping: dict[str, dict[str, tuple[ShippingPart, ...]]] = field(default_factory=dict)
     _found: dict[str, tuple[ReturnProcess, ...] | Unknown] = field(default_factory=dict, repr=False)
     _failed: dict[str, int] = field(default_factory=dict)
     _unasked: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
@@ -56,7 +59,9 @@ class Gathered:
     def side(self, store: str) -> SideFacts:
         """What is known of a store. What is gathered later is in it too."""
         orders, earlier = self._orders.setdefault(store, {}), self._earlier.setdefault(store, {})
-        return replace(self.tables.get(store, SideFacts()), shop_orders=orders, earlier=earlier)
+        shipping = self._shipping.setdefault(store, {})
+        tables = self.tables.get(store, SideFacts())
+        return replace(tables, shop_orders=orders, earlier=earlier, shipping_parts=shipping)
 
     def unasked(self, pending: PendingReturn) -> str:
         """Why the shop or REVER could not be asked about a return in this run; empty where they told, or have told no.
@@ -80,6 +85,10 @@ class Gathered:
                 await self._ask_shop(desk, rules, batch, payments="gateway" in needs | payments)
             if EARLIER in needs:
                 await self._ask_rever(desk, rules, batch)
+        if "shipping" in needs:
+            ids = sorted({pending.process.order_id for pending in batch} - {""})
+            known = self._shipping.setdefault(rules.store, {})
+            known |= await desk.ledger.aread(shipping_parts, rules.store, ids)
 
     async def _ask_shop(
         self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], *, payments: bool

@@ -135,10 +135,11 @@ def audit(sandbox: Sandbox) -> Audit:
     """Go through the books in order and through all processes as they are now."""
     with sandbox.locked():
         trails: dict[str, Trail] = {}
+        shipping = Shipping(sandbox.options.shipping)
         others: dict[str, Decimal] = {}
         for effect in sandbox.books:
             timing = sandbox.shops[effect.store].timing
-            trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus)).follow(effect)
+            trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus, shipping)).follow(effect)
             if effect.foreign and effect.amount is not None:
                 others[effect.currency] = others.get(effect.currency, Decimal(0)) + effect.amount
         found = (violation for trail in trails.values() for violation in trail.violations)
@@ -151,6 +152,26 @@ def audit(sandbox: Sandbox) -> Audit:
         )
 
 
+class Shipping:
+    """What was refunded beyond the goods of each order, as its shipping: by return, over all returns of the order."""
+
+    def __init__(self, most: Mapping[str, Decimal] = MappingProxyType({})) -> None:
+        self._most = most
+        self._given: dict[str, Counter[str]] = {}
+
+    def left(self, process: ReturnProcess) -> int:
+        """Return how much this return may have beyond its goods, in all, in minor units."""
+        given = self._given.get(process.order_id, Counter[str]())
+        others = given.total() - given[process.rever_process_id]
+        currency = process.return_line_items[0].currency
+        return max(0, minor(self._most.get(process.order_id, Decimal(0)), currency) - others)
+
+    def note(self, process: ReturnProcess, beyond: int) -> None:
+        """Note how much it has had in all beyond its goods."""
+        had = self._given.setdefault(process.order_id, Counter[str]())
+        had[process.rever_process_id] = max(had[process.rever_process_id], beyond)
+
+
 class Trail:
     """Counts what went out for one return, and notes every broken promise.
 
@@ -158,10 +179,13 @@ class Trail:
     counted, not judged; unless REVER pays by itself after the API has paid.
     """
 
-    def __init__(self, timing: str, bonus: Mapping[str, Decimal] = MappingProxyType({})) -> None:
+    def __init__(
+        self, timing: str, bonus: Mapping[str, Decimal] = MappingProxyType({}), shipping: Shipping | None = None
+    ) -> None:
         self.violations: list[Violation] = []
         self._timing = timing
         self._bonus = bonus
+        self._shipping = shipping or Shipping()
         self._refunded: Counter[str] = Counter()
         self._exchanged: Counter[str] = Counter()
         self._paid_by_type: Counter[str] = Counter()
@@ -212,7 +236,8 @@ class Trail:
                 self._note(1, "wrong_currency", effect, f"{effect.currency} for a line in {line.currency}")
             if not is_exchange(line) and line.compensation_method != effect.type:
                 self._note(1, "wrong_method", effect, f"{effect.type} for a line of {line.compensation_method}")
-        if _minor(effect) > worth + self._on_top(worth, effect.type, len(lines)):
+        most = worth + self._on_top(worth, effect.type, len(lines)) + self._shipping.left(before)
+        if _minor(effect) > most:
             self._note(1, "over_paid", effect, "more than the units in it are worth")
         self._judge_sums(effect, before)
 
@@ -226,12 +251,14 @@ class Trail:
         )
         paid = sum(self._paid_by_type.values()) + _minor(effect)
         paid -= sum(self._on_top(self._of_method(before, it), it, len(before.return_line_items)) for it in self._bonus)
-        if paid > max(0, refund_gross(before, self._timing) + instead - costs(before)):
+        beyond = paid - max(0, refund_gross(before, self._timing) + instead - costs(before))
+        if beyond > self._shipping.left(before):
             self._note(1, "over_paid", effect, "more than the return's approved value less costs")
-        of_method = self._of_method(before, effect.type)
+        of_method = self._of_method(before, effect.type) + self._shipping.left(before)
         of_method += self._on_top(of_method, effect.type, len(before.return_line_items))
         if self._paid_by_type[effect.type] + _minor(effect) > of_method + instead:
             self._note(1, "over_paid", effect, f"more than the approved value of the lines of {effect.type}")
+        self._shipping.note(before, beyond)
 
     def _of_method(self, process: ReturnProcess, method: str) -> int:
         """Return the approved value of the lines of a method."""

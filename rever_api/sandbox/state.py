@@ -243,7 +243,8 @@ class Options:
     requests per second it takes of a key; the others get a 429. None: as many as come. `pays_out_after` is how
     many seconds after it has accepted a refund the money is paid: 0 at once, None not before the act `pay_out`.
     `pays_in_legs` shows each refund as two. `bonus` is how many percent of their value the auditor lets a desk add to
-    refunds of a method; by default none.
+    refunds of a method, `shipping` what it lets a desk refund of the shipping of an order, by the order's id and over
+    all of its returns; by default none.
     """
 
     completion_delay: float = 0.0
@@ -255,6 +256,7 @@ class Options:
     pays_out_after: float | None = 0.0
     pays_in_legs: bool = False
     bonus: Mapping[str, Decimal] = field(default_factory=dict)
+    shipping: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 Subscriber = Callable[[ReturnProcess], None]

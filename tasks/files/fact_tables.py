@@ -39,6 +39,7 @@ ORDER_COLUMNS: Columns = MappingProxyType(
         "delivered_on": ("delivered_on", day),
         "order_value": ("order_value", money),
         "shipping": ("shipping", money),
+        "goods_value": ("goods_value", money),
         "label_cost": ("label_cost", money),
         "order_tags": ("order_tags", tags),
         "customer_tags": ("customer_tags", tags),

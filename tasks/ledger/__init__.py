@@ -15,6 +15,7 @@ from tasks.ledger.export import Format, export
 from tasks.ledger.files import file_taken, note_file_taken
 from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.order_shipping import shipping_parts
 from tasks.ledger.parcels import (
     Moved,
     Sighting,
@@ -197,6 +198,7 @@ __all__ = [
     "settle_done",
     "settle_hold",
     "shadow_rows",
+    "shipping_parts",
     "standing_parcels",
     "stop_switch",
     "switch",

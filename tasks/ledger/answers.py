@@ -1,7 +1,7 @@
 """A person's answer to a hold. The answer names the hold and its version, so that two people at once are one answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import AnswerError, OutdatedAnswer
 from tasks.ledger.holds import going_on
+from tasks.ledger.order_shipping import next_number
 from tasks.ledger.records import (
     claim_of,
     intent_row,
@@ -20,11 +21,13 @@ from tasks.ledger.records import (
     load_records,
     new_id,
     new_token,
+    shipping_of,
+    shipping_row,
     terms_of,
     terms_row,
     unit_rows,
 )
-from tasks.ledger.schema import holds, intents, units, waivers
+from tasks.ledger.schema import holds, intents, order_shipping, units, waivers
 from tasks.ledger.stops import end_trial
 from tasks.ledger.transitions import change
 from tasks.ledger.types import Actor, Answer, Answered, Claim
@@ -56,6 +59,10 @@ def close_by_hand(
     record = load_records(conn, [hold.process_id])[hold.process_id]
     terms = terms_of(hold.details) | dict(record.lines)
     intent = _label(record, answer) if hold.label else _money(hold, answer, amount, items, terms, now)
+    shipping = None if hold.label else shipping_of(hold.details)
+    if shipping is not None and not any(other.shipping for other in money_intents(record)):
+        number = next_number(conn, hold.store, shipping.order_id)
+        intent = replace(intent, shipping=replace(shipping, number=number))
     _check(record, intent, terms)
     row = intent_row(
         intent,
@@ -73,6 +80,9 @@ def close_by_hand(
             free_dead_units(conn, [record])
             conn.execute(insert(intents), [row])
             conn.execute(insert(units), unit_rows(hold.process_id, intent))
+            if intent.shipping is not None:
+                about = {"store": hold.store, "process_id": hold.process_id, "intent_id": intent.id}
+                conn.execute(insert(order_shipping), [shipping_row(intent.shipping, **about)])
     except IntegrityError:
         raise _taken() from None
     new = {item.line_id for item in intent.items} - set(record.lines)
@@ -99,7 +109,7 @@ def _money(
     now: datetime,
 ) -> Intent:
     covered = items or items_of(hold.items)
-    if not covered:
+    if not covered and shipping_of(hold.details) is None:
         raise AnswerError("this hold names no units; say which to close, as line and unit numbers")
     if answer is Answer.DONE_BY_HAND and amount is None and (items or hold.amount is None):
         raise AnswerError(
@@ -307,7 +317,8 @@ def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, l
 
 def _closes_no_unit(hold: Row[Any], said: Said) -> bool:
     """Whether the hold is about what REVER shows, and not about units that could be paid."""
-    return not (hold.items or said.items or hold.label or hold.rule in NOT_WAIVED)
+    stands = hold.items or said.items or hold.label or shipping_of(hold.details) is not None
+    return not (stands or hold.rule in NOT_WAIVED)
 
 
 def _waive(conn: Connection, hold: Row[Any], rule: str = "") -> None:

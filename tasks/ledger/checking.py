@@ -45,6 +45,7 @@ from tasks.ledger.schema import (
     ledger,
     lines,
     metadata,
+    order_shipping,
     parcel_changes,
     parcels,
     pauses,
@@ -66,6 +67,7 @@ from tasks.policy.record import (
     BY_A_PERSON,
     DEAD_STATES,
     MONEY_KINDS,
+    SHIPPING,
     HoldKind,
     Intent,
     IntentKind,
@@ -299,10 +301,35 @@ def _paid(process_id: str, made: Sequence[Intent], costs: Decimal) -> Iterator[F
             continue
         after = before + intent.gross - intent.exempt
         due = net(after, costs) - net(before, costs) + intent.exempt + intent.bonus
+        due += intent.shipping.amount if intent.shipping else ZERO
         if intent.state not in BY_A_PERSON and intent.amount != due:
             why = f"refund {intent.id} is of {intent.amount} {intent.currency}, where {due} was due after costs"
             yield Finding("money", process_id, why)
         before = after
+
+
+# Whether no order's shipping was refunded beyond what it cost, and each refund that has a part of it is numbered.
+
+
+def check_shipping(conn: Connection) -> Iterator[Finding]:
+    """Yield orders of which more shipping was refunded than they had, and refunds with shipping that have no number."""
+    numbered = {row.intent_id: row for row in conn.execute(select(order_shipping))}
+    paid: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    most: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in conn.execute(select(intents).order_by(intents.c.seq)):
+        intent = intent_of(row)
+        if intent.shipping is None:
+            continue
+        order, held = (row.store, intent.shipping.order_id), numbered.get(intent.id)
+        if held is None or (held.store, held.order_id, held.number) != (*order, intent.shipping.number):
+            yield Finding("shipping", row.process_id, f"refund {intent.id} has shipping of an order that does not know")
+        most[order] = max(most[order], intent.shipping.whole)
+        if intent.live and intent.state is not IntentState.DROPPED:
+            paid[order] += intent.shipping.amount
+    for order, amount in paid.items():
+        if amount > most[order]:
+            why = f"{amount} of the shipping of order {order[1]} was refunded, which cost {most[order]}"
+            yield Finding("shipping", order[1], why)
 
 
 # Whether everything that names something else names what is there: no orphaned claim, hold or waiver.
@@ -317,6 +344,7 @@ def check_references(conn: Connection) -> Iterator[Finding]:
         (units, units.c.intent_id, "a unit is claimed by"),
         (holds, holds.c.intent_id, "a hold asks about"),
         (waivers, waivers.c.used_by, "a waiver was used by"),
+        (order_shipping, order_shipping.c.intent_id, "a part of an order's shipping is of"),
     )
     for table, column, what in named:
         for process_id, intent_id in _naming_nothing(conn, table, column, intents.c.id, table.c.process_id, column):
@@ -382,6 +410,8 @@ def check_taken(conn: Connection) -> Iterator[Finding]:
 
 def _unit(key: Key) -> str:
     _, space, line_id, n = key
+    if space == SHIPPING:
+        return "the shipping of the return's order"
     return f"unit {n} of line {line_id}" if line_id else f"{KINDS[space].noun} {n}"
 
 
@@ -424,7 +454,8 @@ def check(conn: Connection, *, now: datetime) -> Checked:
     """Check everything. A finding is no repair: nothing is changed."""
     found = tuple(_file(conn))
     if not found:  # a file that is damaged cannot be read any further
-        for rule in (check_references, check_taken, check_money, check_counters, check_audit, check_parcels):
+        rules = (check_references, check_taken, check_money, check_shipping, check_counters, check_audit, check_parcels)
+        for rule in rules:
             found += tuple(rule(conn))
         found += tuple(check_lateness(conn, now)) + tuple(ahead_of(conn, now))
     return Checked(_many(conn, records), _many(conn, intents), _many(conn, audit), found)

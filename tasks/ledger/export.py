@@ -23,6 +23,7 @@ from tasks.ledger.schema import (
     holds,
     intents,
     lines,
+    order_shipping,
     parcel_changes,
     parcels,
     records,
@@ -31,7 +32,21 @@ from tasks.ledger.schema import (
     waivers,
 )
 
-TABLES = (records, lines, intents, units, holds, waivers, audit, chains, shadow, files, parcels, parcel_changes)
+TABLES = (
+    records,
+    lines,
+    intents,
+    units,
+    order_shipping,
+    holds,
+    waivers,
+    audit,
+    chains,
+    shadow,
+    files,
+    parcels,
+    parcel_changes,
+)
 SECRET = frozenset({"token", "sent_by", "tracking"})
 """Columns that let somebody act on a claim, and by which a carrier shows where a shopper lives."""
 UNTOLD = frozenset({PARCEL})

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
-from tasks.ledger.records import items_of, terms_of
+from tasks.ledger.records import items_of, shipping_of, terms_of
 from tasks.ledger.schema import PARCEL, audit, holds, intents, records
 from tasks.ledger.types import Answer, HoldRow, PastHold
 from tasks.policy.decision import NOT_WAIVED
@@ -143,7 +143,7 @@ def _answers(row: Row[Any]) -> Mapping[str, str]:
             Answer.DONE_BY_HAND: f"closes the question as put right by hand; {state}; {_closed(row, by_hand=True)}",
             Answer.DROP: f"closes the question; nothing is put right; {_closed(row)}",
         }
-    if row.items or row.label or row.rule in NOT_WAIVED:
+    if row.items or row.label or row.rule in NOT_WAIVED or shipping_of(row.details) is not None:
         units = _units(row)
         never = "makes it" if row.label else "pays or exchanges these units"
         return {
@@ -299,8 +299,9 @@ def _currency(row: Row[Any]) -> str:
 def _units(row: Row[Any]) -> str:
     if row.label:
         return "the label"
+    shipping = "the shipping of its order" if shipping_of(row.details) is not None else ""
     if not row.items:
-        return "the units you name"
+        return shipping or "the units you name"
     count = sum(len(units) for units in row.items.values())
     lines = ", ".join(f"{line}: {', '.join(map(str, units))}" for line, units in row.items.items())
-    return f"{count} unit{'s' if count > 1 else ''} (line {lines})"
+    return f"{count} unit{'s' if count > 1 else ''} (line {lines}){f' and {shipping}' if shipping else ''}"

@@ -22,6 +22,7 @@ from tasks.policy.kinds import KINDS
 from tasks.policy.record import (
     MADE,
     MONEY_KINDS,
+    SHIPPING,
     HoldKind,
     Intent,
     IntentKind,
@@ -29,6 +30,7 @@ from tasks.policy.record import (
     LineTerms,
     LineUnits,
     OpenHold,
+    OrderShipping,
     PaidSeen,
     ParcelChange,
     Record,
@@ -132,7 +134,29 @@ def intent_of(row: Row[Any]) -> Intent:
         exempt=Decimal(row.details.get(EXEMPT, "0")),
         bonus=Decimal(row.details.get(BONUS, "0")),
         source=row.details.get("new_return", {}).get("source", ""),
+        shipping=shipping_of(row.details),
     )
+
+
+def shipping_json(shipping: OrderShipping) -> dict[str, Any]:
+    """The part of an order's shipping that a refund has in it, for the details of its intent, or of a hold about it."""
+    amounts = {name: format(getattr(shipping, name), "f") for name in ("amount", "worth", "whole")}
+    return {SHIPPING: {"order_id": shipping.order_id, "number": shipping.number, **amounts}}
+
+
+def shipping_of(details: Mapping[str, Any]) -> OrderShipping | None:
+    """The reverse of `shipping_json`; None where there is none."""
+    found = details.get(SHIPPING)
+    if found is None:
+        return None
+    amounts = {name: Decimal(found[name]) for name in ("amount", "worth", "whole")}
+    return OrderShipping(found["order_id"], found["number"], **amounts)
+
+
+def shipping_row(shipping: OrderShipping, *, store: str, process_id: str, intent_id: str) -> dict[str, Any]:
+    """A part of an order's shipping as a row of `order_shipping`."""
+    number = {"store": store, "order_id": shipping.order_id, "number": shipping.number}
+    return number | {"process_id": process_id, "intent_id": intent_id}
 
 
 def _carrier(details: Mapping[str, Any]) -> str:
@@ -171,10 +195,11 @@ def unit_rows(process_id: str, intent: Intent) -> list[dict[str, Any]]:
     return [shared | {"space": space, "line_id": line_id, "n": n} for space, line_id, n in keys]
 
 
-def _beside_gross(intent: Intent) -> dict[str, str]:
+def _beside_gross(intent: Intent) -> dict[str, Any]:
     """The amounts of a refund by which it is not just its units' value less costs."""
     amounts = {EXEMPT: intent.exempt, BONUS: intent.bonus}
-    return {name: format(amount, "f") for name, amount in amounts.items() if amount}
+    told: dict[str, Any] = {name: format(amount, "f") for name, amount in amounts.items() if amount}
+    return told if intent.shipping is None else told | shipping_json(intent.shipping)
 
 
 def intent_row(

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.database.sql import Money, UtcTime
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -142,6 +142,22 @@ units = Table(
     PrimaryKeyConstraint("process_id", "space", "line_id", "n"),
     CheckConstraint("n >= 1", name="units_are_counted_from_one"),
 )
+
+order_shipping = Table(
+    "order_shipping",
+    metadata,
+    Column("store", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("process_id", Text, nullable=False),
+    Column("intent_id", Text, nullable=False),
+    PrimaryKeyConstraint("store", "order_id", "number"),
+    Index("order_shipping_of_process", "process_id"),
+    CheckConstraint("number >= 1", name="parts_are_counted_from_one"),
+)
+"""The refunds that have a part of an order's shipping in them, whatever became of them. No row is ever deleted: a claim
+takes the number after all that it knows, so of two that do not know of each other the key lets one pass.
+"""
 
 _HELD = text("state = 'open'")
 

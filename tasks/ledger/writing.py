@@ -20,11 +20,13 @@ from tasks.ledger.records import (
     load,
     new_id,
     paid_json,
+    shipping_json,
+    shipping_row,
     terms_json,
     terms_row,
     unit_rows,
 )
-from tasks.ledger.schema import PARCEL, holds, intents, lines, records, units, waivers
+from tasks.ledger.schema import PARCEL, holds, intents, lines, order_shipping, records, units, waivers
 from tasks.ledger.types import Actor, Claim, DecideRequest
 from tasks.policy.clocks import DIFFER
 from tasks.policy.decision import (
@@ -74,6 +76,7 @@ class PendingWrite:
     intents: list[dict[str, Any]] = field(default_factory=list)
     units: list[dict[str, Any]] = field(default_factory=list)
     terms: list[dict[str, Any]] = field(default_factory=list)
+    shipping: list[dict[str, Any]] = field(default_factory=list)
     holds: list[dict[str, Any]] = field(default_factory=list)
     closed_holds: list[dict[str, Any]] = field(default_factory=list)
     waived: list[StoredWaiver] = field(default_factory=list)
@@ -171,6 +174,8 @@ class PendingWrite:
             details["received"] = _texts(self.request.received(self.record))
         sums = {name: getattr(hold, name) for name in ("pays", "goods", "besides", "leaves", "leaves_goods")}
         details |= {name: format(sum_, "f") for name, sum_ in sums.items() if sum_ is not None}
+        shipping = hold.shipping if refund is None else refund.shipping
+        details |= shipping_json(shipping) if shipping is not None else {}
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         if without_costs := self.request.without_costs(self.record):
@@ -220,6 +225,9 @@ class PendingWrite:
         )
         self.intents.append(row)
         self.units += units
+        if intent.shipping is not None:
+            about = {"store": self.request.store, "process_id": self.request.process_id, "intent_id": intent.id}
+            self.shipping.append(shipping_row(intent.shipping, **about))
         self.record = replace(self.record, intents=(*self.record.intents, intent))
         evidence = {"kind": intent.kind, "method": intent.method, "units": row["items"], "gross": str(intent.gross)}
         self._tell(event, rule, why, intent.amount, intent.currency, evidence, intent_id=intent.id)
@@ -362,7 +370,7 @@ _CLOSE = (
     .where(holds.c.id == bindparam("hold"), holds.c.state == "open")
     .values(state="closed", closed_why=bindparam("because"), answered_at=bindparam("at"), version=holds.c.version + 1)
 )
-_INTENTS, _UNITS, _HOLDS = insert(intents), insert(units), insert(holds)
+_INTENTS, _UNITS, _HOLDS, _SHIPPING = insert(intents), insert(units), insert(holds), insert(order_shipping)
 
 
 def lock_and_load(conn: Connection, requests: Sequence[DecideRequest]) -> dict[str, LedgerRecord]:
@@ -384,10 +392,13 @@ def lock_rows(conn: Connection, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def write(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
-    """Write all drafts. Raises `IntegrityError` where a unit is taken after all; then nothing of it may stay."""
+    """Write all drafts. Raises `IntegrityError` where a unit is taken after all, or another return of the order has had
+    a part of its shipping meanwhile; then nothing of it may stay.
+    """
     _free_units(conn, drafts)
     _insert(conn, _INTENTS, [row for draft in drafts for row in draft.intents])
     _insert(conn, _UNITS, [row for draft in drafts for row in draft.units])
+    _insert(conn, _SHIPPING, [row for draft in drafts for row in draft.shipping])
     write_terms(conn, [row for draft in drafts for row in draft.terms])
     _insert(conn, _CLOSE, [row for draft in drafts for row in draft.closed_holds])
     _insert(conn, _HOLDS, [row for draft in drafts for row in draft.holds])

@@ -18,8 +18,10 @@ from tasks.policy.record import (
     HoldKind,
     Intent,
     IntentKind,
+    IntentState,
     LineTerms,
     LineUnits,
+    OrderShipping,
     Record,
     closed_by_person,
     money_intents,
@@ -28,7 +30,7 @@ from tasks.policy.record import (
     taken,
     units_of,
 )
-from tasks.policy.return_facts import facts_of
+from tasks.policy.return_facts import Fact, facts_of
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import enriched
 from tasks.policy.store import REFUND_METHODS, RefundsBy, StoreRules
@@ -144,7 +146,34 @@ class Case:
     @cached_property
     def due(self) -> Due:
         """What is due and not taken."""
-        return due_of(self.free, self.gross_before, self.costs, exchange_ready=self.exchange_inspected)
+        shipping = self.shipping if isinstance(self.shipping, OrderShipping) else None
+        ready = self.exchange_inspected
+        return due_of(self.free, self.gross_before, self.costs, exchange_ready=ready, shipping=shipping)
+
+    @cached_property
+    def shipping(self) -> Fact[OrderShipping]:
+        """The part of the order's shipping that the merchant's rules refund with this return now.
+
+        It goes out once no unit of the return is open any more, in one piece, and only where goods are refunded too.
+        Unknown where the rules or the amount are; None where none is due, or where it was refunded or closed before.
+        """
+        if self.ruling is None or not self.ruling.shipping_rules():
+            return None
+        if any(intent.shipping is not None for intent in money_intents(self.record)):
+            return None
+        if any(line.later or line.not_turned_down > line.counted + line.ruled_out for line in self.inspection.lines):
+            return None
+        refunded = self._refunded
+        return self.ruling.shipping_part(refunded, self.currency) if refunded else None
+
+    @property
+    def _refunded(self) -> Decimal:
+        """What the units are worth that are refunded, or will be; nothing where a person took care of them all."""
+        intents = [it for it in money_intents(self.record) if it.kind is IntentKind.REFUND]
+        paid = [it for it in intents if it.state is not IntentState.DROPPED]
+        free = sum((part.gross for part in self.free if part.method != CompensationMethod.EXCHANGE), ZERO)
+        by_desk = any(it.state not in BY_A_PERSON for it in paid)
+        return sum((self._gross(it) for it in paid), free) if by_desk or free else ZERO
 
     @cached_property
     def free(self) -> tuple[FreeUnits, ...]:
@@ -212,6 +241,7 @@ class Case:
         currency = self.currency if stake is not None else ""
         due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
         held = units_of(units)
+        shipping = next((it.shipping for it in due.refunds if it.shipping and overlap(units_of(it.items), held)), None)
         return Hold(
             rule,
             why,
@@ -226,6 +256,7 @@ class Case:
             besides=sum((it.amount for it in due.refunds if not overlap(units_of(it.items), held)), ZERO),
             leaves=left.amount,
             leaves_goods=left.exchange.gross if left.exchange else None,
+            shipping=shipping,
         )
 
     def _due_without(self, items: tuple[LineUnits, ...]) -> Due:
@@ -238,7 +269,10 @@ class Case:
                 before += gross(part.terms, tuple(unit for unit in part.units if unit in ended))
             if units:
                 rest.append(replace(part, units=units))
-        return due_of(rest, before, self.costs, exchange_ready=self.exchange_inspected)
+        carrying = next((it for it in self.due.refunds if it.shipping), None)
+        stays = carrying is not None and not overlap(units_of(carrying.items), closed)
+        shipping = carrying.shipping if carrying and stays else None
+        return due_of(rest, before, self.costs, exchange_ready=self.exchange_inspected, shipping=shipping)
 
     @cached_property
     def _by_line(self) -> dict[str, LineInspection]:

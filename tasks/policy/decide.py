@@ -47,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     payment.refused,
     payment.no_variant,
     payment.compensate,
+    payment.shipping_left,
     on_its_way.on_its_way,
     payment.completed,
     payment.all_settled,

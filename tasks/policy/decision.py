@@ -8,15 +8,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.record import HoldKind, IntentKind, LineUnits
+from tasks.policy.record import HoldKind, IntentKind, LineUnits, OrderShipping
 
 
 @dataclass(frozen=True, slots=True)
 class RefundDue:
     """One issueRefund: `amount` is what is paid, `gross` the value of its units before costs.
 
-    `exempt` is the part of `gross` that bears no costs, `bonus` what the amount has on top. An `amount` of 0 closes its
-    units without a call.
+    `exempt` is the part of `gross` that bears no costs, `bonus` what the amount has on top, and `shipping` the part of
+    the order's shipping costs that it has on top too. An `amount` of 0 closes its units without a call.
     """
 
     method: str
@@ -26,11 +26,17 @@ class RefundDue:
     items: tuple[LineUnits, ...]
     exempt: Decimal = Decimal(0)
     bonus: Decimal = Decimal(0)
+    shipping: OrderShipping | None = None
+
+    @property
+    def on_top(self) -> Decimal:
+        """What the amount has on top of the units' value."""
+        return self.bonus + (self.shipping.amount if self.shipping else Decimal(0))
 
     @property
     def costs(self) -> Decimal:
         """What was taken off for the return's costs."""
-        return self.gross + self.bonus - self.amount
+        return self.gross + self.on_top - self.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ class Hold:
     that as seen, and no more. Where the amounts can be worked out, `pays` is what this desk refunds once a person lets
     the rule pass (0: nothing), and `goods` the value of what it orders then; a hold with other figures is the same one.
     `besides` is how much of `pays` is for other payments than those of its own `items`. `leaves` and `leaves_goods` are
-    what stays due for other units once a person closes the `items`.
+    what stays due for other units once a person closes the `items`; `shipping` is closed with them.
     `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
     """
 
@@ -149,6 +155,7 @@ class Hold:
     besides: Decimal | None = field(default=None, compare=False)
     leaves: Decimal | None = field(default=None, compare=False)
     leaves_goods: Decimal | None = field(default=None, compare=False)
+    shipping: OrderShipping | None = field(default=None, compare=False)
     paid_elsewhere: datetime | None = field(default=None, compare=False)
 
 

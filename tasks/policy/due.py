@@ -1,13 +1,13 @@
 """What is due by the inspection and taken by no intent yet: the refunds, each with its amount, and the exchange."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rever_api.models import CompensationMethod, ReturnLineItem
 from tasks.policy.decision import ExchangeDue, ExchangeDueItem, RefundDue
 from tasks.policy.money import ZERO, gross, in_minor_units, net_amounts
-from tasks.policy.record import LineTerms, LineUnits
+from tasks.policy.record import LineTerms, LineUnits, OrderShipping
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,28 @@ class Due:
         return bool(self.refunds) or self.exchange is not None
 
 
-def due_of(free: Iterable[FreeUnits], before: Decimal, costs: Decimal, *, exchange_ready: bool) -> Due:
+def due_of(
+    free: Iterable[FreeUnits],
+    before: Decimal,
+    costs: Decimal,
+    *,
+    exchange_ready: bool,
+    shipping: OrderShipping | None = None,
+) -> Due:
     """Group free units into one refund per method, in the order of their first lines, and one exchange.
 
     `before` is the value of all units in live refund intents that bear costs. The exchange is due when every exchange
-    line is inspected.
+    line is inspected. `shipping` goes with the first refund, since REVER takes none that is of no units.
     """
     methods: dict[str, list[FreeUnits]] = {}
     for part in free:
         methods.setdefault(part.method, []).append(part)
     exchanges = methods.pop(CompensationMethod.EXCHANGE, [])
     refunds = tuple(_refunds(methods, before, costs))
+    if refunds and shipping is not None:
+        first, *others = refunds
+        more = in_minor_units(first.amount + shipping.amount, first.currency)
+        refunds = (replace(first, amount=more, shipping=shipping), *others)
     if not exchanges:
         return Due(refunds)
     if exchange_ready:

@@ -96,18 +96,33 @@ class PaidSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderShipping:
+    """The part of an order's shipping costs that one refund has in it; all that refunds have of an order is numbered.
+
+    `number` counts from 1 within the order: a part is worked out by all that have lower numbers. `worth` is the value
+    of the goods that it goes with, `whole` what the order's shipping costs were said to be then.
+    """
+
+    order_id: str
+    number: int = field(compare=False)
+    amount: Decimal
+    worth: Decimal = field(compare=False)
+    whole: Decimal = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One effect that was meant, and what came of it.
 
     `gross` is the value of its units before costs, `exempt` the part of it that bears none, `amount` what is paid,
-    `bonus` what it has on top of that value. `look_at` is when an open intent is looked
-    at next: its lease's end, its deadline, or the end of `settle_after`. `told_no_until` is the end of `settle_after`
-    of one that was sent and withdrawn, since somebody on the way said "no". `error_code` is REVER's code of a refusal
-    (gRPC number as text), empty otherwise. `generation` counts labels; 0 for the others. `carrier` is the
-    `PROVIDER/CARRIER` that a label was asked of, and `reason` the class of a refusal (`rever_api.errors`); both are
-    empty where that is not known. `adopted` marks a refund that REVER had already made itself. `nothing_sent` marks an
-    intent that came to 0 after costs, closed without a call. `paid_seen` is None as long as nobody has looked what
-    REVER shows of it. `made` is the id of the return that it made at REVER, where it is done and did.
+    `bonus` what it has on top of that value, `shipping` the part of the order's shipping that it has on top, too.
+    `look_at` is when an open intent is looked at next: its lease's end, its deadline, or the end of `settle_after`.
+    `told_no_until` is the end of `settle_after` of one that was sent and withdrawn, since somebody on the way said no.
+    `error_code` is REVER's code of a refusal (gRPC number as text), empty otherwise. `generation` counts labels; 0 for
+    the others. `carrier` is the `PROVIDER/CARRIER` that a label was asked of, and `reason` the class of a refusal
+    (`rever_api.errors`); both are empty where that is not known. `adopted` marks a refund that REVER had already made
+    itself. `nothing_sent` marks an intent that came to 0 after costs, closed without a call. `paid_seen` is None until
+    somebody has looked what REVER shows of it. `made` is the id of the return that it made at REVER, where it did.
     """
 
     id: str
@@ -133,6 +148,7 @@ class Intent:
     exempt: Decimal = Decimal(0)
     bonus: Decimal = Decimal(0)
     source: str = ""
+    shipping: OrderShipping | None = None
 
     @property
     def live(self) -> bool:
@@ -337,6 +353,15 @@ def units_of(items: Iterable[LineUnits]) -> Units:
 def compensation_units(intent: Intent) -> list[tuple[str, str, int]]:
     """The keys of the units that a refund or exchange takes, in the one space that both share: space, line, number."""
     return [("compensation", item.line_id, n) for item in intent.items for n in item.units]
+
+
+SHIPPING = "shipping"
+"""The key space of the shipping of a return's order: each return has one, and it is refunded once."""
+
+
+def shipping_unit(intent: Intent) -> list[tuple[str, str, int]]:
+    """The key of the order's shipping, where a refund has a part of it."""
+    return [(SHIPPING, "", 1)] if intent.shipping is not None else []
 
 
 def money_intents(record: Record) -> tuple[Intent, ...]:

@@ -65,6 +65,21 @@ class EarlierReturn:
 EarlierReturns: TypeAlias = tuple[EarlierReturn, ...] | Unknown
 EARLIER_NOT_TOLD = Unknown("the shopper's earlier returns")
 
+
+@dataclass(frozen=True, slots=True)
+class ShippingPart:
+    """What of an order's shipping costs went with the refund of one return, of this desk; the `number`-th of the order.
+
+    `worth` is the value of the goods that it went with. One that is not `live` was given back, and holds its number.
+    """
+
+    process_id: str
+    number: int
+    amount: Decimal
+    worth: Decimal
+    live: bool = True
+
+
 _ORDER, _ORDERS, _PRODUCTS = "the shop's order", "the table of orders", "the table of products"
 """Who may tell what REVER does not. What the shop's order tells, the table of orders may tell too."""
 
@@ -130,6 +145,8 @@ class ReturnFacts:
     fraud_risk: Fact[str] = Unknown(f"the order's fraud risk ({_ORDERS})")
     whole_order: Fact[bool] = Unknown(f"whether the whole order comes back ({_ORDER})")
     shipping: Fact[Money] = Unknown(f"the order's shipping costs ({_ORDER})")
+    goods_value: Fact[Money] = Unknown(f"the value of the order's goods ({_ORDER})")
+    shipping_parts: tuple[ShippingPart, ...] | Unknown = ()
     label_cost: Fact[Money] = Unknown(f"what the return's label costs ({_ORDERS})")
     earlier: EarlierReturns = EARLIER_NOT_TOLD
 

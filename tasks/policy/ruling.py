@@ -30,6 +30,7 @@ from tasks.policy.actions import (
     NoFee,
     OutOfStock,
     Pay,
+    RefundShipping,
     Warehouse,
     day_of,
     is_due,
@@ -40,7 +41,9 @@ from tasks.policy.conditions import Truth
 from tasks.policy.inspection import LineInspection
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
-from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
+from tasks.policy.order_shipping import shipping_part
+from tasks.policy.record import OrderShipping
+from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Outcomes, Verdict, excluded, fees, judge
 
@@ -55,6 +58,7 @@ CARRIED_OUT = frozenset(
         ActionKind.BONUS,
         ActionKind.KEEP,
         ActionKind.FEE,
+        ActionKind.SHIPPING,
         ActionKind.OUT_OF_STOCK,
         ActionKind.ADD_ON,
         ActionKind.CARRIER,
@@ -192,7 +196,20 @@ class Ruling:
             return f"rule {found.rule!r}: {found.action.why}"
         return ""
 
-    # Costs.
+    # Costs, and the order's shipping.
+
+    def shipping_part(self, worth: Decimal, currency: str) -> Fact[OrderShipping]:
+        """The part of the order's shipping that goes with the refund of goods of this value; None where none does."""
+        found = self.verdict.whole.get(ActionKind.SHIPPING)
+        if isinstance(found, Open):
+            return Unknown(", ".join(found.needs))
+        action = _decided(found, RefundShipping)
+        return None if action is None else shipping_part(action, self.facts, worth, currency)
+
+    def shipping_rules(self) -> str:
+        """The names of the rules that refund the order's shipping, or may do so; as a sentence has them."""
+        found = self.verdict.whole.get(ActionKind.SHIPPING)
+        return ", ".join(map(repr, found.rules if isinstance(found, Open) else (found.rule,))) if found else ""
 
     @property
     def speaks_of_costs(self) -> bool:

@@ -31,6 +31,7 @@ def shop_facts(order: ShopOrder, payments: Sequence[ShopTransaction] | Unknown, 
         order_tags=NOT_TOLD if order.tags is None else frozenset(order.tags),
         gateway=payments if isinstance(payments, Unknown) else _gateway(payments),
         shipping=_sum(shipping, currency),
+        goods_value=_sum(lines, currency),
         items=_items(order.line_items),
     )
 

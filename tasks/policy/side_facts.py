@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tasks.lookup import bare_order
 from tasks.policy.money import shown
-from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, Unknown
+from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, ShippingPart, Unknown
 
 NOT_TOLD = Unknown("")
 """A value that a source says nothing of: the row is absent, its cell empty, the field left out."""
@@ -58,12 +58,23 @@ class OrderFacts:
     gateway: Fact[str] = NOT_TOLD
     fraud_risk: Fact[str] = NOT_TOLD
     shipping: Fact[Money] = NOT_TOLD
+    goods_value: Fact[Money] = NOT_TOLD
     label_cost: Fact[Money] = NOT_TOLD
     items: tuple[OrderItem, ...] | Unknown = NOT_TOLD
 
 
 SHOP_TELLS = frozenset(
-    {"ordered_on", "fulfilled_on", "order_value", "order_tags", "gateway", "shipping", "whole_order", "product_tags"}
+    {
+        "ordered_on",
+        "fulfilled_on",
+        "order_value",
+        "order_tags",
+        "gateway",
+        "shipping",
+        "goods_value",
+        "whole_order",
+        "product_tags",
+    }
 )
 """What the shop's own endpoint for an order tells (REVER's integration contract v2)."""
 
@@ -71,7 +82,9 @@ SHOP_TELLS = frozenset(
 @dataclass(frozen=True, slots=True)
 class SideFacts:
     """All that was gathered for a store. The keys: `products` by SKU, `orders` and `shop_orders` by the order's id at
-    the shop, `orders_by_name` by `bare_order` of its name, `earlier` by the shopper's mailbox.
+    the shop, `orders_by_name` by `bare_order` of its name, `earlier` by the shopper's mailbox, `shipping_parts` (what
+    the ledger has as refunded of the order's shipping costs) by the order's id; None where no ledger was asked, as in a
+    replay: then none is.
     """
 
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
@@ -79,6 +92,7 @@ class SideFacts:
     orders_by_name: Mapping[str, OrderFacts] = field(default_factory=dict)
     shop_orders: Mapping[str, OrderFacts] = field(default_factory=dict)
     earlier: Mapping[str, tuple[EarlierReturn, ...] | Unknown] = field(default_factory=dict, repr=False)
+    shipping_parts: Mapping[str, tuple[ShippingPart, ...]] | None = None
 
     def of_order(self, facts: ReturnFacts) -> Iterator[OrderFacts]:
         """What the sources tell of the order of a return, by its id and by its name."""
@@ -108,8 +122,13 @@ def enriched(facts: ReturnFacts, side: SideFacts | None) -> ReturnFacts:
         new["whole_order"] = _whole_order(facts, orders)
     if isinstance(facts.earlier, Unknown) and isinstance(facts.shopper, str):
         new["earlier"] = side.earlier.get(facts.shopper, facts.earlier)
+    if side.shipping_parts is not None:
+        new["shipping_parts"] = side.shipping_parts.get(facts.order_id, _PARTS)
     lines = tuple([_line(line, side, orders) for line in facts.lines])
     return replace(facts, lines=lines, **new) if new or lines != facts.lines else facts
+
+
+_PARTS = Unknown("what was refunded of the order's shipping costs before")
 
 
 def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> LineFacts:

@@ -53,7 +53,7 @@ def needed(rules: Iterable[MerchantRule]) -> dict[str, tuple[str, ...]]:
         facts = dict.fromkeys(fact for check in checks_of(rule.when) for fact in OF_FIELD.get(check.field, ()))
         for action in rule.then:
             if isinstance(action, RefundShipping):
-                facts |= dict.fromkeys(("shipping",) if action.share == "whole" else ("shipping", "order_value"))
+                facts |= dict.fromkeys(("shipping",) if action.share == "whole" else ("shipping", "goods_value"))
         for fact in facts:
             found.setdefault(fact, []).append(rule.name)
     return {fact: tuple(names) for fact, names in found.items()}

@@ -291,6 +291,8 @@ class _Teller:
         kind = KINDS[intent.kind]
         units = " and ".join(f"{counted(item.quantity)} of {item.line_id}" for item in intent.items)
         money = f" of {shown(intent.amount, intent.currency)}{self._by(intent.method)}" if kind.pays else ""
+        of_order = intent.shipping
+        units += f" and {shown(of_order.amount, intent.currency)} of its order's shipping" if of_order else ""
         return self._plain(f"{kind.noun}{money}{f' for {units}' if units else ''}")
 
     def _held(self, hold: HoldRow) -> HeldStory:

@@ -186,7 +186,7 @@ def test_a_candidate_that_could_not_be_in_force_is_refused(world: World) -> None
     with pytest.raises(PolicyFileError, match=r"candidate\.yaml, line 2: stores\.acne is no store of this desk"):
         tried(world, "stores:\n  acne: {not_received: hold}\n")
     with pytest.raises(PolicyFileError, match="which this version does not carry out"):
-        tried(world, "default:\n  rules: [{name: a, then: {refund_shipping: {share: whole}}}]\n")
+        tried(world, "default:\n  rules: [{name: a, then: {return_by: {method: IN_STORE}}}]\n")
     assert asked(world) == []
 
 

@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from rever_api.models import ProcessStatus
 from tasks.crash_points import CrashPoint
@@ -241,6 +242,32 @@ def _own_rules(world: CellWorld) -> None:
     world.settings["REVER_POLICY"] = str(policy)
 
 
+SHIPPING = """\
+default:
+  facts: {orders: orders.csv}
+  rules:
+  - {name: shipping, then: {refund_shipping: {share: whole}}}
+"""
+
+
+def _shipping(world: CellWorld) -> None:
+    """Every two returns are of one order, whose shipping the rules refund: one of them has it, once."""
+    policy, sandbox = world.folder / "policy.yaml", world.sandbox.sandbox
+    policy.write_text(SHIPPING, encoding="utf-8")
+    world.settings["REVER_POLICY"] = str(policy)
+    rows = {}
+    with sandbox.locked():
+        stored = list(sandbox.processes.values())
+        for one, other in zip(stored[::2], stored[1::2], strict=False):
+            sandbox.change(other, order_id=one.process.order_id, order_name=one.process.order_name)
+        for process in (each.process for each in stored):
+            rows[process.order_id] = f"{process.order_id},5,{process.return_line_items[0].currency}"
+    (world.folder / "orders.csv").write_text(
+        "\n".join(["order_id,shipping,currency", *rows.values()]), encoding="utf-8"
+    )
+    sandbox.options = replace(sandbox.options, shipping=dict.fromkeys(rows, Decimal(5)))
+
+
 def _approve(world: CellWorld) -> None:
     """A person approves what the rules ask them about."""
     held = [hold for hold in world.holds() if hold.rule == "approval"]
@@ -287,6 +314,10 @@ CASES = {
         Case(
             "own-rules", "the merchant's own rules, which ask a person, who approves between the runs",
             _beside(lambda world: world.start()), before=_own_rules, after=_approve,
+        ),
+        Case(
+            "shipping", "two returns of an order, whose shipping the merchant's own rules refund, in every worker",
+            _beside(lambda world: world.start()), before=_shipping,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
     )

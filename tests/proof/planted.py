@@ -20,6 +20,7 @@ HERE = "tests/proof/test_promises.py::"
 ASKED = "tests/tasks/effects/test_asked.py::"
 RULED = "tests/tasks/policy/test_ruling.py::"
 OWN_RULES = "tests/flows/test_own_rules.py::"
+SHIPPING = "tests/flows/test_order_shipping.py::"
 NEW_RETURN = "tests/tasks/effects/test_create_return.py::"
 PASSED, FAILED = 0, 1
 """pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
@@ -314,6 +315,29 @@ BUGS = {
                 "tasks/policy/ruling.py",
                 "        return found.percent if found and method in found.methods else ZERO\n",
                 "        return found.percent if found else ZERO\n",
+            ),
+        ),
+    ),
+    "shipping": Bug(
+        "the shipping of an order refunded with each of its returns",
+        f"{SHIPPING}test_of_two_returns_of_an_order_one_has_the_shipping",
+        (
+            (
+                "tasks/policy/order_shipping.py",
+                "    return [part for part in live if part.process_id != process_id and part.number < own]\n",
+                "    return [part for part in live if part.number < own and not process_id]\n",
+            ),
+        ),
+    ),
+    "shipping unseen": Bug(
+        "two returns of an order that do not know of each other both given its shipping",
+        "tests/tasks/ledger/test_order_shipping.py::"
+        "test_of_two_returns_that_do_not_know_of_each_other_one_has_it[sqlite]",
+        (
+            (
+                "tasks/ledger/writing.py",
+                "            self.shipping.append(shipping_row(intent.shipping, **about))\n",
+                "            self.shipping += [shipping_row(intent.shipping, **about)][: self.loaded.final]\n",
             ),
         ),
     ),

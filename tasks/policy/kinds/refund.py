@@ -13,7 +13,16 @@ from tasks.policy.decision import Compensate, Decision, RefundDue
 from tasks.policy.facts import paid_of, refunds_shown, strange
 from tasks.policy.kinds.kind import Held, Kind, Seen, UnitKey, count
 from tasks.policy.money import shown
-from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, Record, compensation_units, units_of
+from tasks.policy.record import (
+    LABEL_KINDS,
+    Intent,
+    IntentKind,
+    IntentState,
+    Record,
+    compensation_units,
+    shipping_unit,
+    units_of,
+)
 from tasks.policy.store import StoreRules
 
 
@@ -26,8 +35,8 @@ class RefundKind(Kind[RefundDue, None]):
     beside = LABEL_KINDS
 
     def key(self, intent: Intent) -> list[UnitKey]:
-        """Each unit that it is for: one is refunded or exchanged, never both."""
-        return compensation_units(intent)
+        """Each unit that it is for: one is refunded or exchanged, never both. With it the order's shipping, if any."""
+        return compensation_units(intent) + shipping_unit(intent)
 
     def intent(self, due: RefundDue) -> Intent:
         """Return the intent of a refund that is due."""
@@ -42,6 +51,7 @@ class RefundKind(Kind[RefundDue, None]):
             gross=due.gross,
             exempt=due.exempt,
             bonus=due.bonus,
+            shipping=due.shipping,
         )
 
     def content(self, due: RefundDue) -> None:
@@ -61,11 +71,13 @@ class RefundKind(Kind[RefundDue, None]):
         return decide.decide(process, rules, record, now)
 
     def covers(self, decision: Decision, intent: Intent, content: None) -> bool:
-        """Say whether one of the refunds due is this one, in method, amount, currency and units."""
+        """Say whether one of the refunds due is this one, in method, amount, currency, units and shipping."""
         if not isinstance(decision, Compensate):
             return False
-        asked = (intent.method, intent.amount, intent.currency, units_of(intent.items))
-        return any((it.method, it.amount, it.currency, units_of(it.items)) == asked for it in decision.refunds)
+        asked = (intent.method, intent.amount, intent.currency, units_of(intent.items), intent.shipping)
+        return any(
+            (it.method, it.amount, it.currency, units_of(it.items), it.shipping) == asked for it in decision.refunds
+        )
 
     def knew(self, intent: Intent, done: Sequence[Any]) -> dict[str, Any]:
         """Add `ledger_paid`: what the done refunds of its method and currency come to.

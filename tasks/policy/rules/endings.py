@@ -68,6 +68,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "rever_shows_less",
                 "still_on_its_way",
                 "second_exchange",
+                "shipping_left",
                 "terms_changed",
                 "total_above_parts",
                 "unknown_method",

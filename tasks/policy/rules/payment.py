@@ -1,5 +1,6 @@
 """The rules of paying: what holds a payment that is due, and the payment itself."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from rever_api.models import ProcessStatus, ReturnStatus, ShippingStatus
@@ -12,7 +13,18 @@ from tasks.policy.due import Due
 from tasks.policy.facts import counted, goods_sent, later, quoted
 from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
-from tasks.policy.record import HoldKind, Intent, IntentKind, LineUnits, refusal, taken, taken_by_desk, units_of
+from tasks.policy.record import (
+    HoldKind,
+    Intent,
+    IntentKind,
+    LineUnits,
+    OrderShipping,
+    refusal,
+    taken,
+    taken_by_desk,
+    units_of,
+)
+from tasks.policy.return_facts import Unknown
 from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.rules.on_its_way import all_paid, on_its_way, told_on_its_way
 from tasks.policy.store import NotReceived
@@ -69,6 +81,8 @@ def needs_facts(case: Case) -> Decision | None:
     untouched = case.record.costs is None or not case.gross_before
     if untouched and any(due.gross > due.exempt for due in case.due.refunds):
         missing |= ruling.costs_missing()
+    if isinstance(case.shipping, Unknown) and case.due.refunds:
+        missing[case.shipping.needs] = ruling.shipping_rules()
     if not missing:
         return None
     words = "; ".join(f"{what}, for rule {names}" for what, names in list(missing.items())[:5])
@@ -144,6 +158,25 @@ def compensate(case: Case) -> Decision | None:
     return _paid(case, case.due) if case.due else None
 
 
+SHIPPING_LEFT = "shipping_left"
+"""The rule of the order's shipping that is due when no goods are refunded any more."""
+
+
+def shipping_left(case: Case) -> Decision | None:
+    """The store's own rules refund the order's shipping, and the goods that it could go with are refunded already.
+
+    REVER takes no refund that is of no units, so that a person sees to it.
+    """
+    left = case.shipping
+    if not isinstance(left, OrderShipping) or case.ruling is None:
+        return None
+    amount, names = shown(left.amount, case.currency), case.ruling.shipping_rules()
+    why = f"the order's shipping of {amount} is to be refunded by rule {names}, and its goods are refunded already: "
+    why += "REVER takes no refund without goods, so a person refunds it there, or gives it up"
+    held = case.hold(SHIPPING_LEFT, HoldKind.APPROVAL, why, {"order": left.order_id}, amount=left.amount, items=())
+    return held and replace(held, shipping=left)
+
+
 def _paid(case: Case, due: Due) -> Compensate:
     """Pay all of this."""
     words = [_refund_words(refund) for refund in due.refunds]
@@ -191,9 +224,12 @@ def _by_rules(case: Case, due: Due) -> str:
         ActionKind.BONUS,
         ActionKind.OUT_OF_STOCK,
     )
+    if case.ruling is None:
+        return ""
     lines = [item.line_id for item in due.items]
-    names = case.ruling.rules(lines, *kinds) if case.ruling else ""
-    return f" (by rule {names}{case.ruling.moments(lines)})" if names and case.ruling else ""
+    names = [f"{named}{case.ruling.moments(lines)}"] if (named := case.ruling.rules(lines, *kinds)) else []
+    names += [case.ruling.shipping_rules()] if any(refund.shipping for refund in due.refunds) else []
+    return f" (by rule {', '.join(names)})" if names else ""
 
 
 def _nothing_to_send(case: Case) -> bool:
@@ -211,6 +247,8 @@ def _refund_words(refund: RefundDue) -> str:
     units = sum(item.quantity for item in refund.items)
     paid = f"refunds {shown(refund.amount, refund.currency)} by {refund.method} for {counted(units)}"
     paid += f" (a bonus of {shown(refund.bonus, refund.currency)} in it)" if refund.bonus else ""
+    if refund.shipping:
+        paid += f" (the order's shipping of {shown(refund.shipping.amount, refund.currency)} in it)"
     return f"{paid} (costs of {shown(refund.costs, refund.currency)} taken off)" if refund.costs > ZERO else paid
 
 

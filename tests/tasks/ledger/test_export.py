@@ -30,6 +30,7 @@ def test_every_table_is_written_with_money_as_text(desk: LedgerDesk, tmp_path: P
             "lines": 1,
             "intents": 1,
             "units": 1,
+            "order_shipping": 0,
             "holds": 1,
             "waivers": 0,
             "audit": 6,

@@ -71,5 +71,5 @@ rules:
         "ordered_on": ("VIP", "gifts"),
         "product_type": ("gifts",),
         "shipping": ("gifts",),
-        "order_value": ("gifts",),
+        "goods_value": ("gifts",),
     }

@@ -1,0 +1,61 @@
+"""What of an order's shipping costs is refunded with one of its returns: each return has a part once, and all parts
+together are never more than the shopper paid. Pure.
+
+The parts of an order are numbered, and each is worked out by those before it: in proportion, the value of the goods
+that came back so far is rounded, not each part by itself, so that all parts together are just the whole.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from tasks.policy.actions import RefundShipping
+from tasks.policy.money import ZERO, in_minor_units, minor_unit, payable, value
+from tasks.policy.record import OrderShipping
+from tasks.policy.return_facts import Fact, Money, ReturnFacts, ShippingPart, Unknown
+
+
+def shipping_part(action: RefundShipping, facts: ReturnFacts, worth: Decimal, currency: str) -> Fact[OrderShipping]:
+    """The part that goes with the refund of goods of this value; None where there is none, or nothing is left of it.
+
+    Unknown where the order, what its shipping cost, or what was refunded of that before is not known.
+    """
+    parts = facts.shipping_parts if facts.order_id else Unknown("the order's id")
+    whole = _in(currency, facts.shipping, "the order's shipping costs")
+    if isinstance(parts, Unknown):
+        return parts
+    if whole is None or isinstance(whole, Unknown):
+        return whole
+    before = _before(parts, facts.process_id)
+    amount = max(ZERO, whole - sum((part.amount for part in before), ZERO))
+    if action.share == "proportion":
+        goods = _in(currency, facts.goods_value, "the value of the order's goods")
+        if isinstance(goods, Unknown):
+            return goods
+        earlier = sum((part.worth for part in before), ZERO)
+        if goods is None or not ZERO < earlier + worth <= goods:
+            return Unknown("the value of the order's goods: less is told than comes back")
+        amount = min(amount, _share(whole, earlier + worth, goods, currency) - _share(whole, earlier, goods, currency))
+    if amount <= ZERO:
+        return None
+    return OrderShipping(facts.order_id, len(parts) + 1, in_minor_units(amount, currency), worth, whole)
+
+
+def _before(parts: Sequence[ShippingPart], process_id: str) -> list[ShippingPart]:
+    """The parts of the order's other returns; where this one has its own, those before that one."""
+    live = [part for part in parts if part.live]
+    own = min((part.number for part in live if part.process_id == process_id), default=len(parts) + 1)
+    return [part for part in live if part.process_id != process_id and part.number < own]
+
+
+def _in(currency: str, told: Fact[Money], what: str) -> Fact[Decimal]:
+    """The amount of what is told, where it is one in this currency that can be paid."""
+    if told is None or isinstance(told, Unknown):
+        return told
+    if told.currency != currency or not payable(told.amount, currency):
+        return Unknown(f"{what} in {currency}")
+    return told.amount
+
+
+def _share(whole: Decimal, part: Decimal, of: Decimal, currency: str) -> Decimal:
+    digits = minor_unit(currency)
+    return value(whole, int(of.scaleb(digits)), int(part.scaleb(digits)), currency)
