@@ -24,9 +24,10 @@ from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.mapping import MappingError
 from tasks.files.private_copy import Arrived, private_copies
 from tasks.files.table import InputFileError
-from tasks.files.verdicts import Came, FileVerdict, Verdict, judge, together
+from tasks.files.verdicts import Came, FileVerdict, Known, Verdict, judge, together
+from tasks.hold_contradictions import hold_contradictions
 from tasks.in_prefect.credentials import storage_options
-from tasks.ledger import switch
+from tasks.ledger import known_reviews, switch
 from tasks.policy.decision import AskedEffect
 from tasks.policy.facts import counted
 from tasks.policy.kinds.review import Reviews
@@ -167,12 +168,15 @@ async def _import(
     report.notes += file.read.how
     named = await fetch_named_returns(desk, file.stores, wanted_names(file.read.rows))
     report.failures += [Failure(process_id, "REVER shows it, and it cannot be read") for process_id in named.unreadable]
-    found = judge(file.read.rows, named.returns.values(), desk.clock())
+    reviews = await desk.ledger.aread(known_reviews, sorted(named.returns))
+    known = Known(reviews, file.read.digest, file.read.mapping.cumulative)
+    found = judge(file.read.rows, named.returns.values(), desk.clock(), known)
     came: dict[str, Came] = {}
     pays: dict[str, Decimal] = {}
     try:
         await _review(desk, report, named, file.stores, found.reviews(), came, pays)
         await settle_own(desk, report, file.stores)
+        await _ask(desk, report, named, file.stores, found)
     finally:
         done = found.after(came, acted=report.acts)
         into.append(done)
@@ -214,6 +218,17 @@ async def _review(
                         _count(desk, report, reviewed, pays)
         if why := report.stores_failed.get(store):
             came |= {it: Came(Verdict.REFUSED, why, passes=True) for it in mine if it not in came}
+
+
+async def _ask(
+    desk: Desk, report: ReturnsReport, named: NamedReturns, stores: Sequence[str], found: FileVerdict
+) -> None:
+    """Ask a person about what the file says against REVER, and close the questions of earlier files that it settles."""
+    ids = sorted({*found.contradictions(), *found.agreed()})
+    for store in stores:
+        with at(desk, store), about(f"contradictions, {store}"):
+            batch = [PendingReturn(store, named.returns[it]) for it in ids if named.stores.get(it) == store]
+            count_decisions(report, await hold_contradictions(desk, batch, found) if batch else [])
 
 
 def _count(desk: Desk, report: ReturnsReport, reviewed: Sequence[ReviewedReturn], pays: dict[str, Decimal]) -> None:

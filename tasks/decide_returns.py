@@ -206,6 +206,15 @@ async def decide_asked(desk: Desk, pending: PendingReturn, kind: Kind[Any, Conte
     return (await _decide(desk, [pending], rule))[0]
 
 
+async def ask_person(desk: Desk, pending: PendingReturn, hold: Callable[[Case], Hold]) -> DecidedReturn:
+    """Hold a return for what no rule sees, whatever else is held of it: the same hold where one of its rule is open."""
+
+    def rule(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
+        return hold(Case(process, rules, record, now))
+
+    return (await _decide(desk, [pending], rule))[0]
+
+
 async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
     if desk.mode is Mode.PLAN:
         return await _plan(desk, batch, rule)

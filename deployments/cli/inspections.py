@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from tasks.files.guess import FileGuess, guess
 from tasks.files.guess_text import guess_lines, mapping_text
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.open_table import open_table
-from tasks.files.verdicts import FileVerdict, RowVerdict, Verdict, judge
+from tasks.files.verdicts import FileVerdict, Known, RowVerdict, Verdict, judge
+from tasks.ledger import Ledger, known_reviews
 from tasks.policy.facts import counted
+from tasks.policy.kinds.review import KnownReview
 from tasks.reporting.printable import json_text, printable
 from tasks.settings import Settings, load_settings
 
@@ -60,9 +63,20 @@ def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
     if refused is not None and refused.exists():
         raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
     read = read_warehouse_file(file, mapping)
-    named = asyncio.run(_fetched(load_settings(), read))
-    found = judge(read.rows, named.returns.values(), utc_now())
+    settings = load_settings()
+    named = asyncio.run(_fetched(settings, read))
+    known = Known(_known_reviews(settings, named), read.digest, read.mapping.cumulative)
+    found = judge(read.rows, named.returns.values(), utc_now(), known)
     return Checked(read, found, named.unreadable, read.hand_back(found.returned(), refused))
+
+
+def _known_reviews(settings: Settings, named: NamedReturns) -> dict[str, tuple[KnownReview, ...]]:
+    """The units of these returns that files were taken for, by the ledger; none where there is no ledger yet."""
+    url = settings.ledger_url.get_secret_value()
+    if not named.returns or not Ledger.exists(url):
+        return {}
+    with closing(Ledger.open(url, account=settings.account, clock=utc_now, read_only=True)) as ledger:
+        return ledger.read(known_reviews, sorted(named.returns))
 
 
 async def _fetched(settings: Settings, file: WarehouseFile) -> NamedReturns:

@@ -3,8 +3,9 @@
 Pure. A row that does not say all of it in one way is refused, with the reason; nothing is guessed.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -46,16 +47,20 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class InspectedUnit:
-    """What was found of one unit."""
+    """What was found of one unit. `source` tells the row that says so from others: two alike may be the same row."""
 
     product: Product
     status: ReviewStatus
     reason: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One row. `keys` name the return: field of `RETURN_KEYS` -> text. `label` tells this unit from all others."""
+    """One row. `keys` name the return: field of `RETURN_KEYS` -> text. `label` tells this unit from all others.
+
+    `identified`: the warehouse's own id of the unit or receipt tells whether a row of another file is the same.
+    """
 
     number: int
     cells: tuple[str, ...] = field(repr=False)
@@ -63,6 +68,7 @@ class Inspection:
     units: tuple[InspectedUnit, ...]
     label: str = ""
     inspected_at: datetime | None = None
+    identified: bool = False
 
 
 AnyRow: TypeAlias = Inspection | WrongRow | Footer
@@ -90,7 +96,7 @@ def read_inspections(rows: Iterable[Row], header: Header, mapping: InspectionMap
 
 
 def _inspection(row: Row, header: Header, mapping: InspectionMapping) -> Inspection:
-    said = said_in(row, header, (*RETURN_KEYS, *PRODUCT_KEYS, "unit"))
+    said = said_in(row, header, (*RETURN_KEYS, *PRODUCT_KEYS, "unit", "receipt"))
     keys = {key: said[key] for key in RETURN_KEYS if said.get(key)}
     if not keys:
         columns = " or ".join(repr(mapping.columns.named()[key]) for key in RETURN_KEYS if key in said)
@@ -99,7 +105,24 @@ def _inspection(row: Row, header: Header, mapping: InspectionMapping) -> Inspect
     units = tuple(_units(said, products, mapping))
     if said.get("unit") and len(units) > 1:
         raise RefusedRowError(f"{said['unit']} names one unit, and the row is about {len(units)}")
-    return Inspection(row.number, row.cells, MappingProxyType(keys), units, said.get("unit", ""), _time(said, mapping))
+    at, label, receipt = _time(said, mapping), said.get("unit", ""), said.get("receipt", "")
+    units = tuple(replace(unit, source=_source(unit, label, receipt, at)) for unit in units)
+    told = MappingProxyType(keys)
+    return Inspection(row.number, row.cells, told, units, label, at, identified=bool(label or receipt))
+
+
+def _source(unit: InspectedUnit, label: str, receipt: str, at: datetime | None) -> str:
+    """What tells the row of a unit from others of the same return, as far as that is said.
+
+    Where the warehouse names the unit or the receipt, a row that says another outcome is still the same; else it is by
+    product, outcome and time, and a row that differs in one of them is another.
+    """
+    product = (unit.product.line, unit.product.sku.casefold(), unit.product.ean)
+    when = at.isoformat() if at else ""
+    parts = (
+        ("unit", label) if label else ("receipt", receipt, *product) if receipt else (str(unit.status), when, *product)
+    )
+    return hashlib.blake2b("\0".join(parts).casefold().encode(), digest_size=8).hexdigest()
 
 
 def _products(said: Mapping[str, str], mapping: InspectionMapping) -> list[tuple[Product, int | None]]:

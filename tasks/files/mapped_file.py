@@ -1,5 +1,6 @@
 """A file that a mapping reads as a whole: its rows, and what comes back of it."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,13 @@ ReadRows = Callable[[Iterable[Row], Header, MappingT], Iterable[RowT]]
 
 @dataclass(frozen=True, slots=True)
 class MappedFile(Generic[MappingT, RowT]):
-    """The rows of a file, and how they were read. `name` is how people know it; it may be read from another place."""
+    """The rows of a file, and how they were read. `name` is how people know it; it may be read from another place.
+
+    `digest` stands for its content.
+    """
 
     name: str
+    digest: str
     mapping: MappingT
     table: Table
     header: Header
@@ -68,7 +73,16 @@ def read_mapped_file(
         rows = tuple(read(table.rows(), header, rules))
     except InputFileError as error:
         raise InputFileError(str(error).replace(str(file), name)) from error
-    return MappedFile(name, rules, table, header, rows)
+    return MappedFile(name, content_digest(file), rules, table, header, rows)
+
+
+def content_digest(file: Path) -> str:
+    """What stands for the content of a file. Raises `InputFileError`."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise InputFileError(f"{file}: cannot be read ({error.strerror or type(error).__name__}).") from error
 
 
 def _table(file: Path, rules: FileMapping) -> Table:

@@ -75,6 +75,7 @@ class Columns(FileColumns):
     ean: str = Field("", description="The product's EAN, UPC or barcode.")
     quantity: str = Field("", description="How many units the row is about; without it one.")
     unit: str = Field("", description="What tells one unit from another: a licence plate, a serial number.")
+    receipt: str = Field("", description="The warehouse's own id of the row or receipt: the same in each file.")
     outcome: str = Field("", description="What was found, in the warehouse's words.")
     approved: str = Field("", description="How many units are approved.")
     declined: str = Field("", description="How many units are declined.")
@@ -138,6 +139,7 @@ class InspectionMapping(FileMapping):
     words: dict[str, Outcome] = Field({}, description="Word of the outcome's column -> what it means.")
     reasons: dict[str, str] = Field({}, description="Word of the reason's column -> what the shopper reads.")
     received_is: Outcome | None = Field(None, description="What every row means, of a file that says only: received.")
+    cumulative: bool = Field(False, description="Each file has the rows of those before it again.")
     date_format: DateFormat = Field(DateFormat.ISO, description="How dates are written.")
     zone: str = Field("UTC", description="The zone of times without an offset: Europe/Madrid, or +01:00.")
 

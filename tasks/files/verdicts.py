@@ -1,12 +1,13 @@
 """What becomes of each row of a warehouse's file, by what REVER shows. Pure, and the same for the same.
 
-REVER shows how many units of a line have which review, and not which rows they came from. So units are counted: a row
-whose unit REVER shows already is done, whoever did it, and only what is over is new. A file that comes twice, in halves
-or grown by some rows does nothing twice. What cannot all be true is left to a person, with both sides.
+REVER shows how many units of a line have which review, and not which rows they came from; the ledger knows the rows by
+which this desk reviewed. So units are counted: a row that is known, or whose unit REVER shows already, is done, and
+only what is over is new. A file that comes twice, in halves or grown by some rows does nothing twice. Where a row may
+be an old one again or another unit, it is refused. What cannot all be true is left to a person, with both sides.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from tasks.files.mapped_rows import Footer, WrongRow
 from tasks.files.matching import NoMatchError, ReturnIndex, lines_of
 from tasks.files.refused_file import ReturnedRow
 from tasks.policy.facts import contradictions, counted
-from tasks.policy.kinds.review import UnitReview
+from tasks.policy.kinds.review import KnownReview, UnitReview
 
 ELLIPSIS = "\u2026"
 SHORT_NUMBER = 4
@@ -43,7 +44,8 @@ class Verdict(StrEnum):
 class RowVerdict:
     """What becomes of one row, and why. `reviews` are the units to be reviewed, of the return `process_id`.
 
-    `passes`: what keeps it back passes by itself, so that the same row can be sent again as it is.
+    `passes`: what keeps it back passes by itself, so that the same row can be sent again as it is. `says` are the units
+    that it is about, line and status; `asks` that it contradicts what REVER shows, so that a person is asked.
     """
 
     number: int
@@ -55,6 +57,8 @@ class RowVerdict:
     store: str = ""
     reviews: tuple[UnitReview, ...] = ()
     passes: bool = False
+    says: tuple[tuple[str, str], ...] = ()
+    asks: bool = False
 
     @property
     def reason(self) -> str:
@@ -81,6 +85,29 @@ class Came:
     verdict: Verdict
     why: str
     passes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was there before a file: the reviews that the ledger knows of each return.
+
+    `file` is the digest of this one, and `cumulative` says that each file has the rows of those before it again.
+    """
+
+    reviews: Mapping[str, Sequence[KnownReview]] = field(default_factory=dict)
+    file: str = ""
+    cumulative: bool = False
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What a file says against REVER of a return: `says` is line -> status -> units, `why` has both sides."""
+
+    says: Mapping[str, Mapping[str, int]]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +140,28 @@ class FileVerdict:
             if row.reviews:
                 found[row.process_id] += row.reviews
         return {process_id: tuple(units) for process_id, units in found.items()}
+
+    def contradictions(self) -> dict[str, Contradiction]:
+        """Return's id -> what the rows say that contradict what REVER shows, with all other rows of their lines."""
+        found: dict[str, Contradiction] = {}
+        asking = {row.process_id for row in self.rows if row.asks}
+        for process_id in sorted(asking):
+            mine = [row for row in self.rows if row.process_id == process_id]
+            lines = {line for row in mine if row.asks for line, _ in row.says}
+            says = {
+                line: Counter(status for row in mine for it, status in row.says if it == line) for line in sorted(lines)
+            }
+            found[process_id] = Contradiction(says, "; ".join(dict.fromkeys(row.why for row in mine if row.asks)))
+        return found
+
+    def agreed(self) -> dict[str, frozenset[str]]:
+        """Return's id -> the lines of which this file says what REVER shows, and no row of it anything else."""
+        lines = defaultdict[str, set[str]](set)
+        others = defaultdict[str, set[str]](set)
+        for row in self.rows:
+            kept = lines if row.verdict is Verdict.ALREADY else others
+            kept[row.process_id] |= {line for line, _ in row.says}
+        return {process_id: frozenset(each - others[process_id]) for process_id, each in lines.items()}
 
     def after(self, came: Mapping[str, Came], *, acted: bool) -> "FileVerdict":
         """The verdicts once the reviews were carried out, or in a plan decided about, by return.
@@ -177,15 +226,20 @@ class _Unit:
     process: ReturnProcess
     lines: tuple[ReturnLineItem, ...]
     done: str = ""
+    unsure: str = ""
     review: UnitReview | None = None
 
 
 @dataclass(slots=True)
 class _Line:
-    """A line of a return while units are dealt out: the reviews that REVER shows and no row has taken, and the rest."""
+    """A line of a return while units are dealt out: the reviews that REVER shows and no row has taken, and the rest.
+
+    `ours` are those of `shown` that rows of files are known to have asked for.
+    """
 
     line: ReturnLineItem
     shown: Counter[str] = field(default_factory=Counter)
+    ours: Counter[str] = field(default_factory=Counter)
     total: int = 0
     claims: list[_Unit] = field(default_factory=list)
 
@@ -194,8 +248,10 @@ class _Line:
         return self.line.quantity - self.total
 
 
-def judge(rows: Iterable[AnyRow], processes: Iterable[ReturnProcess], now: datetime) -> FileVerdict:
-    """What becomes of each row, given the returns as REVER shows them and the time."""
+def judge(
+    rows: Iterable[AnyRow], processes: Iterable[ReturnProcess], now: datetime, known: Known = NOTHING_KNOWN
+) -> FileVerdict:
+    """What becomes of each row, given the returns as REVER shows them, the time, and what the ledger knows."""
     index = ReturnIndex.of(processes)
     settled: dict[int, RowVerdict] = {}
     footers = 0
@@ -216,7 +272,7 @@ def judge(rows: Iterable[AnyRow], processes: Iterable[ReturnProcess], now: datet
             continue
         units[found[0].process.rever_process_id] += found
     for several in units.values():
-        settled |= {verdict.number: verdict for verdict in _judge_return(several)}
+        settled |= {verdict.number: verdict for verdict in _judge_return(several, known)}
     return FileVerdict(tuple(settled[row.number] for row in order), footers)
 
 
@@ -250,20 +306,29 @@ def _terms(line: ReturnLineItem) -> tuple[object, ...]:
     return each, line.currency, str(line.compensation_method), wanted
 
 
-def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
+def _judge_return(units: Sequence[_Unit], known: Known) -> Iterable[RowVerdict]:
     """The verdicts of all rows about one return."""
     process = units[0].process
+    mine = known.reviews.get(process.rever_process_id, ())
     clashes, same_as = _same_units(units)
+    asks = _changed(process, units, mine)
+    clashes |= asks
     unclear = _unclear(units)
     left_out = clashes.keys() | same_as.keys() | unclear.keys()
     dealt = [unit for unit in units if unit.row.number not in left_out]
-    for line in _deal(process, dealt):
+    for line in _deal(process, dealt, mine, known).values():
         if len(line.claims) > line.room:
-            clashes |= {unit.row.number: _too_many(line) for unit in line.claims}
+            asks |= {unit.row.number: _too_many(line) for unit in line.claims}
+    clashes |= asks
     # A row that is left to a person must not stand for what another row has done: the others are dealt by themselves.
-    for line in _deal(process, [unit for unit in dealt if unit.row.number not in clashes]):
-        for number, unit in enumerate(sorted(line.claims, key=lambda it: it.row.number), line.total + 1):
-            unit.review = UnitReview(line.line.id, number, unit.unit.status, unit.unit.reason)
+    lines = _deal(process, [unit for unit in dealt if unit.row.number not in clashes], mine, known)
+    unclear |= _unsure(dealt, lines, clashes.keys(), cumulative=known.cumulative)
+    for line in lines.values():
+        claims = sorted(line.claims, key=lambda it: it.row.number)
+        claims = [unit for unit in claims if unit.row.number not in unclear]
+        for number, unit in enumerate(claims, line.total + 1):
+            it = unit.unit
+            unit.review = UnitReview(line.line.id, number, it.status, it.reason, it.source, known.file)
     rows = defaultdict[int, list[_Unit]](list)
     for unit in units:
         rows[unit.row.number].append(unit)
@@ -273,7 +338,7 @@ def _judge_return(units: Sequence[_Unit]) -> Iterable[RowVerdict]:
         if number in unclear:
             found[number] = _said_of(its[0], Verdict.REFUSED, unclear[number])
         elif first is None:
-            found[number] = _of_row(its, clashes.get(number, ""))
+            found[number] = _of_row(its, clashes.get(number, ""), asks=number in asks)
         elif first.comes_back:
             found[number] = replace(first, number=number, cells=its[0].row.cells)
         else:
@@ -328,27 +393,125 @@ def _same_units(units: Sequence[_Unit]) -> tuple[dict[int, str], dict[int, int]]
     return clashes, same_as
 
 
-def _deal(process: ReturnProcess, units: Sequence[_Unit]) -> Iterable[_Line]:
+def _changed(process: ReturnProcess, units: Sequence[_Unit], known: Sequence[KnownReview]) -> dict[int, str]:
+    """Rows of a unit or receipt that the ledger knows by another outcome, which REVER shows; and both sides.
+
+    Where REVER shows the row's own outcome too, by whoever put it right there, the two agree.
+    """
+    shown = Counter((it.line_item_id, str(it.status)) for it in process.reviews or ())
+    ours = Counter((it.review.line_id, str(it.review.status)) for it in known if not it.closed)
+    before = defaultdict[str, Counter[tuple[str, str]]](Counter)
+    for each in known:
+        if not each.closed:
+            before[each.review.source][each.review.line_id, str(each.review.status)] += 1
+    says = defaultdict[str, list[_Unit]](list)
+    for unit in units:
+        if unit.row.identified:
+            says[unit.unit.source].append(unit)
+    changed: dict[int, str] = {}
+    for source, mine in says.items():
+        left = Counter(before[source])
+        others = []
+        for unit in mine:
+            same = next((key for key in left if left[key] > 0 and key[1] == str(unit.unit.status)), None)
+            if same is None:
+                others.append(unit)
+            else:
+                left[same] -= 1
+        for unit, (line, status) in zip(others, left.elements(), strict=False):
+            told = str(unit.unit.status)
+            if (shown - ours)[line, told] > 0:
+                continue
+            why = f"row {unit.row.number} says {told} of a unit of which an earlier file said {status}"
+            changed[unit.row.number] = f"{why}, as REVER shows it (line {line})"
+    return changed
+
+
+def _unsure(
+    units: Sequence[_Unit], lines: Mapping[str, _Line], clashes: Collection[int], *, cumulative: bool
+) -> dict[int, str]:
+    """Rows of which nobody can say whether they are old ones again or about other units, by number; and why.
+
+    Where no unit of the line is left over once the file has said all it says, there is nothing to tell apart.
+    """
+    unsure: dict[int, str] = {}
+    for unit in () if cumulative else units:
+        if not unit.unsure or unit.row.number in clashes:
+            continue
+        if left := sum(max(0, lines[line.id].room - len(lines[line.id].claims)) for line in unit.lines):
+            can = "write in one row how many of them are inspected by now, or have the mapping name `unit` or `receipt`"
+            more = f"{counted(left, 'unit')} of the line {'is' if left == 1 else 'are'} not inspected"
+            unsure[unit.row.number] = f"{unit.unsure}, and {more}: {_WHICH}; {can}"
+    return unsure
+
+
+_WHICH = "whether this row is about that unit or another cannot be told"
+
+
+def _deal(
+    process: ReturnProcess, units: Sequence[_Unit], reviews: Sequence[KnownReview], known: Known
+) -> dict[str, _Line]:
     """Deal units of a return out to its lines.
 
-    A unit goes to where REVER shows such a review that no other has taken, and is done; else to where there is room.
-    Those that name their line have no choice, and come first.
+    A unit whose row is known is that unit. Another one goes to where REVER shows such a review that no row is known to
+    have asked for, and is done; else to where there is room. Those that name their line have no choice, and come first.
     """
     lines = {line.id: _Line(line) for line in process.return_line_items}
     for review in process.reviews or ():
         lines[review.line_item_id].shown[str(review.status)] += 1
         lines[review.line_item_id].total += 1
-    for unit in sorted(units, key=lambda it: len(it.lines)):
+    before = defaultdict[str, list[KnownReview]](list)
+    for each in reviews:
+        before[each.review.source].append(each)
+        if not each.closed and each.review.line_id in lines:
+            lines[each.review.line_id].ours[str(each.review.status)] += 1
+    for each_line in lines.values():
+        each_line.ours &= each_line.shown
+    taken = _rows_known(units, before)
+    for unit in sorted(units, key=lambda it: (id(it) not in taken, len(it.lines))):
         mine = [lines[line.id] for line in unit.lines]
         status = str(unit.unit.status)
-        unit.done = ""
-        if (line := next((it for it in mine if it.shown[status] > 0), None)) is not None:
-            line.shown[status] -= 1
-            more = f", and {counted(line.room)} of the line not inspected" if line.room > 0 else ""
-            unit.done = f"REVER shows it as {status}{more}"
+        unit.done = unit.unsure = ""
+        line: _Line | None
+        if (same := taken.get(id(unit))) is not None:
+            if same.closed:
+                unit.done = "a person has closed it"
+                continue
+            line = lines[same.review.line_id]
+            if line.shown[status] == 0:  # it is under way, or REVER shows an older view
+                line.claims.append(unit)
+                continue
+            line.ours[status] = max(0, line.ours[status] - 1)
+            if not (unit.row.identified or same.review.file == known.file):
+                unit.unsure = f"REVER shows a unit as {status}, of which an earlier file said the same"
+        elif (line := next((it for it in mine if it.shown[status] > it.ours[status]), None)) is not None:
+            unit.unsure = f"REVER shows a unit as {status}, of which no earlier file is known"
         else:
-            next((it for it in mine if it.room > len(it.claims)), mine[0]).claims.append(unit)
-    return lines.values()
+            line = next((it for it in mine if it.room > len(it.claims)), None)
+            full = next((it for it in mine if it.shown[status] > 0), None) if line is None else None
+            if full is None:
+                (line or mine[0]).claims.append(unit)
+                continue
+            line = full  # all units are inspected, and one with this outcome that no other row stands for
+        line.shown[status] -= 1
+        unit.done = f"REVER shows it as {status}"
+    return lines
+
+
+def _rows_known(units: Sequence[_Unit], before: Mapping[str, list[KnownReview]]) -> dict[int, KnownReview]:
+    """The units whose row has asked for a review before, by identity, each with that review: those alike first."""
+    found: dict[int, KnownReview] = {}
+    for alike in (True, False):
+        for unit in units:
+            ids, left = {line.id for line in unit.lines}, before.get(unit.unit.source, [])
+            same = next(
+                (it for it in left if it.review.line_id in ids and (it.review.status == unit.unit.status) is alike),
+                None,
+            )
+            if unit.unit.source and id(unit) not in found and same is not None:
+                left.remove(same)
+                found[id(unit)] = same
+    return found
 
 
 def _too_many(line: _Line) -> str:
@@ -359,19 +522,21 @@ def _too_many(line: _Line) -> str:
     return f"line {line.line.id} has {counted(line.line.quantity)}, {rever}, and {says}"
 
 
-def _of_row(units: Sequence[_Unit], clash: str) -> RowVerdict:
+def _of_row(units: Sequence[_Unit], clash: str, *, asks: bool) -> RowVerdict:
     first = units[0]
+    says = tuple((unit.lines[0].id, str(unit.unit.status)) for unit in units)
     reviews = tuple(unit.review for unit in units if unit.review is not None)
     if clash:
-        return _said_of(first, Verdict.CONTRADICTS, clash)
+        return replace(_said_of(first, Verdict.CONTRADICTS, clash), says=says, asks=asks)
     if not reviews:
-        return _said_of(first, Verdict.ALREADY, "; ".join(dict.fromkeys(unit.done for unit in units)))
+        each = "; ".join(dict.fromkeys(unit.done for unit in units))
+        return replace(_said_of(first, Verdict.ALREADY, each), says=says)
     if first.process.rever_process_status != ProcessStatus.RUNNING:
         return _said_of(first, Verdict.REFUSED, f"the return is {first.process.rever_process_status} at REVER")
     said = ", ".join(f"line {it.line_id} unit {it.unit} {it.status}" for it in reviews)
     done = sum(1 for unit in units if unit.done)
     why = said + (f"; {counted(done)} done already" if done else "")
-    return replace(_said_of(first, Verdict.REVIEW, why), reviews=reviews)
+    return replace(_said_of(first, Verdict.REVIEW, why), reviews=reviews, says=says)
 
 
 def _said_of(unit: _Unit, verdict: Verdict, why: str) -> RowVerdict:

@@ -12,7 +12,7 @@ from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
 from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
-from tasks.ledger.files import file_taken, note_file_taken
+from tasks.ledger.files import answered_contradictions, close_agreed, file_taken, known_reviews, note_file_taken
 from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.order_shipping import shipping_parts
@@ -142,9 +142,11 @@ __all__ = [
     "Switch",
     "Unfinished",
     "answer_hold",
+    "answered_contradictions",
     "back_up",
     "catch_up",
     "check",
+    "close_agreed",
     "close_readable",
     "condition",
     "decide",
@@ -161,6 +163,7 @@ __all__ = [
     "held_since",
     "history",
     "kept_back",
+    "known_reviews",
     "last_run",
     "lift_pause",
     "load_records",

@@ -104,6 +104,9 @@ def paid_of(found: Mapping[str, Any] | None) -> PaidSeen | None:
     return PaidSeen(Decimal(found["paid"]), Decimal(found["most"]), since, found["dated"])
 
 
+SAYS = "says"
+"""Under this name the details of a hold have what a file says of the inspected units: line -> status -> units."""
+
 EXEMPT, BONUS = "exempt", "bonus"
 """Under these names the details of a refund have the value of its units that bear no costs, and what is paid on top."""
 
@@ -185,6 +188,7 @@ def hold_of(row: Row[Any]) -> OpenHold:
         amount=row.amount,
         currency=row.currency,
         intent_id=row.intent_id,
+        says=row.details.get(SAYS, {}),
     )
 
 

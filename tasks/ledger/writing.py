@@ -13,6 +13,7 @@ from tasks.ledger.audit import append, audit_row
 from tasks.ledger.parcels import Moved, end_parcels, note_looks, write_moves
 from tasks.ledger.records import (
     REVIEW_BEFORE,
+    SAYS,
     LedgerRecord,
     StoredWaiver,
     intent_row,
@@ -168,6 +169,8 @@ class PendingWrite:
 
     def _hold_row(self, opened: OpenHold, hold: Hold, refund: RefundDue | None) -> dict[str, Any]:
         details: dict[str, Any] = {"terms": terms_json(self.request.lines), "day": self.request.day.isoformat()}
+        if hold.says:
+            details[SAYS] = {line: dict(each) for line, each in hold.says.items()}
         if hold.refunds:
             details["refunds"] = _texts(hold.refunds)
         if hold.kind is not HoldKind.UNREADABLE:  # of which nobody knows what the shopper has

@@ -139,6 +139,7 @@ class Hold:
     `besides` is how much of `pays` is for other payments than those of its own `items`. `leaves` and `leaves_goods` are
     what stays due for other units once a person closes the `items`; `shipping` is closed with them.
     `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
+    `says` is what a file says of the inspected units, where that is what is asked about: line -> status -> units.
     """
 
     rule: str
@@ -157,6 +158,7 @@ class Hold:
     leaves_goods: Decimal | None = field(default=None, compare=False)
     shipping: OrderShipping | None = field(default=None, compare=False)
     paid_elsewhere: datetime | None = field(default=None, compare=False)
+    says: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

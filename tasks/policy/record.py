@@ -187,7 +187,10 @@ class HoldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """A hold that nobody has answered. `rule` names what held; `label` whether it stops the label, not the money."""
+    """A hold that nobody has answered. `rule` names what held; `label` whether it stops the label, not the money.
+
+    `says` is what a file says of the inspected units, where that is what is asked about: line -> status -> units.
+    """
 
     id: str
     version: int
@@ -199,6 +202,7 @@ class OpenHold:
     amount: Decimal | None = None
     currency: str = ""
     intent_id: str = ""
+    says: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 REFUNDS_SEEN = "refunds_seen"
@@ -212,6 +216,9 @@ CAME_BACK = "came_back"
 
 SHOWS_LESS = "rever_shows_less"
 """The rule of the hold for what was done and REVER does not show."""
+
+INSPECTION_CONTRADICTS = "inspection_contradicts"
+"""The rule of the hold for a warehouse's file that says of units what REVER does not show."""
 
 LASTING = frozenset({REFUNDS_SEEN, STILL_ON_ITS_WAY, CAME_BACK, SHOWS_LESS})
 """Waivers that no further effect uses up: they are about what REVER shows, up to their amount."""

@@ -263,3 +263,41 @@ def test_a_file_that_cannot_be_used_begins_nothing(
     with pytest.raises(WrongNameError, match=said):
         world.run(FLOW, **{"mode": "act", "file": "day.csv", "mapping": "m.yaml", **values})
     assert calls(world) == 0
+
+
+def test_two_pieces_of_one_line_in_two_files_on_two_evenings_are_two_units(start_world: Start, tmp_path: Path) -> None:
+    world = waiting(start_world, shops=("acme",))
+    it, line = next((it, line) for it in returns(world) for line in it.return_line_items if line.quantity > 1)
+    assert line.product
+    sku, dated = line.product.sku, "columns: {order: Order, sku: SKU, outcome: Result, receipt: Receipt}\n"
+    (tmp_path / "dated.yaml").write_text(dated + MAPPING.splitlines()[1])
+    lines = ["Order,SKU,Result,Receipt", *(f"{it.order_name},{sku},Passed,W-{n}" for n in range(line.quantity))]
+
+    def take(name: str, *rows: str) -> str:
+        (tmp_path / name).write_text("\n".join((lines[0], *rows)))
+        mapping = str(tmp_path / "dated.yaml")
+        return world.run(FLOW, mode="act", file=str(tmp_path / name), mapping=mapping).headline
+
+    for number, row in enumerate(lines[1:], 1):
+        assert "1 reviewed" in take(f"evening{number}.csv", row)
+        assert reviews(world)[line.id, "APPROVED"] == number
+        assert "0 reviewed + 1 already done" in take(f"again{number}.csv", row)
+    assert f"0 reviewed + {line.quantity} already done" in take("all.csv", *lines[1:])
+    assert reviews(world)[line.id, "APPROVED"] == line.quantity
+
+
+def test_a_row_that_may_be_an_old_one_again_comes_back_and_is_mended_by_the_count(
+    start_world: Start, tmp_path: Path
+) -> None:
+    world = waiting(start_world, shops=("acme",))
+    it, line = next((it, line) for it in returns(world) for line in it.return_line_items if line.quantity == 2)
+    assert line.product
+    row = [it.order_name, line.product.sku, "1", "Passed"]
+    sent_file(world, tmp_path, [row], "evening1.csv")
+    assert "0 reviewed + 1 already done" in sent_file(world, tmp_path, [row], "the same.csv").headline
+    other = ["#none", "X", "1", "Passed"]
+    report = sent_file(world, tmp_path, [row, other], "evening2.csv")
+    assert "0 reviewed + 0 already done + 2 refused" in report.headline
+    assert "cannot be told" in (tmp_path / "evening2.refused.csv").read_text("utf-8-sig")
+    assert "1 reviewed" in sent_file(world, tmp_path, [[*row[:2], "2", "Passed"]], "mended.csv").headline
+    assert reviews(world)[line.id, "APPROVED"] == 2

@@ -22,13 +22,24 @@ from tasks.policy.store import RefundsBy
 class UnitReview:
     """The inspection of one unit: the `unit`-th of its line to be inspected, 1..quantity.
 
-    `reject_reason` is REVER's to show; it is required for DECLINED, and must name no shopper.
+    `reject_reason` is REVER's to show; it is required for DECLINED, and must name no shopper. `source` tells the row of
+    a file that says so from others (`tasks.files.inspections`), and `file` is the file's digest.
     """
 
     line_id: str
     unit: int
     status: ReviewStatus
     reject_reason: str = ""
+    source: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReview:
+    """A unit that the ledger has reviewed, or is about to. `closed`: by a person, so that REVER may not show it."""
+
+    review: UnitReview
+    closed: bool = False
 
 
 Reviews = tuple[UnitReview, ...]
@@ -59,13 +70,13 @@ class ReviewKind(AskedKind[Reviews]):
 
     def stored(self, content: Reviews) -> dict[str, Any]:
         """Return the reviews as JSON."""
-        return {"reviews": [[it.line_id, it.unit, str(it.status), it.reject_reason] for it in content]}
+        return {
+            "reviews": [[it.line_id, it.unit, str(it.status), it.reject_reason, it.source, it.file] for it in content]
+        }
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> Reviews:
         """Return the reviews of `stored`."""
-        return tuple(
-            UnitReview(line, unit, ReviewStatus(status), reason) for line, unit, status, reason in details["reviews"]
-        )
+        return reviews_of(details)
 
     def held(self, case: Case, wanted: Reviews) -> Decision | None:
         """Without ground for an amount nothing is approved, as nothing is paid."""
@@ -126,6 +137,13 @@ class ReviewKind(AskedKind[Reviews]):
         if new:
             return Held("REVER shows other new reviews than those that were sent, or beside them", evidence)
         return "REVER does not show the review that was sent"
+
+
+def reviews_of(details: Mapping[str, Any]) -> Reviews:
+    """The reviews of an intent's details. Those of before rows were told apart have no source."""
+    return tuple(
+        UnitReview(line, unit, ReviewStatus(status), *said) for line, unit, status, *said in details["reviews"]
+    )
 
 
 def _quantities(process: ReturnProcess) -> dict[str, int]:

@@ -4,6 +4,7 @@ A hold closes itself only where that sends nothing: what a person was asked abou
 may be paying it by hand at that very moment.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decide import decide_label, decide_money
 from tasks.policy.decision import Adopt, Decision, Hold, Nothing, Wait
-from tasks.policy.record import HoldKind, OpenHold, Record
+from tasks.policy.record import INSPECTION_CONTRADICTS, HoldKind, OpenHold, Record
 from tasks.policy.rules.payment import WAITS, same_at_rever
 from tasks.policy.store import StoreRules
 from tasks.policy.two_reads import READS_DIFFER
@@ -35,6 +36,9 @@ class Ending(StrEnum):
     """Settling finds the effect done; `tasks.ledger.settle` and `outcomes` close the hold."""
     READABLE = "the return can be read again"
     """A read by id brings it: what follows is worked out anew, as for a return that was never held."""
+    FILE_AGREES = "the file and REVER say the same"
+    """REVER shows as many units of each outcome as the file says; or a later file says what REVER shows, which the
+    import itself sees (`tasks.hold_contradictions`). Then what is due is paid."""
     PERSON = "only a person's answer"
     """What happened stays so, whatever REVER shows."""
 
@@ -92,6 +96,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
             Ending.NO_LABEL_NEEDED,
         ),
         READS_DIFFER: Ending.READS_AGREE,
+        INSPECTION_CONTRADICTS: Ending.FILE_AGREES,
         "unknown_outcome": Ending.SEEN_AT_REVER,
         "unreadable": Ending.READABLE,
         "read_denied": Ending.READABLE,
@@ -114,6 +119,11 @@ def ended_holds(
         return {}
     disputed = [hold for hold in record.holds if hold.rule == READS_DIFFER and agreed]
     ended = {hold.id: "a search and a read of the return by its id agree" for hold in disputed}
+    ended |= {
+        hold.id: "REVER shows of these units what the file says"
+        for hold in record.holds
+        if ENDINGS.get(hold.rule) is Ending.FILE_AGREES and _as_said(process, hold)
+    }
     for label in (False, True):
         asked = [hold for hold in record.holds if hold.label is label and _by_rules(hold)]
         rest = tuple(hold for hold in record.holds if hold.label is not label or not _by_rules(hold))
@@ -136,6 +146,14 @@ def _by_rules(hold: OpenHold) -> bool:
     """Whether the rules can judge this hold anew: not one about an effect's outcome."""
     ending = Ending.NO_LABEL_NEEDED if hold.label and not hold.intent_id else ENDINGS.get(hold.rule, Ending.PERSON)
     return not hold.intent_id and ending in {Ending.NOTHING_DUE, Ending.NO_LABEL_NEEDED, Ending.READS_AGREE}
+
+
+def _as_said(process: ReturnProcess, hold: OpenHold) -> bool:
+    """Whether REVER shows as many units of each outcome as the file says of these lines."""
+    shown = Counter((it.line_item_id, str(it.status)) for it in process.reviews or ())
+    return bool(hold.says) and all(
+        shown[line, status] >= many for line, each in hold.says.items() for status, many in each.items()
+    )
 
 
 def _money_gone(case: Case, decision: Decision) -> bool:

@@ -75,7 +75,7 @@ def test_a_day_file_is_checked_and_what_is_wrong_comes_back(call: Call, rever: R
 
 def test_what_rever_has_taken_is_done_already(call: Call, rever: RunningSandbox, tmp_path: Path) -> None:
     day_file(rever, tmp_path / "day.csv")
-    (tmp_path / "m.yaml").write_text(MAPPING)
+    (tmp_path / "m.yaml").write_text(f"{MAPPING}cumulative: true\n")
     first = json.loads(call("inspections", "check", "day.csv", "--mapping", "m.yaml", "--json").out)
     row = first["rows"][0]
     with ReverClient(client_config(load_settings())) as client:

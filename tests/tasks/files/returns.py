@@ -1,5 +1,6 @@
 """Returns and mappings for tests of files."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -8,8 +9,8 @@ from tasks.files.inspections import AnyRow, read_inspections
 from tasks.files.mapped_rows import find_header
 from tasks.files.mapping import InspectionMapping
 from tasks.files.table import Row
-from tasks.files.verdicts import FileVerdict, judge
-from tasks.policy.kinds.review import Reviews
+from tasks.files.verdicts import NOTHING_KNOWN, FileVerdict, Known, judge
+from tasks.policy.kinds.review import KnownReview, Reviews
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 BEGAN = "2026-03-01T10:00:00Z"
@@ -81,5 +82,21 @@ def rows_of(
     return list(read_inspections(table, find_header(table, mapping.columns.named(), "in.csv"), mapping))
 
 
-def judged(rows: Sequence[Sequence[str]], *processes: ReturnProcess, now: datetime = NOW) -> FileVerdict:
-    return judge(rows_of(rows), processes, now)
+def judged(
+    rows: Sequence[Sequence[str]],
+    *processes: ReturnProcess,
+    now: datetime = NOW,
+    before: Known = NOTHING_KNOWN,
+    header: Sequence[str] = HEADER,
+    mapping: InspectionMapping = MAPPING,
+) -> FileVerdict:
+    return judge(rows_of(rows, header, mapping), processes, now, before)
+
+
+def known(*files: FileVerdict, file: str = "", cumulative: bool = False) -> Known:
+    """What the ledger knows once the reviews of these files are done; `file` is the digest of the next one."""
+    reviews = defaultdict[str, list[KnownReview]](list)
+    for found in files:
+        for process_id, units in found.reviews().items():
+            reviews[process_id] += [KnownReview(unit) for unit in units]
+    return Known(reviews, file, cumulative)

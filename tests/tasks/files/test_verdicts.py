@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from rever_api.models import ReturnProcess
 from tasks.files.mapping import InspectionMapping
-from tasks.files.verdicts import FileVerdict, Verdict, judge
-from tests.tasks.files.returns import HEADER, NOW, SEVERAL, after, judged, line, process, reviewed, rows_of
+from tasks.files.verdicts import FileVerdict, Known, Verdict, judge
+from tasks.policy.kinds.review import KnownReview
+from tests.tasks.files.returns import HEADER, NOW, SEVERAL, after, judged, known, line, process, reviewed, rows_of
 
 REVIEW, ALREADY, REFUSED, CONTRADICTS, HELD = Verdict
 
@@ -55,8 +56,106 @@ def test_what_else_a_row_says_gets_into_no_repr() -> None:
 def test_what_rever_shows_is_done_already_whoever_did_it() -> None:
     found = judged([["R1", "B", "1", "GOOD"]], reviewed(ONE, [("b", "APPROVED")]))
     assert (kinds(found), found.rows[0].why) == ([ALREADY], "REVER shows it as APPROVED")
+    found = judged([["R1", "A", "2", "GOOD"]], reviewed(ONE, [("a", "APPROVED"), ("a", "APPROVED")]))
+    assert (kinds(found), found.rows[0].why) == ([ALREADY], "REVER shows it as APPROVED")
+
+
+def test_whether_a_row_is_what_somebody_else_reviewed_or_another_unit_cannot_be_told() -> None:
     found = judged([["R1", "A", "1", "GOOD"]], reviewed(ONE, [("a", "APPROVED")]))
-    assert found.rows[0].why == "REVER shows it as APPROVED, and 1 unit of the line not inspected"
+    assert (kinds(found), found.rows[0].why) == (
+        [REFUSED],
+        "REVER shows a unit as APPROVED, of which no earlier file is known, and 1 unit of the line is not inspected: "
+        "whether this row is about that unit or another cannot be told; write in one row how many of them are "
+        "inspected by now, or have the mapping name `unit` or `receipt`",
+    )
+    mended = judged([["R1", "A", "2", "GOOD"]], reviewed(ONE, [("a", "APPROVED")]))
+    assert units(mended) == {"r1": [("a", 2, "APPROVED")]}
+
+
+DATED = InspectionMapping.model_validate(
+    {
+        "columns": {"order": "order", "sku": "sku", "outcome": "outcome", "inspected_at": "day", "receipt": "receipt"},
+        "words": {"GOOD": "APPROVED", "bad": {"status": "DECLINED", "reason": "worn"}},
+    }
+)
+DAYS = ("order", "sku", "outcome", "day", "receipt")
+
+
+def on_two_evenings(first: Sequence[str], second: Sequence[str], **what: bool) -> FileVerdict:
+    """The verdict on a row of the second evening's file, once that of the first evening's is done."""
+    one = judged([first], ONE, before=known(file="first"), header=DAYS, mapping=DATED)
+    (it,) = after([ONE], one)
+    return judged([second], it, before=known(one, file="second", **what), header=DAYS, mapping=DATED)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        (["R1", "A", "GOOD", "2026-03-02", ""], ["R1", "A", "GOOD", "2026-03-03", ""], REVIEW),
+        (["R1", "A", "GOOD", "2026-03-02 10:00", ""], ["R1", "A", "GOOD", "2026-03-02 11:00", ""], REVIEW),
+        (["R1", "A", "GOOD", "", ""], ["R1", "A", "bad", "", ""], REVIEW),
+        (["R1", "A", "GOOD", "2026-03-02", ""], ["#r1", "a", "good", "2026-03-02", ""], REFUSED),
+        (["R1", "A", "GOOD", "", ""], ["R1", "A", "GOOD", "", ""], REFUSED),
+        (["R1", "A", "GOOD", "", "W-1"], ["R1", "A", "GOOD", "", "w-1"], ALREADY),
+        (["R1", "A", "GOOD", "2026-03-02", "W-1"], ["R1", "A", "GOOD", "2026-03-03", "W-1"], ALREADY),
+        (["R1", "A", "GOOD", "", "W-1"], ["R1", "A", "GOOD", "", "W-2"], REVIEW),
+        (["R1", "A", "GOOD", "", "W-1"], ["R1", "A", "bad", "", "W-1"], CONTRADICTS),
+        (["R1", "B", "GOOD", "", "W-1"], ["R1", "B", "GOOD", "", "W-2"], ALREADY),
+        (["R1", "B", "GOOD", "2026-03-02", ""], ["R1", "B", "GOOD", "2026-03-03", ""], ALREADY),
+        (["R1", "B", "GOOD", "2026-03-02", ""], ["R1", "B", "bad", "2026-03-03", ""], CONTRADICTS),
+    ],
+)
+def test_the_second_evenings_row_is_the_second_unit_the_same_again_or_not_to_be_told(
+    first: Sequence[str], second: Sequence[str], verdict: Verdict
+) -> None:
+    found = on_two_evenings(first, second)
+    assert kinds(found) == [verdict]
+    if verdict is REVIEW:
+        assert units(found)["r1"] == [("a", 2, "DECLINED" if second[2] == "bad" else "APPROVED")]
+
+
+def test_in_a_file_that_has_all_earlier_rows_again_a_row_alike_is_the_same() -> None:
+    row = ["R1", "A", "GOOD", "", ""]
+    assert kinds(on_two_evenings(row, row, cumulative=True)) == [ALREADY]
+
+
+def test_the_same_file_and_one_row_more_of_it_are_told_apart() -> None:
+    row, three = ["R1", "A", "GOOD", "", ""], process("r1", [line("a", quantity=3)])
+    one = judged([row], three, before=known(file="one"), header=DAYS, mapping=DATED)
+    (it,) = after([three], one)
+    again = judged([row], it, before=known(one, file="one"), header=DAYS, mapping=DATED)
+    assert kinds(again) == [ALREADY]
+    more = judged([row, row], it, before=known(one, file="two"), header=DAYS, mapping=DATED)
+    assert kinds(more) == [REFUSED, REVIEW]  # whichever is the old one: one of them is new
+    all_of_them = judged([row, row, row], it, before=known(one, file="two"), header=DAYS, mapping=DATED)
+    assert kinds(all_of_them) == [ALREADY, REVIEW, REVIEW]
+
+
+def test_a_unit_whose_outcome_was_put_right_at_rever_agrees_with_the_new_row() -> None:
+    one = judged([["R1", "A", "GOOD", "", "W-1"]], ONE, header=DAYS, mapping=DATED)
+    right = reviewed(ONE, [("a", "DECLINED")])
+    found = judged([["R1", "A", "bad", "", "W-1"]], right, before=known(one), header=DAYS, mapping=DATED)
+    assert kinds(found) == [ALREADY]
+
+
+def test_what_a_person_has_closed_is_not_asked_for_again() -> None:
+    one = judged([["R1", "A", "GOOD", "", "W-1"]], ONE, header=DAYS, mapping=DATED)
+    closed = Known({"r1": [KnownReview(unit, closed=True) for unit in one.reviews()["r1"]]})
+    found = judged([["R1", "A", "GOOD", "", "W-1"]], ONE, before=closed, header=DAYS, mapping=DATED)
+    assert (kinds(found), found.rows[0].why) == ([ALREADY], "a person has closed it")
+
+
+def test_a_contradiction_tells_what_the_file_says_of_its_lines_and_what_agrees() -> None:
+    shown = reviewed(ONE, [("a", "APPROVED"), ("b", "DECLINED")])
+    found = judged([["R1", "B", "1", "GOOD"], ["R1", "A", "2", "GOOD"]], shown)
+    (asked,) = found.contradictions().values()
+    assert asked.says == {"b": {"APPROVED": 1}}
+    assert asked.why == found.rows[0].why
+    assert found.agreed() == {}
+    right = judged([["R1", "B", "1", "bad"]], shown)
+    assert (right.contradictions(), right.agreed()) == ({}, {"r1": frozenset({"b"})})
+    in_itself = judged([["R1", "A", "1", "GOOD", "LPN1"], ["R1", "A", "1", "bad", "LPN1"]], ONE)
+    assert in_itself.contradictions() == {}  # its rows come back, and REVER has nothing to do with it
 
 
 def test_a_finished_return_is_refused_but_for_what_is_done() -> None:
@@ -97,7 +196,7 @@ def test_a_held_row_does_not_stand_for_what_another_row_has_done() -> None:
     several = rows_of(rows, mapping=SEVERAL)
     found = judge(several, [it], NOW)
     assert kinds(found) == [CONTRADICTS, REVIEW, CONTRADICTS]
-    again = judge(several, after([it], found), NOW)
+    again = judge(several, after([it], found), NOW, known(found))
     assert kinds(again) == [CONTRADICTS, ALREADY, CONTRADICTS]
 
 
@@ -113,7 +212,9 @@ def test_lines_that_are_paid_alike_stand_for_each_other_and_others_must_be_named
     found = judged([["R1", "S", "1", "GOOD"], ["R1", "S", "1", "GOOD"]], apart)
     assert units(found) == {"r1": [("a", 1, "APPROVED"), ("b", 1, "APPROVED")]}
     for again in ("1", "2"):
-        assert kinds(judge(rows_of([["R1", "S", again, "GOOD"]]), after([apart], found), NOW)) == [ALREADY]
+        assert kinds(judge(rows_of([["R1", "S", again, "GOOD"]]), after([apart], found), NOW, known(found))) == [
+            ALREADY
+        ]
     for rows, it in (
         ([["R1", "S", "1", "GOOD"], ["R1", "S", "1", "bad"]], apart),
         ([["R1", "S", "3", "GOOD"]], apart),
@@ -175,19 +276,19 @@ def test_no_row_is_lost_and_nothing_is_done_twice(
             numbers = [unit.unit for unit in wanted if unit.line_id == each.id]
             assert sorted(numbers) == list(range(shown + 1, shown + 1 + len(numbers)))
             assert shown + len(numbers) <= each.quantity
-    second = judge(read, after(processes, found), NOW)
+    second = judge(read, after(processes, found), NOW, known(found))
     assert second.reviews() == {}
     done = [now.verdict for before, now in zip(found.rows, second.rows, strict=True) if before.verdict is REVIEW]
     assert set(done) <= {ALREADY}
     # The first part of the file, then all of it, is what all of it is.
     cut = data.draw(st.integers(0, len(rows)))
-    part = judge(read[:cut], processes, NOW)
+    part = judge(read[:cut], processes, NOW, known(file="part"))
     part_done = after(processes, part)
-    whole = judge(read, part_done, NOW)
+    whole = judge(read, part_done, NOW, known(part, file="whole"))
     for before, now in zip(part.rows, whole.rows, strict=False):
         if before.verdict in {REVIEW, ALREADY}:
-            assert now.verdict in {ALREADY, CONTRADICTS}
-    assert judge(read, after(part_done, whole), NOW).reviews() == {}
+            assert now.verdict in {ALREADY, CONTRADICTS, REFUSED}
+    assert judge(read, after(part_done, whole), NOW, known(part, whole, file="whole")).reviews() == {}
 
 
 def test_a_row_that_names_its_line_comes_before_those_that_have_a_choice() -> None:
@@ -219,3 +320,18 @@ def test_an_inspection_before_its_return_or_in_the_future_is_refused(day: str, s
     row = judge(rows_of([["R1", "A", day]], ("order", "sku", "day"), mapping), [ONE], NOW).rows[0]
     assert row.verdict is (REFUSED if said else REVIEW)
     assert said in row.why
+
+
+@given(st.integers(1, 4), st.lists(st.sets(st.integers(1, 4), min_size=1, max_size=4), max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_each_receipt_is_one_unit_however_its_rows_are_spread_over_files(quantity: int, files: list[set[int]]) -> None:
+    it, taken, seen = process("r1", [line("a", quantity=quantity)]), list[FileVerdict](), set[int]()
+    for number, receipts in enumerate(files):
+        mine = {receipt for receipt in receipts if receipt <= quantity}
+        rows = [["R1", "A", "GOOD", "", f"W-{receipt}"] for receipt in sorted(mine)]
+        found = judged(rows, it, before=known(*taken, file=str(number)), header=DAYS, mapping=DATED)
+        assert kinds(found) == [ALREADY if receipt in seen else REVIEW for receipt in sorted(mine)]
+        taken.append(found)
+        seen |= mine
+        (it,) = after([it], found)
+        assert len(it.reviews or ()) == len(seen)
