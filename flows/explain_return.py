@@ -43,7 +43,7 @@ async def work(desk: Desk, parameters: Parameters, report: StoryReport) -> None:
     if not key.is_id:
         report.notes.append(match.words)
     if left := match.returns[MOST_STORIES:]:
-        report.notes.append(f"not told here, name them one by one: {', '.join(found.process_id for found in left)}")
+        report.notes.append(f"not shown here, ask for them one by one: {', '.join(found.process_id for found in left)}")
 
 
 async def _found(desk: Desk, report: StoryReport, key: Lookup) -> Match:

@@ -111,7 +111,7 @@ def _checked(text: str, kinds: tuple[KeyKind, ...]) -> str:
     if not text.strip("# "):
         raise WrongKeyError(f"name a return: {WAYS}")
     if len(text) > LONGEST or not text.isprintable():
-        raise WrongKeyError(f"{len(text)} characters, or some that cannot be seen, name no return; write {WAYS}")
+        raise WrongKeyError(f"{len(text)} characters, or unprintable ones, do not name a return; write {WAYS}")
     if kinds == _BARE and not any(letter.isdigit() for letter in text) and not _LETTERS.fullmatch(text):
         # A name, most likely: it is not repeated, for it may be a shopper's.
         raise WrongKeyError(f"what was typed has no digit in it; write {WAYS}")

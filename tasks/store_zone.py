@@ -38,7 +38,7 @@ def store_zone(name: str) -> StoreZone:
     """
     if not name.strip():
         return StoreZone(UTC, "REVER names no time zone for it")
-    wrong = StoreZone(UTC, f"REVER names the time zone {_shown(name)}, which is none")
+    wrong = StoreZone(UTC, f"REVER names the time zone {_shown(name)}, which is not a known zone")
     if len(name) > LONGEST or name in OF_THE_MACHINE:
         return wrong
     try:

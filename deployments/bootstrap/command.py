@@ -73,7 +73,7 @@ async def server(wait_s: float) -> AsyncIterator[PrefectClient]:
     url = get_current_settings().api.url
     if not url:
         raise BootstrapError(
-            "PREFECT_API_URL is not set: bootstrap sets up a Prefect server that keeps running, and there is none. "
+            "PREFECT_API_URL is not set: bootstrap sets up a Prefect server that keeps running. "
             "Start one with `python -m deployments.prefect_process server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
     await _answers(url, wait_s)

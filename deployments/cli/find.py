@@ -110,7 +110,7 @@ async def _rules_of_each(settings: Settings, key: Lookup) -> str:
 def _not_told(returns: Sequence[FoundReturn]) -> list[str]:
     """The line about the returns past the first `MOST_STORIES`, if there are any."""
     left = ", ".join(found.process_id for found in returns[MOST_STORIES:])
-    return [f"Not told here, name them one by one: {left}"] if left else []
+    return [f"Not shown here, ask for them one by one: {left}"] if left else []
 
 
 async def _rules_part(explainer: Explainer, found: FoundReturn) -> str:

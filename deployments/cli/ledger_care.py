@@ -152,7 +152,7 @@ def _forgotten(process_id: str, email: str, by: str) -> str:
     return (
         f"{inbox}removed: what led back to the shopper, that is the keyed hash under which"
         f" {counted(found.refunds, 'refund')} {'was' if found.refunds == 1 else 'were'} counted,"
-        f" {counted(found.words, 'text')} in REVER's own words, and what {counted(found.holds, 'hold')} told of the"
+        f" {counted(found.words, 'text')} in REVER's own words, and what {counted(found.holds, 'hold')} said about the"
         " goods. Kept: amounts, ids and the audit, which explain"
         " where money went and name nobody. Backups made before still hold what was removed."
     )

@@ -48,7 +48,7 @@ def try_a_candidate(
 ) -> list[Promise]:
     """Replay the returns under a candidate that pays sooner. Returns what was found about its promises."""
     page.title("2. A policy of your own, tried before it goes live")
-    page.say("Somebody wants to pay small things as soon as the carrier has them, and not after the inspection:")
+    page.say("Suppose small amounts are to be paid as soon as the carrier has the goods, and not after the inspection:")
     for line in CANDIDATE.splitlines():
         page.say(line.strip(), "dim", indent=4 + len(line) - len(line.lstrip()))
     (folder / FILE).write_text(CANDIDATE, encoding="utf-8")

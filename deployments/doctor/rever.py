@@ -82,7 +82,7 @@ async def rate(examination: Examination) -> Line:
         took = max(time.monotonic() - started, 0.001)
     served = sum(not isinstance(each, BaseException) for each in ended)
     configured = examination.settings.rate
-    limit = f"REVER_RATE is {configured:g} a second" if configured else "REVER_RATE is none"
+    limit = f"REVER_RATE is {configured:g} a second" if configured else "REVER_RATE is not set"
     seen = f"{served} of {READS} reads served in {took:.1f} s, {served / took:.1f} a second"
     if refused := statuses.count(429):
         to_do = f"set REVER_RATE to {max(1, int(served / took / 2))}, and raise it only while nothing is refused"
@@ -176,7 +176,7 @@ async def _store(client: AsyncReverClient, settings: Settings, store: str) -> Li
 def store_line(name: str, rules: EcommerceSettings, payer: RefundsBy) -> Line:
     """What the store's settings mean for the desk. Pure."""
     timing = rules.refund.timing or "no timing said, taken as ON_ITEM_VERIFIED"
-    found = f"refund timing {timing}; {_PAID_BY.get(payer, 'nobody has said who pays')}"
+    found = f"refund timing {timing}; {_PAID_BY.get(payer, 'who pays is not stated')}"
     if payer is RefundsBy.UNSTATED:
         mend = (
             "ask REVER whether it pays by itself at this store, then state REVER_REFUNDS_BY; until then nothing is paid"

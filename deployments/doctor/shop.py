@@ -1,4 +1,4 @@
-"""The shops' own orders, where any are asked: each shop answers, and takes the key. Only reads."""
+"""The shops' own orders, where any are asked: each shop responds, and accepts the key. Only reads."""
 
 from dataclasses import replace
 
@@ -39,9 +39,9 @@ async def _shop(examination: Examination, url: str, key: str, stores: list[str])
             await shop.get_order(NO_ORDER)
     except ReverError as error:
         if error.status == 404:
-            return ok(name, f"{url} answers, and takes the key")
+            return ok(name, f"{url} responds, and accepts the key")
         if error.status in {401, 403}:
             return broken(name, reason(error), "set REVER_SHOP_KEY to the key that the shop and REVER have agreed on")
         mend = "check REVER_SHOP_URL; until the shop answers, what rules need of its orders is unknown, and they hold"
         return attention(name, f"{url}: {reason(error)}", mend)
-    return ok(name, f"{url} answers, and takes the key")
+    return ok(name, f"{url} responds, and accepts the key")

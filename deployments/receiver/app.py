@@ -145,7 +145,7 @@ def _strange(receiver: Receiver, host: str) -> None:
     receiver.metrics.received("wrong_host", 0.0)
     if host not in receiver.refused and len(receiver.refused) < MOST_HOSTS:
         receiver.refused.add(host)
-        name = host if _NAME.fullmatch(host) else "that is none"
+        name = host if _NAME.fullmatch(host) else "(not a host name)"
         logger.warning(
             "a request for the host %s was refused: name the hosts that webhooks are sent to in REVER_WEBHOOK_HOSTS",
             name,

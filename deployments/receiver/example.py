@@ -82,7 +82,7 @@ def send(url: str, body: bytes, secret: SecretStr) -> SendResult:
         response = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OSError(
-            0, f"nobody took it ({type(error).__name__}); is `rever-returns receiver` running?", url
+            0, f"no one accepted it ({type(error).__name__}); is `rever-returns receiver` running?", url
         ) from None
     return SendResult(response.status_code, _MEANING.get(response.status_code, "it was not taken"))
 

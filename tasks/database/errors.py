@@ -30,7 +30,7 @@ _POSTGRES = (
     ("does not exist", "the server has no such database, user or table; create it, or correct {variable}"),
     ("permission denied", "its user may not do this; grant it the rights to create and change tables"),
     ("read-only transaction", "the server takes no writes; point {variable} to the primary server"),
-    ("lock timeout", "somebody has locked a row of it for more than 30 s; end that program, then run again"),
+    ("lock timeout", "another program has locked a row of it for more than 30 s; end that program, then run again"),
     ("no space left", "the server's disk is full; make room, then run again"),
     ("too many", "the server has no connection free; raise its limit or run fewer workers"),
 )

@@ -278,7 +278,7 @@ async def _ended(task: asyncio.Future[Any]) -> None:
 
 async def _not_mine(desk: Desk, claim: Claim, why: str, *, lost: bool) -> Outcome:
     if lost:
-        return Outcome(claim, Result.LOST, "somebody else took it over")
+        return Outcome(claim, Result.LOST, "another worker took it over")
     await _withdraw(desk, claim, why)
     return Outcome(claim, Result.NOT_SENT, why)
 

@@ -259,7 +259,7 @@ def _misplaced(cell: str) -> tuple[str, str] | None:
         right = "an empty cell where it is not known, - where there is none"
         return f"is {cell!r}, a program's word for no value", right
     if not cell.isprintable():
-        return "holds a line break, or a letter that cannot be seen", "one line of text"
+        return "holds a line break, or an invisible character", "one line of text"
     if cell in _ERRORS:
         return f"is {cell!r}, a spreadsheet's error", "the value"
     return None

@@ -78,7 +78,7 @@ def _encoding(path: Path, named: str) -> _Encoding:
 
 def _checked(path: Path, encoding: _Encoding) -> _Encoding:
     if fault := _fault(path, encoding.codec):
-        raise InputFileError(f"{path}: is no text in {encoding.words}: {fault}.")
+        raise InputFileError(f"{path}: is not text in {encoding.words}: {fault}.")
     return encoding
 
 
@@ -93,7 +93,7 @@ def _fault(path: Path, codec: str) -> str:
                 text = decoder.decode(chunk, final=not chunk)
             except UnicodeError as error:
                 at = getattr(error, "start", 0)
-                return f"its bytes around {read + at:,} are none"
+                return f"the bytes around {read + at:,} are not valid"
             if "\0" in text:
                 return f"it has a zero character around byte {read + text.index(chr(0)):,}"
             if not chunk:

@@ -17,7 +17,7 @@ from tasks.policy.clocks import believed
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Hold, MakeLabel, Wait, refunds_of
 from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, kind_due
 
-LOST = "somebody else was first with these units"
+LOST = "another run was first with these units"
 TWICE = "the return is in this batch twice; its first place counts"
 
 

@@ -58,7 +58,7 @@ _KNOWN = select(*(intents.c[name] for name in _LIKE)).where(
     intents.c.process_id.in_(bindparam("ids", expanding=True)),
     intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
 )
-LOST = SendVerdict(Sending.LOST, "somebody else took it over, or it has ended")
+LOST = SendVerdict(Sending.LOST, "another worker took it over, or it has ended")
 
 
 def mark_sent(conn: Connection, sents: Sequence[Sent]) -> list[SendVerdict]:
@@ -78,7 +78,7 @@ def mark_sent(conn: Connection, sents: Sequence[Sent]) -> list[SendVerdict]:
         claim = sent.claim
         verdict = gate.verdict(claim.store, sent.now)
         if verdict.sending is Sending.SENT and not gate.takes_trial(conn, claim.store, claim.intent.id, sent.now):
-            why = "one effect tries whether the store answers again"
+            why = "one effect is tried first, to see whether REVER replies again"
             verdict = SendVerdict(Sending.PAUSED, why, sent.now + TRIAL)
         if verdict.sending is Sending.SENT:
             kind = claim.intent.kind

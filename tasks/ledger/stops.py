@@ -197,7 +197,9 @@ class Gate:
         if not come(pause.paused_until, now, LONGEST):
             return SendVerdict(Sending.PAUSED, f"the store is paused: {many}", pause.paused_until)
         if pause.trial_intent:
-            return SendVerdict(Sending.PAUSED, f"one effect tries whether the store answers again: {many}", now + TRIAL)
+            return SendVerdict(
+                Sending.PAUSED, f"one effect is tried first, to see whether REVER replies again: {many}", now + TRIAL
+            )
         return GO
 
     def _behind(self, store: str) -> str:

@@ -98,7 +98,7 @@ def costs_contradict(process: ReturnProcess) -> Iterator[str]:
     if len(same) > 1 and not whole:
         ways = [f"{name} {amount}" for name, amount in parts.items()]
         ways += [] if costs is None else [f"return_costs {costs}"]
-        yield f"the costs are told in several ways that differ: {', '.join(ways)}"
+        yield f"the costs are given in several ways that differ: {', '.join(ways)}"
 
 
 def _each_cost(process: ReturnProcess) -> Iterator[tuple[str, Decimal | None, str]]:

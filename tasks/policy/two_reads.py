@@ -49,7 +49,7 @@ def _differences(first: ReturnProcess, second: ReturnProcess) -> Iterator[str]:
         yield f"the store is {quoted(stores[0])} and {quoted(stores[1])}"
     costs = first.return_costs, second.return_costs
     if costs[0] != costs[1] and (None not in costs or costs[0]):
-        yield f"the return costs are {costs[0]} and {'not told' if costs[1] is None else costs[1]}"
+        yield f"the return costs are {costs[0]} and {'not given' if costs[1] is None else costs[1]}"
     yield from _gone(first, second)
 
 

@@ -20,7 +20,7 @@ MOST_HOLDS = 100
 """Holds on one page; `rever-returns holds` lists all."""
 
 _HELD_BY: Mapping[str, str] = {
-    HoldKind.UNKNOWN_OUTCOME: "an outcome that nobody knows",
+    HoldKind.UNKNOWN_OUTCOME: "an unknown outcome",
     HoldKind.GUARD: "a cap of the policy",
     HoldKind.APPROVAL: "the policy, which wants a person's approval",
     HoldKind.REFUSED: "REVER, which refused",

@@ -258,7 +258,7 @@ class Settings(BaseSettings):
     notices_url: SecretStr = Field(
         SecretStr(""),
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "
-        "one of Apprise's (`mailto://`, `slack://`, ...). Empty: nobody is told.",
+        "one of Apprise's (`mailto://`, `slack://`, ...). Empty: no notices.",
     )
     shop_url: Shops = Field(
         default_factory=dict,

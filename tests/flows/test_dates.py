@@ -98,6 +98,6 @@ def test_a_zone_that_is_none_is_utc_and_is_said_once(world: World) -> None:
     for flow in ("process-pending-returns", "generate-labels", "reconcile"):
         report = world.run(flow, mode="act")
         assert [note for note in report.notes if "time zone" in note] == [
-            "store 'acme': REVER names the time zone 'Europe', which is none; its days are those of UTC"
+            "store 'acme': REVER names the time zone 'Europe', which is not a known zone; its days are those of UTC"
         ]
         assert report.failures == []

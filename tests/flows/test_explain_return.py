@@ -78,7 +78,7 @@ def test_an_order_of_several_returns_is_told_return_by_return(world: World, monk
     assert report.page.startswith("2 returns found, one after the other.")
     monkeypatch.setattr("flows.explain_return.MOST_STORIES", 1)
     notes = explained(world, it.order_name).notes
-    assert any(note.startswith("not told here, name them one by one: retp_") for note in notes)
+    assert any(note.startswith("not shown here, ask for them one by one: retp_") for note in notes)
 
 
 def test_the_json_has_the_story_and_no_shopper(world: World) -> None:

@@ -203,5 +203,5 @@ def unread_hold(unread: Unread) -> Hold:
     if unread.found:
         why = f"REVER's answer about this return cannot be read: {unread.found}"
         return Hold(UNREADABLE, why, HoldKind.UNREADABLE, {"found": unread.found})
-    why = "REVER's list shows this return, and its read by id says that there is none of this id"
+    why = "REVER's list shows this return, but does not find it by this id"
     return Hold(READ_DENIED, why, HoldKind.UNREADABLE, {"found": "nothing"})

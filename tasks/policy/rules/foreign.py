@@ -90,7 +90,7 @@ def expected_of_rever(case: Case) -> Decision | None:
         return None
     owed = _owed(case)
     if case.rules.refunds_by is RefundsBy.UNSTATED:
-        why = f"{owed} is due, and nobody has stated who pays at this store: set REVER_REFUNDS_BY to us or rever"
+        why = f"{owed} is due, and it is not stated who pays at this store: set REVER_REFUNDS_BY to us or rever"
         return case.wait("refunds_by_unstated", why)
     if not case.due.amount and case.due.exchange is None:
         return _adopt(case, "the return's costs use up what is due: REVER has nothing to pay")

@@ -182,7 +182,7 @@ class _Label:
         """A read without parcels cannot tell "none" from "not told"."""
         if not incomplete_label(self.process, self.rules):
             return None
-        why = "REVER's answer leaves out logistics, so it cannot be told whether there is a label"
+        why = "REVER's answer leaves out logistics, so whether there is a label is not known"
         return Hold("incomplete_read", why, HoldKind.LABEL, {"missing": "logistics"}, label=True)
 
     def there(self) -> Decision | None:

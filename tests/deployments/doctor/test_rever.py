@@ -98,7 +98,7 @@ def test_a_groups_stores_are_asked_from_rever(desk: Desk, monkeypatch: pytest.Mo
         ("ON_ITEM_VERIFIED", RefundsBy.US, State.OK, "refund timing ON_ITEM_VERIFIED; this desk pays"),
         ("ON_START", RefundsBy.REVER, State.OK, "refund timing ON_START; REVER pays by itself"),
         ("", RefundsBy.US, State.OK, "no timing said, taken as ON_ITEM_VERIFIED"),
-        ("ON_ITEM_VERIFIED", RefundsBy.UNSTATED, State.ATTENTION, "nobody has said who pays"),
+        ("ON_ITEM_VERIFIED", RefundsBy.UNSTATED, State.ATTENTION, "who pays is not stated"),
         ("NO_TIMING", RefundsBy.US, State.ATTENTION, "refund timing NO_TIMING"),
         ("ON_FULL_MOON", RefundsBy.US, State.ATTENTION, "refund timing ON_FULL_MOON"),
     ],

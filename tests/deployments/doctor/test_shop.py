@@ -16,7 +16,7 @@ def test_a_shop_that_takes_the_key_is_well(desk: Desk, monkeypatch: pytest.Monke
     monkeypatch.setenv("REVER_SHOP_URL", desk.sandbox.base_url)
     monkeypatch.setenv("REVER_SHOP_KEY", desk.sandbox.shop_key)
     line = desk.lines("shop")["shop of acme, nordic"]
-    assert (line.state, line.found) == (State.OK, f"{desk.sandbox.base_url} answers, and takes the key")
+    assert (line.state, line.found) == (State.OK, f"{desk.sandbox.base_url} responds, and accepts the key")
 
 
 def test_a_wrong_key_and_a_shop_that_is_not_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_a_workbook_of_several_sheets_is_refused_and_an_empty_one_does_not_count
         ("order_id,store,gateway\n42,,paypal\n", "row 2, store is empty; right would be the store's id at REVER"),
         ('order_id,gateway\n42,"paypal\n', "row 2 cannot be read"),
         (b"order_id,gateway\n42,caf\xe9\n", "is not text in UTF-8"),
-        ("order_id,gateway\n42,a\u200bb\n", "row 2, gateway holds a line break, or a letter that cannot be seen"),
+        ("order_id,gateway\n42,a\u200bb\n", "row 2, gateway holds a line break, or an invisible character"),
         ('order_id,gateway\n42,"a\nb"\n', "holds a line break"),
     ],
 )

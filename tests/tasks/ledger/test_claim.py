@@ -30,7 +30,7 @@ from tests.tasks.ledger.desk import (
 )
 
 LATER = NOON + timedelta(minutes=10)
-LOST = Wait("lost_claim", "somebody else was first with these units", LATER)
+LOST = Wait("lost_claim", "another run was first with these units", LATER)
 
 
 def why_of(desk: LedgerDesk) -> list[tuple[str, str]]:

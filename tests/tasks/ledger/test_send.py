@@ -199,7 +199,7 @@ def test_of_many_after_a_pause_one_tries(desk: LedgerDesk) -> None:
     first, second = desk.ledger.write(mark_sent, [Sent(each, {}, now, now, now, FLOW) for each in claims])
     assert first.sending is Sending.SENT
     assert second == SendVerdict(
-        Sending.PAUSED, "one effect tries whether the store answers again", now + timedelta(minutes=1)
+        Sending.PAUSED, "one effect is tried first, to see whether REVER replies again", now + timedelta(minutes=1)
     )
 
 

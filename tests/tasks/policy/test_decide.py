@@ -222,7 +222,7 @@ def test_an_exchange_of_others_or_beside_the_first_is_told() -> None:
 
 def test_what_is_not_this_desks_to_pay_is_told_with_its_deadline() -> None:
     it = process(SWAP, line("b", method=BANK), reviews=[*approved(), *approved("b")])
-    why = "10.00 EUR by BANK_TRANSFER and the exchange of 1 unit is due, and nobody has stated who pays at this store: "
+    why = "10.00 EUR by BANK_TRANSFER and the exchange of 1 unit is due, and it is not stated who pays at this store: "
     why += "set REVER_REFUNDS_BY to us or rever"
     same(it, rules(RefundsBy.UNSTATED), EMPTY, Wait("refunds_by_unstated", why, SOON))
     it, by = process(reviews=approved(), refunds=[refund("4.00")]), "2026-03-23T11:00+00:00"

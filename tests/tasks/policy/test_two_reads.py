@@ -92,7 +92,7 @@ def test_a_store_and_costs_do_not_change_between_two_reads() -> None:
     assert differences(ours, theirs) == ("the store is 'acme' and 'nordic'",)
     assert differences(ours, changed().model_copy(update={"ecommerce_id": ""})) == ()
     costly, silent = (changed().model_copy(update={"return_costs": costs}) for costs in (Decimal(3), None))
-    assert differences(costly, silent) == ("the return costs are 3 and not told",)
+    assert differences(costly, silent) == ("the return costs are 3 and not given",)
     assert differences(silent, costly) == ()
 
 

@@ -195,7 +195,7 @@ def test_a_return_that_no_run_has_looked_at_is_told_by_what_rever_shows() -> Non
 def test_an_unknown_outcome_is_told_as_never_sent_again() -> None:
     soon = NOON + timedelta(minutes=1)
     told = lines(History(record(), (intent(IntentState.UNKNOWN, soon),)))
-    assert any("outcome unknown; never sent again by itself" in line for line in told)
+    assert any("outcome unknown; never sent again automatically" in line for line in told)
     assert "  waits for  the outcome at REVER" in told
     assert "  next look  by the next run; it is due by 2026-11-23 12:01 UTC" in told
 

@@ -212,7 +212,7 @@ OLDER = Hold("a", "somebody else has paid", HoldKind.FOREIGN_REFUND, {"hold": "a
 EMPTY, SOON, QUARTER = record(), NOW + timedelta(minutes=10), NOW + timedelta(minutes=15)
 ON_HOLD = "the return is 'ON_HOLD' at REVER, so no label is made"
 NOT_HERE = "the return method 'BY_PIGEON' is not known here, so no label is made"
-UNTOLD = "REVER's answer leaves out logistics, so it cannot be told whether there is a label"
+UNTOLD = "REVER's answer leaves out logistics, so whether there is a label is not known"
 ERROR = "the carrier reports an error for the parcel; `send_again` asks for another label"
 REFUSED = "REVER has refused to make the label{}: a person makes it by hand and registers it at REVER"
 UNSEEN = "the label was made long enough ago, and REVER does not show it"
