@@ -84,6 +84,9 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         await settle_own(desk, report, report.stores)
         await note_settled(desk, orders)
     finally:
+        if why := report.stores_failed.get(store):
+            for order in orders:
+                order.give_up(why)
         ends = [end for order in orders for end in order.ends()]
         footers = sum(isinstance(row, Footer) for row in file.rows)
         found = file_verdict(ends, wrong, footers=footers, acted=report.acts)

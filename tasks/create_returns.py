@@ -37,6 +37,11 @@ class AskedOrder:
     asked: list[AskedReturn] = field(default_factory=list)
     failure: Failure | None = None
 
+    def give_up(self, why: str) -> None:
+        """Say of the returns that nothing came of why that is."""
+        for place in range(len(self.wanted)):
+            self.came.setdefault(place, Came(ReturnVerdict.REFUSED, why))
+
     def ends(self) -> Iterable[tuple[WantedReturn, Came]]:
         """What became of each; of what the run did not come to nothing did."""
         return ((it, self.came.get(place, NOT_BEGUN)) for place, it in enumerate(self.wanted))
@@ -64,8 +69,7 @@ async def create_returns(desk: Desk, batch: Sequence[AskedOrder]) -> None:
             raise
         except Exception as error:  # noqa: BLE001 - one order's fault must not stop the others
             order.failure = failure(order.order.process_id, error)
-            came = Came(ReturnVerdict.REFUSED, order.failure.why)
-            order.came |= {place: came for place in range(len(order.wanted)) if place not in order.came}
+            order.give_up(order.failure.why)
         desk.report.progress.finish()
 
     await each("create-returns", batch, work)

@@ -85,7 +85,7 @@ def judge_order(
             free.remove(found)
             came.append(Came(ReturnVerdict.ALREADY, _shown(found)))
         else:
-            came.append(_new(it, order, bounds, named, alive))
+            came.append(_new(it, order, free, bounds, named, alive))
             if came[-1].new is not None:
                 named += it.units
                 alive += it.units
@@ -108,11 +108,16 @@ def known_return(it: WantedReturn, intent: Intent, record: Record) -> Came:
 
 
 def _new(
-    it: WantedReturn, order: OrderReturns, bounds: OrderBounds, named: Mapping[str, int], alive: Mapping[str, int]
+    it: WantedReturn,
+    order: OrderReturns,
+    free: Sequence[ReturnProcess],
+    bounds: OrderBounds,
+    named: Mapping[str, int],
+    alive: Mapping[str, int],
 ) -> Came:
     """What becomes of a return that nobody has asked for, as far as it is known."""
     if not it.own and any(alive[sku] for sku in it.units):
-        return _asked_back(it, order, alive)
+        return _asked_back(it, order, free, alive)
     told = {each.rever_process_id: each.shopper.email.strip() for each in order.returns if each.shopper}
     told = {name: email.casefold() for name, email in told.items() if email}
     if told and it.email.casefold() not in told.values():
@@ -128,12 +133,18 @@ def _new(
     return Came(ReturnVerdict.CREATE, f"{_words(it.units)} of order {it.order_name}", new)
 
 
-def _asked_back(it: WantedReturn, order: OrderReturns, alive: Mapping[str, int]) -> Came:
-    """What becomes of a return without a key of its own, of goods that are asked back."""
+def _asked_back(it: WantedReturn, order: OrderReturns, free: Sequence[ReturnProcess], alive: Mapping[str, int]) -> Came:
+    """What becomes of a return without a key of its own, of goods that are asked back.
+
+    It is there already where returns of which no key is known have its goods; what was made by another key may be
+    another one, so a person must say.
+    """
+    there = sum((skus_of(each) for each in free), Counter[str]())
+    if all(there[sku] >= many for sku, many in it.units.items()):
+        which = sorted(each.rever_process_id for each in free if skus_of(each).keys() & it.units.keys())
+        return Came(ReturnVerdict.ALREADY, f"its goods are in {', '.join(which)}")
     which = sorted(each.rever_process_id for each in order.returns if skus_of(each).keys() & it.units.keys())
     named = ", ".join(which) or "another row of this file"
-    if which and all(alive[sku] >= many for sku, many in it.units.items()):
-        return Came(ReturnVerdict.ALREADY, f"its goods are in {named}")
     skus = ", ".join(sku for sku in dict.fromkeys(item.sku for item in it.items) if alive[folded(sku)])
     why = f"SKU {skus} of this order is asked back by {named}"
     return Came(ReturnVerdict.REFUSED, f"{why}; a further return of it needs a key of its own (a column `key`)")

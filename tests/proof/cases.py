@@ -225,6 +225,31 @@ def _warehouse(world: CellWorld) -> None:
     world.asks = (Step("import-inspections", values),)
 
 
+BACK_OFFICE = """\
+columns: {key: ref, order: order, email: mail, sku: sku, quantity: units, reason: why}
+reasons: {small: WRONG_SIZE_TOO_SMALL, faulty: DEFECTIVE}
+"""
+LIST = """\
+ref,order,mail,sku,units,why
+r1,#L1,ada@example.com,ACME-001-M,1,small
+r1,#L1,ada@example.com,ACME-002-S,2,faulty
+r2,l1,ada@example.com,ACME-003-L,1,small
+r3,#L2,bruno@example.com,ACME-001-M,1,small
+r4,#L3,carla@example.com,ACME-001-M,1,who knows
+"""
+"""Three returns, of two orders, and a row that is refused."""
+
+
+def _list(world: CellWorld) -> None:
+    """Every worker imports the same list of returns, its rows in another order, before it runs its flow."""
+    mapping, file = world.folder / "list.yaml", world.folder / "list.csv"
+    mapping.write_text(BACK_OFFICE, encoding="utf-8")
+    header, *rows = LIST.splitlines()
+    world.random.shuffle(rows)
+    file.write_text("\n".join([header, *rows]), encoding="utf-8")
+    world.asks = (Step("import-returns", {"mode": "act", "file": str(file), "mapping": str(mapping)}),)
+
+
 OWN_RULES = """\
 default:
   rules:
@@ -310,6 +335,10 @@ CASES = {
             "inspections", "each worker imports the same file of inspections, as all before it did",
             _beside(lambda world: world.start()), ("in_warehouse", "partially_reviewed", "two_methods"),
             before=_warehouse,
+        ),
+        Case(
+            "returns", "each worker imports the same list of returns to be made, as all before it did",
+            _beside(lambda world: world.start()), ("collected", "two_methods"), before=_list,
         ),
         Case(
             "own-rules", "the merchant's own rules, which ask a person, who approves between the runs",

@@ -237,6 +237,28 @@ BUGS = {
             ),
         ),
     ),
+    "new return's key": Bug(
+        "a new return asked for once more under its key taken for another one, where its units have other numbers",
+        f"{NEW_RETURN}test_what_is_asked_for_under_one_key_is_one_return_whatever_its_units",
+        (
+            (
+                "tasks/policy/kinds/create_return.py",
+                "        if (before := asked_for(case.record, wanted.source)) is not None and not before.open:\n",
+                '        if (before := asked_for(case.record, "")) is not None and not before.open:\n',
+            ),
+        ),
+    ),
+    "list of returns": Bug(
+        "a product of an order asked back a second time by a row that has no key of its own",
+        "tests/flows/test_import_returns.py::test_an_order_cut_in_the_middle_is_not_asked_back_twice",
+        (
+            (
+                "tasks/files/return_verdicts.py",
+                "    if not it.own and any(alive[sku] for sku in it.units):\n",
+                "    if it.own and any(alive[sku] for sku in it.units):\n",
+            ),
+        ),
+    ),
     "declined": Bug(
         "a line paid that a rule of the merchant's declines",
         f"{RULED}test_a_declined_line_is_not_paid_and_the_others_are",
