@@ -11,5 +11,6 @@ FLOWS = {
     "answer-hold": "flows.answer_hold",
     "answer-holds": "flows.answer_holds",
     "backtest-policy": "flows.backtest_policy",
+    "daily-report": "flows.daily_report",
 }
 """Flow name -> module. Each module has `Parameters`, the plain coroutine `work`, and the Prefect flow."""

@@ -32,6 +32,7 @@ from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.policy.policy_file import PolicyFileError
 from tasks.reporting.backtest_report import BacktestReport
+from tasks.reporting.daily_report import DailyRun
 from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
@@ -289,6 +290,9 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     if isinstance(report, BacktestReport) and report.found is not None:
         told = f"{flow}: what the candidate would have paid otherwise, and by which rule"
         made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-result", description=told))
+    if isinstance(report, DailyRun) and report.found is not None:
+        told = f"{flow}: what was paid, what waits and how long it took"
+        made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-tables", description=told))
     if isinstance(report, ReturnsReport):
         made.append(_table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"))
         if report.shadow and report.shadow.differing:

@@ -109,6 +109,58 @@ def find(what: What, *, as_json: Json = False, debug: Debug = False) -> None:
 
 
 @app.command()
+def report(
+    *,
+    since: Annotated[
+        str, typer.Option("--from", metavar="WHEN", help="A date (of each store), or a time. Left out: yesterday.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--to", metavar="WHEN", help="The last date, or a time. Left out: up to now.")
+    ] = "",
+    stores: Annotated[
+        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be given again. Left out: all.")
+    ] = None,
+    as_json: Json = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder for a CSV file of each table.")
+    ] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an Excel workbook.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML page, to read or to print.")] = None,
+    promise: Annotated[
+        str, typer.Option(metavar="DAYS", help="Days from arrival to payment that the store promises.")
+    ] = "",
+    orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What was sold by day, for return rates: docs/reports.md.")
+    ] = None,
+    rates: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rates of exchange, to show sums converted too.")
+    ] = None,
+    with_shoppers: Annotated[
+        bool, typer.Option("--with-shoppers", help="Name the shoppers, in JSON, CSV and Excel.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what was paid, what waits, how long it took. Per store and day, as tables and files; it changes nothing."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.run import Printed, run_one
+
+        values = {
+            "since": since,
+            "until": until,
+            "stores": ",".join(stores or ()),
+            "promise_days": promise,
+            "orders": str(orders or ""),
+            "rates": str(rates or ""),
+            "csv": str(csv or ""),
+            "xlsx": str(xlsx or ""),
+            "html": str(html or ""),
+            "with_shoppers": "true" if with_shoppers else "",
+        }
+        pairs = [f"{name}={value}" for name, value in values.items() if value]
+        raise typer.Exit(run_one("daily-report", pairs, Printed(as_json), prefect=False, debug=debug))
+
+
+@app.command()
 def holds(*, as_json: Json = False, debug: Debug = False) -> None:
     """List what waits for a person, and the possible answers."""
     with errors_as_sentences(debug=debug):

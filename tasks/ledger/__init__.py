@@ -4,6 +4,7 @@ The protocol is *claim, look again and send, settle, audit*: each effect is done
 and never silently lost. `Ledger` opens it and runs the operations, plain functions over a connection.
 """
 
+from tasks.ledger.accounts import Effect, HeldReturn, effect_batches, effects, held_returns
 from tasks.ledger.after_restore import Restored, catch_up, mark_restored, restored
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.backup import back_up, restore
@@ -112,10 +113,12 @@ __all__ = [
     "DecideRequest",
     "Decided",
     "Done",
+    "Effect",
     "Expired",
     "Finding",
     "Forgotten",
     "Format",
+    "HeldReturn",
     "History",
     "HoldRow",
     "IntentRow",
@@ -151,6 +154,8 @@ __all__ = [
     "condition",
     "decide",
     "done_between",
+    "effect_batches",
+    "effects",
     "ended",
     "expire",
     "export",
@@ -160,6 +165,7 @@ __all__ = [
     "forget_email",
     "forget_return",
     "held_by",
+    "held_returns",
     "held_since",
     "history",
     "kept_back",

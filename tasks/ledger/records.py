@@ -129,7 +129,7 @@ def intent_of(row: Row[Any]) -> Intent:
         told_no_until=row.look_at if row.state == IntentState.WITHDRAWN else None,
         error_code=row.error_code,
         reason=row.evidence.get("reason", "") if row.state == IntentState.REFUSED else "",
-        carrier=_carrier(row.details),
+        carrier=carrier_of(row.details),
         adopted=row.adopted,
         nothing_sent=row.nothing_sent,
         paid_seen=paid_of(row.paid_seen),
@@ -162,7 +162,7 @@ def shipping_row(shipping: OrderShipping, *, store: str, process_id: str, intent
     return number | {"process_id": process_id, "intent_id": intent_id}
 
 
-def _carrier(details: Mapping[str, Any]) -> str:
+def carrier_of(details: Mapping[str, Any]) -> str:
     """`PROVIDER/CARRIER` that a label was asked of; empty for other kinds, and where a person took care of it."""
     label = details.get("label", {})
     return f"{label['provider']}/{label['carrier']}" if label.get("carrier") else ""

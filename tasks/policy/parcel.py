@@ -60,10 +60,10 @@ class ParcelLine:
         }
 
 
-def parcel_of(process: ReturnProcess) -> tuple[ParcelLine, ...]:
-    """The lines of a return, the first `MOST_LINES` of them."""
+def parcel_of(process: ReturnProcess, most: int = MOST_LINES) -> tuple[ParcelLine, ...]:
+    """The lines of a return, the first so many of them."""
     names = _of_shopper(process)
-    return tuple(_line(process, line, names) for line in process.return_line_items[:MOST_LINES])
+    return tuple(_line(process, line, names) for line in process.return_line_items[:most])
 
 
 def parcel_from(kept: Sequence[Mapping[str, Any]]) -> tuple[ParcelLine, ...]:
@@ -106,7 +106,7 @@ def _text(text: str, names: frozenset[str]) -> str:
 
 def _names(text: str, names: frozenset[str]) -> bool:
     words = _words(text)
-    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) for name in names)
+    return any(name in words and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) for name in names)
 
 
 def _words(text: str) -> str:

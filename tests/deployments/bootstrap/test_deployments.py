@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule
@@ -144,5 +145,14 @@ def test_the_schedules_are_as_often_as_the_docs_say_and_act_in_the_open() -> Non
         "generate-labels/every-15-minutes": 15,
         "import-inspections/every-10-minutes": 10,
         "reconcile/hourly": 60,
+        "daily-report/daily": 24 * 60,
     }
-    assert {str(entry.parameters.parameters["mode"]) for entry in SCHEDULES.values()} == {"act"}
+    acting = [entry for name, entry in SCHEDULES.items() if name != "daily-report/daily"]
+    assert {str(entry.parameters.parameters["mode"]) for entry in acting} == {"act"}
+
+
+def test_the_daily_report_comes_at_six_by_the_stores_clock_all_year() -> None:
+    entry = SCHEDULES["daily-report/daily"]
+    schedule = IntervalSchedule(interval=entry.interval, anchor_date=entry.anchor_date, timezone=entry.timezone)
+    made = schedule._get_dates_generator(n=400, start=datetime(2026, 1, 1, tzinfo=UTC))
+    assert {f"{date.astimezone(ZoneInfo(ZONE)):%H:%M}" for date in made} == {"06:00"}

@@ -1,0 +1,112 @@
+"""daily-report: what was paid, what waits and how long it took, per store and day, as a page and as files."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from prefect import State, flow
+from pydantic import Field
+
+from flows.in_prefect import in_prefect, run_name
+from flows.parameters import FlowParameters, StoreTime, Whole
+from tasks.desk import Desk
+from tasks.gather_report import Asked, gather_report
+from tasks.reporting.csv_file import check_target
+from tasks.reporting.daily_report import DailyReport, DailyRun
+from tasks.reporting.report_files import check_folder, write_csv_files, write_html, write_workbook
+
+NAME = "daily-report"
+
+
+class Parameters(FlowParameters):
+    """What was paid, what waits and how long it took, for each store. Nothing is written at REVER or in the ledger."""
+
+    begins: ClassVar[bool] = True
+
+    stores: list[str] = Field(
+        default_factory=list,
+        title="Stores",
+        description="E-commerce ids of the stores. Empty: all of this desk's stores.",
+    )
+    since: StoreTime = Field(
+        None,
+        title="From",
+        description="A date (the start of that day at each store), or a time with its offset. Empty: yesterday.",
+    )
+    until: StoreTime = Field(
+        None,
+        title="To",
+        description="A date (to the end of that day at each store), or a time with its offset. Empty: up to now, or "
+        "yesterday alone where no beginning is named.",
+    )
+    promise_days: Whole = Field(
+        None,
+        title="Promise, days",
+        description="Days from the arrival to the payment that the store promises. Empty: none is compared.",
+    )
+    orders: str = Field(
+        "",
+        title="Orders",
+        description="A file on the worker of what was sold: day, orders, units, sales, currency, store. Empty: return "
+        "rates are not worked out.",
+    )
+    rates: str = Field(
+        "",
+        title="Rates",
+        description="A file on the worker of rates of exchange: currency, into, rate. Empty: nothing is converted.",
+    )
+    csv: str = Field(
+        "",
+        title="CSV folder",
+        description="A new or empty folder on the worker, for a file of each table. Empty: none.",
+    )
+    xlsx: str = Field("", title="Excel file", description="A file on the worker for the workbook. Empty: none.")
+    html: str = Field("", title="HTML file", description="A file on the worker for the page. Empty: none.")
+    with_shoppers: bool = Field(
+        False,
+        title="With shoppers",
+        description="Name the shoppers in the CSV and Excel files, which say so. Never in Prefect.",
+    )
+
+    def new_report(self, flow: str) -> DailyRun:
+        """The report with which a run of the flow begins."""
+        return DailyRun(flow)
+
+
+async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
+    """Read the ledger and REVER, work the tables out, and write the files that are asked for."""
+    for target in filter(None, (parameters.xlsx, parameters.html)):
+        check_target(Path(target))
+    if parameters.csv:
+        check_folder(Path(parameters.csv))
+    report.stores = stores = desk.chosen(parameters.stores)
+    asked = Asked(
+        since=parameters.since,
+        until=parameters.until,
+        promise_days=parameters.promise_days,
+        orders=Path(parameters.orders) if parameters.orders else None,
+        rates=Path(parameters.rates) if parameters.rates else None,
+        personal=parameters.with_shoppers,
+    )
+    data = await gather_report(desk, stores, asked)
+    report.found = found = DailyReport.of(data)
+    report.seen = len(data.returns)
+    if parameters.csv:
+        many = write_csv_files(Path(parameters.csv), found)
+        report.notes.append(f"{many} CSV files are in {parameters.csv}")
+    if parameters.xlsx:
+        write_workbook(Path(parameters.xlsx), found)
+        report.notes.append(f"the workbook is {parameters.xlsx}")
+    if parameters.html:
+        write_html(Path(parameters.html), found, desk.settings.back_office)
+        report.notes.append(f"the page is {parameters.html}")
+    if parameters.with_shoppers:
+        report.notes.append("the CSV and Excel files name shoppers; only their owner may read them")
+
+
+@flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
+async def daily_report(parameters: Parameters = Parameters()) -> State[DailyRun]:  # noqa: B008 - Prefect's form
+    """Tell what was paid, what waits and how long it took. Writes nothing at REVER or in the ledger.
+
+    The report is in the artifact `daily-report-tables`.
+    """
+    return await in_prefect(NAME, work, parameters)

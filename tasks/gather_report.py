@@ -1,0 +1,163 @@
+"""Read what the daily report is made of: the ledger's effects and holds, and REVER's returns. Writes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from rever_api.models import ProcessStatus, SearchQuery, UnreadableProcess
+from tasks.desk import Desk, WrongNameError
+from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
+from tasks.files.sales import read_rates, read_sold
+from tasks.ledger import Effect, HeldReturn, effects, held_returns, load_records, returns_of
+from tasks.policy.comparison import RefundComparison, beside, differs
+from tasks.policy.facts import believed
+from tasks.policy.order_returns import OrderKey
+from tasks.reporting.daily_data import ReportData, StoreWindow
+from tasks.reporting.return_rows import ReturnParts, return_parts
+from tasks.returns import PendingReturn
+from tasks.steps import about, step
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is asked for: a window (a date is a whole day of each store), and files beside it.
+
+    Without `since` it is yesterday; without `until`, up to now.
+    """
+
+    since: date | datetime | None = None
+    until: date | datetime | None = None
+    promise_days: int | None = None
+    orders: Path | None = None
+    rates: Path | None = None
+    personal: bool = False
+
+
+@dataclass(slots=True)
+class ReadRows:
+    """What was read of REVER, by return; `unread` are those that could not be, with the reason."""
+
+    returns: dict[str, ReturnParts] = field(default_factory=dict)
+    comparisons: dict[str, list[RefundComparison]] = field(default_factory=dict)
+    differing: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+async def window_of(desk: Desk, store: str, asked: Asked) -> StoreWindow:
+    """The window of a store: whole days in its own zone. Raises `WrongNameError` where it ends before it begins."""
+    zone, now = await desk.zone(store), desk.clock()
+    today = zone.day(now)
+    since = asked.since if asked.since is not None else today - timedelta(days=1)
+    until = asked.until if asked.until is not None else (now if asked.since is not None else today - timedelta(days=1))
+    begins, ends = zone.begins(since), zone.begins(_after(until))
+    if ends <= begins:
+        raise WrongNameError(f"the report ends before it begins: from {since} to {until}; name a later end")
+    if begins > now:
+        raise WrongNameError(f"the report begins at {since}, which is still to come")
+    return StoreWindow(store, begins, ends, zone.zone)
+
+
+def _after(until: date | datetime) -> date | datetime:
+    """A day is in the window to its end."""
+    return until if isinstance(until, datetime) else until + timedelta(days=1)
+
+
+async def gather_report(desk: Desk, stores: Sequence[str], asked: Asked) -> ReportData:
+    """Read all that the report needs of these stores."""
+    sold = await asyncio.to_thread(read_sold, asked.orders, stores) if asked.orders else None
+    rates = await asyncio.to_thread(read_rates, asked.rates) if asked.rates else ()
+    windows = {store: await window_of(desk, store, asked) for store in stores}
+    read, done, held = ReadRows(), list[Effect](), list[HeldReturn]()
+    for store, window in windows.items():
+        with about(store):
+            mine = await desk.ledger.aread(effects, [store], window.since, window.until)
+            holds = await desk.ledger.aread(held_returns, [store], window.since)
+            done += mine
+            held += holds
+            await read_returns(desk, window, read, {*_ids(mine), *_ids(holds)}, personal=asked.personal)
+    return ReportData(
+        windows=windows,
+        now=desk.clock(),
+        effects=done,
+        holds=held,
+        returns=list(read.returns.values()),
+        comparisons=[row for rows in read.comparisons.values() for row in rows],
+        differing=read.differing,
+        unread=read.unread,
+        sold=sold.of(windows) if sold else None,
+        rates=rates,
+        promise_days=asked.promise_days,
+        personal=asked.personal,
+    )
+
+
+def _ids(rows: Sequence[Effect] | Sequence[HeldReturn]) -> set[str]:
+    """The returns that these are about; an order of which one was asked for is none."""
+    return {it.process_id for it in rows if OrderKey.of(it.process_id) is None}
+
+
+@step("read-past-returns")
+async def read_returns(
+    desk: Desk, window: StoreWindow, read: ReadRows, named: set[str], *, personal: bool = False
+) -> None:
+    """Read a store's returns that wait, or changed since the window began, and those `named`; into `read`.
+
+    One that a list and a read by id both bring counts once, as it was read first.
+    """
+    changed = UpdatedReturns(desk, window.store, window.since)
+    async for batch in changed.batches():
+        await _take(desk, window, batch, read, personal=personal)
+    async for batch in _waiting(desk, window.store, read):
+        await _take(desk, window, batch, read, personal=personal)
+    read.unread |= {item.process_id or item.why: item.why for item in changed.failures}
+    left = sorted(named - read.returns.keys())
+    for start in range(0, len(left), BATCH):
+        found, failures = await fetch_returns(desk, left[start : start + BATCH])
+        read.unread |= {item.process_id: item.why for item in failures}
+        await _take(desk, window, found, read, personal=personal)
+
+
+async def _waiting(desk: Desk, store: str, read: ReadRows) -> AsyncIterator[list[PendingReturn]]:
+    """A store's returns that are running or on hold and were not read yet, a page at a time."""
+    query = SearchQuery(
+        ecommerce_id=store,
+        status=(ProcessStatus.RUNNING, ProcessStatus.ON_HOLD),
+        sortby="started_at",
+        order="asc",
+        limit=BATCH,
+    )
+    batch: list[PendingReturn] = []
+    async for entry in desk.client.walk_return_processes(query):
+        if isinstance(entry, UnreadableProcess):
+            read.unread[entry.process_id or entry.why] = f"REVER's answer could not be read: {entry.why}"
+        elif entry.rever_process_id not in read.returns:
+            batch.append(PendingReturn(store, believed(entry, desk.clock())))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
+async def _take(
+    desk: Desk, window: StoreWindow, batch: Sequence[PendingReturn], read: ReadRows, *, personal: bool
+) -> None:
+    """Make rows of a batch, beside what the ledger knows of it."""
+    store = window.store
+    read.unread |= {it.process_id: f"REVER's answer could not be read: {it.unread.found}" for it in batch if it.unread}
+    readable = [it.process for it in batch if not it.unread and it.process.ecommerce_id in {"", store}]
+    ids = [process.rever_process_id for process in readable]
+    records = await desk.ledger.aread(load_records, ids)
+    decided = {it.process_id: (it.decision, it.rule) for it in await desk.ledger.aread(returns_of, ids)}
+    for process in readable:
+        process_id = process.rever_process_id
+        record = records[process_id]
+        read.returns[process_id] = return_parts(
+            process, store, record, decided.get(process_id, ("", "")), personal=personal
+        )
+        read.comparisons[process_id] = beside(process, record, store)
+        read.differing.pop(process_id, None)
+        if how := differs(process, record):
+            read.differing[process_id] = how
+    desk.report.progress.done = desk.report.seen = len(read.returns)

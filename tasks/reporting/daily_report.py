@@ -1,0 +1,245 @@
+"""The daily report: tables of what was paid, what waits and how long it took, and what cannot be worked out.
+
+Also the account of the run that made it: for a terminal, as JSON, and as a page in Prefect's UI. No shopper is in it,
+unless the files were asked for with shoppers.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from tasks.policy.clocks import clock_time
+from tasks.reporting.daily_data import ReportData
+from tasks.reporting.daily_money import FIGURES as MONEY_FIGURES
+from tasks.reporting.daily_money import money_tables, payments_table
+from tasks.reporting.daily_returns import FIGURES as RETURN_FIGURES
+from tasks.reporting.daily_returns import not_computable, open_returns_table, return_tables
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import markdown
+from tasks.reporting.report import RunReport
+from tasks.reporting.report_page import linked
+from tasks.reporting.tables import Column, Figure, Kind, Table, exact, readable
+
+FIGURES = (*MONEY_FIGURES, *RETURN_FIGURES)
+"""Every figure of the report."""
+
+MOST_ROWS = 30
+"""Rows of a table that a page shows; the files have all."""
+
+ORDER = (
+    "money",
+    "converted",
+    "reconciled",
+    "differing",
+    "fourteen_days",
+    "late",
+    "returns",
+    "waiting",
+    "causes",
+    "holds",
+)
+"""The tables that come first; the others follow as they are made."""
+
+SHOWN_IN_TERMINAL = ("money", "returns", "waiting", "fourteen_days", "reconciled", "rates")
+"""Tables that a terminal shows; the files and the page have all."""
+
+
+@dataclass(frozen=True)
+class DailyReport:
+    """The report. `windows` are the stores' windows in words, `tables` in the order in which they are read."""
+
+    made_at: datetime
+    windows: Mapping[str, str]
+    tables: tuple[Table, ...]
+    not_computable: tuple[str, ...]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    personal: bool = False
+
+    @classmethod
+    def of(cls, data: ReportData) -> "DailyReport":
+        """Work the report out."""
+        tables = (*money_tables(data), *return_tables(data), payments_table(data), open_returns_table(data))
+        order = {name: place for place, name in enumerate(ORDER)}
+        return cls(
+            made_at=data.now,
+            windows={store: window.words for store, window in data.windows.items()},
+            tables=tuple(sorted(tables, key=lambda table: order.get(table.name, len(order)))),
+            not_computable=tuple(not_computable(data)),
+            unread=dict(data.unread),
+            personal=data.personal,
+        )
+
+    @property
+    def title(self) -> str:
+        """What the report is about, in words."""
+        spans = set(self.windows.values())
+        when = spans.pop() if len(spans) == 1 else "each store's own days"
+        return f"Returns and refunds, {when}"
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures of its tables, each once."""
+        return tuple(dict.fromkeys(table.figure for table in self.tables))
+
+    def table(self, name: str) -> Table:
+        """The table of this name. Raises `KeyError`."""
+        return {table.name: table for table in self.tables}[name]
+
+
+def counted_by(table: Table) -> str:
+    """What stands below a table: its number of cases, and what decides what is in it."""
+    return f"n = {table.n:,} {table.figure.n}, {table.figure.basis.words}"
+
+
+@dataclass
+class DailyRun(RunReport):
+    """The account of a run that made the daily report, and the report."""
+
+    found: DailyReport | None = None
+
+    thing: ClassVar[str] = "return"
+
+    @property
+    def page(self) -> str:
+        """The report as markdown, for Prefect's UI."""
+        return "\n".join(_page(self.found, self.back_office)) + "\n" if self.found else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints. Amounts are decimal strings, times ISO 8601 in UTC, shares of 1."""
+        return {**super().as_json(), **(report_json(self.found) if self.found else {})}
+
+    def results(self) -> list[str]:
+        """The tables that say most."""
+        return list(_lines(self.found)) if self.found else []
+
+    def result(self) -> str:
+        """What went out, in one line."""
+        if self.found is None:
+            return self.counted
+        sums = self.found.table("money")
+        said = [
+            f"{row['store']}: {readable(row['refunded'], Kind.MONEY, str(row['currency']))} {row['currency']} refunded"
+            for row in sums.records()
+        ]
+        late = sum(row["late"] for row in self.found.table("fourteen_days").records() if isinstance(row["late"], int))
+        said += [f"{late} late by the EU's 14 days"] if late else []
+        return f"{self.found.title}: {'; '.join(said) or 'nothing refunded'}"
+
+
+def report_json(report: DailyReport) -> dict[str, Any]:
+    """The report as JSON has it."""
+    return {
+        "made_at": exact(report.made_at),
+        "windows": dict(report.windows),
+        "with_shoppers": report.personal,
+        "tables": [
+            {
+                "name": table.name,
+                "title": table.title,
+                "figure": table.figure.name,
+                "n": table.n,
+                "rows": [
+                    {name: cell if isinstance(cell, int) else exact(cell) or None for name, cell in row.items()}
+                    for row in table.records()
+                ],
+                "notes": list(table.notes),
+            }
+            for table in report.tables
+        ],
+        "figures": {
+            figure.name: {
+                "title": figure.title,
+                "formula": figure.formula,
+                "date_basis": str(figure.basis),
+                "left_out": figure.left_out,
+                "n_counts": figure.n,
+            }
+            for figure in report.figures
+        },
+        "not_computable": list(report.not_computable),
+        "unread": dict(report.unread),
+    }
+
+
+def cell_text(table: Table, row: tuple[Any, ...], place: int) -> str:
+    """A cell for people: REVER's words in plain spelling."""
+    column = table.columns[place]
+    text = readable(row[place], column.kind, table.currency(row))
+    return plain_words(text) if column.kind is Kind.TEXT else text
+
+
+def _lines(report: DailyReport) -> Iterator[str]:
+    yield f"  {report.title}"
+    for name in SHOWN_IN_TERMINAL:
+        table = next((each for each in report.tables if each.name == name), None)
+        if table is None:
+            continue
+        yield ""
+        yield f"  {table.title}"
+        yield from _columns(table)
+        yield f"    {counted_by(table)}"
+        yield from (f"    {note}" for note in table.notes)
+    yield ""
+    yield from (f"  {words}" for words in report.not_computable)
+
+
+def _columns(table: Table) -> Iterator[str]:
+    """The rows in columns for a terminal; columns that hold nothing are left out."""
+    if not table.rows:
+        yield f"    {table.why_empty}"
+        return
+    shown = table.page_columns()
+    heads = [table.columns[place].title for place in shown]
+    cells = [[cell_text(table, row, place) for place in shown] for row in table.rows]
+    wide = [max(len(head), *(len(row[n]) for row in cells)) for n, head in enumerate(heads)]
+    right = [table.columns[place].kind.is_number for place in shown]
+    for row in [heads, *cells]:
+        line = "  ".join(
+            each.rjust(width) if number else each.ljust(width)
+            for each, width, number in zip(row, wide, right, strict=True)
+        )
+        yield f"    {line.rstrip()}"
+
+
+def _page(report: DailyReport, back_office: str) -> Iterator[str]:
+    yield f"### {markdown(report.title)}\n"
+    for store, words in report.windows.items():
+        yield f"- **{markdown(store)}**: {markdown(words)}"
+    yield f"- made {clock_time(report.made_at)}; what waits is as of then"
+    for table in report.tables:
+        if table.lists:
+            continue
+        yield f"\n#### {table.title}\n"
+        yield from _markdown_table(table, back_office)
+        yield f"\n*{markdown('; '.join((counted_by(table), *table.notes)))}*"
+    yield "\n#### What cannot be worked out\n"
+    yield from (f"- {markdown(words)}" for words in report.not_computable)
+    yield "\n#### How the figures are worked out\n"
+    for figure in report.figures:
+        yield f"- **{markdown(figure.title)}** ({markdown(figure.basis.words)}): {markdown(figure.formula)}."
+        yield f"  Left out: {markdown(figure.left_out)}."
+
+
+def _markdown_table(table: Table, back_office: str) -> Iterator[str]:
+    """A table whose cells are short, so that it wraps; columns that hold nothing are left out."""
+    if not table.rows:
+        yield f"{table.why_empty}"
+        return
+    shown = table.page_columns()
+    heads = [table.columns[place] for place in shown]
+    yield f"| {' | '.join(markdown(head.title) for head in heads)} |"
+    yield f"| {' | '.join('---:' if head.kind.is_number else '---' for head in heads)} |"
+    rows = table.page_rows()
+    for row in rows[:MOST_ROWS]:
+        cells = [_markdown_cell(table, row, place, table.columns[place], back_office) for place in shown]
+        yield f"| {' | '.join(cells)} |"
+    if len(rows) > MOST_ROWS:
+        yield f"\nand {len(rows) - MOST_ROWS:,} more rows; the files have all"
+
+
+def _markdown_cell(table: Table, row: tuple[Any, ...], place: int, column: Column, back_office: str) -> str:
+    text = cell_text(table, row, place)
+    if column.kind is Kind.RETURN:
+        return linked(text, back_office)
+    return markdown(text)

@@ -1,0 +1,350 @@
+"""The daily report as files: a CSV file of each table, a workbook, and one HTML page. Only their owner may read them.
+
+What stands in them never becomes a formula or a link of a spreadsheet's making: a text that begins like one stays text.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from tasks.desk import DeskError, WrongNameError
+from tasks.policy.clocks import clock_time
+from tasks.policy.money import minor_unit
+from tasks.reporting.charts import STYLE, Bars, bars_of, chart_svg
+from tasks.reporting.csv_file import write_csv, write_whole
+from tasks.reporting.daily_report import DailyReport, cell_text, counted_by
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import printable
+from tasks.reporting.tables import Cell, Column, Kind, Table, exact, in_decimals
+
+NAMES_SHOPPERS = (
+    "This report names shoppers: it was asked for with them. Keep it where only those may read it who need to."
+)
+
+MOST_HTML_ROWS = 40
+"""Rows of a table on the HTML page; the CSV and Excel files have all."""
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse, before anything is done, a folder that cannot be made or has something in it. Raises `WrongNameError`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()) or not os.access(folder, os.W_OK):
+            raise WrongNameError(f"{folder} is not empty, or cannot be written: name a new folder for the CSV files")
+    except OSError as error:
+        raise WrongNameError(f"{folder}: no folder can be made there ({error.strerror})") from None
+
+
+def write_csv_files(folder: Path, report: DailyReport) -> int:
+    """Write a file of each table, and `figures.csv` that says how each is worked out. Returns how many files.
+
+    Amounts are exact decimals, times ISO 8601 in UTC, shares are of 1. Raises `DeskError`.
+    """
+    for table in report.tables:
+        names = [column.name for column in table.columns]
+        write_csv(
+            folder / f"{table.name}.csv",
+            names,
+            (_exact_cells(table, row) for row in table.rows),
+        )
+    columns = ("table", "title", "n", "n_counts", "date_basis", "formula", "left_out", "notes")
+    write_csv(folder / "figures.csv", columns, _figure_rows(report))
+    return len(report.tables) + 1
+
+
+def _exact_cells(table: Table, row: tuple[Cell, ...]) -> dict[str, str]:
+    """A row of a CSV file; amounts have the decimals of their currency, and more where they have more."""
+    currency = table.currency(row)
+    return {
+        column.name: exact(
+            in_decimals(cell, currency) if column.kind is Kind.MONEY and isinstance(cell, Decimal) else cell
+        )
+        for column, cell in zip(table.columns, row, strict=True)
+    }
+
+
+def _figure_rows(report: DailyReport) -> Iterator[dict[str, str]]:
+    empty = dict.fromkeys(("n", "n_counts", "date_basis", "formula", "left_out"), "")
+    for store, words in report.windows.items():
+        yield {**empty, "table": "", "title": f"window of {store}", "notes": words}
+    if report.personal:
+        yield {**empty, "table": "", "title": "with shoppers", "notes": NAMES_SHOPPERS}
+    for table in report.tables:
+        figure = table.figure
+        yield {
+            "table": table.name,
+            "title": table.title,
+            "n": str(table.n),
+            "n_counts": figure.n,
+            "date_basis": f"{figure.basis}: {figure.basis.words}",
+            "formula": figure.formula,
+            "left_out": figure.left_out,
+            "notes": "; ".join(table.notes),
+        }
+    for words in report.not_computable:
+        yield {**empty, "table": "", "title": "not computable", "notes": words}
+
+
+@contextmanager
+def _in_place_of(path: Path) -> Iterator[Path]:
+    """A file beside `path` to be written, which takes its place when it is whole. Raises `DeskError`."""
+    part = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".part") as file:
+            part = Path(file.name)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise DeskError(f"{path} could not be written: {error.strerror}") from None
+    finally:
+        if part is not None:
+            with suppress(FileNotFoundError):
+                part.unlink()
+
+
+def write_workbook(path: Path, report: DailyReport) -> None:
+    """Write the workbook: what is in it, a sheet for each table with a chart of it, and how the figures are worked out.
+
+    Days and times are real dates, in the store's own time; ids are text; money has its currency's format. An amount
+    that a spreadsheet cannot hold exactly (more than 15 digits) is text. Raises `DeskError`.
+    """
+    from xlsxwriter import Workbook  # noqa: PLC0415 - few runs write one
+
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "nan_inf_to_errors": False,
+    }
+    with _in_place_of(path) as part:
+        book = Workbook(str(part), options)
+        book.set_properties(
+            {"title": report.title, "comments": NAMES_SHOPPERS if report.personal else "No shopper in it."}
+        )
+        book.set_calc_mode("manual")
+        look = _Look(book)
+        _overview(book, look, report)
+        for table in report.tables:
+            _sheet(book, look, table)
+        book.close()
+
+
+class _Look:
+    """The formats of a workbook, each made once."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self._made: dict[str, Any] = {}
+        self.title = book.add_format({"bold": True, "font_size": 14})
+        head = {"bold": True, "bg_color": "#E8EDF3", "bottom": 1, "text_wrap": True, "valign": "top"}
+        self.head = book.add_format({**head, "indent": 1})
+        self.text = book.add_format({"indent": 1})
+        self.number_head = book.add_format({**head, "align": "right"})
+        self.note = book.add_format({"font_color": "#555555", "italic": True})
+        self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
+        self.plain = book.add_format({"valign": "top"})
+        self.warn = book.add_format({"bold": True, "font_color": "#9C0006"})
+
+    def of(self, number: str) -> Any:
+        """A format of numbers or dates."""
+        if number not in self._made:
+            self._made[number] = self._book.add_format({"num_format": number})
+        return self._made[number]
+
+
+def _overview(book: Any, look: _Look, report: DailyReport) -> None:
+    sheet = book.add_worksheet("Overview")
+    sheet.set_column(0, 0, 30)
+    sheet.set_column(1, 1, 9)
+    sheet.set_column(2, 2, 60)
+    sheet.set_column(3, 4, 80)
+    sheet.hide_gridlines(2)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.write_string(0, 0, report.title, look.title)
+    row = 1
+    for store, words in report.windows.items():
+        sheet.write_string(row, 0, printable(f"{store}: {words}"))
+        row += 1
+    sheet.write_string(row, 0, f"made {clock_time(report.made_at)}; what waits is as of then", look.note)
+    row += 1
+    if report.personal:
+        sheet.write_string(row, 0, NAMES_SHOPPERS, look.warn)
+        row += 1
+    row += 1
+    for place, head in enumerate(("Sheet", "n", "Counted by", "How it is worked out", "Left out")):
+        sheet.write_string(row, place, head, look.head)
+    for table in report.tables:
+        row += 1
+        figure = table.figure
+        # Programs other than Excel do not fit a row to its text by themselves.
+        sheet.set_row(row, 15 * max(1, *(-(-len(text) // 78) for text in (figure.formula, figure.left_out))))
+        sheet.write_string(row, 0, table.title, look.wrap)
+        sheet.write_number(row, 1, table.n, look.plain)
+        sheet.write_string(row, 2, f"{figure.n}; {figure.basis.words}", look.wrap)
+        sheet.write_string(row, 3, figure.formula, look.wrap)
+        sheet.write_string(row, 4, figure.left_out, look.wrap)
+    row += 2
+    sheet.write_string(row, 0, "What cannot be worked out", look.head)
+    for words in report.not_computable:
+        row += 1
+        sheet.write_string(row, 0, printable(words))
+
+
+_HEAD_ROW = 1
+_WIDTHS = {
+    Kind.ID: 16,
+    Kind.RETURN: 34,
+    Kind.COUNT: 11,
+    Kind.MONEY: 14,
+    Kind.RATE: 14,
+    Kind.SHARE: 10,
+    Kind.DAYS: 10,
+    Kind.DAY: 12,
+    Kind.TIME: 17,
+}
+
+
+def _sheet(book: Any, look: _Look, table: Table) -> None:
+    sheet = book.add_worksheet(table.title[:31].replace(":", ""))
+    for place, column in enumerate(table.columns):
+        sheet.set_column(place, place, _WIDTHS.get(column.kind) or _text_width(table, place))
+    sheet.freeze_panes(_HEAD_ROW + 1, 0)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(_HEAD_ROW)
+    sheet.print_area(0, 0, _HEAD_ROW + max(1, len(table.rows)), len(table.columns) - 1)
+    sheet.write_string(0, 0, "; ".join((counted_by(table), *table.notes)), look.note)
+    sheet.set_row(_HEAD_ROW, 32)
+    for place, column in enumerate(table.columns):
+        sheet.write_string(_HEAD_ROW, place, column.title, look.number_head if column.kind.is_number else look.head)
+    for number, row in enumerate(table.rows, start=_HEAD_ROW + 1):
+        for place, cell in enumerate(row):
+            _write(sheet, look, (number, place), cell, table.columns[place], table.currency(row))
+    if not table.rows:
+        sheet.write_string(_HEAD_ROW + 1, 0, table.why_empty, look.note)
+    else:
+        sheet.autofilter(_HEAD_ROW, 0, _HEAD_ROW + len(table.rows), len(table.columns) - 1)
+    for number, bars in enumerate(bars_of(table)):
+        _chart(book, sheet, table, bars, number)
+
+
+def _text_width(table: Table, place: int) -> int:
+    longest = max((len(str(row[place] or "")) for row in table.rows[:200]), default=0)
+    return max(10, min(40, longest + 2))
+
+
+def _write(sheet: Any, look: _Look, at: tuple[int, int], cell: Cell, column: Column, currency: str) -> None:
+    match cell:
+        case None | "":
+            return
+        case bool() | str():
+            text = printable(str(cell))
+            sheet.write_string(*at, plain_words(text) if column.kind is Kind.TEXT else text, look.text)
+        case int():
+            sheet.write_number(*at, cell, look.of("#,##0"))
+        case Decimal() if Decimal(repr(float(cell))) != cell and column.kind in {Kind.MONEY, Kind.RATE}:
+            sheet.write_string(*at, exact(cell))
+        case Decimal():
+            sheet.write_number(*at, float(cell), look.of(_number_format(column.kind, currency)))
+        case _ if column.kind is Kind.DAY:
+            sheet.write_datetime(*at, cell, look.of("yyyy-mm-dd"))
+        case _:
+            sheet.write_datetime(*at, cell.replace(tzinfo=None), look.of("yyyy-mm-dd hh:mm"))  # type: ignore[call-arg]
+
+
+def _number_format(kind: Kind, currency: str) -> str:
+    if kind is Kind.MONEY:
+        digits = minor_unit(currency)
+        return f"#,##0.{'0' * digits}" if digits else "#,##0"
+    return {Kind.SHARE: "0.0%", Kind.DAYS: "0.0"}.get(kind, "0.00####")
+
+
+def _chart(book: Any, sheet: Any, table: Table, bars: Bars, number: int) -> None:
+    first, last = _HEAD_ROW + 1 + bars.first, _HEAD_ROW + bars.first + len(bars.labels)
+    label, value = table.place(table.label), table.place(table.chart)
+    chart = book.add_chart({"type": "column" if bars.days else "bar"})
+    chart.add_series(
+        {
+            "name": bars.title,
+            "categories": [sheet.name, first, label, last, label],
+            "values": [sheet.name, first, value, last, value],
+            "fill": {"color": "#2F5D8A"},
+            "gap": 60,
+        }
+    )
+    chart.set_title({"name": bars.title, "name_font": {"size": 11}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 620, "height": 300})
+    chart.set_x_axis({"num_font": {"size": 9}, **({"date_axis": True, "num_format": "d mmm"} if bars.days else {})})
+    chart.set_y_axis({"num_font": {"size": 9}, **({} if bars.days else {"reverse": True})})
+    sheet.insert_chart(_HEAD_ROW + 1 + 16 * number, len(table.columns) + 1, chart)
+
+
+@cache
+def _template() -> Template:
+    loader = PackageLoader("tasks.reporting", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_clean)
+    return environment.get_template("daily_report.html")
+
+
+def _clean(value: object) -> object:
+    """A text without what would turn the direction of writing; whatever it is, HTML in it is escaped."""
+    return printable(value) if type(value) is str else value
+
+
+def report_html(report: DailyReport, back_office: str = "") -> str:
+    """The page: no script, nothing asked for from anywhere, no shopper in it."""
+    return _template().render(
+        report=report,
+        made=clock_time(report.made_at),
+        tables=[_table(table, back_office) for table in report.tables if not table.lists],
+        figures=report.figures,
+        chart_style=Markup(STYLE),  # noqa: S704 - ours
+    )
+
+
+def _table(table: Table, back_office: str) -> dict[str, Any]:
+    """A table as the template takes it; columns that hold nothing are left out."""
+    shown, rows = table.page_columns(), table.page_rows()
+    return {
+        "name": table.name,
+        "title": table.title,
+        "figure": table.figure,
+        "n": table.n,
+        "heads": [table.columns[place] for place in shown],
+        "rows": [
+            [
+                (cell_text(table, row, place), table.columns[place], _link(table, row, place, back_office))
+                for place in shown
+            ]
+            for row in rows[:MOST_HTML_ROWS]
+        ],
+        "more": max(0, len(rows) - MOST_HTML_ROWS),
+        "why_empty": table.why_empty,
+        "notes": table.notes,
+        # What pygal draws of names is escaped by its own XML writer.
+        "charts": [Markup(chart_svg(bars)) for bars in bars_of(table)],  # noqa: S704
+    }
+
+
+def _link(table: Table, row: tuple[Cell, ...], place: int, back_office: str) -> str:
+    """Where a return is shown at REVER; empty for other cells, and where the settings do not say."""
+    if table.columns[place].kind is not Kind.RETURN:
+        return ""
+    return back_office.replace("{process_id}", quote(exact(row[place]), safe=""))
+
+
+def write_html(path: Path, report: DailyReport, back_office: str = "") -> None:
+    """Write the page, whole or not at all. Raises `DeskError`."""
+    write_whole(path, report_html(report, back_office))
