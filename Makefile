@@ -67,6 +67,7 @@ docs: .venv/.plain  ## Write the generated pages anew
 	$(BIN)/python -m tasks.in_prefect.limits_page > docs/limits.md
 	$(BIN)/python -m tasks.policy.policy_schema > docs/policy.schema.json
 	$(BIN)/python -m tasks.policy.conditions_page > docs/conditions.md
+	$(BIN)/python -m tasks.reporting.figures_page > docs/reports.md
 
 sync-client: .venv/.dev  ## Make the synchronous client out of the asynchronous one
 	@$(BIN)/python -m tests.rever_api.sync_twin

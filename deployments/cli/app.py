@@ -121,9 +121,7 @@ def report(
         list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be given again. Left out: all.")
     ] = None,
     as_json: Json = False,
-    csv: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A new folder for a CSV file of each table.")
-    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="DIR", help="A new folder for a CSV file of each table.")] = None,
     xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an Excel workbook.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML page, to read or to print.")] = None,
     promise: Annotated[

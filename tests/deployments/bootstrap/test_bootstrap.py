@@ -24,6 +24,7 @@ from deployments.receiver.offers import MANY
 from flows.catalog import FLOWS
 from tasks.steps import global_limits
 from tests.deployments.bootstrap.conftest import clear
+from tests.deployments.bootstrap.test_deployments import SCHEDULES
 
 pytestmark = pytest.mark.prefect
 
@@ -139,7 +140,7 @@ async def test_what_a_person_paused_or_set_stays_so(client: PrefectClient) -> No
 async def test_the_time_zone_of_the_variable_is_the_schedules(client: PrefectClient) -> None:
     await put_up(client)
     await client.update_variable(VariableUpdate(name="rever_time_zone", value="Europe/Stockholm"))
-    assert len(not_left(await put_up(client))) == 3
+    assert len(not_left(await put_up(client))) == len(SCHEDULES)
     [schedule] = (await read(client, "reconcile")).schedules
     assert schedule.schedule.model_dump()["timezone"] == "Europe/Stockholm"
     await client.update_variable(VariableUpdate(name="rever_time_zone", value="Madrid"))
