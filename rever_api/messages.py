@@ -43,7 +43,7 @@ _ADVICE: Mapping[int, tuple[type[ReverError], str]] = {
     425: _UNKNOWN,
     429: (RefusedForNow, "Too many requests: try again later."),
     499: _UNKNOWN,
-    501: (Refused, "REVER does not do this automatically: nothing was done, a person has to do it."),
+    501: (Refused, "REVER does not do this automatically; nothing was done."),
 }
 
 

@@ -93,7 +93,7 @@ def limits_note(limits: Mapping[str, int]) -> str:
     """What a report says of what bounded its run: the global limits that held, by name with their slots, or none."""
     here = "the table of steps, in this process"
     if not limits:
-        return f"{here} only; global ones hold in runs of deployments"
+        return f"{here} only; Prefect's global limits apply to runs of deployments"
     told = ", ".join(f"{name} {slots}" for name, slots in sorted(limits.items()))
     return f"{here}; over all processes {told}"
 

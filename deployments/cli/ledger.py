@@ -196,9 +196,7 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
             below += [f"        {form}"] if (form := forms.get(row.hold_id, {}).get(answer)) else []
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
     many = "rever-returns run answer-holds cause=KIND"
-    needs = (
-        "drop needs reason=WHY besides; done_by_hand needs reference=WHERE, and amount= where it is not the hold's own"
-    )
+    needs = "drop also needs reason=WHY; done_by_hand needs reference=WHERE, and amount= if it is not the hold's"
     ways = [
         "",
         f"Answer one:   {how}",

@@ -118,7 +118,7 @@ async def stop_switch(examination: Examination) -> Line:
     now = await _read(examination, switch)
     if now.stopped:
         return attention("stop switch", now.words, "rever-returns start --by NAME")
-    return ok("stop switch", "effects may go")
+    return ok("stop switch", "off: effects may go out")
 
 
 async def other_desk(examination: Examination) -> Line:
@@ -141,7 +141,7 @@ async def restore(examination: Examination) -> Line:
         raise NotChecked("the stores are not known")
     mark = await _read(examination, lambda conn: restored(conn, stores))
     if mark is None:
-        return ok("restore", "no store waits for one to be caught up with")
+        return ok("restore", "no store has still to catch up after one")
     words = f"restored at {_time(mark.at)}, knows nothing since {_time(mark.since)}; nothing goes to "
     to_do = "rever-returns run reconcile mode=act; docs/ledger.md"
     return attention("restore", words + ", ".join(mark.stores), to_do)

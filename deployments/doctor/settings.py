@@ -170,7 +170,7 @@ def kept(databases: Iterable[Path | None], prefect: Path) -> list[Path]:
 def modes_line(found: list[tuple[Path, int]]) -> Line:
     """One line from what is open to others. Pure."""
     if not found:
-        return ok(FILE_MODES, "key, ledger, inbox and what else is kept are their owner's alone")
+        return ok(FILE_MODES, "key, ledger, inbox and other kept files are readable by their owner only")
     shown = ", ".join(f"{path} {mode:04o}" for path, mode in found[:SHOWN])
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     to_do = f"chmod -R go= {' '.join(str(path) for path, _ in found[:SHOWN])}"

@@ -234,7 +234,7 @@ def _beside_unknown(row: Row[Any]) -> tuple[str, str]:
 
 
 _NO_MONEY = "no money moves"
-_BY_HAND = ", plus what was paid by hand past REVER"
+_BY_HAND = ", plus what was paid by hand outside REVER"
 
 
 def _sums(money: Decimal, goods: Decimal, currency: str) -> tuple[str, bool]:

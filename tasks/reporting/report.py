@@ -405,7 +405,7 @@ class ReturnsReport(RunReport):
             *(f"  nothing would be sent at {store}: {why}" for store, why in self.kept_back.items()),
             *([f"  {first}"] if self.open_outcomes else []),
             *(
-                ["  (as REVER and the ledger are now, each answer of REVER's taken for a yes)"]
+                ["  (as REVER and the ledger are now, and if REVER accepts each request)"]
                 if self.due or self.would_hold
                 else []
             ),

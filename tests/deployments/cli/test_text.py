@@ -33,7 +33,7 @@ def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
     assert "19.90 EUR is more than the cap" in text
     assert "    retry: pay it all the same, once\n    drop: never pay it" in text
     assert "run answer-hold" in text
-    assert "drop needs reason=" in text
+    assert "drop also needs reason=" in text
     assert "done_by_hand needs reference=" in text
     assert "http" not in text
     assert holds_table([]) == "Nothing waits for a person."
