@@ -283,7 +283,7 @@ def test_blocks_are_named_once_whatever_the_parameters_are() -> None:
 @pytest.mark.parametrize(
     ("problems", "slots", "deployed", "state", "words"),
     [
-        ({}, {}, True, State.OK, "all 6 there"),
+        ({}, {}, True, State.OK, f"all {len(global_limits())} there"),
         ({}, {"rever-issue-refunds": 3}, True, State.OK, "set by a person: rever-issue-refunds 3 instead of"),
         ({"rever-issue-refunds": "missing"}, {}, True, State.BROKEN, "rever-issue-refunds (missing)"),
         ({"rever-issue-refunds": "no slot"}, {}, False, State.BROKEN, "rever-issue-refunds (no slot)"),

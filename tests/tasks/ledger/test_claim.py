@@ -249,7 +249,7 @@ def test_the_rules_are_told_the_store_and_all_that_is_known(desk: LedgerDesk) ->
 
     for _ in range(2):
         desk.one(rule=rule, store="other")
-    assert told == [Record("p1", "other"), desk.record()]
+    assert told == [Record("p1", "other", parcels=()), desk.record()]
 
 
 def test_many_records_are_loaded_at_once(desk: LedgerDesk) -> None:
