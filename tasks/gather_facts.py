@@ -2,8 +2,8 @@
 
 Nothing here ends a run: what could not be learned stays unknown, with the reason, and the rule that needs it holds the
 return. The tables of the policy file are read when the desk is opened; asked are the shop, for its orders, REVER, for
-a shopper's other returns, and the ledger, for what was refunded of an order's shipping. An e-mail address is only asked
-for and compared: it is kept for the run alone.
+a shopper's other returns, and the ledger, for what was refunded to the shopper and of an order's shipping. An e-mail
+address is only asked for and compared: it is kept for the run alone.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rever_api import AsyncReverClient
-from rever_api.errors import NotSent, ReverError
+from rever_api.errors import NotFound, NotSent, ReverError
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.shop import ShopClient
-from tasks.ledger import shipping_parts
+from tasks.ledger import load_records, refunded_returns, shipping_parts
 from tasks.policy.earlier_returns import earlier_of
 from tasks.policy.facts import incomplete, one_mailbox
 from tasks.policy.merchant_rules import AppliesTo, MerchantRule
@@ -52,6 +52,7 @@ class Gathered:
     _earlier: dict[str, dict[str, tuple[EarlierReturn, ...] | Unknown]] = field(default_factory=dict, repr=False)
     _shipping: dict[str, dict[str, tuple[ShippingPart, ...]]] = field(default_factory=dict)
     _found: dict[str, tuple[ReturnProcess, ...] | Unknown] = field(default_factory=dict, repr=False)
+    _read: dict[str, ReturnProcess | None] = field(default_factory=dict, repr=False)
     _failed: dict[str, int] = field(default_factory=dict)
     _unasked: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -84,7 +85,7 @@ class Gathered:
             if needs & SHOP_TELLS and rules.store in self.shops:
                 await self._ask_shop(desk, rules, batch, payments="gateway" in needs | payments)
             if EARLIER in needs:
-                await self._ask_rever(desk, rules, batch)
+                await self._learn_earlier(desk, rules, batch)
         if "shipping" in needs:
             ids = sorted({pending.process.order_id for pending in batch} - {""})
             known = self._shipping.setdefault(rules.store, {})
@@ -128,29 +129,56 @@ class Gathered:
         self._unasked[store, order_id] = why
         return not_asked(why)
 
-    async def _ask_rever(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
+    async def _learn_earlier(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
+        """Learn of the shoppers' other returns: from REVER once in a run, from the ledger anew for each batch."""
         shoppers: dict[str, PendingReturn] = {}
         for pending in batch:
             if mailbox := _mailbox(pending):
                 shoppers.setdefault(mailbox, pending)
+        emails = {mailbox: _email(pending) for mailbox, pending in shoppers.items()}
+        by_email = await desk.ledger.aread(refunded_returns, sorted(set(emails.values())))
+        refunded = {
+            mailbox: {name for name, store in by_email.get(email, {}).items() if store in desk.stores}
+            for mailbox, email in emails.items()
+        }
 
         async def learn(mailbox: str, pending: PendingReturn) -> None:
-            if mailbox not in self._found:
-                try:
+            try:
+                if mailbox not in self._found:
                     self._found[mailbox] = await _returns_of(desk.client, desk.stores, mailbox, pending, rules)
-                except ReverError as error:
-                    why = f"REVER could not be asked ({type(error).__name__})"
-                    self._unasked["", mailbox] = why
-                    self._found[mailbox] = Unknown(f"{_EARLIER}: {why}")
-            found = self._found[mailbox]
-            self._earlier.setdefault(rules.store, {})[mailbox] = (
-                found
-                if isinstance(found, Unknown)
-                else earlier_of(found, mailbox, rules.zone, omits_empty_fields=rules.omits_empty_fields)
-            )
+                found = self._found[mailbox]
+                if not isinstance(found, Unknown):
+                    for name in sorted(refunded[mailbox] - {it.rever_process_id for it in found} - self._read.keys()):
+                        self._read[name] = await _by_id(desk.client, name)
+            except ReverError as error:
+                why = f"REVER could not be asked ({type(error).__name__})"
+                self._unasked["", mailbox] = why
+                self._found[mailbox] = Unknown(f"{_EARLIER}: {why}")
 
+        await _few_at_once(learn(mailbox, it) for mailbox, it in shoppers.items())
+        shown: dict[str, list[ReturnProcess]] = {}
+        for mailbox in shoppers:
+            listed = self._found[mailbox]
+            if not isinstance(listed, Unknown):
+                further = [self._read.get(name) for name in sorted(refunded[mailbox])]
+                shown[mailbox] = [*listed, *(it for it in further if it is not None)]
+        ids = {it.rever_process_id for each in shown.values() for it in each}.union(*refunded.values())
+        records = await desk.ledger.aread(load_records, sorted(ids))
         known = self._earlier.setdefault(rules.store, {})
-        await _few_at_once(learn(mailbox, it) for mailbox, it in shoppers.items() if mailbox not in known)
+        for mailbox in shoppers:
+            listed = self._found[mailbox]
+            known[mailbox] = (
+                listed
+                if isinstance(listed, Unknown)
+                else earlier_of(
+                    shown[mailbox],
+                    mailbox,
+                    rules.zone,
+                    records,
+                    refunded[mailbox],
+                    omits_empty_fields=rules.omits_empty_fields,
+                )
+            )
 
 
 async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> list[PendingReturn]:
@@ -166,8 +194,12 @@ async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> list[Pen
     return [replace(pending, unasked=desk.facts.unasked(pending)) for pending in batch]
 
 
+def _email(pending: PendingReturn) -> str:
+    return pending.process.shopper.email.strip() if pending.process.shopper else ""
+
+
 def _mailbox(pending: PendingReturn) -> str:
-    return one_mailbox(pending.process.shopper.email) if pending.process.shopper else ""
+    return one_mailbox(_email(pending))
 
 
 def in_force(rules: Iterable[MerchantRule], today: date) -> list[MerchantRule]:
@@ -207,8 +239,7 @@ async def _returns_of(
 
     That the search finds by e-mail at all is seen by its finding this return. Raises `ReverError`.
     """
-    email = pending.process.shopper.email.strip() if pending.process.shopper else ""
-    texts = [text for text in dict.fromkeys((email, mailbox)) if len(text) >= _SHORTEST_TEXT]
+    texts = [text for text in dict.fromkeys((_email(pending), mailbox)) if len(text) >= _SHORTEST_TEXT]
     found: dict[str, ReturnProcess] = {}
     for store in stores:
         for text in texts:
@@ -227,6 +258,17 @@ async def _returns_of(
     if pending.process_id not in found:
         return Unknown(f"{_EARLIER}: REVER's search does not find this one by its e-mail")
     return tuple([await _whole(client, process, rules) for process in found.values()])
+
+
+async def _by_id(client: AsyncReverClient, process_id: str) -> ReturnProcess | None:
+    """A return that the search left out, though this desk has refunded it; None where REVER has no such (any more).
+
+    Raises `ReverError` where REVER does not say.
+    """
+    try:
+        return await client.get_return_process(process_id)
+    except NotFound:
+        return None
 
 
 async def _whole(client: AsyncReverClient, process: ReturnProcess, rules: StoreRules) -> ReturnProcess:

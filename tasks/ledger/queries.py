@@ -7,14 +7,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
 from tasks.database.sql import chunks
+from tasks.ledger.guards import shopper_hashes
 from tasks.ledger.holds import HOLDS, past_hold
 from tasks.ledger.records import claim_of, intent_of
-from tasks.ledger.schema import audit, holds, intents, records
+from tasks.ledger.schema import audit, holds, intents, ledger, records, shopper_refunds
 from tasks.ledger.types import AuditRow, History, IntentRow, RecordRow, Unfinished
 from tasks.ledger.words import words_of
 from tasks.policy.clocks import DIFFER
 from tasks.policy.kinds import CREATE_RETURN
-from tasks.policy.record import MONEY_KINDS, OPEN_STATES, IntentState
+from tasks.policy.record import MONEY_KINDS, OPEN_STATES, REFUNDED, IntentKind, IntentState
 
 
 def last_run(conn: Connection) -> datetime | None:
@@ -44,6 +45,26 @@ def returns_of(conn: Connection, process_ids: Collection[str]) -> list[RecordRow
     query = select(records).where(records.c.process_id.in_(bindparam("ids", expanding=True)))
     rows = [row for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})]
     return sorted((_record(row) for row in rows), key=lambda row: row.process_id)
+
+
+def refunded_returns(conn: Connection, emails: Collection[str]) -> dict[str, dict[str, str]]:
+    """E-mail -> the returns for which this desk refunded its shopper, or may have: id of the return -> its store.
+
+    Found by the keyed hash under which refunds count for the cap per shopper; a refund that was not sent yet is left
+    out. After `forget` there are none.
+    """
+    key = conn.execute(select(ledger.c.shopper_key)).scalar()
+    mine = {email: shopper_hashes(key, email) for email in emails} if key else {}
+    query = (
+        select(shopper_refunds.c.hash, intents.c.process_id, intents.c.store)
+        .join(intents, intents.c.id == shopper_refunds.c.intent_id)
+        .where(shopper_refunds.c.hash.in_(bindparam("hashes", expanding=True)))
+        .where(intents.c.kind == IntentKind.REFUND, intents.c.state.in_(sorted(REFUNDED)))
+        .order_by(intents.c.seq)
+    )
+    every = sorted({each for hashes in mine.values() for each in hashes})
+    rows = [row for piece in chunks(every) for row in conn.execute(query, {"hashes": piece})]
+    return {email: {row.process_id: row.store for row in rows if row.hash in hashes} for email, hashes in mine.items()}
 
 
 def returns_of_order(conn: Connection, names: Collection[str]) -> list[RecordRow]:

@@ -3,7 +3,7 @@
 A field is of the return, or of each of its lines. Its kind says which operators fit it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from rever_api.models import CompensationMethod, ReturnMethod, ReviewStatus, ShippingStatus
 from tasks.policy.country import COUNTRIES
 from tasks.policy.facts import one_mailbox
-from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, Unknown
+from tasks.policy.return_facts import EarlierReturn, EarlierReturns, Fact, LineFacts, Money, ReturnFacts, Unknown
 
 Value = str | bool | int | Decimal | date | Money | frozenset[str]
 """What a fact may be."""
@@ -53,11 +53,12 @@ class Field:
     def reader(self, within_days: int | None = None) -> Callable[[ReturnFacts, LineFacts | None], Fact[Value]]:
         """What reads it from the facts of a return, or of one of its lines."""
         if (counts := self.counts) is not None:
-            return lambda facts, _: (
-                counts(facts, _within(facts, facts.earlier, within_days))
-                if isinstance(facts.earlier, tuple)
-                else facts.earlier
-            )
+
+            def count(facts: ReturnFacts, _: LineFacts | None) -> Fact[Value]:
+                counted = _within(facts, within_days)
+                return counted if isinstance(counted, Unknown) else counts(facts, counted)
+
+            return count
         if (read_line := self.read_line) is not None:
             return lambda _, line: read_line(line) if line is not None else Unknown("a line")
         if (read := self.read) is not None:
@@ -65,12 +66,21 @@ class Field:
         raise ValueError(f"the field {self.name} is read nowhere")
 
 
-def _within(facts: ReturnFacts, earlier: Iterable[EarlierReturn], days: int | None) -> Iterator[EarlierReturn]:
-    """The returns that began at most so many days ago and were not cancelled; all of them without a window."""
-    for other in earlier:
+def _within(facts: ReturnFacts, days: int | None) -> EarlierReturns:
+    """The returns that began at most so many days ago and were not cancelled; all of them without a window.
+
+    Of one that REVER does not show it is known by when it had begun: whether that was in the window may be unknown.
+    """
+    if isinstance(facts.earlier, Unknown):
+        return facts.earlier
+    found = []
+    for other in facts.earlier:
         recent = days is None or other.started_on >= facts.today - timedelta(days=days)
         if recent and not other.cancelled and other.process_id != facts.process_id:
-            yield other
+            if days is not None and not other.shown:
+                return Unknown(f"the day on which the shopper's other return {other.process_id} began")
+            found.append(other)
+    return tuple(found)
 
 
 def days_between(earlier: Fact[date], later: Fact[date]) -> Fact[int]:
@@ -113,8 +123,16 @@ def _added(amounts: Iterable[Fact[Money]]) -> Fact[Money]:
     return total or Unknown("an amount")
 
 
-def _of_order(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Iterator[EarlierReturn]:
-    return (other for other in earlier if facts.order_id and other.order_id == facts.order_id)
+def _of_order(
+    facts: ReturnFacts,
+    earlier: Iterable[EarlierReturn],
+    of_these: Callable[[Sequence[EarlierReturn]], Fact[Value]],
+) -> Fact[Value]:
+    """A fact of the other returns of the same order."""
+    every = tuple(earlier)
+    if not facts.order_id or not all(other.shown for other in every):
+        return Unknown("the order's id" if not facts.order_id else "the orders of the shopper's other returns")
+    return of_these([other for other in every if other.order_id == facts.order_id])
 
 
 def _refunds(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Fact[Value]:
@@ -244,16 +262,14 @@ _RETURN_FIELDS = (
         "returns_of_order",
         _K.NUMBER,
         "the returns of the order, this one included",
-        counts=lambda it, all_: 1 + sum(1 for _ in _of_order(it, all_)) if it.order_id else Unknown("the order's id"),
+        counts=lambda it, all_: _of_order(it, all_, lambda others: 1 + len(others)),
     ),
     Field(
         "order_returns_value",
         _K.MONEY,
         "what all returns of the order are worth, this one included",
-        counts=lambda it, all_: (
-            _added([it.value, *(other.value for other in _of_order(it, all_))])
-            if it.order_id
-            else Unknown("the order's id")
+        counts=lambda it, all_: _of_order(
+            it, all_, lambda others: _added([it.value, *(other.value for other in others)])
         ),
     ),
 )

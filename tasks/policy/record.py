@@ -39,6 +39,9 @@ MADE = "process"
 OPEN_STATES = frozenset({IntentState.INTENDED, IntentState.SENT, IntentState.UNKNOWN})
 """States in which nobody knows the outcome yet."""
 
+REFUNDED = frozenset({IntentState.SENT, IntentState.UNKNOWN, IntentState.DONE, IntentState.DONE_BY_HAND})
+"""States in which a refund counts as one that the shopper had, as for the caps: it was sent, or paid by a person."""
+
 DEAD_STATES = frozenset({IntentState.REFUSED, IntentState.WITHDRAWN})
 """States whose units are free again."""
 

@@ -50,6 +50,8 @@ class EarlierReturn:
 
     `refunded` is what was refunded for it, a sum for each currency; `wrong_items` whether units were missing or
     declined; `bonus` whether a bonus was paid on top; `value` what its lines are worth, None where that is not known.
+    `shown` is false where REVER does not show it and the ledger alone tells of its refunds: then `started_on` is the
+    day of the first, by which it had begun, and its order is not known.
     """
 
     process_id: str
@@ -60,6 +62,7 @@ class EarlierReturn:
     value: Money | None = None
     wrong_items: bool | Unknown = False
     bonus: bool | Unknown = False
+    shown: bool = True
 
 
 EarlierReturns: TypeAlias = tuple[EarlierReturn, ...] | Unknown

@@ -2,13 +2,15 @@
 
 import json
 import logging
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from rever_api.models import ReturnProcess, Shopper
+from rever_api.models import Compensation, ReturnProcess, Shopper
 from rever_api.sandbox.shop_orders import order_of
+from tasks.ledger import Actor, forget_email
 from tests.world import Start, World
 
 VIP = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"
@@ -146,3 +148,76 @@ def test_nobody_s_address_is_in_a_log_a_report_or_the_ledger(
     shown = [caplog.text, json.dumps(report.as_json()), *report.lines(), str(world.holds())]
     shown += [path.read_bytes().decode(errors="replace") for path in tmp_path.glob("ledger*") if path.is_file()]
     assert not [text for text in shown if "@example.com" in text or world.sandbox.shop_key in text]
+
+
+HAD = "{name: had, when: {earlier_refunds: {at_least: 1%s}}, then: {approve: {who: service, why: refunded before}}}"
+WINDOW = ", within_days: 90"
+ANN = "ann@example.com"
+
+
+def paid_before(start_world: Start, rule: str) -> tuple[World, str]:
+    """Two approved returns of one shopper: the ledger has paid the first, whose id comes with it; the second is due."""
+    world = start(start_world, rule, "approved_one", returns=34 * 2)
+    first, second = world.sandbox.sandbox.processes
+    change(world, first, shopper=Shopper(email=ANN))
+    change(world, second, shopper=Shopper(email=ANN), rever_process_status="ON_HOLD")
+    world.act()
+    assert (world.holds(), len(world.paid())) == ([], 1)
+    change(world, second, rever_process_status="RUNNING")
+    return world, first
+
+
+def change(world: World, process_id: str, **values: object) -> None:
+    with world.sandbox.sandbox.locked():
+        stored = world.sandbox.sandbox.processes[process_id]
+        stored.process = stored.process.model_copy(update=values)
+
+
+def unshown(world: World, process_id: str) -> None:
+    """REVER's list shows the return without the refund: an older view."""
+    change(world, process_id, compensation=Compensation(refunds=()))
+
+
+def unlisted(world: World, process_id: str) -> None:
+    """REVER's search does not find the return by the e-mail; a read by id shows it."""
+    change(world, process_id, shopper=None)
+
+
+def gone(world: World, process_id: str) -> None:
+    """REVER does not show the return at all."""
+    with world.sandbox.sandbox.locked():
+        del world.sandbox.sandbox.processes[process_id]
+
+
+@pytest.mark.parametrize(
+    ("hide", "rule", "held"),
+    [
+        (unshown, HAD % WINDOW, "approval"),
+        (unlisted, HAD % WINDOW, "approval"),
+        (gone, HAD % "", "approval"),
+        # When it began nobody tells, so whether it is in the window is not known.
+        (gone, HAD % WINDOW, "needs_facts"),
+    ],
+)
+def test_what_the_ledger_has_refunded_counts_though_rever_does_not_show_it(
+    start_world: Start, hide: Callable[[World, str], None], rule: str, held: str
+) -> None:
+    world, first = paid_before(start_world, rule)
+    hide(world, first)
+    before = world.paid()
+    plan = world.run("process-pending-returns", mode="plan")
+    assert plan.decisions["hold"] == 1
+    world.act()
+    assert ([hold.rule for hold in world.holds()], world.paid()) == ([held], before)
+
+
+@pytest.mark.parametrize("hide", [unlisted, gone])
+def test_once_a_shopper_is_forgotten_the_ledger_tells_nothing_of_their_returns(
+    start_world: Start, hide: Callable[[World, str], None]
+) -> None:
+    world, first = paid_before(start_world, HAD % WINDOW)
+    hide(world, first)
+    world.write(forget_email, ANN, now=world.now(), actor=Actor("test"))
+    before = world.paid()["EUR"]
+    world.act()
+    assert (world.holds(), world.paid()["EUR"] > before) == ([], True)

@@ -363,6 +363,12 @@ BUGS = {
             ),
         ),
     ),
+    "earlier refunds": Bug(
+        "what the ledger has refunded to a shopper not counted as long as REVER does not show it",
+        "tests/tasks/policy/test_earlier_returns.py::"
+        "test_each_refund_counts_once_however_many_of_the_desk_s_own_rever_shows",
+        (("tasks/policy/earlier_returns.py", "    for intent in found.unshown:\n", "    for intent in ():\n"),),
+    ),
     "kept": Bug(
         "a label made for goods that the shopper keeps",
         f"{RULED}test_goods_that_the_shopper_keeps_are_paid_at_once_and_get_no_label",

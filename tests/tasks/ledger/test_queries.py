@@ -9,10 +9,12 @@ from tasks.ledger import (
     done_between,
     ended,
     expire,
+    forget_email,
     history,
     open_holds,
     open_intents,
     opened_by,
+    refunded_returns,
     returns_of,
     returns_of_order,
     runs_began,
@@ -195,3 +197,19 @@ def test_a_return_at_its_end_is_looked_at_again_though_a_clock_ahead_has_looked(
     assert due() == []
     desk.clock.forward(days=-400)
     assert due() == ["p1"]
+
+
+def test_the_returns_that_were_refunded_to_a_shopper_are_found_by_the_e_mail_until_it_is_forgotten(
+    desk: LedgerDesk,
+) -> None:
+    desk.done(desk.sent("p1", email="Ann+shop@example.test"))
+    desk.unknown(desk.sent("p2", email="ann@example.test", store="other"))
+    desk.refused(desk.sent("p3", email="ann@example.test"))
+    desk.claim("p4", email="ann@example.test")
+    desk.done(desk.sent("p5", email="eve@example.test"))
+    emails = ["ann@example.test", "eve@example.test", "never@example.test", ""]
+    ann = {"p1": desk.history("p1").record.store, "p2": "other"}
+    found = desk.ledger.read(refunded_returns, emails)
+    assert (found[emails[0]], list(found[emails[1]]), found[emails[2]], found[emails[3]]) == (ann, ["p5"], {}, {})
+    desk.ledger.write(forget_email, "ann@example.test", now=NOON, actor=FLOW)
+    assert desk.ledger.read(refunded_returns, emails[:1]) == {emails[0]: {}}

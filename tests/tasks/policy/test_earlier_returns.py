@@ -13,8 +13,21 @@ from hypothesis import strategies as st
 from rever_api.models import Shopper
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.earlier_returns import earlier_of
+from tasks.policy.record import Intent, IntentState, PaidSeen
 from tasks.policy.return_facts import EarlierReturn, Money, Unknown, facts_of
-from tests.tasks.policy.factories import BANK, GIFT, NOW, approved, line, process, record, refund, reviews, rules
+from tests.tasks.policy.factories import (
+    BANK,
+    GIFT,
+    NOW,
+    approved,
+    intent,
+    line,
+    process,
+    record,
+    refund,
+    reviews,
+    rules,
+)
 
 ANN = "ann@example.com"
 
@@ -143,3 +156,96 @@ def test_what_is_known_with_less_told_is_what_is_known_with_all(
     for name in ("refunded", "wrong_items", "bonus", "value", "cancelled"):
         known = getattr(less, name)
         assert isinstance(known, Unknown) or known == getattr(whole, name), name
+
+
+def by_both(shown: Any, *intents: Intent, **fields: Any) -> EarlierReturn:
+    """The one earlier return, of which REVER shows these refunds and the ledger has these intents."""
+    told = process(shopper=Shopper(email=ANN), refunds=shown, **fields)
+    found = earlier_of([told], ANN, UTC, {"retp_1": record(*intents)})
+    assert isinstance(found, tuple)
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("shown", "intents", "expected"),
+    [
+        # REVER does not show it yet, or shows it as on its way: it counts whole.
+        ([], [intent(amount="10.00")], "10.00"),
+        ([refund("10.00", missing="10.00")], [intent(amount="10.00")], "10.00"),
+        ([refund("10.00")], [intent(amount="10.00")], "10.00"),
+        # Another's refund beside ours, as REVER shows it.
+        ([refund("3.00", GIFT)], [intent(amount="10.00")], "13.00"),
+        ([refund("3.00", GIFT, missing="3.00")], [intent(amount="10.00")], "10.00"),
+        # One that was sent counts as for the caps; one that was not, or that REVER refused, does not.
+        ([], [intent(state=IntentState.SENT)], "10.00"),
+        ([refund("10.00")], [intent(state=IntentState.SENT)], "10.00"),
+        ([], [intent(state=IntentState.UNKNOWN)], "10.00"),
+        ([], [intent(state=IntentState.INTENDED), intent(state=IntentState.REFUSED)], "0"),
+        # By hand: once, whether REVER shows it or not.
+        ([], [intent(state=IntentState.DONE_BY_HAND)], "10.00"),
+        ([refund("10.00", GIFT)], [intent(state=IntentState.DONE_BY_HAND)], "10.00"),
+        ([], [intent(state=IntentState.DROPPED)], "0"),
+        # REVER's own refund, which the ledger has adopted.
+        ([refund("10.00")], [intent(adopted=True)], "10.00"),
+        ([refund("10.00", missing="4.00")], [intent(adopted=True)], "6.00"),
+        # What was shown as paid and no longer is, the shopper does not have.
+        ([refund("10.00", missing="10.00")], [intent(paid_seen=PaidSeen(Decimal(10), Decimal(10), NOW))], "0"),
+    ],
+)
+def test_refunds_count_once_by_the_ledger_or_by_rever(shown: Any, intents: Any, expected: str) -> None:
+    refunded = by_both(shown, *intents).refunded
+    assert not isinstance(refunded, Unknown)
+    assert refunded.get("EUR", Decimal(0)) == Decimal(expected)
+
+
+REFUNDS = st.lists(st.tuples(st.integers(1, 5000), st.sampled_from([GIFT, BANK]), st.booleans()), max_size=4)
+
+
+@given(REFUNDS, REFUNDS)
+def test_each_refund_counts_once_however_many_of_the_desk_s_own_rever_shows(ours: Any, others: Any) -> None:
+    made = [
+        intent(id=f"i{n}", amount=str(Decimal(cents) / 100), method=way, units=(n + 1,))
+        for n, (cents, way, _) in enumerate(ours)
+    ]
+    mine = [refund(str(it.amount), it.method) for it in made]
+    theirs = [refund(str(Decimal(cents) / 100), way) for cents, way, _ in others]
+    total = sum((Decimal(cents) for cents, *_ in (*ours, *others)), Decimal(0)) / 100
+    assert sum(by_both([*theirs, *mine], *made).refunded.values()) == total  # type: ignore[union-attr]
+    # With others' refunds beside them nobody could say whose it is that is missing.
+    some = [it for it, (_, _, shown) in zip(mine, ours, strict=True) if shown]
+    alone = sum((it.amount for it in made), Decimal(0))
+    assert sum(by_both(some, *made).refunded.values()) == alone  # type: ignore[union-attr]
+
+
+def test_a_bonus_that_the_ledger_paid_counts_though_rever_does_not_show_it() -> None:
+    assert by_both([], intent(bonus=Decimal("1.00"))).bonus is True
+    assert by_both([], intent()).bonus is False
+
+
+def test_a_return_that_rever_does_not_show_counts_by_the_ledger_alone() -> None:
+    late = datetime(2026, 3, 19, 23, 30, tzinfo=UTC)
+    paid = replace(record(intent(sent_at=late)), process_id="retp_2")
+    madrid = ZoneInfo("Europe/Madrid")
+    (told,) = earlier_of([], ANN, madrid, {"retp_2": paid}, {"retp_2"})  # type: ignore[misc]
+    assert (told.process_id, told.started_on, told.refunded, told.shown) == (
+        "retp_2",
+        date(2026, 3, 20),
+        {"EUR": Decimal("10.00")},
+        False,
+    )
+    assert isinstance(told.wrong_items, Unknown)
+    facts = replace(facts_of(process(), record(), rules(), NOW, UTC), earlier=(told,))
+    asked = {name: FIELDS[name].reader()(facts, None) for name in ("earlier_returns", "earlier_refunds")}
+    assert asked == {"earlier_returns": 1, "earlier_refunds": 1}
+    assert isinstance(FIELDS["earlier_returns"].reader(within_days=3650)(facts, None), Unknown)
+    assert FIELDS["earlier_returns"].reader(within_days=0)(facts, None) == 0, "it had begun before"
+    assert isinstance(FIELDS["returns_of_order"].reader()(facts, None), Unknown)
+    assert earlier_of([], ANN, UTC, {}, {"retp_2"}) == ()
+
+
+def test_a_return_without_an_e_mail_is_the_shopper_s_where_the_ledger_says_so_and_another_s_is_not() -> None:
+    paid = {"retp_1": record(intent())}
+    nameless, other = process(shopper=None), process(shopper=Shopper(email="eve@example.com"))
+    assert len(earlier_of([nameless], ANN, UTC, paid, {"retp_1"})) == 1  # type: ignore[arg-type]
+    assert earlier_of([nameless], ANN, UTC, paid) == ()
+    assert earlier_of([other], ANN, UTC, paid, {"retp_1"}) == ()
