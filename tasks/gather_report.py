@@ -89,6 +89,7 @@ async def gather_report(desk: Desk, stores: Sequence[str], asked: Asked) -> Repo
         sold=sold.of(windows) if sold else None,
         rates=rates,
         promise_days=asked.promise_days,
+        tracked=any(parts.row.arrived_at for parts in read.returns.values()),
         personal=asked.personal,
     )
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from tasks.database.sql import chunks
-from tasks.ledger.records import carrier_of, items_of, paid_of
+from tasks.ledger.records import carrier_of, items_of, paid_of, shipping_of
 from tasks.ledger.schema import holds, intents, lines, records, waivers
-from tasks.policy.money import gross
+from tasks.policy.money import ZERO, gross
 from tasks.policy.record import OPEN_STATES, IntentKind, IntentState, LineTerms, PaidSeen
 
 AT_ONCE = 5000
@@ -23,7 +23,8 @@ AT_ONCE = 5000
 class Effect:
     """A row of `intents` for accountants. `parts` are its lines with the value of the units of each, before costs.
 
-    `closed_at` is when the ledger had its outcome. `approved_by` let a rule pass for it, at `approved_at`.
+    `shipping` is the part of `amount` that is the order's shipping. `closed_at` is when the ledger had its outcome.
+    `approved_by` let a rule pass for it, at `approved_at`.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Effect:
     currency: str
     amount: Decimal
     gross: Decimal
+    shipping: Decimal
     units: int
     parts: tuple[tuple[str, Decimal], ...]
     carrier: str
@@ -124,6 +126,7 @@ def _effect(row: Any, terms: dict[str, LineTerms], approval: tuple[str, datetime
         currency=row.currency,
         amount=row.amount,
         gross=row.gross,
+        shipping=shipping.amount if (shipping := shipping_of(row.details)) else ZERO,
         units=sum(item.quantity for item in items),
         parts=parts,
         carrier=carrier_of(row.details),

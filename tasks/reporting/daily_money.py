@@ -22,6 +22,7 @@ STORE_CREDIT = frozenset({CompensationMethod.GIFT_CARD, CompensationMethod.PROMO
 
 NOT_READ = "(the return could not be read)"
 NO_ARTICLE = "(no article named)"
+SHIPPING = "(the order's shipping)"
 
 MONEY_OUT = Figure(
     "money_out",
@@ -38,7 +39,8 @@ BY_LINE = Figure(
     "money_by_line",
     "Money by reason or product",
     f"{MONEY_OUT.formula}. A refund of several lines is split over them by the value of the units that it pays, to the "
-    "cent; what rounding leaves goes to the largest remainders, so that the parts come to the refund exactly",
+    "cent; what rounding leaves goes to the largest remainders, so that the parts come to the refund exactly. What it "
+    "has in it of the order's shipping has a row of its own",
     Basis.PAID,
     MONEY_OUT.left_out,
     "refunds, each counted once for every reason or product in it",
@@ -90,7 +92,7 @@ PAYMENTS = Figure(
     "Payments, one by one",
     "each refund as the ledger has it: asked for (created), sent, confirmed (paid) and, by REVER's clock, processed",
     Basis.PAID,
-    f"{MONEY_OUT.left_out}. REVER's API tells no gateway reference, no split into net, tax and shipping, and no credit "
+    f"{MONEY_OUT.left_out}. REVER's API tells no gateway reference, no split into net and tax, and no credit "
     "note number, so they are not here",
     "refunds",
 )
@@ -294,12 +296,17 @@ def _line_parts(
     if not effect.parts:
         yield (effect.store, NO_ARTICLE, *empty), payment
         return
-    weights = [value for _, value in effect.parts]
-    amounts = (payment.paid, payment.on_its_way, payment.not_shown, payment.by_hand)
-    paid, on_its_way, not_shown, by_hand = (split(amount, weights, effect.currency) for amount in amounts)
-    for place, (line_id, _) in enumerate(effect.parts):
-        line = data.line(effect.process_id, line_id)
-        of = key(line) if line else ((NOT_READ, *empty))
+    goods = split(effect.amount - effect.shipping, [value for _, value in effect.parts], effect.currency)
+    weights = [*goods, *([effect.shipping] if effect.shipping else [])]
+    # The whole is split first, and what is paid of it after, so that no rounding moves money from one row to another.
+    refunded, by_hand = (split(it, weights, effect.currency) for it in (payment.refunded, payment.by_hand))
+    paid = split(payment.paid, refunded, effect.currency)
+    unpaid = [whole - part for whole, part in zip(refunded, paid, strict=True)]
+    on_its_way = split(payment.on_its_way, unpaid, effect.currency)
+    not_shown = [whole - part for whole, part in zip(unpaid, on_its_way, strict=True)]
+    for place in range(len(weights)):
+        line = data.line(effect.process_id, effect.parts[place][0]) if place < len(goods) else None
+        of = key(line) if line else (NOT_READ if place < len(goods) else SHIPPING, *empty)
         yield (effect.store, *of), Payment(effect, paid[place], on_its_way[place], not_shown[place], by_hand[place])
 
 
@@ -433,7 +440,8 @@ def payments_table(data: ReportData) -> Table:
         Column("method", "Method"),
         CURRENCY,
         Column("amount", "Amount", Kind.MONEY),
-        Column("gross", "Before costs", Kind.MONEY),
+        Column("gross", "Goods before costs", Kind.MONEY),
+        Column("shipping", "Of it shipping", Kind.MONEY),
         Column("paid", "Paid", Kind.MONEY),
         Column("on_its_way", "On its way", Kind.MONEY),
         Column("not_shown", "Not shown", Kind.MONEY),
@@ -471,6 +479,7 @@ def _payment_cells(data: ReportData, payment: Payment) -> tuple[Cell, ...]:
         effect.currency,
         effect.amount,
         effect.gross,
+        effect.shipping,
         payment.paid,
         payment.on_its_way,
         payment.not_shown,

@@ -30,9 +30,10 @@ RETURNS = Figure(
 RETURN_DAYS = Figure(
     "return_days",
     "Returns by day",
-    "returns started, units inspected and holds opened, each on the store's own day",
+    "returns started and arrived, units inspected and holds opened, each on the store's own day",
     Basis.STARTED,
-    "what has no time at REVER. Inspections are counted by when they were made, holds by when they were opened",
+    "what has no time at REVER, and goods that were there when their parcel was first looked at. Inspections are "
+    "counted by when they were made, holds by when they were opened",
     "returns started",
 )
 INSPECTIONS = Figure(
@@ -84,7 +85,8 @@ TIMES = Figure(
     "inspection before it; and from the arrival to that inspection. Median (of an even number, the mean of the middle "
     "two), p90 (the smallest time that nine of ten do not exceed) and worst, in days of 24 hours",
     Basis.PAID,
-    "returns of which one of the two times is not known (counted beside it), or where they are the wrong way round",
+    "returns of which one of the two times is not known (counted beside it), or where they are the wrong way round; an "
+    "arrival is known where the parcel was seen before it, or REVER says when it was",
     "returns",
 )
 FOURTEEN_DAYS = Figure(
@@ -222,15 +224,18 @@ def _by_day(data: ReportData) -> Table:
             for review in it.reviews
             if review.reviewed_at and window.has(review.reviewed_at)
         )
+        arrived = Counter(window.day(at) for it in of_store if (at := it.row.arrived_at) and window.has(at))
         held = Counter(window.day(it.since) for it in data.holds if it.store == store and window.has(it.since))
         rows += [
-            (store, day.day, day.hours, started[day.day], inspected[day.day], held[day.day]) for day in window.days()
+            (store, day.day, day.hours, started[day.day], arrived[day.day], inspected[day.day], held[day.day])
+            for day in window.days()
         ]
     columns = (
         STORE,
         Column("day", "Day", Kind.DAY),
         Column("hours", "Hours", Kind.COUNT),
         Column("started", "Started", Kind.COUNT),
+        Column("arrived", "Arrived, as watched", Kind.COUNT, rarely=True),
         Column("inspected", "Units inspected", Kind.COUNT),
         Column("held", "Holds opened", Kind.COUNT),
     )
@@ -782,7 +787,7 @@ def not_computable(data: ReportData) -> Iterable[str]:
             yield f"return rates of {', '.join(missing)}: not computable, the file of orders does not name it"
     yield "return rates by the date of the order: not computable, REVER does not tell when an order was placed"
     if not data.tracked:
-        yield "times from the arrival: not computable, REVER tells no time of arrival and no parcel was watched"
+        yield "times from the arrival: not computable, no parcel was watched until it arrived"
     if data.promise_days is None:
         yield "how many were paid within the store's promise: not computable, no promise is named (--promise DAYS)"
     yield "cost of a return, and what labels cost: not computable, REVER tells no prices of labels"

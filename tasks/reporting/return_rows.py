@@ -19,6 +19,7 @@ from tasks.policy.facts import goods_sent, paid_of, refunds_shown, strange
 from tasks.policy.money import ZERO, value
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentKind, IntentState, Record
+from tasks.policy.tracking import goods_moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class ReturnRow:
     return_method: Annotated[str, Told("how the goods come back")]
     started_at: Annotated[datetime | None, Told("when the shopper started it", unit="UTC")]
     moved_at: Annotated[
-        datetime | None, Told("when the goods were first seen to move; known where parcels are tracked", unit="UTC")
+        datetime | None, Told("when the goods began to move; known where their parcel was watched", unit="UTC")
     ]
-    arrived_at: Annotated[datetime | None, Told("when the goods arrived; known where parcels are tracked", unit="UTC")]
+    arrived_at: Annotated[
+        datetime | None, Told("when the goods arrived; known where their parcel was watched", unit="UTC")
+    ]
     reviewed_at: Annotated[datetime | None, Told("when the last unit was inspected, of those that are", unit="UTC")]
     moved: Annotated[bool, Told("whether the goods have been seen to move")]
     units: Annotated[int, Told("units of all its lines", unit="units")]
@@ -153,23 +156,11 @@ class ReturnParts:
     seen: Mapping[str, Seen]
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """When a return's goods were first seen to move, and when they arrived, where that was watched."""
-
-    moved_at: datetime | None = None
-    arrived_at: datetime | None = None
-
-
-NOT_TRACKED = Tracked()
-
-
 def return_parts(
     process: ReturnProcess,
     store: str,
     record: Record,
     decision: tuple[str, str] = ("", ""),
-    tracked: Tracked = NOT_TRACKED,
     *,
     personal: bool = False,
 ) -> ReturnParts:
@@ -193,6 +184,7 @@ def return_parts(
     dated = [review.review_date for review in reviews if review.review_date is not None]
     waits = process.rever_process_status in {ProcessStatus.RUNNING, ProcessStatus.ON_HOLD}
     shopper = process.shopper if personal else None
+    moved = goods_moved(record.parcels or ())
     row = ReturnRow(
         process_id=process_id,
         order=process.order_name,
@@ -202,8 +194,8 @@ def return_parts(
         country=intern(_country(process)),
         return_method=intern(str(process.return_method)),
         started_at=process.started_at,
-        moved_at=tracked.moved_at,
-        arrived_at=tracked.arrived_at,
+        moved_at=_watched(moved.scanned_at, record),
+        arrived_at=_watched(moved.arrived_at, record),
         reviewed_at=max(dated, default=None),
         moved=goods_sent(process) or bool(reviews),
         units=sum(max(0, line.quantity) for line in process.return_line_items),
@@ -264,6 +256,12 @@ def _unit_value(line: ReturnLineItem | None) -> Decimal | None:
     if line is None or line.total_price is None or line.quantity < 1 or line.total_price < 0:
         return None
     return value(line.total_price, line.quantity, 1, line.currency)
+
+
+def _watched(at: datetime | None, record: Record) -> datetime | None:
+    """A time of the goods; None where nobody saw them before it and REVER does not say when it was."""
+    first = [it.seen_at for it in record.parcels or () if not it.before and it.told_at is None]
+    return None if at in first else at
 
 
 def _country(process: ReturnProcess) -> str:

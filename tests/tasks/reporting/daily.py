@@ -28,6 +28,7 @@ def effect(name: str = "i1", amount: str = "10.00", **more: Any) -> Effect:
         "currency": "EUR",
         "amount": Decimal(amount),
         "gross": Decimal(amount),
+        "shipping": Decimal(0),
         "units": 1,
         "parts": (("l1", Decimal(amount)),),
         "carrier": "",

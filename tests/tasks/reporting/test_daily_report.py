@@ -102,6 +102,19 @@ def test_what_cannot_be_split_has_a_row_of_its_own() -> None:
     assert [it["country"] for it in rows(found, "countries")] == ["(the return could not be read)"]
 
 
+def test_the_orders_shipping_is_no_reason_and_no_product() -> None:
+    parts = returned(line("l1"), line("l2", reason="BROKEN"), seen={"i1": Seen(money("24.95"), money("4.95"), None)})
+    paid = effect(amount="24.95", shipping=money("4.95"), parts=(("l1", money("10.00")), ("l2", money("10.00"))))
+    found = report(parts, effects=[paid])
+    split_up = {it["reason"]: (it["refunded"], it["paid"]) for it in rows(found, "reasons")}
+    assert {reason: refunded for reason, (refunded, _) in split_up.items()} == {
+        "WRONG_SIZE": money("10.00"),
+        "BROKEN": money("10.00"),
+        "(the order's shipping)": money("4.95"),
+    }
+    assert sum((paid for _, paid in split_up.values()), ZERO) == money("4.95")
+
+
 AMOUNTS = st.decimals(-1000, 1000, places=2)
 WEIGHTS = st.lists(st.decimals(0, 1000, places=2), min_size=1, max_size=8)
 
