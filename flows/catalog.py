@@ -6,6 +6,7 @@ FLOWS = {
     "generate-labels": "flows.generate_labels",
     "import-inspections": "flows.import_inspections",
     "import-returns": "flows.import_returns",
+    "track-parcels": "flows.track_parcels",
     "reconcile": "flows.reconcile",
     "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",

@@ -24,7 +24,7 @@ from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk, UnfitPolicyError, utc_now
 from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
-from tasks.in_prefect.events import LATELY, hold_events, pause_events, policy_event, send
+from tasks.in_prefect.events import LATELY, hold_events, parcel_events, pause_events, policy_event, send
 from tasks.in_prefect.global_limits import standing_limits
 from tasks.in_prefect.holds_artifact import write_holds
 from tasks.in_prefect.quiet import quiet_or_unknown
@@ -34,6 +34,7 @@ from tasks.policy.policy_file import PolicyFileError
 from tasks.reporting.backtest_report import BacktestReport
 from tasks.reporting.daily_report import DailyRun
 from tasks.reporting.holds_page import Cause, holds_page
+from tasks.reporting.parcels_report import ParcelsReport
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
 from tasks.reporting.report_page import report_page, returns_table, shadow_table
@@ -245,7 +246,9 @@ class Ending:
         """Emit the events of the holds that were opened and of the stores that were paused."""
         run, back_office = flow_run.id or "", self.report.back_office if self.report else ""
         held = hold_events(self.opened, self.recent, flow_run_id=run, back_office=back_office, links=self.links)
-        await send([*held, *pause_events(self.paused, flow_run_id=run)])
+        stopped = self.report.told if isinstance(self.report, ParcelsReport) else ()
+        told = parcel_events(stopped, utc_now(), flow_run_id=run)
+        await send([*held, *pause_events(self.paused, flow_run_id=run), *told])
 
 
 def _waits(conn: Connection, store: str, now: datetime) -> tuple[list[HoldRow], list[Pause]]:

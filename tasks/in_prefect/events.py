@@ -20,11 +20,12 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import PrefectException
 
 from tasks.in_prefect.ui_links import NO_LINKS, UiLinks
-from tasks.ledger import HoldRow, Pause, Switch
+from tasks.ledger import HoldRow, Pause, StandingParcel, Switch
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
 from tasks.policy.record import HoldKind
 from tasks.reporting.holds_page import sums_of
+from tasks.reporting.parcels_report import stopped_in_words
 from tasks.reporting.printable import message
 from tasks.reporting.report import amounts
 
@@ -35,6 +36,7 @@ EFFECTS_STOPPED = "rever.effects.stopped"
 EFFECTS_STARTED = "rever.effects.started"
 STORE_PAUSED = "rever.store.paused"
 POLICY_REFUSED = "rever.policy.refused"
+PARCEL_STOPPED = "rever.parcel.stopped"
 
 NOTICE, ALONE, TOGETHER = "rever.notice", "alone", "together"
 """The label of a hold's event, and its values: a notice is sent of this hold, or of several together."""
@@ -152,7 +154,11 @@ def _sentence(hold: HoldRow) -> str:
 
 def _what(hold: HoldRow) -> str:
     """The order, as people know it; where REVER names none, the return."""
-    return f"order {hold.order_name}" if hold.order_name.strip() else f"return {hold.process_id}"
+    return _of_order(hold.order_name, hold.process_id)
+
+
+def _of_order(order_name: str, process_id: str) -> str:
+    return f"order {order_name}" if order_name.strip() else f"return {process_id}"
 
 
 def _store(store: str) -> Resource:
@@ -201,6 +207,39 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
             },
         )
         for pause in pauses
+    ]
+
+
+def parcel_events(parcels: Sequence[StandingParcel], now: datetime, *, flow_run_id: str = "") -> list[Event]:
+    """The events of parcels that have stopped, one each. The same stop is one event, whoever tells it."""
+    return [
+        Event(
+            id=uuid5(NAMESPACE_URL, f"{PARCEL_STOPPED}:{it.process_id}:{it.parcel}:{it.n}"),
+            event=PARCEL_STOPPED,
+            occurred=now,
+            resource=Resource(
+                {
+                    "prefect.resource.id": f"rever.return.{it.process_id}",
+                    "prefect.resource.name": it.process_id,
+                    "rever.store": it.store,
+                }
+            ),
+            related=_of_run(flow_run_id),
+            payload={
+                "subject": message(f"a parcel of {_of_order(it.order_name, it.process_id)} has stopped"),
+                "sentence": message(
+                    f"{it.store}: {_of_order(it.order_name, it.process_id)}: {stopped_in_words(it, now)}"
+                ),
+                "store": message(it.store),
+                "process_id": message(it.process_id),
+                "order": message(it.order_name),
+                "carrier": message(it.carrier),
+                "status": message(it.status),
+                "since": it.since.isoformat(timespec="seconds"),
+                "rule": "parcel-stopped",
+            },
+        )
+        for it in parcels
     ]
 
 

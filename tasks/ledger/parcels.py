@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, select, update
 
 from tasks.database.sql import chunks, upsert
 from tasks.ledger.schema import parcel_changes, parcels, tracked
@@ -218,6 +218,16 @@ def parcels_due(conn: Connection, store: str, now: datetime) -> tuple[set[str], 
         if row.looked_at > now + DIFFER or due_for_a_look(row.since, row.looked_at, now):
             due.add(row.process_id)
     return due, len(all_of_them)
+
+
+def last_looks(conn: Connection, process_ids: Collection[str]) -> dict[str, datetime]:
+    """When all parcels of these returns were last looked at; those of which none was seen are left out."""
+    query = (
+        select(parcels.c.process_id, func.min(parcels.c.looked_at, type_=_AT).label("at"))
+        .where(parcels.c.process_id.in_(_ids))
+        .group_by(parcels.c.process_id)
+    )
+    return {row.process_id: row.at for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})}
 
 
 def standing_parcels(conn: Connection, store: str) -> list[StandingParcel]:

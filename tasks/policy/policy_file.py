@@ -30,13 +30,15 @@ from tasks.policy import ruling
 from tasks.policy.actions import action_in_words
 from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
 from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
-from tasks.policy.store import FactTables, Guards, StorePolicy
+from tasks.policy.store import FactTables, Guards, ParcelLimits, StorePolicy
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
 _OF_RULES = frozenset({"rules", "lists"})
 """Fields of a part that hold the merchant's rules, and are read by them."""
 
-_BELOW: Mapping[str, type[BaseModel]] = MappingProxyType({"guards": Guards, "facts": FactTables})
+_BELOW: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"guards": Guards, "facts": FactTables, "parcels": ParcelLimits}
+)
 """Fields of a part that have fields of their own."""
 
 _NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})

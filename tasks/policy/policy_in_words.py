@@ -73,6 +73,13 @@ def _sentences(policy: StorePolicy) -> dict[str, str]:
         ),
         "products": _table("products", policy.facts.products),
         "orders": _table("orders", policy.facts.orders),
+        "label_unused_days": (
+            f"A label that is not used for {counted(policy.parcels.label_unused_days, 'day')} is listed as stopped."
+        ),
+        "on_the_way_days": (
+            f"A parcel that is on its way for {counted(policy.parcels.on_the_way_days, 'day')} without moving is listed"
+            " as stopped."
+        ),
     }
 
 

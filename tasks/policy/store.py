@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from rever_api.models import CompensationMethod, EcommerceSettings
+from rever_api.models import CompensationMethod, EcommerceSettings, ShippingStatus
 
 if TYPE_CHECKING:
     from tasks.policy.merchant_rules import MerchantRule
@@ -134,6 +134,19 @@ class FactTables(BaseModel):
     orders: str = Field("", description="The table of orders, found by order_id or order_name. Empty: none.")
 
 
+class ParcelLimits(BaseModel):
+    """After how many days without a change a parcel counts as stopped, by where it stands."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label_unused_days: int = Field(21, ge=1, le=100, description="The label is there, and the carrier has no parcel.")
+    on_the_way_days: int = Field(10, ge=1, le=100, description="The carrier has the parcel, and it has not arrived.")
+
+    def of(self, status: str) -> timedelta:
+        """The time for a parcel of this status."""
+        return timedelta(days=self.on_the_way_days if status == ShippingStatus.COLLECTED else self.label_unused_days)
+
+
 class StorePolicy(BaseModel):
     """The desk's own rules for a store; the policy file's `default` and `stores`."""
 
@@ -150,6 +163,7 @@ class StorePolicy(BaseModel):
     )
     guards: Guards = Field(Guards(), description="Caps; one that trips holds the return for a person.")
     facts: FactTables = Field(FactTables(), description="Tables of what the rules ask for and REVER does not tell.")
+    parcels: ParcelLimits = Field(ParcelLimits(), description="When a parcel that does not move counts as stopped.")
 
 
 @dataclass(frozen=True, slots=True)

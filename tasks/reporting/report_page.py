@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from tasks.policy.order_returns import OrderKey
+from tasks.reporting.parcels_report import BACK, MOVED, STOPPED, ParcelsReport
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
@@ -22,7 +23,11 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield f"{markdown(plain_words(report.sentence()))}\n"
     yield from ("| | |", "| --- | --- |")
     yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
-    if isinstance(report, ReturnsReport):
+    if isinstance(report, ParcelsReport):
+        yield f"| Moved | {len(report.moved)} |"
+        yield f"| Went back | {len(report.gone_back)} |"
+        yield f"| Stopped | {len(report.stopped)} |"
+    elif isinstance(report, ReturnsReport):
         yield from _money(report)
     if report.holds_pages:
         pages = ", ".join(f"[{markdown(store)}]({page})" for store, page in report.holds_pages.items())
@@ -51,6 +56,10 @@ def _lines(report: RunReport) -> Iterator[str]:
 def _parts(report: ReturnsReport) -> Iterator[tuple[str, list[Row]]]:
     """The returns of which something is to be said, by what came of them; a part done return is in two lists."""
     rows = [row for row in report.all_rows() if row.decision != NOT_WORKED_ON]
+    if isinstance(report, ParcelsReport):
+        for what in (STOPPED, BACK, MOVED):
+            yield what.capitalize(), [row for row in rows if row.decision == what]
+        return
     if report.acts:
         yield "Done", [row for row in rows if row.done]
         yield "Decided, not done", [row for row in rows if row.undone]

@@ -86,6 +86,7 @@ async def test_every_flow_is_a_deployment_as_the_file_says(client: PrefectClient
         "process-pending-returns",
         "generate-labels",
         "import-inspections",
+        "track-parcels",
         "reconcile",
     }
     assert (await read(client, "process-return")).work_pool_name == "rever-fast-lane"

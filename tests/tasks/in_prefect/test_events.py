@@ -19,13 +19,14 @@ from tasks.in_prefect.events import (
     NOTICE,
     TOGETHER,
     hold_events,
+    parcel_events,
     pause_events,
     policy_event,
     send,
     switch_event,
 )
 from tasks.in_prefect.ui_links import UiLinks
-from tasks.ledger import HoldRow, Pause, Switch
+from tasks.ledger import HoldRow, Pause, StandingParcel, Switch
 from tasks.policy.record import HoldKind
 from tests.events import events
 from tests.samples import NEW_HOLD as HOLD
@@ -167,3 +168,14 @@ def test_no_word_from_outside_is_a_link_a_mention_or_a_tag_in_a_notice() -> None
         assert not set("<>[]") & set(str(payload[name]))
         assert "://" not in str(payload[name])
     assert str(payload["link"]).startswith("https://rever.example/%3C%21channel")
+
+
+def test_a_parcel_that_stopped_is_one_event_for_each_stop_whoever_tells_it() -> None:
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    stopped = StandingParcel("retp_1", 1, "acme", "#1001", "DHL", "COLLECTED", now - timedelta(days=11), 2)
+    (event,) = parcel_events([stopped], now, flow_run_id="f1")
+    assert event.event == "rever.parcel.stopped"
+    assert "order #1001: parcel 1 (DHL) stands at COLLECTED since" in event.payload["sentence"]
+    assert event.payload["sentence"].endswith("11 days")
+    assert event.id == parcel_events([stopped], now + timedelta(hours=1))[0].id
+    assert event.id != parcel_events([replace(stopped, n=3)], now)[0].id

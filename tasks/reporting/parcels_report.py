@@ -1,0 +1,128 @@
+"""What a run that tracks parcels reports: which moved, which went back, and which have stopped, the oldest first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tasks.ledger import Moved, StandingParcel
+from tasks.policy.clocks import clock_time
+from tasks.policy.facts import counted
+from tasks.policy.tracking import OF_RETURN, change_in_words, went_back
+from tasks.reporting.report import ReturnsReport, Row
+
+SHOWN = 20
+"""Parcels of one kind that are listed in a terminal; `--json` and the tables have all."""
+
+MOVED, BACK, STOPPED = "moved", "went back", "stopped"
+"""What stands in a row in the place of a decision."""
+
+
+@dataclass
+class ParcelsReport(ReturnsReport):
+    """The account of a run that tracks parcels. `seen` counts the returns of which it read where their parcels are.
+
+    `moved` are the changes that it saw first; `stopped` the parcels that have stood for too long, the oldest first, and
+    `told` those of them of which people are told now.
+    """
+
+    moved: list[Moved] = field(default_factory=list)
+    stopped: list[StandingParcel] = field(default_factory=list)
+    told: list[StandingParcel] = field(default_factory=list)
+
+    def take(self, moved: Sequence[Moved], stopped: Sequence[StandingParcel], now: datetime) -> None:
+        """Enter what was found at a store."""
+        self.moved += moved
+        self.stopped = sorted([*self.stopped, *stopped], key=lambda it: (it.since, it.process_id, it.parcel))
+        for it in moved:
+            what = BACK if went_back(it.change) else MOVED
+            self._row(it.process_id, it.order_name, it.store, what, change_in_words(it.change))
+        for each in stopped:
+            self._row(each.process_id, each.order_name, each.store, STOPPED, stopped_in_words(each, now))
+
+    def _row(self, process_id: str, order: str, store: str, what: str, why: str) -> None:
+        before = self.rows.get(process_id)
+        if before is not None:
+            what = BACK if BACK in {what, before.decision} else what
+            why = f"{before.why}; {why}"
+        self.rows[process_id] = Row(process_id, order, store, what, why, done=self.acts)
+
+    @property
+    def gone_back(self) -> list[Moved]:
+        """The changes by which a parcel is less far than it was."""
+        return [it for it in self.moved if went_back(it.change) and it.change.parcel != OF_RETURN]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        common = {name: value for name, value in super().as_json().items() if name not in _OF_MONEY}
+        moved = [
+            {
+                "process_id": it.process_id,
+                "order": it.order_name,
+                "store": it.store,
+                "parcel": it.change.parcel,
+                "carrier": it.change.carrier,
+                "before": it.change.before,
+                "status": it.change.status,
+                "seen_at": it.change.seen_at.isoformat(timespec="seconds"),
+                "went_back": went_back(it.change),
+            }
+            for it in self.moved
+        ]
+        stopped = [
+            {
+                "process_id": it.process_id,
+                "order": it.order_name,
+                "store": it.store,
+                "parcel": it.parcel,
+                "carrier": it.carrier,
+                "status": it.status,
+                "since": it.since.isoformat(timespec="seconds"),
+            }
+            for it in self.stopped
+        ]
+        return common | {"moved": moved, "stopped": stopped}
+
+    def results(self) -> list[str]:
+        """What moved, what went back and what has stopped."""
+        ways = Counter(_way(it) for it in self.moved if it.change.parcel != OF_RETURN)
+        told = ", ".join(f"{many} {way}" for way, many in sorted(ways.items()))
+        back = [f"  went back: {_named(it)}: {change_in_words(it.change)}" for it in self.gone_back]
+        rows = [row for row in self.rows.values() if row.decision == STOPPED or "stands" in row.why]
+        by_id = {row.process_id: row for row in rows}
+        stopped = [f"  stopped:   {_named(it)}: {by_id[it.process_id].why}" for it in self.stopped]
+        return [f"  moved:     {told or 'none'}", *_few(back), *_few(stopped)]
+
+    def result(self) -> str:
+        """The counts, in one line."""
+        many = sum(it.change.parcel != OF_RETURN for it in self.moved)
+        back = f", {len(self.gone_back)} of them back" if self.gone_back else ""
+        return f"{counted(many, 'change')} of parcels{back}; {counted(len(self.stopped), 'parcel')} stopped"
+
+
+_OF_MONEY = frozenset(
+    {"decisions", "outcomes", "paid", "on_its_way", "due", "would_pay", "would_hold", "alarms", "shadow"}
+)
+"""What the report of a run over returns has and this one says nothing of."""
+
+
+def stopped_in_words(parcel: StandingParcel, now: datetime) -> str:
+    """Since when a parcel stands where it is."""
+    days = counted((now - parcel.since).days, "day")
+    carrier = f" ({parcel.carrier})" if parcel.carrier else ""
+    return f"parcel {parcel.parcel}{carrier} stands at {parcel.status} since {clock_time(parcel.since)}, {days}"
+
+
+def _way(moved: Moved) -> str:
+    before, now = moved.change.before, moved.change.status or "no longer shown"
+    return f"from {before} to {now}" if before else f"first seen at {now}"
+
+
+def _named(it: Moved | StandingParcel) -> str:
+    return f"order {it.order_name} ({it.process_id})" if it.order_name else it.process_id
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"  and {more} more; --json has all"] if more > 0 else [])]
