@@ -1,6 +1,7 @@
 """What all tests share: a clean environment, sandboxes on demand, and one Prefect server, only where asked for."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -54,6 +55,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in ("prefect", "live"):
             if item.get_closest_marker(name):
                 item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_collection_finish() -> None:
+    """Where any test has to do with ledgers, have their migrations played once."""
+    if "tasks.ledger" in sys.modules:
+        from tests.ledgers import remember_migrations
+
+        remember_migrations()
 
 
 @pytest.fixture

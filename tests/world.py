@@ -4,16 +4,13 @@
 watched, a Prefect server) adds it in a class of its own, which inherits from this one.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -192,24 +189,6 @@ def told(history: History) -> str:
     record = history.record
     known = Known(record.process_id, record.store, record.order_name, history=history)
     return "\n".join(story_lines(tell(known)))
-
-
-_making = Lock()
-
-
-def empty_sqlite(file: Path, account: str) -> str:
-    """Make an empty ledger of this account by a copy of one that was migrated once. Returns its URL."""
-    with _making:
-        file.write_bytes(_template(account))
-    return f"sqlite:///{file}"
-
-
-@cache
-def _template(account: str) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
-        file = Path(folder) / "ledger.sqlite"
-        Ledger.open(f"sqlite:///{file}", account=account, clock=utc_now).close()
-        return file.read_bytes()
 
 
 def added(*many: dict[str, Decimal]) -> dict[str, Decimal]:

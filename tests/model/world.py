@@ -28,10 +28,11 @@ from tasks.ledger import Actor, Ledger
 from tasks.reporting.report import RunReport
 from tasks.settings import Settings
 from tests.books import LedgerState
+from tests.ledgers import empty_sqlite
 from tests.memory import memory
 from tests.model.life import Fate, Worker
 from tests.model.watching import WatchedSandbox, watch
-from tests.world import World, empty_sqlite
+from tests.world import World
 
 ACCOUNT = "model"
 PAYERS = {"acme": "us", "nordic": "us", "autopay": "rever"}

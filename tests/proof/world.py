@@ -15,10 +15,11 @@ from pathlib import Path
 from rever_api.sandbox import RunningSandbox, running_sandbox
 from rever_api.sandbox.faults import FaultPlan, NamedFault
 from rever_api.sandbox.seed import SCENARIOS
+from tests.ledgers import empty_sqlite
 from tests.memory import memory
 from tests.proof.faults import CLOCK, REFUSED, fault_plan, options
 from tests.proof.workers import ACCOUNT, SETTINGS, STORE, Nursery, Step, Strike, Worker
-from tests.world import World, empty_sqlite, keep_only
+from tests.world import World, keep_only
 
 RUN = "process-pending-returns"
 ALWAYS = ("two_methods",)

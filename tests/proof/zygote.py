@@ -39,8 +39,9 @@ from tasks.desk import Clock
 from tasks.reporting.report import ReturnsReport
 from tests.asked import ASKED, work_of
 from tests.hurry import hurry
+from tests.ledgers import empty_sqlite
 from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, WRONG_AT_MOST_S, Blow, Job, Step, Strike
-from tests.world import empty_sqlite, environment_of
+from tests.world import environment_of
 
 SETTLED_S, AT_MOST_S = 0.01, 5.0
 """A worker is stopped only once none of its threads has been in the ledger for so long, so that it holds no lock."""

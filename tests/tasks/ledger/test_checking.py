@@ -1,12 +1,16 @@
 """`check`: silent on every state a ledger comes to by itself, and on nothing that was done behind its back."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from tasks.ledger import Answer, check, stop_switch
+from tasks.ledger import Answer, Ledger, check, stop_switch
 from tasks.policy.decision import Adopt, Nothing
-from tests.tasks.ledger.desk import APPROVAL, EXCHANGE, LABEL, NOON, LedgerDesk, always, pay, refund, units
+from tests.postgres import ACCOUNT, dump, load
+from tests.tasks.ledger.desk import APPROVAL, EXCHANGE, LABEL, NOON, Clock, LedgerDesk, always, pay, refund, units
 from tests.tasks.ledger.tampering import tamper
 
 
@@ -14,9 +18,30 @@ def findings(desk: LedgerDesk) -> list[str]:
     return [str(found) for found in desk.ledger.read(check, now=desk.clock()).findings]
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[str, bytes | dict[str, bytes]]:
+    """A ledger with returns in every state, of each database: played once, and copied."""
+    return {}
+
+
 @pytest.fixture
-def full(desk: LedgerDesk) -> LedgerDesk:
+def full(url: str, clock: Clock, kept: dict[str, bytes | dict[str, bytes]]) -> Iterator[LedgerDesk]:
     """Returns in every state."""
+    database, file = url.partition(":")[0], Path(url.removeprefix("sqlite:///"))
+    match kept.get(database):
+        case bytes(content):
+            file.write_bytes(content)
+        case dict(tables):
+            load(url, tables)
+        case _:
+            with closing(Ledger.open(url, account=ACCOUNT, clock=clock)) as ledger:
+                play(LedgerDesk(ledger, clock))
+            kept[database] = file.read_bytes() if database == "sqlite" else dump(url)
+    with closing(Ledger.open(url, account=ACCOUNT, clock=clock)) as ledger:
+        yield LedgerDesk(ledger, clock)
+
+
+def play(desk: LedgerDesk) -> None:
     two = pay(refund("8.00", items=units(1), gross="10.00"), refund("10.00", items=units(2)), costs="2.00")
     desk.done(desk.sent("paid", two))
     desk.done(desk.sent("paid", two))
@@ -41,7 +66,6 @@ def full(desk: LedgerDesk) -> LedgerDesk:
     desk.one("adopted", always(Adopt("already_paid", "REVER paid", Decimal(0), (refund(),))))
     desk.one("over", always(Nothing("all_settled", "done", final=True)))
     desk.ledger.write(stop_switch, on=True, by="olga", why="a try", now=NOON)
-    return desk
 
 
 def test_every_state_it_comes_to_by_itself_is_sound(full: LedgerDesk) -> None:
