@@ -15,6 +15,7 @@ from tasks.ledger import load_records
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.facts import believed
 from tasks.policy.record import Record
+from tasks.policy.tracking import goods_moved
 from tasks.returns import Entry
 from tasks.steps import step
 
@@ -133,8 +134,21 @@ def _parsed(path: Path, line: int, text: bytes) -> Any:
 
 @step("read-past-returns")
 async def with_records(desk: Desk, read: ReadReturns) -> list[PastReturn]:
-    """The returns of the window, each with what the ledger knows of it."""
+    """The returns of the window, each with what the ledger knows of it, and when a run saw its goods move."""
     ids, records = list(read.found), dict[str, Record]()
     for start in range(0, len(ids), AT_ONCE):
         records |= await desk.ledger.aread(load_records, ids[start : start + AT_ONCE])
-    return [PastReturn(read.store, process, records[name]) for name, process in read.found.items()]
+    return [_past_return(read.store, process, records[name]) for name, process in read.found.items()]
+
+
+def _past_return(store: str, process: ReturnProcess, record: Record) -> PastReturn:
+    """A return with what the ledger knows of it. What was seen to move only after the inspection had moved before it,
+    nobody knows when.
+    """
+    moved = goods_moved(record.parcels or ())
+    reviewed = min((at for review in process.reviews or () if (at := review.review_date)), default=None)
+    scanned, arrived = (
+        None if at is None or (reviewed is not None and at > reviewed) else at
+        for at in (moved.scanned_at, moved.arrived_at)
+    )
+    return PastReturn(store, process, record, scanned, arrived)

@@ -348,3 +348,20 @@ def test_a_process_that_dies_is_an_error_that_says_so(
         tried(world, EARLY)
     assert words in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_a_scan_has_the_date_on_which_a_run_saw_it(start_world: Start) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(["label_ready"])
+    (process_id,) = world.sandbox.process_ids()
+    world.act()
+    world.sandbox.act("collect", process_id)
+    unseen = found(tried(world, EARLY))
+    assert any(words.startswith("The first scan of 1 return has no date") for words in unseen.unknown)
+    seen_at = world.now()
+    world.act()
+    for act in ("arrive", "review"):
+        world.pass_time(86_400)
+        world.sandbox.act(act, process_id)
+    (one,) = found(tried(world, EARLY)).differences
+    assert (one.days, one.candidate_at is not None and one.candidate_at - seen_at < timedelta(minutes=1)) == (-2, True)

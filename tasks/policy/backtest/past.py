@@ -22,7 +22,8 @@ from rever_api.models import (
     ShippingStatus,
 )
 from tasks.policy.facts import goods_sent, one_mailbox
-from tasks.policy.record import Record
+from tasks.policy.record import ParcelChange, Record
+from tasks.policy.tracking import OF_RETURN
 
 _MOVED = frozenset({ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE})
 _GOES_ON = frozenset({ProcessStatus.RUNNING, ProcessStatus.COMPLETED})
@@ -34,7 +35,8 @@ _HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
 class PastReturn:
     """A return of a store as REVER shows it today, and what the ledger knows of it.
 
-    `scanned_at` and `arrived_at` are times that others than REVER have told; None where nobody has.
+    `scanned_at` and `arrived_at` are when a run of this desk first saw that the goods had come so far; None where none
+    has. REVER does not date either.
     """
 
     store: str
@@ -42,6 +44,14 @@ class PastReturn:
     record: Record
     scanned_at: datetime | None = None
     arrived_at: datetime | None = None
+
+    def parcels(self, at: datetime) -> tuple[ParcelChange, ...] | None:
+        """What the ledger had seen of the goods by a time; None where it never saw them move."""
+        if self.scanned_at is None and self.arrived_at is None:
+            return None
+        ways = ((self.scanned_at, ReturnStatus.COLLECTED), (self.arrived_at, ReturnStatus.REVIEW_REQUIRED))
+        seen = [(when, status) for when, status in ways if when is not None and when <= at]
+        return tuple(ParcelChange(OF_RETURN, n, "", status, when) for n, (when, status) in enumerate(seen, start=1))
 
     @property
     def process_id(self) -> str:

@@ -83,7 +83,7 @@ class _Track:
 
 class _Replay:
     def __init__(self, past: PastReturn, pair: Pair, history: History | None, until: datetime) -> None:
-        self.pair, self.history, self.until = pair, history, until
+        self.past, self.pair, self.history, self.until = past, pair, history, until
         self.shopper = mailbox_of(past.process) if history else ""
         unreceived = any(it.return_reason == NOT_RECEIVED for it in past.process.return_line_items)
         self.early = pair.early or unreceived
@@ -134,8 +134,10 @@ class _Replay:
 
     def _facts(self, track: _Track, process: ReturnProcess, at: datetime) -> ReturnFacts:
         """What is known of the return as REVER shows it to this desk."""
-        own, shown = self.pair.both[track.sides[0]], track.desk.sees(process)
-        return enriched(facts_of(shown, track.desk.record, own, at, own.zone, self._earlier(at)), own.side)
+        own, shown, record = self.pair.both[track.sides[0]], track.desk.sees(process), track.desk.record
+        if (parcels := self.past.parcels(at)) is not None:
+            record = replace(record, parcels=parcels)
+        return enriched(facts_of(shown, record, own, at, own.zone, self._earlier(at)), own.side)
 
     def _earlier(self, at: datetime) -> EarlierReturns:
         """The shopper's earlier returns as they were known then, where rules ask for them."""

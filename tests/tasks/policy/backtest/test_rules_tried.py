@@ -61,6 +61,22 @@ def test_with_the_time_of_the_scan_the_days_are_known() -> None:
     assert not any(words.startswith("The first scan") for words in found.unknown)
 
 
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        ("- {name: later, then: {pay: {at: first_scan, plus_days: 2}}}\n", -2),
+        ("- {name: later, then: {pay: {at: arrival, plus_days: 1}}}\n", -1),
+        ("- {name: scanned, when: {days_since_first_scan: {at_least: 3}}, then: {keep_item: {}}}\n", -1),
+    ],
+)
+def test_days_after_a_scan_or_an_arrival_that_the_ledger_saw(rule: str, days: int) -> None:
+    it = past(scanned_at=BEGAN + DAY, arrived_at=BEGAN + 3 * DAY)
+    (one,) = tried(ruled(), ruled(rule), it).differences
+    assert (one.days, dict(one.changes)) == (days, {Change.EARLIER: Decimal("10.00")})
+    unseen = tried(ruled(), ruled(rule), past()).differences
+    assert all(set(each.changes) == {Change.HELD} for each in unseen), "nobody knows the day"
+
+
 def test_days_after_the_inspection_are_whole_days_of_the_store() -> None:
     (one,) = tried(ruled(), ruled(LATE), past()).differences
     assert (one.days, dict(one.changes)) == (3, {Change.LATER: Decimal("10.00")})
