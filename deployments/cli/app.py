@@ -72,7 +72,7 @@ def run(
         bool, typer.Option("--help", help="Show this message, or with a FLOW its parameters, and exit.")
     ] = False,
 ) -> None:
-    """Run one flow in this process, against what the settings say."""
+    """Run one flow in this process, with the settings in force."""
     with errors_as_sentences(debug=debug):
         if show_help and not flow:
             typer.echo(ctx.get_help())
@@ -92,7 +92,7 @@ def run(
 
 @app.command()
 def why(what: What, *, debug: Debug = False) -> None:
-    """Tell the whole story of a return. What REVER says, what was decided and sent, what it waits for, what is next."""
+    """Explain a return. What REVER says, what was decided and sent, what it waits for, what is next."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.find import why_text
 
@@ -118,7 +118,7 @@ def report(
         str, typer.Option("--to", metavar="WHEN", help="The last date, or a time. Left out: up to now.")
     ] = "",
     stores: Annotated[
-        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be given again. Left out: all.")
+        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
     ] = None,
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="DIR", help="A new folder for a CSV file of each table.")] = None,
@@ -138,7 +138,7 @@ def report(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Tell what was paid, what waits, how long it took. Per store and day, as tables and files; it changes nothing."""
+    """Report what was paid, what waits, how long it took. Per store and day, as tables and files; changes nothing."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import Printed, run_one
 
@@ -207,7 +207,7 @@ def resume(
     why: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
     debug: Debug = False,
 ) -> None:
-    """End the pause of a store by hand. A store pauses by itself after five effects in a row of unknown outcome."""
+    """End the pause of a store. A store is paused after five effects in a row with an unknown outcome."""
     with errors_as_sentences(debug=debug):
         from deployments.cli import ledger
 
@@ -219,7 +219,7 @@ def bootstrap(
     *,
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done; exit 1 if anything.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the server to answer.")] = 60,
-    file: Annotated[Path | None, typer.Option(help="A prefect.yaml of your own instead of the one inside.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A prefect.yaml of your own instead of the built-in one.")] = None,
     debug: Debug = False,
 ) -> None:
     """Set up the Prefect server at PREFECT_API_URL. Pools, limits, blocks, automations, deployments."""
@@ -239,9 +239,7 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="The same seed makes the same returns.")] = 7,
     returns: Annotated[int, typer.Option(min=0, help="How many returns to begin with.")] = 60,
     faults: Annotated[str, typer.Option(help="none, mixed, mixed:0.4, ambiguous-1, or OPERATION:NTH:FAULT.")] = "none",
-    shops: Annotated[
-        str, typer.Option(help="Comma-separated; autopay is one whose REVER pays by itself.")
-    ] = "acme,nordic",
+    shops: Annotated[str, typer.Option(help="Comma-separated; autopay is a shop at which REVER pays.")] = "acme,nordic",
     webhook_url: Annotated[
         str, typer.Option(help="Send webhooks there, signed with REVER_WEBHOOK_SECRETS; {event} stands for the event.")
     ] = "",
@@ -273,7 +271,7 @@ def sandbox(
 def receiver(
     *, port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8766, debug: Debug = False
 ) -> None:
-    """Take REVER's webhooks in, until Ctrl-C. It listens on 127.0.0.1, and has a run look at each return."""
+    """Receive REVER's webhooks, until Ctrl-C. It listens on 127.0.0.1, and has a run look at each return."""
     with errors_as_sentences(debug=debug):
         from deployments.console.logs import log_to_stderr
 
@@ -299,7 +297,7 @@ def doctor(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say what is broken, and what to do. Looks at everything the desk needs; writes nothing. Exit 1: broken."""
+    """Say what is broken, and what to do. Checks all the desk needs; writes nothing. Exit 1 if anything is broken."""
     with errors_as_sentences(debug=debug):
         from deployments.doctor.command import doctor_says
 
@@ -334,7 +332,7 @@ def up(
     *,
     sandbox: Annotated[
         bool | None,
-        typer.Option("--sandbox/--no-sandbox", help="Start a local REVER to work on; if not said, when no key is set."),
+        typer.Option("--sandbox/--no-sandbox", help="Start a local REVER to work on. Default: if no key is set."),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, max=20, help="Workers beside the fast lane.")] = 1,
     on_postgres: Annotated[
@@ -364,7 +362,7 @@ def lane(
     grace: Annotated[float, typer.Option(min=0, help="Seconds that runs under way get when it is stopped.")] = 60.0,
     debug: Debug = False,
 ) -> None:
-    """Execute runs of the pool rever-fast-lane, until Ctrl-C. The process stays warm."""
+    """Execute runs of the pool rever-fast-lane, until Ctrl-C. In one process that stays warm."""
     with errors_as_sentences(debug=debug):
         from deployments.console.logs import log_to_stderr
         from tasks.settings import load_settings

@@ -21,7 +21,7 @@ What = Annotated[
     str,
     typer.Argument(
         metavar="RETURN",
-        help="A return's id, an order number, a hold's id, a tracking number or the shopper's e-mail; - reads it.",
+        help="Its id, an order number, a hold's id, a tracking number or the shopper's e-mail; - reads it from stdin.",
     ),
 ]
 By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
@@ -29,7 +29,7 @@ By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
 
 @care.command()
 def check(*, debug: Debug = False) -> None:
-    """Check that what the ledger says can be true. Units, sums, claims, counters, audit. Exit 1 where it cannot."""
+    """Check the ledger for contradictions. Units, sums, claims, counters, audit. Exit 1 if there are any."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import checked
 
@@ -41,7 +41,7 @@ def check(*, debug: Debug = False) -> None:
 
 @care.command()
 def create(*, by: By, debug: Debug = False) -> None:
-    """Make the ledger of this account, once. It starts stopped: what was paid before is gone over first."""
+    """Make the ledger of this account, once. It starts stopped: first, reconcile reads what was paid before."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import created
 
@@ -66,7 +66,7 @@ def restore(
     by: By,
     debug: Debug = False,
 ) -> None:
-    """Put a backup in the ledger's place, stopped. First reconcile goes over what REVER shows, then a person starts."""
+    """Put a backup in the ledger's place, stopped. First reconcile reads what REVER shows, then a person starts."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import restored_from
 
@@ -75,7 +75,7 @@ def restore(
 
 @care.command("mark-restored")
 def mark_restored(*, by: By, debug: Debug = False) -> None:
-    """Say that the ledger was put back by other means. By pg_restore, a copied file, a machine's snapshot."""
+    """Say that the ledger was restored by other means. By pg_restore, a copied file, a machine's snapshot."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import marked_restored
 
@@ -122,7 +122,7 @@ def forget(
     by: By,
     debug: Debug = False,
 ) -> None:
-    """Remove what leads back to a shopper. For an erasure request; amounts, ids and the audit stay."""
+    """Remove what identifies a shopper. For an erasure request; amounts, ids and the audit stay."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ledger_care import forgotten
 
@@ -160,7 +160,7 @@ def _drop(
     why: Annotated[str, typer.Option(help="Why.")],
     debug: Debug = False,
 ) -> None:
-    """Close the events of a return. No run is offered for them any more; schedules still look at the return."""
+    """Close the events of a return. No run is started for them any more; schedules still look at the return."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.find import ids_named
         from deployments.receiver.inbox_care import drop_events, has_events
@@ -181,7 +181,7 @@ def send(
     *,
     event: Annotated[str, typer.Option(help="created, shipped, completed, cancelled or unknown.")] = "created",
     process_id: Annotated[
-        str, typer.Option(help="The return's id. Empty: an invented one, which REVER never gives.")
+        str, typer.Option(help="The return's id. Empty: an invented one, which REVER never uses.")
     ] = "",
     url: Annotated[
         str, typer.Option(help="Where to; {event} stands for the event.")
@@ -191,7 +191,7 @@ def send(
     ] = "REVER_WEBHOOK_SECRETS",  # noqa: S107 - a variable's name
     debug: Debug = False,
 ) -> None:
-    """Sign and send an example of a webhook, and say what was answered. Exit 1 where it was not taken."""
+    """Sign and send an example of a webhook, and print the answer. Exit 1 if it was not accepted."""
     with errors_as_sentences(debug=debug):
         from deployments.receiver.example import send_example
 
@@ -211,7 +211,7 @@ def _new_policy(
     kind: Annotated[PolicyKind, typer.Option(help="Which of the three ready ones.")] = PolicyKind.STANDARD,
     debug: Debug = False,
 ) -> None:
-    """Begin a policy file with one of three ready policies. A file that is there is never written over."""
+    """Begin a policy file with one of three ready policies. An existing file is never overwritten."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.ready_policies import new_policy
 
@@ -227,7 +227,7 @@ def _check_policy(
     *,
     debug: Debug = False,
 ) -> None:
-    """Say what a policy file does, or all that is wrong with it. Exit 2 where anything is. It changes nothing."""
+    """Say what a policy file does, or all that is wrong with it. Exit 2 if anything is wrong. It changes nothing."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.policy import check_policy
 
@@ -236,7 +236,7 @@ def _check_policy(
 
 @policy.command("explain")
 def _explain_policy(what: What, *, debug: Debug = False) -> None:
-    """Say what the file's rules decide about a return now. Each rule, matched or not, by which facts."""
+    """Say what the file's rules decide about a return now. With each rule, whether it matched, and by which facts."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.find import rules_text
 
@@ -250,7 +250,7 @@ def _shadow(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the differences to this file too.")] = None,
     debug: Debug = False,
 ) -> None:
-    """List what the policy in shadow decides otherwise. With the money; REVER is not asked."""
+    """List what the policy in shadow decides differently. With the amounts; does not contact REVER."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.shadow import shadow_text
 
@@ -266,17 +266,17 @@ def _backtest_policy(
     ] = "",
     before: Annotated[str, typer.Option("--to", metavar="WHEN", help="Returns that began before this.")] = "",
     stores: Annotated[
-        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be given again. Left out: all.")
+        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
     ] = None,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Returns of a file, as REVER's API shows them, one in a line.")
+        Path | None, typer.Option(metavar="FILE", help="Read the returns from a file instead, as JSON of REVER's API.")
     ] = None,
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all differences to a CSV file.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result to an HTML file.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Try a policy file over past returns. Beside the one in force and what was really done; changes nothing."""
+    """Try a policy file on past returns. Compares with the one in force and what was really done; changes nothing."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import Printed, run_one
 
@@ -315,7 +315,7 @@ def _guess(
     mapping: NewMapping = None,
     debug: Debug = False,
 ) -> None:
-    """Guess what the columns and words of a file mean. And how sure that is; REVER is not asked."""
+    """Guess what the columns and words of a file mean. Says how sure each guess is; does not contact REVER."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.inspections import guessed_mapping
 
@@ -346,12 +346,12 @@ def _import(
     *,
     mapping: MappingFile,
     refused: RefusedFile = None,
-    act: Annotated[bool, typer.Option("--act", help="Send the reviews; without it a plan is made.")] = False,
+    act: Annotated[bool, typer.Option("--act", help="Send the reviews; without it, only a plan is made.")] = False,
     no_prefect: NoPrefect = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Review what the file says was inspected: `run import-inspections`. With --act what is refused comes back."""
+    """Send a file's inspections to REVER: `run import-inspections`. With --act, refused rows go to a file."""
     with errors_as_sentences(debug=debug):
         raise typer.Exit(_run_import("import-inspections", file, mapping, refused, act, no_prefect, as_json, debug))
 
@@ -371,7 +371,7 @@ returns = typer.Typer(no_args_is_help=True, help="Files of returns to be made at
 
 @returns.command("guess")
 def _guess_returns(file: InputFile, *, mapping: NewMapping = None, debug: Debug = False) -> None:
-    """Guess what the columns and words of a file mean. And how sure that is; REVER is not asked."""
+    """Guess what the columns and words of a file mean. Says how sure each guess is; does not contact REVER."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.returns import guessed_returns_mapping
 
@@ -402,11 +402,11 @@ def _import_returns(
     *,
     mapping: MappingFile,
     refused: RefusedFile = None,
-    act: Annotated[bool, typer.Option("--act", help="Make the returns; without it a plan is made.")] = False,
+    act: Annotated[bool, typer.Option("--act", help="Make the returns; without it, only a plan is made.")] = False,
     no_prefect: NoPrefect = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Make the returns that the file asks for: `run import-returns`. With --act what is refused comes back."""
+    """Make the returns that a file asks for: `run import-returns`. With --act, refused rows go to a file."""
     with errors_as_sentences(debug=debug):
         raise typer.Exit(_run_import("import-returns", file, mapping, refused, act, no_prefect, as_json, debug))
