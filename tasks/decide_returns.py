@@ -195,7 +195,7 @@ async def decide_again(desk: Desk, pending: PendingReturn, *, label: bool = Fals
 
 
 async def decide_asked(desk: Desk, pending: PendingReturn, kind: Kind[Any, Content], wanted: Content) -> DecidedReturn:
-    """Decide about one effect that somebody asked for, and in `act` claim it.
+    """Decide about one effect that a person or a file asked for, and in `act` claim it.
 
     Returns the decision `AskedEffect` where it is still to be done; with a claim where nothing stands against it.
     """

@@ -183,7 +183,7 @@ async def since_backup(desk: Desk, stores: Sequence[str], asked: timedelta) -> t
 
 
 async def after_restore(desk: Desk, stores: Sequence[str], began: datetime, *, failures: int) -> list[str]:
-    """Let effects go again where REVER was read whole since `began`; answers what is to be said about it."""
+    """Let effects go again where REVER was read whole since `began`; return the notes for the report."""
     mark = await desk.ledger.aread(restored, stores)
     if mark is None:
         return []

@@ -76,7 +76,7 @@ class Forked:
         return out, err
 
     def ended(self, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
-        """Wait for its end; answers how it ended and what it wrote."""
+        """Wait for its end; return how it ended and what it wrote."""
         out, err = self.communicate(timeout)
         assert self.returncode is not None
         return subprocess.CompletedProcess(self.args, self.returncode, out, err)

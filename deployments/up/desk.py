@@ -226,7 +226,7 @@ class Shared:
 
 
 def shared() -> Shared:
-    """The addresses in force. Raises `UsageError` for one that is none, or where Prefect has no part for Redis."""
+    """The addresses in force. Raises `UsageError` for an invalid one, or where Prefect has no part for Redis."""
     if find_spec("prefect_redis") is None:
         raise UsageError("Prefect's part for Redis is not installed: pip install 'rever-returns[shared]'.")
     found = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}

@@ -25,7 +25,7 @@ class Where:
 
     @classmethod
     def of(cls, url: str, *, what: str = "ledger", variable: str = "REVER_LEDGER_URL") -> "Where":
-        """Read a plain URL. Raises `DatabaseError` for one that is none, or names a database that cannot be used."""
+        """Read a plain URL. Raises `DatabaseError` for an invalid one, or for a database that cannot be used."""
         try:
             parsed = make_url(url)
         except ArgumentError:

@@ -56,7 +56,7 @@ class ReadOnlyReader:
         self._nothing: Engine | None = None
 
     def run(self, op: Callable[[Connection], T]) -> T:
-        """Run one operation; again, where somebody began to write while it read a database at rest."""
+        """Run one operation; again, if a writer began while it read a database at rest."""
         if not self._has_file():
             return self._on_nothing(op)
         return self._steadily(lambda: self._once(op))
@@ -205,4 +205,4 @@ def _nobody_waits(answer: "Future[Any]") -> None:
     """The caller was cancelled: a failure would be seen by nobody else."""
     error = answer.exception()
     if error is not None:
-        logger.error("a step was handed over by somebody who was cancelled, and failed: %s", error)
+        logger.error("a database step, whose caller was cancelled, failed: %s", error)

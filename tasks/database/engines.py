@@ -1,7 +1,7 @@
 """Engines: how each connection is set up so that what is committed is on the disk, and writers queue instead of fail.
 
 SQLite: WAL, `synchronous=FULL` (with NORMAL a power cut may lose a `sent` whose call went out), `BEGIN IMMEDIATE` for
-writers (a deferred one that reads first and writes later fails as soon as somebody else wrote), 30 s of patience; reads
+writers (a deferred one that reads first and writes later fails as soon as another wrote), 30 s of patience; reads
 go through a second engine whose `BEGIN` is deferred, so that they wait for nobody. PostgreSQL: psycopg 3,
 `synchronous_commit=on`, and row locks where SQLite has its one writer.
 """

@@ -52,7 +52,7 @@ def mark_restored(
     actor: Actor,
     known: Mapping[str, FormerReturn] | None = None,
 ) -> datetime:
-    """Note that this ledger came from a backup, and stop all effects; answers the time of the last thing it knows.
+    """Note that this ledger came from a backup, and stop all effects; return the time of the last thing it knows.
 
     `known` is what the former ledger knows and this one does not, where it could be read: just these returns are asked
     about before anything is done for them. Without it every return is that began before `now`.

@@ -74,7 +74,7 @@ def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head
     missing = sorted(set(process_ids) - set(heads))
     if not missing:
         return heads
-    # On PostgreSQL somebody else may have made one meanwhile: then it is waited for, and has a past.
+    # On PostgreSQL another worker may have made one meanwhile: then it is waited for, and has a past.
     query = upsert(conn, chains, ["process_id"], {"steps": chains.c.steps}).returning(chains)
     asked = [{"process_id": each, "steps": 0, "head": ""} for each in missing]
     return heads | {row.process_id: Head(row.steps, row.head) for row in conn.execute(query, asked)}

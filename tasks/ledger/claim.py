@@ -30,7 +30,7 @@ def decide(
     rules asked, and what they say is
     carried out: a refund (after the guards), exchange or label is claimed, a hold opened, an adoption written. Nothing
     is claimed while the switch is off, the store paused, or an effect of that return open: the answer is a `Wait` then.
-    A return whose units somebody else has taken gets a `Wait` too, and does not touch the others.
+    A return whose units another run has taken gets a `Wait` too, and does not touch the others.
     """
     batch = Batch(conn, actor, now, lease)
     ordered = sorted({request.process_id: request for request in reversed(requests)}.values(), key=_by_id)
@@ -163,7 +163,7 @@ class Batch:
                 draft.stop(draft.decision)
 
     def _asked(self, draft: PendingWrite, due: AskedEffect, guard: Guard) -> None:
-        """Claim what somebody asked for; where money goes out because of it, it meets the guards and is counted."""
+        """Claim what was asked for; where money goes out because of it, it meets the guards and is counted."""
         tripped = guard.judge(draft, due) if due.stake else None
         if tripped is not None:
             draft.stop(tripped, due.stake)

@@ -113,7 +113,7 @@ def _change_of(row: Row[Any]) -> ParcelChange:
 def note_parcels(conn: Connection, seen: Sequence[Sighting], *, now: datetime, actor: Actor) -> list[Moved]:
     """Write down what these reads show otherwise than it was known, and that they were looked at; returns what is new.
 
-    A change that somebody else has written meanwhile is not returned.
+    A change that another run has written meanwhile is not returned.
     """
     found = moves(conn, seen, now)
     written = write_moves(conn, found, now=now, actor=actor)

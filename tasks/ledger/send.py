@@ -102,7 +102,7 @@ def _send(conn: Connection, sent: Sent, knew: Mapping[str, Any], trail: list[dic
 def put_back(conn: Connection, claim: Claim, *, why: str, now: datetime, actor: Actor) -> Recorded:
     """`sent -> intended` with the same token: it certainly did nothing (never left, or 429).
 
-    Also from `unknown`, where somebody else saw only that it ran past its deadline: who sent it knows better.
+    Also from `unknown`, where another run saw only that it ran past its deadline: who sent it knows better.
     """
     row = take(conn, _PUT_BACK, claim)
     if row is None:

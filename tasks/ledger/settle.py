@@ -185,7 +185,7 @@ def settle_hold(
     received: Mapping[str, Decimal] | None = None,
     parcel: Sequence[ParcelLine] = (),
 ) -> str:
-    """Ask a person about an unknown outcome; it stays unknown. Answers the hold's id, empty where none is unknown."""
+    """Ask a person about an unknown outcome; it stays unknown. Return the hold's id, empty where none is unknown."""
     process_id = conn.execute(_PROCESS, {"intent": intent_id}).scalar()
     if process_id is None:
         return ""
@@ -332,7 +332,7 @@ def record_refused(
     """REVER refused it: units and counters are given back. `code` is its gRPC number as text, `reason` its class.
 
     `why` is a sentence of ours; what REVER said in its own words is in `said`, and is kept where it can be erased.
-    Also from `unknown`, where somebody else saw only that it ran past its deadline.
+    Also from `unknown`, where another run saw only that it ran past its deadline.
     """
     evidence = {"why": why, "code": code, **({"reason": reason} if reason else {}), **said.evidence}
     row = take(conn, _REFUSED, claim, at=now, said=evidence, code=code)

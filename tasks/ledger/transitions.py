@@ -42,7 +42,7 @@ Change = ReturningUpdate[Any]
 
 
 def change(to: IntentState, *where: ColumnElement[bool], answer: Sequence[Any] = (intents,), **values: Any) -> Change:
-    """One compare-and-set on one intent: it answers the row (or these columns), or nothing where somebody was first."""
+    """One compare-and-set on one intent: it returns the row (or these columns), or nothing where another was first."""
     query = update(intents).where(intents.c.id == bindparam("intent"), *where)
     return query.values(state=to, **values).returning(*answer)
 

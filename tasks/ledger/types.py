@@ -84,7 +84,7 @@ class DecideRequest:
 class Decided:
     """What was decided about a return and, in the same transaction, written down.
 
-    `decision` is the rules' answer, or a `Hold` of a guard, or a `Wait` where somebody else was first. `claim` is the
+    `decision` is the rules' answer, or a `Hold` of a guard, or a `Wait` where another run was first. `claim` is the
     first effect of it, to be carried out now. `hold` is the open hold that the decision stands for, `new_hold` whether
     it was opened just now.
     """
@@ -154,7 +154,7 @@ class Recorded(StrEnum):
     KNOWN = "known"
     """The intent stood so already; nothing was changed."""
     NOT_MINE = "not mine"
-    """The intent is somebody else's by now, or in another state; nothing was changed but the audit."""
+    """The intent is another run's by now, or in another state; nothing was changed but the audit."""
     CONTRADICTS = "contradicts"
     """An effect was confirmed that the ledger held for something else; a hold was opened for a person."""
 

@@ -384,7 +384,7 @@ def lock_and_load(conn: Connection, requests: Sequence[DecideRequest]) -> dict[s
     if missing:
         rows = [{"process_id": r.process_id, "store": r.store, "order_name": r.order_name} for r in missing]
         conn.execute(upsert(conn, records, ["process_id"]), rows)
-        # On PostgreSQL somebody else may have made one meanwhile: then it is known after all, and has a past.
+        # On PostgreSQL another worker may have made one meanwhile: then it is known after all, and has a past.
         known |= lock_rows(conn, [request.process_id for request in missing])
     return load(conn, known)
 

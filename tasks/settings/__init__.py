@@ -1,6 +1,6 @@
 """The desk's settings: from the environment or `.env`, checked whole before anything starts.
 
-`load_settings` is the one way in; it answers a `Settings`, or raises a `SettingsError` whose sentences
+`load_settings` is the one way in; it returns a `Settings`, or raises a `SettingsError` whose sentences
 name the variables.
 """
 

@@ -383,7 +383,7 @@ _known: set[str] = set()
 
 
 def remembered(settings: Settings) -> Settings:
-    """Note the key and the ledger's password, wherever they came from; answers the settings."""
+    """Note the key and the ledger's password, wherever they came from; return the settings."""
     _known.add(settings.api_key.get_secret_value())
     _known.update(each.get_secret_value() for each in settings.shop_keys().values())
     with suppress(ValueError):

@@ -27,7 +27,7 @@ PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what was asked for. Answers 1 where a part failed; the others are measured and written all the same."""
+    """Measure what was asked for. Return 1 where a part failed; the others are measured and written all the same."""
     asked = _parser().parse_args(arguments)
     parts = asked.only or PARTS
     told: dict[str, Any] = {"machine": _machine(), "settings": vars(asked) | {"seed": SEED, "scenarios": SCENARIOS}}

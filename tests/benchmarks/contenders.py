@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 Job = Callable[[], int]
-"""Refunds all that is due, and answers how many returns that were."""
+"""Refunds all that is due, and returns how many returns that were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def test_the_deadlock_is_there_without_it_and_gone_with_it(tmp_path: Path) -> No
 
 
 async def _two_writers(folder: Path, patience_s: float) -> int:
-    """One reads, and writes when the other has, or could not in this time; answers what they counted together."""
+    """One reads, and writes when the other has, or could not in this time; return what they counted together."""
     config = AioSqliteConfiguration(f"sqlite+aiosqlite:///{folder / 'base'}")
     engine = await config.engine()
     async with await config.session(engine) as session, config.begin_transaction(session):

@@ -20,7 +20,7 @@ def refunds_sent(world: World) -> int:
 
 
 def run_at(world: World, minutes: float) -> int:
-    """Run at this time; answers how many refunds it sent."""
+    """Run at this time; return how many refunds it sent."""
     before = refunds_sent(world)
     world.clock = lambda: BEGIN + timedelta(minutes=minutes)
     world.act()

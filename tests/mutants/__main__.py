@@ -87,7 +87,7 @@ PARTS = {
 
 
 def main(names: list[str]) -> int:
-    """Run these parts, or all; answers 1 where a change was not noticed."""
+    """Run these parts, or all; return 1 where a change was not noticed."""
     left = 0
     kept = os.environ.get("FOLDER")
     for name in names or list(PARTS):

@@ -41,7 +41,7 @@ def make_some_dear(world: CellWorld) -> None:
 
 
 def back_up_now(world: CellWorld) -> Callable[[], None]:
-    """Take a backup; answers what restores it. On SQLite half of the time the former ledger is there to be read."""
+    """Take a backup; return what restores it. On SQLite half of the time the former ledger is there to be read."""
     if not world.on_sqlite:
         kept = dump(world.ledger_url)
 

@@ -118,7 +118,7 @@ class Worker:
         return self.ended == -signal.SIGKILL
 
     def rest(self) -> bool:
-        """Wait until it has ended or stopped; answers whether it stopped. TimeoutError where it hangs."""
+        """Wait until it has ended or stopped; return whether it stopped. TimeoutError where it hangs."""
         while self.ended is None:
             try:
                 said = self.events.get(timeout=PATIENCE_S)

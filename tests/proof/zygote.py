@@ -121,7 +121,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def live(job: Job) -> int:
-    """Run the job's flows one after another; answers the exit code. Each one's report or error is a line of a file."""
+    """Run the job's flows one after another; return the exit code. Each one's report or error is a line of a file."""
     os.environ.update(job.environment)
     hurry()
     clock, fate = clock_of(job), Fate(job.strikes)

@@ -30,7 +30,7 @@ NOT_FOUND = {"code": 5, "message": "process not found", "details": []}
 
 
 def process(process_id: str = PROCESS_ID, **fields: Any) -> dict[str, Any]:
-    """A return process, as a read answers it."""
+    """A return process, as a read returns it."""
     line = {"id": "retl_1", "quantity": 1, "total_price": "24.00", "currency": "EUR"}
     base = {"rever_process_id": process_id, "rever_process_status": "RUNNING", "return_line_items": [line]}
     return {**base, **fields}

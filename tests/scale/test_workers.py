@@ -61,7 +61,7 @@ def _both_at_work(work: Work, runs: Sequence[FlowRun]) -> bool:
 
 
 def _kill_a_worker(up: Up) -> int:
-    """SIGKILL to the second worker and all that it has started, in whatever session that is; answers how many."""
+    """SIGKILL to the second worker and all that it has started, in whatever session that is; return how many."""
     worker = up.child("worker 2")
     family = [worker, *worker.children(recursive=True)]
     for process in family:

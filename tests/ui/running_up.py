@@ -75,7 +75,7 @@ class Up:
         return found
 
     def wait_for(self, words: str, patience_s: float) -> float:
-        """Wait until it has said this; answers the seconds."""
+        """Wait until it has said this; return the seconds."""
         began = time.monotonic()
         wait_until(lambda: words in self.text or self.process.poll() is not None, words, patience_s)
         assert words in self.text, self.text

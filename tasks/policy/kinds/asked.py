@@ -1,4 +1,4 @@
-"""What the kinds have in common that no rule asks for by itself: somebody does, and says exactly what."""
+"""What the kinds have in common that no rule asks for: a person or a file does, and says exactly what."""
 
 from abc import abstractmethod
 from dataclasses import replace

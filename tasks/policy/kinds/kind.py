@@ -51,7 +51,7 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A person must look: the effect is not to be seen after all this time, or something else is there instead."""
+    """A person must look: REVER does not show the effect after all this time, or something else is there instead."""
 
     why: str
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

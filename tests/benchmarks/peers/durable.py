@@ -71,7 +71,7 @@ def launch(url: str) -> None:
 
 
 def run() -> int:
-    """Refund all that is due; answers how many that were."""
+    """Refund all that is due; return how many that were."""
 
     def one(process_id: str) -> bool:
         with SetWorkflowID(f"refund-{process_id}"):

@@ -20,7 +20,7 @@ from rever_api.messages import Request, read_json
 from tests.benchmarks.peers.work import IN_FLIGHT, TIMEOUT_S, Target, due, page
 
 Ask = Callable[..., Awaitable[Any]]
-"""`ask(method, url, body)` answers the JSON of a 2xx."""
+"""`ask(method, url, body)` returns the JSON of a 2xx."""
 
 
 @asynccontextmanager
@@ -55,7 +55,7 @@ async def over_ours(target: Target) -> AsyncIterator[Ask]:
 
 
 async def run(target: Target, asking: Callable[[Target], Any]) -> int:
-    """Refund all that is due; answers how many that were."""
+    """Refund all that is due; return how many that were."""
     async with asking(target) as ask:
         found = await _search(target, ask)
         waiting = iter(found)

@@ -56,7 +56,7 @@ def delivery(raw: bytes) -> bytes:
 
 
 async def sent(port: int, raw: bytes) -> bytes:
-    """Send this on a connection of its own; answers the first line of what comes back, b"" where it was cut off."""
+    """Send this on a connection of its own; return the first line of what comes back, b"" where it was cut off."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(raw)
