@@ -16,17 +16,20 @@ from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_
 from tasks.steps import each, step
 
 
-async def check_inspection(desk: Desk, pending: PendingReturn, *, disputed: bool = False) -> InspectedReturn | Failure:
+async def check_inspection(
+    desk: Desk, pending: PendingReturn, *, disputed: bool = False, again: bool = False
+) -> InspectedReturn | Failure:
     """Read the reviews of one return.
 
     A search page that left out what no payment, or no label, can do without is no ground to act, so the return is
     then read again by id; what that read leaves out too, or what cannot be read by id either, the rules hold. So is one
     whose reads by search and by id contradicted each other in an earlier run (`disputed`), to see whether they agree.
+    So is any return with `again`.
     """
     rules = await desk.rules(pending.store)
     disputed = disputed and pending.searched
     left_out = incomplete(pending.process, rules) or incomplete_label(pending.process, rules)
-    if pending.unread or disputed or left_out:
+    if pending.unread or disputed or left_out or again:
         try:
             process = believed(await desk.client.get_return_process(pending.process_id), desk.clock())
         except WrongSetup:
@@ -40,7 +43,8 @@ async def check_inspection(desk: Desk, pending: PendingReturn, *, disputed: bool
         else:
             if not pending.unread:
                 differ = differences(pending.process, process)
-                pending = replace(pending, process=process, differ=differ, agreed=disputed and not differ)
+                agreed = disputed and not differ
+                pending = replace(pending, process=process, differ=differ, agreed=agreed, read_again=True)
             elif process.ecommerce_id in {"", pending.store}:
                 pending = PendingReturn(pending.store, process)
             else:

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from rever_api.models import ReturnProcess
+from tasks.check_inspections import check_inspection
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.failures import FATAL, failure
-from tasks.gather_facts import gather_facts
+from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
@@ -22,17 +23,19 @@ from tasks.policy.kinds import REFUND, Content, Kind
 from tasks.policy.order_returns import OrderReturns
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentState, LineTerms, Record
+from tasks.policy.return_facts import facts_of
 from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
 from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.label import decide_label
 from tasks.policy.rules.payment import NEEDS_FACTS
+from tasks.policy.side_needs import left_out
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import view_of
 from tasks.policy.two_reads import reads_differ
 from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tasks.returns import PendingReturn
-from tasks.steps import step
+from tasks.steps import each, step
 
 Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]
 Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]
@@ -220,7 +223,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
         return await _plan(desk, batch, rule)
     if not batch:
         return []
-    batch = await gather_facts(desk, batch)
+    batch = await _with_facts(desk, batch, rule)
     now = desk.clock()
     asked: dict[str, Asked] = {}
     requests = [await _request(desk, pending, rule, now, asked) for pending in batch]
@@ -232,8 +235,42 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
     return [DecidedReturn(pending, by_id[pending.process_id], asked=asked.get(pending.process_id)) for pending in batch]
 
 
+async def _with_facts(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[PendingReturn]:
+    """Learn what the rules ask for about these returns.
+
+    One that would be held for a fact which REVER tells, and its list has left out, is read by its id first.
+    """
+    batch, now = await gather_facts(desk, batch), desk.clock()
+    listed: list[tuple[PendingReturn, StoreRules]] = []
+    for pending in batch:
+        rules = await desk.rules(pending.store)
+        only_listed = pending.searched and not pending.read_again and pending.unread is None
+        if only_listed and not pending.unasked and rules.merchant_rules:
+            facts = facts_of(pending.process, Record(pending.process_id), rules, now, rules.zone)
+            if left_out(in_force(rules.merchant_rules, facts.today), facts):
+                listed.append((pending, rules))
+    if not listed:
+        return batch
+    records = await desk.ledger.aread(load_records, [pending.process_id for pending, _ in listed])
+    held = [
+        pending
+        for pending, rules in listed
+        if not any(hold.rule == NEEDS_FACTS for hold in records[pending.process_id].holds)
+        and decided_by(pending, rules, records[pending.process_id], now, rule).rule == NEEDS_FACTS
+    ]
+
+    async def read_again(pending: PendingReturn) -> PendingReturn:
+        found = await check_inspection(desk, pending, again=True)
+        return replace(pending, unasked=found.why) if isinstance(found, Failure) else found.pending
+
+    read = await each("check-inspections", held, read_again)
+    known = {pending.process_id: pending for pending in await gather_facts(desk, read)}
+    unread = {pending.process_id: pending for pending in read if pending.unasked}
+    return [(known | unread).get(pending.process_id, pending) for pending in batch]
+
+
 async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
-    batch = await gather_facts(desk, batch)
+    batch = await _with_facts(desk, batch, rule)
     now = desk.clock()
     records = await desk.ledger.aread(load_records, [pending.process_id for pending in batch])
     planned = []

@@ -16,7 +16,8 @@ class PendingReturn:
     """A return as REVER last answered it, and the store it was asked for.
 
     `searched` says that a search brought it; `differ` in what two reads of this run contradict each other; `agreed`
-    that a search and a read by id of this run agree, where those of an earlier run did not; `claimed` that money was
+    that a search and a read by id of this run agree, where those of an earlier run did not; `read_again` that one which
+    a search brought was read by its id too; `claimed` that money was
     claimed by the first of two such reads, so that a person must hear of it whatever the second asks for.
     Where it is `unread`, `process` holds its id and nothing else, and is no ground for anything but a hold. `unasked`
     says why facts that rules may need of it could not be asked for in this run, and may be in the next.
@@ -27,6 +28,7 @@ class PendingReturn:
     searched: bool = False
     differ: tuple[str, ...] = ()
     agreed: bool = False
+    read_again: bool = False
     claimed: bool = False
     unread: Unread | None = None
     unasked: str = ""

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from tasks.policy.actions import RefundShipping
-from tasks.policy.conditions import checks_of
+from tasks.policy.actions import Pay, RefundShipping
+from tasks.policy.condition_fields import FIELDS
+from tasks.policy.conditions import Check, checks_of
 from tasks.policy.merchant_rules import MerchantRule
+from tasks.policy.return_facts import LineFacts, ReturnFacts, Unknown
+from tasks.policy.side_facts import OF_PRODUCT
 
 EARLIER, WHOLE_ORDER = "earlier", "whole_order"
 """The shopper's other returns, and whether the whole order comes back."""
@@ -44,6 +47,37 @@ OF_FIELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Field of a condition -> the facts of `ReturnFacts` or `LineFacts` that it is made from and REVER does not tell."""
+
+
+_IN_NO_READ = frozenset({"days_since_first_scan", "days_since_arrival", "held"})
+"""Fields that the ledger alone tells."""
+
+
+def left_out(rules: Iterable[MerchantRule], facts: ReturnFacts) -> bool:
+    """Whether what these rules ask for hangs on what a list may have left out: a fact that REVER tells of a return is
+    unknown, or that by which another source is asked.
+    """
+    lines: tuple[LineFacts | None, ...] = facts.lines or (None,)
+    came = {"first_scan": facts.scanned, "arrival": facts.arrived, "inspection": facts.reviewed}
+    for rule in rules:
+        if any(isinstance(it, Pay) and isinstance(came.get(it.at), Unknown) for it in rule.then):
+            return True
+        for check in checks_of(rule.when):
+            if check.field not in _IN_NO_READ and any(_untold(check, facts, line) for line in lines):
+                return True
+    return False
+
+
+def _untold(check: Check, facts: ReturnFacts, line: LineFacts | None) -> bool:
+    """Whether a field is unknown, or of those that REVER does not tell the key to it."""
+    gathered = OF_FIELD.get(check.field, ())
+    if not gathered:
+        return isinstance(FIELDS[check.field].reader(check.within_days)(facts, line), Unknown)
+    if EARLIER in gathered:
+        return isinstance(facts.shopper, Unknown)
+    if OF_PRODUCT.intersection(gathered):
+        return line is None or isinstance(line.sku, Unknown)
+    return not facts.order_id
 
 
 def needed(rules: Iterable[MerchantRule]) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from rever_api.models import Compensation, ReturnProcess, Shopper
 from rever_api.sandbox.shop_orders import order_of
+from rever_api.sandbox.state import Sandbox, StoredProcess
 from tasks.ledger import Actor, forget_email
+from tasks.returns import Entry
 from tests.world import Start, World
 
 VIP = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"
@@ -221,3 +224,71 @@ def test_once_a_shopper_is_forgotten_the_ledger_tells_nothing_of_their_returns(
     before = world.paid()["EUR"]
     world.act()
     assert (world.holds(), world.paid()["EUR"] > before) == ([], True)
+
+
+SPAIN = "{name: home, when: {country: {is_one_of: [ES, FR, SE, PT, DE, IT]}}, then: {no_fee: {}}}"
+
+
+def leave_out(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
+    """REVER's list shows each return with these values in the place of its own."""
+    whole = Sandbox.listed
+
+    def listed(sandbox: Sandbox, stored: StoredProcess, *, stale: bool) -> ReturnProcess | None:
+        found = whole(sandbox, stored, stale=stale)
+        return found and found.model_copy(update=values)
+
+    monkeypatch.setattr(Sandbox, "listed", listed)
+
+
+def reads(world: World) -> int:
+    return sum(entry.operation == "getReturnProcess" for entry in world.sandbox.journal.entries)
+
+
+def test_a_fact_that_the_list_leaves_out_is_read_by_id_before_a_return_is_held_for_it(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = start(start_world, SPAIN, "approved_one", returns=34 * 2)
+    leave_out(monkeypatch, pickup_address=None)
+    plan = world.run("process-pending-returns", mode="plan")
+    assert (len(plan.would_pay), plan.decisions["hold"], reads(world)) == (1, 0, 2)
+    world.act()
+    assert (world.holds(), world.paid()) == ([], plan.would_pay)
+
+
+def test_a_fact_that_makes_no_difference_or_that_no_read_tells_costs_no_read(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credit = "{name: thanks, when: {country: {is: ES}}, then: {bonus: {percent: 10 %, methods: [GIFT_CARD]}}}"
+    world = start(start_world, credit, "approved_one")
+    leave_out(monkeypatch, pickup_address=None)
+    assert (len(world.run("process-pending-returns", mode="plan").would_pay), reads(world)) == (1, 0)
+    Path("policy.yaml").write_text(f"default:\n  rules: [{TAGGED}]\n")
+    assert world.run("process-pending-returns", mode="plan").decisions["hold"] == 1
+    assert reads(world) == 0
+
+
+def test_what_a_read_by_id_leaves_out_too_is_held_and_not_read_again(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = start(start_world, SPAIN, "approved_one")
+    (process_id,) = world.sandbox.sandbox.processes
+    change(world, process_id, pickup_address=None)
+    world.act()
+    assert ([hold.rule for hold in world.holds()], reads(world), world.paid()) == (["needs_facts"], 1, {})
+    world.act()
+    assert (len(world.holds()), reads(world)) == (1, 1)
+
+
+def test_a_shopper_whom_the_list_does_not_name_is_read_by_id_and_searched_for(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, _ = paid_before(start_world, HAD % WINDOW)
+    before = world.paid()
+    monkeypatch.setattr("tasks.fetch_returns.taken_in", nameless)
+    world.act()
+    assert ([hold.rule for hold in world.holds()], world.paid()) == (["approval"], before)
+
+
+def nameless(entry: Entry, now: datetime) -> Entry:
+    """An entry of the list of running returns, without its shopper."""
+    return entry.model_copy(update={"shopper": None}) if isinstance(entry, ReturnProcess) else entry

@@ -1,17 +1,18 @@
 """What rules ask for that REVER does not tell: the table of fields is in step with what the fields really read."""
 
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
 
+from rever_api.models import Address, Shopper
 from tasks.policy.condition_fields import FIELDS, Field
-from tasks.policy.return_facts import EarlierReturn, LineFacts, Money, ReturnFacts, Unknown
+from tasks.policy.return_facts import EarlierReturn, LineFacts, Money, ReturnFacts, Unknown, facts_of
 from tasks.policy.side_facts import OF_PRODUCT, OrderFacts
-from tasks.policy.side_needs import EARLIER, OF_FIELD, WHOLE_ORDER, needed
-from tests.tasks.policy.factories import NOW
+from tasks.policy.side_needs import EARLIER, OF_FIELD, WHOLE_ORDER, left_out, needed
+from tests.tasks.policy.factories import NOW, line, process, record, rules
 from tests.tasks.policy.rule_texts import rules_of
 
 EUR = Money(Decimal(10), "EUR")
@@ -73,3 +74,29 @@ rules:
         "shipping": ("gifts",),
         "goods_value": ("gifts",),
     }
+
+
+GOING: dict[str, Any] = {"reviews": (), "return_status": "STARTED"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields", "expected"),
+    [
+        ("when: {country: {is: ES}}, then: {no_fee: {}}", {"pickup_address": None}, True),
+        ("when: {country: {is: ES}}, then: {no_fee: {}}", {"pickup_address": Address(country_code="ES")}, False),
+        ("when: {lines: {is: 1}}, then: {pay: {at: first_scan}}", {"logistics": None, **GOING}, True),
+        ("when: {lines: {is: 1}}, then: {pay: {at: first_scan}}", {"logistics": (), **GOING}, False),
+        # What only others tell is no reason to read again, but for that by which they are asked.
+        ("when: {order_tags: {has: VIP}}, then: {no_fee: {}}", {"order_id": "o-1"}, False),
+        ("when: {order_tags: {has: VIP}}, then: {no_fee: {}}", {"order_id": ""}, True),
+        ("when: {earlier_returns: {over: 1}}, then: {no_fee: {}}", {"shopper": Shopper(email="a@b.example")}, False),
+        ("when: {earlier_returns: {over: 1}}, then: {no_fee: {}}", {"shopper": None}, True),
+        ("when: {product_tags: {has: sale}}, then: {no_fee: {}}", {}, True),
+        ("when: {days_since_first_scan: {over: 1}}, then: {no_fee: {}}", {"return_status": "COLLECTED"}, False),
+    ],
+)
+def test_a_read_by_id_is_worth_its_call_where_rules_hang_on_what_a_list_may_leave_out(
+    rule: str, fields: dict[str, Any], expected: bool
+) -> None:
+    facts = facts_of(process(line("a"), **fields), record(), rules(), NOW, UTC)
+    assert left_out(rules_of(f"rules: [{{name: one, {rule}}}]"), facts) is expected
