@@ -23,7 +23,11 @@ NAMES: Names = (
     ("rma", r"return (id|number|no|nr|reference|order id|name)|returns? ref|retourennummer|numero de devolucion", 85),
     ("rma", r"return code|reference id", 70),
     ("order", r"(sales |store |shop |web |customer |original )?order( (id|number|no|nr|name|ref|reference))?", 90),
-    ("order", r"bestellnummer|auftragsnummer|(numero|n|no|cod|codigo)( de)? pedido|pedido|commande", 90),
+    (
+        "order",
+        r"bestell(ung|nummer|nr)|auftrag(snummer|snr)?|(numero|n|no|cod|codigo)( de)? pedido|pedido|commande",
+        90,
+    ),
     ("order", r"(forward|parent) order id", 85),
     ("order", r"shipment reference|reference|external id|merchant reference", 60),
     ("order", r"name", 40),
@@ -92,11 +96,11 @@ MEANINGS = _by_word(_WORDS)
 
 _REASONS = (
     ("WRONG_SIZE_TOO_SMALL", 95, "too small, size too small, wrong size too small, demasiado pequeno, zu klein"),
-    ("WRONG_SIZE_TOO_BIG", 95, "too big, too large, size too big, size too large, demasiado grande, zu gross, zu gro"),
+    ("WRONG_SIZE_TOO_BIG", 95, "too big, too large, size too big, size too large, demasiado grande, zu gross"),
     ("WRONG_ITEM", 95, "wrong item, wrong item delivered, wrong item received, wrong product, falscher artikel"),
     ("WRONG_COLOR", 95, "wrong color, wrong colour, color, colour"),
     ("DEFECTIVE", 85, "defective, faulty, damaged, broken, damaged or defective, defectuoso, defekt"),
-    ("CHANGED_MY_MIND", 90, "changed my mind, changed mind, no longer needed, not wanted, unwanted"),
+    ("CHANGED_MY_MIND", 90, "changed my mind, changed mind, no longer needed, not wanted, unwanted, gefallt nicht"),
     ("PRODUCT_DID_NOT_MATCH_DESCRIPTION", 90, "not as described, not as shown, does not match description"),
     ("NOT_AS_EXPECTED", 90, "not as expected"),
     ("NOT_RECEIVED", 60, "not received, never arrived, lost, missing, no recibido, nicht erhalten"),
@@ -104,7 +108,11 @@ _REASONS = (
 )
 _METHODS = (
     ("ORIGINAL_PAYMENT_METHOD", 95, "original payment method, original payment, original method, opm"),
-    ("ORIGINAL_PAYMENT_METHOD", 60, "card, credit card, refund, refund to card, money, money back, paypal, reembolso"),
+    (
+        "ORIGINAL_PAYMENT_METHOD",
+        60,
+        "card, credit card, refund, refund to card, money, money back, paypal, reembolso, karte",
+    ),
     ("BANK_TRANSFER", 95, "bank transfer, transfer, transferencia, transferencia bancaria, uberweisung"),
     ("GIFT_CARD", 95, "gift card, giftcard, tarjeta regalo, geschenkkarte"),
     ("GIFT_CARD", 60, "voucher, store credit, credit, gutschein, vale"),

@@ -17,6 +17,7 @@ from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted, exchange_shown, refunds_shown, status_in_words
 from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
+from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentState, ParcelChange
 from tasks.policy.tracking import change_in_words
 from tasks.reporting.plain_words import plain_words
@@ -238,6 +239,11 @@ class _Teller:
         return [past for past in self.known.history.holds if past.state == "open"] if self.known.history else []
 
     @property
+    def _is_order(self) -> bool:
+        """Whether it is no return, but an order of which one was asked for."""
+        return OrderKey.of(self.known.process_id) is not None
+
+    @property
     def _ended(self) -> bool:
         return bool(self.known.history and self.known.history.record.final and not self._open_holds)
 
@@ -315,8 +321,8 @@ class _Teller:
             all_of_it = history.record.final or any(not hold.label for hold in holds)
             rest = "" if all_of_it else " about the label; what else is due goes on"
             return f"a person's answer{f', or {outcome}' if outcome else ''}{rest}"
-        if outcome:
-            return outcome
+        if outcome or self._is_order:
+            return outcome or "nothing; a return that was made of it has a story of its own"
         left = history.record.rule in _LEFT_TO_ANOTHER_RUN or self._goes_again
         if left or history.record.decision != DecisionName.WAIT:
             return "the next run that acts" if left else "the next run"
@@ -332,6 +338,8 @@ class _Teller:
         if self._ended:
             return "none is due; reconcile goes on comparing it with REVER for a while"
         looks = [row.intent.look_at for row in self._intents if row.intent.open and row.intent.look_at]
+        if self._is_order and not looks:
+            return "none is due; a file that asks for a return of it looks at it again"
         looks += [history.record.next_look_at] if history.record.next_look_at else []
         seen = history.record.looked_at
         looks = [at for at in looks if seen is None or at > seen]

@@ -16,6 +16,7 @@ from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.desk import WrongNameError
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
+from tasks.reporting.story_report import StoryReport
 from tests.books import LedgerState
 from tests.judge import assert_promises_kept
 from tests.world import Start, World
@@ -81,11 +82,15 @@ ALL = ["#N1 1 ACME-001-M, 2 ACME-002-S", "#N2 1 ACME-001-M", "#N3 1 ACME-003-L"]
 
 def test_a_file_becomes_returns(start_world: Start, tmp_path: Path) -> None:
     world = shop(start_world)
-    report = sent(world, tmp_path)
-    assert report.headline == "4 rows read = 4 created + 0 already there + 0 refused + 0 held: 3 returns"
+    imported = sent(world, tmp_path)
+    assert imported.headline == "4 rows read = 4 created + 0 already there + 0 refused + 0 held: 3 returns"
     assert sorted(made(world)) == ALL
     world.act()
     assert_promises_kept(world)
+    report = run_flow("explain-return", {"process_id": "#N2"}, prefect=False, clock=world.clock)
+    assert isinstance(report, StoryReport)
+    (of_order,) = (it for it in report.stories if it.process_id == "new:acme:n2")
+    assert of_order.waits_for == "nothing; a return that was made of it has a story of its own"
 
 
 def test_a_plan_writes_nothing_anywhere(start_world: Start, tmp_path: Path) -> None:
@@ -356,3 +361,35 @@ def test_a_file_that_cannot_be_used_begins_nothing(
     with pytest.raises(WrongNameError, match=said):
         world.run(FLOW, **{"mode": "act", "file": "returns.csv", "mapping": "m.yaml", **values})
     assert made(world) == []
+
+
+def in_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next runs be those of a deployment, as when a form was filled in."""
+    monkeypatch.setattr("flows.import_returns.deployment", type("Deployment", (), {"id": "d"}))
+
+
+def test_a_form_reads_nothing_but_what_is_there_to_be_read(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(start_world)
+    sent(world, tmp_path, mode="plan")
+    in_deployment(monkeypatch)
+    whole = str(tmp_path / "returns.csv")
+    with pytest.raises(WrongNameError, match="set REVER_RETURN_FILES"):
+        world.run(FLOW, mode="act", file=whole, mapping="m.yaml")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "link.csv").symlink_to(whole)
+    (inside / "m.yaml").write_text(PER_ORDER + WORDS)
+    monkeypatch.setenv("REVER_RETURN_FILES", str(inside))
+    for file, said in ((whole, "lies outside"), ("../returns.csv", "lies outside"), ("link.csv", "is a link")):
+        with pytest.raises(WrongNameError, match=said):
+            world.run(FLOW, mode="act", file=file, mapping="m.yaml")
+    (inside / "returns.csv").write_bytes(
+        (tmp_path / "returns.csv").read_bytes() + b"R-9,#N9,x,ACME-001-M,1,Faulty,Card\n"
+    )
+    with pytest.raises(WrongNameError, match="leave `refused` empty"):
+        world.run(FLOW, mode="act", file="returns.csv", mapping="m.yaml", refused=str(tmp_path / "back.csv"))
+    report = world.run(FLOW, mode="act", file="returns.csv", mapping="m.yaml")
+    assert "5 rows read = 4 created" in report.headline
+    assert (inside / "returns.refused.csv").exists()

@@ -7,7 +7,7 @@ A return that is made moves no money by itself, but where REVER pays as soon as 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rever_api.models import NOT_RECEIVED, RefundTiming, ReturnProcess
@@ -111,7 +111,8 @@ class CreateReturnKind(AskedKind[NewReturn]):
         settled = (later(it.sent_at, case.rules.settle_after) for it in refused if it.sent_at is not None)
         until = max((at for at in settled if not come(at, case.now, case.rules.settle_after)), default=None)
         if until is not None:
-            why = "a new return of this order was refused a moment ago; it is sent again once REVER would show it"
+            why = "a new return of this order was refused a moment ago, and may show yet; ask for it again after"
+            why = f"{why} {until.astimezone(UTC):%H:%M} UTC"
             return case.wait("told_no", why, until)
         return None
 
