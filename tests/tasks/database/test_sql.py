@@ -111,12 +111,12 @@ def test_of_many_effects_each_has_one_statement_of_its_own(desk: LedgerDesk) -> 
     assert (len(sent), len(done)) == (5 + len(claims), 4 + len(claims))
 
 
-def test_reading_a_return_again_takes_three_statements_and_compiles_none(desk: LedgerDesk) -> None:
+def test_reading_a_return_again_takes_four_statements_and_compiles_none(desk: LedgerDesk) -> None:
     for process_id in ("p1", "p2"):
         desk.claim(process_id)
     assert isinstance(desk.ledger._reader, Reader)
     read = of_second(desk.ledger._reader._engine, lambda process_id: desk.ledger.read(load_records, [process_id]))
-    assert len(read) == 3
+    assert len(read) == 4
     assert [statement for statement, compiled in read if compiled] == []
 
 
