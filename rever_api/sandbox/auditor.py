@@ -138,7 +138,7 @@ def audit(sandbox: Sandbox) -> Audit:
         shipping = Shipping(sandbox.options.shipping)
         others: dict[str, Decimal] = {}
         for effect in sandbox.books:
-            timing = sandbox.shops[effect.store].timing
+            timing = sandbox.options.judged_by or sandbox.shops[effect.store].timing
             trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus, shipping)).follow(effect)
             if effect.foreign and effect.amount is not None:
                 others[effect.currency] = others.get(effect.currency, Decimal(0)) + effect.amount
@@ -327,7 +327,8 @@ def _due_of(sandbox: Sandbox, stored: StoredProcess) -> Due | None:
     process, shop = stored.process, sandbox.shops[stored.process.ecommerce_id]
     if process.rever_process_status in _NOT_NOW:
         return None
-    amount, goods = _money(stored, shop.timing), _goods(stored, shop.timing)
+    timing = sandbox.options.judged_by or shop.timing
+    amount, goods = _money(stored, timing), _goods(stored, timing)
     label = _wants_label(process)
     due = Due(
         process_id=process.rever_process_id,

@@ -12,7 +12,7 @@ from tests.world import Start, World
 POLICIES = Path(__file__).parents[2] / "docs" / "policies"
 SCAN = "default:\n  rules: [{name: scan, then: {pay: {at: first_scan}}}]\n"
 AFTER_SCAN = "default:\n  rules: [{name: late, then: {pay: {at: first_scan, plus_days: 3}}}]\n"
-BUFFER = (POLICIES / "R26-buffer.yaml").read_text()
+AFTER_ARRIVAL = "default:\n  rules: [{name: buffer, then: {pay: {at: arrival, plus_days: 3}}}]\n"
 DAY = 86_400.0
 
 
@@ -57,7 +57,7 @@ def test_a_scan_is_paid_at_the_scan_and_once(start_world: Start) -> None:
 
 @pytest.mark.parametrize("seen_after", [0, 2], ids=["seen at once", "seen two days late"])
 def test_three_days_after_the_arrival_was_seen_and_not_a_day_sooner(start_world: Start, seen_after: int) -> None:
-    world, process_id = start(start_world, BUFFER, "collected")
+    world, process_id = start(start_world, AFTER_ARRIVAL, "collected")
     world.act()
     world.sandbox.act("arrive", process_id)
     world.pass_time(seen_after * DAY)
@@ -103,7 +103,7 @@ def test_what_was_paid_at_the_scan_stays_paid_where_rever_shows_less_later(start
 
 
 def test_an_arrival_that_rever_no_longer_shows_is_not_paid(start_world: Start) -> None:
-    world, process_id = start(start_world, BUFFER, "collected")
+    world, process_id = start(start_world, (POLICIES / "R26-buffer.yaml").read_text(), "collected")
     world.sandbox.act("arrive", process_id)
     world.act()
     world.pass_time(2 * DAY)

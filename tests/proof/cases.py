@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rever_api.models import ProcessStatus
+from rever_api.models import ProcessStatus, RefundTiming
 from tasks.crash_points import CrashPoint
 from tests.asked import ORDER
 from tests.proof import bad_days
@@ -301,6 +301,35 @@ def _approve(world: CellWorld) -> None:
         world.worker("answer-holds", holds=named, answer="approve", by="olga", reason="seen")
 
 
+AT_THE_SCAN = "default:\n  rules: [{name: scan, then: {pay: {at: first_scan}}}]\n"
+MOVES = ("collect", "arrive", "label_ready", "")
+"""What may become of a parcel between two runs; a label that is ready again takes its scan back."""
+
+
+def _paid_at_the_scan(world: CellWorld) -> None:
+    """The rules pay at the first scan, and every worker tracks the parcels before it runs its flow."""
+    policy, sandbox = world.folder / "policy.yaml", world.sandbox.sandbox
+    policy.write_text(AT_THE_SCAN, encoding="utf-8")
+    world.settings["REVER_POLICY"] = str(policy)
+    sandbox.options = replace(sandbox.options, judged_by=RefundTiming.ON_ITEM_SENT)
+    world.asks = (Step("track-parcels", {"mode": "act"}),)
+    world.sandbox.act("collect", world.sandbox.process_ids("label_ready")[0])
+    world.pass_time(SEEN_BY_ALL_S)
+
+
+def _move_parcels(world: CellWorld) -> None:
+    """The carrier moves parcels, on and back, as long as the fault is in force."""
+    if not world.broken:
+        return
+    with world.sandbox.sandbox.locked():
+        found = [each.process for each in world.sandbox.sandbox.processes.values()]
+    for process in found:
+        move = world.random.choice(MOVES)
+        if move and process.logistics and not process.reviews and process.rever_process_status == ProcessStatus.RUNNING:
+            world.sandbox.act(move, process.rever_process_id)
+    world.pass_time(SEEN_BY_ALL_S)
+
+
 CASES = {
     case.name: case
     for case in (
@@ -349,6 +378,11 @@ CASES = {
             _beside(lambda world: world.start()), before=_shipping,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
+        Case(
+            "parcels", "the rules pay at the first scan, and parcels move on and back between search and call",
+            _held_up(_move_parcels), ("collected", "label_ready", "two_methods", "label_needed_drop_off"),
+            before=_paid_at_the_scan, after=_move_parcels,
+        ),
     )
 }  # fmt: skip
 """Name -> case. On PostgreSQL `twice` is two workers on a shared ledger."""

@@ -14,10 +14,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, select
 
+from tasks.ledger import parcels_of
+from tasks.ledger.checking import check_parcels
+from tasks.ledger.schema import intents
+from tasks.policy.facts import GOODS_SENT, PARCEL_MOVED
+from tasks.policy.record import IntentKind
 from tests.books import Books, LedgerState
-from tests.judge import PLAN, Verdict, everything, judge, judge_put_back, judge_reports
+from tests.judge import ELSEWHERE, PLAN, TRAIL, Verdict, everything, judge, judge_put_back, judge_reports
 from tests.postgres import empty, ledger_database
 from tests.proof.cases import CASES, Case
 from tests.proof.crashes import CRASHES
@@ -27,6 +32,8 @@ from tests.proof.world import CellWorld, told, world
 
 DATABASES = ("sqlite", "postgres")
 ALONE = "alone"
+SENT = GOODS_SENT | PARCEL_MOVED
+"""Statuses of a return or a parcel that the carrier has, or had."""
 PLANNED_IN_ONE_OF = 3
 """Cells with a run that only plans."""
 
@@ -138,6 +145,25 @@ def judged(here: CellWorld) -> Verdict:
     verdict = judge(books, here.read(LedgerState.read), forgot=here.forgot)
     stopped, since = here.sent_while_stopped, here.put_back_at
     verdict += judge_put_back(books, sent_while_stopped=stopped, closed=here.by_hand, since=since)
+    if here.fault != CLOCK:
+        verdict += here.read(parcels_judged)
+    return verdict
+
+
+def parcels_judged(conn: Connection) -> Verdict:
+    """Judge where the ledger saw the parcels: each change follows, and no refund was meant before its scan was seen.
+
+    Where a return was never seen to be scanned, its refund is due by a review: the books judge that.
+    """
+    verdict = Verdict()
+    for finding in check_parcels(conn):
+        verdict.add(TRAIL, f"{finding.where}: {finding.why}")
+    meant = conn.execute(select(intents).where(intents.c.kind == IntentKind.REFUND)).all()
+    seen = parcels_of(conn, {row.process_id for row in meant})
+    for row in meant:
+        scans = [it.seen_at for it in seen[row.process_id] if it.status in SENT]
+        if scans and row.created_at < min(scans):
+            verdict.add(ELSEWHERE, f"{row.process_id}: refunded before its scan was seen")
     return verdict
 
 

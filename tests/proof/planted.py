@@ -281,6 +281,29 @@ BUGS = {
             ),
         ),
     ),
+    "scan taken back": Bug(
+        "days counted from a scan that REVER has taken back",
+        "tests/flows/test_paid_by_parcels.py::test_a_scan_that_is_taken_back_before_it_is_paid_waits_for_the_next",
+        (
+            (
+                "tasks/policy/tracking.py",
+                "        scanned = (scanned or at) if stage >= 1 else None\n",
+                "        scanned = scanned or (at if stage >= 1 else None)\n",
+            ),
+        ),
+    ),
+    "arrival dated back": Bug(
+        "an arrival dated by the return's last change at REVER, which may be of something before it, not by its sight",
+        "tests/flows/test_paid_by_parcels.py::test_three_days_after_the_arrival_was_seen_and_not_a_day_sooner"
+        "[seen two days late]",
+        (
+            (
+                "tasks/policy/record.py",
+                "        return self.seen_at if self.told_at is None else min(self.told_at, self.seen_at)\n",
+                "        return self.as_of or self.seen_at\n",
+            ),
+        ),
+    ),
     "forgotten moment": Bug(
         "a return taken for settled whose units are paid later",
         f"{RULED}test_days_after_the_inspection_are_waited_for_and_the_return_is_not_forgotten[at once]",

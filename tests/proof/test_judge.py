@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Connection, update
 
 from rever_api import ClientConfig, ReverClient
 from rever_api.models import LineQuantity, RefundInput
 from rever_api.sandbox.state import Actor, Effect
+from tasks.ledger.schema import intents
 from tests.books import LedgerState
 from tests.judge import BOOKS, BY_EVIDENCE, DOUBLE, FORGOTTEN, OVER, REPORT, Verdict, compare, everything
 from tests.proof.matrix import judged, reports
@@ -52,6 +54,18 @@ def test_what_a_plan_would_write_is_seen(workers: Nursery) -> None:
         assert here.read(everything) == empty
         here.worker()
         assert here.read(everything) != empty
+
+
+def test_a_refund_before_its_scan_was_seen_is_found(workers: Nursery) -> None:
+    with world(workers, seed=3, scenarios=("approved_one",)) as here:
+        here.worker()
+        assert judged(here).words == []
+
+        def mean_it_earlier(conn: Connection) -> None:
+            conn.execute(update(intents).values(created_at=here.now() - timedelta(days=1)))
+
+        here.write(mean_it_earlier)
+        assert "refunded before its scan was seen" in " ".join(judged(here).words)
 
 
 def test_whose_a_refund_is_that_was_found_done_rever_does_not_tell(workers: Nursery) -> None:

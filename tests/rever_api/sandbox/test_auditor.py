@@ -156,6 +156,22 @@ def test_a_unit_refunded_and_exchanged(running: RunningSandbox, http: httpx.Clie
     assert kinds(running) == {(4, "refunded_and_exchanged")}
 
 
+@pytest.mark.parametrize("scenario", ["collected", "label_ready"])
+def test_a_desk_that_pays_at_the_scan_is_judged_by_the_scan(
+    running: RunningSandbox, http: httpx.Client, scenario: str
+) -> None:
+    running.sandbox.options = replace(running.sandbox.options, judged_by="ON_ITEM_SENT")
+    process = read(running, http, scenario)
+    line = process["return_line_items"][0]
+    owed = {due.process_id for due in running.audit().due if due.amount}
+    assert (process["rever_process_id"] in owed) is (scenario == "collected")
+    pay(
+        http, process, type=line["compensation_method"], amount=line["total_price"],
+        items=items(process, line["quantity"]), currency=currency(process),
+    )  # fmt: skip
+    assert bool(kinds(running)) is (scenario == "label_ready")
+
+
 def test_a_second_exchange(running: RunningSandbox, http: httpx.Client) -> None:
     process = read(running, http, "exchange_reviewed")
     for _ in range(2):
