@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 
 from tasks.store_zone import store_zone
 
@@ -28,6 +29,7 @@ UNIX = re.compile(r"\d{9,10}|\d{13}", re.ASCII)
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)", re.ASCII)
 
 
+@lru_cache(maxsize=256)
 def zone_named(name: str) -> tzinfo | None:
     """The zone of a name (`Europe/Madrid`, `UTC`, `Z`) or an offset (`+01:00`); None where there is none."""
     if offset := _OFFSET.fullmatch(name):

@@ -5,7 +5,7 @@ Pure. A row that does not say all of it in one way is refused, with the reason; 
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -85,72 +85,75 @@ def read_warehouse_file(file: Path, mapping: Path, name: str = "") -> WarehouseF
 
 def read_inspections(rows: Iterable[Row], header: Header, mapping: InspectionMapping) -> Iterator[AnyRow]:
     """The rows below the header, each read by itself but for cells that are filled from above."""
+    columns = mapping.columns.named()
     for row in below_header(rows, header, mapping, RETURN_KEYS):
         if isinstance(row, Footer):
             yield row
             continue
         try:
-            yield _inspection(row, header, mapping)
+            yield _inspection(row, header, mapping, columns)
         except RefusedRowError as refused:
             yield WrongRow(row.number, row.cells, str(refused))
 
 
-def _inspection(row: Row, header: Header, mapping: InspectionMapping) -> Inspection:
-    said = said_in(row, header, (*RETURN_KEYS, *PRODUCT_KEYS, "unit", "receipt"))
+def _inspection(row: Row, header: Header, mapping: InspectionMapping, columns: Mapping[str, str]) -> Inspection:
+    said = said_in(row, header, _NAMES)
     keys = {key: said[key] for key in RETURN_KEYS if said.get(key)}
     if not keys:
-        columns = " or ".join(repr(mapping.columns.named()[key]) for key in RETURN_KEYS if key in said)
-        raise RefusedRowError(f"it names no return: {columns} is empty")
-    products = _products(said, mapping)
-    units = tuple(_units(said, products, mapping))
-    if said.get("unit") and len(units) > 1:
-        raise RefusedRowError(f"{said['unit']} names one unit, and the row is about {len(units)}")
+        named = " or ".join(repr(columns[key]) for key in RETURN_KEYS if key in said)
+        raise RefusedRowError(f"it names no return: {named} is empty")
+    found = named_products(said, PRODUCT_KEYS, columns, mapping.several_parted_by)
+    products = [(Product(**names), counted) for names, counted in found]
     at, label, receipt = _time(said, mapping), said.get("unit", ""), said.get("receipt", "")
-    units = tuple(replace(unit, source=_source(unit, label, receipt, at)) for unit in units)
+    units = tuple(_units(said, products, mapping, columns, at))
+    if label and len(units) > 1:
+        raise RefusedRowError(f"{label} names one unit, and the row is about {len(units)}")
     told = MappingProxyType(keys)
     return Inspection(row.number, row.cells, told, units, label, at, identified=bool(label or receipt))
 
 
-def _source(unit: InspectedUnit, label: str, receipt: str, at: datetime | None) -> str:
+_NAMES = (*RETURN_KEYS, *PRODUCT_KEYS, "unit", "receipt")
+"""The columns whose cells name something."""
+
+
+def _source(said: Mapping[str, str], product: Product, status: ReviewStatus, at: datetime | None) -> str:
     """What tells the row of a unit from others of the same return, as far as that is said.
 
     Where the warehouse names the unit or the receipt, a row that says another outcome is still the same; else it is by
     product, outcome and time, and a row that differs in one of them is another.
     """
-    product = (unit.product.line, unit.product.sku.casefold(), unit.product.ean)
-    when = at.isoformat() if at else ""
-    parts = (
-        ("unit", label) if label else ("receipt", receipt, *product) if receipt else (str(unit.status), when, *product)
-    )
+    parts: tuple[str, ...] = (str(status), at.isoformat() if at else "", product.line, product.sku, product.ean)
+    if receipt := said.get("receipt"):
+        parts = ("receipt", receipt, product.line, product.sku, product.ean)
+    if label := said.get("unit"):
+        parts = ("unit", label)
     return hashlib.blake2b("\0".join(parts).casefold().encode(), digest_size=8).hexdigest()
 
 
-def _products(said: Mapping[str, str], mapping: InspectionMapping) -> list[tuple[Product, int | None]]:
-    """The products of a row, each with its quantity where that stands in the same cell."""
-    columns = mapping.columns.named()
-    found = named_products(said, PRODUCT_KEYS, columns, mapping.several_parted_by)
-    return [(Product(**names), counted) for names, counted in found]
-
-
 def _units(
-    said: Mapping[str, str], products: list[tuple[Product, int | None]], mapping: InspectionMapping
+    said: Mapping[str, str],
+    products: list[tuple[Product, int | None]],
+    mapping: InspectionMapping,
+    columns: Mapping[str, str],
+    at: datetime | None,
 ) -> Iterator[InspectedUnit]:
     counts = [name for name in COUNTS if name in said]
     if counts:
         if len(products) > 1:
             raise RefusedRowError("it counts units of several products at once")
-        columns = mapping.columns.named()
         many = {name: whole(said[name], columns[name], mapping.decimal) if said[name] else 0 for name in counts}
         if not 0 < sum(many.values()) <= MOST_UNITS:
             raise RefusedRowError(f"it counts {sum(many.values())} units")
+        product = products[0][0]
         for name in counts:
-            reason = _reason(said, "", mapping) if COUNTS[name] is ReviewStatus.DECLINED and many[name] else ""
-            yield from [InspectedUnit(products[0][0], COUNTS[name], reason)] * many[name]
+            status = COUNTS[name]
+            reason = _reason(said, "", mapping) if status is ReviewStatus.DECLINED and many[name] else ""
+            yield from [InspectedUnit(product, status, reason, _source(said, product, status, at))] * many[name]
         return
     status, reason = _outcome(said, mapping)
     for product, counted in products:
         quantity = quantity_of(said, counted, len(products), mapping.columns.quantity, mapping.decimal)
-        yield from [InspectedUnit(product, status, reason)] * quantity
+        yield from [InspectedUnit(product, status, reason, _source(said, product, status, at))] * quantity
 
 
 def _outcome(said: Mapping[str, str], mapping: InspectionMapping) -> tuple[ReviewStatus, str]:

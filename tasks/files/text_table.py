@@ -23,6 +23,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
+_GUARDS = frozenset("='")
+"""What a cell begins with that may hold more than its text."""
 KEPT_TEXT = re.compile(r'="([^"]*)"')
 """How programs keep a spreadsheet from changing 007 into 7."""
 GUARDED = re.compile(r"'*[=+\-@\t]")
@@ -151,7 +153,7 @@ def _rows(path: Path, codec: str, separator: str, skip: bool) -> Iterator[Row]:
                 raise InputFileError(f"{path}: {words}.") from error
             if (skip and number == 1) or not any(cell and not cell.isspace() for cell in cells):
                 continue
-            yield Row(number, tuple(_plain(cell) for cell in cells))
+            yield Row(number, tuple([_plain(cell) if cell[:1] in _GUARDS else cell for cell in cells]))
 
 
 def _plain(cell: str) -> str:
