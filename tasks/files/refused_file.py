@@ -1,7 +1,8 @@
 """The rows that come back: a file of the same shape with a column that says why, to be mended and sent again.
 
-Text stays text with the same separator, in UTF-8 with a mark, which the reader and spreadsheet programs know; every
-workbook becomes an XLSX, each cell of it text. Only its owner may read it: such files hold shoppers' names.
+Text stays text with the same separator, in UTF-8 with a mark, which the reader and spreadsheet programs know; what such
+a program would change (zeros before a number, long ids, dates) is kept from it as `="007"`. Every workbook becomes an
+XLSX, each cell of it text. Only its owner may read it: such files hold shoppers' names.
 """
 
 import csv
@@ -10,12 +11,14 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, TYPE_STRING, WriteOnlyCell
-from openpyxl.styles import Font
+from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
+from tasks.files.dates import DATE
 from tasks.files.mapped_rows import Header
 from tasks.files.mapping import fold
 from tasks.files.table import Form, InputFileError, Table
@@ -77,28 +80,57 @@ def _text(rows: Sequence[Sequence[str]], separator: str) -> bytes:
 
 
 def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet program would calculate gets an apostrophe, which the reader takes away again."""
+    """A cell that a spreadsheet program would calculate gets an apostrophe, which the reader takes away again.
+
+    One that it would write in another way is kept as it is by a formula, which the reader takes for its text.
+    """
+    if _CHANGED.fullmatch(cell) or DATE.fullmatch(cell):
+        return f'="{cell}"'
     number = cell.removeprefix("-").replace(".", "", 1).isdecimal()
     return f"'{cell}" if GUARDED.match(cell) and not number else cell
+
+
+_CHANGED = re.compile(r"0\d+|\d{12,}", re.ASCII)
+"""Numbers that name something: a spreadsheet program takes their zeros away, or rounds them."""
+_A4, _LINE = 9, 15
+_WIDTHS, _WHY_WIDTH, _MEASURED = (8, 32), 70, 500
+"""Columns are as wide as what stands in their first rows, within these; longer text is wrapped."""
 
 
 def _xlsx(rows: Sequence[Sequence[str]], why: int) -> bytes:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Refused")
     sheet.freeze_panes = "A2"
-    sheet.column_dimensions[get_column_letter(why + 1)].width = 80
+    sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", _A4
+    sheet.page_setup.fitToHeight, sheet.sheet_properties.pageSetUpPr.fitToPage = 0, True
+    sheet.print_title_rows = "1:1"
+    widths = []
+    for place in range(len(rows[0])):
+        longest = max((len(line) for row in rows[:_MEASURED] for line in row[place].splitlines()), default=0)
+        widths.append(_WHY_WIDTH if place == why else min(max(longest + 2, _WIDTHS[0]), _WIDTHS[1]))
+        sheet.column_dimensions[get_column_letter(place + 1)].width = widths[-1]
     for number, row in enumerate(rows):
-        cells = []
+        cells: list[Any] = []
         for text in row:
             cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("\ufffd", text))
             cell.data_type, cell.number_format = TYPE_STRING, "@"
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
             if not number:
                 cell.font = Font(bold=True)
+            if len(cells) == why:
+                cell.fill = PatternFill("solid", fgColor="FFF2CC")
             cells.append(cell)
+        # A program does not make a row higher by itself for text that is wrapped in a file of another program.
+        sheet.row_dimensions[number + 1].height = _LINE * max(map(_lines, row, widths))
         sheet.append(cells)
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
+
+
+def _lines(text: str, width: int) -> int:
+    """How many lines a text takes in a cell of this width, about."""
+    return sum(max(1, -(-len(line) // (width - 1))) for line in text.splitlines()) or 1
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -15,14 +15,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import figures, text
+from tests.benchmarks import figures, inspections, text
 from tests.benchmarks.children import ChildFailedError, Surroundings
 from tests.benchmarks.claims import ledger_claims
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.figures import ceiling, teams, throughput
 from tests.benchmarks.served import SCENARIOS, SEED, WrongBooksError
 
-PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts")
+PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts", "inspections")
 PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")
 
 
@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=20.0, help="requests per second that the sandbox serves")
     parser.add_argument("--limited", type=int, default=300, help="returns at that rate")
     parser.add_argument(
+        "--rows", type=lambda rows: [int(n) for n in rows.split(",")], default=[100_000, 1_000_000], help="files read"
+    )
+    parser.add_argument("--day", type=int, default=inspections.ROWS, help="rows of a warehouse's day")
+    parser.add_argument(
         "--no-postgres", action="store_true", help="leave PostgreSQL out (TEST_POSTGRES_URL: a given one)"
     )
     parser.add_argument("--event", type=Path, help="a JSON file with the figures of the test of event to refund")
@@ -93,6 +97,10 @@ def _measured(part: str, asked: argparse.Namespace, around: Surroundings, folder
         case "limit":
             limit = figures.at_limit(asked.rate, asked.limited, around)
             told = asdict(limit) | {"ideal": limit.ideal, "share": limit.share}, text.limit_lines(limit)
+        case "inspections":
+            readings = [inspections.in_child("read", str(rows)) for rows in asked.rows]
+            day = inspections.in_child("day", str(asked.day))
+            told = {"read": readings, "day": day}, inspections.lines_of(readings, day)
         case _:
             started = figures.starts(around)
             told = started, text.start_lines(started)

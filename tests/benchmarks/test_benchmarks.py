@@ -9,6 +9,7 @@ import pytest
 
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.state import Actor, Effect
+from tests.benchmarks import inspections
 from tests.benchmarks.figures import AtLimit, Row, Team, ratios
 from tests.benchmarks.peers import plain
 from tests.benchmarks.peers.work import Target, due
@@ -157,3 +158,12 @@ def _only_in_a_thread() -> None:
 )
 def test_each_file_has_its_layer(file: str, layer: str) -> None:
     assert layer_of(file) == layer
+
+
+@pytest.mark.slow
+def test_a_day_of_5000_rows_becomes_refunds_and_the_same_file_again_changes_nothing() -> None:
+    day = inspections.Day(**inspections.in_child("day"))
+    assert day.first.startswith("5000 rows read = 5,000 reviewed + 0 already done + 0 refused")
+    assert day.reviews == day.returns > 0
+    assert day.refunds > 0
+    assert (day.again, day.again_changed) == ("no new file", False)
