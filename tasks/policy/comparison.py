@@ -120,6 +120,16 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
     was adopted by its method's sum, since it may have paid in several parts: those are matched by sum. A refund that a
     person closed by hand is matched by its amount where it can be seen.
     """
+    if not (record.intents or refunds_shown(process) or exchange_shown(process)):
+        return Comparison(
+            missing={},
+            foreign={},
+            others={},
+            foreign_unpaid=False,
+            foreign_taken_back=False,
+            exchange_missing=False,
+            exchange_foreign=False,
+        )
     done = [intent for intent in money_intents(record) if intent.state is IntentState.DONE]
     refunds = [intent for intent in done if intent.kind is IntentKind.REFUND and intent.amount]
     rest: dict[Shape, list[Refund]] = defaultdict(list)

@@ -107,6 +107,8 @@ def _paid(process: ReturnProcess, refunds: Iterable[Refund], record: Record) -> 
     paid: dict[str, Decimal] = defaultdict(Decimal)
     for refund in refunds:
         paid[refund.currency] += paid_of(refund)
+    if not any(map(_counts, record.intents)):
+        return dict(paid)
     sent = [replace(it, state=IntentState.DONE) if it.open and _counts(it) else it for it in record.intents]
     found = compare(process, replace(record, intents=tuple(sent)))
     for standing in found.standings:

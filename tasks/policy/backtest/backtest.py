@@ -21,7 +21,7 @@ from tasks.policy.earlier_returns import earlier_of
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.record import BY_A_PERSON, IntentKind, IntentState
-from tasks.policy.return_facts import EarlierReturn, Unknown
+from tasks.policy.return_facts import EarlierReturns, Unknown
 from tasks.policy.store import StoreRules
 
 
@@ -133,6 +133,8 @@ class _Replays:
     ) -> None:
         self.past, self.until = past, until
         self.pairs = {name: Pair.of(it.current, it.candidate) for name, it in stores.items()}
+        self.turns: dict[tuple[str, str], list[datetime]] = {}
+        self.earlier: dict[tuple[str, str, str, int], EarlierReturns] = {}
         self.by_shopper: dict[str, dict[str, ReturnProcess]] = defaultdict(dict)
         if any(pair.asked.history for pair in self.pairs.values()):
             for process in (*others, *(it.process for it in self.past)):
@@ -157,16 +159,30 @@ class _Replays:
         rules = pair.current
 
         times = sorted({at for it in others for at in happenings(it)})
-        found: dict[int, tuple[EarlierReturn, ...] | Unknown] = {}
+        found: dict[int, EarlierReturns] = {}
 
-        def known(at: datetime) -> tuple[EarlierReturn, ...] | Unknown:
+        def known(at: datetime) -> EarlierReturns:
             place = bisect_right(times, at)
             if place not in found:
-                begun = (known_at(it, at) for it in others if it.started_at is None or it.started_at <= at)
-                found[place] = earlier_of(begun, shopper, rules.zone, omits_empty_fields=rules.omits_empty_fields)
+                begun = [
+                    self._earlier(it, shopper, rules, at) for it in others if not it.started_at or it.started_at <= at
+                ]
+                untold = next((each for each in begun if isinstance(each, Unknown)), None)
+                found[place] = untold or tuple(it for each in begun if isinstance(each, tuple) for it in each)
             return found[place]
 
         return known
+
+    def _earlier(self, process: ReturnProcess, shopper: str, rules: StoreRules, at: datetime) -> EarlierReturns:
+        """A return as an earlier one of its shopper at a time: the same for all their others until it turns."""
+        name = shopper, process.rever_process_id
+        if name not in self.turns:
+            self.turns[name] = sorted(happenings(process))
+        key = (*name, rules.store, bisect_right(self.turns[name], at))
+        if key not in self.earlier:
+            omits = rules.omits_empty_fields
+            self.earlier[key] = earlier_of([known_at(process, at)], shopper, rules.zone, omits_empty_fields=omits)
+        return self.earlier[key]
 
 
 class _Summed:
