@@ -68,6 +68,7 @@ docs: .venv/.plain  ## Write the generated pages anew
 	$(BIN)/python -m tasks.policy.policy_schema > docs/policy.schema.json
 	$(BIN)/python -m tasks.policy.conditions_page > docs/conditions.md
 	$(BIN)/python -m tasks.reporting.figures_page > docs/reports.md
+	$(BIN)/python -m tasks.reporting.frames_page > docs/frames.md
 
 sync-client: .venv/.dev  ## Make the synchronous client out of the asynchronous one
 	@$(BIN)/python -m tests.rever_api.sync_twin

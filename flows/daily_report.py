@@ -59,12 +59,17 @@ class Parameters(FlowParameters):
         title="CSV folder",
         description="A new or empty folder on the worker, for a file of each table. Empty: none.",
     )
+    frames: str = Field(
+        "",
+        title="Frames folder",
+        description="A new or empty folder on the worker, for the rows as Parquet files (docs/frames.md). Empty: none.",
+    )
     xlsx: str = Field("", title="Excel file", description="A file on the worker for the workbook. Empty: none.")
     html: str = Field("", title="HTML file", description="A file on the worker for the page. Empty: none.")
     with_shoppers: bool = Field(
         False,
         title="With shoppers",
-        description="Name the shoppers in the CSV and Excel files, which say so. Never in Prefect.",
+        description="Name the shoppers in the CSV, Excel and Parquet files, which say so. Never in Prefect.",
     )
 
     def new_report(self, flow: str) -> DailyRun:
@@ -76,8 +81,8 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
     """Read the ledger and REVER, work the tables out, and write the files that are asked for."""
     for target in filter(None, (parameters.xlsx, parameters.html)):
         check_target(Path(target))
-    if parameters.csv:
-        check_folder(Path(parameters.csv))
+    for folder in filter(None, (parameters.csv, parameters.frames)):
+        check_folder(Path(folder))
     report.stores = stores = desk.chosen(parameters.stores)
     asked = Asked(
         since=parameters.since,
@@ -93,6 +98,12 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
     if parameters.csv:
         many = write_csv_files(Path(parameters.csv), found)
         report.notes.append(f"{many} CSV files are in {parameters.csv}")
+    if parameters.frames:
+        from tasks.reporting.frames import write_frames  # noqa: PLC0415 - pandas takes a second, and few want frames
+
+        rows = write_frames(Path(parameters.frames), data)
+        told = ", ".join(f"{name} {many:,}" for name, many in rows.items())
+        report.notes.append(f"the rows are in {parameters.frames}: {told}")
     if parameters.xlsx:
         write_workbook(Path(parameters.xlsx), found)
         report.notes.append(f"the workbook is {parameters.xlsx}")
@@ -100,7 +111,7 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
         write_html(Path(parameters.html), found, desk.settings.back_office)
         report.notes.append(f"the page is {parameters.html}")
     if parameters.with_shoppers:
-        report.notes.append("the CSV and Excel files name shoppers; only their owner may read them")
+        report.notes.append("the CSV, Excel and Parquet files name shoppers; only their owner may read them")
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

@@ -122,6 +122,9 @@ def report(
     ] = None,
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="DIR", help="A new folder for a CSV file of each table.")] = None,
+    frames: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder for the rows as Parquet files: docs/frames.md.")
+    ] = None,
     xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an Excel workbook.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML page, to read or to print.")] = None,
     promise: Annotated[
@@ -134,7 +137,7 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Rates of exchange, to show sums converted too.")
     ] = None,
     with_shoppers: Annotated[
-        bool, typer.Option("--with-shoppers", help="Name the shoppers, in JSON, CSV and Excel.")
+        bool, typer.Option("--with-shoppers", help="Name the shoppers, in JSON, CSV, Excel and Parquet.")
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -150,6 +153,7 @@ def report(
             "orders": str(orders or ""),
             "rates": str(rates or ""),
             "csv": str(csv or ""),
+            "frames": str(frames or ""),
             "xlsx": str(xlsx or ""),
             "html": str(html or ""),
             "with_shoppers": "true" if with_shoppers else "",

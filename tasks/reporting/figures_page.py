@@ -39,10 +39,11 @@ In Prefect it is the flow `daily-report`: each day at 06:00, and by hand with it
 | `--xlsx FILE` | to work with | all tables, a sheet each, with charts; dates are dates, ids are text; times are the store's |
 | `--csv DIR` | programs | all tables, a file each, and `figures.csv`: exact decimals, times in UTC, shares of 1 |
 | `--json` | programs | all tables and how they are worked out, as one object |
+| `--frames DIR` | questions of your own | the rows that it is all worked out from, as Parquet files ([frames.md](frames.md)) |
 
 Files are for their owner alone (0600). A text that a spreadsheet would take for a formula or a link stays text.
 **No shopper is in any of it.** `--with-shoppers` adds name and e-mail to the lists (`payments`, `open_returns`) of CSV, Excel
-and JSON, and these say so.
+and JSON and to the frame `returns`, and these say so.
 
 ## Files that you may give
 

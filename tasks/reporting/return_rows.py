@@ -24,10 +24,13 @@ from tasks.policy.tracking import goods_moved
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a field of a row is: in words, its unit, and whether the shopper is in it."""
+    """What a field of a row is: in words, its unit, whether it has few values that come again and again, and whether
+    the shopper is in it.
+    """
 
     about: str
     unit: str = ""
+    category: bool = False
     personal: bool = False
 
 
@@ -49,11 +52,11 @@ class ReturnRow:
 
     process_id: Annotated[str, Told("REVER's id of the return")]
     order: Annotated[str, Told("the order's number, as REVER has it")]
-    store: Annotated[str, Told("the store's e-commerce id")]
-    status: Annotated[str, Told("REVER's status of the process")]
-    return_status: Annotated[str, Told("REVER's status of the return")]
-    country: Annotated[str, Told("the shopper's country, by the address of the pickup")]
-    return_method: Annotated[str, Told("how the goods come back")]
+    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    status: Annotated[str, Told("REVER's status of the process", category=True)]
+    return_status: Annotated[str, Told("REVER's status of the return", category=True)]
+    country: Annotated[str, Told("the shopper's country, by the address of the pickup", category=True)]
+    return_method: Annotated[str, Told("how the goods come back", category=True)]
     started_at: Annotated[datetime | None, Told("when the shopper started it", unit="UTC")]
     moved_at: Annotated[
         datetime | None, Told("when the goods began to move; known where their parcel was watched", unit="UTC")
@@ -66,11 +69,13 @@ class ReturnRow:
     units: Annotated[int, Told("units of all its lines", unit="units")]
     value: Annotated[Decimal, Told("what its lines cost, discounts and taxes in, before costs", unit="currency")]
     refunded: Annotated[Decimal, Told("what REVER shows as refunded, on its way or paid", unit="currency")]
-    currency: Annotated[str, Told("the currency of its lines")]
-    stage: Annotated[Stage, Told("how far it has come")]
+    currency: Annotated[str, Told("the currency of its lines", category=True)]
+    stage: Annotated[Stage, Told("how far it has come", category=True)]
     waits: Annotated[bool, Told("whether it is not at its end: running or on hold at REVER")]
-    decision: Annotated[str, Told("what the ledger last decided; empty where no run has looked at it")] = ""
-    rule: Annotated[str, Told("the rule of that decision")] = ""
+    decision: Annotated[
+        str, Told("what the ledger last decided; empty where no run has looked at it", category=True)
+    ] = ""
+    rule: Annotated[str, Told("the rule of that decision", category=True)] = ""
     name: Annotated[str, Told("the shopper's name", personal=True)] = field(default="", repr=False)
     email: Annotated[str, Told("the shopper's e-mail", personal=True)] = field(default="", repr=False)
 
@@ -81,14 +86,16 @@ class LineRow:
 
     process_id: Annotated[str, Told("REVER's id of the return")]
     line_id: Annotated[str, Told("REVER's id of the line")]
-    store: Annotated[str, Told("the store's e-commerce id")]
-    sku: Annotated[str, Told("the product's SKU; not shown where it names the shopper")]
-    product: Annotated[str, Told("the product's name and variant; not shown where it may name the shopper")]
-    reason: Annotated[str, Told("why it comes back; not shown where it may name the shopper")]
-    method: Annotated[str, Told("what the shopper chose for it: how it is compensated")]
+    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    sku: Annotated[str, Told("the product's SKU; not shown where it names the shopper", category=True)]
+    product: Annotated[
+        str, Told("the product's name and variant; not shown where it may name the shopper", category=True)
+    ]
+    reason: Annotated[str, Told("why it comes back; not shown where it may name the shopper", category=True)]
+    method: Annotated[str, Told("what the shopper chose for it: how it is compensated", category=True)]
     quantity: Annotated[int, Told("units", unit="units")]
     total: Annotated[Decimal | None, Told("what the line cost, discounts and taxes in", unit="currency")]
-    currency: Annotated[str, Told("its currency")]
+    currency: Annotated[str, Told("its currency", category=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +104,13 @@ class ReviewRow:
 
     process_id: Annotated[str, Told("REVER's id of the return")]
     line_id: Annotated[str, Told("REVER's id of the line")]
-    store: Annotated[str, Told("the store's e-commerce id")]
-    status: Annotated[str, Told("REVER's word for the outcome")]
+    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    status: Annotated[str, Told("REVER's word for the outcome", category=True)]
     reviewed_at: Annotated[datetime | None, Told("when it was inspected", unit="UTC")]
     value: Annotated[
         Decimal | None, Told("what a unit of the line cost, to the cent: its total by its quantity", unit="currency")
     ]
-    currency: Annotated[str, Told("its currency")]
+    currency: Annotated[str, Told("its currency", category=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +118,11 @@ class ParcelRow:
     """One parcel of a return."""
 
     process_id: Annotated[str, Told("REVER's id of the return")]
-    store: Annotated[str, Told("the store's e-commerce id")]
-    tracking: Annotated[str, Told("the tracking number")]
-    carrier: Annotated[str, Told("the carrier")]
-    status: Annotated[str, Told("REVER's word for where it is")]
-    return_method: Annotated[str, Told("how it comes back")]
+    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    tracking: Annotated[str, Told("the tracking number, by which a carrier shows an address", personal=True)]
+    carrier: Annotated[str, Told("the carrier", category=True)]
+    status: Annotated[str, Told("REVER's word for where it is", category=True)]
+    return_method: Annotated[str, Told("how it comes back", category=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +131,11 @@ class RefundRow:
 
     process_id: Annotated[str, Told("REVER's id of the return")]
     order: Annotated[str, Told("the order's number, as REVER has it")]
-    store: Annotated[str, Told("the store's e-commerce id")]
-    method: Annotated[str, Told("how it was paid")]
+    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    method: Annotated[str, Told("how it was paid", category=True)]
     amount: Annotated[Decimal, Told("its amount", unit="currency")]
     paid: Annotated[Decimal, Told("how much of it REVER shows as paid; the rest is on its way", unit="currency")]
-    currency: Annotated[str, Told("its currency")]
+    currency: Annotated[str, Told("its currency", category=True)]
     refunded_at: Annotated[datetime | None, Told("when it was paid, where REVER says", unit="UTC")]
 
 
@@ -225,7 +232,14 @@ def return_parts(
             for it in reviews
         ),
         parcels=tuple(
-            ParcelRow(process_id, store, it.tracking_number, it.carrier, intern(str(it.status)), intern(str(it.method)))
+            ParcelRow(
+                process_id,
+                store,
+                it.tracking_number if personal else "",
+                it.carrier,
+                intern(str(it.status)),
+                intern(str(it.method)),
+            )
             for it in process.logistics or ()
         ),
         refunds=refunds,

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import Call
 
@@ -11,7 +13,7 @@ from tests.deployments.cli.conftest import Call
 def test_it_prints_what_says_most_and_writes_the_files(call: Call, rever: RunningSandbox) -> None:
     assert call("run", "process-pending-returns", "mode=act", "--no-prefect").code == 0
     since = f"{datetime.now(UTC) - timedelta(days=30):%F}"
-    files = ("--csv", "tables", "--xlsx", "r.xlsx", "--html", "r.html")
+    files = ("--csv", "tables", "--xlsx", "r.xlsx", "--html", "r.html", "--frames", "year")
     ended = call("report", "--from", since, "--promise", "2", *files)
     assert ended.code == 0
     assert ended.out.startswith("daily-report over acme, nordic: 40 returns in ")
@@ -21,6 +23,8 @@ def test_it_prints_what_says_most_and_writes_the_files(call: Call, rever: Runnin
     assert Path("r.html").read_text().startswith("<!doctype html>")
     assert Path("r.xlsx").read_bytes().startswith(b"PK")
     assert Path("tables", "money.csv").read_text().startswith("store,currency,refunds,refunded,paid,")
+    paid = pd.read_parquet("year/money.parquet").groupby("store", observed=True)["refunded"].sum()
+    assert f"{paid['acme']:,}" in ended.out
     again = call("report", "--csv", "tables")
     assert again.code == 2
     assert "tables is not empty" in again.err
