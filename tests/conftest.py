@@ -50,8 +50,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests that need one of Prefect's servers go to one worker, so that it is started once."""
+    """All tests that need one of Prefect's servers go to one worker, so that it is started once.
+
+    Coverage takes as long again as the tests. It is not measured in properties: their lines are those of the examples.
+    """
     for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.no_cover)
         for name in ("prefect", "live"):
             if item.get_closest_marker(name):
                 item.add_marker(pytest.mark.xdist_group(name))
