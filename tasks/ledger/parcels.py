@@ -152,9 +152,12 @@ def note_looks(
     conn: Connection, process_ids: Collection[str], *, now: datetime, every: timedelta = NOTED_EVERY
 ) -> None:
     """Note that all parcels of these returns were looked at, where it is `every` or more since the last look."""
-    if process_ids:
-        before = now - every
-        conn.execute(_LOOKED, [{"p": each, "before": before, "at": now} for each in sorted(process_ids)])
+    before = now - every
+    old = select(parcels.c.process_id).where(parcels.c.process_id.in_(_ids), parcels.c.looked_at <= before).distinct()
+    due = [row.process_id for ids in chunks(process_ids) for row in conn.execute(old, {"ids": ids})]
+    if due:
+        # One by one and in order, so that of two who write the same rows none waits for the other.
+        conn.execute(_LOOKED, [{"p": each, "before": before, "at": now} for each in sorted(due)])
 
 
 def end_parcels(conn: Connection, process_ids: Collection[str]) -> None:

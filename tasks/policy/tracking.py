@@ -167,10 +167,15 @@ def change_in_words(change: ParcelChange) -> str:
     """A change as a person reads it, without the parcel's tracking number."""
     what = "the return" if change.parcel == OF_RETURN else f"parcel {change.parcel}"
     what += f" ({change.carrier})" if change.carrier else ""
-    before = f", {change.before} before" if change.before else ""
+    before = f", was {in_words(change.before)}" if change.before else ""
     told = f"; REVER says since {clock_time(change.told_at)}" if change.told_at else ""
     back = "; it went back" if went_back(change) else ""
-    return f"{what}: {change.status or 'no longer shown'}{before}{told}{back}"
+    return f"{what} is {in_words(change.status)}{before}{told}{back}"
+
+
+def in_words(status: str) -> str:
+    """A status as a person reads it."""
+    return status.lower().replace("_", " ") or "no longer shown"
 
 
 # When a parcel is asked about again.

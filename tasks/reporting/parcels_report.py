@@ -9,7 +9,7 @@ from typing import Any
 from tasks.ledger import Moved, StandingParcel
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
-from tasks.policy.tracking import OF_RETURN, change_in_words, went_back
+from tasks.policy.tracking import OF_RETURN, change_in_words, in_words, went_back
 from tasks.reporting.report import ReturnsReport, Row
 
 SHOWN = 20
@@ -24,15 +24,17 @@ class ParcelsReport(ReturnsReport):
     """The account of a run that tracks parcels. `seen` counts the returns of which it read where their parcels are.
 
     `moved` are the changes that it saw first; `stopped` the parcels that have stood for too long, the oldest first, and
-    `told` those of them of which people are told now.
+    `told` those of them of which people are told now. `looked_at` is when it looked last.
     """
 
     moved: list[Moved] = field(default_factory=list)
     stopped: list[StandingParcel] = field(default_factory=list)
     told: list[StandingParcel] = field(default_factory=list)
+    looked_at: datetime | None = None
 
     def take(self, moved: Sequence[Moved], stopped: Sequence[StandingParcel], now: datetime) -> None:
         """Enter what was found at a store."""
+        self.looked_at = now
         self.moved += moved
         self.stopped = sorted([*self.stopped, *stopped], key=lambda it: (it.since, it.process_id, it.parcel))
         for it in moved:
@@ -89,9 +91,8 @@ class ParcelsReport(ReturnsReport):
         ways = Counter(_way(it) for it in self.moved if it.change.parcel != OF_RETURN)
         told = ", ".join(f"{many} {way}" for way, many in sorted(ways.items()))
         back = [f"  went back: {_named(it)}: {change_in_words(it.change)}" for it in self.gone_back]
-        rows = [row for row in self.rows.values() if row.decision == STOPPED or "stands" in row.why]
-        by_id = {row.process_id: row for row in rows}
-        stopped = [f"  stopped:   {_named(it)}: {by_id[it.process_id].why}" for it in self.stopped]
+        at = self.looked_at
+        stopped = [f"  stopped:   {_named(it)}: {stopped_in_words(it, at)}" for it in self.stopped if at is not None]
         return [f"  moved:     {told or 'none'}", *_few(back), *_few(stopped)]
 
     def result(self) -> str:
@@ -111,12 +112,13 @@ def stopped_in_words(parcel: StandingParcel, now: datetime) -> str:
     """Since when a parcel stands where it is."""
     days = counted((now - parcel.since).days, "day")
     carrier = f" ({parcel.carrier})" if parcel.carrier else ""
-    return f"parcel {parcel.parcel}{carrier} stands at {parcel.status} since {clock_time(parcel.since)}, {days}"
+    since = clock_time(parcel.since)
+    return f"parcel {parcel.parcel}{carrier} has been {in_words(parcel.status)} since {since}, {days}"
 
 
 def _way(moved: Moved) -> str:
-    before, now = moved.change.before, moved.change.status or "no longer shown"
-    return f"from {before} to {now}" if before else f"first seen at {now}"
+    before, now = moved.change.before, in_words(moved.change.status)
+    return f"from {in_words(before)} to {now}" if before else f"first seen as {now}"
 
 
 def _named(it: Moved | StandingParcel) -> str:

@@ -175,7 +175,7 @@ def test_a_parcel_that_stopped_is_one_event_for_each_stop_whoever_tells_it() -> 
     stopped = StandingParcel("retp_1", 1, "acme", "#1001", "DHL", "COLLECTED", now - timedelta(days=11), 2)
     (event,) = parcel_events([stopped], now, flow_run_id="f1")
     assert event.event == "rever.parcel.stopped"
-    assert "order #1001: parcel 1 (DHL) stands at COLLECTED since" in event.payload["sentence"]
+    assert "order #1001: parcel 1 (DHL) has been collected since" in event.payload["sentence"]
     assert event.payload["sentence"].endswith("11 days")
     assert event.id == parcel_events([stopped], now + timedelta(hours=1))[0].id
     assert event.id != parcel_events([replace(stopped, n=3)], now)[0].id
