@@ -11,14 +11,16 @@ from pydantic import Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
 from flows.sub_flows import at, remember_unknown, settle, settle_own
+from rever_api.models import NOT_RECEIVED
 from tasks.create_returns import AskedOrder, by_order, create_returns, note_settled
 from tasks.desk import Desk, WrongNameError, one_store
 from tasks.fetch_returns import BATCH
 from tasks.files.drop_folder import inside
-from tasks.files.mapped_rows import Footer
-from tasks.files.new_returns import ReturnsFile, read_returns_file, wanted_returns
-from tasks.files.return_verdicts import ReturnsFileVerdict, file_verdict
+from tasks.files.mapped_rows import Footer, WrongRow
+from tasks.files.new_returns import ReturnsFile, WantedReturn, read_returns_file, wanted_returns
+from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict, file_verdict
 from tasks.files.table import InputFileError
+from tasks.policy.facts import counted
 from tasks.reporting.report import ReturnsReport
 from tasks.reporting.tally import count_decisions, count_outcome
 from tasks.steps import about
@@ -87,12 +89,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         if why := report.stores_failed.get(store):
             for order in orders:
                 order.give_up(why)
-        ends = [end for order in orders for end in order.ends()]
-        footers = sum(isinstance(row, Footer) for row in file.rows)
-        found = file_verdict(ends, wrong, footers=footers, acted=report.acts)
-        report.headline = found.words
-        report.notes.append(found.words)
-        _hand_back(report, file, found, refused)
+        _tell(report, file, [end for order in orders for end in order.ends()], wrong, refused)
 
 
 def _read(desk: Desk, parameters: Parameters) -> tuple[ReturnsFile, Path | None]:
@@ -112,6 +109,24 @@ def _read(desk: Desk, parameters: Parameters) -> tuple[ReturnsFile, Path | None]
     elif parameters.refused and (refused.exists() or not refused.parent.is_dir()):
         raise InputFileError(f"{refused}: name a new file, in a folder that is there, for the rows that come back.")
     return read_returns_file(file, mapping), refused if parameters.refused else None
+
+
+def _tell(
+    report: ReturnsReport,
+    file: ReturnsFile,
+    ends: Sequence[tuple[WantedReturn, Came]],
+    wrong: Sequence[WrongRow],
+    refused: Path | None,
+) -> None:
+    """Say what became of the rows, and which goods nobody will inspect; a run that acts hands back what is to mend."""
+    footers = sum(isinstance(row, Footer) for row in file.rows)
+    found = file_verdict(ends, wrong, footers=footers, acted=report.acts)
+    report.headline = found.words
+    report.notes.append(found.words)
+    if unseen := sum(it.never_arrived for it, end in ends if end.verdict is ReturnVerdict.CREATE):
+        goods = f"{counted(unseen, 'return')} of goods that never arrived ({NOT_RECEIVED}): nothing will be inspected"
+        report.notes.append(f"{goods}, and the next run pays where the policy says so (`not_received`)")
+    _hand_back(report, file, found, refused)
 
 
 def _hand_back(report: ReturnsReport, file: ReturnsFile, found: ReturnsFileVerdict, refused: Path | None) -> None:

@@ -78,7 +78,7 @@ async def create_returns(desk: Desk, batch: Sequence[AskedOrder]) -> None:
 async def _of_order(desk: Desk, order: AskedOrder) -> None:
     """Make the returns of one order, one after another: each changes which units come next."""
     bounds = await order_bounds(desk, order.order)
-    while True:
+    while len(order.came) < len(order.wanted):
         pending = await fetch_order(desk, order.order)
         record = await _record(desk, order.order)
         left = {place: it for place, it in enumerate(order.wanted) if place not in order.came}

@@ -126,6 +126,8 @@ def guess_file(
     guessed = _fields(header.cells, columns, wanted, names)
     values = {it.what: columns[header.cells.index(it.meant)] for it in guessed if it.meant}
     named = [values[key] for key in keys if key in values]
+    candidates = [each.meaning for it in guessed if it.what in products for each in it.candidates]
+    of_products = [text for name in candidates for text in columns[header.cells.index(name)]]
     return FileGuess(
         how=table.how,
         header=header,
@@ -134,7 +136,7 @@ def guess_file(
         separator="" if table.separator in {",", ";", "\t"} else table.separator,
         encoding="" if table.encoding.startswith("utf") else table.encoding,
         sheet=table.sheet if len(table.sheets) > 1 else "",
-        several_parted_by="\n" if any("\n" in text for key in products for text in values.get(key, ())) else "",
+        several_parted_by="\n" if any("\n" in text for text in of_products) else "",
         fill_down=bool(named) and any(not any(texts) for texts in zip(*named, strict=True)),
         footers=footers,
         values=values,

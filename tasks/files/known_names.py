@@ -62,11 +62,12 @@ NAMES: Names = (
 RETURN_NAMES: Names = (
     *(it for it in NAMES if it[0] in {"order", "sku", "quantity"}),
     *(("key", pattern, sure) for name, pattern, sure in NAMES if name == "rma"),
+    ("sku", r"products?|items?|articles?|goods|product info", 60),
     ("email", r"((customer|shopper|contact|billing|buyer) )?(e ?mail|mail)( address)?|correo( electronico)?", 95),
     ("reason", r"(return |product )?reason( code)?|return comments?|motivo( de( la)? devolucion)?|motif", 90),
     ("reason", r"(ruckgabe|retouren)?grund|why", 85),
     ("reason", r"problem description|comments?|notes?", 40),
-    ("method", r"(compensation|refund|resolution)( (method|type|as))?|reembolso|erstattung", 88),
+    ("method", r"(compensation|refund|resolution)( (method|type|as|to|by|via))?|reembolso|erstattung", 88),
     ("method", r"(requested )?(action|resolution)|wish|payment method", 60),
 )
 """The columns of files of returns that are asked for."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from rever_api.models import NOT_RECEIVED
 from tasks.files.mapped_file import MappedFile, read_mapped_file
 from tasks.files.mapped_rows import (
     Footer,
@@ -87,6 +88,11 @@ class WantedReturn:
     def own(self) -> bool:
         """Whether the shop itself gave the key."""
         return self.source != self.derived
+
+    @property
+    def never_arrived(self) -> bool:
+        """Whether some of its goods have not reached the shopper, so that there is nothing to inspect."""
+        return any(item.reason == NOT_RECEIVED for item in self.items)
 
     @property
     def units(self) -> Counter[str]:

@@ -102,7 +102,8 @@ def known_return(it: WantedReturn, intent: Intent, record: Record) -> Came:
     if intent.state is IntentState.DROPPED:
         return Came(ReturnVerdict.REFUSED, "a person has given up the return of this key; give it another key")
     if _units(intent) != it.units:
-        why = f"its key is that of a return of other goods: {which} has {_words(_units(intent))}"
+        goods = ", ".join(f"{item.quantity} x {item.line_id}" for item in intent.items)
+        why = f"its key is that of a return of other goods: {which} has {goods}"
         return Came(ReturnVerdict.REFUSED, f"{why}; give it a key of its own")
     return Came(ReturnVerdict.ALREADY, f"{which}, by its key" if intent.made else which)
 
@@ -119,7 +120,7 @@ def _new(
     if not it.own and any(alive[sku] for sku in it.units):
         return _asked_back(it, order, free, alive)
     told = {each.rever_process_id: each.shopper.email.strip() for each in order.returns if each.shopper}
-    told = {name: email.casefold() for name, email in told.items() if email}
+    told = {name: email.casefold() for name, email in told.items() if email and "*" not in email}  # not a masked one
     if told and it.email.casefold() not in told.values():
         return Came(ReturnVerdict.REFUSED, f"the e-mail is not that of the order's other return, {min(told)}")
     for method in (item.method for item in it.items):
@@ -130,7 +131,8 @@ def _new(
         return Came(ReturnVerdict.REFUSED, why)
     shown = next((each.order_name for each in order.returns if each.order_name), "")
     new = NewReturn(shown or it.order_name, _numbered(it.items, named), it.email, it.source)
-    return Came(ReturnVerdict.CREATE, f"{_words(it.units)} of order {it.order_name}", new)
+    goods = ", ".join(f"{item.quantity} x {item.sku}" for item in it.items)
+    return Came(ReturnVerdict.CREATE, f"{goods} of order {it.order_name}", new)
 
 
 def _asked_back(it: WantedReturn, order: OrderReturns, free: Sequence[ReturnProcess], alive: Mapping[str, int]) -> Came:
@@ -187,10 +189,6 @@ def _shown(process: ReturnProcess) -> str:
 
 def _spelled(it: WantedReturn, sku: str) -> str:
     return next(item.sku for item in it.items if folded(item.sku) == sku)
-
-
-def _words(units: Mapping[str, int]) -> str:
-    return ", ".join(f"{many} x {sku.upper()}" for sku, many in sorted(units.items()))
 
 
 # The verdicts of a whole file.

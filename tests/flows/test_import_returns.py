@@ -223,6 +223,17 @@ def test_what_is_refused_comes_back_and_is_taken_once_it_is_mended(start_world: 
     assert_promises_kept(world)
 
 
+def test_a_plan_says_what_will_be_paid_unseen(start_world: Start, tmp_path: Path) -> None:
+    world = shop(start_world)
+    lost = PER_ORDER + WORDS.replace("Faulty: DEFECTIVE", "Faulty: NOT_RECEIVED")
+    (tmp_path / "m.yaml").write_text(lost)
+    sent(world, tmp_path, mode="plan")
+    (tmp_path / "m.yaml").write_text(lost)
+    report = world.run(FLOW, mode="plan", file=str(tmp_path / "returns.csv"), mapping=str(tmp_path / "m.yaml"))
+    (note,) = (note for note in report.notes if "NOT_RECEIVED" in note)
+    assert note.startswith("2 returns of goods that never arrived")
+
+
 def test_a_method_that_the_store_does_not_offer_is_refused(start_world: Start, tmp_path: Path) -> None:
     world = shop(start_world)
     with world.sandbox.sandbox.locked():
