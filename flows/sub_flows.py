@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk
-from tasks.effects.carry_out import ReturnResult, generate_labels, issue_exchanges, issue_refunds
+from tasks.effects.carry_out import ReturnResult, cancel_returns, generate_labels, issue_exchanges, issue_refunds
 from tasks.effects.perform import Outcome, Result
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
@@ -187,7 +187,7 @@ async def note_taken_on(desk: Desk, carried: Sequence[ReturnResult]) -> None:
 
 
 async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn]) -> list[ReturnResult]:
-    """Carry out what was claimed for a batch: refunds first, then exchanges, then labels.
+    """Carry out what was claimed for a batch: refunds first, then exchanges, cancellations and labels.
 
     Whatever ends a step, what was done is counted, and what stayed unknown is kept for the run's last look.
     """
@@ -198,6 +198,8 @@ async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn
             todo += _left(await issue_refunds(desk, refunds, carried))
         if exchanges := _claimed(todo, IntentKind.EXCHANGE):
             todo += _left(await issue_exchanges(desk, exchanges, carried))
+        if cancelled := _claimed(todo, IntentKind.CANCEL):
+            todo += _left(await cancel_returns(desk, cancelled, carried))
         if labels := _claimed(todo, IntentKind.LABEL):
             await generate_labels(desk, labels, carried)
     finally:

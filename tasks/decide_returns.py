@@ -161,7 +161,7 @@ async def _without_effects(desk: Desk, batch: Sequence[PendingReturn], *, rule: 
 
 def _left_to_the_next_run(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
     decision = money.decide(process, rules, record, now)
-    if isinstance(decision, Compensate | MakeLabel):
+    if isinstance(decision, Compensate | MakeLabel | AskedEffect):
         why = f"{decision.why}; the next run that acts does it"
         return Wait("left_to_next_run", why, now + rules.look_again, for_another_run=True)
     return decision

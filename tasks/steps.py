@@ -75,6 +75,7 @@ STEPS = {
         Step("decide-returns", retries=0, retry_delay_s=0, timeout_s=900, at_once=1, effect=True),
         Step("issue-refunds", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=4),
         Step("issue-exchanges", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=4),
+        Step("cancel-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("generate-labels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("add-reviews", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("create-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),

@@ -17,6 +17,7 @@ from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.fetch_returns import fetch_order, read_now
 from tasks.ledger import Actor
+from tasks.policy.decision import Cancellation
 from tasks.policy.kinds.create_return import NewItem, NewReturn
 from tasks.policy.kinds.register_label import MadeLabel
 from tasks.policy.kinds.review import Reviews, UnitReview
@@ -48,12 +49,12 @@ def approved(process: ReturnProcess, *, unit: int = 1) -> Reviews:
     return tuple(UnitReview(line.id, unit, ReviewStatus.APPROVED) for line in process.return_line_items)
 
 
-def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | str | MadeLabel | NewReturn:
+def wanted(kind: IntentKind, process: ReturnProcess) -> Reviews | Cancellation | MadeLabel | NewReturn:
     """What is asked for of this kind."""
     if kind is IntentKind.REVIEW:
         return approved(process)
     if kind is IntentKind.CANCEL:
-        return "the shopper keeps the goods"
+        return Cancellation("the shopper keeps the goods")
     if kind is IntentKind.CREATE_RETURN:
         return NEW
     return MadeLabel(1, "OPS", "DHL", str(process.return_method), "track-1")

@@ -30,7 +30,7 @@ from tasks.desk import Desk, DeskError
 from tasks.ledger import Claim
 from tasks.policy.comparison import Standing
 from tasks.policy.country import country_of
-from tasks.policy.decision import MakeLabel
+from tasks.policy.decision import Cancellation, MakeLabel
 from tasks.policy.facts import told_of_the_past
 from tasks.policy.kinds import CANCEL, CREATE_RETURN, EXCHANGE, LABEL, REFUND, REGISTER_LABEL, REVIEW, Kind
 from tasks.policy.kinds.create_return import NewReturn
@@ -156,7 +156,8 @@ async def send_review(desk: Desk, claim: Claim, process: ReturnProcess, slot: Sl
 
 async def send_cancel(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
     """One cancelReturnProcess."""
-    await desk.client.cancel_return_process(process.rever_process_id, claim.content, slot=slot)
+    wanted: Cancellation = claim.content
+    await desk.client.cancel_return_process(process.rever_process_id, wanted.reason, slot=slot)
     return Confirmed({"answer": "REVER cancelled the return"})
 
 

@@ -17,7 +17,7 @@ from tasks.failures import FATAL, failure
 from tasks.ledger import Claim, withdraw
 from tasks.policy.decision import Compensate, left_to_another_run
 from tasks.policy.facts import believed
-from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
+from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
 from tasks.policy.two_reads import differences
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
@@ -150,6 +150,14 @@ async def issue_exchanges(
 ) -> list[ReturnResult]:
     """Order the replacement goods of a batch of returns."""
     return await carry_out_batch(desk, "issue-exchanges", batch, EXCHANGE, into)
+
+
+@step("cancel-returns")
+async def cancel_returns(
+    desk: Desk, batch: Sequence[DecidedReturn], into: list[ReturnResult] | None = None
+) -> list[ReturnResult]:
+    """Call off a batch of returns that the stores' own rules end."""
+    return await carry_out_batch(desk, "cancel-returns", batch, CANCEL, into)
 
 
 @step("generate-labels")

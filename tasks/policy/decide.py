@@ -9,7 +9,7 @@ from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait, left_to_another_run
 from tasks.policy.facts import incomplete
 from tasks.policy.record import Record
-from tasks.policy.rules import foreign, gates, on_its_way, payment, restored
+from tasks.policy.rules import cancel, foreign, gates, on_its_way, payment, restored
 from tasks.policy.rules.label import decide_label
 from tasks.policy.store import StoreRules
 
@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     on_its_way.came_back,
     on_its_way.still_on_its_way,
     gates.stale_view,
+    cancel.called_off,
     gates.status,
     payment.ended,
     gates.unknown_timing,
@@ -48,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     payment.no_variant,
     payment.compensate,
     payment.shipping_left,
+    cancel.by_rule,
     on_its_way.on_its_way,
     payment.completed,
     payment.all_settled,

@@ -101,7 +101,7 @@ class MakeLabel:
 
 @dataclass(frozen=True, slots=True)
 class AskedEffect:
-    """An effect that no rule asks for by itself is due: a person, a file or another system has asked for it.
+    """An effect is due that a person, a file or another system has asked for, or a rule of the merchant's.
 
     `wanted` is what was asked for, as its kind has it. `stake` is the money that goes out because of it though this
     desk does not send it (REVER pays what a review approves): it meets the guards as a refund does.
@@ -112,6 +112,16 @@ class AskedEffect:
     kind: IntentKind
     wanted: Any
     stake: RefundDue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """A return is called off: why, as REVER shows it (it must name no shopper), and which rule of the merchant's wants
+    it; empty where somebody asked for it.
+    """
+
+    reason: str
+    policy_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

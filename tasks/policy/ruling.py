@@ -22,6 +22,7 @@ from tasks.policy.actions import (
     Alarm,
     Approve,
     Bonus,
+    Cancel,
     Carrier,
     Fee,
     KeepItem,
@@ -38,6 +39,7 @@ from tasks.policy.actions import (
     method_for,
 )
 from tasks.policy.conditions import Truth
+from tasks.policy.decision import Cancellation
 from tasks.policy.inspection import LineInspection
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
@@ -59,6 +61,7 @@ CARRIED_OUT = frozenset(
         ActionKind.KEEP,
         ActionKind.FEE,
         ActionKind.SHIPPING,
+        ActionKind.CANCEL,
         ActionKind.OUT_OF_STOCK,
         ActionKind.ADD_ON,
         ActionKind.CARRIER,
@@ -180,6 +183,14 @@ class Ruling:
         """The name or id of the warehouse that a rule sends the goods to; empty where none does."""
         found = _decided(self.verdict.whole.get(ActionKind.WAREHOUSE), Warehouse)
         return found.name if found else ""
+
+    def cancellation(self) -> Fact[Cancellation]:
+        """The cancellation that a rule wants; None where none does, unknown where that cannot be said."""
+        found = self.verdict.whole.get(ActionKind.CANCEL)
+        if isinstance(found, Open):
+            return Unknown(f"{', '.join(found.needs)}, for rule {', '.join(map(repr, found.rules))}")
+        cancel = _decided(found, Cancel)
+        return Cancellation(cancel.why, found.rule) if cancel and found else None
 
     def label_needs(self) -> tuple[str, ...]:
         """What is missing before it can be said whether a label is needed, and from whom."""

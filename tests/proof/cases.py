@@ -293,6 +293,22 @@ def _shipping(world: CellWorld) -> None:
     sandbox.options = replace(sandbox.options, shipping=dict.fromkeys(rows, Decimal(5)))
 
 
+CALLED_OFF = """\
+default:
+  rules:
+  - name: never sent
+    when: {scanned: {is: false}, days_since_start: {at_least: 1}}
+    then: {cancel: {why: not sent in time}}
+"""
+"""Calls off what nobody has sent, beside what is paid as ever."""
+
+
+def _called_off(world: CellWorld) -> None:
+    policy = world.folder / "policy.yaml"
+    policy.write_text(CALLED_OFF, encoding="utf-8")
+    world.settings["REVER_POLICY"] = str(policy)
+
+
 def _approve(world: CellWorld) -> None:
     """A person approves what the rules ask them about."""
     held = [hold for hold in world.holds() if hold.rule == "approval"]
@@ -376,6 +392,11 @@ CASES = {
         Case(
             "shipping", "two returns of an order, whose shipping the merchant's own rules refund, in every worker",
             _beside(lambda world: world.start()), before=_shipping,
+        ),
+        Case(
+            "called-off", "the merchant's own rules call returns off that nobody has sent, in every worker",
+            _beside(lambda world: world.start()), ("label_ready", "label_needed_drop_off", "two_methods", "collected"),
+            before=_called_off,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
         Case(

@@ -106,7 +106,7 @@ def test_no_step_with_an_effect_is_retried() -> None:
 
 
 def test_each_step_that_sends_has_a_global_limit_of_whole_batches() -> None:
-    sends = {"issue-refunds", "issue-exchanges", "generate-labels", "add-reviews", "answer-hold"}
+    sends = {"issue-refunds", "issue-exchanges", "cancel-returns", "generate-labels", "add-reviews", "answer-hold"}
     assert {f"rever-{name}" for name in sends} <= set(global_limits())
     refunds = STEPS["issue-refunds"]
     assert global_limits()["rever-issue-refunds"] == refunds.across * refunds.at_once >= refunds.at_once > 0

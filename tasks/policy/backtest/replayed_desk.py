@@ -13,7 +13,7 @@ from tasks.policy.approvals import APPROVAL, Limit, Then
 from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
 from tasks.policy.case import Case, told_terms
 from tasks.policy.decide import decide_money
-from tasks.policy.decision import Compensate, Decision, Hold, Wait
+from tasks.policy.decision import AskedEffect, Compensate, Decision, Hold, Wait
 from tasks.policy.inspection import Inspection, inspect
 from tasks.policy.kinds import EXCHANGE, REFUND
 from tasks.policy.money import ZERO, gross
@@ -107,6 +107,8 @@ class ReplayedDesk:
         self.waits = decision.why if isinstance(decision, Wait) else ""
         if isinstance(decision, Compensate):
             self._pay(decision, process, at, says, exact=exact)
+        elif isinstance(decision, AskedEffect):
+            self.over = True  # a return that is called off has nothing to come
         elif isinstance(decision, Hold) and self.held is None:
             amount = decision.amount if decision.pays is None else decision.pays
             rules = deciding(says, (item.line_id for item in decision.items))

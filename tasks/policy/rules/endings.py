@@ -50,6 +50,8 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "came_back",
                 "completed_unpaid",
                 "after_restore",
+                "cancel_not_shown",
+                "cancel_refused",
                 "approval",
                 "contradictory",
                 "differs_from_rever",

@@ -21,10 +21,10 @@ from rever_api.models import (
 from tasks.policy.case import ruling_of
 from tasks.policy.clocks import believed, come
 from tasks.policy.country import country_code, country_of
-from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import later, quoted
 from tasks.policy.inspection import inspect
-from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record
+from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record, money_intents
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore
 from tasks.policy.ruling import Ruling
@@ -46,7 +46,15 @@ _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
 def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
     """Decide the label alone: `MakeLabel`, `Wait`, `Hold(label=True)` or `Nothing`. Total and pure."""
     case = _Label(process, rules, record, now)
-    rule = (case.held_already, case.not_needed, case.by_own_rules, case.intent_open, case.unknown_method, case.not_told)
+    rule = (
+        case.held_already,
+        case.called_off,
+        case.not_needed,
+        case.by_own_rules,
+        case.intent_open,
+        case.unknown_method,
+        case.not_told,
+    )
     for answer in (*rule, case.there, case.failed, case.made, case.refused, case.told_no):
         if (decision := answer()) is not None:
             return decision
@@ -135,6 +143,13 @@ class _Label:
         held = sorted((hold for hold in self.record.holds if hold.label), key=lambda hold: (hold.since, hold.id))
         return Hold(held[0].rule, held[0].why, held[0].kind, {"hold": held[0].id}, label=True) if held else None
 
+    def called_off(self) -> Decision | None:
+        """No label where this desk calls the return off, or has, whatever an older view of it shows."""
+        asked = [it for it in self.record.intents if it.kind is IntentKind.CANCEL and it.live]
+        if all(it.state is IntentState.DROPPED for it in asked):
+            return None
+        return Nothing("no_label", "the return is called off, so no label is made")
+
     def not_needed(self) -> Decision | None:
         """No label where the return is not running, has nothing to send, or the goods are sent already."""
         status, method = self.process.rever_process_status, self.process.return_method
@@ -158,6 +173,8 @@ class _Label:
             return None
         if not self.ruling.needs_label():
             return Nothing("no_label", "by the store's own rules nothing of it is to come back")
+        if isinstance(self.ruling.cancellation(), Cancellation) and not money_intents(self.record):
+            return Nothing("no_label", "by the store's own rules the return is called off")
         missing = self.ruling.label_needs()
         why = f"before a label is made, the store's own rules need {', '.join(missing)}"
         return self._wait("label_needs_facts", why) if missing else None

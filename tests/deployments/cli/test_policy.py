@@ -70,12 +70,14 @@ stores:
       then: {fee: {amount: 6.00 EUR}}
       applies_to: new
       from: 2026-12-01
-    - {name: late, then: {cancel: {why: look}}}
+    - {name: late, then: {return_by: {method: IN_STORE}}}
 """
     )
     ended = call("policy", "check", "policy.yaml")
     assert ended.code == 2
-    assert "policy.yaml: rule 'late' has `cancel (why look)`, which this version does not carry out" in ended.err
+    assert (
+        "policy.yaml: rule 'late' has `return_by (method IN_STORE)`, which this version does not carry out" in ended.err
+    )
     assert ended.out.startswith("policy.yaml is right, but for what no run carries out.\n")
     rules = ended.out[ended.out.index("  Rule 1, VIP") :].splitlines()
     assert rules[:4] == [
@@ -121,12 +123,15 @@ default:
 def test_every_command_that_reads_the_file_refuses_what_no_run_carries_out(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("policy.yaml").write_text("default:\n  rules: [{name: a, then: {cancel: {why: late}}}]\n")
+    Path("policy.yaml").write_text("default:\n  rules: [{name: a, then: {return_by: {method: IN_STORE}}}]\n")
     monkeypatch.setenv("REVER_POLICY", "policy.yaml")
     for words in (("settings",), ("run", "process-pending-returns", "--no-prefect")):
         ended = call(*words)
         assert ended.code == 2
-        assert "policy.yaml: rule 'a' has `cancel (why late)`, which this version does not carry out" in ended.err
+        assert (
+            "policy.yaml: rule 'a' has `return_by (method IN_STORE)`, which this version does not carry out"
+            in ended.err
+        )
 
 
 def test_the_tables_of_facts_are_read_and_what_no_table_tells_is_named(call: Call) -> None:

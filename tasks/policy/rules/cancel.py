@@ -1,0 +1,85 @@
+"""The rules of calling a return off: by the merchant's own rule, and what follows once it was done.
+
+Nothing may have gone out for it, and nothing may be due: what is due is paid first, and what was paid stays.
+"""
+
+from dataclasses import replace
+
+from rever_api.models import ProcessStatus
+from tasks.policy.case import Case
+from tasks.policy.clocks import come
+from tasks.policy.decision import AskedEffect, Decision, Hold
+from tasks.policy.facts import exchange_shown, later, quoted, refunds_shown
+from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, money_intents
+from tasks.policy.return_facts import Unknown
+from tasks.policy.rules.gates import told_no_until
+from tasks.policy.rules.on_its_way import TAKEN
+from tasks.policy.rules.payment import NEEDS_FACTS
+
+ENDED = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED})
+"""Statuses of a return that is at its end at REVER."""
+
+CANCEL_REFUSED = "cancel_refused"
+"""The rule of a cancellation that REVER refused."""
+
+CANCEL_NOT_SHOWN = "cancel_not_shown"
+"""The rule of a return that was called off here, and that REVER goes on showing as one that runs."""
+
+
+def why_not(case: Case) -> str:
+    """Why a return cannot be called off; empty where it can: one at its end cannot, one that was paid must not be."""
+    status = case.process.rever_process_status
+    if status in ENDED:
+        return f"the return is {quoted(str(status))} at REVER"
+    if refunds_shown(case.process) or exchange_shown(case.process) or money_intents(case.record):
+        return "money or goods went out for it"
+    return ""
+
+
+def by_rule(case: Case) -> Decision | None:
+    """The store's own rule calls the return off: once, and only a running one for which nothing went out or is due."""
+    wanted = case.ruling.cancellation() if case.ruling else None
+    running = case.process.rever_process_status == ProcessStatus.RUNNING
+    due = case.free or any(line.later for line in case.inspection.lines)
+    if wanted is None or not running or due or why_not(case) or any(it.live for it in _cancellations(case)):
+        return None
+    if isinstance(wanted, Unknown):
+        why = f"the store's own rules cannot say whether this return is called off: they need {wanted.needs}"
+        return Hold(NEEDS_FACTS, why, HoldKind.UNKNOWN_VALUE, {"missing": wanted.needs})
+    until = told_no_until(case.record.intents, {IntentKind.CANCEL}, case.rules, case.now)
+    if until is not None:
+        why = "the return was called off, and REVER or a proxy before it answered that this was not done; it is called"
+        wait = case.wait("told_no", f"{why} off again once REVER would show it by now", until)
+        return replace(wait, for_another_run=True)
+    refused = [it for it in _cancellations(case) if it.state is IntentState.REFUSED]
+    if refused and any(it.rule == CANCEL_REFUSED and it.answer in TAKEN for it in case.record.waivers):
+        return None
+    why = f"rule {wanted.policy_rule!r} calls the return off: {wanted.reason}"
+    held = _refused(case, refused[-1], why) if refused else None
+    return held or AskedEffect("cancel_by_rule", why, IntentKind.CANCEL, wanted)
+
+
+def _refused(case: Case, intent: Intent, why: str) -> Hold | None:
+    """REVER has refused it before: it is not tried again by itself."""
+    evidence = {"intent": intent.id, "code": intent.error_code}
+    return case.hold(CANCEL_REFUSED, HoldKind.REFUSED, f"REVER has refused it: {why}", evidence, items=())
+
+
+def called_off(case: Case) -> Decision | None:
+    """The return was called off here, and REVER shows it as running: an older view, for `settle_after`; then held.
+
+    Nothing is paid for it meanwhile.
+    """
+    done = [it for it in _cancellations(case) if it.state in {IntentState.DONE, IntentState.DONE_BY_HAND}]
+    if not done or case.process.rever_process_status in ENDED:
+        return None
+    at = done[-1].sent_at or done[-1].created_at or case.now
+    until = later(at, case.rules.settle_after)
+    why = "the return was called off here, and REVER does not show that"
+    if not come(until, case.now, case.rules.settle_after):
+        return case.wait("stale_view", f"{why}; this may be an older view of the return", until)
+    return case.hold(CANCEL_NOT_SHOWN, HoldKind.CONTRADICTION, f"{why}, though it was done long enough ago", items=())
+
+
+def _cancellations(case: Case) -> list[Intent]:
+    return [intent for intent in case.record.intents if intent.kind is IntentKind.CANCEL]
