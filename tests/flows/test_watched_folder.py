@@ -10,6 +10,7 @@ import pytest
 
 from tasks.crash_points import CrashPoint
 from tasks.desk import WrongNameError
+from tasks.files.verdicts import Came, Verdict
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
 from tests.flows.test_import_inspections import FLOW, HEADER, MAPPING, calls, day_rows, returns, reviews, waiting
@@ -132,6 +133,24 @@ def test_files_wait_for_their_mapping_for_its_mending_and_while_effects_are_stop
     world.let_effects_go()
     assert "0 refused" in watch(world).headline
     assert lying(folder) == ["done/a.csv"]
+
+
+def test_rows_that_wait_keep_the_file(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = day_rows(world)
+    put(folder / "a.csv", rows)
+    with monkeypatch.context() as patched:
+        wait = Came(Verdict.REFUSED, "the store is paused", passes=True)
+        patched.setattr("tasks.add_reviews.ReviewedReturn.came", property(lambda _: wait))
+        patched.setattr("tasks.add_reviews.carry_out_asked", nothing)
+        report = watch(world)
+    assert f"{len(rows)} rows wait for what passes by itself; the file stays" in "\n".join(report.notes)
+    assert (lying(folder), calls(world)) == (["a.csv"], 0)
+    watch(world)
+    assert (lying(folder), calls(world)) == (["done/a.csv"], len(returns(world)))
+
+
+async def nothing(*_: object) -> None:
+    """Nothing is sent: the store is paused."""
 
 
 def test_a_lost_answer_keeps_the_file_until_the_outcome_is_known(world: World, folder: Path) -> None:

@@ -19,6 +19,8 @@ COPIED = ("rever_api", "tasks", "flows", "deployments", "tests", "pyproject.toml
 HERE = "tests/proof/test_promises.py::"
 ASKED = "tests/tasks/effects/test_asked.py::"
 RULED = "tests/tasks/policy/test_ruling.py::"
+FILES = "tests/tasks/files/"
+WATCHED = "tests/flows/test_watched_folder.py::"
 OWN_RULES = "tests/flows/test_own_rules.py::"
 SHIPPING = "tests/flows/test_order_shipping.py::"
 CANCEL = "tests/flows/test_cancel_by_rule.py::"
@@ -315,6 +317,55 @@ BUGS = {
                 "    if case.free or any(not line.reviewed for line in lines):\n",
             ),
         ),
+    ),
+    "file again": Bug(
+        "the rows of earlier files forgotten: a file that comes again reviews the line's next unit",
+        f"{FILES}test_verdicts.py::test_the_same_file_and_one_row_more_of_it_are_told_apart",
+        (
+            (
+                "tasks/files/verdicts.py",
+                "    taken = _rows_known(units, before)\n",
+                "    taken = _rows_known((), before)\n",
+            ),
+        ),
+    ),
+    "more than there are": Bug(
+        "more units of a line approved than it has",
+        f"{FILES}test_verdicts.py::test_what_contradicts_is_held_with_both_sides",
+        (
+            (
+                "tasks/files/verdicts.py",
+                "        if len(line.claims) > line.room:\n",
+                "        if len(line.claims) > line.line.quantity:\n",
+            ),
+        ),
+    ),
+    "unknown word": Bug(
+        "a word of a warehouse's that nobody has mapped taken for an approval",
+        f"{FILES}test_inspections.py::test_what_a_row_lacks_is_said_and_nothing_is_guessed",
+        (
+            (
+                "tasks/files/inspections.py",
+                "        meaning = mapping.words.get(fold(word))\n",
+                '        meaning = mapping.words.get(fold(word), Outcome(status="APPROVED"))\n',
+            ),
+        ),
+    ),
+    "rows lost": Bug(
+        "a file put away though its rows that come back were never written",
+        f"{WATCHED}test_all_new_files_are_taken_and_put_away_and_the_refused_rows_come_back",
+        (
+            (
+                "flows/import_inspections.py",
+                "    if back and _hand_back(desk, report, file, found, None) is None:\n",
+                "    if back is None:\n",
+            ),
+        ),
+    ),
+    "moved too early": Bug(
+        "a file put away though rows of it wait for what passes by itself",
+        f"{WATCHED}test_rows_that_wait_keep_the_file",
+        (("flows/import_inspections.py", "    if found.passing:\n", "    if found.passing > len(found.rows):\n"),),
     ),
     "approval": Bug(
         "an approval that a rule of the merchant's wants not asked for",
