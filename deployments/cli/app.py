@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, Json, What, care, inbox, inspections, policy, returns, webhook
+from deployments.cli.groups import Debug, Json, What, care, facts, inbox, inspections, policy, returns, webhook
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
@@ -31,6 +31,7 @@ app.add_typer(care, name="ledger")
 app.add_typer(webhook, name="webhook")
 app.add_typer(inbox, name="inbox")
 app.add_typer(policy, name="policy")
+app.add_typer(facts, name="facts")
 app.add_typer(inspections, name="inspections")
 app.add_typer(returns, name="returns")
 

@@ -1,4 +1,4 @@
-"""The command groups `ledger`, `inbox`, `policy`, `inspections`, `returns` and `webhook`.
+"""The command groups `ledger`, `inbox`, `policy`, `facts`, `inspections`, `returns` and `webhook`.
 
 Imports are where they are needed.
 
@@ -291,6 +291,27 @@ def _backtest_policy(
         }
         pairs = [f"{name}={value}" for name, value in values.items() if value]
         raise typer.Exit(run_one("backtest-policy", pairs, Printed(as_json), prefect=False, debug=debug))
+
+
+facts = typer.Typer(no_args_is_help=True, help="Tables of what REVER does not tell: docs/policy.md.")
+
+
+@facts.callback()
+def _facts() -> None:
+    """Keep `check` a command of its own, though it is the only one."""
+
+
+@facts.command("check")
+def _check_facts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table of products (sku) or orders (order_id).")],
+    *,
+    debug: Debug = False,
+) -> None:
+    """Say what a table of facts tells, or what is wrong with it. By row and column, exit 2; REVER is not asked."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.policy import check_facts
+
+        print_out(check_facts(file))
 
 
 inspections = typer.Typer(no_args_is_help=True, help="Files of what a warehouse inspected: docs/inspections.md.")

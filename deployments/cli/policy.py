@@ -1,11 +1,19 @@
-"""What `rever-returns policy check` prints."""
+"""What `rever-returns policy check` and `facts check` print."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from deployments.console.errors import UsageError, print_out
-from tasks.files.fact_tables import facts_in_words, read_store_facts, read_tables, store_facts
+from tasks.files.fact_tables import (
+    ProductTable,
+    facts_in_words,
+    read_facts,
+    read_store_facts,
+    read_tables,
+    store_facts,
+    table_words,
+)
 from tasks.policy.policy_file import PolicyFileError, not_carried_out, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.policy.policy_review import review
@@ -45,6 +53,14 @@ def check_policy(file: Path | None) -> None:
         raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))
     if wrong:
         raise PolicyFileError(wrong)
+
+
+def check_facts(file: Path) -> str:
+    """Say what a table of facts tells. Raises `PolicyFileError` with what is wrong with it, by row and column."""
+    table = read_facts(file)
+    kind = "products" if isinstance(table, ProductTable) else "orders"
+    use = f"Name it in the policy file: `facts: {{{kind}: {file.name}}}`, and put it beside that."
+    return f"{file} is right: {table_words(table)}.\n{use}"
 
 
 def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:

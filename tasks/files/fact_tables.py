@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from tasks.files.fact_rows import Columns, FactTableError, TableReader, day, items, money, number, tags, text
+from tasks.files.open_table import open_table
+from tasks.files.table import InputFileError, Row
 from tasks.lookup import bare_order
 from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import MerchantRule
@@ -158,9 +160,9 @@ def facts_in_words(policies: PolicyFile, tables: Tables, *, shop_asked: bool) ->
 
 def _table_words(named: FactTables, tables: Tables) -> Iterator[str]:
     if products := tables.products.get(named.products):
-        yield f"{named.products}: {counted(len(products.products), 'product')} with {_list(products.told)}."
+        yield f"{named.products}: {table_words(products)}."
     if orders := tables.orders.get(named.orders):
-        yield f"{named.orders}: {counted(orders.rows, 'row')} of orders with {_list(orders.told)}."
+        yield f"{named.orders}: {table_words(orders)}."
 
 
 def _missing(named: FactTables, tables: Tables, rules: Sequence[MerchantRule], *, shop_asked: bool) -> Iterator[str]:
@@ -188,6 +190,27 @@ def read_products(path: Path) -> ProductTable:
 def read_orders(path: Path) -> OrderTable:
     """The table of orders. Raises `FactTableError`."""
     return _kept(_orders, path)
+
+
+def read_facts(path: Path) -> ProductTable | OrderTable:
+    """A table of products or of orders, whichever its first row says it is. Raises `FactTableError`."""
+    try:
+        names = {name.strip().casefold() for name in next(open_table(path).rows(), Row(0, ())).cells}
+    except InputFileError as error:
+        raise FactTableError((str(error),)) from error
+    if SKU in names:
+        return read_products(path)
+    if {ORDER_ID, ORDER_NAME} & names:
+        return read_orders(path)
+    words = f"its first row names neither {SKU}, as a table of products does, nor {ORDER_ID} or {ORDER_NAME}, as one of"
+    raise FactTableError((f"{path}: {words} orders does.",))
+
+
+def table_words(table: ProductTable | OrderTable) -> str:
+    """How many rows a table has, and which columns it tells facts by."""
+    if isinstance(table, ProductTable):
+        return f"{counted(len(table.products), 'product')} with {_list(table.told)}"
+    return f"{counted(table.rows, 'row')} of orders with {_list(table.told)}"
 
 
 def _kept(read: Callable[[Path, int, int], TableT], path: Path) -> TableT:

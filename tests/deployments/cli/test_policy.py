@@ -231,3 +231,22 @@ def test_what_cannot_be_written_is_said(call: Call, words: tuple[str, ...], says
     assert ended.code == 2
     assert says in ended.err
     assert list(Path().iterdir()) == []
+
+
+def test_one_table_of_facts_is_checked_before_a_policy_names_it(call: Call) -> None:
+    Path("products.csv").write_text("sku,product_tags\n007,Final Sale\nS-2,-\n")
+    ended = call("facts", "check", "products.csv")
+    assert (ended.code, ended.err, ended.out) == (
+        0,
+        "",
+        "products.csv is right: 2 products with product_tags.\n"
+        "Name it in the policy file: `facts: {products: products.csv}`, and put it beside that.\n",
+    )
+    Path("orders.csv").write_text("order_name,ordered_on,order_tags\n#1,01/03/2026,vip\n#2,2026-03-01,a;b\n")
+    ended = call("facts", "check", "orders.csv")
+    assert (ended.code, ended.out) == (2, "")
+    assert "orders.csv, row 2, ordered_on is '01/03/2026'; right would be a date" in ended.err
+    assert "orders.csv, row 3, order_tags is 'a;b'; right would be tags parted by |" in ended.err
+    Path("names.csv").write_text("name\nx\n")
+    assert "names.csv: its first row names neither sku" in call("facts", "check", "names.csv").err
+    assert "none.csv: is not there." in call("facts", "check", "none.csv").err
