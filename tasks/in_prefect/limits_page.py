@@ -42,7 +42,7 @@ Every report says which of the two it was.
 ## When a limit is missing, full, or held by the dead
 
 * **Missing, or switched off in the UI:** a run of a deployment begins nothing and says which; `rever-returns bootstrap`
-  makes them. Prefect by itself lets everybody pass where a limit is missing.
+  makes them. Where a limit is missing, Prefect alone would let every run pass.
 * **Full:** the step waits, and says so in the run's log after 3 s. The wait is no part of the task, so its time-out is
   for its work. After as long as one step may take, the run gives up with a sentence that names the limit.
 * **Held by a worker that was killed:** the slots are leased for {LEASE_S:.0f} s, the shortest that Prefect's server grants, and
