@@ -33,11 +33,11 @@ class Bars:
     days: bool = False
 
 
-def bars_of(table: Table) -> list[Bars]:
+def bars_of(table: Table, most: int = MOST_CHARTS) -> list[Bars]:
     """What is drawn of a table: nothing where it names no chart, or where there is just one bar."""
     if not table.chart:
         return []
-    return [bars for bars in _all_bars(table) if len(bars.labels) > 1][:MOST_CHARTS]
+    return [bars for bars in _all_bars(table) if len(bars.labels) > 1][:most]
 
 
 def _all_bars(table: Table) -> Iterator[Bars]:

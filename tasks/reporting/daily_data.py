@@ -148,7 +148,7 @@ class ReportData:
         """The refunds that were paid in the window, or are known to have been accepted; by hand too."""
         ended = {IntentState.DONE, IntentState.DONE_BY_HAND}
         return [
-            Payment.of(effect, parts.seen.get(effect.id) if (parts := self.by_id.get(effect.process_id)) else None)
+            Payment.of(effect, parts.seen_of(effect.id) if (parts := self.by_id.get(effect.process_id)) else None)
             for effect in self.effects
             if effect.kind is IntentKind.REFUND and effect.state in ended and self.in_window(effect)
         ]

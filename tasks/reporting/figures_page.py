@@ -35,7 +35,7 @@ In Prefect it is the flow `daily-report`: each day at 06:00, and by hand with it
 | --- | --- | --- |
 | on the terminal | a look | the tables that say most |
 | the page in Prefect | a look | all tables but the lists, cut to 30 rows, with links to the returns (`REVER_BACK_OFFICE`) |
-| `--html FILE` | to send on, to print | the same in one file with charts, cut to 40 rows; no script, opens offline |
+| `--html FILE` | to send on, to print | the same in one file with charts, under 300 KB: cut to 40 rows, or fewer; no script, opens offline |
 | `--xlsx FILE` | to work with | all tables, a sheet each, with charts; dates are dates, ids are text; times are the store's |
 | `--csv DIR` | programs | all tables, a file each, and `figures.csv`: exact decimals, times in UTC, shares of 1 |
 | `--json` | programs | all tables and how they are worked out, as one object |

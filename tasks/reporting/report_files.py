@@ -30,8 +30,11 @@ NAMES_SHOPPERS = (
     "This report names shoppers: it was asked for with them. Keep it where only those may read it who need to."
 )
 
-MOST_HTML_ROWS = 40
-"""Rows of a table on the HTML page; the CSV and Excel files have all."""
+LARGEST_PAGE = 300_000
+"""Bytes that the HTML page stays below, so that a mail takes it."""
+
+SIZES = ((40, 4), (25, 2), (12, 1), (6, 0))
+"""Rows and charts of a table on the page: the first that fit. The CSV and Excel files have all."""
 
 
 def check_folder(folder: Path) -> None:
@@ -304,17 +307,24 @@ def _clean(value: object) -> object:
 
 
 def report_html(report: DailyReport, back_office: str = "") -> str:
-    """The page: no script, nothing asked for from anywhere, no shopper in it."""
-    return _template().render(
-        report=report,
-        made=clock_time(report.made_at),
-        tables=[_table(table, back_office) for table in report.tables if not table.lists],
-        figures=report.figures,
-        chart_style=Markup(STYLE),  # noqa: S704 - ours
-    )
+    """The page: no script, nothing asked for from anywhere, no shopper in it; with fewer rows and charts where it would
+    be too large.
+    """
+    page = ""
+    for rows, charts in SIZES:
+        page = _template().render(
+            report=report,
+            made=clock_time(report.made_at),
+            tables=[_table(table, back_office, rows, charts) for table in report.tables if not table.lists],
+            figures=report.figures,
+            chart_style=Markup(STYLE),  # noqa: S704 - ours
+        )
+        if len(page.encode()) < LARGEST_PAGE:
+            break
+    return page
 
 
-def _table(table: Table, back_office: str) -> dict[str, Any]:
+def _table(table: Table, back_office: str, most: int, charts: int) -> dict[str, Any]:
     """A table as the template takes it; columns that hold nothing are left out."""
     shown, rows = table.page_columns(), table.page_rows()
     return {
@@ -328,13 +338,13 @@ def _table(table: Table, back_office: str) -> dict[str, Any]:
                 (cell_text(table, row, place), table.columns[place], _link(table, row, place, back_office))
                 for place in shown
             ]
-            for row in rows[:MOST_HTML_ROWS]
+            for row in rows[:most]
         ],
-        "more": max(0, len(rows) - MOST_HTML_ROWS),
+        "more": max(0, len(rows) - most),
         "why_empty": table.why_empty,
         "notes": table.notes,
         # What pygal draws of names is escaped by its own XML writer.
-        "charts": [Markup(chart_svg(bars)) for bars in bars_of(table)],  # noqa: S704
+        "charts": [Markup(chart_svg(bars)) for bars in bars_of(table, charts)],  # noqa: S704
     }
 
 

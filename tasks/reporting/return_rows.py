@@ -5,7 +5,7 @@ that are marked as `personal`, and they are empty unless asked for.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -146,6 +146,7 @@ class Seen:
     `refunded_at` is None where REVER does not say, or where nobody can tell which of several refunds is this one.
     """
 
+    effect_id: str
     amount: Decimal
     paid: Decimal
     refunded_at: datetime | None
@@ -153,14 +154,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class ReturnParts:
-    """All rows of one return. `seen` says by intent what REVER shows of the ledger's done refunds."""
+    """All rows of one return. `seen` says what REVER shows of the ledger's done refunds."""
 
     row: ReturnRow
     lines: tuple[LineRow, ...]
     reviews: tuple[ReviewRow, ...]
     parcels: tuple[ParcelRow, ...]
     refunds: tuple[RefundRow, ...]
-    seen: Mapping[str, Seen]
+    seen: tuple[Seen, ...]
+
+    def seen_of(self, effect_id: str) -> Seen | None:
+        """What REVER shows of a done refund of the ledger."""
+        return next((each for each in self.seen if each.effect_id == effect_id), None)
 
 
 def return_parts(
@@ -301,23 +306,23 @@ def _stage(process: ReturnProcess) -> Stage:
     return Stage.LABEL if labelled else Stage.NO_LABEL
 
 
-def _seen(process: ReturnProcess, record: Record, refunds: Sequence[RefundRow]) -> dict[str, Seen]:
-    """By intent, what REVER shows of the done refunds."""
+def _seen(process: ReturnProcess, record: Record, refunds: Sequence[RefundRow]) -> tuple[Seen, ...]:
+    """What REVER shows of the done refunds."""
     done = [it for it in record.intents if it.kind is IntentKind.REFUND and it.state is IntentState.DONE and it.amount]
     if not done:
-        return {}
+        return ()
     ours = Counter((it.method, it.amount, it.currency) for it in done)
     theirs: dict[tuple[str, Decimal, str], list[datetime | None]] = defaultdict(list)
     for refund in refunds:
         theirs[refund.method, refund.amount, refund.currency].append(refund.refunded_at)
-    found = {}
+    found: dict[str, Seen] = {}
     for it in compare(process, record).standings:
         shape = (it.intent.method, it.intent.amount, it.intent.currency)
         clear = ours[shape] == len(theirs[shape]) == 1
         paid = max(ZERO, min(it.paid, it.intent.amount))
         shown = max(paid, min(it.amount, it.intent.amount))
-        found[it.intent.id] = Seen(shown, paid, theirs[shape][0] if clear else None)
-    return found | {it.id: Seen(ZERO, ZERO, None) for it in done if it.id not in found}
+        found[it.intent.id] = Seen(it.intent.id, shown, paid, theirs[shape][0] if clear else None)
+    return (*found.values(), *(Seen(it.id, ZERO, ZERO, None) for it in done if it.id not in found))
 
 
 def columns_of(row: type) -> dict[str, Told]:

@@ -43,12 +43,12 @@ def a_year(many: int) -> ReportData:
         lines = tuple(_line(random, process_id, f"line_{n}_{place}") for place in range(1 + n % 2))
         value = sum((line.total or Decimal(0) for line in lines), Decimal(0))
         method = random.choice(METHODS)
-        seen = {}
+        seen: tuple[Seen, ...] = ()
         refunds: tuple[RefundRow, ...] = ()
         if not waits:
             effect = _effect(f"{n:032x}", process_id, n, method, value, lines, paid_at)
             effects.append(effect)
-            seen = {effect.id: Seen(value, value, paid_at)}
+            seen = (Seen(effect.id, value, value, paid_at),)
             refunds = (RefundRow(process_id, f"#{n}", "acme", method, value, value, currency, paid_at),)
         row = ReturnRow(
             process_id=process_id,

@@ -94,7 +94,7 @@ def returned(
     *lines: LineRow,
     reviews: tuple[ReviewRow, ...] = (),
     refunds: tuple[RefundRow, ...] = (),
-    seen: dict[str, Seen] | None = None,
+    seen: tuple[Seen, ...] = (),
     **more: Any,
 ) -> ReturnParts:
     """A return of ten days ago that waits, of one line unless others are given."""
@@ -120,7 +120,7 @@ def returned(
         "waits": True,
     }
     row = ReturnRow(**{**fields, **more})
-    return ReturnParts(row, tuple(lines), reviews, (), refunds, seen or {})
+    return ReturnParts(row, tuple(lines), reviews, (), refunds, seen)
 
 
 def report(*returns: ReturnParts, windows: dict[str, StoreWindow] | None = None, **more: Any) -> DailyReport:

@@ -16,6 +16,7 @@ from tasks.policy.record import IntentKind, IntentState, PaidSeen
 from tasks.reporting.daily_data import Rate, Sold, StoreWindow, split
 from tasks.reporting.daily_report import FIGURES, DailyRun
 from tasks.reporting.daily_returns import median, p90
+from tasks.reporting.report_files import LARGEST_PAGE, report_html
 from tasks.reporting.return_rows import ReturnParts, Seen, Stage
 from tasks.reporting.tables import Kind, readable
 from tests.tasks.reporting.daily import NOW, PAID_AT, WINDOW, effect, held, line, report, returned, review, row, rows
@@ -32,14 +33,14 @@ def money(text: str) -> Decimal:
 
 
 def test_what_was_accepted_and_not_paid_is_on_its_way_and_apart_from_paid() -> None:
-    parts = returned(seen={"i1": Seen(money("10.00"), money("4.00"), None)})
+    parts = returned(seen=(Seen("i1", money("10.00"), money("4.00"), None),))
     found = row(report(parts, effects=[effect()]), "money")
     assert found["refunded"] == money("10.00")
     assert (found["paid"], found["on_its_way"], found["not_shown"]) == (money("4.00"), money("6.00"), ZERO)
 
 
 def test_what_rever_does_not_show_is_not_counted_as_paid() -> None:
-    parts = returned(seen={"i1": Seen(ZERO, ZERO, None)})
+    parts = returned(seen=(Seen("i1", ZERO, ZERO, None),))
     found = row(report(parts, effects=[effect()]), "money")
     assert (found["paid"], found["on_its_way"], found["not_shown"]) == (ZERO, ZERO, money("10.00"))
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_split_has_a_row_of_its_own() -> None:
 
 
 def test_the_orders_shipping_is_no_reason_and_no_product() -> None:
-    parts = returned(line("l1"), line("l2", reason="BROKEN"), seen={"i1": Seen(money("24.95"), money("4.95"), None)})
+    parts = returned(line("l1"), line("l2", reason="BROKEN"), seen=(Seen("i1", money("24.95"), money("4.95"), None),))
     paid = effect(amount="24.95", shipping=money("4.95"), parts=(("l1", money("10.00")), ("l2", money("10.00"))))
     found = report(parts, effects=[paid])
     split_up = {it["reason"]: (it["refunded"], it["paid"]) for it in rows(found, "reasons")}
@@ -153,7 +154,7 @@ def test_what_is_converted_stands_beside_the_exact_sums() -> None:
 
 def test_processed_is_named_where_it_is_clear_which_refund_is_meant() -> None:
     at = PAID_AT + timedelta(minutes=5)
-    parts = returned(seen={"i1": Seen(money("10.00"), money("10.00"), at)})
+    parts = returned(seen=(Seen("i1", money("10.00"), money("10.00"), at),))
     assert row(report(parts, effects=[effect()]), "payments")["processed"] == at
 
 
@@ -377,3 +378,18 @@ def test_every_table_says_how_it_is_worked_out() -> None:
     assert {table.figure for table in found.tables} == set(FIGURES)
     assert all(figure.formula and figure.left_out and figure.n and figure.basis.words for figure in FIGURES)
     assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+
+
+def test_a_page_of_many_stores_stays_small_enough_to_send() -> None:
+    stores = [f"store-{n:02}" for n in range(30)]
+    windows = {store: replace(WINDOW, store=store, since=NOW - 60 * DAY) for store in stores}
+    effects = [
+        effect(f"{store}-{n}", store=store, process_id=f"{store}-{n}", rule=f"rule {n}", closed_at=NOW - n * DAY - DAY)
+        for store in stores
+        for n in range(50)
+    ]
+    found = report(windows=windows, effects=effects)
+    page = report_html(found)
+    assert len(page.encode()) < LARGEST_PAGE
+    assert all(f'id="{table.name}"' in page for table in found.tables if not table.lists)
+    assert "more rows; the CSV and Excel files have all" in page

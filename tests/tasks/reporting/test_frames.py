@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "frames.md"
 
 def data(**more: Any) -> ReportData:
     """Two returns, three refunds in two currencies, one of them by a person's approval, and a hold."""
-    seen = {"i1": Seen(Decimal("10.00"), Decimal("4.00"), None)}
+    seen = (Seen("i1", Decimal("10.00"), Decimal("4.00"), None),)
     refund = RefundRow("retp_1", "#1", "acme", "GIFT_CARD", Decimal("10.00"), Decimal("4.00"), "EUR", PAID_AT)
     one = returned(
         line(), line("l2", "0.05", sku="HAT"), reviews=(review(), review("DECLINED")), refunds=(refund,), seen=seen

@@ -124,23 +124,23 @@ def shown(*refunds: tuple[str, str | None, datetime | None]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("refunds", "seen"),
     [
-        ([], Seen(Decimal(0), Decimal(0), None)),
-        ([("10.00", "0", NOON)], Seen(Decimal("10.00"), Decimal("10.00"), NOON)),
-        ([("10.00", "10.00", None)], Seen(Decimal("10.00"), Decimal(0), None)),
-        ([("10.00", "4.00", None)], Seen(Decimal("10.00"), Decimal("6.00"), None)),
+        ([], Seen("i1", Decimal(0), Decimal(0), None)),
+        ([("10.00", "0", NOON)], Seen("i1", Decimal("10.00"), Decimal("10.00"), NOON)),
+        ([("10.00", "10.00", None)], Seen("i1", Decimal("10.00"), Decimal(0), None)),
+        ([("10.00", "4.00", None)], Seen("i1", Decimal("10.00"), Decimal("6.00"), None)),
         # Which of two alike refunds is ours nobody can say, so neither gives its time.
-        ([("10.00", "0", NOON), ("10.00", "0", NOON + HOUR)], Seen(Decimal("10.00"), Decimal("10.00"), None)),
+        ([("10.00", "0", NOON), ("10.00", "0", NOON + HOUR)], Seen("i1", Decimal("10.00"), Decimal("10.00"), None)),
     ],
 )
 def test_what_rever_shows_of_our_refund(refunds: list[Any], seen: Seen) -> None:
     parts = return_parts(process(**shown(*refunds)), "acme", Record("retp_1", intents=(refund("i1", "10.00"),)))
-    assert parts.seen == {"i1": seen}
+    assert parts.seen == (seen,)
     assert [row.amount for row in parts.refunds] == [Decimal("10.00")] * len(refunds)
 
 
 def test_what_a_person_did_is_not_looked_for_at_rever() -> None:
     record = Record("retp_1", intents=(refund("i1", "10.00", IntentState.DONE_BY_HAND),))
-    assert return_parts(process(), "acme", record).seen == {}
+    assert return_parts(process(), "acme", record).seen == ()
 
 
 @pytest.mark.parametrize("row", [ReturnRow, LineRow, ReviewRow, ParcelRow, RefundRow])
