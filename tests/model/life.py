@@ -45,7 +45,7 @@ class Fate:
 
 WRITES = (
     *("decide", "mark_if_due", "record_done", "record_unknown", "record_refused", "put_back", "withdraw", "expire"),
-    *("settle_done", "settle_hold", "answer_hold", "release"),
+    *("settle_done", "settle_hold", "answer_hold", "release", "note_parcels", "tell_once", "note_tracked"),
 )
 """The operations of the ledger before and after which a worker can die."""
 

@@ -21,6 +21,7 @@ from rever_api.sandbox.state import Options
 from tasks.crash_points import CrashPoint
 from tasks.desk import DeskError
 from tasks.ledger import Answer, AnswerError, HoldRow, LedgerError, switch
+from tasks.ledger.checking import check_parcels
 from tasks.policy.store import StorePolicy
 from tests.books import Books, LedgerState
 from tests.judge import FORGOTTEN, REPORT, Verdict, everything, judge, judge_always, same_sums
@@ -78,7 +79,7 @@ WEATHER = st.builds(
 )
 SECONDS = st.sampled_from((1, 20, 61, 61, 300, 901, 901, 1900, 3600, 90_000))
 JUMPS = st.sampled_from((*(None,) * 5, 0, 0, -3600, 1200))
-FLOWS = st.sampled_from(("process-pending-returns",) * 4 + ("generate-labels", "reconcile", "reconcile"))
+FLOWS = st.sampled_from(("process-pending-returns",) * 4 + ("generate-labels", "track-parcels") + ("reconcile",) * 2)
 EXPECTED = (Killed, asyncio.CancelledError, ReverError, DeskError, AnswerError, TimeoutError)
 """How a run may end but well: struck down, or REVER's faults, an answer that came too late, a step slept through."""
 
@@ -215,7 +216,7 @@ class Desk(RuleBasedStateMachine):
     def worker_wakes(self, place: int) -> None:
         self.ended(self.step("worker_wakes").wake(place))
 
-    @rule(flow=st.sampled_from(("process-pending-returns", "generate-labels", "reconcile")))
+    @rule(flow=st.sampled_from(("process-pending-returns", "generate-labels", "reconcile", "track-parcels")))
     def somebody_plans(self, flow: str) -> None:
         world = self.step("somebody_plans")
         before = world.read(everything), len(world.sandbox.books)
@@ -317,6 +318,7 @@ class Desk(RuleBasedStateMachine):
         books = Books(self.world.sandbox.books.effects, judgment.broken)
         words = judge_always(books, self.world.state(), asked=self.asked()).words
         assert words == [], words
+        assert self.world.read(lambda conn: list(check_parcels(conn))) == []
 
     def asked(self) -> set[str]:
         """The returns for which a person asked for an effect once more, whether the answer came through or not."""
