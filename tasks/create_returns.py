@@ -133,16 +133,18 @@ def _carried_out(outcome: Outcome) -> Came:
 
 
 async def note_settled(desk: Desk, orders: Iterable[AskedOrder]) -> None:
-    """Look which of the returns that were left unknown have been found at REVER meanwhile."""
+    """Look which of the returns that were left unknown, by this run or another one, are known by now."""
     for order in orders:
         held = [place for place, it in order.came.items() if it.verdict is ReturnVerdict.HELD]
         if not held or desk.mode is Mode.PLAN:
             continue
         record = await _record(desk, order.order)
+        mine = {it.outcome.claim.intent.id for it in order.asked if it.outcome}
         for place in held:
             intent = asked_for(record, order.wanted[place].source)
             if intent is not None and intent.state is IntentState.DONE:
-                order.came[place] = Came(ReturnVerdict.CREATE, intent.made)
+                verdict = ReturnVerdict.CREATE if intent.id in mine else ReturnVerdict.ALREADY
+                order.came[place] = Came(verdict, intent.made)
 
 
 async def order_bounds(desk: Desk, order: OrderKey) -> OrderBounds:

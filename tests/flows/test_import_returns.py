@@ -14,7 +14,7 @@ import pytest
 from flows.run import run_flow
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.desk import WrongNameError
-from tasks.ledger import stop_switch
+from tasks.ledger import Actor, Forgotten, forget_email, stop_switch
 from tasks.reporting.report import ReturnsReport
 from tasks.reporting.story_report import StoryReport
 from tests.books import LedgerState
@@ -153,6 +153,8 @@ def test_three_workers_with_the_same_file_make_nothing_twice(start_world: Start,
     with ThreadPoolExecutor(3) as workers:
         ran = [workers.submit(run_flow, FLOW, values, prefect=False) for _ in range(3)]
     assert [each.result().broke_off for each in ran] == ["", "", ""]
+    counts = [str(getattr(each.result(), "headline", "")).split(" created")[0].split()[-1] for each in ran]
+    assert sum(map(int, counts)) <= len(ROWS), "what another worker made is there already"
     assert sorted(made(world)) == ALL
     world.act()
     assert_promises_kept(world)
@@ -221,6 +223,15 @@ def test_what_is_refused_comes_back_and_is_taken_once_it_is_mended(start_world: 
     assert sorted(made(world)) == ALL
     world.act()
     assert_promises_kept(world)
+
+
+def test_rever_s_words_about_a_row_are_forgotten_with_its_shopper(start_world: Start, tmp_path: Path) -> None:
+    world = shop(start_world)
+    sent(world, tmp_path, [[*ROWS[2][:3], "NO-SUCH", *ROWS[2][4:]]])
+    for words in (1, 0):
+        forgotten = world.write(forget_email, "Bruno@example.com", now=world.clock(), actor=Actor("ada"))
+        assert isinstance(forgotten, Forgotten)
+        assert forgotten.words == words
 
 
 def test_a_plan_says_what_will_be_paid_unseen(start_world: Start, tmp_path: Path) -> None:
