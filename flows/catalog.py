@@ -4,6 +4,7 @@ FLOWS = {
     "process-pending-returns": "flows.process_pending_returns",
     "process-return": "flows.process_return",
     "generate-labels": "flows.generate_labels",
+    "cancel-return": "flows.cancel_return",
     "import-inspections": "flows.import_inspections",
     "import-returns": "flows.import_returns",
     "track-parcels": "flows.track_parcels",

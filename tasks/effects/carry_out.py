@@ -15,7 +15,7 @@ from tasks.effects.calls import EFFECTS, Effect
 from tasks.effects.perform import Outcome, Result, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim, withdraw
-from tasks.policy.decision import Compensate, left_to_another_run
+from tasks.policy.decision import Cancellation, Compensate, left_to_another_run
 from tasks.policy.facts import believed
 from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
 from tasks.policy.two_reads import differences
@@ -209,3 +209,9 @@ async def carry_out_asked(desk: Desk, effect: Effect, pending: PendingReturn, wa
     outcome = await perform(desk, claim, effect, pending.process)
     desk.under_way.pop(claim.intent.id, None)
     return AskedReturn(decided, outcome)
+
+
+@step("cancel-returns")
+async def cancel_asked(desk: Desk, batch: Sequence[PendingReturn], wanted: Cancellation) -> list[AskedReturn]:
+    """Call these returns off, as somebody asked for; what came of each, in their order."""
+    return [await carry_out_asked(desk, EFFECTS[CANCEL.name], pending, wanted) for pending in batch]

@@ -62,9 +62,7 @@ class AskedKind(Kind[AskedEffect, Content]):
         why = self.not_due(case, content)
         if why:
             return Nothing(f"{self.name}_not_due", f"the {self.noun} is not to be done: {why}")
-        return AskedEffect(
-            f"{self.name}_asked", f"a {self.noun} was asked for", self.name, content, self.stake(case, content)
-        )
+        return AskedEffect(f"{self.name}_asked", self.asked_for(content), self.name, content, self.stake(case, content))
 
     def held(self, case: Case, wanted: Content) -> Decision | None:
         """The hold or wait that stands against it; by default none."""
@@ -73,6 +71,10 @@ class AskedKind(Kind[AskedEffect, Content]):
     @abstractmethod
     def not_due(self, case: Case, wanted: Content) -> str:
         """Say why it is not, or no longer, to be done by what REVER shows; empty where it is."""
+
+    def asked_for(self, wanted: Content) -> str:
+        """Say what was asked for, for the report and the ledger: no personal data."""
+        return f"a {self.noun} was asked for"
 
     def stake(self, case: Case, wanted: Content) -> RefundDue | None:
         """The money that goes out because of it though this desk does not send it; by default none."""

@@ -37,6 +37,10 @@ class CancelKind(AskedKind[Cancellation]):
             return decide.decide(process, rules, record, now)
         return super().decide(process, rules, record, now, content)
 
+    def asked_for(self, wanted: Cancellation) -> str:
+        """Say why, too."""
+        return f"{super().asked_for(wanted)}: {wanted.reason}"
+
     def not_due(self, case: Case, wanted: Cancellation) -> str:
         """A return at its end cannot be cancelled; one that was paid, by anybody, must not be."""
         return why_not(case)

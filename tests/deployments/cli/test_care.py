@@ -198,6 +198,7 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
     needed = {
         "process-return": ("process_id=retp_1",),
         "explain-return": ("process_id=retp_1",),
+        "cancel-return": ("process_id=retp_1", "reason=a try"),
         "answer-hold": ("hold_id=h", "version=1"),
         "answer-holds": ("holds=h:1",),
         "backtest-policy": ("candidate=candidate.yaml",),
@@ -205,7 +206,7 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
         "import-returns": ("file=returns.csv", "mapping=mapping.yaml"),
     }
     said = ("answer=drop", "by=olga", "reason=x") if flow.startswith("answer") and mode == "act" else ()
-    modes = () if flow in {"explain-return", "backtest-policy"} else (f"mode={mode}",)
+    modes = () if flow in {"explain-return", "backtest-policy", "daily-report"} else (f"mode={mode}",)
     ended = call("run", flow, "--no-prefect", *modes, *needed.get(flow, ()), *said)
     assert (ended.code, ended.out) == (2, "")
     assert "there is no ledger" in ended.err
