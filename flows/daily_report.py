@@ -13,6 +13,7 @@ from tasks.gather_report import Asked, gather_report
 from tasks.reporting.csv_file import check_target
 from tasks.reporting.daily_report import DailyReport, DailyRun
 from tasks.reporting.report_files import check_folder, write_csv_files, write_html, write_workbook
+from tasks.send_report import channel_of, send_report
 
 NAME = "daily-report"
 
@@ -66,6 +67,11 @@ class Parameters(FlowParameters):
     )
     xlsx: str = Field("", title="Excel file", description="A file on the worker for the workbook. Empty: none.")
     html: str = Field("", title="HTML file", description="A file on the worker for the page. Empty: none.")
+    send: bool = Field(
+        False,
+        title="Send",
+        description="Send the totals where REVER_REPORT_URL says, with the HTML file attached where one is written.",
+    )
     with_shoppers: bool = Field(
         False,
         title="With shoppers",
@@ -83,6 +89,7 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
         check_target(Path(target))
     for folder in filter(None, (parameters.csv, parameters.frames)):
         check_folder(Path(folder))
+    channel = channel_of(desk.settings.report_url) if parameters.send else None
     report.stores = stores = desk.chosen(parameters.stores)
     asked = Asked(
         since=parameters.since,
@@ -110,6 +117,9 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
     if parameters.html:
         write_html(Path(parameters.html), found, desk.settings.back_office)
         report.notes.append(f"the page is {parameters.html}")
+    if channel is not None:
+        await send_report(channel, found, Path(parameters.html) if parameters.html else None)
+        report.notes.append("the totals were sent")
     if parameters.with_shoppers:
         report.notes.append("the CSV, Excel and Parquet files name shoppers; only their owner may read them")
 

@@ -137,6 +137,7 @@ def report(
     rates: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Rates of exchange, to show sums converted too.")
     ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send the totals where REVER_REPORT_URL says.")] = False,
     with_shoppers: Annotated[
         bool, typer.Option("--with-shoppers", help="Name the shoppers, in JSON, CSV, Excel and Parquet.")
     ] = False,
@@ -157,6 +158,7 @@ def report(
             "frames": str(frames or ""),
             "xlsx": str(xlsx or ""),
             "html": str(html or ""),
+            "send": "true" if send else "",
             "with_shoppers": "true" if with_shoppers else "",
         }
         pairs = [f"{name}={value}" for name, value in values.items() if value]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from tasks.policy.clocks import clock_time
+from tasks.policy.facts import counted
 from tasks.reporting.daily_data import ReportData
 from tasks.reporting.daily_money import FIGURES as MONEY_FIGURES
 from tasks.reporting.daily_money import money_tables, payments_table
@@ -19,7 +20,7 @@ from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import RunReport
 from tasks.reporting.report_page import linked
-from tasks.reporting.tables import Column, Figure, Kind, Table, exact, readable
+from tasks.reporting.tables import Cell, Column, Figure, Kind, Table, exact, readable
 
 FIGURES = (*MONEY_FIGURES, *RETURN_FIGURES)
 """Every figure of the report."""
@@ -82,9 +83,31 @@ class DailyReport:
         """The figures of its tables, each once."""
         return tuple(dict.fromkeys(table.figure for table in self.tables))
 
+    def totals(self) -> list[str]:
+        """What says most, in a few lines for a message: money, what waits, what is late, what differs from REVER."""
+        said = []
+        for row in self.table("money").records():
+            shown = {name: readable(row[name], Kind.MONEY, str(row["currency"])) for name in ("refunded", "on_its_way")}
+            refunds = f"{shown['refunded']} {row['currency']} refunded in {counted(_count(row['refunds']), 'refund')}"
+            said.append(f"{row['store']}: {refunds}, of it {shown['on_its_way']} on its way")
+        late = {row["store"]: row for row in self.table("fourteen_days").records()}
+        for row in self.table("returns").records():
+            store = row["store"]
+            said.append(
+                f"{store}: {counted(_count(row['started']), 'return')} started, {row['waits']} wait, "
+                f"{counted(_count(row['open_holds']), 'open hold')}, {late[store]['late']} late by the EU's 14 days, "
+                f"{late[store]['warned']} nearly"
+            )
+        differ = self.table("differing").n
+        return [*said, f"{counted(differ, 'return')} {'differs' if differ == 1 else 'differ'} from REVER"]
+
     def table(self, name: str) -> Table:
         """The table of this name. Raises `KeyError`."""
         return {table.name: table for table in self.tables}[name]
+
+
+def _count(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
 
 
 def counted_by(table: Table) -> str:

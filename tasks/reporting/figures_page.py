@@ -41,6 +41,10 @@ In Prefect it is the flow `daily-report`: each day at 06:00, and by hand with it
 | `--json` | programs | all tables and how they are worked out, as one object |
 | `--frames DIR` | questions of your own | the rows that it is all worked out from, as Parquet files ([frames.md](frames.md)) |
 
+**Sent**, by mail, chat or webhook: `--send` (or `send` in the flow's form) sends the totals where `REVER_REPORT_URL` says, with
+the HTML file attached where one is written and the channel takes it. Whoever knows that address may post there: it is in no
+log, artifact or error. A schedule sends once its form says so ([deployments.md](deployments.md)).
+
 Files are for their owner alone (0600). A text that a spreadsheet would take for a formula or a link stays text.
 **No shopper is in any of it.** `--with-shoppers` adds name and e-mail to the lists (`payments`, `open_returns`) of CSV, Excel
 and JSON and to the frame `returns`, and these say so.

@@ -260,6 +260,11 @@ class Settings(BaseSettings):
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "
         "one of Apprise's (`mailto://`, `slack://`, ...). Empty: no notices.",
     )
+    report_url: SecretStr = Field(
+        SecretStr(""),
+        description="Where `daily-report` sends its totals when it is asked to (`send`): an http(s) address that takes "
+        "JSON, or one of Apprise's (`mailto://`, `slack://`, ...). Empty: nowhere.",
+    )
     shop_url: Shops = Field(
         default_factory=dict,
         description="Your shop's address, where it answers `/rever/v2/orders/...` (REVER's integration contract), or "
