@@ -15,14 +15,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import figures, inspections, text
+from tests.benchmarks import backtest, figures, inspections, text
 from tests.benchmarks.children import ChildFailedError, Surroundings
 from tests.benchmarks.claims import ledger_claims
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.figures import ceiling, teams, throughput
 from tests.benchmarks.served import SCENARIOS, SEED, WrongBooksError
 
-PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts", "inspections")
+PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts", "inspections", "backtest")
 PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")
 
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=lambda rows: [int(n) for n in rows.split(",")], default=[100_000, 1_000_000], help="files read"
     )
     parser.add_argument("--day", type=int, default=inspections.ROWS, help="rows of a warehouse's day")
+    parser.add_argument("--past", type=int, default=10_000, help="returns that a backtest replays")
     parser.add_argument(
         "--no-postgres", action="store_true", help="leave PostgreSQL out (TEST_POSTGRES_URL: a given one)"
     )
@@ -101,6 +102,9 @@ def _measured(part: str, asked: argparse.Namespace, around: Surroundings, folder
             readings = [inspections.in_child("read", str(rows)) for rows in asked.rows]
             day = inspections.in_child("day", str(asked.day))
             told = {"read": readings, "day": day}, inspections.lines_of(readings, day)
+        case "backtest":
+            tried = backtest.measured(asked.past)
+            told = asdict(tried) | {"times_plain": tried.times_plain}, backtest.lines_of(tried)
         case _:
             started = figures.starts(around)
             told = started, text.start_lines(started)

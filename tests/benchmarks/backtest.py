@@ -5,13 +5,18 @@ the replay alone. The same returns are made each time.
 """
 
 import argparse
+import asyncio
 import cProfile
+import os
 import pstats
+import resource
 import time
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Generic, TypeVar
 
 from rever_api.models import (
     Address,
@@ -26,11 +31,17 @@ from rever_api.models import (
     Review,
     Shopper,
 )
+from tasks.backtest_policy import replay_in_processes, usable_cores
 from tasks.policy.backtest.backtest import StorePolicies, backtest
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.record import Record
 from tasks.policy.store import RefundsBy, StoreRules
+from tests.benchmarks.peers.plain_rules import differing
+from tests.benchmarks.served import WrongBooksError
+from tests.benchmarks.text import table
 from tests.tasks.policy.rule_texts import rules_of
+
+FoundT = TypeVar("FoundT")
 
 UNTIL = datetime(2026, 4, 1, tzinfo=UTC)
 DAYS = 90
@@ -158,23 +169,87 @@ def _line(line_id: str, random: Random) -> ReturnLineItem:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How long a backtest of so many returns took, in seconds and of the processor: in one process, in `processes`,
+    and as plain functions. `load` is the machine's, of the last minute, before and after.
+    """
+
+    returns: int
+    differences: int
+    one_s: float
+    one_cpu_s: float
+    processes: int
+    split_s: float
+    split_cpu_s: float
+    plain_s: float
+    plain_cpu_s: float
+    load: tuple[float, float]
+
+    @property
+    def times_plain(self) -> float:
+        """How many times the plain functions' work it is."""
+        return self.one_cpu_s / self.plain_cpu_s
+
+
+def measured(returns: int) -> Figures:
+    """Measure a backtest of these returns; it must come out the same in several processes as in one."""
+    past, stores = history(returns), {"acme": policies()}
+    before, many = os.getloadavg()[0], max(2, usable_cores())
+    one = _timed(lambda: backtest(past, stores, UNTIL))
+    split = _timed(lambda: asyncio.run(replay_in_processes(past, stores, UNTIL, (), many)))
+    plain = _timed(lambda: differing(it.process for it in past))
+    if split.found != one.found:
+        msg = "the backtest is another in several processes"
+        raise WrongBooksError(msg)
+    load = before, os.getloadavg()[0]
+    return Figures(returns, len(one.found.differences), *one.took, many, *split.took, *plain.took, load)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed(Generic[FoundT]):
+    found: FoundT
+    took: tuple[float, float]
+
+
+def _timed(work: Callable[[], FoundT]) -> _Timed[FoundT]:
+    """What the work finds, and its seconds: those of the clock, and those of the processor, child processes too."""
+    began, used = time.perf_counter(), _cpu()
+    found = work()
+    return _Timed(found, (time.perf_counter() - began, _cpu() - used))
+
+
+def _cpu() -> float:
+    """Seconds of the processor that this process has used, and those of its children that have ended."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(it.ru_utime + it.ru_stime for it in both)
+
+
+def lines_of(it: Figures) -> Iterator[str]:
+    """The figures as a table."""
+    rows = [
+        ("one process", it.one_s, it.one_cpu_s),
+        (f"{it.processes} processes", it.split_s, it.split_cpu_s),
+        ("plain functions, asked once", it.plain_s, it.plain_cpu_s),
+    ]
+    head = [f"{it.returns:,} returns, 25 rules", "s", "s of the processor", "x plain functions"]
+    cells = [[name, f"{s:.2f}", f"{cpu:.2f}", f"{cpu / it.plain_cpu_s:.0f}"] for name, s, cpu in rows]
+    yield from table(head, cells)
+    yield f"load of the machine: {it.load[0]:.1f} before, {it.load[1]:.1f} after; {it.differences} differences"
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.backtest", description=__doc__)
     parser.add_argument("--returns", type=int, default=10_000)
     parser.add_argument("--profile", action="store_true", help="where the time goes, by cProfile")
     asked = parser.parse_args()
-    past, stores = history(asked.returns), {"acme": policies()}
     if asked.profile:
         profile = cProfile.Profile()
-        profile.runcall(backtest, past, stores, UNTIL)
+        profile.runcall(backtest, history(asked.returns), {"acme": policies()}, UNTIL)
         pstats.Stats(profile).sort_stats("tottime").print_stats(30)
         return
-    began, used = time.perf_counter(), time.process_time()
-    found = backtest(past, stores, UNTIL)
-    seconds, cpu = time.perf_counter() - began, time.process_time() - used
-    print(f"{found.returns} returns, {len(found.rules)} rules of two policies, {len(found.differences)} differences")
-    print(f"{seconds:.2f} s, {cpu:.2f} s of processor time, {1e6 * cpu / asked.returns:.0f} us a return")
+    print(*lines_of(measured(asked.returns)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import pytest
 
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.state import Actor, Effect
-from tests.benchmarks import inspections
+from tests.benchmarks import backtest, inspections
 from tests.benchmarks.figures import AtLimit, Row, Team, ratios
 from tests.benchmarks.peers import plain
+from tests.benchmarks.peers.plain_rules import Thresholds, rules_of
 from tests.benchmarks.peers.work import Target, due
 from tests.benchmarks.profiled import Function, Profiler, layer_of, shares
 from tests.benchmarks.served import SCENARIOS, SHOP
@@ -167,3 +168,10 @@ def test_a_day_of_5000_rows_becomes_refunds_and_the_same_file_again_changes_noth
     assert day.reviews == day.returns > 0
     assert day.refunds > 0
     assert (day.again, day.again_changed) == ("no new file", False)
+
+
+def test_a_backtest_is_the_same_in_several_processes_and_its_peer_asks_the_same_rules() -> None:
+    told = backtest.measured(60)
+    assert (told.returns, told.processes >= 2, told.one_cpu_s > 0) == (60, True, True)
+    assert len(rules_of(Thresholds())) == len(backtest.policies().current.merchant_rules) == 25
+    assert list(backtest.lines_of(told))[2].startswith("| one process")
