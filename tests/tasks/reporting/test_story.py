@@ -10,7 +10,7 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from tasks.ledger.types import AuditRow, History, IntentRow, KeptWords, PastHold, RecordRow
-from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, PaidSeen
+from tasks.policy.record import Intent, IntentKind, IntentState, LineUnits, PaidSeen, ParcelChange
 from tasks.reporting.story import Known, story_json, story_lines, story_page, tell
 from tests.samples import HOLD, NOON
 
@@ -303,3 +303,16 @@ def test_no_name_from_outside_acts_as_markdown() -> None:
     assert "![x]" not in page
     assert "<b>" not in page
     assert "https://evil" not in page
+
+
+def test_the_parcels_are_in_the_timeline_when_they_were_seen_and_without_their_numbers() -> None:
+    changes = (
+        ParcelChange(1, 1, "", "COLLECTED", NOON, tracking="TRK1", carrier="DHL"),
+        ParcelChange(1, 2, "COLLECTED", "CREATED", NOON + timedelta(hours=1), tracking="TRK1", carrier="DHL"),
+    )
+    told = [line for line in story_lines(tell(Known("retp_1", "acme", parcels=changes))) if "seen at REVER" in line]
+    assert [line.partition("seen at REVER: ")[2] for line in told] == [
+        "parcel 1 (DHL) is collected",
+        "parcel 1 (DHL) is created, was collected; it went back",
+    ]
+    assert "TRK1" not in "".join(told)
