@@ -43,7 +43,7 @@ def _meanings(found: Guess) -> Iterator[str]:
         yield "# No column says what was found. If all that came is approved, write:"
         yield "# received_is: APPROVED"
     if found.words:
-        yield "words:" if any(it.meant for it in found.words) else "words: {}  # without {} once a word stands below"
+        yield "words:"
     for it in found.words:
         best = it.candidates[0]
         means = '{status: DECLINED, reason: "..."}' if best.meaning == "DECLINED" else best.meaning
@@ -67,11 +67,7 @@ def _of_returns(found: ReturnsGuess) -> Iterator[str]:
         if what not in found.meant:
             yield f"# {what}: ...  # REVER's word for every row; left out, REVER chooses"
         if words := found.words.get(what, ()):
-            yield (
-                f"{what}s:"
-                if any(it.meant for it in words)
-                else f"{what}s: {{}}  # without {{}} once a word stands below"
-            )
+            yield f"{what}s:"
         for it in words:
             best = it.candidates[0]
             yield f"  {'' if it.meant else '# '}{_text(it.what)}: {best.meaning}  # {_sure(best.sure)}: {best.why}"

@@ -12,9 +12,10 @@ words:
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -207,7 +208,7 @@ def load_mapping(path: Path, model: type[MappingT]) -> MappingT:
         raise MappingError((f"{path}: the mapping cannot be read ({error.strerror}).",)) from error
     except UnicodeDecodeError as error:
         raise MappingError((f"{path}: the mapping is not text in UTF-8.",)) from error
-    text = read_yaml(content, _NO_FIELDS)
+    text = read_yaml(_with_none(content, model), _NO_FIELDS)
     problems = list(text.problems)
     if not problems:
         try:
@@ -215,6 +216,13 @@ def load_mapping(path: Path, model: type[MappingT]) -> MappingT:
         except ValidationError as error:
             problems += _problems(text, error, model)
     raise MappingError(tuple(problem.of(path) for problem in problems))
+
+
+def _with_none(content: str, model: type[FileMapping]) -> str:
+    """The text, with `{}` behind each list of words below which nothing but comments stands: nothing is decided yet."""
+    lists = "|".join(name for name, field in model.model_fields.items() if get_origin(field.annotation) is dict)
+    empty = rf"^({lists}):[ \t]*(?:#.*)?$(?=(?:\n[ \t]*(?:#.*)?)*(?:\n[^ \t#\n]|\Z))"
+    return re.sub(empty, r"\1: {}", content.replace("\r\n", "\n"), flags=re.MULTILINE)
 
 
 def _problems(text: PolicyText, error: ValidationError, model: type[FileMapping]) -> Iterator[Problem]:

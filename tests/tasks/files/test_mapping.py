@@ -86,3 +86,16 @@ def test_the_mapping_of_the_page_is_one(tmp_path: Path) -> None:
     example = page.read_text("utf-8").split("```yaml\n")[1].split("```")[0]
     (tmp_path / "m.yaml").write_text(example)
     assert set(load_mapping(tmp_path / "m.yaml", InspectionMapping).words) == {"good", "damaged", "lost", "received"}
+
+
+@pytest.mark.parametrize(
+    "below", ["", "\n", "  # guessed: APPROVED\n", "\n  # one\n\n# two\nzone: UTC\n", "zone: UTC\n"]
+)
+def test_words_that_are_all_comments_still_are_none_and_one_that_is_decided_counts(tmp_path: Path, below: str) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"columns: {{rma: R, sku: S, outcome: O}}\nwords:  # decide\n{below}")
+    assert load_mapping(path, InspectionMapping).words == {}
+    path.write_text(
+        f"columns: {{rma: R, sku: S, outcome: O}}\nwords:  # decide\n  # b: APPROVED\n  a: MISSING\n{below}"
+    )
+    assert set(load_mapping(path, InspectionMapping).words) == {"a"}
