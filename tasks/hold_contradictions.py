@@ -1,6 +1,7 @@
 """Ask a person where a warehouse's file says of units what REVER does not show; once, until the two agree."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from tasks.decide_returns import DecidedReturn, ask_person
@@ -56,11 +57,14 @@ def _hold(case: Case, contradiction: Contradiction) -> Hold:
         if (of_line := shown.get(review.line_item_id)) is not None:
             of_line[str(review.status)] = of_line.get(str(review.status), 0) + 1
     evidence |= {f"REVER, line {line}": _counts(each) for line, each in shown.items()}
-    sound = not case.inspection.contradictions and not incomplete(case.process, case.rules)
-    due = case.due.amount if sound and case.by_us else None
-    goods = case.due.exchange.gross if sound and case.by_us and case.due.exchange else None
     kind = HoldKind.CONTRADICTION
-    return Hold(INSPECTION_CONTRADICTS, why, kind, evidence, pays=due, goods=goods, says=contradiction.says)
+    plain = Hold(INSPECTION_CONTRADICTS, why, kind, evidence, says=contradiction.says)
+    if case.inspection.contradictions or incomplete(case.process, case.rules):
+        return plain  # nothing can be worked out
+    # What a person let pass before was about other units, or another file.
+    asked = replace(case, record=replace(case.record, waivers=()))
+    found = asked.hold(INSPECTION_CONTRADICTS, kind, why, evidence)
+    return plain if found is None else replace(found, says=contradiction.says)
 
 
 def _counts(each: Mapping[str, int]) -> str:

@@ -64,7 +64,7 @@ class RowVerdict:
     def reason(self) -> str:
         """Why, without what stands in the row: for reports, which hold no personal data."""
         why = self.why
-        for cell in sorted({each.strip() for each in self.cells}, key=len, reverse=True):
+        for cell in sorted({each.strip() for each in self.cells} - {why}, key=len, reverse=True):
             if len(cell) > 1 and not (cell.isdecimal() and len(cell) < SHORT_NUMBER):
                 why = why.replace(repr(cell), ELLIPSIS).replace(cell, ELLIPSIS)
         return why

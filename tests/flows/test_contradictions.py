@@ -92,3 +92,22 @@ def test_what_a_person_has_answered_is_not_asked_again(world: World, tmp_path: P
     assert world.holds() == []
     sent_file(world, tmp_path, day_rows(world, "Gone"), "fourth.csv")  # that is another question
     assert len(world.holds()) == len(holds)
+
+
+@pytest.mark.parametrize(("answer", "paid"), [("approve", True), ("drop", False)])
+def test_what_rever_has_approved_and_the_file_rejects_is_paid_only_where_a_person_says_so(
+    start_world: Start, tmp_path: Path, answer: str, paid: bool
+) -> None:
+    world = waiting(start_world, shops=("acme",))
+    sent_file(world, tmp_path, day_rows(world), "first.csv")
+    sent_file(world, tmp_path, day_rows(world, "Rejected"), "second.csv")
+    world.act()
+    assert world.paid() == {}
+    for hold in world.holds():
+        assert hold.amount
+        said = {"hold_id": hold.hold_id, "version": str(hold.version), "answer": answer, "by": "olga"}
+        world.tell("answer-hold", mode="act", reason="looked at the goods", **said)
+    world.act()
+    assert bool(world.paid()) is paid
+    assert world.holds() == []
+    assert_promises_kept(world)

@@ -335,3 +335,13 @@ def test_each_receipt_is_one_unit_however_its_rows_are_spread_over_files(quantit
         seen |= mine
         (it,) = after([it], found)
         assert len(it.reviews or ()) == len(seen)
+
+
+def test_a_reason_for_a_report_has_nothing_of_what_stands_in_the_row() -> None:
+    header = (*HEADER, "name", "why")
+    rows = rows_of([["#none", "A", "1", "GOOD", "", "Ana Ruiz", "no return has the order #none"]], header)
+    (row,) = judge(rows, [ONE], NOW).rows
+    assert (row.why, row.reason) == ("no return has the order #none", "no return has the order \u2026")
+    rows = rows_of([["R1", "A", "1", "Ana Ruiz", "", "", ""]], header)
+    (row,) = judge(rows, [ONE], NOW).rows
+    assert row.reason == "the word \u2026 of 'outcome' is not in the mapping (`words`)"
