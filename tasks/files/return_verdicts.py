@@ -94,6 +94,9 @@ def judge_order(
 
 def known_return(it: WantedReturn, intent: Intent, record: Record) -> Came:
     """What becomes of a return whose key the ledger knows."""
+    if intent.state is IntentState.INTENDED:
+        why = "another run has it in hand, or was cut off before it was sent; send it again in some minutes"
+        return Came(ReturnVerdict.HELD, why)
     if intent.open:
         asked = any(hold.intent_id == intent.id for hold in record.holds)
         why = "whether REVER made it is not known; " + ("a person is asked" if asked else "the next run looks")

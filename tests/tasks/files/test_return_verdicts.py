@@ -68,7 +68,7 @@ def test_what_the_ledger_knows_by_its_key_is_there(mapping: ReturnMapping) -> No
 @pytest.mark.parametrize(
     ("state", "verdict", "why"),
     [
-        (IntentState.INTENDED, HELD, "the next run looks"),
+        (IntentState.INTENDED, HELD, "another run has it in hand"),
         (IntentState.SENT, HELD, "the next run looks"),
         (IntentState.UNKNOWN, HELD, "the next run looks"),
         (IntentState.DROPPED, REFUSED, "give it another key"),
