@@ -13,7 +13,7 @@ from tasks.backtest_policy import Span
 from tasks.backtest_policy import backtest_policy as replayed
 from tasks.desk import Desk
 from tasks.policy.facts import counted
-from tasks.policy.policy_file import load_policy
+from tasks.policy.policy_file import read_policy
 from tasks.reporting.backtest_report import COLUMNS, BacktestReport, backtest_html, difference_rows
 from tasks.reporting.csv_file import check_target, write_csv, write_whole
 from tasks.steps import about
@@ -67,7 +67,7 @@ async def work(desk: Desk, parameters: Parameters, report: BacktestReport) -> No
         check_target(Path(target))
     report.stores = stores = desk.chosen(parameters.stores)
     file = Path(parameters.candidate)
-    candidate = load_policy(file, ours=desk.stores)
+    candidate = read_policy(file, ours=desk.stores)
     report.candidate, report.span = file.name, _in_words(parameters)
     export = Path(parameters.export) if parameters.export else None
     with about(", ".join(stores)):

@@ -20,7 +20,7 @@ from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.merchant_rules import MerchantRule
-from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import of_money
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
@@ -256,7 +256,7 @@ async def open_desk(
     Raises `DeskError`, `LedgerError`, `PolicyFileError`, `EndpointsError` or a `ReverError`, each with a sentence that
     says how to mend it.
     """
-    policies = load_policy(settings.policy)
+    policies = read_policy(settings.policy)
     config = client_config(settings)
     url = settings.ledger_url.get_secret_value()
     rever_clock = OtherClock(clock)

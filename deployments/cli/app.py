@@ -319,14 +319,14 @@ def settings(*, debug: Debug = False) -> None:
     """Print the settings in force. The key and passwords are masked."""
     with errors_as_sentences(debug=debug):
         from rever_api import Endpoints
-        from tasks.policy.policy_file import load_policy
+        from tasks.policy.policy_file import read_policy
         from tasks.settings import load_settings, masked_settings
 
         found = load_settings()
         for name, value in masked_settings(found).items():
             print_out(f"{name}={value}")
         # The files that they name count as settings: one that is missing or wrong would stop every run.
-        load_policy(found.policy)
+        read_policy(found.policy)
         Endpoints.load(found.endpoints)
         from deployments.doctor.settings import env_warning
 

@@ -20,7 +20,7 @@ from tasks.find_returns import Finder, FoundReturn, Match, find_returns, found_i
 from tasks.ledger import Actor, Ledger, LedgerError
 from tasks.lookup import Lookup, WrongKeyError, read_key
 from tasks.policy.facts import counted
-from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.reporting.printable import json_text, printable
 from tasks.reporting.report import RunReport
 from tasks.reporting.story import story_lines
@@ -128,7 +128,7 @@ async def _rules_desk(settings: Settings, found: _Found) -> AsyncIterator[tuple[
     async with AsyncExitStack() as opened:
         desk, wrong = None, ""
         try:
-            if found.client is not None and load_policy(settings.policy).rules:
+            if found.client is not None and read_policy(settings.policy).rules:
                 actor = Actor("why")
                 desk = await opened.enter_async_context(open_desk(settings, RunReport("why"), actor, begins=True))
         except (DeskError, LedgerError, PolicyFileError, ReverError) as error:

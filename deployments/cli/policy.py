@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deployments.console.errors import UsageError, print_out
+from deployments.console.errors import print_out
 from tasks.files.fact_tables import (
     ProductTable,
     facts_in_words,
@@ -14,7 +14,7 @@ from tasks.files.fact_tables import (
     store_facts,
     table_words,
 )
-from tasks.policy.policy_file import PolicyFileError, not_carried_out, read_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.policy.policy_review import review
 from tasks.policy.shadow import Candidate, read_candidate
@@ -26,9 +26,8 @@ def check_policy(file: Path | None) -> None:
     """Print what the policy file does, store by store, and what of its rules is probably not meant.
 
     The tables of facts that it names are read too. Raises `PolicyFileError` with every problem of the file, a store
-    that is not among REVER_STORES included where that is set, or else with every problem of its tables; and after
-    printing what they mean `UsageError`, where a rule does what no run carries out: none begins with it, and
-    `PolicyFileError`, where the candidate that decides in shadow is wrong.
+    that is not among REVER_STORES included where that is set, or else with every problem of its tables; and, after
+    printing what they mean, where the candidate that decides in shadow is wrong.
     """
     stated = read_variable(variable_of("policy"))
     path = file or (Path(stated) if stated else None)
@@ -36,9 +35,7 @@ def check_policy(file: Path | None) -> None:
     policies = read_policy(path, ours=stores)
     tables = read_tables(policies, path)
     store_facts(policies, tables, stores)
-    undone = not_carried_out(policies)
-    but = ", but for what no run carries out" if undone else ""
-    head = f"{path} is right{but}." if path else "No policy file is set (REVER_POLICY): the default rules hold."
+    head = f"{path} is right." if path else "No policy file is set (REVER_POLICY): the default rules hold."
     facts = list(facts_in_words(policies, tables, shop_asked=bool(read_variable(variable_of("shop_url")))))
     # A day begins last where clocks are twelve hours behind: what is over there is over at every store.
     warnings = review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())
@@ -49,8 +46,6 @@ def check_policy(file: Path | None) -> None:
     if candidate and not wrong:
         lines += ["", f"{candidate.name} decides beside it in shadow, and is right; nothing it says is done."]
     print_out("\n".join(lines))
-    if undone:
-        raise UsageError("\n".join(f"{path}: {problem}." for problem in undone))
     if wrong:
         raise PolicyFileError(wrong)
 

@@ -14,7 +14,7 @@ from deployments.console.columns import columns
 from tasks.ledger import ShadowRow, shadow_rows
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.clocks import clock_time
-from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.shadow import Said, read_candidate
 from tasks.reporting.csv_file import check_target, write_csv
 from tasks.reporting.plain_words import plain_words
@@ -56,7 +56,7 @@ def shadow_text(*, as_json: bool, csv: Path | None) -> str:
 def _found() -> Found:
     settings = load_settings()
     policy = str(settings.policy or "")
-    candidate = read_candidate(load_policy(settings.policy))
+    candidate = read_candidate(read_policy(settings.policy))
     if candidate is None:
         return Found(policy)
     if candidate.policies is None:

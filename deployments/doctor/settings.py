@@ -11,7 +11,7 @@ from rever_api import Endpoints, EndpointsError
 from tasks.database.address import Where
 from tasks.desk import DeskError, UnfitPolicyError, check_policies, fitting_candidate
 from tasks.files.fact_tables import read_tables, store_facts
-from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.settings import SettingsError, load_settings
 from tasks.settings.load import ENV_FILE
 
@@ -64,7 +64,7 @@ async def policy(examination: Examination) -> Line | list[Line]:
     """The policy file and its tables of facts can be read, and it fits the stores: a run would begin with it."""
     file = examination.settings.policy
     try:
-        found = load_policy(file)
+        found = read_policy(file)
         tables = await in_thread(lambda: read_tables(found, file))
         store_facts(found, tables, examination.stores)
     except PolicyFileError as error:
@@ -119,7 +119,7 @@ async def modes(examination: Examination) -> Line:
 def _tables(file: Path | None) -> list[Path]:
     """The tables of facts that a policy file names: rules decide about money by them."""
     try:
-        found = load_policy(file)
+        found = read_policy(file)
     except PolicyFileError:
         return []
     named = [policy.facts for policy in (found.default, *found.stores.values())]

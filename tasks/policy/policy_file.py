@@ -26,8 +26,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.policy import ruling
-from tasks.policy.actions import action_in_words
 from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
 from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
 from tasks.policy.store import FactTables, Guards, ParcelLimits, StorePolicy
@@ -98,29 +96,6 @@ class PolicyDocument(BaseModel):
         "",
         min_length=1,
         description="A candidate that decides beside this file, and never acts: its name, relative to this file.",
-    )
-
-
-def load_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
-    """Read the policy file as `read_policy` does, for a run.
-
-    Raises `PolicyFileError` too where a rule does what no run carries out: that must not be passed over.
-    """
-    policies = read_policy(path, ours=ours)
-    if problems := not_carried_out(policies):
-        raise PolicyFileError(tuple(f"{path}: {problem}." for problem in problems))
-    return policies
-
-
-def not_carried_out(policies: PolicyFile) -> tuple[str, ...]:
-    """A sentence for each action of the file's rules that no run carries out."""
-    rules = [*policies.rules.default, *(rule for own in policies.rules.stores.values() for rule in own)]
-    return tuple(
-        dict.fromkeys(
-            f"rule {rule.name!r} has `{action_in_words(action)}`, which this version does not carry out; remove it"
-            for rule in rules
-            for action in ruling.not_carried_out(rule)
-        )
     )
 
 

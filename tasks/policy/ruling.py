@@ -32,6 +32,7 @@ from tasks.policy.actions import (
     OutOfStock,
     Pay,
     RefundShipping,
+    ReturnBy,
     Warehouse,
     day_of,
     is_due,
@@ -51,34 +52,21 @@ from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Outcomes, Verdi
 
 ActionT = TypeVar("ActionT", bound=Action)
 
-CARRIED_OUT = frozenset(
-    {
-        ActionKind.PAY,
-        ActionKind.APPROVAL,
-        ActionKind.ACCEPTANCE,
-        ActionKind.METHODS,
-        ActionKind.BONUS,
-        ActionKind.KEEP,
-        ActionKind.FEE,
-        ActionKind.SHIPPING,
-        ActionKind.CANCEL,
-        ActionKind.OUT_OF_STOCK,
-        ActionKind.ADD_ON,
-        ActionKind.CARRIER,
-        ActionKind.WAREHOUSE,
-        ActionKind.ALARM,
-    }
-)
-"""The kinds of action that a run carries out. A policy file with another is refused: it must not be passed over."""
-
-BESIDE_MONEY = frozenset({ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.ALARM})
+BESIDE_MONEY = frozenset({ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.RETURN_METHOD, ActionKind.ALARM})
 """Kinds that are about the label or a notice alone, and not about what the shopper gets."""
 
-_OF_MONEY = CARRIED_OUT - BESIDE_MONEY
+_OF_MONEY = frozenset(ActionKind) - BESIDE_MONEY
 _NONE: Outcomes = MappingProxyType({})
 
 OF_THE_LABEL = frozenset(
-    {ActionKind.CARRIER, ActionKind.WAREHOUSE, ActionKind.KEEP, ActionKind.ACCEPTANCE, ActionKind.ADD_ON}
+    {
+        ActionKind.CARRIER,
+        ActionKind.WAREHOUSE,
+        ActionKind.RETURN_METHOD,
+        ActionKind.KEEP,
+        ActionKind.ACCEPTANCE,
+        ActionKind.ADD_ON,
+    }
 )
 """Kinds without which it cannot be said whether a label is needed, from whom, and to where."""
 
@@ -86,11 +74,6 @@ OF_THE_LABEL = frozenset(
 def of_money(action: Action) -> bool:
     """Whether it is about what the shopper gets, and not about the label or a notice alone."""
     return kind_of(action) not in BESIDE_MONEY
-
-
-def not_carried_out(rule: MerchantRule) -> Iterator[Action]:
-    """The actions of a rule that no run carries out."""
-    return (action for action in rule.then if kind_of(action) not in CARRIED_OUT)
 
 
 @dataclass(frozen=True)
@@ -191,6 +174,11 @@ class Ruling:
             return Unknown(f"{', '.join(found.needs)}, for rule {', '.join(map(repr, found.rules))}")
         cancel = _decided(found, Cancel)
         return Cancellation(cancel.why, found.rule) if cancel and found else None
+
+    def return_method(self) -> str:
+        """How a rule wants the goods to come back; empty where none does."""
+        found = _decided(self.verdict.whole.get(ActionKind.RETURN_METHOD), ReturnBy)
+        return found.method if found else ""
 
     def label_needs(self) -> tuple[str, ...]:
         """What is missing before it can be said whether a label is needed, and from whom."""

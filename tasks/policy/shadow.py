@@ -19,7 +19,7 @@ from tasks.policy.case import Case
 from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, MakeLabel, Wait, decision_name, refunds_of
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO, shown
-from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.record import HoldKind, Record, Units, units_of
 from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.side_facts import SideFacts
@@ -87,13 +87,13 @@ class Candidate:
 def read_candidate(policies: PolicyFile, *, ours: Sequence[str] = ()) -> Candidate | None:
     """The candidate that the live policy names, or None where it names none.
 
-    It is read as the live file is (`ours` as in `load_policy`), and its own `shadow` is not followed. Never raises for
+    It is read as the live file is (`ours` as in `read_policy`), and its own `shadow` is not followed. Never raises for
     what is in the file: the live policy goes on without it.
     """
     if policies.shadow is None:
         return None
     try:
-        return Candidate(policies.shadow, load_policy(policies.shadow, ours=ours))
+        return Candidate(policies.shadow, read_policy(policies.shadow, ours=ours))
     except PolicyFileError as error:
         return Candidate(policies.shadow, problems=error.problems)
 

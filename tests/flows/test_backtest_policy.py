@@ -185,8 +185,6 @@ def test_a_return_of_an_export_that_names_no_store_is_left_out_unless_there_is_o
 def test_a_candidate_that_could_not_be_in_force_is_refused(world: World) -> None:
     with pytest.raises(PolicyFileError, match=r"candidate\.yaml, line 2: stores\.acne is no store of this desk"):
         tried(world, "stores:\n  acne: {not_received: hold}\n")
-    with pytest.raises(PolicyFileError, match="which this version does not carry out"):
-        tried(world, "default:\n  rules: [{name: a, then: {return_by: {method: IN_STORE}}}]\n")
     assert asked(world) == []
 
 

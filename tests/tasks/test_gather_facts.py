@@ -16,7 +16,6 @@ from tasks import gather_facts as gathering
 from tasks.desk import open_desk
 from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Actor
-from tasks.policy.policy_file import read_policy
 from tasks.policy.record import Record
 from tasks.policy.return_facts import Money, ReturnFacts, Unknown, facts_of
 from tasks.policy.side_facts import enriched
@@ -34,8 +33,6 @@ Desk = Callable[..., World]
 @pytest.fixture
 def desk(start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A desk with these rules and tables (name -> text) before one shop with returns of these scenarios."""
-    # The rules of shops below may do what no run carries out yet; here it is asked only what they say.
-    monkeypatch.setattr("tasks.desk.load_policy", read_policy)
 
     def start(rules: str, *scenarios: str, shop: bool = False, returns: int = 34, **tables: str) -> World:
         named = ", ".join(f"{name}: {name}.csv" for name in tables)

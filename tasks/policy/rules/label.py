@@ -134,6 +134,12 @@ class _Label:
         return ruling_of(self.process, rules, self.record, self.now) if rules.merchant_rules else None
 
     @cached_property
+    def method(self) -> str:
+        """How the goods come back: as the store's own rules would have it, else as the shopper chose."""
+        ruled = self.ruling.return_method() if self.ruling else ""
+        return ruled or str(self.process.return_method)
+
+    @cached_property
     def country(self) -> str:
         """The country the goods are picked up in, empty where it cannot be told."""
         return country_of(self.process.pickup_address)
@@ -152,7 +158,7 @@ class _Label:
 
     def not_needed(self) -> Decision | None:
         """No label where the return is not running, has nothing to send, or the goods are sent already."""
-        status, method = self.process.rever_process_status, self.process.return_method
+        status, method = self.process.rever_process_status, self.method
         if status != ProcessStatus.RUNNING:
             on_hold = status == ProcessStatus.ON_HOLD
             why = f"the return is {quoted(str(status))} at REVER, so no label is made"
@@ -189,7 +195,7 @@ class _Label:
 
     def unknown_method(self) -> Decision | None:
         """A return method that this project does not know."""
-        method = self.process.return_method
+        method = self.method
         if method in NEEDS_LABEL:
             return None
         why = f"the return method {quoted(str(method))} is not known here, so no label is made"
@@ -252,7 +258,7 @@ class _Label:
 
     def make(self) -> Decision:
         """The label, by the carrier that fits the country and the return method, the policy's preferred one first."""
-        method = str(self.process.return_method)
+        method = self.method
         told = {"return_method": method}
         if method in _AT_HOME and not _names_a_place(self.process.pickup_address):
             why = f"a return by {method} has no pickup address with a street and a town, so no carrier is sent"
@@ -302,7 +308,7 @@ class _Label:
         methods = carrier.return_methods
         named = bool(carrier.provider and carrier.carrier)
         here = not carrier.countries or self.country in map(country_code, carrier.countries)
-        return named and here and (not methods or self.process.return_method in methods)
+        return named and here and (not methods or self.method in methods)
 
     def _made(self, intent: Intent) -> Decision:
         """What follows from a label that was made and that REVER does not show."""

@@ -11,7 +11,7 @@ from deployments.cli.ready_policies import PolicyKind, ready_policy
 from rever_api.models import ReturnProcess, Shopper
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Hold, MakeLabel, Wait
-from tasks.policy.policy_file import PolicyFile, load_policy
+from tasks.policy.policy_file import PolicyFile, read_policy
 from tasks.policy.policy_text import read_yaml
 from tasks.policy.return_facts import EarlierReturn
 from tasks.policy.side_facts import SideFacts
@@ -60,7 +60,7 @@ RETURNS: dict[str, tuple[ReturnProcess, tuple[EarlierReturn, ...]]] = {
 
 
 def read(kind: PolicyKind, tmp_path: Path) -> PolicyFile:
-    return load_policy(written(tmp_path, ready_policy(kind), "policy.yaml"))
+    return read_policy(written(tmp_path, ready_policy(kind), "policy.yaml"))
 
 
 def outcome(policies: PolicyFile, seen: ReturnProcess, others: tuple[EarlierReturn, ...]) -> str:
@@ -73,7 +73,7 @@ def outcome(policies: PolicyFile, seen: ReturnProcess, others: tuple[EarlierRetu
 
 @pytest.mark.parametrize("kind", [*PolicyKind, None])
 def test_the_page_has_what_each_does_with_the_same_returns(kind: PolicyKind | None, tmp_path: Path) -> None:
-    policies = read(kind, tmp_path) if kind else load_policy(None)
+    policies = read(kind, tmp_path) if kind else read_policy(None)
     rows = [
         [cell.strip() for cell in row.strip("|").split("|")]
         for row in re.findall(r"^\|.*\|$", PAGE.read_text("utf-8"), re.MULTILINE)

@@ -18,7 +18,7 @@ from tasks.policy.merchant_rules import (
     rule_as_data,
     together,
 )
-from tasks.policy.policy_file import PolicyFileError, load_policy, read_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tests.tasks.policy.rule_texts import problems_of, rules_of
 from tests.tasks.policy.test_conditions import CONDITIONS
 from tests.tasks.policy.test_policy_file import written
@@ -74,18 +74,6 @@ def test_a_list_of_a_store_stands_in_the_place_of_the_default_s_in_the_default_s
     assert isinstance(first, Check)
     assert isinstance(at_store, Check)
     assert (first.wanted, at_store.wanted) == (("A",), ("C",))
-
-
-def test_a_rule_that_no_run_carries_out_is_refused_by_every_run_and_named(tmp_path: Path) -> None:
-    for action in ("return_by: {method: IN_STORE}",):
-        for part in ("default:", "stores:\n  acme:"):
-            text = f"{part}\n    rules: [{{name: much, then: {{no_fee: {{}}, {action}}}}}]\n"
-            with pytest.raises(PolicyFileError) as caught:
-                load_policy(written(tmp_path, text, "policy.yaml"))
-            (problem,) = caught.value.problems
-            assert f"rule 'much' has `{action.partition(':')[0]}" in problem
-            assert problem.endswith("which this version does not carry out; remove it.")
-    assert [rule.name for rule in load_policy(written(tmp_path, ONE, "policy.yaml")).rules.for_store("acme")]
 
 
 def test_what_is_wrong_in_a_rule_is_said_with_its_line_beside_all_else(tmp_path: Path) -> None:

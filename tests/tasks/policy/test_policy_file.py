@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.policy.policy_file import PolicyFileError, load_policy, read_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.store import NotReceived, StorePolicy
 
 
@@ -18,7 +18,7 @@ def written(tmp_path: Path, text: str, name: str = "policy.toml") -> Path:
 
 
 def test_no_file_is_the_defaults() -> None:
-    assert load_policy(None).for_store("acme") == StorePolicy()
+    assert read_policy(None).for_store("acme") == StorePolicy()
 
 
 def test_a_store_lies_over_the_default_with_its_nested_tables(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_store_lies_over_the_default_with_its_nested_tables(tmp_path: Path) ->
         [stores."acme".guards]
         max_refund = { EUR = 90 }
         """
-    policies = load_policy(written(tmp_path, text))
+    policies = read_policy(written(tmp_path, text))
     acme, other = policies.for_store("acme"), policies.for_store("nordic")
     assert (acme.not_received, acme.out_of_stock) == (NotReceived.HOLD, "GIFT_CARD")
     assert acme.guards.max_refund == {"EUR": Decimal(90), "SEK": Decimal(4000)}
@@ -70,7 +70,7 @@ def test_a_store_lies_over_the_default_with_its_nested_tables(tmp_path: Path) ->
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, says: list[str]) -> None:
     path = written(tmp_path, text)
     with pytest.raises(PolicyFileError) as caught:
-        load_policy(path)
+        read_policy(path)
     assert str(path) in str(caught.value)
     for words in says:
         assert words in str(caught.value)
@@ -80,7 +80,7 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     text = "[default]\nnot_received = 1\n[stores.acme]\nout_of_stock = 'CASH'\n[stores.b]\nfoo = 1\n"
     path = written(tmp_path, text)
     with pytest.raises(PolicyFileError) as caught:
-        load_policy(path)
+        read_policy(path)
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
         f"{path}, line {line}" for line in (2, 4, 6)
     ]
@@ -88,13 +88,13 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(PolicyFileError, match="cannot be read"):
-        load_policy(tmp_path / "absent.toml")
+        read_policy(tmp_path / "absent.toml")
     with pytest.raises(PolicyFileError, match="cannot be read"):
-        load_policy(tmp_path)
+        read_policy(tmp_path)
     path = tmp_path / "latin.toml"
     path.write_bytes(b"# \xe9\n")
     with pytest.raises(PolicyFileError, match="UTF-8"):
-        load_policy(path)
+        read_policy(path)
 
 
 YAML = """\
@@ -128,12 +128,12 @@ max_refund = { EUR = 90 }
 
 
 def test_yaml_json_and_toml_say_the_same(tmp_path: Path) -> None:
-    from_yaml = load_policy(written(tmp_path, YAML, "policy.yaml"))
+    from_yaml = read_policy(written(tmp_path, YAML, "policy.yaml"))
     assert from_yaml.for_store("acme").guards.max_refund == {"EUR": Decimal(90), "SEK": Decimal(4000)}
     assert from_yaml.default.guards.max_refund["EUR"] == Decimal("500.10")
-    assert from_yaml == load_policy(written(tmp_path, TOML))
+    assert from_yaml == read_policy(written(tmp_path, TOML))
     as_json = json.dumps(yaml.safe_load(YAML), indent=2)
-    assert from_yaml == load_policy(written(tmp_path, as_json, "policy.json"))
+    assert from_yaml == read_policy(written(tmp_path, as_json, "policy.json"))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_yaml_json_and_toml_say_the_same(tmp_path: Path) -> None:
 def test_what_is_wrong_in_yaml_is_said_with_its_line(tmp_path: Path, text: str, line: int, says: list[str]) -> None:
     path = written(tmp_path, text, "policy.yml")
     with pytest.raises(PolicyFileError) as caught:
-        load_policy(path)
+        read_policy(path)
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(f"{path}, line {line}: ")
     for words in says:
@@ -191,5 +191,5 @@ def test_problems_of_reading_and_of_meaning_are_all_said_in_the_order_of_the_fil
 def test_a_file_that_holds_nothing_is_no_policy_without_caps(tmp_path: Path) -> None:
     for name in ("policy.yaml", "policy.toml"):
         with pytest.raises(PolicyFileError, match="is empty"):
-            load_policy(written(tmp_path, " \n", name))
-    assert load_policy(written(tmp_path, "# all as by default\n", "policy.yaml")) == load_policy(None)
+            read_policy(written(tmp_path, " \n", name))
+    assert read_policy(written(tmp_path, "# all as by default\n", "policy.yaml")) == read_policy(None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.store import StorePolicy
 
 PAGE = Path(__file__).parents[3] / "docs" / "policy.md"
@@ -23,7 +23,7 @@ def example() -> str:
 def test_the_example_loads_and_merges(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(example(), encoding="utf-8")
-    policies = load_policy(file)
+    policies = read_policy(file)
     acme, other = policies.for_store("acme"), policies.for_store("nordic")
     assert (acme.out_of_stock, other.out_of_stock) == ("GIFT_CARD", "hold")
     assert (acme.guards.max_refund["EUR"], other.guards.max_refund["EUR"]) == (Decimal(500), Decimal(300))
@@ -43,7 +43,7 @@ def test_the_problems_that_it_shows_are_those_that_are_said(tmp_path: Path) -> N
         example().replace('"300.00"', "300.00").replace("    out_of_stock: G", "    out_of_stok: G"), "utf-8"
     )
     with pytest.raises(PolicyFileError) as caught:
-        load_policy(file)
+        read_policy(file)
     page = PAGE.read_text(encoding="utf-8")
     assert [
         shown.split(", line ")[1].split("; there are")[0] for shown in re.findall(r"(rever-returns: .*)", page)

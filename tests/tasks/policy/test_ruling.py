@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rever_api.models import Carrier, Product, ReturnLineItem
+from rever_api.models import Address, Carrier, Product, ReturnLineItem
 from tasks.policy.decide import decide, decide_label
 from tasks.policy.decision import Compensate, Hold, MakeLabel, Nothing
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, Waiver
@@ -356,6 +356,28 @@ def test_the_carrier_of_a_rule_comes_first() -> None:
     assert isinstance(made, MakeLabel)
     assert made.carrier == "UPS"
     unknown = "{name: heavy, when: {product_tags: {has: heavy}}, then: {keep_item: {}}}"
+    assert told(decide_label(process(**AT_HOME), shop(unknown), record(), NOW)) == ("Wait", "label_needs_facts")
+
+
+def test_the_label_is_of_the_way_back_that_a_rule_names() -> None:
+    """The shopper chose a drop-off point."""
+
+    def by(method: str) -> StoreRules:
+        only = Carrier(provider="SENDCLOUD", carrier="UPS", return_methods=("HOME_PICK_UP",))
+        two = (Carrier(provider="SENDCLOUD", carrier="DHL", return_methods=("DROP_OFF_POINT",)), only)
+        return shop(f"{{name: way, then: {{return_by: {{method: {method}}}}}}}", carriers=two)
+
+    made = decide_label(process(**AT_HOME), by("HOME_PICK_UP"), record(), NOW)
+    assert isinstance(made, MakeLabel)
+    assert (made.return_method, made.carrier) == ("HOME_PICK_UP", "UPS")
+    none = decide_label(process(**AT_HOME), by("IN_STORE"), record(), NOW)
+    assert told(none) == ("Nothing", "no_label")
+    assert "a return by IN_STORE needs no label" in none.why
+    nowhere = process(pickup_address=Address(country_code="ES"), **AT_HOME)
+    assert told(decide_label(nowhere, by("HOME_PICK_UP"), record(), NOW)) == ("Hold", "no_address")
+    in_store = process(method="IN_STORE", **AT_HOME)
+    assert isinstance(decide_label(in_store, by("HOME_PICK_UP"), record(), NOW), MakeLabel)
+    unknown = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {return_by: {method: HOME_PICK_UP}}}"
     assert told(decide_label(process(**AT_HOME), shop(unknown), record(), NOW)) == ("Wait", "label_needs_facts")
 
 

@@ -38,7 +38,7 @@ from tests.tasks.policy.factories import (
 )
 from tests.tasks.policy.test_properties import CURRENCIES, inspections, no_unit_twice
 from tests.tasks.policy.test_ruling import AT_HOME, HERE, SALE, SCANNED, of_sku, pays, shop, told
-from tests.tasks.policy.test_ruling_properties import carried_out
+from tests.tasks.policy.test_ruling_properties import some_rules
 
 LATER = "{name: later, then: {pay: {at: inspection, plus_days: 3}}}"
 
@@ -271,7 +271,7 @@ def _allowed(decided: Compensate, case: Case) -> bool:
     return True
 
 
-@given(inspections([ORIGINAL, GIFT, EXCHANGE]), st.lists(carried_out(), min_size=1, max_size=3), st.data())
+@given(inspections([ORIGINAL, GIFT, EXCHANGE]), st.lists(some_rules(), min_size=1, max_size=3), st.data())
 @settings(max_examples=60, deadline=None)
 def test_rules_that_change_half_way_pay_nothing_that_they_do_not_allow_and_the_ledger_agrees(
     told_: tuple[ReturnProcess, list[Review]], policies: list[tuple[MerchantRule, ...]], data: st.DataObject

@@ -1,6 +1,5 @@
 """A candidate policy beside the live one: what it would do otherwise, with the money, and never more than that."""
 
-from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +14,7 @@ from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.case import Case
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, DecisionName, Hold, RefundDue
-from tasks.policy.policy_file import PolicyFile, PolicyFileError, load_policy, read_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.record import HoldKind, OpenHold, Record, Waiver
 from tasks.policy.shadow import (
     Candidate,
@@ -181,11 +180,11 @@ def test_of_any_return_the_sums_add_up_and_nothing_that_was_asked_with_is_change
         merchant_rules=rules_of(two) if two else (),
         policy=base.policy.model_copy(update={"guards": guards}),
     )
-    before = deepcopy((it, known))
+    before = repr((it, known))
     asked_with = without_questions(known)
     decisions = [capped(decide(it, each, asked_with, NOW), each.policy.guards, known) for each in (live, other)]
     found = difference(*decisions, process_id="p", order="#1", rules=live, now=NOW)
-    assert (it, known) == before
+    assert repr((it, known)) == before
     assert asked_with == without_questions(asked_with)
     if (one, cap) == (two, None):
         assert found is None
@@ -229,7 +228,7 @@ def files(folder: Path, live: str, candidate: str | None) -> PolicyFile:
     (folder / "policy.yaml").write_text(live)
     if candidate is not None:
         (folder / "candidate.yaml").write_text(candidate)
-    return load_policy(folder / "policy.yaml")
+    return read_policy(folder / "policy.yaml")
 
 
 LIVE = "shadow: candidate.yaml\ndefault: {not_received: hold}\n"
@@ -260,7 +259,6 @@ def test_its_own_shadow_is_not_followed(tmp_path: Path) -> None:
         ("", "the policy file is empty"),
         ("default: {\n", "line 2: this is not YAML"),
         ("default:\n  not_received: no\n", "line 2: default.not_received is no without quotes"),
-        ("default:\n  rules:\n  - {name: a, then: {cancel: {why: late}}}\n", "rule 'a' has `cancel (why late)`"),
     ],
 )
 def test_a_candidate_that_cannot_be_read_stops_nothing_and_says_why(
@@ -311,12 +309,9 @@ def test_tables_are_the_candidates_own_and_what_was_gathered_by_the_run_stays() 
 
 
 @pytest.mark.parametrize("path", sorted(POLICIES.glob("R*.yaml")), ids=lambda path: path.name[:3])
-def test_a_rule_of_a_real_shop_beside_no_rule_is_read_or_refused_and_never_fails(path: Path) -> None:
+def test_a_rule_of_a_real_shop_beside_no_rule_is_read_and_never_fails(path: Path) -> None:
     found = read_candidate(PolicyFile(shadow=path))
     assert found is not None
-    if found.policies is None:
-        assert "which this version does not carry out" in found.problem
-        return
     it = process(line(quantity=2, total="20.00"), reviews=approved(units=1), started_at=NOW - timedelta(days=2))
     live = rules()
     both = [decide(it, each, record(), NOW) for each in (live, found.rules(live))]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows.answer_hold import Parameters as Answering
 from flows.parameters import SearchParameters
-from tasks.policy.policy_file import PolicyFileError, load_policy
+from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.store import Guards
 from tasks.settings import SettingsError, load_settings
 from tests.tasks.policy.test_policy_file import written
@@ -46,14 +46,14 @@ def test_plain_digits_and_numbers_are_taken_exactly(good: object) -> None:
 
 def test_a_policy_files_numbers_are_exact_and_its_texts_plain(tmp_path: Path) -> None:
     text = "[default.guards.max_refund]\nEUR = 0.10\nSEK = 5e2\nNOK = 1_000\nDKK = '12.30'\n"
-    assert load_policy(written(tmp_path, text)).default.guards.max_refund == {
+    assert read_policy(written(tmp_path, text)).default.guards.max_refund == {
         "EUR": Decimal("0.10"),
         "SEK": 500,
         "NOK": 1000,
         "DKK": Decimal("12.30"),
     }
     with pytest.raises(PolicyFileError, match=r'max_refund\.EUR is "1_000"; right would be .*plain digits'):
-        load_policy(written(tmp_path, "[default.guards.max_refund]\nEUR = '1_000'\n"))
+        read_policy(written(tmp_path, "[default.guards.max_refund]\nEUR = '1_000'\n"))
 
 
 @pytest.mark.parametrize("name", ["REVER_RATE", "REVER_MAX_IN_FLIGHT", "REVER_LEASE", "REVER_ON_ITS_WAY_AFTER"])
