@@ -112,10 +112,11 @@ class Payment:
         if effect.state is IntentState.DONE_BY_HAND:
             return cls(effect, by_hand=effect.amount)
         if seen is not None:
-            rest = effect.amount - seen.amount
-            return cls(effect, seen.paid, seen.amount - seen.paid, rest, refunded_at=seen.refunded_at)
+            on_its_way, not_shown = seen.amount - seen.paid, effect.amount - seen.amount
+            # Of most refunds neither is left: they share one zero, for a year of them is in memory.
+            return cls(effect, seen.paid, on_its_way or ZERO, not_shown or ZERO, refunded_at=seen.refunded_at)
         paid = effect.amount if effect.paid_seen is None else min(effect.amount, effect.paid_seen.paid)
-        return cls(effect, paid, effect.amount - paid)
+        return cls(effect, paid, (effect.amount - paid) or ZERO)
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,10 @@ def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[De
     What is left of the rounding goes, a unit each, to the largest remainders. Without weights all goes to the first.
     """
     total = sum(weights, ZERO)
+    if amount == total:
+        return list(weights)
+    if not amount:
+        return [ZERO] * len(weights)
     if len(weights) == 1 or total <= 0:
         return [amount, *(ZERO for _ in weights[1:])]
     unit = Decimal(1).scaleb(-minor_unit(currency))
