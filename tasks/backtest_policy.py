@@ -151,7 +151,7 @@ async def _in_a_process(share: Share) -> Replays:
         *program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
-        answer, errors = await process.communicate(packed(share))
+        answer, errors = await process.communicate(await asyncio.to_thread(packed, share))
     finally:
         if process.returncode is None:
             process.kill()
