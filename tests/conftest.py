@@ -1,5 +1,6 @@
 """What all tests share: a clean environment, sandboxes on demand, and one Prefect server, only where asked for."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -63,11 +64,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Where any test has to do with ledgers, have their migrations played once."""
+    """Where any test has to do with ledgers, have their migrations played once.
+
+    And the garbage collector need not look through all modules and tests each time: that was a fifth of the time.
+    """
     if "tasks.ledger" in sys.modules:
         from tests.ledgers import remember_migrations
 
         remember_migrations()
+    gc.freeze()
 
 
 @pytest.fixture

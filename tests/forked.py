@@ -6,6 +6,7 @@ thread; what it forks has an environment, a folder, outputs and an exit code of 
 That the installed command starts at all, and with as few imports as it should, is tried with real starts elsewhere.
 """
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -97,6 +98,7 @@ def _live(
     folder: str,
     outputs: list[str],
 ) -> None:
+    gc.freeze()  # to look through all that was imported before the fork would take longer than most of what is tried
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -20,7 +20,7 @@ def looked(world: World, process_ids: Collection[str]) -> dict[str, datetime]:
 @pytest.fixture
 def paying(start_world: Start) -> World:
     """A shop with refunds, exchanges and labels that are due."""
-    return start_world(returns=60, shops=("acme",))
+    return start_world(returns=30, shops=("acme",))
 
 
 def due(world: World) -> set[str]:

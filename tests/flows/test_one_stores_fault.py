@@ -59,9 +59,10 @@ def reported(
 def test_what_fails_at_one_store_goes_on_at_the_others(
     start_world: Start, flow: str, operation: str, fault: Fault
 ) -> None:
-    whole = start_world()
+    whole = start_world(returns=24)
     whole_report = whole.run(flow, mode="act", stores="nordic")
-    world = start_world({"REVER_LEDGER_URL": f"sqlite:///{whole.ledger_file.with_name('second.sqlite')}"})
+    second = whole.ledger_file.with_name("second.sqlite")
+    world = start_world({"REVER_LEDGER_URL": f"sqlite:///{second}"}, returns=24)
     break_at(world, "acme", operation, fault)
     report, ended = reported(world, flow)
     assert isinstance(ended, RunFailedError)
@@ -69,6 +70,7 @@ def test_what_fails_at_one_store_goes_on_at_the_others(
     assert "store 'acme': " in report.as_json()["failed"]
     assert "nordic" not in report.as_json()["failed"]
     assert (report.decisions, report.paid) == (whole_report.decisions, whole_report.paid)
+    assert report.paid or flow != "process-pending-returns"
     assert world.paid() == whole.paid()
     assert world.sandbox.audit().violations == ()
 

@@ -43,11 +43,15 @@ class Outdated(Exception):  # noqa: N818 - says what happened
 
 
 def plant(bug: Bug, folder: Path) -> Path:
-    """Copy the sources into a folder with the bug in them. Raises `Outdated`."""
+    """Copy the sources into a folder with the bug in them. Raises `Outdated`.
+
+    What was compiled of them comes along: it stands for a source of the same time and size. To compile all of it again
+    would take most of the time of a test.
+    """
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.sqlite*"))
         else:
             shutil.copy(source, folder / name)
     for name, old, new in bug.edits:
@@ -56,6 +60,8 @@ def plant(bug: Bug, folder: Path) -> Path:
         if text.count(old) != 1:
             raise Outdated(f"{name} holds {old!r} {text.count(old)} times, not once")
         path.write_text(text.replace(old, new), encoding="utf-8")
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
     return folder
 
 

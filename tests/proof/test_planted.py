@@ -1,5 +1,6 @@
 """A proof that cannot fail proves nothing: each planted bug must be caught by the test that is named for it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def test_without_a_bug_they_all_pass(tmp_path: Path) -> None:
     nothing = Bug("nothing", "", ())
     ended = run_tests(plant(nothing, tmp_path), *(bug.test for bug in BUGS.values()))
     assert ended.returncode == PASSED, ended.stdout + ended.stderr
-    assert f"{len(BUGS)} passed" in ended.stdout
+    (passed,) = re.findall(r"(\d+) passed", ended.stdout)
+    assert int(passed) >= len({bug.test for bug in BUGS.values()})  # some have several cases
+    assert "skipped" not in ended.stdout
 
 
 def test_each_bug_can_still_be_planted_as_it_is_written_down() -> None:

@@ -33,11 +33,11 @@ def rows(desk: Desk) -> list[Listed]:
     return desk.inbox.read(partial(listed, now=desk.clock()))
 
 
-def let_pass(desk: Desk, minutes: float) -> None:
-    """So many minutes, with a dispatcher that looks every five seconds; every run fails at once."""
+def let_pass(desk: Desk, minutes: float, every_s: float = 5) -> None:
+    """So many minutes, with a dispatcher that looks so often; every run fails at once."""
     desk.prefect.state = RunState.OVER
-    for _ in range(int(minutes * 12)):
-        desk.clock.forward(seconds=5)
+    for _ in range(int(minutes * 60 / every_s)):
+        desk.clock.forward(seconds=every_s)
         desk.step()
 
 
@@ -69,7 +69,7 @@ def test_more_events_about_it_cost_no_run_at_all(desk: Desk) -> None:
     desk.standing["strange"] = Standing.UNKNOWN
     for number in range(40):
         desk.store(body("strange", note=str(number)))
-        let_pass(desk, minutes=2)
+        let_pass(desk, minutes=2, every_s=20)
     assert desk.prefect.offered() == [["strange"]]
     assert states(desk) == {"unknown_return": 40}
     assert [row.events for row in rows(desk)] == [40]
@@ -168,12 +168,12 @@ def test_a_return_of_another_store_is_closed_at_once(desk: Desk) -> None:
 def test_one_that_cannot_be_read_waits_without_runs_until_it_can(desk: Desk) -> None:
     desk.standing["odd"] = Standing.UNREADABLE
     desk.store(body("odd"))
-    let_pass(desk, minutes=30)
+    let_pass(desk, minutes=30, every_s=30)
     assert desk.prefect.offered() == [["odd"]]
     assert states(desk) == {"waiting": 1}
     assert rows(desk)[0].tries == 1
     desk.standing["odd"] = Standing.OURS
-    let_pass(desk, minutes=65)
+    let_pass(desk, minutes=65, every_s=30)
     assert len(desk.prefect.offered()) > 1
 
 
