@@ -200,6 +200,7 @@ def _far_ahead(world: CellWorld) -> None:
     world.pass_time(120)
 
 
+SOME_LEFT_OUT = 0.5
 WAREHOUSE = """\
 columns: {process_id: id, line: line, quantity: units, outcome: found}
 words: {good: APPROVED, bad: {status: DECLINED, reason: worn}}
@@ -207,8 +208,13 @@ words: {good: APPROVED, bad: {status: DECLINED, reason: worn}}
 
 
 def _warehouse(world: CellWorld) -> None:
-    """Every worker imports the same file before it runs its flow: all that comes back is inspected, once."""
-    (world.folder / "warehouse.yaml").write_text(WAREHOUSE, encoding="utf-8")
+    """Every worker imports the same file before it runs its flow: what it tells of is inspected, once.
+
+    Of some lines it leaves a unit out, which nobody may approve then. In half of the cells it lies in a watched folder.
+    """
+    drop = world.folder / "in" / "warehouse"
+    drop.mkdir(parents=True)
+    (drop / "mapping.yaml").write_text(WAREHOUSE, encoding="utf-8")
     rows = ["id,line,units,found"]
     with world.sandbox.sandbox.locked():
         found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
@@ -217,11 +223,17 @@ def _warehouse(world: CellWorld) -> None:
             seen = Counter(str(it.status) for it in process.reviews or () if it.line_item_id == line.id)
             left = line.quantity - seen.total()
             words = ["bad"] * seen["DECLINED"] + ["good"] * seen["APPROVED"]
-            words += [world.random.choice(("good", "good", "bad")) for _ in range(left)]
+            told = left - 1 if left > 1 and world.random.random() < SOME_LEFT_OUT else left
+            words += [world.random.choice(("good", "good", "bad")) for _ in range(told)]
+            world.inspected[line.id] = Counter({"APPROVED": words.count("good"), "DECLINED": words.count("bad")})
             rows += [f"{process.rever_process_id},{line.id},1,{word}" for word in words]
-    file = world.folder / "day.csv"
-    file.write_text("\n".join(rows), encoding="utf-8")
-    values = {"mode": "act", "file": str(file), "mapping": str(world.folder / "warehouse.yaml")}
+    (drop / "day.csv").write_text("\n".join(rows), encoding="utf-8")
+    values = {"mode": "act"}
+    if world.seed % 2:
+        world.settings["REVER_INSPECTIONS"] = str(world.folder / "in")
+        world.pass_time(61)  # from then on the file is taken for complete
+    else:
+        values["file"] = str(drop / "day.csv")
     world.asks = (Step("import-inspections", values),)
 
 

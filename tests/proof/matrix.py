@@ -22,7 +22,7 @@ from tasks.ledger.schema import intents
 from tasks.policy.facts import GOODS_SENT, PARCEL_MOVED
 from tasks.policy.record import IntentKind
 from tests.books import Books, LedgerState
-from tests.judge import ELSEWHERE, PLAN, TRAIL, Verdict, everything, judge, judge_put_back, judge_reports
+from tests.judge import DOUBLE, ELSEWHERE, PLAN, TRAIL, Verdict, everything, judge, judge_put_back, judge_reports
 from tests.postgres import empty, ledger_database
 from tests.proof.cases import CASES, Case
 from tests.proof.crashes import CRASHES
@@ -147,6 +147,20 @@ def judged(here: CellWorld) -> Verdict:
     verdict += judge_put_back(books, sent_while_stopped=stopped, closed=here.by_hand, since=since)
     if here.fault != CLOCK:
         verdict += here.read(parcels_judged)
+    verdict += inspections_judged(here)
+    return verdict
+
+
+def inspections_judged(here: CellWorld) -> Verdict:
+    """Judge the reviews of a world with a warehouse's file: of no line more than were there and than the file tells."""
+    verdict = Verdict()
+    with here.sandbox.sandbox.locked():
+        found = [stored.process for stored in here.sandbox.sandbox.processes.values()]
+    shown = Counter((it.line_item_id, str(it.status)) for process in found for it in process.reviews or ())
+    for line, told_of in here.inspected.items():
+        for status in ("APPROVED", "DECLINED"):
+            if shown[line, status] > told_of[status]:
+                verdict.add(DOUBLE, f"line {line}: {shown[line, status]} {status}, the file tells of {told_of[status]}")
     return verdict
 
 

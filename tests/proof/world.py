@@ -6,6 +6,7 @@ the settings are those of a real desk (15 minutes to settle, a lease of one), an
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,6 +55,8 @@ class CellWorld(World):
         self.by_hand: set[str] = set()
         """Returns that a person closed by hand before a restore: none of them is ever paid after it."""
         self.forgot: set[str] = set()
+        self.inspected: dict[str, Counter[str]] = {}
+        """Line -> the reviews that were there, with those that a warehouse's file tells of."""
         """Returns of which a ledger that was restored, or lost, does not know all."""
         self.put_back_at = 0
         """How many effects were in REVER's books when a restored ledger had caught up."""
