@@ -320,7 +320,7 @@ def fitting_candidate(policies: PolicyFile, settings: Settings, stores: tuple[st
     if found is None or found.policies is None:
         return found
     try:
-        check_policies(found.policies, stores, settings)
+        check_policies(found.policies, stores, settings, candidate=found.name)
         return replace(found, sides=read_store_facts(found.policies, found.file, stores))
     except DeskError as problem:
         return found.refused(str(problem))
@@ -340,23 +340,26 @@ async def _by_ledgers_clock(actor: Actor, ledger: Ledger, clock: Clock) -> Actor
     return replace(actor, run_began_at=translated(actor.run_began_at, here=clock(), there=theirs))
 
 
-def check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Settings) -> None:
+def check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Settings, *, candidate: str = "") -> None:
     """Refuse a policy for a store that is not ours: a misspelt id would leave the real store without its caps.
 
-    And rules about money where REVER pays: nobody would carry them out. Raises `UnfitPolicyError`.
+    And rules about money where REVER pays: nobody would carry them out. `candidate` names the file where it is one.
+    Raises `UnfitPolicyError`.
     """
+    file = f"the candidate {candidate}" if candidate else "the policy file"
+    where = f"in {candidate}" if candidate else "REVER_POLICY"
     strange = sorted(set(policies.stores) - set(stores))
     if strange:
         raise UnfitPolicyError(
-            f"the policy file has rules for {', '.join(map(repr, strange))}, and this desk's stores are "
-            f"{', '.join(stores)}; correct the name (REVER_POLICY)"
+            f"{file} has rules for {', '.join(map(repr, strange))}, and this desk's stores are "
+            f"{', '.join(stores)}; correct the name ({where})"
         )
     for store in stores:
         idle = [repr(rule.name) for rule in policies.rules.for_store(store) if any(map(of_money, rule.then))]
         if idle and settings.refunds_by(store) is RefundsBy.REVER:
             raise UnfitPolicyError(
                 f"REVER pays at store {store!r} (REVER_REFUNDS_BY), so its rules about money would do nothing: "
-                f"{', '.join(idle)}; put them below the stores where this desk pays (REVER_POLICY)"
+                f"{', '.join(idle)}; put them below the stores where this desk pays ({where})"
             )
 
 

@@ -364,7 +364,7 @@ def _assemble(
         )
         for each in waiver_rows
     )
-    costs: Decimal | None = row.costs if any(i.live and KINDS[i.kind].pays for i in made) else None
+    costs: Decimal | None = row.costs if any(i.live and KINDS[i.kind].pays and i.bears_costs for i in made) else None
     record = Record(
         process_id=row.process_id,
         store=row.store,

@@ -236,9 +236,9 @@ class PendingWrite:
         self._tell(event, rule, why, intent.amount, intent.currency, evidence, intent_id=intent.id)
 
     def _fix(self, intent: Intent, costs: Decimal | None) -> None:
-        """Fix the costs by the first live refund intent, and each line's terms by its first live intent."""
+        """Fix the costs by the first live refund that bears any, and each line's terms by its first live intent."""
         _check_free(self.record, intent)
-        if costs is not None and self.record.costs is None:
+        if costs is not None and self.record.costs is None and intent.bears_costs:
             self.costs = costs
             self.record = replace(self.record, costs=costs)
         known = dict(self.record.lines)

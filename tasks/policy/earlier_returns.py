@@ -65,7 +65,7 @@ def earlier_of(
             else _paid(process, refunds, record),
             value=value_of(process),
             wrong_items=_wrong_items(process, told=reviews_told),
-            bonus=any(it.bonus for it in by_desk) or _bonus(process, refunds, reviews_told=reviews_told),
+            bonus=any(it.bonus for it in by_desk) or _bonus(process, refunds, by_desk, reviews_told=reviews_told),
         )
     for name in sorted({*refunded} - shown):
         if (known := _by_ledger_alone(records.get(name, Record(name)), zone)) is not None:
@@ -122,8 +122,10 @@ def _paid(process: ReturnProcess, refunds: Iterable[Refund], record: Record) -> 
     return dict(paid)
 
 
-def _bonus(process: ReturnProcess, refunds: tuple[Refund, ...] | None, *, reviews_told: bool) -> bool | Unknown:
-    """Whether a bonus was paid: more than the units that were not refused are worth.
+def _bonus(
+    process: ReturnProcess, refunds: tuple[Refund, ...] | None, by_desk: Iterable[Intent], *, reviews_told: bool
+) -> bool | Unknown:
+    """Whether a bonus was paid: more than the units that were not refused are worth. The order's shipping is none.
 
     Unknown where costs, units that wait for their review, or another method than the one wished for could hide one.
     """
@@ -144,6 +146,8 @@ def _bonus(process: ReturnProcess, refunds: tuple[Refund, ...] | None, *, review
         settled = settled and len(reviews) == line.quantity
     for refund in refunds:
         paid[str(refund.type)] += paid_of(refund)
+    for intent in by_desk:
+        paid[intent.method] -= intent.shipping.amount if intent.shipping else Decimal(0)
     all_paid, all_worth = sum(paid.values(), Decimal(0)), sum(worth.values(), Decimal(0))
     if all_paid > all_worth:
         return True

@@ -159,6 +159,11 @@ class Intent:
         return self.state not in DEAD_STATES
 
     @property
+    def bears_costs(self) -> bool:
+        """Whether the return's costs may come off any of its units."""
+        return self.gross > self.exempt
+
+    @property
     def open(self) -> bool:
         """Whether its outcome is still to come."""
         return self.state in OPEN_STATES
@@ -325,7 +330,7 @@ class Record:
         """
         rest = tuple(intent for intent in self.intents if intent.id != intent_id)
         named = {item.line_id for intent in rest if intent.kind in MONEY_KINDS for item in intent.items}
-        refunds = any(intent.kind is IntentKind.REFUND for intent in rest)
+        refunds = any(intent.kind is IntentKind.REFUND and intent.bears_costs for intent in rest)
         return Record(
             process_id=self.process_id,
             store=self.store,

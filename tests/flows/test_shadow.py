@@ -222,7 +222,7 @@ def test_another_candidate_begins_a_list_of_its_own_and_another_layout_does_not(
     [
         (None, "the policy file cannot be read"),
         ("default:\n  not_received: no\n", "candidate.yaml, line 2: default.not_received is no without quotes"),
-        ("stores: {acmee: {not_received: hold}}\n", "the policy file has rules for 'acmee'"),
+        ("stores: {acmee: {not_received: hold}}\n", "the candidate candidate.yaml has rules for 'acmee'"),
         ("default: {facts: {products: gone.csv}}\n", "gone.csv"),
     ],
 )

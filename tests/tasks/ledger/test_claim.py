@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, select
 
-from tasks.ledger import Answer, Decided, load_records, stop_switch, unfinished
+from tasks.ledger import Answer, Decided, check, load_records, stop_switch, unfinished
 from tasks.ledger.records import terms_of
 from tasks.ledger.schema import holds as hold_table
 from tasks.ledger.schema import shopper_refunds
@@ -317,3 +317,13 @@ def test_an_end_is_none_any_more_when_a_late_answer_asks_a_person(desk: LedgerDe
     desk.done(claim)
     assert [hold.rule for hold in desk.holds()] == ["late_answer"]
     assert not desk.history().record.final
+
+
+def test_a_refund_that_bears_no_costs_fixes_none(desk: LedgerDesk) -> None:
+    free = replace(refund(), exempt=Decimal(10))
+    desk.done(desk.sent("p1", pay(free, costs="2.00")))
+    assert desk.record("p1").costs is None
+    bearing = refund("7.00", items=units(2), gross="10.00")
+    desk.done(desk.sent("p1", pay(free, bearing, costs="3.00")))
+    assert desk.record("p1").costs == Decimal("3.00")
+    assert desk.ledger.read(check, now=NOON).findings == ()

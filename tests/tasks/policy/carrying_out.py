@@ -16,7 +16,8 @@ def carry_out(
     """Do the first effect of a decision, as the ledger does; `state` is what came of it."""
     match decision:
         case Compensate(refunds=(due, *_), costs=costs):
-            after = replace(_with(before, _refund_intent(due, before, state), process), costs=costs)
+            fixed = costs if due.gross > due.exempt else before.costs
+            after = replace(_with(before, _refund_intent(due, before, state), process), costs=fixed)
             return after, _refunded(process, due) if state is IntentState.DONE and due.amount else process
         case Compensate(exchange=ExchangeDue() as wanted):
             items = tuple(LineUnits(item.line_id, item.units) for item in wanted.items)

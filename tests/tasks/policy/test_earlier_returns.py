@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rever_api.models import Shopper
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.earlier_returns import earlier_of
-from tasks.policy.record import Intent, IntentState, PaidSeen
+from tasks.policy.record import Intent, IntentState, OrderShipping, PaidSeen
 from tasks.policy.return_facts import EarlierReturn, Money, Unknown, facts_of
 from tests.tasks.policy.factories import (
     BANK,
@@ -220,6 +220,12 @@ def test_each_refund_counts_once_however_many_of_the_desk_s_own_rever_shows(ours
 def test_a_bonus_that_the_ledger_paid_counts_though_rever_does_not_show_it() -> None:
     assert by_both([], intent(bonus=Decimal("1.00"))).bonus is True
     assert by_both([], intent()).bonus is False
+
+
+def test_the_shipping_of_the_order_is_no_bonus() -> None:
+    ours = intent(amount="14.90", shipping=OrderShipping("o", 1, Decimal("4.90"), Decimal(10), Decimal("4.90")))
+    assert by_both([refund("14.90")], ours, reviews=approved()).bonus is False
+    assert by_both([refund("14.90")], intent(amount="14.90")).bonus is True
 
 
 def test_a_return_that_rever_does_not_show_counts_by_the_ledger_alone() -> None:
