@@ -142,6 +142,9 @@ def _units(
         if len(products) > 1:
             raise RefusedRowError("it counts units of several products at once")
         many = {name: whole(said[name], columns[name], mapping.decimal) if said[name] else 0 for name in counts}
+        if negative := next((name for name in counts if many[name] < 0), None):
+            words = f"{columns[negative]!r} is {said[negative]!r}: units are counted, and a correction is not"
+            raise RefusedRowError(f"{words}; write how many there are")
         if not 0 < sum(many.values()) <= MOST_UNITS:
             raise RefusedRowError(f"it counts {sum(many.values())} units")
         product = products[0][0]

@@ -6,7 +6,7 @@ What files of inspections and of new returns have in common. Pure. A cell that c
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from tasks.files.mapping import FileMapping, fold
 from tasks.files.table import InputFileError, Row
@@ -19,6 +19,7 @@ HEADER_WITHIN = 50
 
 _DAMAGED = re.compile(r"\d[.,]\d+E\+?\d+|\dE\+\d+", re.IGNORECASE | re.ASCII)
 _GROUPED = re.compile(r"-?\d{1,3}([.,])\d{3}(?:\1\d{3})*", re.ASCII)
+_PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 _TIMES = (
     re.compile(r"(?P<many>\d+)\s*[x\u00d7*]\s+(?P<what>.+)", re.IGNORECASE),
     re.compile(r"[x\u00d7](?P<many>\d+)\s+(?P<what>.+)", re.IGNORECASE),
@@ -167,10 +168,8 @@ def whole(text: str, column: str, decimal: str) -> int:
     grouping = "," if decimal == "." else "."
     grouped = _GROUPED.fullmatch(text)
     plain = text.replace(grouping, "") if grouped and grouped[1] == grouping else text
-    try:
-        number = Decimal("NaN") if grouping in plain else Decimal(plain.replace(decimal, "."))
-    except InvalidOperation:
-        number = Decimal("NaN")
+    plain = plain.replace(decimal, ".") if grouping not in plain else ""
+    number = Decimal(plain) if _PLAIN.fullmatch(plain) else Decimal("NaN")
     if not number.is_finite() or number != number.to_integral_value() or abs(number) > 10 * MOST_UNITS:
         raise RefusedRowError(f"{column!r} is {text!r}; write a whole number of units")
     return int(number)

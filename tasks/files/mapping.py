@@ -13,6 +13,7 @@ words:
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_origin
@@ -127,8 +128,8 @@ class FileMapping(BaseModel):
 
 def each_word_once(value: dict[str, Any]) -> dict[str, Any]:
     """Words of a mapping as they are compared, -> what they mean. Raises `ValueError` for one that is there twice."""
-    folded = [fold(word) for word in value]
-    if double := next((word for word in value if folded.count(fold(word)) > 1), None):
+    many = Counter(fold(word) for word in value)
+    if double := next((word for word in value if many[fold(word)] > 1), None):
         raise ValueError(f"each word once: capitals do not count, and {double!r} is there twice")
     return {fold(word): meaning for word, meaning in value.items()}
 

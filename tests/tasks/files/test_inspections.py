@@ -69,6 +69,8 @@ def test_quantities_are_read_by_the_decimal_sign_of_the_mapping() -> None:
         assert isinstance(row, Inspection)
         assert len(row.units) == many
     assert "whole number" in refused(["R1", "A", "2.50", "GOOD", ""], MAPPING)
+    for slip in ("1_0", "1e2", "NaN", "2,", "0x2"):
+        assert "whole number" in refused(["R1", "A", slip, "GOOD", ""], MAPPING)
     assert "whole number" in refused(["R1", "A", "2.0", "GOOD", ""], comma)
 
 
@@ -87,6 +89,11 @@ def test_columns_that_count_make_a_row_several_units() -> None:
         == "it is declined, and the reason '?' is not in the mapping (`reasons`)"
     )
     assert refused(["R1", "A", "0", "", "", ""], counts) == "it counts 0 units"
+
+
+def test_a_count_below_nothing_does_not_make_the_others_less() -> None:
+    counts = mapping({"rma": "RMA", "sku": "SKU", "approved": "OK", "missing": "GONE"})
+    assert "'GONE' is '-1': units are counted" in refused(["R1", "A", "2", "-1"], counts)
 
 
 def test_the_reason_of_a_decline_is_the_mappings_and_never_the_cells_own_text() -> None:
