@@ -50,9 +50,12 @@ class MappedFile(Generic[MappingT, RowT]):
     def hand_back_into(self, folder: Path, rows: Sequence[ReturnedRow], digest: str) -> Path:
         """Write the rows that come back of the file of this digest into a folder. Raises `InputFileError`.
 
-        What is there already of the same file stays: a run that was killed wrote it, and somebody may be mending it.
+        What is there already of the same rows stays: a run that was killed wrote it, and somebody may be mending it.
+        Where other rows come back by now, they get a file of their own.
         """
-        path = refused_path_of(Path(self.name), digest, folder, self.table.form)
+        cells = repr([tuple(cells) for cells, _ in rows])
+        of_rows = hashlib.sha256(f"{digest} {cells}".encode(errors="surrogatepass")).hexdigest()
+        path = refused_path_of(Path(self.name), of_rows, folder, self.table.form)
         if not path.exists():
             write_refused(path, self.table, self.header, rows)
         return path

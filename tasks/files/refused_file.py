@@ -9,6 +9,7 @@ import csv
 import io
 import os
 import re
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ WHY, OTHER_WHY = "why", "why it comes back"
 one of the first name.
 """
 
+
+UNFINISHED = ".refused.part"
+"""How the name of one ends that is still being written."""
 
 _CAME_BACK = re.compile(r"(-[0-9a-f]{8})?\.refused(-\d+)?$")
 
@@ -60,16 +64,22 @@ def write_refused(path: Path, table: Table, header: Header, rows: Sequence[Retur
     mapped = {fold(header.names[at]) for at in header.places.values()}
     column = OTHER_WHY if WHY in mapped else WHY
     place = next((at for at, name in enumerate(header.names) if fold(name) == column), len(header.names))
-    names = _with(header.names, place, column)
-    lines = [_with(cells[: len(header.names)], place, why) for cells, why in rows]
+    wide = len(header.names)
+    lines = [_with(cells, wide, place, why) for cells, why in [(header.names, column), *rows]]
     text = path.suffix.casefold() != ".xlsx"
-    content = _text([names, *lines], table.separator or ",") if text else _xlsx([names, *lines], place)
+    content = _text(lines, table.separator or ",") if text else _xlsx(lines, place)
     _write(path, content)
     return len(rows)
 
 
-def _with(cells: Sequence[str], place: int, value: str) -> list[str]:
-    return [*cells[:place], value, *cells[place + 1 :]]
+def _with(cells: Sequence[str], wide: int, place: int, why: str) -> list[str]:
+    """The cells with their reason. Those past the header stay behind it: without them the row would say another thing,
+    and be taken.
+    """
+    past = list(cells[wide:])
+    while past and not past[-1].strip():
+        past.pop()
+    return [*cells[:place], why, *cells[place + 1 : wide], *past]
 
 
 def _text(rows: Sequence[Sequence[str]], separator: str) -> bytes:
@@ -134,9 +144,26 @@ def _lines(text: str, width: int) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner may read. Raises `InputFileError`."""
+    """Write a new file that only its owner may read, whole or not at all. Raises `InputFileError`.
+
+    Half a file, of a run that was killed or a disk that is full, would be taken for all that comes back.
+    """
+    unfinished = path.with_name(f".{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
+        try:
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(unfinished, path)
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without links
+                if path.exists():
+                    raise
+                unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise InputFileError(f"{path}: cannot be written ({error.strerror or type(error).__name__}).") from error

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.files.inspections import read_inspections
+from tasks.files.inspections import read_inspections, read_warehouse_file
 from tasks.files.mapped_rows import Header, find_header
 from tasks.files.mapping import InspectionMapping
 from tasks.files.open_table import open_table
@@ -106,6 +106,48 @@ def test_a_workbook_of_refused_rows_has_text_alone(tmp_path: Path) -> None:
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "inlineStr", "n"}
     assert sheet["A2"].value == "0042"
     assert refused_path(tmp_path / "x", Form.TEXT).name == "x.refused.csv"
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_row_that_is_wider_than_the_header_comes_back_whole_and_is_refused_again(tmp_path: Path, form: str) -> None:
+    wide = ["R1", "A", "1", "GOOD", "", "note", "000", "", ""]  # a quantity of 1,000 would be one without the rest
+    rows = [ROWS[1], wide]
+    path = tmp_path / f"wide.{form}"
+    text(path, "\n".join(map(",".join, rows))) if form == "csv" else xlsx(path, rows)
+    for _ in range(3):
+        _, verdicts, path = found(path)
+        assert [row.verdict for row in verdicts.rows] == [Verdict.REFUSED]
+        why = "it has more cells than the header, "
+        (row,) = cells(path)[1:]
+        assert (row[:6], row[6].startswith(why), row[7]) == (wide[:6], True, "000")
+
+
+@pytest.mark.parametrize("dies", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_half_a_file_of_rows_is_never_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: BaseException
+) -> None:
+    path = files(tmp_path)["csv"]
+    table = open_table(path)
+    there = set(tmp_path.iterdir())
+
+    def full(handle: int) -> None:
+        raise dies
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises((InputFileError, KeyboardInterrupt)):
+        write_refused(tmp_path / "out.csv", table, Header(1, tuple(ROWS[1]), {}), [(ROWS[3], "no")])
+    assert set(tmp_path.iterdir()) == there
+
+
+def test_what_a_killed_run_handed_back_stays_and_other_rows_get_a_file_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("columns: {order: order, sku: sku, outcome: outcome}\nwords: {GOOD: APPROVED}\n")
+    read = read_warehouse_file(files(tmp_path)["csv"], tmp_path / "m.yaml")
+    first = read.hand_back_into(tmp_path, [(ROWS[3], "no")], "d" * 64)
+    first.write_text("being mended")
+    assert read.hand_back_into(tmp_path, [(ROWS[3], "no, in other words")], "d" * 64) == first
+    assert first.read_text() == "being mended"
+    other = read.hand_back_into(tmp_path, [(ROWS[3], "no"), (ROWS[4], "no")], "d" * 64)
+    assert [row[0] for row in cells(other)[1:]] == ["0042", "R1"]
 
 
 CELL = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=6)
