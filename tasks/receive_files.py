@@ -21,6 +21,7 @@ from tasks.files.drop_folder import (
     write_reason,
 )
 from tasks.files.private_copy import Arrived, StillGrowingError, arrived
+from tasks.files.refused_file import UNFINISHED
 from tasks.files.remote import checked_url, fetched, is_url
 from tasks.files.table import InputFileError
 from tasks.files.verdicts import FileVerdict
@@ -164,6 +165,8 @@ def forget_done(desk: Desk, root: Path, notes: list[str]) -> None:
         name = folder.name if folder != root else ""
         homes = {folder, OUT / name, *([stated / name] if stated else [])}
         gone += sum(delete_old(home / DONE, desk.clock() - kept) for home in homes)
+        for home in homes:  # what runs that were killed have not finished
+            delete_old(home / REFUSED, desk.clock() - timedelta(days=1), f"*{UNFINISHED}")
         waits += sum(_count(home / REFUSED) for home in homes)
     if gone:
         notes.append(f"{counted(gone, 'file')} done more than {kept.days} days ago deleted (REVER_INSPECTIONS_KEPT)")
@@ -172,4 +175,6 @@ def forget_done(desk: Desk, root: Path, notes: list[str]) -> None:
 
 
 def _count(folder: Path) -> int:
-    return sum(1 for each in folder.iterdir() if each.is_file()) if folder.is_dir() else 0
+    if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
+        return 0
+    return sum(1 for each in folder.iterdir() if each.is_file() and not each.name.endswith(UNFINISHED))

@@ -15,6 +15,7 @@ import shutil
 import stat
 from contextlib import suppress
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tasks.files.private_copy import Stamp, stamp_of
@@ -34,12 +35,13 @@ _REASON = ".why.txt"
 def inside(root: Path, typed: str) -> Path:
     """The path of a file in the folder that was named. Raises `InputFileError` for what lies outside, or is a link."""
     path = root / typed
-    if path.is_symlink():
-        raise InputFileError(f"{typed}: is a link; put the file itself into {root}.")
     try:
+        linked = path.is_symlink()
         real_root, real = root.resolve(strict=True), path.resolve(strict=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a zero character in what was typed is a `ValueError`
         raise InputFileError(f"{typed}: is not there, in {root}.") from error
+    if linked:
+        raise InputFileError(f"{typed}: is a link; put the file itself into {root}.")
     if real_root not in real.parents:
         raise InputFileError(f"{typed}: lies outside of {root}, and no other files are taken; put it there.")
     return path
@@ -117,20 +119,36 @@ def put_away(path: Path, stamp: Stamp | None, into: Path, now: datetime) -> Path
             to.touch(mode=0o600, exist_ok=False)
         except FileExistsError:
             continue
-        try:
-            try:
-                path.replace(to)
-            except OSError:  # another file system
-                shutil.copyfile(path, to, follow_symlinks=False)
-                path.unlink()
-        except OSError:
-            to.unlink(missing_ok=True)
-            raise
+        if not _moved(path, stamp, to):
+            return None
         with suppress(OSError):
             to.chmod(0o600)
             os.utime(to, (now.timestamp(), now.timestamp()))
         return to
     raise FileExistsError(f"{into}: is full of {path.name}")
+
+
+def _moved(path: Path, stamp: Stamp | None, to: Path) -> bool:
+    """Move the file of this stamp, whatever comes in its place in that moment: False where another file has."""
+    try:
+        path.replace(to)
+    except OSError:  # another file system
+        try:
+            shutil.copyfile(path, to, follow_symlinks=False)
+            if same := stamp_of(path.lstat()) == stamp:
+                path.unlink()
+        except OSError:
+            to.unlink(missing_ok=True)
+            raise
+        if not same:
+            to.unlink()
+        return same
+    if stamp_of(to.lstat()) == stamp:
+        return True
+    # Nobody has read this one: it goes back, or beside one that came since, and the next run takes it.
+    back = (path.with_name(f"{path.stem}{f'-{number}' if number > 1 else ''}{path.suffix}") for number in range(1, 999))
+    to.rename(next(free for free in back if not free.exists()))
+    return False
 
 
 def write_reason(into: Path, name: str, digest: str, why: str) -> Path:
@@ -141,14 +159,24 @@ def write_reason(into: Path, name: str, digest: str, why: str) -> Path:
     return path
 
 
-def delete_old(folder: Path, before: datetime) -> int:
-    """Delete the files that were put away into this folder before; how many. They may hold shoppers' names."""
+def delete_old(folder: Path, before: datetime, named: str = "*") -> int:
+    """Delete the files of such names in this folder that are older; how many. They may hold shoppers' names.
+
+    A link in the place of the folder, or of the warehouse's own, leads to files that are not ours: none is deleted.
+    """
     gone = 0
+    if folder.parent.is_symlink():
+        return gone
     with suppress(OSError):
-        for entry in os.scandir(folder):
-            with suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode) and status.st_mtime < before.timestamp():
-                    Path(entry.path).unlink()
-                    gone += 1
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            for entry in os.scandir(handle):
+                with suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    old = stat.S_ISREG(status.st_mode) and status.st_mtime < before.timestamp()
+                    if old and fnmatchcase(entry.name, named):
+                        os.unlink(entry.name, dir_fd=handle)
+                        gone += 1
+        finally:
+            os.close(handle)
     return gone

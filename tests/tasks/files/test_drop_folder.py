@@ -73,7 +73,8 @@ def test_what_took_the_place_of_a_file_after_it_was_found_is_not_read(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "typed", ["../out.csv", "/etc/passwd", "sub/../../out.csv", "gone.csv", "link.csv", "sub/in.csv"]
+    "typed",
+    ["../out.csv", "/etc/passwd", "sub/../../out.csv", "gone.csv", "link.csv", "sub/in.csv", "a\0.csv", "x" * 5000],
 )
 def test_a_named_file_must_lie_in_the_folder(tmp_path: Path, typed: str) -> None:
     root = tmp_path / "in"
@@ -157,6 +158,43 @@ def test_done_files_are_deleted_once_they_are_old(tmp_path: Path) -> None:
     assert delete_old(tmp_path, NOW - timedelta(days=30)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["1.csv"]
     assert delete_old(tmp_path / "none", NOW) == 0
+
+
+@pytest.mark.parametrize("linked", ["in/landmark/done", "in/landmark"])
+def test_nothing_is_deleted_through_a_link(tmp_path: Path, linked: str) -> None:
+    precious = put(tmp_path / "home" / "precious.csv"), put(tmp_path / "home" / "done" / "precious.csv")
+    for path in precious:
+        os.utime(path, (1, 1))
+    (tmp_path / linked).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / linked).symlink_to(tmp_path / "home")
+    assert delete_old(tmp_path / "in" / "landmark" / "done", NOW) == 0
+    assert all(path.exists() for path in precious)
+
+
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("later", ["", "came later still"])
+def test_what_comes_while_a_file_is_moved_away_is_left_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, across: bool, later: str
+) -> None:
+    path, done = put(tmp_path / "day.csv"), tmp_path / "done"
+    done.mkdir()
+    stamp, replace = stamp_of(path.lstat()), Path.replace
+
+    def another_comes(self: Path, to: Path) -> Path:
+        put(tmp_path / "new", "another, longer").rename(self)
+        if across:
+            raise OSError(18, "another file system")
+        moved = replace(self, to)
+        if later:
+            put(self, later)
+        return moved
+
+    monkeypatch.setattr(Path, "replace", another_comes)
+    assert put_away(path, stamp, done, NOW) is None
+    there = {found.name: found.read_text() for found in tmp_path.glob("*.csv")}
+    both = later and not across
+    assert there == ({"day.csv": later, "day-2.csv": "another, longer"} if both else {"day.csv": "another, longer"})
+    assert list(done.iterdir()) == []
 
 
 def test_a_warehouse_is_a_folder_and_the_root_too_where_it_has_a_mapping(tmp_path: Path) -> None:
