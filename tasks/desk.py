@@ -22,7 +22,7 @@ from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.rules.label import named_warehouse
-from tasks.policy.ruling import of_money
+from tasks.policy.ruling import idle_where_rever_pays
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
 from tasks.policy.side_facts import SHOP_TELLS
 from tasks.policy.side_needs import needed
@@ -355,12 +355,9 @@ def check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Sett
             f"{', '.join(stores)}; correct the name ({where})"
         )
     for store in stores:
-        idle = [repr(rule.name) for rule in policies.rules.for_store(store) if any(map(of_money, rule.then))]
+        idle = idle_where_rever_pays(policies.rules.for_store(store), store, where)
         if idle and settings.refunds_by(store) is RefundsBy.REVER:
-            raise UnfitPolicyError(
-                f"REVER pays at store {store!r} (REVER_REFUNDS_BY), so its rules about money would do nothing: "
-                f"{', '.join(idle)}; put them below the stores where this desk pays ({where})"
-            )
+            raise UnfitPolicyError(idle)
 
 
 async def stores_of(settings: Settings, client: AsyncReverClient) -> tuple[str, ...]:

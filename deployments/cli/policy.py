@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deployments.console.errors import print_out
+from deployments.console.errors import UsageError, print_out
 from tasks.files.fact_tables import (
     ProductTable,
     facts_in_words,
@@ -14,12 +14,14 @@ from tasks.files.fact_tables import (
     store_facts,
     table_words,
 )
-from tasks.policy.policy_file import PolicyFileError, read_policy
+from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.policy.policy_review import review
+from tasks.policy.ruling import idle_where_rever_pays
 from tasks.policy.shadow import Candidate, read_candidate
+from tasks.policy.store import RefundsBy
 from tasks.settings.load import read_variable, variable_of
-from tasks.settings.model import names
+from tasks.settings.model import ANY_STORE, names, payers
 
 
 def check_policy(file: Path | None) -> None:
@@ -27,7 +29,8 @@ def check_policy(file: Path | None) -> None:
 
     The tables of facts that it names are read too. Raises `PolicyFileError` with every problem of the file, a store
     that is not among REVER_STORES included where that is set, or else with every problem of its tables; and, after
-    printing what they mean, where the candidate that decides in shadow is wrong.
+    printing what they mean, where its rules would do nothing since REVER pays (REVER_REFUNDS_BY), or the candidate that
+    decides in shadow is wrong.
     """
     stated = read_variable(variable_of("policy"))
     path = file or (Path(stated) if stated else None)
@@ -46,7 +49,7 @@ def check_policy(file: Path | None) -> None:
     if candidate and not wrong:
         lines += ["", f"{candidate.name} decides beside it in shadow, and is right; nothing it says is done."]
     print_out("\n".join(lines))
-    if wrong:
+    if wrong := (*_idle(policies, stores), *wrong):
         raise PolicyFileError(wrong)
 
 
@@ -56,6 +59,19 @@ def check_facts(file: Path) -> str:
     kind = "products" if isinstance(table, ProductTable) else "orders"
     use = f"Name it in the policy file: `facts: {{{kind}: {file.name}}}`, and put it beside that."
     return f"{file} is right: {table_words(table)}.\n{use}"
+
+
+def _idle(policies: PolicyFile, stores: Sequence[str]) -> list[str]:
+    """A sentence for each store at which REVER pays and rules about money would do nothing. Raises `UsageError`."""
+    variable = variable_of("payers")
+    try:
+        paying = payers(read_variable(variable))
+    except ValueError as wrong:
+        raise UsageError(f"{variable} {wrong}") from None
+    named = stores or sorted({*policies.stores, *paying} - {ANY_STORE})
+    by_rever = [store for store in named if paying.get(store, paying.get(ANY_STORE)) is RefundsBy.REVER]
+    found = (idle_where_rever_pays(policies.rules.for_store(store), store, "REVER_POLICY") for store in by_rever)
+    return [f"{words}." for words in found if words]
 
 
 def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:

@@ -76,6 +76,17 @@ def of_money(action: Action) -> bool:
     return kind_of(action) not in BESIDE_MONEY
 
 
+def idle_where_rever_pays(rules: Iterable[MerchantRule], store: str, where: str) -> str:
+    """What is wrong with these rules of a store at which REVER pays: those about money; empty where nothing is."""
+    idle = [repr(rule.name) for rule in rules if any(map(of_money, rule.then))]
+    if not idle:
+        return ""
+    return (
+        f"REVER pays at store {store!r} (REVER_REFUNDS_BY), so its rules about money would do nothing: "
+        f"{', '.join(idle)}; put them below the stores where this desk pays ({where})"
+    )
+
+
 @dataclass(frozen=True)
 class Ruling:
     """The verdict of the rules on one return, with the facts that it stands on."""

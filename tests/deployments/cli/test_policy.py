@@ -116,6 +116,21 @@ default:
     ]
 
 
+@pytest.mark.parametrize(("payer", "code"), [("rever", 2), ("acme=rever,nordic=us", 2), ("us", 0), ("", 0)])
+def test_rules_about_money_where_rever_pays_are_named(
+    call: Call, monkeypatch: pytest.MonkeyPatch, payer: str, code: int
+) -> None:
+    rule = "{name: free, then: {no_fee: {}}}"
+    Path("policy.yaml").write_text(f"stores:\n  acme:\n    rules: [{rule}]\n")
+    monkeypatch.setenv("REVER_REFUNDS_BY", payer)
+    ended = call("policy", "check", "policy.yaml")
+    assert (ended.code, ended.out.startswith("policy.yaml is right.")) == (code, True)
+    words = "REVER pays at store 'acme' (REVER_REFUNDS_BY), so its rules about money would do nothing: 'free'"
+    assert (words in ended.err) is bool(code)
+    monkeypatch.setenv("REVER_REFUNDS_BY", "them")
+    assert "REVER_REFUNDS_BY is wrong at 'them'" in call("policy", "check", "policy.yaml").err
+
+
 def test_the_tables_of_facts_are_read_and_what_no_table_tells_is_named(call: Call) -> None:
     Path("policy.yaml").write_text(
         """\
