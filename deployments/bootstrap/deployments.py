@@ -231,7 +231,7 @@ async def _schedule(
 ) -> Change:
     found = next((each for each in deployment.schedules if each.slug == ours.slug), None) if deployment else None
     schedule = IntervalSchedule(interval=ours.interval, anchor_date=ours.anchor_date, timezone=ours.timezone)
-    parameters = ours.parameters.model_dump()
+    parameters = ours.parameters.model_dump() if ours.parameters.parameters else {}
 
     async def make() -> None:
         made = await client.read_deployment_by_name(name)
