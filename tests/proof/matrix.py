@@ -16,6 +16,7 @@ from zlib import crc32
 
 from sqlalchemy import URL, Connection, select
 
+from rever_api.models import RefundTiming
 from tasks.ledger import parcels_of
 from tasks.ledger.checking import check_parcels
 from tasks.ledger.schema import intents
@@ -167,12 +168,14 @@ def inspections_judged(here: CellWorld) -> Verdict:
 def parcels_judged(conn: Connection) -> Verdict:
     """Judge where the ledger saw the parcels: each change follows, and no refund was meant before its scan was seen.
 
-    Where a return was never seen to be scanned, its refund is due by a review: the books judge that.
+    A refund that is paid by the review needs no scan, and where a scan was never seen the review was why: the books
+    judge both.
     """
     verdict = Verdict()
     for finding in check_parcels(conn):
         verdict.add(TRAIL, f"{finding.where}: {finding.why}")
-    meant = conn.execute(select(intents).where(intents.c.kind == IntentKind.REFUND)).all()
+    at_the_scan = (intents.c.kind == IntentKind.REFUND) & (intents.c.rule == RefundTiming.ON_ITEM_SENT.lower())
+    meant = conn.execute(select(intents).where(at_the_scan)).all()
     seen = parcels_of(conn, {row.process_id for row in meant})
     for row in meant:
         scans = [it.seen_at for it in seen[row.process_id] if it.status in SENT]

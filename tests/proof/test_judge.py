@@ -64,7 +64,12 @@ def test_a_refund_before_its_scan_was_seen_is_found(workers: Nursery) -> None:
         def mean_it_earlier(conn: Connection) -> None:
             conn.execute(update(intents).values(created_at=here.now() - timedelta(days=1)))
 
+        def mean_it_by_the_scan(conn: Connection) -> None:
+            conn.execute(update(intents).values(rule="on_item_sent"))
+
         here.write(mean_it_earlier)
+        assert judged(here).words == []
+        here.write(mean_it_by_the_scan)
         assert "refunded before its scan was seen" in " ".join(judged(here).words)
 
 
