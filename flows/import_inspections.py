@@ -126,7 +126,7 @@ async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, c
     if parameters.file:
         options = await storage_options(parameters.storage)
         named = receive_named(desk, NamedFile(parameters.file, parameters.mapping, confined, options), copies)
-        read = read_warehouse_file(named.copy, named.mapping, named.name)
+        read = read_warehouse_file(named.copy, named.mapping, (named.name, named.meaning))
         return [_File(named, read, desk.chosen(_stores(parameters, read)))]
     if parameters.mapping or parameters.refused:
         raise WrongNameError("a mapping or a file for the rows that come back is of one file; name the file too.")
@@ -140,7 +140,7 @@ async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, c
     found: list[_File] = []
     for arrived in await receive_waiting(desk, root, copies, report.notes):
         try:
-            read = read_warehouse_file(arrived.copy, arrived.mapping, arrived.name)
+            read = read_warehouse_file(arrived.copy, arrived.mapping, (arrived.name, arrived.meaning))
             stores = _stores(parameters, read)
             if parameters.stores and not set(stores) <= set(parameters.stores):
                 continue  # another deployment's

@@ -18,6 +18,8 @@ from tasks.fetch_returns import BATCH
 from tasks.files.drop_folder import inside
 from tasks.files.mapped_rows import Footer, WrongRow
 from tasks.files.new_returns import ReturnsFile, WantedReturn, read_returns_file, wanted_returns
+from tasks.files.private_copy import arrived, private_copies
+from tasks.files.refused_file import refused_path
 from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict, file_verdict
 from tasks.files.table import InputFileError
 from tasks.policy.facts import counted
@@ -106,7 +108,11 @@ def _read(desk: Desk, parameters: Parameters) -> tuple[ReturnsFile, Path | None]
         if parameters.refused:
             raise InputFileError("rows that come back are put beside the file; leave `refused` empty.")
         file, mapping = inside(root, parameters.file), inside(root, parameters.mapping)
-    elif parameters.refused and (refused.exists() or not refused.parent.is_dir()):
+        with private_copies(desk.clock()) as copies:  # nobody puts a link in their place once they were looked at
+            found = arrived(file, mapping, copies, watched=False)
+            read = read_returns_file(found.copy, found.mapping, (found.name, found.meaning))
+        return read, refused_path(file, read.table.form)
+    if parameters.refused and (refused.exists() or not refused.parent.is_dir()):
         raise InputFileError(f"{refused}: name a new file, in a folder that is there, for the rows that come back.")
     return read_returns_file(file, mapping), refused if parameters.refused else None
 

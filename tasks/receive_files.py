@@ -20,7 +20,7 @@ from tasks.files.drop_folder import (
     writable,
     write_reason,
 )
-from tasks.files.private_copy import Arrived, StillGrowingError, arrived
+from tasks.files.private_copy import Arrived, StillGrowingError, arrived, printable
 from tasks.files.refused_file import UNFINISHED
 from tasks.files.remote import checked_url, fetched, is_url
 from tasks.files.table import InputFileError
@@ -56,7 +56,7 @@ def receive_named(desk: Desk, named: NamedFile, copies: Path) -> Arrived:
     if confined and root is None:
         words = "no folder is set from which files are taken; set REVER_INSPECTIONS where the workers run"
         raise InputFileError(f"{words}, and put them there.")
-    mapping = inside(root, named.mapping) if confined and root and named.mapping else Path(named.mapping)
+    mapping = inside(root, named.mapping) if confined and root and named.mapping else Path(named.mapping).resolve()
     if is_url(named.file):
         url = checked_url(named.file)
         allowed = desk.settings.inspections_urls
@@ -68,7 +68,7 @@ def receive_named(desk: Desk, named: NamedFile, copies: Path) -> Arrived:
         return fetched(url, mapping, copies, named.options)
     if not confined or root is None:
         path = Path(named.file).resolve()
-        return Arrived(named.file, path, mapping if named.mapping else path.parent / MAPPING, digest="")
+        return Arrived(named.file, path, mapping if named.mapping else path.parent / MAPPING, "", meaning=named.mapping)
     path = inside(root, named.file)
     mapping = mapping if named.mapping else path.parent / MAPPING
     watched = path.parent in warehouses(root) and mapping == path.parent / MAPPING
@@ -85,8 +85,8 @@ async def receive_waiting(desk: Desk, root: Path, copies: Path, notes: list[str]
         paths, said = waiting(folder, desk.clock())
         notes += said
         mapping = folder / MAPPING
-        if paths and not mapping.is_file():
-            guess = f"rever-returns inspections guess {paths[0]} --mapping {mapping}"
+        if paths and not (mapping.exists() or mapping.is_symlink()):
+            guess = f"rever-returns inspections guess {printable(paths[0])} --mapping {mapping}"
             notes.append(f"{folder}: {counted(len(paths), 'file')} wait for a {MAPPING}; begin one: {guess}")
             continue
         for path in paths:

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tasks.files.private_copy import Stamp, stamp_of
+from tasks.files.private_copy import Stamp, printable, stamp_of
 from tasks.files.table import InputFileError
 
 MAPPING = "mapping.yaml"
@@ -64,11 +64,11 @@ def waiting(folder: Path, now: datetime) -> tuple[list[Path], list[str]]:
     found: list[tuple[float, Path]] = []
     said: list[str] = []
     if folder.is_symlink():
-        return [], [f"{folder}: is a link, and is not looked into; make it a folder."]
+        return [], [f"{printable(folder)}: is a link, and is not looked into; make it a folder."]
     try:
         entries = sorted(os.scandir(folder), key=lambda it: it.name)
     except OSError as error:
-        return [], [f"{folder}: cannot be read ({error.strerror})."]
+        return [], [f"{printable(folder)}: cannot be read ({error.strerror})."]
     for entry in entries:
         path = Path(entry.path)
         if entry.name.startswith(".") or entry.name.casefold().endswith((*_UNFINISHED, ".yaml", ".yml")):
@@ -80,12 +80,13 @@ def waiting(folder: Path, now: datetime) -> tuple[list[Path], list[str]]:
         if stat.S_ISREG(status.st_mode):
             # By the time of the last change on this machine: programs that upload set the other one as they like.
             if abs(now.timestamp() - status.st_ctime) < COMPLETE_AFTER.total_seconds():
-                said.append(f"{path}: has just come, or still grows; it is taken once it stays the same for a minute.")
+                words = "has just come, or still grows; it is taken once it stays the same for a minute"
+                said.append(f"{printable(path)}: {words}.")
             else:
                 found.append((status.st_mtime, path))
         elif not stat.S_ISDIR(status.st_mode):
             what = "a link" if stat.S_ISLNK(status.st_mode) else "a device, a pipe or a socket"
-            said.append(f"{path}: is {what}, and is not opened; put the file itself there.")
+            said.append(f"{printable(path)}: is {what}, and is not opened; put the file itself there.")
     return [path for _, path in sorted(found)], said
 
 
@@ -154,7 +155,10 @@ def _moved(path: Path, stamp: Stamp | None, to: Path) -> bool:
 def write_reason(into: Path, name: str, digest: str, why: str) -> Path:
     """Say in a file beside it why a file could not be read. The same for the same file."""
     path = into / f"{Path(name).name}.{digest[:8]}{_REASON}"
-    with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with (
+        suppress(FileExistsError),
+        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file,
+    ):
         file.write(f"{why}\n")
     return path
 

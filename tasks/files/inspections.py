@@ -75,12 +75,12 @@ AnyRow: TypeAlias = Inspection | WrongRow | Footer
 WarehouseFile: TypeAlias = MappedFile[InspectionMapping, AnyRow]
 
 
-def read_warehouse_file(file: Path, mapping: Path, name: str = "") -> WarehouseFile:
-    """Read a warehouse's file by its mapping; `name` is how people know it where that is not its path.
+def read_warehouse_file(file: Path, mapping: Path, names: tuple[str, str] = ("", "")) -> WarehouseFile:
+    """Read a warehouse's file by its mapping; `names` are how people know the two where those are not their paths.
 
     Raises `InputFileError` for one that cannot be used.
     """
-    return read_mapped_file(file, mapping, InspectionMapping, read_inspections, name)
+    return read_mapped_file(file, mapping, InspectionMapping, read_inspections, names)
 
 
 def read_inspections(rows: Iterable[Row], header: Header, mapping: InspectionMapping) -> Iterator[AnyRow]:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from tasks.files.mapped_rows import Header, find_header
 from tasks.files.mapping import FileMapping, load_mapping
 from tasks.files.open_table import open_table
+from tasks.files.private_copy import Stamp, stamp_of
 from tasks.files.refused_file import ReturnedRow, refused_path, refused_path_of, write_refused
 from tasks.files.table import InputFileError, Row, Table
 
@@ -62,21 +63,33 @@ class MappedFile(Generic[MappingT, RowT]):
 
 
 def read_mapped_file(
-    file: Path, mapping: Path, model: type[MappingT], read: ReadRows[MappingT, RowT], name: str = ""
+    file: Path, mapping: Path, model: type[MappingT], read: ReadRows[MappingT, RowT], names: tuple[str, str] = ("", "")
 ) -> MappedFile[MappingT, RowT]:
-    """Read all rows of a file; `name` is how people know it where that is not its path.
+    """Read all rows of a file; `names` are how people know it and its mapping where those are not their paths.
 
-    Raises `InputFileError` for a file or mapping that cannot be used.
+    Raises `InputFileError` for a file or mapping that cannot be used, and for one that changes while it is read: the
+    columns of one file would be taken for those of another.
     """
-    rules = load_mapping(mapping, model)
-    name = name or str(file)
+    rules = load_mapping(mapping, model, names[1])
+    name = names[0] or str(file)
     try:
+        before = _stamp(file)
         table = _table(file, rules)
         header = find_header(table.rows(), rules.columns.named(), name)
         rows = tuple(read(table.rows(), header, rules))
+        digest = content_digest(file)
     except InputFileError as error:
         raise InputFileError(str(error).replace(str(file), name)) from error
-    return MappedFile(name, content_digest(file), rules, table, header, rows)
+    if _stamp(file) != before:
+        raise InputFileError(f"{name}: changed while it was read; send it again once it is whole.")
+    return MappedFile(name, digest, rules, table, header, rows)
+
+
+def _stamp(file: Path) -> Stamp | None:
+    try:
+        return stamp_of(file.stat())
+    except OSError:
+        return None  # that it cannot be read is said where it is opened
 
 
 def content_digest(file: Path) -> str:

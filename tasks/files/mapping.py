@@ -29,7 +29,8 @@ from tasks.policy.policy_text import PolicyText, Problem, nearest, read_yaml, sh
 NOT_YET = "NOT_YET"
 """What a word means that says of a unit only that it arrived: its rows are refused until it is inspected."""
 
-_LARGEST = 1_000_000
+LARGEST_MAPPING = 1_000_000
+"""Bytes that a mapping has at most."""
 _NO_FIELDS = "this is no mapping; right would be `columns:` and `words:`, each with fields of its own."
 
 
@@ -196,19 +197,20 @@ def fold(word: str) -> str:
     return " ".join(word.split()).casefold()
 
 
-def load_mapping(path: Path, model: type[MappingT]) -> MappingT:
-    """Read a mapping as this model.
+def load_mapping(path: Path, model: type[MappingT], name: str = "") -> MappingT:
+    """Read a mapping as this model; `name` is how people know it where that is not its path.
 
     Raises `MappingError` with every problem: line, field, what was found, what would be right.
     """
+    said = Path(name) if name else path
     try:
-        if path.stat().st_size > _LARGEST:
-            raise MappingError((f"{path}: the mapping has more than {_LARGEST:,} bytes.",))
+        if path.stat().st_size > LARGEST_MAPPING:
+            raise MappingError((f"{said}: the mapping has more than {LARGEST_MAPPING:,} bytes.",))
         content = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise MappingError((f"{path}: the mapping cannot be read ({error.strerror}).",)) from error
+        raise MappingError((f"{said}: the mapping cannot be read ({error.strerror}).",)) from error
     except UnicodeDecodeError as error:
-        raise MappingError((f"{path}: the mapping is not text in UTF-8.",)) from error
+        raise MappingError((f"{said}: the mapping is not text in UTF-8.",)) from error
     text = read_yaml(_with_none(content, model), _NO_FIELDS)
     problems = list(text.problems)
     if not problems:
@@ -216,7 +218,7 @@ def load_mapping(path: Path, model: type[MappingT]) -> MappingT:
             return model.model_validate_json(json.dumps(text.values), strict=True)
         except ValidationError as error:
             problems += _problems(text, error, model)
-    raise MappingError(tuple(problem.of(path) for problem in problems))
+    raise MappingError(tuple(problem.of(said) for problem in problems))
 
 
 def _with_none(content: str, model: type[FileMapping]) -> str:

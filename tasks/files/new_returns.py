@@ -103,9 +103,12 @@ class WantedReturn:
         return found
 
 
-def read_returns_file(file: Path, mapping: Path) -> ReturnsFile:
-    """Read a file of returns by its mapping. Raises `InputFileError` for one that cannot be used."""
-    return read_mapped_file(file, mapping, ReturnMapping, read_return_rows)
+def read_returns_file(file: Path, mapping: Path, names: tuple[str, str] = ("", "")) -> ReturnsFile:
+    """Read a file of returns by its mapping; `names` are how people know the two where those are not their paths.
+
+    Raises `InputFileError` for one that cannot be used.
+    """
+    return read_mapped_file(file, mapping, ReturnMapping, read_return_rows, names)
 
 
 def read_return_rows(rows: Iterable[Row], header: Header, mapping: ReturnMapping) -> Iterator[AnyReturnRow]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tasks.files.mapping import LARGEST_MAPPING
 from tasks.files.table import LARGEST_TEXT, InputFileError
 
 _COPIES = "rever-inspections-"
@@ -25,7 +27,8 @@ class StillGrowingError(InputFileError):
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A file that came. `name` is how people know it, `copy` a private copy of it, `mapping` the file with its meaning.
+    """A file that came. `name` is how people know it, `copy` a private copy of it, `mapping` the file with its meaning,
+    a copy too where it lies in a folder that others write to; `meaning` is how people know that one.
 
     `digest` stands for the content of file and mapping together: with another mapping it is another file. `origin` is
     where it lies, and `stamp` what tells it from another file of that name; None for what was fetched. `watched`: it
@@ -39,6 +42,7 @@ class Arrived:
     origin: Path | None = None
     stamp: "Stamp | None" = None
     watched: bool = False
+    meaning: str = ""
 
 
 Stamp = tuple[int, int, int]
@@ -62,40 +66,52 @@ def private_copies(now: datetime) -> Iterator[Path]:
         yield Path(folder)
 
 
+def printable(path: Path) -> str:
+    """A path for people. A name may be no text at all, or have line breaks in it."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(path))
+
+
 def arrived(path: Path, mapping: Path, copies: Path, *, watched: bool) -> Arrived:
-    """Copy a file, and see that it is whole. Raises `InputFileError`."""
+    """Copy a file and its mapping, and see that they are whole. Raises `InputFileError`."""
+    name = printable(path)
     copy = copies / hashlib.sha256(os.fsencode(path)).hexdigest()[:16] / path.name
     try:
         copy.parent.mkdir(mode=0o700)
         digest, stamp = _copied(path, copy)
     except OSError as error:
-        raise InputFileError(f"{path}: cannot be read ({error.strerror or type(error).__name__}).") from error
-    return Arrived(str(path), copy, mapping, with_mapping(digest, mapping), path, stamp, watched)
+        raise InputFileError(f"{name}: cannot be read ({error.strerror or type(error).__name__}).") from error
+    meaning, together = with_mapping(digest, mapping, copy.parent)
+    return Arrived(name, copy, meaning, together, path, stamp, watched, printable(mapping))
 
 
-def with_mapping(digest: str, mapping: Path) -> str:
-    """The digest of a file together with what it means. That a mapping cannot be read is said where it is read."""
-    meaning = b""
-    with suppress(OSError):
-        meaning = mapping.read_bytes()
-    return hashlib.sha256(digest.encode() + hashlib.sha256(meaning).digest()).hexdigest()
+def with_mapping(digest: str, mapping: Path, copies: Path) -> tuple[Path, str]:
+    """A copy of a mapping, and the digest of a file together with what it means. Raises `InputFileError`."""
+    copy = copies / f".mapping-{secrets.token_hex(8)}"
+    if mapping.is_symlink():
+        raise InputFileError(f"{printable(mapping)}: is a link, and is not opened; put the mapping itself there.")
+    try:
+        meaning, _ = _copied(mapping, copy, LARGEST_MAPPING)
+    except OSError as error:
+        words = f"the mapping cannot be read ({error.strerror or type(error).__name__})"
+        raise InputFileError(f"{printable(mapping)}: {words}.") from error
+    return copy, hashlib.sha256(digest.encode() + bytes.fromhex(meaning)).hexdigest()
 
 
-def _copied(path: Path, to: Path) -> tuple[str, Stamp]:
+def _copied(path: Path, to: Path, most: int = LARGEST_TEXT) -> tuple[str, Stamp]:
     # A link is not followed, and without O_NONBLOCK the opening of a pipe would wait for ever.
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as source:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            raise InputFileError(f"{path}: is no file.")
-        digest = copy_from(source.read, to, str(path))
+            raise InputFileError(f"{printable(path)}: is no file.")
+        digest = copy_from(source.read, to, printable(path), most)
         after = os.fstat(handle)
     if stamp_of(before) != stamp_of(after):
-        raise StillGrowingError(f"{path}: changed while it was read; it is taken once it is whole.")
+        raise StillGrowingError(f"{printable(path)}: changed while it was read; it is taken once it is whole.")
     return digest, stamp_of(after)
 
 
-def copy_from(read: Callable[[int], bytes], to: Path, name: str) -> str:
+def copy_from(read: Callable[[int], bytes], to: Path, name: str, most: int = LARGEST_TEXT) -> str:
     """Write what `read` returns, piece by piece, into a new file for its owner alone; the digest of it.
 
     Raises `InputFileError` past the largest size of a file, whatever was said of its size before.
@@ -104,8 +120,8 @@ def copy_from(read: Callable[[int], bytes], to: Path, name: str) -> str:
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
         while chunk := read(_CHUNK):
             size += len(chunk)
-            if size > LARGEST_TEXT:
-                raise InputFileError(f"{name}: has more than {LARGEST_TEXT:,} bytes; split it.")
+            if size > most:
+                raise InputFileError(f"{name}: has more than {most:,} bytes; split it.")
             digest.update(chunk)
             target.write(chunk)
     return digest.hexdigest()

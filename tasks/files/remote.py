@@ -47,7 +47,8 @@ def fetched(url: str, mapping: Path, copies: Path, options: Mapping[str, Any]) -
     except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own, whose text may hold a key
         words = f"cannot be fetched ({type(error).__name__}); look at the address, the network and the credentials"
         raise InputFileError(f"{name}: {words}.") from None
-    return Arrived(name, copy, mapping, with_mapping(digest, mapping))
+    meaning, together = with_mapping(digest, mapping, copies)
+    return Arrived(name, copy, meaning, together, meaning=str(mapping))
 
 
 def _storage(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:

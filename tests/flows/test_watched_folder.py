@@ -1,6 +1,7 @@
 """The watched folder: import-inspections takes all new files of it, once, and loses none wherever it is killed."""
 
 import csv
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tasks.crash_points import CrashPoint
 from tasks.desk import WrongNameError
+from tasks.files.inspections import read_warehouse_file
 from tasks.files.verdicts import Came, Verdict
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
@@ -285,3 +287,47 @@ def test_a_file_is_fetched_by_its_url(world: World, folder: Path, monkeypatch: p
     assert back.name.startswith("day-")
     with pytest.raises(WrongNameError, match="not fetched from there"):
         watch(world, file="memory://returns-of-others/day.csv", mapping="landmark/mapping.yaml")
+
+
+def test_a_name_that_is_no_text_stops_no_other_file(world: World, folder: Path) -> None:
+    rows = day_rows(world)
+    put(folder / os.fsdecode(b"d\xeda\n# x.csv"), [*rows[:2], ["#none", "X", "1", "Passed"]])
+    (folder / os.fsdecode(b"le\xeddo.csv")).touch()
+    put(folder / "z.csv", rows[2:])
+    report = watch(world)
+    "\n".join(report.notes).encode()
+    assert not any("\n" in note for note in report.notes)
+    assert calls(world) == len(returns(world))
+    assert sorted(it.name for it in folder.iterdir()) == ["done", "mapping.yaml", "refused"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_mapping_that_is_a_link_or_a_pipe_is_not_opened(
+    world: World, folder: Path, tmp_path: Path, kind: str
+) -> None:
+    put(folder / "a.csv", day_rows(world))
+    mapping = (folder / "mapping.yaml").rename(tmp_path / "elsewhere.yaml")
+    if kind == "link":
+        (folder / "mapping.yaml").symlink_to(mapping)
+    elif kind == "pipe":
+        os.mkfifo(folder / "mapping.yaml")
+    else:
+        (folder / "mapping.yaml").mkdir()
+    report = watch(world)
+    assert (report.headline, calls(world)) == ("no new file", 0)
+    assert any(note.startswith(f"{folder / 'mapping.yaml'}: ") for note in report.notes)
+    assert (folder / "a.csv").exists()
+
+
+def test_a_mapping_that_changes_while_a_run_reads_it_counts_as_it_was(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder / "a.csv", day_rows(world))
+
+    def changed(*arguments: Any) -> Any:
+        (folder / "mapping.yaml").write_text(MAPPING.replace("Passed: APPROVED, ", "Passed: MISSING, "))
+        return read_warehouse_file(*arguments)
+
+    monkeypatch.setattr("flows.import_inspections.read_warehouse_file", changed)
+    watch(world)
+    assert {status for _, status in reviews(world)} == {"APPROVED"}

@@ -45,11 +45,11 @@ def test_complete_files_are_found_the_oldest_first_and_the_others_are_left(tmp_p
     )
 
 
-def test_links_devices_pipes_and_sockets_are_never_opened(tmp_path: Path) -> None:
+def test_links_devices_pipes_and_sockets_are_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "link.csv").symlink_to(put(tmp_path / "away" / "secret.csv"))
     os.mkfifo(tmp_path / "pipe.csv")
     with socket.socket(socket.AF_UNIX) as listening:
-        os.chdir(tmp_path)  # the name of a socket is short
+        monkeypatch.chdir(tmp_path)  # the name of a socket is short
         listening.bind("socket.csv")
     found, said = waiting(tmp_path, NOW)
     assert found == []

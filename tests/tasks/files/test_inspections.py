@@ -1,9 +1,12 @@
 """Rows become inspections, or are refused with what is wrong about them."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from tasks.files.inspections import Inspection, read_inspections
-from tasks.files.mapped_rows import Footer, WrongRow, find_header
+from tasks.files.inspections import Inspection, read_inspections, read_warehouse_file
+from tasks.files.mapped_rows import Footer, Header, WrongRow, find_header
 from tasks.files.mapping import InspectionMapping
 from tasks.files.table import InputFileError, Row
 from tests.tasks.files.returns import DECLINED, HEADER, MAPPING, SEVERAL, rows_of
@@ -141,3 +144,19 @@ def test_rows_before_the_header_are_no_rows() -> None:
     ]
     found = list(read_inspections(rows, find_header(rows, MAPPING.columns.named(), "in.csv"), MAPPING))
     assert [row.number for row in found] == [3]
+
+
+def test_a_file_that_is_swapped_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its columns would be those of the one, and its rows those of the other: what was missing would be approved."""
+    (tmp_path / "m.yaml").write_text("columns: {order: order, sku: sku, approved: ok, missing: gone}\n")
+    (tmp_path / "day.csv").write_text("order,sku,ok,gone\nR1,A,1,0\n")
+    (tmp_path / "new.csv").write_text("order,sku,gone,ok\nR1,A,1,0\n")
+
+    def swapped(*arguments: Any) -> Header:
+        header = find_header(*arguments)
+        (tmp_path / "new.csv").replace(tmp_path / "day.csv")
+        return header
+
+    monkeypatch.setattr("tasks.files.mapped_file.find_header", swapped)
+    with pytest.raises(InputFileError, match=r"day\.csv: changed while it was read"):
+        read_warehouse_file(tmp_path / "day.csv", tmp_path / "m.yaml")

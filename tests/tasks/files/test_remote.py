@@ -24,6 +24,7 @@ def stored() -> Iterator[str]:
 
 
 def test_a_file_is_fetched_into_a_copy_for_its_owner_alone(tmp_path: Path, stored: str) -> None:
+    (tmp_path / "m.yaml").touch()
     found = fetched(stored, tmp_path / "m.yaml", tmp_path, {})
     assert (found.name, found.copy.read_bytes(), found.watched) == (stored, b"a,b\n1,2\n", False)
     assert found.copy.stat().st_mode & 0o777 == 0o600
