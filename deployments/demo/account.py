@@ -13,11 +13,13 @@ from tasks.ledger import (
     IntentRow,
     Ledger,
     OpenIntent,
+    ShadowRow,
     Unfinished,
     done_between,
     history,
     open_holds,
     open_intents,
+    shadow_rows,
     unfinished,
 )
 from tasks.policy.decision import DecisionName
@@ -124,6 +126,12 @@ def read_history(url: str, account: str, process_id: str) -> History | None:
     """All that this ledger knows of one return; None for one never seen. Raises `LedgerError`."""
     with _reading(url, account) as ledger:
         return ledger.read(history, process_id)
+
+
+def read_shadow(url: str, account: str, candidate: str) -> list[ShadowRow]:
+    """What a candidate (by its digest) would have done otherwise, return by return. Raises `LedgerError`."""
+    with _reading(url, account) as ledger:
+        return ledger.read(shadow_rows, candidate)
 
 
 @contextmanager

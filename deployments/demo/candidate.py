@@ -1,18 +1,27 @@
-"""The demo's candidate policy: tried over the first part's returns before it would go live; nothing of it is done."""
+"""The demo's candidate policy: tried over past returns, then in shadow beside the rules in force.
 
-from collections.abc import Mapping, Sequence
+Nothing of it is done.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deployments.demo.account import Account
+from deployments.demo.account import Account, read_shadow
 from deployments.demo.process import DemoError, started_worker
-from deployments.demo.promises import Promise
+from deployments.demo.promises import Promise, same_effects
 from deployments.demo.text import Page
 from rever_api.models import ReviewStatus
 from rever_api.sandbox import RunningSandbox
+from rever_api.sandbox.state import Effect
+from tasks.ledger import ShadowRow
+from tasks.policy.facts import counted
+from tasks.policy.policy_file import read_policy
 from tasks.policy.record import IntentKind, IntentState
+from tasks.reporting.plain_words import plain_words
+from tasks.reporting.shadow_report import changes_words
 
 FILE = "candidate.yaml"
 RULE = "small things at the first scan"
@@ -24,6 +33,10 @@ default:
     then: {{pay: {{at: first_scan}}}}
     if_unknown: does_not_match
 """
+IN_FORCE = "policy.yaml"
+BESIDE = f"shadow: {FILE}\n"
+"""The rules in force without a file, with the candidate in shadow."""
+
 A_FEW = 4
 
 
@@ -92,3 +105,31 @@ def the_wrong_one(tried: Tried, sandbox: RunningSandbox) -> Promise:
 def _nothing_done(before: int, after: int) -> Promise:
     """That the trial itself did nothing at REVER."""
     return Promise("done by the trial", f"{after - before} effects in REVER's books", before == after)
+
+
+def policy_with_shadow(folder: Path) -> Path:
+    """Write the candidate, and a policy file in which it stands in shadow; return the latter."""
+    (folder / FILE).write_text(CANDIDATE, encoding="utf-8")
+    policy = folder / IN_FORCE
+    policy.write_text(BESIDE, encoding="utf-8")
+    return policy
+
+
+def show_the_shadow(page: Page, env: Mapping[str, str], folder: Path) -> list[ShadowRow]:
+    """Print what the candidate would have done otherwise, as the ledger keeps it, and return it."""
+    digest = read_policy(folder / FILE).digest
+    rows = read_shadow(env["REVER_LEDGER_URL"], env["REVER_ACCOUNT"], digest)
+    page.say("What the candidate in shadow would have done otherwise (`rever-returns policy shadow`):", "bold")
+    for row in rows[:A_FEW]:
+        page.say(f"{row.differs.order}: {changes_words(row.differs)}", indent=4)
+        page.say(plain_words(f"in force: {row.differs.live.why}"), "dim", indent=8)
+        page.say(plain_words(f"candidate: {row.differs.candidate.why}"), "dim", indent=8)
+    return rows
+
+
+def nothing_by_the_shadow(rows: Collection[ShadowRow], without: Iterable[Effect], beside: Iterable[Effect]) -> Promise:
+    """That the candidate differed, and that REVER's books beside it are those `without` it."""
+    same = same_effects(without, beside)
+    found = f"{counted(len(rows), 'return')} decided otherwise; "
+    found += "the books are those without it" if same.kept else f"the books differ: {same.found}"
+    return Promise("policy in shadow", found, bool(rows) and same.kept)

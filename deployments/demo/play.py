@@ -16,7 +16,12 @@ from pathlib import Path
 from types import FrameType
 
 from deployments.demo.account import Account, read_account, read_history, totals
-from deployments.demo.candidate import try_a_candidate
+from deployments.demo.candidate import (
+    nothing_by_the_shadow,
+    policy_with_shadow,
+    show_the_shadow,
+    try_a_candidate,
+)
 from deployments.demo.process import DemoError, Worker, environment, started_worker
 from deployments.demo.promises import (
     Promise,
@@ -109,7 +114,8 @@ class Killed:
 def with_a_kill(page: Page, folder: Path, prefect: Mapping[str, str], unkilled: Sequence[Effect]) -> list[Promise]:
     """The third part: a worker dies after REVER has paid and before it has read the response.
 
-    Returns the promises with what was found. `unkilled` are the effects of the first part.
+    The candidate of the second part stands in shadow meanwhile. Returns the promises with what was found. `unkilled`
+    are the effects of the first part, in which no candidate was asked.
     """
     nth = (len(refunds(unkilled)) + 1) // 2
     page.title(f"3. The same {RETURNS} returns again, with a worker killed at refund {nth} of {len(refunds(unkilled))}")
@@ -118,25 +124,31 @@ def with_a_kill(page: Page, folder: Path, prefect: Mapping[str, str], unkilled: 
             f"A fresh REVER with the same seed, an empty ledger, the same flows in Prefect. REVER pays refund {nth} "
             "and keeps its answer back; there the worker is killed ..."
         )
-        killed = _kill_a_worker(sandbox, folder, prefect)
-        env = environment(sandbox, folder, prefect)
+        page.say(
+            "The candidate of part 2 now stands in shadow: it is asked about each return beside the rules in force, "
+            "and nothing that it says is done."
+        )
+        policy = policy_with_shadow(folder)
+        killed = _kill_a_worker(sandbox, folder, prefect, policy)
+        env = environment(sandbox, folder, prefect, POLICY=policy)
         before = account_in(env)
         _show_the_kill(page, sandbox, killed, before)
         account = _run_until_settled(page, env, before, folder)
         settled = _show_the_evidence(page, env, killed)
+        shadow = nothing_by_the_shadow(show_the_shadow(page, env, folder), unkilled, sandbox.books.effects)
         sums = {"unkilled run": paid(unkilled), "ledger": account.paid, "REVER's books": sandbox.books.paid()}
         promises = verdict(sandbox, account) + sums_agree(sums, currencies(sandbox).values())
-        promises += [same_effects(unkilled, sandbox.books.effects), settled]
+        promises += [same_effects(unkilled, sandbox.books.effects), settled, shadow]
         page.promises("The auditor's verdict after the kill, from REVER's own books", promises)
         return promises
 
 
-def _kill_a_worker(sandbox: RunningSandbox, folder: Path, prefect: Mapping[str, str]) -> Killed:
+def _kill_a_worker(sandbox: RunningSandbox, folder: Path, prefect: Mapping[str, str], policy: Path) -> Killed:
     """Start a worker, wait until REVER has acted and holds its response back, and kill it there.
 
     It makes one call at a time, so that exactly one response is missing.
     """
-    env = environment(sandbox, folder, prefect, MAX_IN_FLIGHT=1)
+    env = environment(sandbox, folder, prefect, MAX_IN_FLIGHT=1, POLICY=policy)
     with started_worker(FLOWS, env, folder, "killed") as worker:
         effect = _held_back(sandbox, worker)
         worker.kill()

@@ -69,6 +69,16 @@ def test_a_candidate_is_tried_and_the_one_wrong_payment_is_named(demo: "subproce
     assert re.search(r"kept +done by the trial +0 effects", demo.stdout)
 
 
+def test_the_candidate_in_shadow_decides_otherwise_and_changes_nothing(
+    demo: "subprocess.CompletedProcess[str]",
+) -> None:
+    _, _, shadow = demo.stdout.partition("What the candidate in shadow would have done otherwise")
+    found = re.search(r"^    (#AC\d+): earlier ([\d.]+) EUR\n +in force: .+\n +candidate: ", shadow, re.MULTILINE)
+    assert found
+    assert f"    {found[1]}: {found[2]} EUR earlier" in demo.stdout, "the trial in part 2 names it too"
+    assert re.search(r"kept +policy in shadow +1 return decided otherwise; the books are those without it", shadow)
+
+
 def test_it_is_plain_and_quiet(demo: "subprocess.CompletedProcess[str]") -> None:
     assert demo.stderr == ""
     assert "\x1b" not in demo.stdout

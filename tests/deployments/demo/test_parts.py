@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployments.demo.account import Account, StoreTotals, totals
-from deployments.demo.candidate import Tried, really_done, the_wrong_one
+from deployments.demo.candidate import Tried, nothing_by_the_shadow, policy_with_shadow, really_done, the_wrong_one
 from deployments.demo.play import conclusion, fresh_folder
 from deployments.demo.process import DemoError
 from deployments.demo.promises import Promise, added, audited, same_effects, settled_by_evidence, sums_agree
@@ -16,8 +16,12 @@ from deployments.demo.text import Page, few, rest, shape
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.auditor import Audit, Due, Violation
 from rever_api.sandbox.state import Actor
+from tasks.ledger import ShadowRow
+from tasks.policy.decision import DecisionName
+from tasks.policy.policy_file import read_policy
 from tasks.policy.record import IntentKind
-from tests.deployments.demo.samples import done, effect, hold, step, waits
+from tasks.policy.shadow import Differs, Said, read_candidate
+from tests.deployments.demo.samples import NOW, done, effect, hold, step, waits
 
 EUR = {"acme": "EUR", "nordic": "SEK"}
 
@@ -181,3 +185,18 @@ def test_a_trial_that_names_none_or_two_is_no_proof() -> None:
         for names, kept in (((missing,), True), ((approved,), False), ((), False), ((missing, approved), False)):
             tried = Tried({}, tuple(("#1", name, Decimal(1)) for name in names), ())
             assert the_wrong_one(tried, sandbox).kept is kept
+
+
+def test_the_shadow_is_asked_and_its_books_are_those_without_it(tmp_path: Path) -> None:
+    candidate = read_candidate(read_policy(policy_with_shadow(tmp_path)))
+    assert candidate is not None
+    assert candidate.problems == ()
+    said = Said(DecisionName.WAIT, "a rule", "a reason")
+    row = ShadowRow(Differs("a", "acme", "#1", said, said, {}), NOW, None, NOW)
+    for rows, beside, kept in (
+        ([row], [effect("a")], True),
+        ([row], [effect("a"), effect("b")], False),
+        ([row], [], False),
+        ([], [effect("a")], False),
+    ):
+        assert nothing_by_the_shadow(rows, [effect("a")], beside).kept is kept
