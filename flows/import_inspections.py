@@ -170,7 +170,7 @@ async def _import(
     report.failures += [Failure(process_id, "REVER shows it, and it cannot be read") for process_id in named.unreadable]
     reviews = await desk.ledger.aread(known_reviews, sorted(named.returns))
     known = Known(reviews, file.read.digest, file.read.mapping.cumulative)
-    found = judge(file.read.rows, named.returns.values(), desk.clock(), known)
+    found = judge(file.read.rows, named.returns.values(), desk.clock(), known, named.unread_orders)
     came: dict[str, Came] = {}
     pays: dict[str, Decimal] = {}
     try:

@@ -23,12 +23,14 @@ Name = tuple[str, str]
 class NamedReturns:
     """What was found: id -> the return, and the store at which it was found.
 
-    `unreadable` are the ids of returns that REVER shows and that cannot be read.
+    `unreadable` are the ids of returns that REVER shows and that cannot be read, `unread_orders` their orders, as they
+    are compared.
     """
 
     returns: dict[str, ReturnProcess] = field(default_factory=dict)
     stores: dict[str, str] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    unread_orders: set[str] = field(default_factory=set)
 
 
 def wanted_names(rows: Iterable[object]) -> dict[Name, str]:
@@ -53,6 +55,7 @@ async def fetch_named(client: AsyncReverClient, stores: Sequence[str], names: di
         async for entry in await _entries(client, store, names):
             if isinstance(entry, UnreadableProcess):
                 found.unreadable.append(entry.process_id)
+                found.unread_orders |= {comparable("order", entry.order_name)} if entry.order_name else set()
             elif any(
                 (key, plain) in names or (key, without_zeros(plain)) in short
                 for key, plain in ((key, comparable(key, text)) for key, text in names_of(entry))
@@ -68,6 +71,7 @@ async def fetch_named(client: AsyncReverClient, stores: Sequence[str], names: di
             except Unreadable:
                 del found.returns[process.rever_process_id]
                 found.unreadable.append(process.rever_process_id)
+                found.unread_orders.add(comparable("order", process.order_name))
     return found
 
 

@@ -66,7 +66,7 @@ def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
     settings = load_settings()
     named = asyncio.run(_fetched(settings, read))
     known = Known(_known_reviews(settings, named), read.digest, read.mapping.cumulative)
-    found = judge(read.rows, named.returns.values(), utc_now(), known)
+    found = judge(read.rows, named.returns.values(), utc_now(), known, named.unread_orders)
     return Checked(read, found, named.unreadable, read.hand_back(found.returned(), refused))
 
 

@@ -5,7 +5,7 @@ with them: a spreadsheet program takes them away.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from rever_api.models import ProcessStatus, ReturnLineItem, ReturnProcess
@@ -37,13 +37,17 @@ def without_zeros(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReturnIndex:
-    """Returns by what names them: (field, text as it is compared) -> the returns, and the same without zeros."""
+    """Returns by what names them: (field, text as it is compared) -> the returns, and the same without zeros.
+
+    `unread` are the orders of returns that REVER shows and that cannot be read, as orders are compared.
+    """
 
     exact: Mapping[tuple[str, str], tuple[ReturnProcess, ...]]
     loose: Mapping[tuple[str, str], tuple[ReturnProcess, ...]]
+    unread: Collection[str] = ()
 
     @classmethod
-    def of(cls, processes: Iterable[ReturnProcess]) -> "ReturnIndex":
+    def of(cls, processes: Iterable[ReturnProcess], unread: Collection[str] = ()) -> "ReturnIndex":
         """The index of these returns; of one that is there twice the last counts."""
         exact = defaultdict[tuple[str, str], dict[str, ReturnProcess]](dict)
         loose = defaultdict[tuple[str, str], dict[str, ReturnProcess]](dict)
@@ -52,7 +56,8 @@ class ReturnIndex:
                 exact[key, comparable(key, text)][process.rever_process_id] = process
                 if short := without_zeros(comparable(key, text)):
                     loose[key, short][process.rever_process_id] = process
-        return cls(*({name: tuple(found.values()) for name, found in each.items()} for each in (exact, loose)))
+        by_exact, by_loose = ({name: tuple(it.values()) for name, it in each.items()} for each in (exact, loose))
+        return cls(by_exact, by_loose, unread)
 
     def by(self, key: str, text: str) -> tuple[ReturnProcess, ...]:
         """The returns that this names."""
@@ -71,17 +76,28 @@ class ReturnIndex:
                 found[key] = self.by(key, keys[key])
                 if key in {"process_id", "rma"} and not found[key]:
                     raise NoMatchError(f"no return has the {NAMES[key]} {keys[key]}")
+        strong = not keys.keys().isdisjoint({"process_id", "rma"})
         candidates = _agreed(keys, {key: each for key, each in found.items() if each and key != "tracking"})
         parcels = found.get("tracking", ())
         if not candidates:
             candidates = list(parcels)
-        elif len(candidates) > 1 and parcels:
+        elif parcels:
             ids = {it.rever_process_id for it in parcels}
-            candidates = [it for it in candidates if it.rever_process_id in ids] or candidates
+            both = [it for it in candidates if it.rever_process_id in ids]
+            if not both and not strong:
+                of_order = ", ".join(sorted(it.rever_process_id for it in candidates))
+                words = f"the order {keys['order']} is return {of_order}, and the tracking number {keys['tracking']}"
+                raise NoMatchError(f"{words} is return {', '.join(sorted(ids))}; name the return itself")
+            candidates = both or candidates
         if not candidates:
             said = " or ".join(f"the {NAMES[key]} {text}" for key, text in keys.items())
             raise NoMatchError(f"no return has {said}")
-        return _one(candidates, product)
+        found_one = _one(candidates, product)
+        orders = {comparable("order", text) for text in (keys.get("order", ""), found_one.order_name) if text}
+        if not strong and not orders.isdisjoint(self.unread):
+            words = f"order {found_one.order_name} has a return that cannot be read, and it may be about that one"
+            raise NoMatchError(f"{words}; name the return itself")
+        return found_one
 
 
 def names_of(process: ReturnProcess) -> Iterable[tuple[str, str]]:

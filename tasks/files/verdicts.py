@@ -249,10 +249,17 @@ class _Line:
 
 
 def judge(
-    rows: Iterable[AnyRow], processes: Iterable[ReturnProcess], now: datetime, known: Known = NOTHING_KNOWN
+    rows: Iterable[AnyRow],
+    processes: Iterable[ReturnProcess],
+    now: datetime,
+    known: Known = NOTHING_KNOWN,
+    unread: Collection[str] = (),
 ) -> FileVerdict:
-    """What becomes of each row, given the returns as REVER shows them, the time, and what the ledger knows."""
-    index = ReturnIndex.of(processes)
+    """What becomes of each row, given the returns as REVER shows them, the time, and what the ledger knows.
+
+    `unread` are the orders of returns that cannot be read: which of its returns a row is about cannot be told.
+    """
+    index = ReturnIndex.of(processes, unread)
     settled: dict[int, RowVerdict] = {}
     footers = 0
     units = defaultdict[str, list[_Unit]](list)

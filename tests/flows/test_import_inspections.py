@@ -13,7 +13,7 @@ import pytest
 
 from flows.run import run_flow
 from rever_api import AsyncReverClient
-from rever_api.models import ReturnProcess, SearchQuery
+from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import WrongNameError
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
@@ -244,6 +244,23 @@ def test_one_that_cannot_be_read_again_comes_back_and_the_others_are_done(
     assert calls(world) == len(returns(world)) - 1
     assert failed.why in (tmp_path / "day.refused.csv").read_text("utf-8-sig")
     assert report.progress.done == report.progress.found == len(returns(world))
+
+
+def test_an_order_with_a_return_that_cannot_be_read_is_not_approved_at_its_other_one(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = waiting(start_world, shops=("acme",))
+    walk, order = AsyncReverClient.walk_return_processes, returns(world)[0].order_name
+
+    async def with_a_broken_one(client: AsyncReverClient, query: SearchQuery) -> AsyncIterator[Entry]:
+        yield UnreadableProcess(process_id="retp_broken", why="its lines are odd", order_name=order)
+        async for entry in walk(client, query):
+            yield entry
+
+    monkeypatch.setattr(AsyncReverClient, "walk_return_processes", with_a_broken_one)
+    sent_file(world, tmp_path, day_rows(world))
+    assert [it.order_name for it in returns(world) if not it.reviews] == [order]
+    assert "has a return that cannot be read" in (tmp_path / "day.refused.csv").read_text("utf-8-sig")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,11 @@ def test_a_return_is_found_by_what_names_it(keys: dict[str, str], product: Produ
     [
         ({"rma": "X", "order": "1001"}, Product(sku="SKU-1"), "no return has the return number X"),
         ({"order": "7", "tracking": "8"}, Product(sku="A"), "no return has the order 7 or the tracking number 8"),
+        (
+            {"order": "1001", "tracking": "DHL 0077"},
+            Product(sku="SKU-1"),
+            "the order 1001 is return retp_a, and the tracking number DHL 0077 is return retp_b; name the return",
+        ),
         ({"order": "1002"}, Product(sku="SKU-2"), "it fits 2 returns with SKU SKU-2: retp_b, retp_c; name the return"),
         (
             {"rma": "RMA77", "order": "1002"},
@@ -53,6 +58,15 @@ def test_what_fits_no_return_or_several_is_refused(keys: dict[str, str], product
     with pytest.raises(NoMatchError) as error:
         ReturnIndex.of(RETURNS).find(keys, product)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("keys", [{"order": "1001"}, {"order": "#1001", "tracking": "gone"}])
+def test_an_order_with_a_return_that_cannot_be_read_does_not_name_its_other_one(keys: dict[str, str]) -> None:
+    index = ReturnIndex.of(RETURNS, {"1001"})
+    with pytest.raises(NoMatchError, match="order #1001 has a return that cannot be read"):
+        index.find(keys, Product(sku="SKU-1"))
+    assert index.find({"order": "1001", "rma": "RMA77"}, Product(sku="SKU-1")).rever_process_id == "retp_a"
+    assert index.find({"order": "0815"}, Product(sku="42")).rever_process_id == "retp_e"
 
 
 def test_leading_zeros_count_where_both_are_there() -> None:
