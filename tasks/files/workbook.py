@@ -25,6 +25,10 @@ _EXACT = 10**15
 _MOST_OF_A_SHEET = 1_048_576
 """Rows that a sheet of an XLSX can have."""
 _FORMULAS = re.compile(rb"<(?:\w+:)?f[ >/]")
+_ROW = re.compile(rb"<(?:\w+:)?row[ >/]")
+_MOST_ELEMENTS = 20_000_000
+"""Beginnings and ends of elements in a part: each text that cells share has four."""
+_MOST_IN_A_ROW = 2_000_000
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d+)"')
 
 T = TypeVar("T")
@@ -81,8 +85,8 @@ def _filled(cells: Cells) -> bool:
 
 def _xlsx(path: Path) -> _Sheets:
     content = path.read_bytes()
+    calculated = _check_xlsx(path, content)
     values = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    calculated = _has_formulas(content)
     names = tuple(sheet.title for sheet in values.worksheets if getattr(sheet, "sheet_state", "visible") == "visible")
 
     def rows_of(book: Any, name: str) -> Iterator[Any]:
@@ -113,18 +117,30 @@ def _xlsx_text(cell: Any) -> str:
     return _text(value)
 
 
-def _has_formulas(content: bytes) -> bool:
-    """Whether any sheet has a formula. A sheet can be far larger than its file, so it is read piece by piece."""
+def _check_xlsx(path: Path, content: bytes) -> bool:
+    """Refuse a part that would fill the memory, and say whether any sheet has a formula.
+
+    A sheet is read row by row, so it may be far larger than its file, but not with millions of elements in one row; the
+    other parts are read whole. All are looked at piece by piece.
+    """
+    formulas = False
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         for name in packed.namelist():
-            if name.startswith("xl/worksheets/") and not name.endswith("/"):
-                before = b""
-                with packed.open(name) as sheet:
-                    while chunk := sheet.read(1 << 20):
-                        if _FORMULAS.search(before + chunk):
-                            return True
-                        before = chunk[-20:]
-    return False
+            if not name.endswith((".xml", ".rels")):
+                continue
+            sheet, before, many = name.startswith("xl/worksheets/"), b"", 0
+            most = _MOST_IN_A_ROW if sheet else _MOST_ELEMENTS
+            with packed.open(name) as part:
+                while chunk := part.read(1 << 20):
+                    formulas = formulas or (sheet and _FORMULAS.search(before + chunk) is not None)
+                    rows = _ROW.split(chunk) if sheet else [chunk]
+                    for place, piece in enumerate(rows):
+                        many = piece.count(b"<") + (many if place == 0 else 0)
+                        if many > most:
+                            words = f"{name} has more than {most:,} elements" + (" in one row" * sheet)
+                            raise InputFileError(f"{path}: {words}; it is no table.")
+                    before = chunk[-20:]
+    return formulas
 
 
 def _xls(path: Path) -> _Sheets:

@@ -162,3 +162,21 @@ def test_a_damaged_workbook_ends_in_rows_or_a_sentence(
     damaged = tmp_path / "damaged"
     damaged.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     assert rows_or_words(damaged) != "no sentence"
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/styles.xml"])
+def test_elements_without_number_are_refused_before_they_fill_the_memory(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.files.workbook._MOST_ELEMENTS", 10_000)
+    monkeypatch.setattr("tasks.files.workbook._MOST_IN_A_ROW", 10_000)
+    many = xlsx(tmp_path / "many.xlsx", [["order"], *([["R1", "A", "B"]] * 2_000)])
+    assert len(read(many)) == 2_001, "many rows are no fault"
+    bomb = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(xlsx(tmp_path / "in.xlsx", [["order"]])) as source, zipfile.ZipFile(bomb, "w") as packed:
+        for name in source.namelist():
+            content = source.read(name)
+            end = content.rindex(b"</row>" if b"</row>" in content else b"</")
+            more = b"<c/>" * 20_000 if name == part else b""
+            packed.writestr(name, content[:end] + more + content[end:])
+    assert f"{part} has more than 10,000 elements" in rows_or_words(bomb)
