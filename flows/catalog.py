@@ -14,5 +14,6 @@ FLOWS = {
     "answer-holds": "flows.answer_holds",
     "backtest-policy": "flows.backtest_policy",
     "daily-report": "flows.daily_report",
+    "reconcile-payouts": "flows.reconcile_payouts",
 }
 """Flow name -> module. Each module has `Parameters`, the plain coroutine `work`, and the Prefect flow."""

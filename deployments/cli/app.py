@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, Json, What, care, facts, inbox, inspections, policy, returns, webhook
+from deployments.cli.groups import Debug, Json, What, care, facts, inbox, inspections, payouts, policy, returns, webhook
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
@@ -34,6 +34,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(facts, name="facts")
 app.add_typer(inspections, name="inspections")
 app.add_typer(returns, name="returns")
+app.add_typer(payouts, name="payouts")
 
 
 @app.callback(invoke_without_command=True)

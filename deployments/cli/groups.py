@@ -1,4 +1,4 @@
-"""The command groups `ledger`, `inbox`, `policy`, `facts`, `inspections`, `returns` and `webhook`.
+"""The command groups `ledger`, `inbox`, `policy`, `facts`, `inspections`, `returns`, `payouts` and `webhook`.
 
 Imports are where they are needed.
 
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.ready_policies import PolicyKind
-from deployments.console.errors import FAILED, errors_as_sentences, print_out
+from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 
 care = typer.Typer(no_args_is_help=True, help="Care for the ledger: check, backup, restore, forget.")
 
@@ -431,3 +431,63 @@ def _import_returns(
     """Make the returns that a file asks for: `run import-returns`. With --act, refused rows go to a file."""
     with errors_as_sentences(debug=debug):
         raise typer.Exit(_run_import("import-returns", file, mapping, refused, act, no_prefect, as_json, debug))
+
+
+payouts = typer.Typer(no_args_is_help=True, help="Payment providers' payout files: docs/payouts.md.")
+
+
+@payouts.callback()
+def _payouts() -> None:
+    """Keep `check` a command of its own, though it is the only one."""
+
+
+@payouts.command("check")
+def _check_payouts(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE...", help="Of Stripe, Adyen, PayPal (STL) or Redsys.")
+    ] = None,
+    *,
+    statement: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="REVER's monthly statement of supplied expenses.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", metavar="M", help="What the statement's columns mean.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--from", metavar="WHEN", help="Refunds paid then or later. Left out: where the files begin.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--to", metavar="WHEN", help="The last day, in it whole. Left out: where the files end.")
+    ] = "",
+    stores: Annotated[
+        list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
+    ] = None,
+    days: Annotated[
+        str, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
+    ] = "",
+    zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Of times whose file does not say theirs, such as Europe/Madrid.")
+    ] = "",
+    as_json: Json = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all refunds and rows to a CSV file.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare payout files with the ledger and REVER, refund by refund. Nothing is corrected, held or sent."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.run import Printed, run_one
+
+        if comma := next((file for file in files or () if "," in str(file)), None):
+            raise UsageError(f"{comma}: a file's name may have no comma here; rename it.")
+        values = {
+            "files": ",".join(map(str, files or ())),
+            "statement": str(statement or ""),
+            "mapping": str(mapping or ""),
+            "since": since,
+            "until": until,
+            "stores": ",".join(stores or ()),
+            "days": days,
+            "zone": zone,
+            "csv": str(csv or ""),
+        }
+        pairs = [f"{name}={value}" for name, value in values.items() if value]
+        raise typer.Exit(run_one("reconcile-payouts", pairs, Printed(as_json), prefect=False, debug=debug))

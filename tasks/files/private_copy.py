@@ -71,17 +71,22 @@ def printable(path: Path) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(path))
 
 
-def arrived(path: Path, mapping: Path, copies: Path, *, watched: bool) -> Arrived:
-    """Copy a file and its mapping, and see that they are whole. Raises `InputFileError`."""
-    name = printable(path)
+def copied(path: Path, copies: Path) -> tuple[Path, str, Stamp]:
+    """A copy of a file under its own name, its digest, and the stamp of the file. Raises `InputFileError`."""
     copy = copies / hashlib.sha256(os.fsencode(path)).hexdigest()[:16] / path.name
     try:
         copy.parent.mkdir(mode=0o700)
-        digest, stamp = _copied(path, copy)
+        return copy, *_copied(path, copy)
     except OSError as error:
-        raise InputFileError(f"{name}: cannot be read ({error.strerror or type(error).__name__}).") from error
+        words = f"cannot be read ({error.strerror or type(error).__name__})"
+        raise InputFileError(f"{printable(path)}: {words}.") from error
+
+
+def arrived(path: Path, mapping: Path, copies: Path, *, watched: bool) -> Arrived:
+    """Copy a file and its mapping, and see that they are whole. Raises `InputFileError`."""
+    copy, digest, stamp = copied(path, copies)
     meaning, together = with_mapping(digest, mapping, copy.parent)
-    return Arrived(name, copy, meaning, together, path, stamp, watched, printable(mapping))
+    return Arrived(printable(path), copy, meaning, together, path, stamp, watched, printable(mapping))
 
 
 def with_mapping(digest: str, mapping: Path, copies: Path) -> tuple[Path, str]:

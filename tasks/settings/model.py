@@ -255,6 +255,11 @@ class Settings(BaseSettings):
         description="The folder from which runs of the deployment `import-returns` read files, with their mappings. "
         "Empty: they read none.",
     )
+    payout_files: Path | None = Field(
+        None,
+        description="The folder from which runs of the deployment `reconcile-payouts` read payout files and REVER's "
+        "statement. Empty: they read none.",
+    )
     notices_url: SecretStr = Field(
         SecretStr(""),
         description="Where `rever-returns bootstrap` lets Prefect send notices: an http(s) address that takes JSON, or "

@@ -206,7 +206,8 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
         "import-returns": ("file=returns.csv", "mapping=mapping.yaml"),
     }
     said = ("answer=drop", "by=olga", "reason=x") if flow.startswith("answer") and mode == "act" else ()
-    modes = () if flow in {"explain-return", "backtest-policy", "daily-report"} else (f"mode={mode}",)
+    only_read = {"explain-return", "backtest-policy", "daily-report", "reconcile-payouts"}
+    modes = () if flow in only_read else (f"mode={mode}",)
     ended = call("run", flow, "--no-prefect", *modes, *needed.get(flow, ()), *said)
     assert (ended.code, ended.out) == (2, "")
     assert "there is no ledger" in ended.err

@@ -1,0 +1,193 @@
+"""reconcile-payouts over the sandbox: refunds that were paid, a payout file of them with faults, and what is told."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flows.run import run_flow
+from rever_api.sandbox import running_sandbox
+from tasks.desk import WrongNameError
+from tasks.ledger import Effect, effects
+from tasks.policy.payouts import Outcome
+from tasks.policy.record import IntentKind, IntentState
+from tasks.reporting.payouts_report import PayoutsReport
+from tests.tasks.files.payouts import ADYEN_HEADER, SHOPPERS, adyen_row, file_of
+from tests.world import PATIENT, World
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A desk that has paid once, and its refunds by card, the oldest first."""
+
+    world: World
+    cards: list[Effect]
+
+
+@pytest.fixture(scope="module")
+def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paid]:
+    """Paid once for all tests, which only read; this process is in its folder."""
+    folder = tmp_path_factory.mktemp("payouts")
+    with pytest.MonkeyPatch.context() as patch, running_sandbox(returns=60) as sandbox:
+        patch.chdir(folder)
+        world = World(sandbox, f"sqlite:///{folder / 'ledger.sqlite'}", dict(PATIENT))
+        for name, value in world.environment.items():
+            patch.setenv(name, value)
+        world.act()
+        made = world.read(effects, sandbox.stores)
+        world.let_pass(3600)
+        yield Paid(world, [it for it in made if it.kind is IntentKind.REFUND and by_card(it)])
+
+
+def by_card(effect: Effect) -> bool:
+    done = effect.state is IntentState.DONE and effect.amount > 0
+    return done and effect.method == "ORIGINAL_PAYMENT_METHOD" and not effect.adopted
+
+
+def row_of(effect: Effect, n: int, amount: Decimal | None = None, **changes: str) -> str:
+    """The row of Adyen's file that a refund has an hour later."""
+    at = ((effect.sent_at or effect.created_at) + timedelta(hours=1)).astimezone(ZoneInfo("Europe/Amsterdam"))
+    money = str(effect.amount if amount is None else amount)
+    shop = effect.order.lstrip("#")
+    return adyen_row(shop, money, n=n, currency=effect.currency, at=f"{at:%F %T}", **changes)
+
+
+def told(world: World, **values: str) -> PayoutsReport:
+    report = run_flow("reconcile-payouts", values, prefect=False, clock=world.clock)
+    assert isinstance(report, PayoutsReport)
+    return report
+
+
+def yesterday(world: World) -> str:
+    return f"{world.now() - timedelta(days=1):%F}"
+
+
+def test_what_is_missing_of_another_amount_or_reversed_is_told(paid: Paid) -> None:
+    missing, other, back, *right = paid.cards
+    rows = [row_of(it, n) for n, it in enumerate(right, 10)]
+    rows += [
+        row_of(other, 2, other.amount - 1),
+        row_of(back, 3),
+        row_of(back, 3, word="RefundedReversed", side="credit"),
+    ]
+    rows += [row_of(missing, 5, Decimal("3.33")).replace(missing.order.lstrip("#"), "99999")]
+    rows.append(rows[-1].replace("99999", "99998").replace(",3.33,", ",Ana Ruiz,"))
+    rows.append(adyen_row("", "500.00", n=99, word="MerchantPayout", at="2099-01-01 00:00:00"))
+    Path("adyen.csv").write_text(file_of(ADYEN_HEADER, rows))
+    report = told(paid.world, files="adyen.csv", csv="found.csv", since=yesterday(paid.world))
+    assert not report.failed
+    ends = {it.refund.id: it for it in report.judged()}
+    assert ends[missing.id].outcome is Outcome.MISSING
+    assert ends[missing.id].missing_at == ("payout file",)
+    assert (ends[other.id].outcome, ends[back.id].outcome) == (Outcome.OTHER_AMOUNT, Outcome.REVERSED)
+    assert {ends[it.id].outcome for it in right} == {Outcome.SEEN}
+    assert [it.row.order for it in report.unexplained()] == ["99999"]
+    with Path("found.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert Counter(it["record"] for it in written)["refused"] == 1
+    currency = other.currency
+    ledger = sum(
+        (
+            Decimal(it["ledger"])
+            for it in written
+            if it["record"] == "refund" and it["ledger"] and it["currency"] == currency
+        ),
+        Decimal(0),
+    )
+    assert ledger == report.sums[currency].ledger
+    printed = "\n".join([*report.lines(), json.dumps(report.as_json()), Path("found.csv").read_text()])
+    assert not [each for each in SHOPPERS if each in printed]
+    assert f"missing at payout file: order {missing.order}" in printed
+
+
+def test_the_ledgers_and_revers_sums_are_the_sandboxs_own(paid: Paid) -> None:
+    Path("all.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards)]))
+    report = told(paid.world, files="all.csv", since=yesterday(paid.world))
+    adopted = {it.id for it in paid.world.read(effects, paid.world.sandbox.stores) if it.adopted}
+    sent = [it.refund for it in report.judged() if it.refund.ledger and it.refund.id not in adopted]
+    books = paid.world.paid()
+    assert {it.currency for it in sent} == set(books)
+    for currency, amount in books.items():
+        assert sum((it.amount for it in sent if it.currency == currency), Decimal(0)) == amount
+        only_rever = [
+            it.refund for it in report.judged() if it.refund.ledger is None and it.refund.currency == currency
+        ]
+        theirs = sum((it.amount for it in only_rever), Decimal(0))
+        assert report.sums[currency].rever == report.sums[currency].ledger + theirs
+    for currency, sums in report.sums.items():
+        cards = sum((it.amount for it in paid.cards if it.currency == currency), Decimal(0))
+        assert sums.matched == sums.ledger_matched == sums.file == cards
+
+
+def test_a_refund_that_files_are_too_short_for_is_late(paid: Paid) -> None:
+    Path("short.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards[1:])]))
+    first = paid.cards[0]
+    report = told(paid.world, files="short.csv", since=yesterday(paid.world))
+    assert {it.refund.id: it.outcome for it in report.judged()}[first.id] is Outcome.LATE
+
+
+def test_nothing_is_held_corrected_or_written_at_rever(paid: Paid) -> None:
+    before = len(paid.world.holds()), len(paid.world.sandbox.books.effects)
+    Path("one.csv").write_text(file_of(ADYEN_HEADER, [row_of(paid.cards[0], 1, Decimal("1.00"))]))
+    told(paid.world, files="one.csv")
+    assert (len(paid.world.holds()), len(paid.world.sandbox.books.effects)) == before
+
+
+def test_a_month_of_revers_statement_stands_beside_the_ledgers(paid: Paid) -> None:
+    banked = [it for it in paid.world.read(effects, paid.world.sandbox.stores) if it.method == "BANK_TRANSFER"]
+    banked = [
+        it for it in banked if it.state is IntentState.DONE and it.kind is IntentKind.REFUND and it.currency == "EUR"
+    ]
+    amount = sum((it.amount for it in banked), Decimal(0))
+    Path("mapping.yaml").write_text("columns: {period: Month, count: Refunds, amount: Gross}\ncurrency: EUR\n")
+    Path("suplidos.csv").write_text(f"Month,Refunds,Gross\n{paid.world.now():%Y-%m},{len(banked)},{amount + 5}\n")
+    report = told(paid.world, statement="suplidos.csv", mapping="mapping.yaml")
+    assert report.found is not None
+    (month,) = report.found.months
+    assert (month.count, month.amount, month.month.amount) == (len(banked), amount, amount + 5)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "name a payout file, or REVER's statement with its mapping"),
+        ({"files": "none.csv"}, "none.csv: is not there."),
+        ({"files": "wrong.csv"}, "no header of a known payout file"),
+        ({"files": "right.csv,again.csv"}, "again.csv has the same content as right.csv; name each file once"),
+        ({"files": "right.csv", "zone": "Madrid"}, "'Madrid' is no zone; write one such as Europe/Madrid"),
+        ({"statement": "right.csv"}, "REVER's statement needs its mapping"),
+        ({"files": "right.csv", "since": "2026-02-02", "until": "2026-02-01"}, "the window ends before it begins"),
+    ],
+)
+def test_what_cannot_be_used_is_said(paid: Paid, values: dict[str, str], said: str) -> None:
+    Path("wrong.csv").write_text("Date,Name\n2026-11-05,Ana Ruiz\n")
+    for name in ("right.csv", "again.csv"):
+        Path(name).write_text(file_of(ADYEN_HEADER, [adyen_row("1", "24.00")]))
+    with pytest.raises(WrongNameError) as refused:
+        told(paid.world, **values)
+    assert said in str(refused.value)
+    assert "Ana" not in str(refused.value)
+
+
+def test_a_form_reads_nothing_but_what_is_there_to_be_read(
+    paid: Paid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.reconcile_payouts.deployment", type("Deployment", (), {"id": "d"}))
+    outside, inside = tmp_path / "outside.csv", tmp_path / "inside"
+    inside.mkdir()
+    for folder in (tmp_path, inside):
+        (folder / "outside.csv").write_text(file_of(ADYEN_HEADER, [row_of(paid.cards[0], 1)]))
+    with pytest.raises(WrongNameError, match="set REVER_PAYOUT_FILES"):
+        told(paid.world, files="outside.csv")
+    monkeypatch.setenv("REVER_PAYOUT_FILES", str(inside))
+    for file in (str(outside), "../outside.csv"):
+        with pytest.raises(WrongNameError, match="lies outside"):
+            told(paid.world, files=file)
+    assert not told(paid.world, files="outside.csv").failed
