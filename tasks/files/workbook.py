@@ -29,6 +29,8 @@ _ROW = re.compile(rb"<(?:\w+:)?row[ >/]")
 _MOST_ELEMENTS = 20_000_000
 """Beginnings and ends of elements in a part: each text that cells share has four."""
 _MOST_IN_A_ROW = 2_000_000
+_MOST_CELLS = 20_000_000
+"""Cells of an ODS that hold something; no file that is small enough has so many without repeating them."""
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d+)"')
 
 T = TypeVar("T")
@@ -191,9 +193,16 @@ def _check_ods(path: Path) -> None:
     """
     with zipfile.ZipFile(path) as packed:
         content = packed.read("content.xml")
-    many = 0
+    many = cells = 0
+    rows = 1
     for cell in re.finditer(rb"<(?:\w+:)?(?:covered-)?table-(row|cell)\b([^>]*?)(/?)>", content):
         repeated = _REPEATED.search(cell[2])
+        if cell[1] == b"row":
+            rows = int(repeated[1]) if repeated else 1
+        elif not cell[3]:
+            cells += rows * (int(repeated[1]) if repeated else 1)
+            if cells > _MOST_CELLS:
+                raise InputFileError(f"{path}: repeats its cells to more than {_MOST_CELLS:,}; it is no table.")
         if repeated and not cell[3] and b"table-cell" in cell[0]:
             many = max(many, int(repeated[1]))
         elif repeated and cell[1] == b"row" and int(repeated[1]) > 1000:

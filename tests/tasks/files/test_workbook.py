@@ -14,6 +14,7 @@ from tasks.files.open_table import open_table
 from tasks.files.table import NO_VALUE, InputFileError, Reading, Row
 from tests.tasks.files.files import cells, ods, ods_cell, ods_row, read, rows_or_words, xlsx
 
+REPEATED = 'table:number-columns-repeated="400" office:value-type="string"'
 XLS = Path(__file__).parent / "data" / "receipt.xls"
 
 
@@ -180,3 +181,9 @@ def test_elements_without_number_are_refused_before_they_fill_the_memory(
             more = b"<c/>" * 20_000 if name == part else b""
             packed.writestr(name, content[:end] + more + content[end:])
     assert f"{part} has more than 10,000 elements" in rows_or_words(bomb)
+
+
+def test_rows_and_cells_that_are_repeated_are_counted_together(tmp_path: Path) -> None:
+    row = f'<table:table-row table:number-rows-repeated="999">{ods_cell("x", REPEATED)}</table:table-row>'
+    path = ods(tmp_path / "in.ods", ods_row("order") + row * 100)
+    assert "repeats its cells to more than 20,000,000" in rows_or_words(path)
