@@ -100,8 +100,16 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if GUARDED.match(cell) and not number else cell
 
 
-_CHANGED = re.compile(r"0\d+|\d{12,}", re.ASCII)
-"""Numbers that name something: a spreadsheet program takes their zeros away, or rounds them."""
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*"
+_CHANGED = re.compile(
+    rf"""-?0\d+|-?\d{{12,}}            # its zeros go, or it is rounded
+    |\d+(?:\.\d+)?e[+-]?\d+        # 1E5 is taken for a number
+    |\d+[.,]\d*0                   # 1.10 becomes 1.1
+    |\d{{1,4}}[-/]\d{{1,4}}           # 3-4 is taken for a day, and so is DEC10
+    |{_MONTH}[-/ ]?\d{{1,4}}|\d{{1,4}}[-/ ]?{_MONTH}""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""What may name something, and a spreadsheet program would write in another way."""
 _A4, _LINE = 9, 15
 _WIDTHS, _WHY_WIDTH, _MEASURED = (8, 32), 70, 500
 """Columns are as wide as what stands in their first rows, within these; longer text is wrapped."""

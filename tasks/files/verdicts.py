@@ -394,7 +394,7 @@ def _same_units(units: Sequence[_Unit]) -> tuple[dict[int, str], dict[int, int]]
         first = same[0]
         if len({(it.unit.status, tuple(line.id for line in it.lines)) for it in same}) > 1:
             rows = ", ".join(f"row {it.row.number} says {it.unit.status}" for it in same)
-            clashes |= {it.row.number: f"of the one unit {first.row.label} {rows}" for it in same}
+            clashes |= {it.row.number: f"of the one unit {it.row.label} {rows}" for it in same}
         else:
             same_as |= {it.row.number: first.row.number for it in same[1:]}
     return clashes, same_as

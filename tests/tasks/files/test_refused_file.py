@@ -173,14 +173,15 @@ def test_every_cell_comes_back_as_it_was(tmp_path: Path, form: str, rows: list[l
 
 def test_a_spreadsheet_program_changes_nothing_in_what_comes_back(tmp_path: Path) -> None:
     kept = ["007", "00340434", "1234567890123456789", "2026-03-02", "02/03/2026 14:05"]
-    path = text(tmp_path / "day.csv", f"Order,{','.join('abcd')},why\n{','.join(kept)},\n")
+    kept += ["1E5", "12e3", "1.10", "3-4", "DEC10", "1-Mar", "-007"]
+    path = text(tmp_path / "day.csv", f"Order,{','.join('abcdefghijk')},why\n{','.join(kept)},\n")
     table = open_table(path)
     header = Header(1, next(table.rows()).cells, {})
     assert write_refused(tmp_path / "back.csv", table, header, [(kept, "no such return")]) == 1
     written = (tmp_path / "back.csv").read_text("utf-8-sig").splitlines()[1]
     assert written == ",".join(f'"=""{cell}"""' for cell in kept) + ",no such return"
     assert cells(tmp_path / "back.csv")[1] == [*kept, "no such return"]
-    assert write_refused(tmp_path / "back.xlsx", table, header, [([*kept[:4], "long " * 40], "no such return")]) == 1
+    assert write_refused(tmp_path / "back.xlsx", table, header, [([*kept[:4], "long " * 40, *[""] * 7], "no")]) == 1
     sheet = openpyxl.load_workbook(tmp_path / "back.xlsx").active
     assert sheet is not None
     assert [cell.value for cell in sheet[2]][:4] == kept[:4]

@@ -182,8 +182,9 @@ def test_a_label_makes_two_rows_one_unit() -> None:
     found = judged(same, ONE)
     assert kinds(found) == [REVIEW, ALREADY, REVIEW]
     assert found.rows[1].why == "row 2 says the same of the unit lpn1"
-    found = judged([["R1", "A", "1", "GOOD", "LPN1"], ["R1", "A", "1", "bad", "LPN1"]], ONE)
+    found = judged([["R1", "A", "1", "GOOD", "LPN1"], ["R1", "A", "1", "bad", "lpn1"]], ONE)
     assert kinds(found) == [CONTRADICTS, CONTRADICTS]
+    assert "lpn1" not in "".join(found.reasons()).casefold()
     assert found.rows[0].why == "of the one unit LPN1 row 2 says APPROVED, row 3 says DECLINED"
     found = judged([["R1", "A", "2", "GOOD", "LPN1"]], ONE)
     assert found.rows[0].why == "LPN1 names one unit, and the row is about 2"
