@@ -1,6 +1,6 @@
 """Decide what is to be done about returns, and in `act` claim it: one transaction of the ledger for a whole batch."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
+from tasks.policy.backtest.replayed_desk import shown_once_paid
 from tasks.policy.case import Case, ruling_of
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
@@ -332,17 +333,48 @@ def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: dat
     """The decision once refunds that come to nothing after costs are closed, as the ledger does it in `act`."""
     decision = rule(process, rules, record, now)
     while isinstance(decision, Compensate) and decision.refunds and not decision.refunds[0].amount:
-        record = _with_nothing_sent(record, decision, _terms(process))
+        record = _with_done(record, decision, _terms(process), now)
         decision = rule(process, rules, record, now)
     return decision
 
 
-def _with_nothing_sent(record: Record, due: Compensate, terms: Mapping[str, LineTerms]) -> Record:
-    refund = due.refunds[0]
-    number = f"plan {len(record.intents)}"
-    closed = replace(REFUND.intent(refund), id=number, state=IntentState.DONE, nothing_sent=True)
-    fixed = {item.line_id: terms[item.line_id] for item in refund.items if item.line_id not in record.lines}
-    return replace(record, intents=(*record.intents, closed), lines={**record.lines, **fixed}, costs=due.costs)
+def _with_done(record: Record, due: Compensate, terms: Mapping[str, LineTerms], now: datetime) -> Record:
+    """The record once the first refund of what is due is done; one that comes to nothing is closed unsent."""
+    made = REFUND.intent(due.refunds[0])
+    done = replace(
+        made,
+        id=f"plan {len(record.intents)}",
+        state=IntentState.DONE,
+        created_at=now,
+        sent_at=now,
+        nothing_sent=not made.amount,
+    )
+    fixed = {item.line_id: terms[item.line_id] for item in done.items if item.line_id not in record.lines}
+    costs = due.costs if record.costs is None and done.bears_costs else record.costs
+    return replace(record, intents=(*record.intents, done), lines={**record.lines, **fixed}, costs=costs)
+
+
+def _after_payment(
+    process: ReturnProcess, decide: Callable[[ReturnProcess, Record], Decision], now: datetime
+) -> Callable[[Record, Compensate], Iterator[Decision]]:
+    """What is decided after each refund of a payment, done and shown by REVER: for as long as `act` decides again."""
+
+    def decisions(record: Record, due: Compensate) -> Iterator[Decision]:
+        shown, decision = process, due
+        while decision.refunds:
+            first = replace(decision, refunds=decision.refunds[:1], exchange=None)
+            if len(decision.refunds) == 1 and decision.exchange is None and first.refunds[0].amount:
+                return  # nothing more was due
+            record = _with_done(record, first, _terms(process), now)
+            paid = shown_once_paid(shown.compensation, first, now)
+            shown = shown.model_copy(update={"compensation": paid})
+            found = decide(shown, record)
+            yield found
+            if not isinstance(found, Compensate):
+                return
+            decision = found
+
+    return decisions
 
 
 async def _request(
@@ -356,6 +388,9 @@ async def _request(
     def by_rule(record: Record) -> Decision:
         decision = _on_both_reads(pending, _rule_of(pending, rule)(process, rules, record, now), record)
         return desk.budget.within(pending.process_id, decision, until)
+
+    def again(shown: ReturnProcess, record: Record) -> Decision:
+        return desk.budget.within(pending.process_id, rule(shown, rules, record, now), until)
 
     def ended(record: Record) -> dict[str, str]:
         # The ledger asks this once, of the record by which it then decides; anew where it has to begin again.
@@ -383,6 +418,7 @@ async def _request(
         parcel=partial(parcel_of, process),
         view=None if pending.unread or isinstance(process, OrderReturns) else view_of(process),
         paid=lambda record: {} if pending.unread else on_its_way.news(Case(process, rules, record, now)),
+        after_payment=_after_payment(process, again, now) if rules.merchant_rules else None,
     )
 
 

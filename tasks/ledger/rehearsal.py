@@ -1,7 +1,7 @@
 """What `act` would do now with the returns of a plan, guard by guard. Reads only, and judges by the same code."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tasks.ledger.schema import shopper_refunds, store_days
 from tasks.ledger.stops import Gate
 from tasks.ledger.types import Actor, DecideRequest, Sending
 from tasks.ledger.writing import PendingWrite
-from tasks.policy.decision import Compensate, Decision, refunds_of
+from tasks.policy.decision import Compensate, Decision, Hold, RefundDue, refunds_of
 
 
 @dataclass(slots=True)
@@ -56,7 +56,8 @@ def rehearse(
     """Decide about a batch as `deciding.decide` does, and carry it out in memory alone.
 
     Every return's first refund is judged in order of id, then the further ones of those whose first may be paid: so
-    `act` claims them. Each is taken to be paid, as without a fault it would be.
+    `act` claims them. Each is taken to be paid, as without a fault it would be; where the rules may ask what was paid,
+    they are asked again after each.
     """
     ordered = sorted(
         {request.process_id: request for request in reversed(requests)}.values(), key=lambda it: it.process_id
@@ -71,31 +72,42 @@ def rehearse(
         _note_waiting(draft, gate, found, now)
     guard = so_far.guard = so_far.guard or Guard(now, gate.ledger.shopper_key, {}, {})
     _count_known(conn, guard, so_far, drafts, now)
-    further: list[tuple[PendingWrite, Compensate]] = []
+    further: list[tuple[PendingWrite, Iterator[Decision]]] = []
     for draft in drafts:
-        due = draft.decision
+        due, record = draft.decision, draft.record
         batch.carry_out(draft, guard)
-        if isinstance(due, Compensate) and due.refunds and isinstance(draft.decision, Compensate):
-            _pay(found, draft, due, 0)
-            further.append((draft, due))
+        if isinstance(due, Compensate) and isinstance(draft.decision, Compensate):
+            if due.refunds:
+                _pay(found, draft, due.refunds[0])
+            asked_again = draft.request.after_payment
+            further.append((draft, asked_again(record, due) if asked_again else _rest(due)))
         found.decisions[draft.request.process_id] = draft.decision
-    for draft, due in further:
-        for place, refund in enumerate(due.refunds[1:], 1):
-            if not refund.amount:
+    for draft, decisions in further:
+        for decision in decisions:
+            if isinstance(decision, Hold):
+                draft.stop(decision)
+            if not isinstance(decision, Compensate):
+                break
+            if not decision.refunds or not decision.refunds[0].amount:
                 continue
-            tripped = guard.judge(draft, replace(due, refunds=due.refunds[place:]))
+            refund, tripped = decision.refunds[0], guard.judge(draft, decision)
             if tripped is not None:
                 draft.stop(tripped, refund)
                 break
             guard.count(draft, refund, "")
-            _pay(found, draft, due, place)
+            _pay(found, draft, refund)
     found.would_hold.update(str(row["rule"]) for draft in drafts for row in draft.holds)
     guard.refunds.clear()
     return found
 
 
-def _pay(found: Rehearsed, draft: PendingWrite, due: Compensate, place: int) -> None:
-    refund, process_id = due.refunds[place], draft.request.process_id
+def _rest(due: Compensate) -> Iterator[Decision]:
+    """What is still due after each refund, where the rules go on saying the same."""
+    return (replace(due, refunds=due.refunds[place:]) for place in range(1, len(due.refunds)))
+
+
+def _pay(found: Rehearsed, draft: PendingWrite, refund: RefundDue) -> None:
+    process_id = draft.request.process_id
     found.pays[process_id] = found.pays.get(process_id, Decimal(0)) + refund.amount
     found.would_pay[refund.currency] = found.would_pay.get(refund.currency, Decimal(0)) + refund.amount
 

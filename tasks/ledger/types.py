@@ -1,6 +1,6 @@
 """The values that go into the ledger's operations and come out of them. Plain: no connection, no row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tasks.policy.clocks import clock_time
-from tasks.policy.decision import Decision
+from tasks.policy.decision import Compensate, Decision
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import Intent, LineTerms, LineUnits, OpenHold, PaidSeen, Record
 from tasks.policy.store import Guards
@@ -60,7 +60,9 @@ class DecideRequest:
     hold id -> why; both are bound to the process, like `decide`.
     `paid` says of the done refunds, by intent id, what the process shows as paid, where that is news. `parcel` is what
     a person who is asked about the return is told of its goods. `view` is where the process shows its parcels, None
-    where it cannot be read.
+    where it cannot be read. `after_payment` is for a plan where the rules may ask what was paid already: what they say
+    once each effect of a payment is done and shown by REVER, one after another, by the record before it. None where
+    they would only say the rest of what was due.
     """
 
     process_id: str
@@ -78,6 +80,7 @@ class DecideRequest:
     paid: Callable[[Record], Mapping[str, PaidSeen]] = lambda _: NOTHING_SEEN
     parcel: Callable[[], tuple[ParcelLine, ...]] = tuple
     view: ParcelView | None = None
+    after_payment: Callable[[Record, Compensate], Iterator[Decision]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,35 @@ def test_with_caps_it_is_what_act_then_does(start_world: Start, tmp_path: Path, 
     assert (again.would_pay, again.would_hold) == (second.paid, opened(world, held))
 
 
+ASKING = [
+    ("true", "{approve: {who: olga, why: a second payment}}"),
+    ("true", "{bonus: {percent: 10 %, methods: [GIFT_CARD]}}"),
+    ("false", "{bonus: {percent: 10 %, methods: [GIFT_CARD]}}"),
+    ("true", "{decline: {why: paid enough}}"),
+    ("true", "{fee: {amount: 3.00 EUR}}"),
+    ("false", "{fee: {amount: 3.00 EUR}}"),
+    ("true", "{methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}"),
+    ("true", "{pay: {at: inspection, plus_days: 40}}"),
+]
+
+
+@pytest.mark.parametrize(("refunded", "then"), ASKING)
+def test_where_rules_ask_what_was_refunded_it_is_what_act_then_does(
+    start_world: Start, tmp_path: Path, refunded: str, then: str
+) -> None:
+    """A return that is paid by two methods: the rules are asked again after the first refund."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(
+        f"default:\n  rules:\n  - name: rule\n    when: {{refunded: {{is: {refunded}}}}}\n    then: {then}\n"
+    )
+    world = start_world({"REVER_POLICY": str(file)}, shops=("acme",), returns=34)
+    now = utc_now()
+    world.clock = lambda: now
+    plan = world.run("process-pending-returns")
+    act = world.act()
+    assert (plan.would_pay, plan.would_hold) == (act.paid, opened(world, set()))
+
+
 def test_the_stop_switch_keeps_all_back_and_the_plan_says_so(world: World) -> None:
     world.act(max_returns="5")
     before = world.paid()

@@ -162,12 +162,12 @@ class ReplayedDesk:
             rules = deciding(says, (item.line_id for item in intent.items)) or (due.rule,)
             amount, method = (intent.gross, "EXCHANGE") if goods else (intent.amount, intent.method)
             self.payments.append(Payment(at, amount, intent.currency, method, intent.items, rules, exact, goods))
-        self.compensation = _shown(self.compensation, due, at)
+        self.compensation = shown_once_paid(self.compensation, due, at)
         taken = sum(item.quantity for intent in self.record.intents for item in intent.items)
         self.over = taken == sum(line.quantity for line in process.return_line_items)
 
 
-def _shown(before: Compensation | None, due: Compensate, at: datetime) -> Compensation:
+def shown_once_paid(before: Compensation | None, due: Compensate, at: datetime) -> Compensation:
     """What REVER shows once these refunds and this exchange are made."""
     refunds = (before.refunds or ()) if before else ()
     refunds += tuple(
