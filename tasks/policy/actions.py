@@ -12,7 +12,16 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
@@ -61,6 +70,9 @@ def _money(data: Any) -> Money:
     if found is None:
         msg = "an amount with its currency, such as 24.00 EUR"
         raise ValueError(msg)
+    if not payable(found.amount, found.currency):
+        msg = f"an amount that {found.currency} has coins for"
+        raise ValueError(msg)
     return found
 
 
@@ -70,6 +82,22 @@ def _percent(data: Any) -> Decimal:
         msg = "a percentage, such as 10 %"
         raise ValueError(msg)
     return found
+
+
+def _line(text: str) -> str:
+    """One line: a text that YAML folds (`why: >`) ends in a new line."""
+    line = text.strip()
+    if not line or not line.isprintable():
+        msg = "one line of words"
+        raise ValueError(msg)
+    return line
+
+
+def _reason(text: str) -> str:
+    if "@" in text:
+        msg = "a reason without an e-mail address: REVER shows it"
+        raise ValueError(msg)
+    return text
 
 
 def _in_the_file(pattern: str) -> WithJsonSchema:
@@ -87,7 +115,7 @@ Share = Annotated[
 ]
 Method = Annotated[CompensationMethod, Field(strict=False)]
 Credit = Literal["GIFT_CARD", "PROMO_CODE"]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
 Days = Annotated[int, Field(ge=0, le=3650, strict=True)]
 
 
@@ -205,13 +233,6 @@ class Fee(_Action):
     per: Literal["return", "unit"] = Field("return", description="For what it is taken.")
     free_units: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(0, description="Units that are free.")
 
-    @model_validator(mode="after")
-    def _can_be_taken(self) -> Self:
-        if not payable(self.amount.amount, self.amount.currency):
-            msg = f"an amount that {self.amount.currency} has coins for"
-            raise ValueError(msg)
-        return self
-
 
 class NoFee(_Action):
     """No fee for the lines, by any rule below this one."""
@@ -290,7 +311,7 @@ class AddOn(_Action):
 class Cancel(_Action):
     """The return is called off, once."""
 
-    why: Text = Field(description="Why, in words.")
+    why: Annotated[Text, AfterValidator(_reason)] = Field(description="Why, in words.")
 
 
 class Alarm(_Action):

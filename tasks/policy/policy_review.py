@@ -8,7 +8,8 @@ from datetime import date
 from itertools import combinations
 from typing import NamedTuple
 
-from tasks.policy.actions import OF_RETURN, Action, action_in_words, kind_of, name_of
+from rever_api.models import CompensationMethod
+from tasks.policy.actions import OF_RETURN, Action, Methods, action_in_words, kind_of, name_of
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import AllOf, Condition, Operator, checks_of, in_words
 from tasks.policy.coverage import gaps
@@ -46,7 +47,7 @@ def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[Warned]:
         else:
             words = list(_outranked(rule, alive, today))
             alive.append(rule)
-        yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule)))
+        yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule), *_never_instead(rule)))
     yield from map(Warned, gaps(alive, today))
 
 
@@ -152,3 +153,20 @@ def _misspelt(rule: MerchantRule) -> Iterator[str]:
         if check.operator is Operator.IN_LIST and field.words and isinstance(check.wanted, tuple):
             for entry in (it for it in check.wanted if it not in field.words and not check.any_case):
                 yield f"rule {rule.name!r}: the list {check.list_name} has {entry!r}, which {field.name} never is"
+
+
+def _never_instead(rule: MerchantRule) -> Iterator[str]:
+    """Methods that a rule names in the place of others, and that no line ever gets by it."""
+    for action in rule.then:
+        if not isinstance(action, Methods):
+            continue
+        for method in action.instead:
+            why = ""
+            if method == CompensationMethod.EXCHANGE:
+                why = "an exchange needs the shopper's choice of what is wanted"
+            elif method in action.never:
+                why = "`never` forbids it"
+            elif action.only and method not in action.only:
+                why = "`only` does not name it"
+            if why:
+                yield f"rule {rule.name!r}: {method} under `instead` is never taken, since {why}"

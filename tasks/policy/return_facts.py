@@ -83,8 +83,9 @@ class ShippingPart:
     live: bool = True
 
 
-_ORDER, _ORDERS, _PRODUCTS = "the shop's order", "the table of orders", "the table of products"
-"""Who may tell what REVER does not. What the shop's order tells, the table of orders may tell too."""
+_ORDERS, _PRODUCTS = "the table of orders", "the table of products"
+_ORDER = f"{_ORDERS} or the shop's order"
+"""Who may tell what REVER does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def test_what_needs_the_shop_s_word_is_held_and_paid_once_it_is_there_and_a_pers
     report = world.act()
     (hold,) = world.holds()
     assert (hold.rule, world.paid()) == ("needs_facts", {})
-    assert "the order's tags (the shop's order): the shop answered 503" in hold.why
+    assert "the order's tags (the table of orders or the shop's order): the shop answered 503" in hold.why
     assert any("the shop answered 503 (REVER_SHOP_URL)" in note for note in report.notes)
     world.sandbox.shop_answers[process.order_id] = order_of(process) | {"tags": []}
     world.run(

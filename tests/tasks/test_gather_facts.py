@@ -288,7 +288,8 @@ def test_a_shop_that_does_not_tell_leaves_it_unknown_and_ends_no_run(
     (process,) = returns_of(world)
     world.sandbox.shop_answers[process.order_id] = answer
     facts, said, report = gathered(world)
-    assert facts[process.rever_process_id].order_tags == Unknown(f"the order's tags (the shop's order): {why}")
+    words = f"the order's tags (the table of orders or the shop's order): {why}"
+    assert facts[process.rever_process_id].order_tags == Unknown(words)
     assert list(said[process.rever_process_id].values()) == ["open"]
     assert [why in note for note in report.notes] == ([True] if noted else [])
 
@@ -312,7 +313,7 @@ def test_the_table_and_the_shop_that_differ_are_both_named(desk: Desk) -> None:
     Path("orders.csv").write_text(f"order_id,order_tags\n{process.order_id},vip\n")
     world.sandbox.shop_answers[process.order_id] = order_of(process) | {"tags": ["b2b"]}
     facts, _, _ = gathered(world)
-    words = "the order's tags (the shop's order): orders.csv, row 2 says vip, the shop says b2b"
+    words = "the order's tags (the table of orders or the shop's order): orders.csv, row 2 says vip, the shop says b2b"
     assert facts[process.rever_process_id].order_tags == Unknown(words)
 
 

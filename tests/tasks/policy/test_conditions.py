@@ -192,7 +192,7 @@ def test_the_trace_shows_what_was_wanted_and_found_and_nothing_personal() -> Non
         "all: no",
         "  return_value over 1,000.00 EUR: no, found 900.50 EUR",
         "  shopper in_list `allowed`: yes, found",
-        "  order_tags has VIP: unknown, needs the order's tags (the shop's order)",
+        "  order_tags has VIP: unknown, needs the order's tags (the table of orders or the shop's order)",
     ]
     assert in_words(condition) == "return_value over 1,000.00 EUR and shopper in_list `allowed` and order_tags has VIP"
     assert "ann@" not in repr(facts(shopper="ann@example.com"))

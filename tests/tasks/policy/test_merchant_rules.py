@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.policy.actions import ACTIONS, kind_of
+from tasks.policy.actions import ACTIONS, Decline, kind_of
 from tasks.policy.conditions import AllOf, Check
 from tasks.policy.merchant_rules import (
     AppliesTo,
@@ -153,6 +153,25 @@ def test_what_is_wrong_is_said_once(rule: str, says: str) -> None:
     (words,) = problems_of(f"rules:\n- {rule}\n")
     assert words.startswith("rules[1]")
     assert says in words
+
+
+@pytest.mark.parametrize(
+    ("then", "says"),
+    [
+        ("fee: {amount: 6.005 EUR}", 'fee.amount is "6.005 EUR"; right would be an amount that EUR has coins for'),
+        ('decline: {why: "two\\nlines"}', "right would be one line of words"),
+        ('approve: {who: " ", why: z}', 'who is " "; right would be one line of words'),
+        ("cancel: {why: ask bob@example.com}", "right would be a reason without an e-mail address: REVER shows it"),
+    ],
+)
+def test_values_that_only_the_reader_refuses(then: str, says: str) -> None:
+    (problem,) = problems_of(f"rules: [{{name: a, then: {{{then}}}}}]")
+    assert says in problem
+
+
+def test_a_text_that_is_folded_is_one_line() -> None:
+    (rule,) = rules_of("rules:\n- name: a\n  then:\n    decline:\n      why: >\n        bought\n        on sale\n")
+    assert rule.then == (Decline(why="bought on sale"),)
 
 
 def test_lists_and_names_that_are_wrong() -> None:

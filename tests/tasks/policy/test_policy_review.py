@@ -271,3 +271,21 @@ def test_what_a_table_is_said_to_leave_out_no_rule_is_about(rules: list[Merchant
         line = LineFacts("a", quantity, method=known["method"], reason=known["reason"])
         facts = ReturnFacts("retp_1", "acme", NOW, (line,), country=known["country"])
         assert not judge(rules, facts).lines["a"]
+
+
+@pytest.mark.parametrize(
+    ("methods", "why"),
+    [
+        ("{only: [GIFT_CARD], instead: [BANK_TRANSFER, GIFT_CARD]}", "BANK_TRANSFER: `only` does not name it"),
+        ("{never: [GIFT_CARD], instead: [GIFT_CARD]}", "GIFT_CARD: `never` forbids it"),
+        (
+            "{never: [GIFT_CARD], instead: [EXCHANGE]}",
+            "EXCHANGE: an exchange needs the shopper's choice of what is wanted",
+        ),
+        ("{never: [GIFT_CARD], instead: [BANK_TRANSFER]}", ""),
+    ],
+)
+def test_a_method_that_is_never_taken_instead(methods: str, why: str) -> None:
+    method, _, because = why.partition(": ")
+    words = [f"rule 'a': {method} under `instead` is never taken, since {because}"] if why else []
+    assert warned(f"rules: [{{name: a, then: {{methods: {methods}}}}}]") == words

@@ -28,7 +28,14 @@ NOT_BY_THE_SCHEMA = (
 )
 """What is wrong with rules that a schema has no words for."""
 
-NOT_BY_THE_SCHEMA_AT_ALL = ("right would be a date", "before the rule begins", "no list has that name", "has coins for")
+NOT_BY_THE_SCHEMA_AT_ALL = (
+    "right would be a date",
+    "before the rule begins",
+    "no list has that name",
+    "has coins for",
+    "one line of words",
+    "without an e-mail",
+)
 """The same, of any rule."""
 WRONG = (
     "defaults: {}",

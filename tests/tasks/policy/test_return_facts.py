@@ -41,7 +41,7 @@ def test_what_nobody_tells_is_unknown_and_says_what_is_missing() -> None:
         assert isinstance(getattr(facts, name), Unknown), name
     for name in ("sku", "reason", "value", "discount", "discount_share", "product_type"):
         assert isinstance(getattr(facts.lines[0], name), Unknown), name
-    assert facts.order_tags == Unknown("the order's tags (the shop's order)")
+    assert facts.order_tags == Unknown("the order's tags (the table of orders or the shop's order)")
 
 
 def test_lines_of_two_currencies_have_no_value_together() -> None:

@@ -63,14 +63,15 @@ def test_sources_that_differ_leave_it_unknown_and_are_named() -> None:
         shop_orders={"0042": OrderFacts("the shop", ordered_on=date(2026, 3, 2), gateway="paypal")},
     )
     found = enriched(of(), side)
-    words = "the order's date (the shop's order): orders.csv, row 2 says 2026-03-01, the shop says 2026-03-02"
+    told = "orders.csv, row 2 says 2026-03-01, the shop says 2026-03-02"
+    words = f"the order's date (the table of orders or the shop's order): {told}"
     assert (found.ordered_on, found.gateway) == (Unknown(words), "paypal")
 
 
 def test_a_source_that_could_not_be_asked_says_so_and_stands_back_behind_one_that_tells() -> None:
     failed = OrderFacts("the shop", order_tags=Unknown("the shop answered with 503"))
     assert enriched(of(), by_id(failed)).order_tags == Unknown(
-        "the order's tags (the shop's order): the shop answered with 503"
+        "the order's tags (the table of orders or the shop's order): the shop answered with 503"
     )
     beside = SideFacts(orders={"0042": OrderFacts("orders.csv, row 2", order_tags=TAGS)}, shop_orders={"0042": failed})
     assert enriched(of(), beside).order_tags == TAGS

@@ -135,7 +135,7 @@ def test_how_rules_stood_is_counted_in_returns() -> None:
         "never": (0, 0, 0, 0, True),
         "tagged": (0, 0, 0, 3, True),
     }
-    assert use(found, "tagged").needs == {"the order's tags (the shop's order)": 3}
+    assert use(found, "tagged").needs == {"the order's tags (the table of orders or the shop's order)": 3}
 
 
 SECOND = (

@@ -108,7 +108,7 @@ def test_a_missing_fact_holds_only_where_it_would_call_it_off() -> None:
     assert rule_of(decide(process(**AT_HOME), shop(text), record(), NOW)) == ("Wait", "wait_goods")
     held = decide(process(**AT_HOME), shop(text), record(), DAY_31)
     assert rule_of(held) == ("Hold", "needs_facts")
-    assert "the order's date (the shop's order), for rule 'late'" in held.why
+    assert "the order's date (the table of orders or the shop's order), for rule 'late'" in held.why
     assert rule_of(decide(process(reviews=approved(), **AT_HOME), shop(text), record(), DAY_31))[0] == "Compensate"
 
 
