@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from rever_api.models import ProcessStatus, ReturnStatus, ShippingStatus
+from rever_api.models import CompensationMethod, ProcessStatus, ReturnStatus, ShippingStatus
 from tasks.policy.actions import ActionKind
 from tasks.policy.approvals import APPROVAL, Limit
 from tasks.policy.case import Case
@@ -215,20 +215,29 @@ def _stock_may_come(case: Case, refused: Intent, due: ExchangeDue) -> Decision |
 
 
 def _by_rules(case: Case, due: Due) -> str:
-    """The store's own rules by which it is due now, or by this method, as the end of a sentence."""
-    kinds = (
-        ActionKind.PAY,
-        ActionKind.KEEP,
-        ActionKind.METHODS,
-        ActionKind.FEE,
-        ActionKind.BONUS,
-        ActionKind.OUT_OF_STOCK,
-    )
-    if case.ruling is None:
+    """The store's own rules by which it is due now, or by this method, as the end of a sentence.
+
+    A rule is not named where it changes nothing: the moment of an exchange, a bonus of money, a method wished for.
+    """
+    if (ruling := case.ruling) is None:
         return ""
-    lines = [item.line_id for item in due.items]
-    names = [f"{named}{case.ruling.moments(lines)}"] if (named := case.ruling.rules(lines, *kinds)) else []
-    names += [case.ruling.shipping_rules()] if any(refund.shipping for refund in due.refunds) else []
+    wishes = {line.id: str(line.compensation_method) for line in case.process.return_line_items}
+    refunded = [(item.line_id, refund) for refund in due.refunds for item in refund.items]
+    named = set[str]()
+    for line_id, refund in refunded:
+        wish = wishes[line_id]
+        kinds = {ActionKind.FEE} | ({ActionKind.BONUS} if refund.bonus else set())
+        kinds |= {ActionKind.PAY, ActionKind.KEEP} if wish != CompensationMethod.EXCHANGE else set()
+        if refund.method != wish and ruling.method(line_id, wish) != wish:
+            kinds |= {ActionKind.METHODS}
+        elif refund.method != wish:  # an exchange that is out of stock
+            kinds |= {ActionKind.OUT_OF_STOCK}
+            kinds |= {ActionKind.METHODS} if refund.method != case.instead_of_exchange(line_id) else set()
+        named |= {ruling.rule(line_id, kind) for kind in kinds}
+    words = ", ".join(map(repr, sorted(named - {""})))
+    moments = ruling.moments(line_id for line_id, _ in refunded if wishes[line_id] != CompensationMethod.EXCHANGE)
+    names = [f"{words}{moments}"] if words else []
+    names += [ruling.shipping_rules()] if any(refund.shipping for refund in due.refunds) else []
     return f" (by rule {', '.join(names)})" if names else ""
 
 

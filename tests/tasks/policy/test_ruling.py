@@ -385,3 +385,36 @@ def test_where_rever_pays_the_rules_decide_no_money() -> None:
     it = process(*TWO, reviews=[*approved("a", 2), *approved("b")])
     with_rules = decide(it, shop(PROMO, by=RefundsBy.REVER), record(), NOW)
     assert with_rules == decide(it, rules(RefundsBy.REVER), record(), NOW)
+
+
+SAYS_ALL = (
+    "{name: early, then: {pay: {at: start}}}",
+    "{name: handling, then: {fee: {amount: 1.00 EUR}}}",
+    "{name: more, then: {bonus: {percent: 10 %, methods: [GIFT_CARD]}}}",
+    "{name: no bank, then: {methods: {never: [BANK_TRANSFER], instead: [ORIGINAL_PAYMENT_METHOD]}}}",
+    "{name: stock, then: {out_of_stock: {do: refund, refund_by: GIFT_CARD}}}",
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [
+        (ORIGINAL, " (by rule 'early', 'handling')"),
+        (GIFT, " (by rule 'early', 'handling', 'more')"),
+        (BANK, " (by rule 'early', 'handling', 'no bank')"),
+        (EXCHANGE, ""),
+    ],
+)
+def test_of_the_rules_those_are_named_that_made_a_difference(method: str, names: str) -> None:
+    it = process(line(method=method, variant="v" if method == EXCHANGE else None), reviews=approved())
+    decided = decide(it, shop(*SAYS_ALL), record(), NOW)
+    assert isinstance(decided, Compensate)
+    assert decided.why.partition(" (by rule")[1:] == names.partition(" (by rule")[1:]
+
+
+def test_the_rule_about_an_exchange_that_is_out_of_stock_is_named_where_it_is_refunded() -> None:
+    refused = intent(IntentKind.EXCHANGE, IntentState.REFUSED, error_code="9")
+    it = process(line(method=EXCHANGE, variant="v"), reviews=approved())
+    decided = decide(it, shop(*SAYS_ALL), record(refused), NOW)
+    assert pays(decided) == {GIFT: "10.00"}
+    assert "(by rule 'handling', 'more', 'stock')" in decided.why
