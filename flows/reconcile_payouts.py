@@ -40,6 +40,12 @@ class Parameters(FlowParameters):
         title="Mapping of the statement",
         description="What its columns mean, a YAML file in the same folder (docs/payouts.md).",
     )
+    orders: str = Field(
+        "",
+        title="Orders",
+        description="Where a file has the provider's own code of an order or payment: a table of `reference` and "
+        "`order` in the same folder. Empty: the file has the orders' numbers.",
+    )
     stores: list[str] = Field(
         default_factory=list,
         title="Stores",
@@ -90,6 +96,7 @@ async def work(desk: Desk, parameters: Parameters, report: PayoutsReport) -> Non
                 days=parameters.days,
                 statement=_path(desk, parameters.statement, copies) if parameters.statement else None,
                 mapping=_path(desk, parameters.mapping, copies) if parameters.mapping else None,
+                orders=_path(desk, parameters.orders, copies) if parameters.orders else None,
                 zone=parameters.zone,
                 since=parameters.since,
                 until=parameters.until,

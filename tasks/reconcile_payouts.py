@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from tasks.desk import Desk, WrongNameError
 from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
 from tasks.files.dates import zone_named
 from tasks.files.expense_statement import MonthSum, Statement, read_statement
-from tasks.files.payout_file import PayoutFile, read_payout_file
+from tasks.files.payout_file import PayoutFile, read_order_references, read_payout_file
 from tasks.files.payout_formats import FORMATS
 from tasks.files.table import InputFileError
 from tasks.ledger import Effect, effects, history, load_records
@@ -22,7 +22,18 @@ from tasks.policy.comparison import compare
 from tasks.policy.facts import paid_of, refunds_shown, strange
 from tasks.policy.money import ZERO
 from tasks.policy.order_returns import OrderKey
-from tasks.policy.payouts import ADVANCED, EARLY, REACH, Book, BookedRefund, Expected, Reconciled, Source, reconcile
+from tasks.policy.payouts import (
+    ADVANCED,
+    EARLY,
+    REACH,
+    Book,
+    BookedRefund,
+    Expected,
+    FileRow,
+    Reconciled,
+    Source,
+    reconcile,
+)
 from tasks.policy.record import IntentKind, IntentState, Record
 from tasks.returns import PendingReturn
 from tasks.steps import about, step
@@ -33,13 +44,15 @@ class PayoutsAsked:
     """What is compared.
 
     A date of the window is a whole day of each store; None is the day of the files' first row, or their last row.
-    `zone` is that of times whose file does not say theirs, `days` in how many days a refund usually is in a payout.
+    `orders` is a shop's table of which order a provider's reference is of. `zone` is that of times whose file does not
+    say theirs, `days` in how many days a refund usually is in a payout.
     """
 
     files: Sequence[Path]
     days: int
     statement: Path | None = None
     mapping: Path | None = None
+    orders: Path | None = None
     zone: str = ""
     since: date | datetime | None = None
     until: date | datetime | None = None
@@ -79,7 +92,8 @@ class _ReadReturns:
 async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked) -> PayoutsFound:
     """Read the files, the ledger and REVER, and match them. Raises `InputFileError` and `WrongNameError`."""
     files, statement = await asyncio.to_thread(_read_files, asked)
-    rows = [row for file in files for row in file.rows]
+    orders = await asyncio.to_thread(read_order_references, asked.orders) if asked.orders else {}
+    rows = [_of_order(row, orders) for file in files for row in file.rows]
     zones = {store: await desk.zone(store) for store in stores}
     months = statement.months if statement else ()
     starts = [*(row.at for row in rows), *(month.since for month in months)]
@@ -141,6 +155,12 @@ def _read_files(asked: PayoutsAsked) -> tuple[list[PayoutFile], Statement | None
         if same := next((it for it in files[:place] if it.digest == file.digest), None):
             raise WrongNameError(f"{file.name} has the same content as {same.name}; name each file once")
     return files, statement
+
+
+def _of_order(row: FileRow, orders: Mapping[str, str]) -> FileRow:
+    """A row with the order that its references lead to, where they all lead to one."""
+    found = {orders[each] for each in (row.order, *row.references) if each in orders}
+    return replace(row, order=found.pop()) if len(found) == 1 else row
 
 
 def _ends(files: Sequence[PayoutFile]) -> dict[Book, datetime]:

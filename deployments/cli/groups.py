@@ -453,6 +453,10 @@ def _check_payouts(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", metavar="M", help="What the statement's columns mean.")
     ] = None,
+    orders: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Which order a provider's reference is of: a table of reference and order."),
+    ] = None,
     since: Annotated[
         str, typer.Option("--from", metavar="WHEN", help="Refunds paid then or later. Left out: where the files begin.")
     ] = "",
@@ -482,6 +486,7 @@ def _check_payouts(
             "files": ",".join(map(str, files or ())),
             "statement": str(statement or ""),
             "mapping": str(mapping or ""),
+            "orders": str(orders or ""),
             "since": since,
             "until": until,
             "stores": ",".join(stores or ()),

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 from tasks.files.dates import DateFormat, read_time
+from tasks.files.fact_rows import FactTableError, TableReader
 from tasks.files.mapped_file import content_digest
 from tasks.files.mapped_rows import HEADER_WITHIN
 from tasks.files.mapping import fold
@@ -229,6 +231,28 @@ NEEDS_ZONE = "the zone that was asked for"
 
 _TYPED_LINES = frozenset({"RH", "FH", "SH", "SF", "SC", "RF", "RC", "FF"})
 """PayPal's lines that are about the file and not about a payment."""
+
+
+def read_order_references(path: Path) -> dict[str, str]:
+    """A shop's table of `reference` and `order`: the provider's code of an order or payment -> the order's number.
+
+    Raises `InputFileError` with every problem of the file.
+    """
+    reader = TableReader(path, MappingProxyType({}), ("reference",), ("order",))
+    orders: dict[str, str] = {}
+    try:
+        for row in reader.rows():
+            reference, order = row.id("reference"), row.id("order")
+            if not reference or not order:
+                column = "order" if reference else "reference"
+                right = "the order's number" if reference else "the provider's reference"
+                row.refuse(column, "is empty", right)
+            elif orders.setdefault(reference, order) != order:
+                row.refuse("order", f"is another than before for {reference}", "one order for each reference")
+        reader.end()
+    except FactTableError as problems:
+        raise InputFileError(" ".join(problems.problems)) from None
+    return orders
 
 
 def _misfit(row: Row, form: PayoutFormat, wide: int) -> str:

@@ -51,7 +51,9 @@ def _stripe(cells: Cells) -> FileRow:
         at=at,
         order=shown_reference(order or cells.text("order_id")),
         reference=shown_reference(source),
-        references=tuple(filter(None, (source, cells.text("refund_id"), *metadata.values()))),
+        references=tuple(
+            filter(None, (source, *(cells.text(it) for it in _STRIPE_IDS), *metadata.values())),
+        ),
         link=source,
         unique=cells.text("balance_transaction_id", "id"),
     )
@@ -64,6 +66,7 @@ def _went_out(kind: RowKind, amount: Decimal, moved: Decimal) -> Decimal:
     return amount if kind is RowKind.REFUND else -amount
 
 
+_STRIPE_IDS = ("refund_id", "charge_id", "payment_intent_id")
 _STRIPE_CREATED = ("created_utc", "created (utc)", "created")
 
 STRIPE = PayoutFormat(
@@ -143,7 +146,9 @@ def _adyen(cells: Cells) -> FileRow:
         at=at,
         order=shown_reference(cells.text("merchant reference")),
         reference=shown_reference(own or cells.text("psp reference")),
-        references=tuple(filter(None, (own, cells.text("modification merchant reference")))),
+        references=tuple(
+            filter(None, (own, cells.text("modification merchant reference"), cells.text("psp reference"))),
+        ),
         link=own,
     )
 
@@ -201,7 +206,9 @@ def _paypal(cells: Cells) -> FileRow:
         at=cells.at("transaction completion date"),
         order=shown_reference(cells.text("invoice id")),
         reference=shown_reference(own),
-        references=tuple(filter(None, (own, cells.text("custom field"), cells.text("payment tracking id")))),
+        references=tuple(
+            filter(None, (own, of, cells.text("custom field"), cells.text("payment tracking id"))),
+        ),
         link=own if kind is RowKind.REFUND else of,
         unique=own,
     )

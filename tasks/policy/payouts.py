@@ -94,8 +94,8 @@ class FileRow:
 
     `amount` is what went to the shopper: negative where it came back, 0 where it never went. `asked` is the amount that
     the row is about, whatever became of it, never negative for refunds. `type` is the file's own word. `reference` is
-    the provider's id that is shown, `references` all ids that may be ours, `link` what a refund and its failure share,
-    and `unique` what tells the row from all others, also of another file.
+    the provider's id that is shown, `references` all ids that may be ours or lead to the order. `link` is what a refund
+    and its failure share, and `unique` what tells the row from all others, also of another file.
     """
 
     source: Source

@@ -176,6 +176,18 @@ def test_what_cannot_be_used_is_said(paid: Paid, values: dict[str, str], said: s
     assert "Ana" not in str(refused.value)
 
 
+def test_a_providers_own_reference_leads_to_the_order_that_a_table_says(paid: Paid) -> None:
+    one = paid.cards[0]
+    rows = [row_of(one, 1).replace(f",{one.order.lstrip('#')},", ",2604ABCDEFGH,")]
+    Path("own.csv").write_text(file_of(ADYEN_HEADER, rows))
+    assert told(paid.world, files="own.csv").unexplained()
+    for reference in ("2604ABCDEFGH", "1800000000000001"):
+        Path("orders.csv").write_text(f"reference,order\n{reference},{one.order}\n")
+        report = told(paid.world, files="own.csv", orders="orders.csv")
+        assert {it.refund.id: it.outcome for it in report.judged()}[one.id] is Outcome.SEEN
+        assert not report.unexplained()
+
+
 def test_a_form_reads_nothing_but_what_is_there_to_be_read(
     paid: Paid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.files.expense_statement import read_statement
-from tasks.files.payout_file import PayoutFile, decimal_of, read_payout_file
+from tasks.files.payout_file import PayoutFile, decimal_of, read_order_references, read_payout_file
 from tasks.files.payout_formats import FORMATS
 from tasks.files.table import InputFileError
 from tasks.policy.payouts import FileRow, RowKind, Source
@@ -193,7 +193,7 @@ def test_redsys_writes_points_or_commas(tmp_path: Path, amount: str, found: str)
     assert str(one(read(tmp_path, file_of(REDSYS_HEADER, [redsys_row("1", amount)]))).amount) == found
 
 
-@pytest.mark.parametrize("amount", ["1.234", "1,234", "60,0,0", "1.23.50", "60,001", "12e3", "Ana Ruiz"])
+@pytest.mark.parametrize("amount", ["1.234", "1,234", "1.230", "60,0,0", "1.23.50", "60,001", "12e3", "Ana Ruiz"])
 def test_an_amount_that_may_be_two_is_refused(tmp_path: Path, amount: str) -> None:
     said = why(read(tmp_path, file_of(REDSYS_HEADER, [redsys_row("1", amount)])))
     assert "right would be an amount with 2 decimals at most, such as 24.00" in said
@@ -231,6 +231,19 @@ def test_a_name_in_the_place_of_an_order_is_not_shown(tmp_path: Path) -> None:
     for name in ("Ana Ruiz", "ana@shop.example"):
         row = one(read(tmp_path, file_of(ADYEN_HEADER, [adyen_row(name, "24.00")])))
         assert row.order == ""
+
+
+def test_a_table_of_references_says_which_order_each_is_of(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("reference,order\n2604ABCDEFGH,#1001\nre_1,#1002\n")
+    assert read_order_references(path) == {"2604ABCDEFGH": "#1001", "re_1": "#1002"}
+    path.write_text("reference,order\nre_1,#1001\nre_1,#1002\nre_2,\n")
+    with pytest.raises(InputFileError) as refused:
+        read_order_references(path)
+    assert "row 3, order is another than before for re_1; right would be one order for each reference" in str(
+        refused.value
+    )
+    assert "row 4, order is empty; right would be the order's number" in str(refused.value)
 
 
 @given(st.decimals(0, 10**9, places=2), st.sampled_from(".,"))

@@ -174,6 +174,19 @@ def test_what_fits_in_two_ways_is_left_to_a_person() -> None:
     assert set(fates(found)) == {Fate.UNEXPLAINED}
 
 
+def test_legs_that_come_to_the_amount_in_two_ways_are_left_to_a_person() -> None:
+    found = reconcile([refund()], [row("10.00", n=1), row("14.00", n=2), row("14.00", n=3)], expected())
+    assert only(found).outcome is Outcome.MISSING
+    assert set(fates(found)) == {Fate.UNEXPLAINED}
+
+
+def test_no_more_comes_back_than_went_out() -> None:
+    again = replace(came_back(), unique="again")
+    found = reconcile([refund()], [row(), came_back(), again], expected())
+    assert only(found).outcome is Outcome.REVERSED
+    assert fates(found) == [Fate.MATCHED, Fate.MATCHED, Fate.UNEXPLAINED]
+
+
 def test_orders_of_one_name_in_two_stores_are_matched_by_reference_alone() -> None:
     both = [refund(), refund(n=2, store="nordic")]
     found = reconcile(both, [row()], expected())
