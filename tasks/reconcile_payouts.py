@@ -98,12 +98,15 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
     months = statement.months if statement else ()
     starts = [*(row.at for row in rows), *(month.since for month in months)]
     ends = _ends(files)
-    if not starts or not ends:
+    if not starts:
         raise InputFileError("the files have no row that could be read; nothing can be compared.")
     until = {store: zone.begins(_after(asked.until)) for store, zone in zones.items() if asked.until is not None}
     since = {store: zone.begins(asked.since) for store, zone in zones.items() if asked.since is not None}
     days = [zone.begins(zone.day(min(starts))) for zone in zones.values()]
-    first, last = min(since.values(), default=min(days)), max(until.values(), default=max(ends.values()))
+    first, last = (
+        min(since.values(), default=min(days)),
+        max(until.values(), default=max(it.ends for it in files if it.ends)),
+    )
     if first >= last:
         raise WrongNameError(f"the window ends before it begins: from {asked.since} to {asked.until}")
     bounds = {store: (since.get(store, first), until.get(store, last + timedelta(microseconds=1))) for store in stores}

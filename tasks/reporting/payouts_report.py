@@ -103,6 +103,10 @@ class PayoutsReport(RunReport):
     def fill_tables(self, most: int) -> None:
         """Fill the tables that Prefect shows, with so many rows at most."""
         differing = [it for it in self.judged() if it.outcome is not Outcome.SEEN]
+        self.tables["files"] = [
+            {"file": file.name, "read as": file.how.removeprefix(f"{file.name}: "), "rows": str(len(file.rows))}
+            for file in (self.found.files if self.found else ())
+        ]
         self.tables["refunds"] = [refund_cells(it) for it in differing][:most]
         self.tables["unexplained"] = [row_cells(it) for it in self.unexplained()][:most]
         self.tables["sums"] = [

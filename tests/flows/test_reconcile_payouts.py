@@ -19,7 +19,7 @@ from tasks.ledger import Effect, effects
 from tasks.policy.payouts import Outcome
 from tasks.policy.record import IntentKind, IntentState
 from tasks.reporting.payouts_report import PayoutsReport
-from tests.tasks.files.payouts import ADYEN_HEADER, SHOPPERS, adyen_row, file_of
+from tests.tasks.files.payouts import ADYEN_HEADER, REDSYS_HEADER, SHOPPERS, adyen_row, file_of, redsys_row
 from tests.world import PATIENT, World
 
 
@@ -124,6 +124,17 @@ def test_the_ledgers_and_revers_sums_are_the_sandboxs_own(paid: Paid) -> None:
     for currency, sums in report.sums.items():
         cards = sum((it.amount for it in paid.cards if it.currency == currency), Decimal(0))
         assert sums.matched == sums.ledger_matched == sums.file == cards
+
+
+def test_of_two_providers_the_file_that_ends_first_says_what_may_still_come(paid: Paid) -> None:
+    """Nobody knows by which provider a refund was paid, so its usual days must be over in the files of both."""
+    Path("adyen.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards[1:])]))
+    Path("redsys.csv").write_text(file_of(REDSYS_HEADER, [redsys_row("X1", "60,00", at="05/01/2026;13:00:00")]))
+    Path("later.csv").write_text(file_of(ADYEN_HEADER, [adyen_row("X1", "1.00", at="2099-01-05 13:00:00")]))
+    first = paid.cards[0].id
+    for files, outcome in (("adyen.csv,redsys.csv", Outcome.LATE), ("adyen.csv,later.csv", Outcome.MISSING)):
+        report = told(paid.world, files=files, since=yesterday(paid.world))
+        assert {it.refund.id: it.outcome for it in report.judged()}[first] is outcome
 
 
 def test_a_refund_that_files_are_too_short_for_is_late(paid: Paid) -> None:
