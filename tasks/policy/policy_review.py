@@ -9,9 +9,9 @@ from itertools import combinations
 from typing import NamedTuple
 
 from rever_api.models import CompensationMethod
-from tasks.policy.actions import OF_RETURN, Action, Methods, action_in_words, kind_of, name_of
+from tasks.policy.actions import OF_RETURN, Action, Cancel, Methods, action_in_words, kind_of, name_of
 from tasks.policy.condition_fields import FIELDS
-from tasks.policy.conditions import AllOf, Condition, Operator, checks_of, in_words
+from tasks.policy.conditions import AllOf, Check, Condition, Operator, checks_of, in_words
 from tasks.policy.coverage import gaps
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.policy_file import FileRules
@@ -45,7 +45,7 @@ def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[Warned]:
         if why := _why_dead(rule, today):
             words = [f"rule {rule.name!r} can never match: {why}{_holds_still(rule, today)}"]
         else:
-            words = list(_outranked(rule, alive, today))
+            words = [*_outranked(rule, alive, today), *_calls_off_what_was_sent(rule, today)]
             alive.append(rule)
         yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule), *_never_instead(rule)))
     yield from map(Warned, gaps(alive, today))
@@ -153,6 +153,16 @@ def _misspelt(rule: MerchantRule) -> Iterator[str]:
         if check.operator is Operator.IN_LIST and field.words and isinstance(check.wanted, tuple):
             for entry in (it for it in check.wanted if it not in field.words and not check.any_case):
                 yield f"rule {rule.name!r}: the list {check.list_name} has {entry!r}, which {field.name} never is"
+
+
+def _calls_off_what_was_sent(rule: MerchantRule, today: date) -> Iterator[str]:
+    """A rule that calls returns off whatever became of the goods: nothing is paid for them afterwards."""
+    sent = Claim(Check("scanned", Operator.IS, True), Says.YES)
+    if any(isinstance(it, Cancel) for it in rule.then) and is_possible([matching(rule), sent], today, a_line=False):
+        yield (
+            f"rule {rule.name!r} also calls off returns whose goods are on their way or here, and which are then never "
+            "paid; `scanned: {is: false}` under `when` leaves them alone"
+        )
 
 
 def _never_instead(rule: MerchantRule) -> Iterator[str]:

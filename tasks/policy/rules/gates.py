@@ -161,7 +161,11 @@ def fewer_approvals(case: Case) -> Decision | None:
         inspected = case.inspection.line(line_id)
         early = case.ruling is not None and case.ruling.pays_early(line_id)
         if inspected and units and max(units) > inspected.counted and not early:
-            short.append(f"line {quoted(line_id)}: {len(units)} compensated, {inspected.counted} approved")
+            words = f"line {quoted(line_id)}: {len(units)} compensated, {inspected.counted} approved"
+            if case.ruling is not None and inspected.uninspected:
+                # A rule that is gone or has changed may have paid them before their inspection.
+                words += f", {inspected.uninspected} not inspected yet"
+            short.append(words)
     if not short:
         return None
     return case.hold(

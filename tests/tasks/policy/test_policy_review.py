@@ -289,3 +289,21 @@ def test_a_method_that_is_never_taken_instead(methods: str, why: str) -> None:
     method, _, because = why.partition(": ")
     words = [f"rule 'a': {method} under `instead` is never taken, since {because}"] if why else []
     assert warned(f"rules: [{{name: a, then: {{methods: {methods}}}}}]") == words
+
+
+@pytest.mark.parametrize(
+    ("when", "warns"),
+    [
+        ("days_since_start: {over: 30}", True),
+        ("scanned: {is: false}, days_since_start: {over: 30}", False),
+        ("not: {scanned: {is: true}}", False),
+        ("any: [{scanned: {is: false}}, {days_since_start: {over: 90}}]", True),
+    ],
+)
+def test_a_rule_that_calls_off_what_was_sent(when: str, warns: bool) -> None:
+    words = (
+        "rule 'a' also calls off returns whose goods are on their way or here, and which are then never paid; "
+        "`scanned: {is: false}` under `when` leaves them alone"
+    )
+    found = warned(f"rules: [{{name: a, when: {{{when}}}, then: {{cancel: {{why: old}}}}}}]")
+    assert found == ([words] if warns else [])
