@@ -111,6 +111,7 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
         raise WrongNameError(f"the window ends before it begins: from {asked.since} to {asked.until}")
     bounds = {store: (since.get(store, first), until.get(store, last + timedelta(microseconds=1))) for store in stores}
     named = {bare_order(row.order) for row in rows if row.order}
+    ids = {reference for row in rows for reference in row.references}
     booked: list[BookedRefund] = []
     read = _ReadReturns()
     sums: dict[int, tuple[int, Decimal]] = {}
@@ -120,7 +121,14 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
             oldest = min([begin - REACH, *(month.since for month in months)])
             made = await desk.ledger.aread(effects, [store], oldest, None)
             refunds = [it for it in made if _is_refund(it)]
-            near = [it for it in refunds if begin <= _at(it) < end or bare_order(it.order) in named]
+            near = [
+                it
+                for it in refunds
+                if begin <= _at(it) < end
+                or bare_order(it.order) in named
+                or {it.id, it.process_id} & ids
+                or it.state is IntentState.DONE_BY_HAND  # whose reference is in the audit
+            ]
             await read_refunds(desk, store, (begin, end), read, {it.process_id for it in near})
             references = await _typed_references(desk, near)
             booked += [_booked(it, read, references.get(it.id, ()), begin <= _at(it) < end) for it in near]

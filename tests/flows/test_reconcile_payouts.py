@@ -14,13 +14,23 @@ import pytest
 
 from flows.run import run_flow
 from rever_api.sandbox import running_sandbox
+from rever_api.sandbox.state import Actor
 from tasks.desk import WrongNameError
 from tasks.ledger import Effect, effects
-from tasks.policy.payouts import Outcome
+from tasks.policy.payouts import MatchKey, Outcome
 from tasks.policy.record import IntentKind, IntentState
 from tasks.reporting.payouts_report import PayoutsReport
-from tests.tasks.files.payouts import ADYEN_HEADER, REDSYS_HEADER, SHOPPERS, adyen_row, file_of, redsys_row
-from tests.world import PATIENT, World
+from tests.tasks.files.payouts import (
+    ADYEN_HEADER,
+    REDSYS_HEADER,
+    SHOPPERS,
+    STRIPE_HEADER,
+    adyen_row,
+    file_of,
+    redsys_row,
+    stripe_row,
+)
+from tests.world import PATIENT, Start, World
 
 
 @dataclass(frozen=True)
@@ -197,6 +207,35 @@ def test_a_providers_own_reference_leads_to_the_order_that_a_table_says(paid: Pa
         report = told(paid.world, files="own.csv", orders="orders.csv")
         assert {it.refund.id: it.outcome for it in report.judged()}[one.id] is Outcome.SEEN
         assert not report.unexplained()
+
+
+def test_the_reference_that_a_person_typed_for_a_payment_by_hand_is_a_sure_match(
+    start_world: Start, tmp_path: Path
+) -> None:
+    world = start_world(faults="issueRefund:1:conflict_409")
+    process_id = world.sandbox.process_ids("approved_one")[0]
+    world.act(process_ids=process_id)
+    (hold,) = [it for it in world.holds() if it.process_id == process_id]
+    said = {"answer": "done_by_hand", "reference": "re_77", "on": "2026-11-20", "by": "olga", "reason": "by bank"}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    at = world.now().astimezone(ZoneInfo("UTC"))
+    rows = [stripe_row("", f"-{hold.amount}", n=n, currency=hold.currency.lower(), at=f"{at:%F %T}") for n in (77, 78)]
+    Path(tmp_path / "stripe.csv").write_text(file_of(STRIPE_HEADER, rows))
+    report = told(world, files=str(tmp_path / "stripe.csv"))
+    (found,) = [it for it in report.judged() if it.refund.process_id == process_id]
+    assert (found.outcome, found.payout.key, found.refund.by_hand) == (Outcome.SEEN, MatchKey.REFERENCE, True)
+    assert [it.row.reference for it in report.unexplained()] == ["re_78"]
+
+
+def test_a_refund_that_only_rever_knows_is_missing_at_the_ledger(paid: Paid) -> None:
+    Path("all.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards)]))
+    report = told(paid.world, files="all.csv", since=yesterday(paid.world))
+    theirs = [it for it in report.judged() if it.refund.ledger is None]
+    assert theirs
+    books = paid.world.sandbox.books.effects
+    others = {(it.process_id, it.amount, it.currency) for it in books if it.by is not Actor.API and it.amount}
+    assert {(it.refund.process_id, it.refund.amount, it.refund.currency) for it in theirs} <= others
+    assert {(it.outcome, it.missing_at[0]) for it in theirs} == {(Outcome.MISSING, "ledger")}
 
 
 def test_a_form_reads_nothing_but_what_is_there_to_be_read(
