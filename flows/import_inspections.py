@@ -276,7 +276,7 @@ async def _finish(desk: Desk, report: ReturnsReport, file: _File, found: FileVer
     is killed between two of them leaves the file for the next one.
     """
     if found.passing:
-        waits = f"{counted(found.passing, 'row')} wait for what passes by itself"
+        waits = f"{counted(found.passing, 'row')} {'waits' if found.passing == 1 else 'wait'} for what passes by itself"
         report.notes.append(f"{file.arrived.name}: {waits}; the file stays, and the next run takes it again")
         return
     back = any(row.comes_back for row in found.rows)

@@ -1,5 +1,6 @@
 """A private copy of a file that came: nobody changes it while it is read, and its content tells it from all others."""
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -16,8 +17,8 @@ from tasks.files.mapping import LARGEST_MAPPING
 from tasks.files.table import LARGEST_TEXT, InputFileError
 
 _COPIES = "rever-inspections-"
-_COPY_KEPT = timedelta(days=1)
-"""After this the copies of a run that was killed are deleted: no run takes so long."""
+_BEGINS = timedelta(minutes=1)
+"""Within this a run has locked the folder that it made."""
 _CHUNK = 1 << 20
 
 
@@ -56,14 +57,29 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 @contextmanager
 def private_copies(now: datetime) -> Iterator[Path]:
-    """A folder for copies that only this user can read. It is gone at the end, and so are those of killed runs."""
+    """A folder for copies that only this user can read. It is gone at the end, and so are those of killed runs.
+
+    Each run holds a lock on its own: one that nobody holds is of a run that was killed.
+    """
     for left in Path(tempfile.gettempdir()).glob(f"{_COPIES}*"):
         with suppress(OSError):
             status = left.lstat()
-            if status.st_uid == os.getuid() and now.timestamp() - status.st_mtime > _COPY_KEPT.total_seconds():
-                shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_COPIES) as folder:
+            if status.st_uid == os.getuid() and now.timestamp() - status.st_mtime > _BEGINS.total_seconds():
+                with _locked(left):
+                    shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_COPIES) as folder, _locked(Path(folder)):
         yield Path(folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder. Raises `OSError` where another run holds it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def printable(path: Path) -> str:

@@ -111,15 +111,18 @@ def test_a_file_that_grows_while_it_is_copied_is_left(
         arrived(path, tmp_path / "m.yaml", copies, watched=True)
 
 
-def test_the_copies_of_a_killed_run_are_deleted_after_a_day(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_copies_of_a_killed_run_are_deleted_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     left = put(tmp_path / "rever-inspections-killed" / "day.csv").parent
     other = put(tmp_path / "somebody" / "day.csv")
     with private_copies(datetime.now(UTC)) as copies:
         assert left.exists()
         assert stat.S_IMODE(copies.stat().st_mode) == 0o700
-    with private_copies(datetime.now(UTC) + timedelta(hours=25)):
-        assert not left.exists()
+        with private_copies(datetime.now(UTC) + timedelta(minutes=2)):
+            assert not left.exists()
+            assert copies.exists(), "that run is under way"
     assert list(tmp_path.iterdir()) == [other.parent]
 
 
