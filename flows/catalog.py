@@ -8,6 +8,7 @@ FLOWS = {
     "import-inspections": "flows.import_inspections",
     "import-returns": "flows.import_returns",
     "track-parcels": "flows.track_parcels",
+    "chase-stale-returns": "flows.chase_stale_returns",
     "reconcile": "flows.reconcile",
     "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",

@@ -24,7 +24,7 @@ from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk, UnfitPolicyError, utc_now
 from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
-from tasks.in_prefect.events import LATELY, hold_events, parcel_events, pause_events, policy_event, send
+from tasks.in_prefect.events import LATELY, hold_events, parcel_events, pause_events, policy_event, send, stale_events
 from tasks.in_prefect.global_limits import standing_limits
 from tasks.in_prefect.holds_artifact import write_holds
 from tasks.in_prefect.quiet import quiet_or_unknown
@@ -37,7 +37,8 @@ from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.parcels_report import ParcelsReport
 from tasks.reporting.printable import markdown, printable
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
-from tasks.reporting.report_page import report_page, returns_table, shadow_table
+from tasks.reporting.report_page import report_page, returns_table, shadow_table, stale_table
+from tasks.reporting.stale_report import StaleReport
 from tasks.reporting.story_report import StoryReport
 from tasks.settings import load_settings
 from tasks.steps import as_tasks, global_limits, limits_note
@@ -249,6 +250,9 @@ class Ending:
         held = hold_events(self.opened, self.recent, flow_run_id=run, back_office=back_office, links=self.links)
         stopped = self.report.told if isinstance(self.report, ParcelsReport) else ()
         told = parcel_events(stopped, utc_now(), flow_run_id=run)
+        if isinstance(self.report, StaleReport):
+            zones = self.report.zones
+            told += stale_events(self.report.told, utc_now(), zones=zones, flow_run_id=run, back_office=back_office)
         await send([*held, *pause_events(self.paused, flow_run_id=run), *told])
 
 
@@ -297,7 +301,9 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     if isinstance(report, DailyRun) and report.found is not None:
         told = f"{flow}: what was paid, what waits and how long it took"
         made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-tables", description=told))
-    if isinstance(report, ReturnsReport):
+    if isinstance(report, StaleReport):
+        made.append(_table(stale_table(report, MOST_ROWS), f"{flow}-list", f"{flow}: what stands still, oldest first"))
+    elif isinstance(report, ReturnsReport):
         made.append(_table(returns_table(report, MOST_ROWS), f"{flow}-returns", f"{flow}: return by return"))
         if report.shadow and report.shadow.differing:
             told = f"{flow}: what the shadow policy {report.shadow.name} decides otherwise"

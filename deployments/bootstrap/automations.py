@@ -22,7 +22,15 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 from pydantic import SecretStr
 
 from deployments.bootstrap.objects import BootstrapError, Change, Outcome, or_none, put
-from tasks.in_prefect.events import ALONE, EFFECTS_STOPPED, HOLD_OPENED, HOLDS_OPENED, NOTICE, STORE_PAUSED
+from tasks.in_prefect.events import (
+    ALONE,
+    EFFECTS_STOPPED,
+    HOLD_OPENED,
+    HOLDS_OPENED,
+    NOTICE,
+    RETURNS_STALE,
+    STORE_PAUSED,
+)
 from tasks.in_prefect.quiet import TAG
 
 BLOCK = "rever-notices"
@@ -219,6 +227,7 @@ def notice_automations(block_id: UUID) -> list[AutomationCore]:
         _notice("many holds", {HOLDS_OPENED}, send, match=stores, for_each=each),
         _notice("the stop switch", {EFFECTS_STOPPED}, send, match=desk, within=timedelta(0)),
         _notice("paused stores", {STORE_PAUSED}, send, match=stores, for_each=each, within=PAUSE_QUIET),
+        _notice("stale returns", {RETURNS_STALE}, send, match=stores, for_each=each),
         _notice(
             "failed runs",
             {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},

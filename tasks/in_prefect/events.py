@@ -9,8 +9,9 @@ the API, which acknowledges them, so none is lost in the queue of a process that
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from types import MappingProxyType
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
@@ -24,10 +25,12 @@ from tasks.ledger import HoldRow, Pause, StandingParcel, Switch
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
 from tasks.policy.record import HoldKind
+from tasks.policy.stale import StaleReturn
 from tasks.reporting.holds_page import sums_of
 from tasks.reporting.parcels_report import stopped_in_words
 from tasks.reporting.printable import message
 from tasks.reporting.report import amounts
+from tasks.reporting.stale_report import link_to, stale_in_words, what_comes
 
 HOLD_OPENED = "rever.hold.opened"
 HOLDS_OPENED = "rever.holds.opened"
@@ -37,6 +40,8 @@ EFFECTS_STARTED = "rever.effects.started"
 STORE_PAUSED = "rever.store.paused"
 POLICY_REFUSED = "rever.policy.refused"
 PARCEL_STOPPED = "rever.parcel.stopped"
+RETURN_STALE = "rever.return.stale"
+RETURNS_STALE = "rever.returns.stale"
 
 NOTICE, ALONE, TOGETHER = "rever.notice", "alone", "together"
 """The label of a hold's event, and its values: a notice is sent of this hold, or of several together."""
@@ -241,6 +246,73 @@ def parcel_events(parcels: Sequence[StandingParcel], now: datetime, *, flow_run_
         )
         for it in parcels
     ]
+
+
+def stale_events(
+    found: Sequence[StaleReturn],
+    now: datetime,
+    *,
+    zones: Mapping[str, tzinfo] = MappingProxyType({}),
+    flow_run_id: str = "",
+    back_office: str = "",
+) -> list[Event]:
+    """The events of returns that have stood still for too long: one for each return and stage, and one for each store
+    that counts them, of which a notice is sent. The same return at the same stage is one event, whoever tells it.
+    """
+    events = []
+    for it in found:
+        what = _of_order(it.order_name, it.process_id)
+        said = f"{it.store}: {what}: {it.stage.words} {stale_in_words(it, zones.get(it.store, UTC))}"
+        resource = {"prefect.resource.id": f"rever.return.{it.process_id}", "prefect.resource.name": it.process_id}
+        payload = {
+            "subject": message(f"{what} stands still: {it.stage.words}"),
+            "sentence": message(" ".join(said.split())),
+            "store": message(it.store),
+            "process_id": message(it.process_id),
+            "order": message(it.order_name),
+            "stage": str(it.stage),
+            "since": it.since.isoformat(timespec="seconds"),
+            "days_over": it.over,
+            "waits_for": str(it.waits_for),
+            "comes_next": message(what_comes(it)),
+            "rule": f"stale-{it.stage.replace('_', '-')}",
+            "link": link_to(it.process_id, back_office),
+        }
+        events.append(
+            Event(
+                id=uuid5(NAMESPACE_URL, f"{RETURN_STALE}:{it.process_id}:{it.stage}:{it.about}"),
+                event=RETURN_STALE,
+                occurred=now,
+                resource=Resource(resource | {"rever.store": it.store}),
+                related=_of_run(flow_run_id),
+                payload=payload,
+            )
+        )
+    for store in sorted({it.store for it in found}):
+        mine = [it for it in found if it.store == store]
+        stages = ", ".join(f"{many} {words}" for words, many in Counter(it.stage.words for it in mine).most_common())
+        oldest = min(mine, key=lambda it: it.since)
+        first = _of_order(oldest.order_name, oldest.process_id)
+        marks = " ".join(sorted(f"{it.process_id}:{it.stage}:{it.about}" for it in mine))
+        said = f"{store}: {counted(len(mine), 'return')} newly stood still for too long ({stages}); the oldest: {first}"
+        events.append(
+            Event(
+                id=uuid5(NAMESPACE_URL, f"{RETURNS_STALE}:{store}:{marks}"),
+                event=RETURNS_STALE,
+                occurred=now,
+                resource=_store(store),
+                related=_of_run(flow_run_id),
+                payload={
+                    "subject": message(f"{counted(len(mine), 'return')} at {store} stood still for too long"),
+                    "sentence": message(said),
+                    "store": message(store),
+                    "process_id": "",
+                    "returns": len(mine),
+                    "rule": "stale",
+                },
+            )
+        )
+    return events
 
 
 def policy_event(problems: Sequence[str], now: datetime, *, flow_run_id: str = "") -> Event:

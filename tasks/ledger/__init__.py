@@ -48,6 +48,7 @@ from tasks.ledger.queries import (
 )
 from tasks.ledger.records import load_records
 from tasks.ledger.rehearsal import Rehearsal, rehearse
+from tasks.ledger.reminders import remind_once
 from tasks.ledger.send import mark_sent, put_back, release, withdraw
 from tasks.ledger.settle import (
     close_readable,
@@ -202,6 +203,7 @@ __all__ = [
     "refunded_returns",
     "rehearse",
     "release",
+    "remind_once",
     "restore",
     "restored",
     "returns_of",

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tasks.database.sql import Money, UtcTime
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -356,3 +356,18 @@ parcel_changes = Table(
 
 tracked = Table("tracked", metadata, Column("store", Text, primary_key=True), Column("at", UtcTime, nullable=False))
 """Until when the list of a store's returns was read for changes of their parcels."""
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("about", Text, **_TEXT),
+    Column("store", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("told_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("process_id", "stage", "about"),
+)
+"""Of which returns people were told that they stand still, and at which stage: once, whoever tells it. `about` is the
+hold or the effect that is waited for, where it is one.
+"""

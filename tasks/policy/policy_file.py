@@ -28,14 +28,14 @@ from pydantic_core import ErrorDetails
 
 from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
 from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
-from tasks.policy.store import FactTables, Guards, ParcelLimits, StorePolicy
+from tasks.policy.store import FactTables, Guards, ParcelLimits, StaleLimits, StorePolicy
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
 _OF_RULES = frozenset({"rules", "lists"})
 """Fields of a part that hold the merchant's rules, and are read by them."""
 
 _BELOW: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"guards": Guards, "facts": FactTables, "parcels": ParcelLimits}
+    {"guards": Guards, "facts": FactTables, "parcels": ParcelLimits, "stale": StaleLimits}
 )
 """Fields of a part that have fields of their own."""
 

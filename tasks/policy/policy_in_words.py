@@ -80,6 +80,14 @@ def _sentences(policy: StorePolicy) -> dict[str, str]:
             f"A parcel that is on its way for {counted(policy.parcels.on_the_way_days, 'day')} without moving is listed"
             " as stopped."
         ),
+        "stale": (
+            "A return is told of that has no label for "
+            f"{counted(policy.stale.no_label_days, 'day')}, arrived and is not inspected for "
+            f"{counted(policy.stale.not_inspected_days, 'day')}, is approved and not paid for "
+            f"{counted(policy.stale.not_paid_days, 'day')}, whose refund is on its way for "
+            f"{counted(policy.stale.on_its_way_days, 'day')}, or whose hold nobody answers for "
+            f"{counted(policy.stale.hold_days, 'day')}."
+        ),
     }
 
 

@@ -147,6 +147,20 @@ class ParcelLimits(BaseModel):
         return timedelta(days=self.on_the_way_days if status == ShippingStatus.COLLECTED else self.label_unused_days)
 
 
+class StaleLimits(BaseModel):
+    """After how many days a return that stands still is listed and told of, by what it waits for. A label that is not
+    used and a parcel that does not arrive have the limits of `parcels`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    no_label_days: int = Field(2, ge=1, le=100, description="Started, and there is no label.")
+    not_inspected_days: int = Field(5, ge=1, le=100, description="Arrived, and not inspected, or not wholly.")
+    not_paid_days: int = Field(3, ge=1, le=100, description="Approved, and not paid.")
+    on_its_way_days: int = Field(5, ge=1, le=100, description="REVER accepted the refund and has not paid it.")
+    hold_days: int = Field(2, ge=1, le=100, description="A hold is open, and nobody has answered it.")
+
+
 class StorePolicy(BaseModel):
     """The desk's own rules for a store; the policy file's `default` and `stores`."""
 
@@ -164,6 +178,7 @@ class StorePolicy(BaseModel):
     guards: Guards = Field(Guards(), description="Caps; one that trips holds the return for a person.")
     facts: FactTables = Field(FactTables(), description="Tables of what the rules ask for and REVER does not tell.")
     parcels: ParcelLimits = Field(ParcelLimits(), description="When a parcel that does not move counts as stopped.")
+    stale: StaleLimits = Field(StaleLimits(), description="When a return that stands still is listed and told of.")
 
 
 @dataclass(frozen=True, slots=True)

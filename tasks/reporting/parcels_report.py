@@ -57,7 +57,7 @@ class ParcelsReport(ReturnsReport):
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
-        common = {name: value for name, value in super().as_json().items() if name not in _OF_MONEY}
+        common = {name: value for name, value in super().as_json().items() if name not in OF_MONEY}
         moved = [
             {
                 "process_id": it.process_id,
@@ -102,7 +102,7 @@ class ParcelsReport(ReturnsReport):
         return f"{counted(many, 'change')} of parcels{back}; {counted(len(self.stopped), 'parcel')} stopped"
 
 
-_OF_MONEY = frozenset(
+OF_MONEY = frozenset(
     {"decisions", "outcomes", "paid", "on_its_way", "due", "would_pay", "would_hold", "alarms", "shadow"}
 )
 """What the report of a run over returns has and this one says nothing of."""

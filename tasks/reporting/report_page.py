@@ -1,13 +1,17 @@
 """A run's report as a page and tables for Prefect's UI: what was decided and done, what waits, where to look."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from urllib.parse import quote
 
+from tasks.policy.clocks import clock_time
 from tasks.policy.order_returns import OrderKey
 from tasks.reporting.parcels_report import BACK, MOVED, STOPPED, ParcelsReport
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
+from tasks.reporting.stale_report import StaleReport, what_comes
 
 MOST = 50
 """Returns that one part of the page lists; the table has all."""
@@ -27,6 +31,9 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield f"| Moved | {len(report.moved)} |"
         yield f"| Went back | {len(report.gone_back)} |"
         yield f"| Stopped | {len(report.stopped)} |"
+    elif isinstance(report, StaleReport):
+        yield f"| Stand still | {len(report.rows)} |"
+        yield f"| Wait for | {counts(Counter(str(it.waits_for) for it in report.stale))} |"
     elif isinstance(report, ReturnsReport):
         yield from _money(report)
     if report.holds_pages:
@@ -59,6 +66,9 @@ def _parts(report: ReturnsReport) -> Iterator[tuple[str, list[Row]]]:
     if isinstance(report, ParcelsReport):
         for what in (STOPPED, BACK, MOVED):
             yield what.capitalize(), [row for row in rows if row.decision == what]
+        return
+    if isinstance(report, StaleReport):
+        yield "Stand still, the oldest first", rows
         return
     if report.acts:
         yield "Done", [row for row in rows if row.done]
@@ -117,6 +127,24 @@ def returns_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
             "why": markdown(plain_words(row.why)),
         }
         for row in moved[:most]
+    ]
+
+
+def stale_table(report: StaleReport, most: int) -> list[dict[str, str]]:
+    """A row for each return and stage that has stood still for too long, the oldest first, at most `most`."""
+    return [
+        {
+            "return": linked(it.process_id, report.back_office),
+            "order": markdown(it.order_name),
+            "store": markdown(it.store),
+            "stands at": it.stage.words,
+            "since": clock_time(it.since, report.zones.get(it.store, UTC)),
+            "known by": str(it.known_by),
+            "days over": str(it.over),
+            "waits for": str(it.waits_for),
+            "what comes next": markdown(plain_words(what_comes(it))),
+        }
+        for it in report.stale[:most]
     ]
 
 

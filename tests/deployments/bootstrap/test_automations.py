@@ -26,9 +26,10 @@ from deployments.bootstrap.automations import (
     runs_not_begun,
 )
 from deployments.bootstrap.objects import BootstrapError
-from tasks.in_prefect.events import hold_events, pause_events, switch_event
+from tasks.in_prefect.events import hold_events, pause_events, stale_events, switch_event
 from tasks.in_prefect.ui_links import UiLinks
 from tasks.ledger import Pause, Switch
+from tasks.policy.stale import KnownBy, StaleReturn, StaleStage, WaitsFor
 from tests.samples import NEW_HOLD as HOLD
 
 
@@ -150,3 +151,8 @@ def test_one_happening_makes_one_notice() -> None:
     assert [name for event in hold_events(many) for name in told(event)] == ["rever: notices of many holds"]
     (pause,) = pause_events([Pause("acme", NOON, NOON + timedelta(minutes=1))])
     assert told(pause) == ["rever: notices of paused stores"]
+    still = StaleReturn(
+        "retp_1", "acme", "#1001", StaleStage.LABEL_UNUSED, NOON, KnownBy.SEEN, 3, WaitsFor.SHOPPER, comes_next="x"
+    )
+    stale = stale_events([still, replace(still, process_id="retp_2")], NOON)
+    assert [name for event in stale for name in told(event)] == ["rever: notices of stale returns"]

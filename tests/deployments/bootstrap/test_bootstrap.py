@@ -87,6 +87,7 @@ async def test_every_flow_is_a_deployment_as_the_file_says(client: PrefectClient
         "generate-labels",
         "import-inspections",
         "track-parcels",
+        "chase-stale-returns",
         "reconcile",
     }
     assert (await read(client, "process-return")).work_pool_name == "rever-fast-lane"

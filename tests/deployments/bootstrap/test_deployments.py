@@ -145,6 +145,7 @@ def test_the_schedules_are_as_often_as_the_docs_say_and_act_in_the_open() -> Non
         "generate-labels/every-15-minutes": 15,
         "import-inspections/every-10-minutes": 10,
         "track-parcels/hourly": 60,
+        "chase-stale-returns/daily": 24 * 60,
         "reconcile/hourly": 60,
         "daily-report/daily": 24 * 60,
     }
