@@ -260,7 +260,7 @@ def _label_since(case: Case, known: Sequence[ParcelChange]) -> tuple[datetime | 
     seen = max(alive, key=lambda it: it.at, default=None)
     labels = _labels(case)
     made = (labels[-1].sent_at or labels[-1].created_at) if labels else None
-    if made is not None and (seen is None or (seen.n == 1 and made <= seen.at)):
+    if made is not None and (seen is None or seen.n == 1 or made > seen.at):
         return made, KnownBy.LEDGER
     return (None, KnownBy.START) if seen is None else (seen.at, _told(seen))
 
@@ -296,8 +296,8 @@ def coming(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
             then = decision if not days else decide(process, rules, record, at)
             if isinstance(then, AskedEffect) and then.kind is IntentKind.CANCEL:
                 return Coming(words, str(then.wanted.policy_rule), at.astimezone(rules.zone).date())
-            if isinstance(then, Hold):
-                break
+            if isinstance(then, Hold) and not then.label:
+                break  # what a person answers nobody knows
     return Coming(words)
 
 

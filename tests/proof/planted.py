@@ -450,6 +450,18 @@ BUGS = {
         "test_each_refund_counts_once_however_many_of_the_desk_s_own_rever_shows",
         (("tasks/policy/earlier_returns.py", "    for intent in found.unshown:\n", "    for intent in ():\n"),),
     ),
+    "told each day": Bug(
+        "people told each day of the same return that stands still",
+        "tests/tasks/ledger/test_reminders.py::"
+        "test_it_is_told_once_however_its_days_and_its_first_moment_change[sqlite]",
+        (
+            (
+                "tasks/ledger/reminders.py",
+                "if (it.process_id, str(it.stage), it.about) in new",
+                "if it.process_id or new",
+            ),
+        ),
+    ),
     "called off": Bug(
         "a return called off though its parcel was scanned between the search and the call",
         f"{CANCEL}test_a_scan_between_the_search_and_the_call_wins",

@@ -130,6 +130,12 @@ def test_a_label_counts_from_when_the_desk_made_it_where_that_is_before_it_was_s
     assert (it.known_by, it.over) == (KnownBy.SEEN, 1)
 
 
+def test_a_second_label_counts_from_when_it_was_made_though_only_the_first_was_seen() -> None:
+    label = intent(IntentKind.LABEL, sent_at=NOW - 10 * DAY)
+    for known in ((change("CREATED", 40),), (change("COLLECTED", 40), change("CREATED", 30, n=2))):
+        assert found(unused(**old(90)), record(label, parcels=known)) == []
+
+
 def test_a_part_inspected_return_waits_for_the_warehouse_since_its_last_review() -> None:
     shown = process(line(quantity=2), reviews=reviews("retl_1", "DECLINED", at=NOW - 6 * DAY), **old(90))
     (it,) = found(shown, record(parcels=(change("IN_WAREHOUSE", 30),)))
@@ -207,5 +213,7 @@ def test_what_no_rule_calls_off_waits_as_the_rules_say() -> None:
         comes = coming(shown, who, record(), NOW)
         assert comes.called_off_on is None
         assert comes.words
+    unserved = process(logistics=(), return_status="STARTED", country="NZ", **old(24))
+    assert coming(unserved, by, record(), NOW).called_off_by == "not sent", "a label's hold keeps nothing from that"
     held = coming(unused(**old(40)), by, record(holds=(hold(),)), NOW)
     assert held.called_off_on is None, "the answer to the hold comes first"
