@@ -175,7 +175,7 @@ async def test_notices_are_left_out_without_an_address_and_follow_a_new_one(fres
     former = runs_not_begun().model_copy(update={"name": "rever: notices of tripped guards"})
     await fresh.create_automation(former)
     made = not_left(await put_up(fresh, URL))
-    assert sum("notices" in line for line in made) == 7
+    assert sum("notices" in line for line in made) == 8
     assert made[-1] == f"changed  automation {former.name!r}: no longer made, removed"
     assert await fresh.read_automations_by_name(former.name) == []
     changed = await put_up(fresh, SecretStr("http://127.0.0.1:9/another"))
