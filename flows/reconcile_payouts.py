@@ -89,6 +89,8 @@ async def work(desk: Desk, parameters: Parameters, report: PayoutsReport) -> Non
     if parameters.csv:
         check_target(Path(parameters.csv))
     report.stores = stores = desk.chosen(parameters.stores)
+    if double := next((it for it in parameters.files if parameters.files.count(it) > 1), None):
+        raise WrongNameError(f"{double} is named twice; name each file once")
     try:
         with private_copies(desk.clock()) as copies:
             asked = PayoutsAsked(

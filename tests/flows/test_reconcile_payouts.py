@@ -179,6 +179,7 @@ def test_a_month_of_revers_statement_stands_beside_the_ledgers(paid: Paid) -> No
     ("values", "said"),
     [
         ({}, "name a payout file, or REVER's statement with its mapping"),
+        ({"files": "right.csv,right.csv"}, "right.csv is named twice; name each file once"),
         ({"files": "none.csv"}, "none.csv: is not there."),
         ({"files": "wrong.csv"}, "no header of a known payout file"),
         ({"files": "right.csv,again.csv"}, "again.csv has the same content as right.csv; name each file once"),
