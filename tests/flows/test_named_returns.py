@@ -12,6 +12,7 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 from flows.catalog import FLOWS
 from flows.run import UsageError, parameters_for
 from rever_api.models import ReturnProcess
+from tasks.desk import WrongNameError
 from tasks.find_returns import NothingFoundError, SeveralStoresError
 from tests.world import World
 
@@ -19,6 +20,16 @@ EMAIL = "olga.ortiz@example.com"
 NAMING = {name: field for name in FLOWS for field in ("process_id", "process_ids") if field in
           import_module(FLOWS[name]).Parameters.model_fields}  # fmt: skip
 """The flows that take returns, each with the parameter that does."""
+
+
+def naming(flow: str, key: str) -> dict[str, str]:
+    """The parameters of a run that is to work on what `key` names, and what the flow needs besides."""
+    return {NAMING[flow]: key} | ({"reason": "asked for by mistake"} if flow == "cancel-return" else {})
+
+
+def form_naming(flow: str, key: str) -> dict[str, str | list[str]]:
+    """The same as a form holds it."""
+    return {**naming(flow, key), NAMING[flow]: key if NAMING[flow] == "process_id" else [key]}
 
 
 def due(world: World, many: int = 1) -> list[ReturnProcess]:
@@ -81,7 +92,7 @@ def test_a_hold_names_its_return(world: World) -> None:
 @pytest.mark.parametrize("flow", ["process-return", "process-pending-returns"])
 def test_an_order_number_names_all_its_returns_and_the_report_says_which(world: World, flow: str) -> None:
     number, ids = same_order(world)
-    report = world.run(flow, mode="act", **{NAMING[flow]: number})
+    report = world.run(flow, mode="act", **naming(flow, number))
     assert effects_of(world) == set(ids)
     assert report.seen == 2
     assert report.paid == world.paid()
@@ -108,7 +119,7 @@ def test_a_label_is_made_for_the_return_of_an_order(world: World) -> None:
 @pytest.mark.parametrize("typed", ["#AC1", "retp_nobody", "0" * 32, "tracking:XX1"])
 def test_nothing_found_begins_nothing(world: World, flow: str, typed: str) -> None:
     with pytest.raises(NothingFoundError):
-        world.run(flow, **{NAMING[flow]: typed}, **({} if flow == "explain-return" else {"mode": "act"}))
+        world.run(flow, **naming(flow, typed), **({} if flow == "explain-return" else {"mode": "act"}))
     assert effects_of(world) == set()
 
 
@@ -133,7 +144,7 @@ ACTING = sorted(set(NAMING) - {"explain-return"})
 def test_an_order_that_two_stores_have_is_not_acted_on_until_the_run_says_at_which(world: World, flow: str) -> None:
     number, found = at_two_stores(world)
     with pytest.raises(SeveralStoresError, match=r"1001 .*acme, nordic.* stores=acme"):
-        world.run(flow, mode="act", **{NAMING[flow]: number})
+        world.run(flow, mode="act", **naming(flow, number))
     assert effects_of(world) == set()
     with pytest.raises(SeveralStoresError):
         world.run("process-pending-returns", mode="act", process_ids=f"{found['acme']},{number}")
@@ -143,21 +154,29 @@ def test_an_order_that_two_stores_have_is_not_acted_on_until_the_run_says_at_whi
 @pytest.mark.parametrize("flow", ["process-return", "process-pending-returns"])
 def test_the_stores_that_a_run_names_say_which_of_the_orders_is_meant(world: World, flow: str) -> None:
     number, found = at_two_stores(world)
-    report = world.run(flow, mode="act", stores="nordic", **{NAMING[flow]: number})
+    report = world.run(flow, mode="act", stores="nordic", **naming(flow, number))
     assert effects_of(world) == {found["nordic"]}
     assert report.stores == ("nordic",)
-    world.run(flow, mode="act", stores="acme,nordic", **{NAMING[flow]: number})
+    world.run(flow, mode="act", stores="acme,nordic", **naming(flow, number))
     assert effects_of(world) == set(found.values())
 
 
-@pytest.mark.parametrize("flow", ACTING)
+@pytest.mark.parametrize("flow", sorted({*ACTING} - {"cancel-return"}))
 def test_a_plan_shows_the_returns_of_both_stores_and_says_that_act_asks_which(world: World, flow: str) -> None:
     number, found = at_two_stores(world)
-    report = world.run(flow, **{NAMING[flow]: number})
+    report = world.run(flow, **naming(flow, number))
     assert set(report.rows) == set(found.values())
     (note,) = [note for note in report.notes if "mode=act" in note]
     assert "acme, nordic" in note
     assert "stores=acme" in note
+
+
+def test_one_return_is_called_off_at_a_time_so_a_plan_names_all_that_the_order_has(world: World) -> None:
+    number, found = at_two_stores(world)
+    with pytest.raises(WrongNameError, match="2 returns; name one by its id") as refused:
+        world.run("cancel-return", **naming("cancel-return", number))
+    assert all(process_id in str(refused.value) for process_id in found.values())
+    assert effects_of(world) == set()
 
 
 def test_a_named_return_of_another_store_than_those_asked_for_is_not_passed_over_in_silence(world: World) -> None:
@@ -175,7 +194,7 @@ def test_a_named_return_of_another_store_than_those_asked_for_is_not_passed_over
 def test_where_no_named_return_is_of_a_store_that_was_asked_for_it_is_an_error(world: World, flow: str) -> None:
     _, found = at_two_stores(world)
     with pytest.raises(NothingFoundError, match="of store 'acme'"):
-        world.run(flow, mode="act", stores="nordic", **{NAMING[flow]: found["acme"]})
+        world.run(flow, mode="act", stores="nordic", **naming(flow, found["acme"]))
     assert effects_of(world) == set()
 
 
@@ -183,11 +202,11 @@ def test_where_no_named_return_is_of_a_store_that_was_asked_for_it_is_an_error(w
 @pytest.mark.parametrize("typed", [EMAIL, f"email:{EMAIL}", f"order:{EMAIL}", "olga.ortiz@"])
 def test_no_form_takes_an_email_and_nobody_repeats_it(flow: str, typed: str) -> None:
     with pytest.raises(UsageError, match="e-mail address") as refused:
-        parameters_for(flow, {NAMING[flow]: typed})
+        parameters_for(flow, naming(flow, typed))
     assert "olga" not in str(refused.value)
     form = import_module(FLOWS[flow]).Parameters
     with pytest.raises(ValueError, match="e-mail address") as invalid:
-        form(**{NAMING[flow]: typed if NAMING[flow] == "process_id" else [typed]})
+        form(**form_naming(flow, typed))
     assert "olga" not in f"{invalid.value} {invalid.value!r}"
 
 
@@ -201,7 +220,7 @@ def test_a_name_that_is_typed_by_mistake_is_not_repeated() -> None:
 def test_prefects_server_refuses_an_email_before_it_stores_the_run(flow: str) -> None:
     schema = parameter_schema(getattr(import_module(FLOWS[flow]), flow.replace("-", "_"))).model_dump()
     for typed, taken in ((EMAIL, False), ("#1001", True), ("1001", True), ("retp_1", True)):
-        values = {"parameters": {NAMING[flow]: typed if NAMING[flow] == "process_id" else [typed]}}
+        values = {"parameters": form_naming(flow, typed)}
         if taken:
             validate(values, schema, raise_on_error=True)
             continue
