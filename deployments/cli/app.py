@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -49,7 +50,11 @@ def _root(
         raise typer.Exit
 
 
-@app.command(epilog=f"FLOW is one of: {', '.join(FLOWS)}.", context_settings={"help_option_names": []})
+# click breaks a name at its hyphen, and then nobody can copy it; a text that begins with \b keeps its own lines.
+_FLOWS = fill(f"FLOW is one of: {', '.join(FLOWS)}.", 76, break_on_hyphens=False)
+
+
+@app.command(epilog=f"\b\n{_FLOWS}", context_settings={"help_option_names": []})
 def run(
     ctx: typer.Context,
     flow: Annotated[str, typer.Argument(metavar="FLOW", help="Which flow to run.")] = "",
