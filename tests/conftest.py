@@ -38,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # A test that looks for events, task runs or a log would wait for the seconds after which they are written.
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.2",
-        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.2",
+        # Whole seconds alone: Prefect cuts a fraction to 0, and then the server looks again without any pause.
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
         "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.2",
         "DO_NOT_TRACK": "1",
     }
