@@ -13,7 +13,8 @@ from tasks.files.drop_folder import delete_old, inside, put_away, waiting, wareh
 from tasks.files.private_copy import StillGrowingError, arrived, private_copies, stamp_of
 from tasks.files.table import InputFileError
 
-NOW = datetime.now(UTC) + timedelta(minutes=5)
+NOW = datetime.now(UTC) + timedelta(hours=12)
+"""Long after what a test writes, whenever it is played: a whole run takes minutes from the import to the test."""
 """By when what a test has written has been the same for long enough."""
 
 

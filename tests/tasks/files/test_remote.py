@@ -133,6 +133,7 @@ def test_sftp_with_the_password_in_the_options_and_only_from_a_known_server(
     hosts = tmp_path / "known_hosts"
     hosts.write_text(f"[127.0.0.1]:{port} {key}\n")
     known = {"known_hosts": str(hosts), "client_keys": None, "agent_path": None}
+    (tmp_path / "m.yaml").touch()
     found = fetched(url, tmp_path / "m.yaml", tmp_path, {**known, "password": PASSWORD})
     assert found.copy.read_text() == "a,b\n1,2\n"
     found.copy.unlink()
