@@ -233,7 +233,7 @@ def _pay(up: Up, process_id: str) -> None:
 
 def _open_the_form(page: Page, deployment_name: str = "process-return") -> None:
     page.get_by_role("link", name="Deployments").click()
-    # There are more than one page of them, so it is looked for as a person does.
+    # They fill more than one page, so it is searched for, as a person does.
     page.get_by_placeholder("Search deployments").fill(deployment_name)
     deployment = page.get_by_role("link", name=deployment_name, exact=True).first
     deployment.wait_for()
