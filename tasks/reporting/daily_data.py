@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from math import floor
 
 from tasks.ledger import Effect, HeldReturn
 from tasks.policy.comparison import RefundComparison
@@ -179,7 +180,7 @@ def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[De
     unit = Decimal(1).scaleb(-minor_unit(currency))
     whole = int(amount / unit)
     shares = [Fraction(whole) * Fraction(weight) / Fraction(total) for weight in weights]
-    parts = [int(share) for share in shares]
+    parts = [floor(share) for share in shares]
     order = sorted(range(len(parts)), key=lambda place: (parts[place] - shares[place], place))
     for place in order[: whole - sum(parts)]:
         parts[place] += 1
