@@ -119,6 +119,12 @@ def timing_of(rules: StoreRules) -> RefundTiming | str:
     return rules.settings.refund.timing or RefundTiming.ON_ITEM_VERIFIED
 
 
+def goods_here(process: ReturnProcess) -> bool:
+    """Whether the goods are where they are inspected, by the return's status or by a parcel's."""
+    entries = process.logistics or ()
+    return process.return_status in GOODS_HERE or any(entry.status == ShippingStatus.IN_WAREHOUSE for entry in entries)
+
+
 def goods_sent(process: ReturnProcess) -> bool:
     """Whether the shopper has handed the goods over, by the return's status or by a parcel's."""
     entries = process.logistics or ()

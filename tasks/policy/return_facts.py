@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingStatus
 from tasks.policy.country import country_of
-from tasks.policy.facts import GOODS_HERE, believed, exchange_shown, goods_sent, one_mailbox, refunds_shown
+from tasks.policy.facts import believed, exchange_shown, goods_here, goods_sent, one_mailbox, refunds_shown
 from tasks.policy.inspection import inspected_lines
 from tasks.policy.record import IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
@@ -229,9 +229,9 @@ def _of_parcels(
     """The facts about parcels. What this read shows and the ledger does not know yet was seen now."""
     statuses = frozenset([str(entry.status) for entry in process.logistics or ()])
     told = (process.logistics is not None or rules.omits_empty_fields) and statuses <= _STATUSES
-    here = process.return_status in GOODS_HERE or bool(process.reviews)
+    here = goods_here(process) or bool(process.reviews)
     scanned = True if goods_sent(process) or here else False if told else _BARE.scanned
-    arrived = True if here or ShippingStatus.IN_WAREHOUSE in statuses else False if told else _BARE.arrived
+    arrived = True if here else False if told else _BARE.arrived
     seen: tuple[datetime | None, datetime | None] = (None, None)
     if record.parcels is not None:
         moved = goods_moved((*record.parcels, *changes(record.parcels, view_of(process), now)))

@@ -14,11 +14,11 @@ from tasks.policy.actions import Cancel
 from tasks.policy.case import Case
 from tasks.policy.decide import decide
 from tasks.policy.decision import AskedEffect, Decision, Hold, Nothing, Wait
-from tasks.policy.facts import GOODS_HERE, exchange_shown, goods_sent, refunds_shown
+from tasks.policy.facts import exchange_shown, goods_here, goods_sent, refunds_shown
 from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, ParcelChange, Record, taken
 from tasks.policy.rules.label import DEAD_PARCEL, NEEDS_LABEL
 from tasks.policy.store import RefundsBy, StaleLimits, StoreRules
-from tasks.policy.tracking import OF_RETURN, goods_moved
+from tasks.policy.tracking import OF_RETURN, goods_moved, parcel_statuses
 
 
 class StaleStage(StrEnum):
@@ -159,14 +159,11 @@ def _goods(case: Case) -> Iterator[_Standing]:
     known = case.record.parcels or ()
     moved = goods_moved(known)
     reviews = process.reviews or ()
-    if process.logistics is None:  # the read does not tell of parcels: what was seen of them before counts
-        last = {it.parcel: it.status for it in sorted(known, key=lambda it: it.n) if it.parcel != OF_RETURN}
-        parcels, sent = [*last.values()], goods_sent(process) or moved.scanned_at is not None
-    else:
-        parcels, sent = [str(it.status) for it in process.logistics], goods_sent(process)
+    parcels = parcel_statuses(process, known)
+    sent = goods_sent(process) or (process.logistics is None and moved.scanned_at is not None)
     labelled = any(it and it not in DEAD_PARCEL for it in parcels)
     untold = process.logistics is None and not case.rules.omits_empty_fields
-    if reviews or ShippingStatus.IN_WAREHOUSE in parcels or process.return_status in GOODS_HERE:
+    if reviews or goods_here(process) or ShippingStatus.IN_WAREHOUSE in parcels:
         if case.inspection.uninspected:
             dated = [it.review_date for it in reviews if it.review_date and it.review_date <= case.now]
             since, known_by = _first_known((max(dated, default=None), KnownBy.REVER), (moved.arrived_at, KnownBy.SEEN))

@@ -66,6 +66,14 @@ def view_of(process: ReturnProcess) -> ParcelView:
     )
 
 
+def parcel_statuses(process: ReturnProcess, known: Iterable[ParcelChange]) -> list[str]:
+    """Where each parcel is; where the read does not tell of parcels, as they were seen last."""
+    if process.logistics is not None:
+        return [str(entry.status) for entry in process.logistics]
+    last = {change.parcel: change.status for change in sorted(known, key=lambda it: it.n)}
+    return [status for parcel, status in last.items() if parcel != OF_RETURN]
+
+
 def view_of_shipping(shipping: Shipping) -> ParcelView:
     """What REVER's answer about the shipping of a return tells: where its youngest parcel is, and since when."""
     shown = ShownParcel(str(shipping.status), shipping.tracking_id)

@@ -15,11 +15,12 @@ from typing import Annotated, get_args, get_type_hints
 
 from rever_api.models import ProcessStatus, ReturnLineItem, ReturnProcess, ReviewStatus, ShippingStatus
 from tasks.policy.comparison import compare
-from tasks.policy.facts import goods_sent, paid_of, refunds_shown, strange
+from tasks.policy.facts import goods_here, goods_sent, paid_of, refunds_shown, strange
 from tasks.policy.money import ZERO, value
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentKind, IntentState, Record
-from tasks.policy.tracking import goods_moved
+from tasks.policy.rules.label import DEAD_PARCEL
+from tasks.policy.tracking import goods_moved, parcel_statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def return_parts(
     waits = process.rever_process_status in {ProcessStatus.RUNNING, ProcessStatus.ON_HOLD}
     shopper = process.shopper if personal else None
     moved = goods_moved(record.parcels or ())
+    sent = goods_sent(process) or (process.logistics is None and moved.scanned_at is not None)
     row = ReturnRow(
         process_id=process_id,
         order=process.order_name,
@@ -209,12 +211,12 @@ def return_parts(
         moved_at=_watched(moved.scanned_at, record),
         arrived_at=_watched(moved.arrived_at, record),
         reviewed_at=max(dated, default=None),
-        moved=goods_sent(process) or bool(reviews),
+        moved=sent or bool(reviews),
         units=sum(max(0, line.quantity) for line in process.return_line_items),
         value=sum((line.total_price for line in process.return_line_items if line.total_price is not None), ZERO),
         refunded=sum((it.amount for it in refunds if it.currency == currency), ZERO),
         currency=currency,
-        stage=_stage(process) if waits else Stage.ENDED,
+        stage=_stage(process, record, sent=sent) if waits else Stage.ENDED,
         waits=waits,
         decision=decision[0],
         rule=decision[1],
@@ -291,19 +293,18 @@ def _country(process: ReturnProcess) -> str:
     )
 
 
-def _stage(process: ReturnProcess) -> Stage:
-    """How far a return has come that waits."""
+def _stage(process: ReturnProcess, record: Record, *, sent: bool) -> Stage:
+    """How far a return has come that waits. Where the read does not tell of parcels, what was seen of them counts."""
     units = sum(max(0, line.quantity) for line in process.return_line_items)
     reviews = [it for it in process.reviews or () if it.status in set(ReviewStatus)]
-    statuses = {parcel.status for parcel in process.logistics or ()}
+    parcels = parcel_statuses(process, record.parcels or ())
     if reviews:
         return Stage.INSPECTED if len(reviews) >= units else Stage.PART_INSPECTED
-    if ShippingStatus.IN_WAREHOUSE in statuses:
+    if goods_here(process) or ShippingStatus.IN_WAREHOUSE in parcels:
         return Stage.ARRIVED
-    if goods_sent(process):
+    if sent:
         return Stage.ON_THE_WAY
-    labelled = {status for status in statuses if status not in {ShippingStatus.CANCELED, ShippingStatus.ERROR}}
-    return Stage.LABEL if labelled else Stage.NO_LABEL
+    return Stage.LABEL if any(status and status not in DEAD_PARCEL for status in parcels) else Stage.NO_LABEL
 
 
 def _seen(process: ReturnProcess, record: Record, refunds: Sequence[RefundRow]) -> tuple[Seen, ...]:

@@ -21,14 +21,12 @@ from rever_api.models import (
     Review,
     ShippingStatus,
 )
-from tasks.policy.facts import goods_sent, one_mailbox
+from tasks.policy.facts import GOODS_HERE, PARCEL_MOVED, goods_here, goods_sent, one_mailbox
 from tasks.policy.record import ParcelChange, Record
 from tasks.policy.tracking import OF_RETURN
 
-_MOVED = frozenset({ShippingStatus.COLLECTED, ShippingStatus.IN_WAREHOUSE})
 _GOES_ON = frozenset({ProcessStatus.RUNNING, ProcessStatus.COMPLETED})
 _NOT_PAID = Compensation(refunds=())
-_HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,7 @@ def was_scanned(process: ReturnProcess) -> bool:
 
 def has_arrived(process: ReturnProcess) -> bool:
     """Whether the goods are, or were, where they are inspected."""
-    at_warehouse = any(entry.status == ShippingStatus.IN_WAREHOUSE for entry in process.logistics or ())
-    return at_warehouse or process.return_status in _HERE or bool(process.reviews)
+    return goods_here(process) or bool(process.reviews)
 
 
 def mailbox_of(process: ReturnProcess) -> str:
@@ -163,7 +160,10 @@ class _Views:
                 yield View(at, self.process.model_copy(update={**fields, "updated_at": at}), known)
 
     def _there(self) -> tuple[str, None]:
-        return self.process.return_status if self.process.return_status in _HERE else ReturnStatus.REVIEW_REQUIRED, None
+        return (
+            self.process.return_status if self.process.return_status in GOODS_HERE else ReturnStatus.REVIEW_REQUIRED,
+            None,
+        )
 
     def _parcels(
         self, scan: bool, arrival: bool, latest: datetime
@@ -216,4 +216,4 @@ class _Views:
 
 
 def _no_further(entry: LogisticsEntry, parcel: ShippingStatus) -> LogisticsEntry:
-    return entry.model_copy(update={"status": parcel}) if entry.status in _MOVED else entry
+    return entry.model_copy(update={"status": parcel}) if entry.status in PARCEL_MOVED else entry

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from rever_api.models import CompensationMethod, ProcessStatus, ReturnStatus, ShippingStatus
+from rever_api.models import CompensationMethod, ProcessStatus, ShippingStatus
 from tasks.policy.actions import ActionKind
 from tasks.policy.approvals import APPROVAL, Limit
 from tasks.policy.case import Case
 from tasks.policy.clocks import come
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
 from tasks.policy.due import Due
-from tasks.policy.facts import counted, goods_sent, later, quoted
+from tasks.policy.facts import counted, goods_here, goods_sent, later, quoted
 from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
 from tasks.policy.record import (
@@ -371,11 +371,8 @@ def _before_collection(case: Case, since: str) -> tuple[str, str]:
 
 def _arrived(case: Case) -> bool:
     """Whether the goods are where they are inspected: some were, or the return or a parcel says so."""
-    process = case.process
     inspected = any(line.approved + line.declined + line.missing for line in case.inspection.lines)
-    at_warehouse = any(entry.status == ShippingStatus.IN_WAREHOUSE for entry in process.logistics or ())
-    here = {ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED}
-    return inspected or at_warehouse or process.return_status in here
+    return inspected or goods_here(case.process)
 
 
 def _without_outcome(line: LineInspection) -> int:

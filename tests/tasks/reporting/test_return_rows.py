@@ -66,6 +66,7 @@ def review(status: str) -> dict[str, str]:
         ({"logistics": [parcel("COLLECTED")]}, Stage.ON_THE_WAY),
         ({"return_status": "COLLECTED"}, Stage.ON_THE_WAY),
         ({"logistics": [parcel("IN_WAREHOUSE")]}, Stage.ARRIVED),
+        ({"logistics": [parcel("COLLECTED")], "return_status": "REVIEW_REQUIRED"}, Stage.ARRIVED),
         ({"reviews": [review("APPROVED")]}, Stage.PART_INSPECTED),
         ({"reviews": [review("APPROVED"), review("MISSING")]}, Stage.INSPECTED),
         ({"rever_process_status": "COMPLETED"}, Stage.ENDED),
@@ -74,6 +75,17 @@ def review(status: str) -> dict[str, str]:
 def test_how_far_a_return_has_come(more: dict[str, Any], stage: Stage) -> None:
     row = return_parts(process(**more), "acme", Record("retp_1")).row
     assert (row.stage, row.waits) == (stage, stage is not Stage.ENDED)
+
+
+@pytest.mark.parametrize(
+    ("status", "stage"),
+    [("CREATED", Stage.LABEL), ("COLLECTED", Stage.ON_THE_WAY), ("IN_WAREHOUSE", Stage.ARRIVED)],
+)
+def test_what_was_seen_of_a_parcel_counts_where_a_read_does_not_tell_of_it(status: str, stage: Stage) -> None:
+    seen = Record("retp_1", parcels=(change(1, "", status, NOON),))
+    row = return_parts(process(), "acme", seen).row
+    assert (row.stage, row.moved) == (stage, status != "CREATED")
+    assert return_parts(process(logistics=[]), "acme", seen).row.stage is Stage.NO_LABEL
 
 
 def test_the_rows_of_a_return_and_no_shopper_in_them() -> None:
