@@ -13,7 +13,7 @@ from tasks.files.dates import DATE, UNIX, DateFormat, bare, format_of
 from tasks.files.known_names import MEANINGS, NAMES, SURE, Names, named_by, plain
 from tasks.files.mapped_rows import HEADER_WITHIN
 from tasks.files.mapping import COUNTS, PRODUCT_KEYS, RETURN_KEYS, Columns, fold
-from tasks.files.table import Row, Table
+from tasks.files.table import InputFileError, Row, Table
 
 LOOKED_AT = 5_000
 """Rows by which is guessed."""
@@ -118,6 +118,8 @@ def guess_file(
     `InputFileError`.
     """
     rows = list(islice(table.rows(), LOOKED_AT))
+    if not rows:
+        raise InputFileError(f"{table.path}: has no row that holds anything.")
     header = _header(rows[:HEADER_WITHIN], names)
     below = [row for row in rows if row.number > header.number]
     footers = tuple(dict.fromkeys(first for row in below[-5:] if (first := _first(row)).casefold() in _FOOTERS))

@@ -11,6 +11,7 @@ from tasks.files.inspections import Inspection, read_inspections
 from tasks.files.mapped_rows import find_header
 from tasks.files.mapping import InspectionMapping, MappingError, load_mapping
 from tasks.files.open_table import open_table
+from tasks.files.table import InputFileError
 from tests.tasks.files.files import text
 
 LANDMARK = """\
@@ -244,6 +245,11 @@ def test_titles_footers_dates_and_several_products_are_seen(tmp_path: Path) -> N
     assert guessed(tmp_path / "in.csv", PEOPLEVOX).date_format is DateFormat.DAY_FIRST
     assert guessed(tmp_path / "in.csv", FILES["35up"][0]).date_format is DateFormat.UNIX
     assert guessed(tmp_path / "in.csv", FILES["parcelWILL"][0]).several_parted_by == "\n"
+
+
+def test_a_file_of_empty_rows_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match=r"in\.csv: has no row that holds anything"):
+        guessed(tmp_path / "in.csv", "\n ,,\n")
 
 
 def test_the_guess_is_told_to_a_person(tmp_path: Path) -> None:
