@@ -255,11 +255,11 @@ def _said(found: FileVerdict, pays: dict[str, Decimal]) -> list[str]:
 
 
 def _hand_back(desk: Desk, report: ReturnsReport, file: _File, found: FileVerdict, to: Path | None) -> Path | None:
-    """Write the rows that come back, beside the file or where the settings say; None where there are none."""
+    """Write the rows that come back to `to`, else beside the file or where the settings say; None without such rows."""
     if not any(row.comes_back for row in found.rows):
         return None
     try:
-        if file.arrived.digest:  # a copy: what lies beside it is gone after the run
+        if file.arrived.digest and to is None:  # a copy: what lies beside it is gone after the run
             into = out_folder(desk, file.arrived, REFUSED)
             path: Path | None = file.read.hand_back_into(into, found.returned(), file.arrived.digest)
         else:

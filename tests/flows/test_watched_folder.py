@@ -289,6 +289,16 @@ def test_a_file_is_fetched_by_its_url(world: World, folder: Path, monkeypatch: p
         watch(world, file="memory://returns-of-others/day.csv", mapping="landmark/mapping.yaml")
 
 
+def test_rows_of_a_fetched_file_come_back_where_the_command_says(world: World, folder: Path, tmp_path: Path) -> None:
+    import fsspec
+
+    system: Any = fsspec.filesystem("memory")
+    system.pipe("/returns/day.csv", put(tmp_path / "x", [["#none", "X", "1", "Passed"]]).read_bytes())
+    back = tmp_path / "back.csv"
+    watch(world, file="memory://returns/day.csv", mapping=str(folder / "mapping.yaml"), refused=str(back))
+    assert "no return has the order #none" in back.read_text("utf-8-sig")
+
+
 def test_a_name_that_is_no_text_stops_no_other_file(world: World, folder: Path) -> None:
     rows = day_rows(world)
     put(folder / os.fsdecode(b"d\xeda\n# x.csv"), [*rows[:2], ["#none", "X", "1", "Passed"]])
