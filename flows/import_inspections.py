@@ -173,12 +173,13 @@ async def _import(
     found = judge(file.read.rows, named.returns.values(), desk.clock(), known, named.unread_orders)
     came: dict[str, Came] = {}
     pays: dict[str, Decimal] = {}
+    unasked: set[str] = set()
     try:
         await _review(desk, report, named, file.stores, found.reviews(), came, pays)
         await settle_own(desk, report, file.stores)
-        await _ask(desk, report, named, file.stores, found)
+        unasked = await _ask(desk, report, named, file.stores, found)
     finally:
-        done = found.after(came, acted=report.acts)
+        done = found.after(came, unasked, acted=report.acts)
         into.append(done)
         report.notes += _said(done, pays)
         if report.acts and not file.arrived.watched:
@@ -222,13 +223,19 @@ async def _review(
 
 async def _ask(
     desk: Desk, report: ReturnsReport, named: NamedReturns, stores: Sequence[str], found: FileVerdict
-) -> None:
-    """Ask a person about what the file says against REVER, and close the questions of earlier files that it settles."""
-    ids = sorted({*found.contradictions(), *found.agreed()})
+) -> set[str]:
+    """Ask a person about what the file says against REVER, and close the questions of earlier files that it settles.
+
+    The returns of which nobody could be asked, since their store failed.
+    """
+    unasked = set(found.contradictions())
+    ids = sorted({*unasked, *found.agreed()})
     for store in stores:
         with at(desk, store), about(f"contradictions, {store}"):
             batch = [PendingReturn(store, named.returns[it]) for it in ids if named.stores.get(it) == store]
             count_decisions(report, await hold_contradictions(desk, batch, found) if batch else [])
+            unasked -= {pending.process_id for pending in batch}
+    return unasked
 
 
 def _count(desk: Desk, report: ReturnsReport, reviewed: Sequence[ReviewedReturn], pays: dict[str, Decimal]) -> None:

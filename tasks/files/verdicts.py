@@ -163,10 +163,11 @@ class FileVerdict:
             kept[row.process_id] |= {line for line, _ in row.says}
         return {process_id: frozenset(each - others[process_id]) for process_id, each in lines.items()}
 
-    def after(self, came: Mapping[str, Came], *, acted: bool) -> "FileVerdict":
+    def after(self, came: Mapping[str, Came], unasked: Collection[str] = (), *, acted: bool) -> "FileVerdict":
         """The verdicts once the reviews were carried out, or in a plan decided about, by return.
 
-        What the run did not come to is refused.
+        What the run did not come to is refused. `unasked` are returns about which a person was to be asked, and was
+        not: their rows must be sent again.
         """
         ended = Came(Verdict.REFUSED, "the run ended before it", passes=True)
         rows = []
@@ -176,7 +177,7 @@ class FileVerdict:
                 left = replace(row, verdict=now.verdict, why=now.why, reviews=(), passes=now.passes)
                 rows.append(row if now.verdict is Verdict.REVIEW else left)
             else:
-                rows.append(row)
+                rows.append(replace(row, passes=True) if row.asks and row.process_id in unasked else row)
         return replace(self, rows=tuple(rows), acted=acted)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flows.run import RunFailedError
 from tasks.crash_points import CrashPoint
 from tasks.desk import WrongNameError
 from tasks.files.inspections import read_warehouse_file
@@ -153,6 +154,28 @@ def test_rows_that_wait_keep_the_file(world: World, folder: Path, monkeypatch: p
 
 async def nothing(*_: object) -> None:
     """Nothing is sent: the store is paused."""
+
+
+def test_a_file_is_kept_until_the_person_is_asked_who_must_decide_what_it_says_against_rever(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder / "first.csv", day_rows(world))
+    watch(world)
+    put(folder / "second.csv", day_rows(world, "Rejected"))
+    world.let_pass(120)
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.import_inspections.hold_contradictions", broken)
+        with pytest.raises(RunFailedError):
+            watch(world)
+    assert lying(folder) == ["done/first.csv", "second.csv"]
+    watch(world)
+    assert {hold.process_id for hold in world.holds()} == {it.rever_process_id for it in returns(world)}
+    assert "second.csv" not in lying(folder)
+
+
+async def broken(*_: object) -> None:
+    """The store's part of the run fails."""
+    raise ValueError("the policy file is broken")
 
 
 def test_a_lost_answer_keeps_the_file_until_the_outcome_is_known(world: World, folder: Path) -> None:
