@@ -160,10 +160,8 @@ class _Views:
                 yield View(at, self.process.model_copy(update={**fields, "updated_at": at}), known)
 
     def _there(self) -> tuple[str, None]:
-        return (
-            self.process.return_status if self.process.return_status in GOODS_HERE else ReturnStatus.REVIEW_REQUIRED,
-            None,
-        )
+        status = self.process.return_status
+        return status if status in GOODS_HERE else ReturnStatus.REVIEW_REQUIRED, None
 
     def _parcels(
         self, scan: bool, arrival: bool, latest: datetime
