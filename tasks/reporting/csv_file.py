@@ -4,7 +4,8 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.desk import DeskError, WrongNameError
@@ -28,12 +29,27 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file, whole or not at all; only its owner may read it. Raises `DeskError`."""
+    with in_place_of(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[Path]:
+    """A file beside `path` to be written, which takes its place when it is whole, and is gone where it is not.
+
+    Only its owner may read it. Raises `DeskError`.
+    """
+    part = None
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", newline="") as file:
-            file.write(text)
-        Path(file.name).replace(path)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".part") as file:
+            part = Path(file.name)
+        yield part
+        part.replace(path)
     except OSError as error:
         raise DeskError(f"{path} could not be written: {error.strerror}") from None
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 def _harmless(value: str) -> str:

@@ -4,9 +4,7 @@ What stands in them never becomes a formula or a link of a spreadsheet's making:
 """
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -16,11 +14,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from tasks.desk import DeskError, WrongNameError
+from tasks.desk import WrongNameError
 from tasks.policy.clocks import clock_time
 from tasks.policy.money import minor_unit
 from tasks.reporting.charts import STYLE, Bars, bars_of, chart_svg
-from tasks.reporting.csv_file import write_csv, write_whole
+from tasks.reporting.csv_file import in_place_of, write_csv, write_whole
 from tasks.reporting.daily_report import DailyReport, cell_text, counted_by
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import printable
@@ -42,7 +40,7 @@ def check_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()) or not os.access(folder, os.W_OK):
-            raise WrongNameError(f"{folder} is not empty, or cannot be written: name a new folder for the CSV files")
+            raise WrongNameError(f"{folder} is not empty, or cannot be written: name a new folder")
     except OSError as error:
         raise WrongNameError(f"{folder}: no folder can be made there ({error.strerror})") from None
 
@@ -97,23 +95,6 @@ def _figure_rows(report: DailyReport) -> Iterator[dict[str, str]]:
         yield {**empty, "table": "", "title": "not computable", "notes": words}
 
 
-@contextmanager
-def _in_place_of(path: Path) -> Iterator[Path]:
-    """A file beside `path` to be written, which takes its place when it is whole. Raises `DeskError`."""
-    part = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".part") as file:
-            part = Path(file.name)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise DeskError(f"{path} could not be written: {error.strerror}") from None
-    finally:
-        if part is not None:
-            with suppress(FileNotFoundError):
-                part.unlink()
-
-
 def write_workbook(path: Path, report: DailyReport) -> None:
     """Write the workbook: what is in it, a sheet for each table with a chart of it, and how the figures are worked out.
 
@@ -129,7 +110,7 @@ def write_workbook(path: Path, report: DailyReport) -> None:
         "strings_to_numbers": False,
         "nan_inf_to_errors": False,
     }
-    with _in_place_of(path) as part:
+    with in_place_of(path) as part:
         book = Workbook(str(part), options)
         book.set_properties(
             {"title": report.title, "comments": NAMES_SHOPPERS if report.personal else "No shopper in it."}
