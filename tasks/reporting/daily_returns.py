@@ -322,15 +322,21 @@ def _causes(data: ReportData) -> Table:
 def _holds(data: ReportData) -> Table:
     found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     oldest: dict[tuple[str, str], int] = {}
+    n = 0
     for it in data.holds:
         if it.store not in data.windows:
             continue
         window, key = data.windows[it.store], (it.store, it.rule)
-        found[key]["opened"] += window.has(it.since)
-        found[key]["answered"] += it.state == "answered" and window.has(it.answered_at)
-        found[key]["gone"] += it.state == "closed" and window.has(it.since)
-        found[key]["open"] += it.state == "open"
-        if it.state == "open":
+        opened, is_open = window.has(it.since), it.state == "open"
+        answered = it.state == "answered" and window.has(it.answered_at)
+        if not (opened or answered or is_open):
+            continue  # of after the window
+        n += 1
+        found[key]["opened"] += opened
+        found[key]["answered"] += answered
+        found[key]["gone"] += it.state == "closed" and opened
+        found[key]["open"] += is_open
+        if is_open:
             oldest[key] = max(oldest.get(key, 0), (data.now - it.since).days)
     rows = tuple(
         (*key, counts["opened"], counts["answered"], counts["gone"], counts["open"], oldest.get(key))
@@ -345,7 +351,7 @@ def _holds(data: ReportData) -> Table:
         Column("open", "Open now", Kind.COUNT),
         Column("oldest", "Oldest open, days", Kind.COUNT),
     )
-    return Table("holds", "Holds", HOLDS, columns, rows, n=len(data.holds))
+    return Table("holds", "Holds", HOLDS, columns, rows, n=n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,13 @@ def test_holds_are_opened_answered_and_open() -> None:
     assert (found["opened"], found["answered"], found["gone"], found["open"], found["oldest"]) == (1, 1, 1, 1, 3)
 
 
+def test_a_hold_that_was_opened_and_answered_after_the_window_is_in_no_row() -> None:
+    later = NOW + DAY
+    after = held("h2", rule="guard:day", state="answered", since=later, answered_at=later)
+    table = report(holds=[held(), after]).table("holds")
+    assert (len(table.rows), table.n) == (1, 1)
+
+
 def test_the_three_approval_rates_differ() -> None:
     good = returned(reviews=(review(value="1.00"), review(value="1.00"), review("DECLINED", value="8.00")))
     better = returned(process_id="retp_2", reviews=(review(value="10.00"),))
