@@ -44,4 +44,5 @@ def _part(process_id: str, number: int, intent: Intent) -> ShippingPart:
     shipping, zero = intent.shipping, Decimal(0)
     if shipping is None or intent.state is IntentState.DROPPED:
         return ShippingPart(process_id, number, zero, zero, intent.live)
-    return ShippingPart(process_id, number, shipping.amount, shipping.worth, intent.live)
+    sent_at = None if intent.live else intent.sent_at
+    return ShippingPart(process_id, number, shipping.amount, shipping.worth, intent.live, sent_at)

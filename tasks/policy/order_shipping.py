@@ -6,9 +6,12 @@ that came back so far is rounded, not each part by itself, so that all parts tog
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from tasks.policy.actions import RefundShipping
+from tasks.policy.clocks import LONGEST_SETTING, come
+from tasks.policy.facts import later
 from tasks.policy.money import ZERO, in_minor_units, minor_unit, payable, value
 from tasks.policy.record import OrderShipping
 from tasks.policy.return_facts import Fact, Money, ReturnFacts, ShippingPart, Unknown
@@ -25,7 +28,7 @@ def shipping_part(action: RefundShipping, facts: ReturnFacts, worth: Decimal, cu
         return parts
     if whole is None or isinstance(whole, Unknown):
         return whole
-    before = _before(parts, facts.process_id)
+    before = _before(parts, facts.process_id, facts.now)
     amount = max(ZERO, whole - sum((part.amount for part in before), ZERO))
     if action.share == "proportion":
         goods = _in(currency, facts.goods_value, "the value of the order's goods")
@@ -40,11 +43,30 @@ def shipping_part(action: RefundShipping, facts: ReturnFacts, worth: Decimal, cu
     return OrderShipping(facts.order_id, len(parts) + 1, in_minor_units(amount, currency), worth, whole)
 
 
-def _before(parts: Sequence[ShippingPart], process_id: str) -> list[ShippingPart]:
-    """The parts of the order's other returns; where this one has its own, those before that one."""
-    live = [part for part in parts if part.live]
-    own = min((part.number for part in live if part.process_id == process_id), default=len(parts) + 1)
-    return [part for part in live if part.process_id != process_id and part.number < own]
+_MAY_SHOW = 2 * LONGEST_SETTING
+"""For so long a part counts that was sent and then refused or denied: REVER shows by the first half whether it was
+paid, and by the second a run has looked at its return, and adopted it or sent it again.
+"""
+
+
+def _before(parts: Sequence[ShippingPart], process_id: str, now: datetime) -> list[ShippingPart]:
+    """The parts of the order's other returns; where this one has its own, those before that one.
+
+    What was refused or denied counts for a while, too: a proxy may have said so after REVER had paid it.
+    """
+    own = min((part.number for part in parts if part.live and part.process_id == process_id), default=len(parts) + 1)
+    last = {part.process_id: part.number for part in parts}
+    return [
+        part
+        for part in parts
+        if part.process_id != process_id
+        and part.number < own
+        and (part.live or (part.number == last[part.process_id] and _may_show(part, now)))
+    ]
+
+
+def _may_show(part: ShippingPart, now: datetime) -> bool:
+    return part.sent_at is not None and not come(later(part.sent_at, _MAY_SHOW), now, _MAY_SHOW)
 
 
 def _in(currency: str, told: Fact[Money], what: str) -> Fact[Decimal]:

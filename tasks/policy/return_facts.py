@@ -73,7 +73,8 @@ EARLIER_NOT_TOLD = Unknown("the shopper's earlier returns")
 class ShippingPart:
     """What of an order's shipping costs went with the refund of one return, of this desk; the `number`-th of the order.
 
-    `worth` is the value of the goods that it went with. One that is not `live` was given back, and holds its number.
+    `worth` is the value of the goods that it went with. One that is not `live` was given back, and holds its number;
+    `sent_at` is when it was sent all the same, None where it never was.
     """
 
     process_id: str
@@ -81,6 +82,7 @@ class ShippingPart:
     amount: Decimal
     worth: Decimal
     live: bool = True
+    sent_at: datetime | None = None
 
 
 _ORDERS, _PRODUCTS = "the table of orders", "the table of products"

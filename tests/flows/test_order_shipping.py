@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from rever_api.models import ReturnProcess
+from rever_api.sandbox.faults import Fault
 from tasks.ledger import Answer, check, history
+from tests.flows.test_answered_no import act, hour_later
 from tests.flows.test_own_rules import refunds, totals
 from tests.world import Start, World, told
 
@@ -59,6 +61,28 @@ def test_of_two_returns_of_an_order_one_has_the_shipping(start_world: Start, tmp
     assert agrees(world)
     stories = [told(known) for it in both(world) if (known := world.read(history, it.rever_process_id))]
     assert sum("of its order's shipping" in story for story in stories) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.SET_UP_AFTER, Fault.TOO_MANY_AFTER, Fault.CONFLICT_409_AFTER, Fault.UNAUTHORIZED_401]
+)
+def test_where_a_proxy_said_no_the_shipping_stays_with_that_return(
+    start_world: Start, tmp_path: Path, fault: Fault
+) -> None:
+    """REVER may have refunded it all the same; the order's other return is paid without."""
+    world = start(start_world, tmp_path, WHOLE, "approved_one")
+    world.sandbox.set_faults(f"issueRefund:1:{fault}")
+    for _ in range(3):
+        act(world)
+    hour_later(world)
+    for _ in range(2):
+        act(world)
+    assert sum(refunds(world).values()) == sum(totals(world).values()) + COST
+    assert world.sandbox.audit().violations == ()
+    assert world.read(check, now=world.now()).findings == ()
+    assert {hold.rule for hold in world.holds()} == (
+        {"refused_by_rever"} if fault is Fault.CONFLICT_409_AFTER else set()
+    )
 
 
 def test_a_plan_of_one_return_is_what_is_done(start_world: Start, tmp_path: Path) -> None:

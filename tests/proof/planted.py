@@ -427,8 +427,8 @@ BUGS = {
         (
             (
                 "tasks/policy/order_shipping.py",
-                "    return [part for part in live if part.process_id != process_id and part.number < own]\n",
-                "    return [part for part in live if part.number < own and not process_id]\n",
+                "        if part.process_id != process_id\n",
+                "        if not process_id\n",
             ),
         ),
     ),
@@ -441,6 +441,17 @@ BUGS = {
                 "tasks/ledger/writing.py",
                 "            self.shipping.append(shipping_row(intent.shipping, **about))\n",
                 "            self.shipping += [shipping_row(intent.shipping, **about)][: self.loaded.final]\n",
+            ),
+        ),
+    ),
+    "shipping denied": Bug(
+        "an order's shipping given to another return though a proxy denied it after REVER had paid it",
+        f"{SHIPPING}test_where_a_proxy_said_no_the_shipping_stays_with_that_return[set_up_after]",
+        (
+            (
+                "tasks/policy/order_shipping.py",
+                "    return part.sent_at is not None and not come(later(part.sent_at, _MAY_SHOW), now, _MAY_SHOW)\n",
+                "    return part.live and now > now\n",
             ),
         ),
     ),

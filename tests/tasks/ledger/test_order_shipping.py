@@ -50,6 +50,15 @@ def test_what_was_given_back_holds_its_number_and_is_no_part(desk: LedgerDesk) -
     assert desk.ledger.read(check, now=NOON).findings == ()
 
 
+def test_of_what_was_given_back_it_is_known_whether_it_was_sent(desk: LedgerDesk) -> None:
+    desk.withdraw(desk.claim("p1", paying(1)))
+    desk.refused(desk.sent("p2", paying(2)))
+    assert [(part.number, part.live, part.sent_at is not None) for part in parts(desk)] == [
+        (1, False, False),
+        (2, False, True),
+    ]
+
+
 LEFT = Hold(
     "shipping_left", "a person must pay it", HoldKind.APPROVAL, {"order": "o-1"}, Decimal("4.90"), "EUR",
     shipping=shipping(1),

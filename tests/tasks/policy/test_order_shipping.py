@@ -1,6 +1,7 @@
 """The order's shipping costs in refunds: whole or in proportion, once, and never more than the shopper paid."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -44,8 +45,8 @@ IN_PROPORTION = "{name: shipping, then: {refund_shipping: {share: proportion}}}"
 COST, GOODS = eur("4.90"), eur("100.00")
 
 
-def facts(parts: Any = (), shipping: Any = COST, goods: Any = GOODS) -> ReturnFacts:
-    return known(item("a"), shipping=shipping, goods_value=goods, shipping_parts=parts)
+def facts(parts: Any = (), shipping: Any = COST, goods: Any = GOODS, **fields: Any) -> ReturnFacts:
+    return known(item("a"), shipping=shipping, goods_value=goods, shipping_parts=parts, **fields)
 
 
 def part(number: int, amount: str, worth: str, by: str = "other", *, live: bool = True) -> ShippingPart:
@@ -73,6 +74,19 @@ def test_before_its_call_a_part_is_worked_out_by_those_before_it_alone() -> None
     parts = (part(1, "2.45", "50"), part(2, "0.25", "5", "retp_1"), part(3, "0.98", "20", "third"))
     assert amount(shipping_part(PART, facts(parts), Decimal(5), "EUR")) == "0.25"
     assert amount(shipping_part(WHOLE, facts(parts[1:]), Decimal(5), "EUR")) == "4.90"
+
+
+def test_what_was_sent_and_denied_counts_as_long_as_rever_may_come_to_show_it() -> None:
+    denied = replace(part(1, "4.90", "10", live=False), sent_at=NOW)
+    left = {days: facts((denied,), now=NOW + timedelta(days=days)) for days in (1, 3)}
+    assert shipping_part(WHOLE, left[1], Decimal(20), "EUR") is None
+    assert amount(shipping_part(WHOLE, left[3], Decimal(20), "EUR")) == "4.90"
+    ahead = replace(denied, sent_at=NOW + timedelta(days=9))
+    assert amount(shipping_part(WHOLE, facts((ahead,), now=NOW), Decimal(20), "EUR")) == "4.90"
+    again = facts((denied, part(2, "1.90", "10")), now=NOW)
+    assert amount(shipping_part(WHOLE, again, Decimal(20), "EUR")) == "3.00", "its return was sent again"
+    own = facts((replace(denied, process_id="retp_1"),), now=NOW)
+    assert amount(shipping_part(WHOLE, own, Decimal(20), "EUR")) == "4.90"
 
 
 @pytest.mark.parametrize(
