@@ -112,6 +112,11 @@ class Comparison:
     exchange_short: int = 0
 
 
+def went_out(process: ReturnProcess, record: Record) -> bool:
+    """Whether money or goods went out for a return, by what REVER shows or by the ledger."""
+    return bool(refunds_shown(process) or exchange_shown(process) or money_intents(record))
+
+
 def compare(process: ReturnProcess, record: Record) -> Comparison:
     """Match REVER's refunds with the done ones, one to one by type, amount and currency, else leg by leg.
 

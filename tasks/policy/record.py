@@ -225,8 +225,14 @@ CAME_BACK = "came_back"
 SHOWS_LESS = "rever_shows_less"
 """The rule of the hold for what was done and REVER does not show."""
 
+CANCEL_REFUSED = "cancel_refused"
+"""The rule of the hold for a cancellation that REVER refused."""
+
 INSPECTION_CONTRADICTS = "inspection_contradicts"
 """The rule of the hold for a warehouse's file that says of units what REVER does not show."""
+
+TAKEN = frozenset({"done_by_hand", "drop"})
+"""A person's answers that take it as REVER shows it."""
 
 LASTING = frozenset({REFUNDS_SEEN, STILL_ON_ITS_WAY, CAME_BACK, SHOWS_LESS})
 """Waivers that no further effect uses up: they are about what REVER shows, up to their amount."""
@@ -377,6 +383,12 @@ SHIPPING = "shipping"
 def shipping_unit(intent: Intent) -> list[tuple[str, str, int]]:
     """The key of the order's shipping, where a refund has a part of it."""
     return [(SHIPPING, "", 1)] if intent.shipping is not None else []
+
+
+def cancellation_given_up(record: Record) -> bool:
+    """Whether a person has given up calling the return off: after an unknown outcome, or after REVER refused."""
+    dropped = any(it.kind is IntentKind.CANCEL and it.state is IntentState.DROPPED for it in record.intents)
+    return dropped or any(it.rule == CANCEL_REFUSED and it.answer in TAKEN for it in record.waivers)
 
 
 def money_intents(record: Record) -> tuple[Intent, ...]:

@@ -203,7 +203,7 @@ BUGS = {
         (
             (
                 "tasks/policy/rules/cancel.py",
-                "    if refunds_shown(case.process) or exchange_shown(case.process) or money_intents(case.record):\n",
+                "    if went_out(case.process, case.record):\n",
                 "    if not case.process:\n",
             ),
         ),

@@ -8,19 +8,24 @@ from dataclasses import replace
 from rever_api.models import ProcessStatus
 from tasks.policy.case import Case
 from tasks.policy.clocks import come
+from tasks.policy.comparison import went_out
 from tasks.policy.decision import AskedEffect, Decision, Hold
-from tasks.policy.facts import exchange_shown, later, quoted, refunds_shown
-from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, money_intents
+from tasks.policy.facts import later, quoted
+from tasks.policy.record import (
+    CANCEL_REFUSED,
+    LABEL_KINDS,
+    HoldKind,
+    Intent,
+    IntentKind,
+    IntentState,
+    cancellation_given_up,
+)
 from tasks.policy.return_facts import Unknown
 from tasks.policy.rules.gates import told_no_until
-from tasks.policy.rules.on_its_way import TAKEN
 from tasks.policy.rules.payment import NEEDS_FACTS
 
 ENDED = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED})
 """Statuses of a return that is at its end at REVER."""
-
-CANCEL_REFUSED = "cancel_refused"
-"""The rule of a cancellation that REVER refused."""
 
 CANCEL_NOT_SHOWN = "cancel_not_shown"
 """The rule of a return that was called off here, and that REVER goes on showing as one that runs."""
@@ -31,7 +36,7 @@ def why_not(case: Case) -> str:
     status = case.process.rever_process_status
     if status in ENDED:
         return f"the return is {quoted(str(status))} at REVER"
-    if refunds_shown(case.process) or exchange_shown(case.process) or money_intents(case.record):
+    if went_out(case.process, case.record):
         return "money or goods went out for it"
     return ""
 
@@ -46,13 +51,13 @@ def by_rule(case: Case) -> Decision | None:
     if isinstance(wanted, Unknown):
         why = f"the store's own rules cannot say whether this return is called off: they need {wanted.needs}"
         return Hold(NEEDS_FACTS, why, HoldKind.UNKNOWN_VALUE, {"missing": wanted.needs})
-    until = told_no_until(case.record.intents, {IntentKind.CANCEL}, case.rules, case.now)
+    until = told_no_until(case.record.intents, set(IntentKind) - LABEL_KINDS, case.rules, case.now)
     if until is not None:
-        why = "the return was called off, and REVER or a proxy before it answered that this was not done; it is called"
-        wait = case.wait("told_no", f"{why} off again once REVER would show it by now", until)
+        why = "an effect was sent, and REVER or a proxy before it answered that it was not done; the return is called"
+        wait = case.wait("told_no", f"{why} off once REVER would show it by now", until)
         return replace(wait, for_another_run=True)
     refused = [it for it in _cancellations(case) if it.state is IntentState.REFUSED]
-    if refused and any(it.rule == CANCEL_REFUSED and it.answer in TAKEN for it in case.record.waivers):
+    if refused and cancellation_given_up(case.record):
         return None
     why = f"rule {wanted.policy_rule!r} calls the return off: {wanted.reason}"
     held = _refused(case, refused[-1], why) if refused else None

@@ -20,11 +20,12 @@ from rever_api.models import (
 )
 from tasks.policy.case import ruling_of
 from tasks.policy.clocks import believed, come
+from tasks.policy.comparison import went_out
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import later, quoted
 from tasks.policy.inspection import inspect
-from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record, money_intents
+from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record, cancellation_given_up
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore
 from tasks.policy.ruling import Ruling
@@ -179,7 +180,8 @@ class _Label:
             return None
         if not self.ruling.needs_label():
             return Nothing("no_label", "by the store's own rules nothing of it is to come back")
-        if isinstance(self.ruling.cancellation(), Cancellation) and not money_intents(self.record):
+        goes_on = went_out(self.process, self.record) or cancellation_given_up(self.record)
+        if isinstance(self.ruling.cancellation(), Cancellation) and not goes_on:
             return Nothing("no_label", "by the store's own rules the return is called off")
         missing = self.ruling.label_needs()
         why = f"before a label is made, the store's own rules need {', '.join(missing)}"

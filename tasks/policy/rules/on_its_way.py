@@ -16,13 +16,20 @@ from tasks.policy.comparison import Standing, unseen_back
 from tasks.policy.decision import Decision, Hold
 from tasks.policy.facts import counted, exchange_shown, later
 from tasks.policy.money import ZERO, shown
-from tasks.policy.record import CAME_BACK, STILL_ON_ITS_WAY, HoldKind, Intent, IntentKind, IntentState, PaidSeen, Waiver
+from tasks.policy.record import (
+    CAME_BACK,
+    STILL_ON_ITS_WAY,
+    TAKEN,
+    HoldKind,
+    Intent,
+    IntentKind,
+    IntentState,
+    PaidSeen,
+    Waiver,
+)
 
 ON_ITS_WAY = "on_its_way"
 """The rule by which a return waits whose money REVER has accepted to pay and not wholly paid."""
-
-TAKEN = frozenset({"done_by_hand", "drop"})
-"""A person's answers that take it as REVER shows it; after any other it is waited for once more, as long again."""
 
 
 def news(case: Case) -> dict[str, PaidSeen]:

@@ -135,6 +135,24 @@ def test_no_label_is_made_for_a_return_that_is_called_off_or_will_be() -> None:
         assert isinstance(decide_label(it, rules(), cancelled(state), DAY_31), MakeLabel)
 
 
+def test_a_label_is_made_where_the_rule_s_cancellation_was_given_up_or_cannot_be() -> None:
+    it = process(logistics=[], return_status="STARTED")
+    refused = cancelled(IntentState.REFUSED)
+    given_up = replace(refused, waivers=(Waiver("cancel_refused", answer="drop"),))
+    for known in (cancelled(IntentState.DROPPED), given_up):
+        assert isinstance(decide_label(it, shop(), known, DAY_31), MakeLabel)
+    assert rule_of(decide_label(it, shop(), refused, DAY_31)) == ("Nothing", "no_label")
+    paid = process(logistics=[], return_status="STARTED", refunds=[refund()])
+    assert isinstance(decide_label(paid, shop(), record(), DAY_31), MakeLabel), "money went out for it"
+
+
+def test_a_refund_that_a_proxy_denied_is_waited_for_before_the_return_is_called_off() -> None:
+    denied = record(intent(state=IntentState.WITHDRAWN, told_no_until=NOW + timedelta(minutes=5)))
+    it = process(reviews=reviews("retl_1", "DECLINED"))
+    assert rule_of(decide(it, shop(ALWAYS), denied, NOW)) == ("Wait", "told_no")
+    assert rule_of(decide(it, shop(ALWAYS), denied, NOW + timedelta(minutes=6))) == ("AskedEffect", "cancel_by_rule")
+
+
 def test_what_rever_refuses_is_asked_about_and_given_up_by_a_person() -> None:
     it, known = process(**AT_HOME), cancelled(IntentState.REFUSED)
     held = decide(it, shop(), known, DAY_31)
