@@ -12,9 +12,6 @@ from tasks.policy.facts import counted
 from tasks.policy.tracking import OF_RETURN, change_in_words, in_words, went_back
 from tasks.reporting.report import ReturnsReport, Row
 
-SHOWN = 20
-"""Parcels of one kind that are listed in a terminal; `--json` and the tables have all."""
-
 MOVED, BACK, STOPPED = "moved", "went back", "stopped"
 """What stands in a row in the place of a decision."""
 
@@ -24,29 +21,28 @@ class ParcelsReport(ReturnsReport):
     """The account of a run that tracks parcels. `seen` counts the returns of which it read where their parcels are.
 
     `moved` are the changes that it saw first; `stopped` the parcels that have stood for too long, the oldest first, and
-    `told` those of them of which people are told now. `looked_at` is when it looked last.
+    `told` those of them of which people are told now.
     """
 
     moved: list[Moved] = field(default_factory=list)
     stopped: list[StandingParcel] = field(default_factory=list)
     told: list[StandingParcel] = field(default_factory=list)
-    looked_at: datetime | None = None
 
     def take(self, moved: Sequence[Moved], stopped: Sequence[StandingParcel], now: datetime) -> None:
         """Enter what was found at a store."""
-        self.looked_at = now
         self.moved += moved
         self.stopped = sorted([*self.stopped, *stopped], key=lambda it: (it.since, it.process_id, it.parcel))
-        for it in moved:
+        self.rows = {}
+        for each in self.stopped:
+            self._row(each.process_id, each.order_name, each.store, STOPPED, stopped_in_words(each, now))
+        for it in self.moved:
             what = BACK if went_back(it.change) else MOVED
             self._row(it.process_id, it.order_name, it.store, what, change_in_words(it.change))
-        for each in stopped:
-            self._row(each.process_id, each.order_name, each.store, STOPPED, stopped_in_words(each, now))
 
     def _row(self, process_id: str, order: str, store: str, what: str, why: str) -> None:
         before = self.rows.get(process_id)
         if before is not None:
-            what = BACK if BACK in {what, before.decision} else what
+            what = min(what, before.decision, key=(BACK, STOPPED, MOVED).index)
             why = f"{before.why}; {why}"
         self.rows[process_id] = Row(process_id, order, store, what, why, done=self.acts)
 
@@ -87,13 +83,14 @@ class ParcelsReport(ReturnsReport):
         return common | {"moved": moved, "stopped": stopped}
 
     def results(self) -> list[str]:
-        """What moved, what went back and what has stopped."""
+        """How many moved, went back and have stopped. Each is in the rows."""
         ways = Counter(_way(it) for it in self.moved if it.change.parcel != OF_RETURN)
         told = ", ".join(f"{many} {way}" for way, many in sorted(ways.items()))
-        back = [f"  went back: {_named(it)}: {change_in_words(it.change)}" for it in self.gone_back]
-        at = self.looked_at
-        stopped = [f"  stopped:   {_named(it)}: {stopped_in_words(it, at)}" for it in self.stopped if at is not None]
-        return [f"  moved:     {told or 'none'}", *_few(back), *_few(stopped)]
+        return [
+            f"  moved:     {told or 'none'}",
+            *([f"  went back: {len(self.gone_back)}"] if self.gone_back else []),
+            *([f"  stopped:   {len(self.stopped)}"] if self.stopped else []),
+        ]
 
     def result(self) -> str:
         """The counts, in one line."""
@@ -119,12 +116,3 @@ def stopped_in_words(parcel: StandingParcel, now: datetime) -> str:
 def _way(moved: Moved) -> str:
     before, now = moved.change.before, in_words(moved.change.status)
     return f"from {in_words(before)} to {now}" if before else f"first seen as {now}"
-
-
-def _named(it: Moved | StandingParcel) -> str:
-    return f"order {it.order_name} ({it.process_id})" if it.order_name else it.process_id
-
-
-def _few(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - SHOWN
-    return [*lines[:SHOWN], *([f"  and {more} more; --json has all"] if more > 0 else [])]

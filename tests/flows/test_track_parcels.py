@@ -166,7 +166,7 @@ def test_what_stopped_is_listed_the_oldest_first_and_told_once(start_world: Star
     assert [it.process_id for it in track(world, mode="plan").stopped] == [way]
     report = track(world)
     assert ([it.process_id for it in report.stopped], [it.process_id for it in report.told]) == ([way], [way])
-    assert any("has been collected since" in line for line in report.lines())
+    assert any("has been collected since" in row.why for row in report.rows.values())
     world.pass_time(2 * DAY)
     report = track(world)
     assert [it.process_id for it in report.told] == [label]

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 
 from deployments.cli.run import returns_lines
 from rever_api.sandbox import RunningSandbox
+from tasks.ledger import Moved, StandingParcel
+from tasks.policy.record import ParcelChange
+from tasks.reporting.parcels_report import ParcelsReport
 from tasks.reporting.report import Failure, Mode, ReturnsReport, Row
 from tests.deployments.cli.conftest import Call
 
@@ -53,6 +57,20 @@ def test_a_return_that_could_not_be_worked_on_has_a_row() -> None:
     lines = returns_lines(report.all_rows(), every_row=False, width=None)
     assert "retp_2" in lines[2]
     assert "REVER knows no return of this id" in lines[2]
+
+
+def test_a_parcel_is_listed_once_those_that_stopped_first_and_of_all_stores_the_oldest() -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    report = ParcelsReport("track-parcels", mode=Mode.PLAN)
+    for number, (store, days) in enumerate((("acme", 11), ("nordic", 14)), 1):
+        since = now - timedelta(days=days)
+        stopped = StandingParcel(f"retp_{number}", 1, store, f"#A{number}", "DHL", "COLLECTED", since, 1)
+        moved = Moved(f"retp_{number}0", store, f"#A{number}0", ParcelChange(1, 2, "CREATED", "COLLECTED", now))
+        report.take([moved], [stopped], now)
+    printed = [*report.lines(), *returns_lines(report.all_rows(), every_row=False, width=None)]
+    listed = [line.split()[0] for line in printed if "has been collected since" in line or ", was created" in line]
+    assert listed == ["#A2", "#A1", "#A10", "#A20"]
+    assert "  stopped:   2" in printed
 
 
 def test_a_long_reason_is_wrapped_in_a_terminal_and_nothing_is_cut() -> None:
