@@ -34,7 +34,7 @@ from tasks.policy.payouts import (
     Source,
     reconcile,
 )
-from tasks.policy.record import IntentKind, IntentState, Record
+from tasks.policy.record import BY_A_PERSON, REFUNDED, IntentKind, IntentState, Record
 from tasks.returns import PendingReturn
 from tasks.steps import about, step
 
@@ -309,7 +309,11 @@ def foreign_refunds(
     One of which REVER names no time is only there to explain a row, and so is one that is not of the window.
     """
     found = compare(process, record)
-    ours = Counter((str(it.method), it.amount, it.currency) for it in record.intents if it.kind is IntentKind.REFUND)
+    ours = Counter(
+        (str(it.method), it.amount, it.currency)
+        for it in record.intents
+        if it.kind is IntentKind.REFUND and it.state in REFUNDED | BY_A_PERSON
+    )
     booked: list[BookedRefund] = []
     for (method, currency), amount in found.foreign.items():
         if amount <= 0:
