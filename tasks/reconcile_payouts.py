@@ -103,13 +103,12 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
     until = {store: zone.begins(_after(asked.until)) for store, zone in zones.items() if asked.until is not None}
     since = {store: zone.begins(asked.since) for store, zone in zones.items() if asked.since is not None}
     days = [zone.begins(zone.day(min(starts))) for zone in zones.values()]
-    first, last = (
-        min(since.values(), default=min(days)),
-        max(until.values(), default=max(it.ends for it in files if it.ends)),
-    )
+    first = min(since.values(), default=min(days))
+    last = max(until.values(), default=max(it.ends for it in files if it.ends) + timedelta(microseconds=1))
     if first >= last:
-        raise WrongNameError(f"the window ends before it begins: from {asked.since} to {asked.until}")
-    bounds = {store: (since.get(store, first), until.get(store, last + timedelta(microseconds=1))) for store in stores}
+        words = f"from {asked.since or 'the start of the files'} to {asked.until or 'the end of the files'}"
+        raise WrongNameError(f"the window ends before it begins: {words}")
+    bounds = {store: (since.get(store, first), until.get(store, last)) for store in stores}
     named = {bare_order(row.order) for row in rows if row.order}
     ids = {reference for row in rows for reference in row.references}
     booked: list[BookedRefund] = []

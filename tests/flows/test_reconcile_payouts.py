@@ -154,6 +154,11 @@ def test_a_refund_that_files_are_too_short_for_is_late(paid: Paid) -> None:
     assert {it.refund.id: it.outcome for it in report.judged()}[first.id] is Outcome.LATE
 
 
+def test_a_file_may_have_rows_of_the_first_moment_of_a_day_alone(paid: Paid) -> None:
+    Path("midnight.csv").write_text(file_of(ADYEN_HEADER, [adyen_row("1", "24.00", at="2026-11-05 00:00:00")]))
+    assert [it.row.number for it in told(paid.world, files="midnight.csv", stores="acme").unexplained()] == [2]
+
+
 def test_nothing_is_held_corrected_or_written_at_rever(paid: Paid) -> None:
     before = len(paid.world.holds()), len(paid.world.sandbox.books.effects)
     Path("one.csv").write_text(file_of(ADYEN_HEADER, [row_of(paid.cards[0], 1, Decimal("1.00"))]))
@@ -186,6 +191,10 @@ def test_a_month_of_revers_statement_stands_beside_the_ledgers(paid: Paid) -> No
         ({"files": "right.csv", "zone": "Madrid"}, "'Madrid' is no zone; write one such as Europe/Madrid"),
         ({"statement": "right.csv"}, "REVER's statement needs its mapping"),
         ({"files": "right.csv", "since": "2026-02-02", "until": "2026-02-01"}, "the window ends before it begins"),
+        (
+            {"files": "right.csv", "since": "2026-12-01"},
+            "the window ends before it begins: from 2026-12-01 to the end of the files",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_said(paid: Paid, values: dict[str, str], said: str) -> None:
