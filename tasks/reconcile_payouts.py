@@ -18,7 +18,7 @@ from tasks.files.payout_formats import FORMATS
 from tasks.files.table import InputFileError
 from tasks.ledger import Effect, effects, history, load_records
 from tasks.lookup import bare_order
-from tasks.policy.comparison import compare
+from tasks.policy.comparison import Comparison, compare
 from tasks.policy.facts import paid_of, refunds_shown, strange
 from tasks.policy.money import ZERO
 from tasks.policy.order_returns import OrderKey
@@ -34,7 +34,7 @@ from tasks.policy.payouts import (
     Source,
     reconcile,
 )
-from tasks.policy.record import BY_A_PERSON, REFUNDED, IntentKind, IntentState, Record
+from tasks.policy.record import BY_A_PERSON, OPEN_STATES, REFUNDED, IntentKind, IntentState, Record
 from tasks.returns import PendingReturn
 from tasks.steps import about, step
 
@@ -192,13 +192,10 @@ def _after(until: date | datetime) -> date | datetime:
     return until if isinstance(until, datetime) else until + timedelta(days=1)
 
 
-_COUNTED = frozenset({IntentState.DONE, IntentState.DONE_BY_HAND, IntentState.SENT, IntentState.UNKNOWN})
-
-
 def _is_refund(effect: Effect) -> bool:
     """Whether it moved money, or may have."""
     about_return = OrderKey.of(effect.process_id) is None
-    return about_return and effect.kind is IntentKind.REFUND and effect.state in _COUNTED and effect.amount > 0
+    return about_return and effect.kind is IntentKind.REFUND and effect.state in REFUNDED and effect.amount > 0
 
 
 def _at(effect: Effect) -> datetime:
@@ -207,9 +204,8 @@ def _at(effect: Effect) -> datetime:
 
 
 def _in_month(effect: Effect, month: MonthSum, methods: Collection[str]) -> bool:
-    done = effect.state is IntentState.DONE
     return (
-        done
+        effect.state is IntentState.DONE
         and effect.method in methods
         and effect.currency == month.currency
         and month.since <= _at(effect) < month.until
@@ -217,15 +213,8 @@ def _in_month(effect: Effect, month: MonthSum, methods: Collection[str]) -> bool
 
 
 def _booked(effect: Effect, read: _ReadReturns, references: tuple[str, ...], wanted: bool) -> BookedRefund:
-    by_hand, still_open = (
-        effect.state is IntentState.DONE_BY_HAND,
-        effect.state
-        in {
-            IntentState.SENT,
-            IntentState.UNKNOWN,
-        },
-    )
-    shown = read.shown.get(effect.id) if effect.process_id in read.done else None
+    by_hand, still_open = effect.state is IntentState.DONE_BY_HAND, effect.state in OPEN_STATES
+    shown = read.shown.get(effect.id)
     at = _at(effect)
     return BookedRefund(
         id=effect.id,
@@ -296,18 +285,17 @@ async def _take(
         read.shown |= {intent.id: (ZERO, ZERO) for intent in record.intents if intent.open}
         read.shown |= {intent.id: (ZERO, ZERO) for intent in found.unshown}
         read.shown |= {it.intent.id: (it.amount, it.paid) for it in found.standings}
-        read.foreign += foreign_refunds(process, record, store, window)
+        read.foreign += foreign_refunds(process, record, found, store, window)
     desk.report.progress.done = desk.report.seen = len(read.done)
 
 
 def foreign_refunds(
-    process: ReturnProcess, record: Record, store: str, window: tuple[datetime, datetime]
+    process: ReturnProcess, record: Record, found: Comparison, store: str, window: tuple[datetime, datetime]
 ) -> list[BookedRefund]:
-    """The refunds that REVER shows and the ledger does not have, one by one where that can be told, else their sum.
+    """The refunds that by `found` only REVER has, one by one where that can be told, else the sum of each method.
 
     One of which REVER names no time is only there to explain a row, and so is one that is not of the window.
     """
-    found = compare(process, record)
     ours = Counter(
         (str(it.method), it.amount, it.currency)
         for it in record.intents
