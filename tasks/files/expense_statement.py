@@ -12,6 +12,7 @@ methods: [BANK_TRANSFER]
 Where a row is the sum of a month, name `period` and `count` and no `order`: then sums are compared, not refunds.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -37,6 +38,9 @@ from tasks.files.payout_file import (
 from tasks.files.table import Row
 from tasks.policy.payouts import FileRow, RowKind, Source
 from tasks.policy.store import is_currency
+
+_YEAR_FIRST = re.compile(r"(?P<year>2[0-9]{3})[-/](?P<month>[0-9]{1,2})")
+_YEAR_LAST = re.compile(r"(?P<month>[0-9]{1,2})[-/](?P<year>2[0-9]{3})")
 
 
 class StatementColumns(FileColumns):
@@ -156,13 +160,12 @@ def _refund(cells: Cells, mapping: StatementMapping) -> FileRow:
 def _month(cells: Cells, mapping: StatementMapping, zone: tzinfo) -> MonthSum:
     amount, currency = _money(cells, mapping)
     said, count = cells.text("period"), cells.text("count")
-    parts = said.replace("/", "-").split("-")
-    parts = parts[::-1] if len(parts[0]) < 4 else parts
-    if len(parts) != 2 or not all(it.isascii() and it.isdigit() for it in parts) or not 1 <= int(parts[1]) <= 12:
+    found = _YEAR_FIRST.fullmatch(said) or _YEAR_LAST.fullmatch(said)
+    if found is None or not 1 <= int(found["month"]) <= 12:
         raise RefusedCellError(f"{cells.named('period')} {quoted(said)}; right would be a month such as 2026-11")
     if not (count.isascii() and count.isdigit()):
         raise RefusedCellError(f"{cells.named('count')} {quoted(count)}; right would be a whole number")
-    year, month = int(parts[0]), int(parts[1])
+    year, month = int(found["year"]), int(found["month"])
     since = datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
     until = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone).astimezone(UTC)
     return MonthSum(f"{year}-{month:02}", since, until, currency, int(count), amount)

@@ -297,6 +297,12 @@ def test_a_statement_of_sums_has_months_of_its_zone(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("period", ["11/26", "26-11", "0000-11", "9999-13", "11/20260", "2026-11-05", "2026", "-11"])
+def test_what_may_be_another_month_is_refused(tmp_path: Path, period: str) -> None:
+    file = read_statement(*statement(tmp_path, MONTHS, f"Periodo,Count,Bruto\n{period},3,72.00\n")).file
+    assert why(file) == f"'Periodo' is {period!r}; right would be a month such as 2026-11"
+
+
 def test_a_mapping_that_lacks_something_says_what(tmp_path: Path) -> None:
     for mapping, said in (
         ("columns: {order: A, date: B}\n", "the column `amount`"),
