@@ -25,7 +25,8 @@ def _stripe(cells: Cells) -> FileRow:
     kind_word = cells.text("reporting_category", "type").casefold()
     kind = _STRIPE_KINDS.get(kind_word, RowKind.OTHER)
     paid_in = cells.currency("currency")
-    moved = cells.amount("gross" if "gross" in cells.places else "amount", paid_in)
+    column = "gross" if "gross" in cells.places else "amount"
+    moved = cells.amount(column, paid_in)
     currency, amount = paid_in, abs(moved)
     facing = next((it for it in ("customer_facing_amount", "customer facing amount") if cells.text(it)), "")
     if facing:  # the balance is in another currency than the refund
@@ -33,7 +34,7 @@ def _stripe(cells: Cells) -> FileRow:
         amount = abs(cells.amount(facing, currency))
     if (kind is RowKind.REFUND and moved > 0) or (kind is RowKind.FAILED and moved < 0):
         right = "a refund takes from the balance (negative), and one that failed puts it back (positive)"
-        raise RefusedCellError(f"'gross' is {moved}, and the row is a {kind_word}; {right}")
+        raise RefusedCellError(f"{cells.named(column)} is {moved}, and the row is a {kind_word}; {right}")
     created = next(it for it in _STRIPE_CREATED if it in cells.places)
     at = cells.at(created, zone=UTC if "utc" in created else None)
     metadata = {column: cells.text(column) for column in cells.places if _METADATA.fullmatch(column)}
@@ -239,7 +240,7 @@ _REDSYS_NOT_DONE = ("denegada", "sin finalizar", "cancelada")
 
 
 def _redsys(cells: Cells) -> FileRow:
-    word = cells.text("tipo operación", "tipo operacion")
+    word = cells.text("tipo operación")
     said, ended = word.casefold(), cells.text("resultado operación y código").casefold()
     kind = RowKind.OTHER
     if said.startswith("devoluci"):

@@ -110,7 +110,10 @@ def test_charges_fees_and_payouts_are_no_refunds_and_are_still_in_the_sum(tmp_pa
     ]
 
 
-def test_a_refund_with_the_wrong_sign_is_refused(tmp_path: Path) -> None:
+def test_a_refund_with_the_wrong_sign_is_refused_by_its_column(tmp_path: Path) -> None:
+    balance = "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC)"
+    line = "txn_1,refund,re_1,24.00,0.00,24.00,eur,2026-11-05 12:00:00,2026-11-07 00:00:00"
+    assert why(read(tmp_path, file_of(balance, [line]))).startswith("'Amount' is 24.00, and the row is a refund; ")
     assert "a refund takes from the balance (negative)" in why(
         read(tmp_path, file_of(STRIPE_HEADER, [stripe_row("1001", "24.00")]))
     )
