@@ -269,8 +269,11 @@ def _judged_words(it: Judged) -> str:
     where = f" at {', '.join(it.missing_at)}" if it.missing_at else ""
     said = f"{it.outcome}{where}: order {refund.order} ({refund.process_id}), {shown(refund.amount, refund.currency)}"
     said += f" by {refund.method}, {clock_time(refund.at)}"
-    rows = f"; {it.rows[0].file} row {', '.join(str(row.number) for row in it.rows)}" if it.rows else ""
-    return f"{said}{rows}{f'; {it.why}' if it.why else ''}"
+    places: dict[str, list[str]] = {}
+    for row in it.rows:
+        places.setdefault(row.file, []).append(str(row.number))
+    rows = ", ".join(f"{file} row {', '.join(numbers)}" for file, numbers in places.items())
+    return "; ".join(filter(None, [said, rows, it.why]))
 
 
 def _row_words(it: JudgedRow) -> str:
