@@ -6,24 +6,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.console.columns import columns
+from deployments.cli.checked_file import expect_new, rows_lines, told_guess
 from deployments.console.errors import UsageError
 from rever_api import AsyncReverClient
 from tasks.desk import client_config, stores_of, utc_now
 from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
-from tasks.files.guess import FileGuess, guess
-from tasks.files.guess_text import guess_lines, mapping_text
+from tasks.files.guess import guess
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.open_table import open_table
 from tasks.files.verdicts import FileVerdict, Known, RowVerdict, Verdict, judge
 from tasks.ledger import Ledger, known_reviews
 from tasks.policy.facts import counted
 from tasks.policy.kinds.review import KnownReview
-from tasks.reporting.printable import json_text, printable
+from tasks.reporting.printable import json_text
 from tasks.settings import Settings, load_settings
-
-MOST_SHOWN = 100
-"""Rows that are listed unless all are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +37,12 @@ def guessed_mapping(file: Path, out: Path | None) -> str:
     return told_guess(guess(open_table(file)), file, out)
 
 
-def told_guess(found: FileGuess, file: Path, out: Path | None) -> str:
-    """Tell a guess, and write the mapping to `out`, which must not be there; without it, print it."""
-    text = mapping_text(found, file.name)
-    lines = guess_lines(found)
-    if out is None:
-        return "\n".join([*lines, "", *text.splitlines()])
-    try:
-        with out.open("x", encoding="utf-8") as mapping:
-            mapping.write(text)
-    except FileExistsError:
-        raise UsageError(f"{out} is there already; name another file, or delete it.") from None
-    return "\n".join([*lines, "", f"{out}: the mapping, to be gone over before it is used."])
-
-
 def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
     """Say what would become of each row, and write those that come back to a file. At REVER nothing is written.
 
     Raises `InputFileError`, `UsageError`, `DeskError` and `ReverError`.
     """
-    if refused is not None and refused.exists():
-        raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
+    expect_new(refused)
     read = read_warehouse_file(file, mapping)
     settings = load_settings()
     named = asyncio.run(_fetched(settings, read))
@@ -96,21 +77,14 @@ def checked_text(checked: Checked, *, every_row: bool) -> str:
     lines = [*checked.file.how, "", found.words]
     if checked.unreadable:
         lines.append(f"{counted(len(checked.unreadable), 'return')} at REVER cannot be read and were passed over.")
-    shown = [row for row in found.rows if every_row or row.verdict is not Verdict.ALREADY]
-    if not every_row:
-        shown = sorted(shown, key=lambda row: not row.comes_back)[:MOST_SHOWN]
-    if shown:
-        cells = [(str(it.number), it.verdict, it.order_name, it.process_id, it.why) for it in shown]
-        table = [("ROW", "VERDICT", "ORDER", "RETURN", "WHY"), *cells]
-        lines += ["", *columns([[printable(cell) for cell in row] for row in table], 5, "  ")]
-    if left := len(found.rows) - len(shown):
-        lines.append(f"and {left:,} more (--all lists every row)")
-    if checked.refused:
-        lines += [
-            "",
-            f"{checked.refused}: the rows that come back, with the reason of each; mend them and send it again.",
-        ]
-    lines += ["", "Nothing was sent to REVER."]
+    lines += rows_lines(
+        found.rows,
+        ("ROW", "VERDICT", "ORDER", "RETURN", "WHY"),
+        lambda it: (str(it.number), it.verdict, it.order_name, it.process_id, it.why),
+        already=Verdict.ALREADY,
+        every_row=every_row,
+        refused=checked.refused,
+    )
     return "\n".join(lines)
 
 

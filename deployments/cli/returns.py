@@ -4,9 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.cli.inspections import MOST_SHOWN, told_guess
-from deployments.console.columns import columns
-from deployments.console.errors import UsageError
+from deployments.cli.checked_file import expect_new, rows_lines, told_guess
 from rever_api import AsyncReverClient
 from tasks.create_returns import AskedOrder, by_order
 from tasks.desk import client_config, one_store, stores_of, utc_now
@@ -23,7 +21,7 @@ from tasks.files.return_verdicts import (
     judge_order,
 )
 from tasks.policy.record import Record
-from tasks.reporting.printable import json_text, printable
+from tasks.reporting.printable import json_text
 from tasks.settings import Settings, load_settings
 from tasks.steps import each
 
@@ -47,8 +45,7 @@ def check_returns(file: Path, mapping: Path, refused: Path | None) -> CheckedRet
 
     Raises `InputFileError`, `UsageError`, `DeskError` and `ReverError`.
     """
-    if refused is not None and refused.exists():
-        raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
+    expect_new(refused)
     read = read_returns_file(file, mapping)
     found = asyncio.run(_checked(load_settings(), read))
     return CheckedReturns(read, found, read.hand_back(found.returned(), refused))
@@ -77,23 +74,15 @@ async def _check_order(client: AsyncReverClient, order: AskedOrder, bounds: Orde
 def checked_returns_text(checked: CheckedReturns, *, every_row: bool) -> str:
     """What became of the file: how it was read, the counts, the rows, and where the refused ones are."""
     found = checked.found
-    lines = [*checked.file.how, "", found.words]
-    shown = [row for row in found.rows if every_row or row.verdict is not ReturnVerdict.ALREADY]
-    if not every_row:
-        shown = sorted(shown, key=lambda row: not row.comes_back)[:MOST_SHOWN]
-    if shown:
-        cells = [(str(it.number), it.verdict, it.order_name, it.why) for it in shown]
-        table = [("ROW", "VERDICT", "ORDER", "WHY"), *cells]
-        lines += ["", *columns([[printable(cell) for cell in row] for row in table], 4, "  ")]
-    if left := len(found.rows) - len(shown):
-        lines.append(f"and {left:,} more (--all lists every row)")
-    if checked.refused:
-        lines += [
-            "",
-            f"{checked.refused}: the rows that come back, with the reason of each; mend them and send it again.",
-        ]
-    lines += ["", "Nothing was sent to REVER."]
-    return "\n".join(lines)
+    lines = rows_lines(
+        found.rows,
+        ("ROW", "VERDICT", "ORDER", "WHY"),
+        lambda it: (str(it.number), it.verdict, it.order_name, it.why),
+        already=ReturnVerdict.ALREADY,
+        every_row=every_row,
+        refused=checked.refused,
+    )
+    return "\n".join([*checked.file.how, "", found.words, *lines])
 
 
 def checked_returns_json(checked: CheckedReturns) -> str:
