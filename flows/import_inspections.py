@@ -23,6 +23,7 @@ from tasks.files.drop_folder import REFUSED
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.mapping import MappingError
 from tasks.files.private_copy import Arrived, private_copies
+from tasks.files.refused_file import expect_new
 from tasks.files.table import InputFileError
 from tasks.files.verdicts import Came, FileVerdict, Known, Verdict, judge, together
 from tasks.hold_contradictions import hold_contradictions
@@ -121,8 +122,8 @@ async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, c
     confined = deployment.id is not None
     if parameters.refused and confined:
         raise WrongNameError("rows that come back are put where the workers' settings say; leave `refused` empty.")
-    if parameters.refused and ((to := Path(parameters.refused)).exists() or not to.parent.is_dir()):
-        raise WrongNameError(f"{to}: name a new file, in a folder that is there, for the rows that come back.")
+    if parameters.refused:
+        expect_new(Path(parameters.refused))
     if parameters.file:
         options = await storage_options(parameters.storage)
         named = receive_named(desk, NamedFile(parameters.file, parameters.mapping, confined, options), copies)

@@ -19,7 +19,7 @@ from tasks.files.drop_folder import inside
 from tasks.files.mapped_rows import Footer, WrongRow
 from tasks.files.new_returns import ReturnsFile, WantedReturn, read_returns_file, wanted_returns
 from tasks.files.private_copy import arrived, private_copies
-from tasks.files.refused_file import refused_path
+from tasks.files.refused_file import expect_new, refused_path
 from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict, file_verdict
 from tasks.files.table import InputFileError
 from tasks.policy.facts import counted
@@ -112,8 +112,8 @@ def _read(desk: Desk, parameters: Parameters) -> tuple[ReturnsFile, Path | None]
             found = arrived(file, mapping, copies, watched=False)
             read = read_returns_file(found.copy, found.mapping, (found.name, found.meaning))
         return read, refused_path(file, read.table.form)
-    if parameters.refused and (refused.exists() or not refused.parent.is_dir()):
-        raise InputFileError(f"{refused}: name a new file, in a folder that is there, for the rows that come back.")
+    if parameters.refused:
+        expect_new(refused)
     return read_returns_file(file, mapping), refused if parameters.refused else None
 
 

@@ -44,12 +44,6 @@ def told_guess(found: FileGuess, file: Path, out: Path | None) -> str:
     return "\n".join([*lines, "", f"{out}: the mapping, to be gone over before it is used."])
 
 
-def expect_new(refused: Path | None) -> None:
-    """Raise `UsageError` where the file that is named for the rows that come back is there already."""
-    if refused is not None and refused.exists():
-        raise UsageError(f"{refused} is there already; name another file for the rows that come back.")
-
-
 def rows_lines(
     rows: Sequence[RowT],
     head: tuple[str, ...],

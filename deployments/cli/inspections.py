@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.cli.checked_file import expect_new, rows_lines, told_guess
+from deployments.cli.checked_file import rows_lines, told_guess
 from deployments.console.errors import UsageError
 from rever_api import AsyncReverClient
 from tasks.desk import client_config, stores_of, utc_now
@@ -14,6 +14,7 @@ from tasks.fetch_named_returns import NamedReturns, fetch_named, wanted_names
 from tasks.files.guess import guess
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.open_table import open_table
+from tasks.files.refused_file import expect_new
 from tasks.files.verdicts import FileVerdict, Known, RowVerdict, Verdict, judge
 from tasks.ledger import Ledger, known_reviews
 from tasks.policy.facts import counted
@@ -42,7 +43,8 @@ def check_file(file: Path, mapping: Path, refused: Path | None) -> Checked:
 
     Raises `InputFileError`, `UsageError`, `DeskError` and `ReverError`.
     """
-    expect_new(refused)
+    if refused is not None:
+        expect_new(refused)
     read = read_warehouse_file(file, mapping)
     settings = load_settings()
     named = asyncio.run(_fetched(settings, read))

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.cli.checked_file import expect_new, rows_lines, told_guess
+from deployments.cli.checked_file import rows_lines, told_guess
 from rever_api import AsyncReverClient
 from tasks.create_returns import AskedOrder, by_order
 from tasks.desk import client_config, one_store, stores_of, utc_now
@@ -13,6 +13,7 @@ from tasks.files.guess_returns import guess_returns
 from tasks.files.mapped_rows import Footer
 from tasks.files.new_returns import ReturnsFile, read_returns_file, wanted_returns
 from tasks.files.open_table import open_table
+from tasks.files.refused_file import expect_new
 from tasks.files.return_verdicts import (
     OrderBounds,
     ReturnsFileVerdict,
@@ -43,9 +44,10 @@ def guessed_returns_mapping(file: Path, out: Path | None) -> str:
 def check_returns(file: Path, mapping: Path, refused: Path | None) -> CheckedReturns:
     """Say what would become of each row, and write those that come back to a file. At REVER nothing is written.
 
-    Raises `InputFileError`, `UsageError`, `DeskError` and `ReverError`.
+    Raises `InputFileError`, `DeskError` and `ReverError`.
     """
-    expect_new(refused)
+    if refused is not None:
+        expect_new(refused)
     read = read_returns_file(file, mapping)
     found = asyncio.run(_checked(load_settings(), read))
     return CheckedReturns(read, found, read.hand_back(found.returned(), refused))

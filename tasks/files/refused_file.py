@@ -55,6 +55,14 @@ def refused_path_of(path: Path, digest: str, folder: Path, form: Form) -> Path:
     return folder / f"{_CAME_BACK.sub('', path.stem)}-{digest[:8]}.refused{suffix}"
 
 
+def expect_new(path: Path) -> None:
+    """Raise `InputFileError` for a path at which the rows that come back cannot become a new file."""
+    if path.exists():
+        raise InputFileError(f"{path}: name a new file for the rows that come back; this one is there already.")
+    if not path.parent.is_dir():
+        raise InputFileError(f"{path}: name a new file, in a folder that is there, for the rows that come back.")
+
+
 def write_refused(path: Path, table: Table, header: Header, rows: Sequence[ReturnedRow]) -> int:
     """Write the rows that come back, and say how many. Without any no file is written. Raises `InputFileError`."""
     if not rows:
