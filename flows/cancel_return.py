@@ -7,12 +7,11 @@ from pydantic import AfterValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import KEYS, ReturnKey, ReturnsParameters
-from flows.sub_flows import fetch_some, named_ids, remember_unknown, settle, settle_own
+from flows.sub_flows import count_asked, fetch_some, named_ids, settle, settle_own
 from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects.carry_out import cancel_asked
 from tasks.policy.decision import AskedEffect, Cancellation
 from tasks.reporting.report import ReturnsReport
-from tasks.reporting.tally import count_decisions, count_outcome
 from tasks.steps import about
 
 NAME = "cancel-return"
@@ -63,12 +62,9 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         report.stores = (found[0].store,)
         report.progress.find(1)
         (asked,) = await cancel_asked(desk, found, Cancellation(parameters.reason))
-    count_decisions(report, [asked.decided])
+    count_asked(desk, report, [asked])
     if not isinstance(asked.decided.decision, AskedEffect):
         report.notes.append(f"not called off: {asked.decided.decision.why}")
-    if asked.outcome is not None:
-        count_outcome(report, asked.outcome)
-        remember_unknown(desk, [asked.outcome])
     await settle_own(desk, report, report.stores)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
-from flows.sub_flows import at, remember_unknown, settle, settle_own
+from flows.sub_flows import at, count_asked, settle, settle_own
 from tasks.add_reviews import ReviewedReturn, add_reviews
 from tasks.check_inspections import check_inspections
 from tasks.crash_points import CrashPoint, reached
@@ -34,7 +34,7 @@ from tasks.policy.facts import counted
 from tasks.policy.kinds.review import Reviews
 from tasks.receive_files import NamedFile, finish, forget_done, out_folder, receive_named, receive_waiting, refuse
 from tasks.reporting.report import Failure, ReturnsReport, amounts
-from tasks.reporting.tally import count_decisions, count_outcome
+from tasks.reporting.tally import count_decisions
 from tasks.returns import PendingReturn
 from tasks.steps import about
 
@@ -242,12 +242,7 @@ async def _ask(
 def _count(desk: Desk, report: ReturnsReport, reviewed: Sequence[ReviewedReturn], pays: dict[str, Decimal]) -> None:
     """Enter decisions and outcomes; and in `pays` what REVER pays of its own because of them, per currency."""
     report.failures += [item.failure for item in reviewed if item.failure]
-    asked = [item.asked for item in reviewed if item.asked]
-    outcomes = [it.outcome for it in asked if it.outcome]
-    count_decisions(report, [it.decided for it in asked])
-    for outcome in outcomes:
-        count_outcome(report, outcome)
-    remember_unknown(desk, outcomes)
+    count_asked(desk, report, [item.asked for item in reviewed if item.asked])
     for item in reviewed:
         decision = item.asked.decided.decision if item.asked and item.came.verdict is Verdict.REVIEW else None
         if isinstance(decision, AskedEffect) and (stake := decision.stake) is not None:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
-from flows.sub_flows import at, remember_unknown, settle, settle_own
+from flows.sub_flows import at, count_asked, settle, settle_own
 from rever_api.models import NOT_RECEIVED
 from tasks.create_returns import AskedOrder, by_order, create_returns, note_settled
 from tasks.desk import Desk, WrongNameError, one_store
@@ -24,7 +24,6 @@ from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict,
 from tasks.files.table import InputFileError
 from tasks.policy.facts import counted
 from tasks.reporting.report import ReturnsReport
-from tasks.reporting.tally import count_decisions, count_outcome
 from tasks.steps import about
 
 NAME = "import-returns"
@@ -150,12 +149,7 @@ def _hand_back(report: ReturnsReport, file: ReturnsFile, found: ReturnsFileVerdi
 
 def _count(desk: Desk, report: ReturnsReport, batch: Sequence[AskedOrder]) -> None:
     """Enter decisions, outcomes and failures."""
-    asked = [it for order in batch for it in order.asked]
-    outcomes = [it.outcome for it in asked if it.outcome]
-    count_decisions(report, [it.decided for it in asked])
-    for outcome in outcomes:
-        count_outcome(report, outcome)
-    remember_unknown(desk, outcomes)
+    count_asked(desk, report, [it for order in batch for it in order.asked])
     report.failures += [order.failure for order in batch if order.failure]
 
 

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk
-from tasks.effects.carry_out import ReturnResult, cancel_returns, generate_labels, issue_exchanges, issue_refunds
+from tasks.effects.carry_out import (
+    AskedReturn,
+    ReturnResult,
+    cancel_returns,
+    generate_labels,
+    issue_exchanges,
+    issue_refunds,
+)
 from tasks.effects.perform import Outcome, Result
 from tasks.failures import presentable
 from tasks.fetch_returns import PendingReturns, fetch_returns
@@ -17,7 +24,7 @@ from tasks.lookup import read_key
 from tasks.overdue_approvals import end_overdue_approvals
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
-from tasks.reporting.tally import count_carried, count_decisions, count_settled, forget_unknown
+from tasks.reporting.tally import count_carried, count_decisions, count_outcome, count_settled, forget_unknown
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
 from tasks.shadow import compare_with_candidate
@@ -204,11 +211,20 @@ async def act(desk: Desk, report: ReturnsReport, decided: Sequence[DecidedReturn
             await generate_labels(desk, labels, carried)
     finally:
         count_carried(report, carried)
-        remember_unknown(desk, [outcome for item in carried for outcome in item.outcomes])
+        _remember_unknown(desk, [outcome for item in carried for outcome in item.outcomes])
     return carried
 
 
-def remember_unknown(desk: Desk, outcomes: Iterable[Outcome]) -> None:
+def count_asked(desk: Desk, report: ReturnsReport, asked: Sequence[AskedReturn]) -> None:
+    """Count what came of effects that were asked for, and keep what stayed unknown for the run's last look."""
+    count_decisions(report, [it.decided for it in asked])
+    outcomes = [it.outcome for it in asked if it.outcome]
+    for outcome in outcomes:
+        count_outcome(report, outcome)
+    _remember_unknown(desk, outcomes)
+
+
+def _remember_unknown(desk: Desk, outcomes: Iterable[Outcome]) -> None:
     """Keep the effects whose outcome is unknown for the run's last look at them (`settle_own`)."""
     desk.unknown |= {it.claim.intent.id: it.claim.process_id for it in outcomes if it.result is Result.UNKNOWN}
 
