@@ -146,6 +146,16 @@ class ReportData:
         return {parts.row.process_id: parts for parts in self.returns}
 
     @cached_property
+    def begun(self) -> list[ReturnParts]:
+        """The returns that were started in the window."""
+        return [parts for parts in self.returns if self.windows[parts.row.store].has(parts.row.started_at)]
+
+    @cached_property
+    def waiting(self) -> list[ReturnParts]:
+        """The returns that wait."""
+        return [parts for parts in self.returns if parts.row.waits]
+
+    @cached_property
     def payments(self) -> list[Payment]:
         """The refunds that were paid in the window, or are known to have been accepted; by hand too."""
         ended = {IntentState.DONE, IntentState.DONE_BY_HAND}

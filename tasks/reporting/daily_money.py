@@ -15,7 +15,7 @@ from tasks.policy.money import ZERO, minor_unit
 from tasks.policy.record import LABEL_KINDS, IntentKind, IntentState
 from tasks.reporting.daily_data import Payment, ReportData, split
 from tasks.reporting.return_rows import LineRow
-from tasks.reporting.tables import Basis, Cell, Column, Figure, Kind, Table, share_of
+from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table, share_of
 
 STORE_CREDIT = frozenset({CompensationMethod.GIFT_CARD, CompensationMethod.PROMO_CODE})
 """Methods by which the money stays with the shop."""
@@ -109,8 +109,6 @@ SUMS = (
 SPLIT_SUMS = (*SUMS[:3], *(replace(column, rarely=True) for column in SUMS[3:]))
 """The same below a table that splits the money; what is 0 throughout is left out of pages."""
 
-STORE, CURRENCY = Column("store", "Store"), Column("currency", "Currency")
-
 
 @dataclass(slots=True)
 class Sums:
@@ -167,6 +165,7 @@ def money_tables(data: ReportData) -> Iterator[Table]:
     yield _exchanges(data)
     yield _labels(data)
     yield _rules(data)
+    yield _payments(data)
 
 
 def _country(data: ReportData, payment: Payment) -> str:
@@ -427,15 +426,15 @@ def _rules(data: ReportData) -> Table:
     return Table("rules", "What the rules did", RULES, columns, tuple(rows), n=n)
 
 
-def payments_table(data: ReportData) -> Table:
+def _payments(data: ReportData) -> Table:
     """Every refund of the window, with the fields that finance asks for and REVER or the ledger knows."""
     rows = tuple(
         _payment_cells(data, it) for it in sorted(data.payments, key=lambda it: (it.effect.store, _closed(it)))
     )
     columns = (
         Column("refund", "Refund (ledger)", Kind.ID),
-        Column("process_id", "Return", Kind.RETURN),
-        Column("order", "Order", Kind.ID),
+        RETURN,
+        ORDER,
         STORE,
         Column("method", "Method"),
         CURRENCY,

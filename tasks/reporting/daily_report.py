@@ -13,22 +13,26 @@ from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.reporting.daily_data import ReportData
 from tasks.reporting.daily_money import FIGURES as MONEY_FIGURES
-from tasks.reporting.daily_money import money_tables, payments_table
+from tasks.reporting.daily_money import money_tables
 from tasks.reporting.daily_returns import FIGURES as RETURN_FIGURES
-from tasks.reporting.daily_returns import not_computable, open_returns_table, return_tables
+from tasks.reporting.daily_returns import return_tables
+from tasks.reporting.daily_times import FIGURES as TIME_FIGURES
+from tasks.reporting.daily_times import time_tables
+from tasks.reporting.daily_waiting import FIGURES as WAITING_FIGURES
+from tasks.reporting.daily_waiting import waiting_tables
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import RunReport
 from tasks.reporting.report_page import linked
 from tasks.reporting.tables import Cell, Column, Figure, Kind, Table, exact, readable
 
-FIGURES = (*MONEY_FIGURES, *RETURN_FIGURES)
+FIGURES = (*MONEY_FIGURES, *RETURN_FIGURES, *WAITING_FIGURES, *TIME_FIGURES)
 """Every figure of the report."""
 
 MOST_ROWS = 30
 """Rows of a table that a page shows; the files have all."""
 
-ORDER = (
+TABLES = (
     "money",
     "converted",
     "reconciled",
@@ -39,8 +43,26 @@ ORDER = (
     "waiting",
     "causes",
     "holds",
+    "days",
+    "methods",
+    "reasons",
+    "products",
+    "countries",
+    "why",
+    "retained",
+    "exchanges",
+    "labels",
+    "rules",
+    "return_days",
+    "times",
+    "inspections",
+    "top_reasons",
+    "top_products",
+    "rates",
+    "payments",
+    "open_returns",
 )
-"""The tables that come first; the others follow as they are made."""
+"""All tables in the order in which they are read."""
 
 SHOWN_IN_TERMINAL = ("money", "returns", "waiting", "fourteen_days", "reconciled", "rates")
 """Tables that a terminal shows; the files and the page have all."""
@@ -60,13 +82,12 @@ class DailyReport:
     @classmethod
     def of(cls, data: ReportData) -> "DailyReport":
         """Work the report out."""
-        tables = (*money_tables(data), *return_tables(data), payments_table(data), open_returns_table(data))
-        order = {name: place for place, name in enumerate(ORDER)}
+        tables = (*money_tables(data), *return_tables(data), *waiting_tables(data), *time_tables(data))
         return cls(
             made_at=data.now,
             windows={store: window.words for store, window in data.windows.items()},
-            tables=tuple(sorted(tables, key=lambda table: order.get(table.name, len(order)))),
-            not_computable=tuple(not_computable(data)),
+            tables=tuple(sorted(tables, key=lambda table: TABLES.index(table.name))),
+            not_computable=tuple(_not_computable(data)),
             unread=dict(data.unread),
             personal=data.personal,
         )
@@ -104,6 +125,25 @@ class DailyReport:
     def table(self, name: str) -> Table:
         """The table of this name. Raises `KeyError`."""
         return {table.name: table for table in self.tables}[name]
+
+
+def _not_computable(data: ReportData) -> Iterator[str]:
+    """What finance asks for and nobody here can work out, with the reason."""
+    if data.sold is None:
+        yield "order, unit and revenue return rates: not computable, no order counts (give a file of them: --orders)"
+    else:
+        missing = sorted(set(data.windows) - set(data.sold))
+        if missing:
+            yield f"return rates of {', '.join(missing)}: not computable, the file of orders does not name it"
+    yield "return rates by the date of the order: not computable, REVER does not tell when an order was placed"
+    if not data.tracked:
+        yield "times from the arrival: not computable, no parcel was watched until it arrived"
+    if data.promise_days is None:
+        yield "how many were paid within the store's promise: not computable, no promise is named (--promise DAYS)"
+    yield "cost of a return, and what labels cost: not computable, REVER tells no prices of labels"
+    yield "what shoppers paid on top in exchanges: not computable, REVER does not tell"
+    if data.unread:
+        yield f"{len(data.unread)} returns could not be read: their money is in all sums, their reasons are not known"
 
 
 def _count(cell: Cell) -> int:

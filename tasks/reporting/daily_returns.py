@@ -1,22 +1,15 @@
-"""The report's tables of returns: what began, what waits and for whom, how long it took, what is late. Pure."""
+"""The report's tables of returns: what began, what was inspected, and how the refunds stand beside REVER. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from rever_api.models import CompensationMethod, ReviewStatus
+from rever_api.models import ReviewStatus
 from tasks.policy.comparison import Seen
 from tasks.policy.money import ZERO
-from tasks.policy.record import IntentState
-from tasks.reporting.daily_data import ReportData, StoreWindow, add_up
-from tasks.reporting.daily_money import CURRENCY, STORE
-from tasks.reporting.return_rows import AGES, OLDEST, LineRow, ReturnParts, ReturnRow, Stage, age_in_words
-from tasks.reporting.tables import Basis, Cell, Column, Figure, Kind, Table, share_of
-
-WARNED_AT, LATE_AFTER = 12, 14
-"""Days of the EU's right of withdrawal (Directive 2011/83, article 13): the refund is due within 14."""
+from tasks.reporting.daily_data import ReportData, add_up
+from tasks.reporting.return_rows import LineRow
+from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table, share_of
 
 RETURNS = Figure(
     "returns",
@@ -53,53 +46,6 @@ STARTED_LINES = Figure(
     "whether they were paid: that is in the tables of money",
     "returns",
 )
-WAITING = Figure(
-    "waiting",
-    "What waits, by age",
-    "returns that are running or on hold at REVER, by the whole days since they were started; value = what their lines "
-    "cost, less what REVER shows as refunded",
-    Basis.NOW,
-    "returns that ended. Buckets are REVER's: under 7, 7 to 14, 15 to 21, 22 to 30, over 30 days",
-    "returns",
-)
-CAUSES = Figure(
-    "causes",
-    "What waits, by cause",
-    "the same returns, by what the ledger last decided of them and by which rule",
-    Basis.NOW,
-    "returns that ended; for returns that no run has looked at there is no cause",
-    "returns",
-)
-HOLDS = Figure(
-    "holds",
-    "Holds",
-    "holds by the rule that held: opened and answered in the window, and open now, with the age of the oldest",
-    Basis.HELD,
-    "nothing; a hold that was opened before the window and answered in it counts as answered alone",
-    "holds",
-)
-TIMES = Figure(
-    "times",
-    "How long it took",
-    "for each return paid in the window, to its first refund in it: from the start, from the arrival and from the last "
-    "inspection before it; and from the arrival to that inspection. Median (of an even number, the mean of the middle "
-    "two), p90 (the smallest time that nine of ten do not exceed) and worst, in days of 24 hours",
-    Basis.PAID,
-    "returns of which one of the two times is not known (counted beside it), or where they are the wrong way round; an "
-    "arrival is known where the parcel was seen before it, or REVER says when it was",
-    "returns",
-)
-FOURTEEN_DAYS = Figure(
-    "fourteen_days",
-    "The EU's 14 days",
-    f"days since the goods were seen to move or arrived, whichever came first; where that time is not known, since the "
-    f"start, the stricter; late: more than {LATE_AFTER}, warned: {WARNED_AT} to {LATE_AFTER}. For returns that "
-    "wait, up to now; for those paid in the window, up to their first refund in it",
-    Basis.NOW,
-    "returns whose goods nobody has seen move (the shop may wait for them: article 13(3)); returns of exchanges alone; "
-    "returns of which every unit was declined; whether the 14 days of the withdrawal itself were kept",
-    "returns",
-)
 RECONCILED = Figure(
     "reconciled",
     "Beside REVER",
@@ -127,43 +73,13 @@ RATES = Figure(
     "by order date is not computable. Orders, units and sales are those of the file",
     "orders with a return",
 )
-OPEN_RETURNS = Figure(
-    "open_returns",
-    "Returns that wait, one by one",
-    "each return that is running or on hold at REVER, the oldest first",
-    Basis.NOW,
-    "returns that ended",
-    "returns",
-)
-FIGURES = (
-    RETURNS,
-    RETURN_DAYS,
-    INSPECTIONS,
-    STARTED_LINES,
-    WAITING,
-    CAUSES,
-    HOLDS,
-    TIMES,
-    FOURTEEN_DAYS,
-    RECONCILED,
-    DIFFERING,
-    RATES,
-    OPEN_RETURNS,
-)
-
-RETURN, ORDER = Column("process_id", "Return", Kind.RETURN), Column("order", "Order", Kind.ID)
+FIGURES = (RETURNS, RETURN_DAYS, INSPECTIONS, STARTED_LINES, RECONCILED, DIFFERING, RATES)
 
 
 def return_tables(data: ReportData) -> Iterator[Table]:
-    """All tables of returns but the lists of single ones."""
+    """All tables of returns, but those of what waits and of times."""
     yield _returns(data)
     yield _by_day(data)
-    yield _waiting(data)
-    yield _causes(data)
-    yield _holds(data)
-    yield _times(data)
-    yield _fourteen_days(data)
-    yield _late(data)
     yield _inspections(data)
     yield _started(data, "top_reasons", "Top reasons", (Column("reason", "Reason"),), lambda it: (it.reason,))
     product = (Column("sku", "SKU", Kind.ID), Column("product", "Product"))
@@ -174,21 +90,13 @@ def return_tables(data: ReportData) -> Iterator[Table]:
         yield _rates(data)
 
 
-def _window(data: ReportData, row: ReturnRow) -> StoreWindow:
-    return data.windows[row.store]
-
-
-def _begun(data: ReportData) -> list[ReturnParts]:
-    return [it for it in data.returns if _window(data, it.row).has(it.row.started_at)]
-
-
 def _returns(data: ReportData) -> Table:
-    begun, held = _begun(data), {it.process_id for it in data.holds}
+    begun, held = data.begun, {it.process_id for it in data.holds}
     rows: list[tuple[Cell, ...]] = []
     for store in data.windows:
         mine = [it for it in begun if it.row.store == store]
         ever = sum(it.row.process_id in held for it in mine)
-        waits = sum(it.row.store == store and it.row.waits for it in data.returns)
+        waits = sum(it.row.store == store for it in data.waiting)
         inspected = sum(
             data.windows[store].has(review.reviewed_at)
             for it in data.returns
@@ -213,7 +121,7 @@ def _returns(data: ReportData) -> Table:
 
 
 def _by_day(data: ReportData) -> Table:
-    begun = _begun(data)
+    begun = data.begun
     rows: list[tuple[Cell, ...]] = []
     for store, window in data.windows.items():
         of_store = [it for it in data.returns if it.row.store == store]
@@ -249,311 +157,6 @@ def _by_day(data: ReportData) -> Table:
         chart="started",
         label="day",
         sparse=True,
-    )
-
-
-def _age(data: ReportData, row: ReturnRow) -> timedelta | None:
-    return None if row.started_at is None else max(timedelta(0), data.now - row.started_at)
-
-
-BUCKETS = (*(words for _, words in AGES), OLDEST)
-
-
-def _left(row: ReturnRow) -> Decimal:
-    return max(ZERO, row.value - row.refunded)
-
-
-def _waiting(data: ReportData) -> Table:
-    waits = [it.row for it in data.returns if it.row.waits]
-    found: dict[tuple[str, Stage, str], list[ReturnRow]] = defaultdict(list)
-    for row in waits:
-        found[row.store, row.stage, row.currency].append(row)
-    order = list(Stage)
-    rows: list[tuple[Cell, ...]] = []
-    for (store, stage, currency), mine in sorted(
-        found.items(), key=lambda it: (it[0][0], order.index(it[0][1]), it[0][2])
-    ):
-        ages = Counter("" if (age := _age(data, row)) is None else age_in_words(age) for row in mine)
-        counts = [ages[bucket] for bucket in (*BUCKETS, "")]
-        rows.append((store, str(stage), *counts, len(mine), currency, sum(map(_left, mine), ZERO)))
-    columns = (
-        STORE,
-        Column("stage", "Stage"),
-        *(Column(f"age_{place}", bucket.capitalize(), Kind.COUNT) for place, bucket in enumerate(BUCKETS)),
-        Column("age_unknown", "Not known", Kind.COUNT, rarely=True),
-        Column("returns", "Returns", Kind.COUNT),
-        CURRENCY,
-        Column("value", "Value not refunded", Kind.MONEY),
-    )
-    return Table(
-        "waiting",
-        "What waits, by stage and age",
-        WAITING,
-        columns,
-        tuple(rows),
-        n=len(waits),
-        chart="returns",
-        label="stage",
-        why_empty="nothing waits",
-    )
-
-
-def _causes(data: ReportData) -> Table:
-    waits = [it.row for it in data.returns if it.row.waits]
-    held = {it.process_id for it in data.holds if it.state == "open"}
-    found: dict[tuple[str, str, str], list[ReturnRow]] = defaultdict(list)
-    for row in waits:
-        decision = "held for a person" if row.process_id in held else row.decision or "no run has looked at it"
-        found[row.store, decision, row.rule].append(row)
-    rows = tuple(
-        (store, decision, rule, len(mine), max((it.days for row in mine if (it := _age(data, row))), default=None))
-        for (store, decision, rule), mine in sorted(found.items(), key=lambda it: (it[0][0], -len(it[1]), it[0]))
-    )
-    columns = (
-        STORE,
-        Column("decision", "What it does"),
-        Column("rule", "By which rule"),
-        Column("returns", "Returns", Kind.COUNT),
-        Column("oldest", "Oldest, days", Kind.COUNT),
-    )
-    return Table("causes", "What waits, by cause", CAUSES, columns, rows, n=len(waits), why_empty="nothing waits")
-
-
-def _holds(data: ReportData) -> Table:
-    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    oldest: dict[tuple[str, str], int] = {}
-    n = 0
-    for it in data.holds:
-        if it.store not in data.windows:
-            continue
-        window, key = data.windows[it.store], (it.store, it.rule)
-        opened, is_open = window.has(it.since), it.state == "open"
-        answered = it.state == "answered" and window.has(it.answered_at)
-        if not (opened or answered or is_open):
-            continue  # of after the window
-        n += 1
-        found[key]["opened"] += opened
-        found[key]["answered"] += answered
-        found[key]["gone"] += it.state == "closed" and opened
-        found[key]["open"] += is_open
-        if is_open:
-            oldest[key] = max(oldest.get(key, 0), (data.now - it.since).days)
-    rows = tuple(
-        (*key, counts["opened"], counts["answered"], counts["gone"], counts["open"], oldest.get(key))
-        for key, counts in sorted(found.items())
-    )
-    columns = (
-        STORE,
-        Column("rule", "Rule"),
-        Column("opened", "Opened", Kind.COUNT),
-        Column("answered", "Answered", Kind.COUNT),
-        Column("gone", "Opened, closed by itself", Kind.COUNT),
-        Column("open", "Open now", Kind.COUNT),
-        Column("oldest", "Oldest open, days", Kind.COUNT),
-    )
-    return Table("holds", "Holds", HOLDS, columns, rows, n=n)
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """A return's times up to its first refund in the window."""
-
-    row: ReturnRow
-    reviewed_at: datetime | None
-    paid_at: datetime
-
-
-def courses(data: ReportData) -> list[Course]:
-    """The returns that were paid in the window by the desk or by REVER, of which REVER was read."""
-    first: dict[str, datetime] = {}
-    for payment in data.payments:
-        at = payment.effect.closed_at
-        if at is not None and payment.effect.state is IntentState.DONE and payment.effect.amount:
-            first[payment.effect.process_id] = min(at, first.get(payment.effect.process_id, at))
-    found = []
-    for process_id, paid_at in first.items():
-        if parts := data.by_id.get(process_id):
-            before = [it.reviewed_at for it in parts.reviews if it.reviewed_at and it.reviewed_at <= paid_at]
-            found.append(Course(parts.row, max(before, default=None), paid_at))
-    return found
-
-
-def in_days(span: timedelta) -> Decimal:
-    """A span in days of 24 hours, to some 9 seconds."""
-    return (Decimal(round(span / timedelta(seconds=1))) / 86400).quantize(Decimal("0.0001"))
-
-
-def median(sorted_values: Sequence[Decimal]) -> Decimal:
-    """The middle one of values in order; of an even number the mean of the two in the middle."""
-    low, high = sorted_values[(len(sorted_values) - 1) // 2], sorted_values[len(sorted_values) // 2]
-    return (low + high) / 2
-
-
-def p90(sorted_values: Sequence[Decimal]) -> Decimal:
-    """The smallest of values in order that nine of ten do not exceed (the nearest rank)."""
-    return sorted_values[-(-9 * len(sorted_values) // 10) - 1]
-
-
-SPANS: tuple[tuple[str, Callable[[Course], datetime | None], Callable[[Course], datetime | None]], ...] = (
-    ("start to payment", lambda it: it.row.started_at, lambda it: it.paid_at),
-    ("arrival to inspection", lambda it: it.row.arrived_at, lambda it: it.reviewed_at),
-    ("inspection to payment", lambda it: it.reviewed_at, lambda it: it.paid_at),
-    ("arrival to payment", lambda it: it.row.arrived_at, lambda it: it.paid_at),
-)
-PROMISED = "arrival to payment"
-"""The span that a store's promise is about."""
-
-
-def _times(data: ReportData) -> Table:
-    found = courses(data)
-    rows: list[tuple[Cell, ...]] = []
-    for store in data.windows:
-        mine = [it for it in found if it.row.store == store]
-        for name, begins, ends in SPANS:
-            spans = [(begins(it), ends(it)) for it in mine]
-            days = sorted(in_days(end - begin) for begin, end in spans if begin and end and end >= begin)
-            promise = data.promise_days if name == PROMISED else None
-            over = sum(each > promise for each in days) if promise is not None and days else None
-            three = (median(days), p90(days), days[-1]) if days else (None,) * 3
-            rows.append((store, name, len(days), *three, len(mine) - len(days), promise, over))
-    columns = (
-        STORE,
-        Column("span", "From and to"),
-        Column("n", "Returns", Kind.COUNT),
-        Column("median", "Median, days", Kind.DAYS),
-        Column("p90", "p90, days", Kind.DAYS),
-        Column("worst", "Worst, days", Kind.DAYS),
-        Column("unknown", "Not known", Kind.COUNT),
-        Column("promise", "Promise, days", Kind.COUNT),
-        Column("over", "Over the promise", Kind.COUNT),
-    )
-    return Table("times", "How long it took", TIMES, columns, tuple(rows), n=len(found))
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """How long a return's refund has been due by the EU's rule: since when, by what, and for how many days."""
-
-    row: ReturnRow
-    since: datetime
-    by: str
-    days: Decimal
-
-    @property
-    def late(self) -> bool:
-        """Whether it took, or takes, more than 14 days."""
-        return self.days > LATE_AFTER
-
-    @property
-    def warned(self) -> bool:
-        """Whether it is near."""
-        return WARNED_AT <= self.days <= LATE_AFTER
-
-
-def clock(parts: ReturnParts, until: datetime) -> Clock | None:
-    """The EU's clock of a return up to a time; None where it does not run: nobody has seen the goods move."""
-    row = parts.row
-    if not row.moved and row.arrived_at is None and row.moved_at is None:
-        return None
-    seen = min((at for at in (row.moved_at, row.arrived_at) if at is not None), default=None)
-    if row.started_at is None and seen is None:
-        return None
-    begins = [at for at in (row.started_at, seen) if at is not None]
-    since = max(begins)
-    by = "goods seen" if seen is not None and since == seen else "start"
-    return Clock(row, since, by, in_days(max(timedelta(0), until - since)))
-
-
-def _owed(parts: ReturnParts) -> bool:
-    """Whether a refund may be due: not for exchanges alone, and not where every unit was declined."""
-    if parts.lines and all(line.method == CompensationMethod.EXCHANGE for line in parts.lines):
-        return False
-    decided = [it for it in parts.reviews if it.status in set(ReviewStatus)]
-    turned_down = all(it.status != ReviewStatus.APPROVED for it in decided)
-    return not (decided and len(decided) >= parts.row.units and turned_down)
-
-
-def open_clocks(data: ReportData) -> tuple[list[Clock], int]:
-    """The clocks of the returns that wait and are not refunded whole, and how many of those have none running."""
-    waits = [it for it in data.returns if it.row.waits and _owed(it) and _left(it.row)]
-    clocks = [found for it in waits if (found := clock(it, data.now))]
-    return clocks, len(waits) - len(clocks)
-
-
-def paid_clocks(data: ReportData) -> list[Clock]:
-    """The clocks of the returns that were paid in the window, up to their first refund in it."""
-    return [
-        found
-        for it in courses(data)
-        if (parts := data.by_id.get(it.row.process_id)) and (found := clock(parts, it.paid_at))
-    ]
-
-
-def _fourteen_days(data: ReportData) -> Table:
-    waiting, still = open_clocks(data)
-    paid = paid_clocks(data)
-    rows: list[tuple[Cell, ...]] = []
-    for store in data.windows:
-        mine, done = [it for it in waiting if it.row.store == store], [it for it in paid if it.row.store == store]
-        rows.append(
-            (
-                store,
-                sum(it.late for it in mine),
-                sum(it.warned for it in mine),
-                len(mine),
-                sum(it.late for it in done),
-                len(done),
-            )
-        )
-    columns = (
-        STORE,
-        Column("late", "Wait: late", Kind.COUNT),
-        Column("warned", "Wait: warned", Kind.COUNT),
-        Column("waiting", "Wait: all with a clock", Kind.COUNT),
-        Column("paid_late", "Paid: late", Kind.COUNT),
-        Column("paid", "Paid: all with a clock", Kind.COUNT),
-    )
-    notes = (
-        (f"of {still} more returns that wait the clock does not run: nobody has seen the goods move",) if still else ()
-    )
-    n = len(waiting) + len(paid)
-    return Table("fourteen_days", "The EU's 14 days", FOURTEEN_DAYS, columns, tuple(rows), n=n, notes=notes)
-
-
-def _late(data: ReportData) -> Table:
-    waiting, _ = open_clocks(data)
-    near = sorted((it for it in waiting if it.late or it.warned), key=lambda it: (-it.days, it.row.process_id))
-    rows = tuple(
-        (
-            it.row.process_id,
-            it.row.order,
-            it.row.store,
-            "late" if it.late else "warned",
-            it.days,
-            data.windows[it.row.store].local(it.since),
-            it.by,
-            str(it.row.stage),
-            it.row.rule,
-            it.row.currency,
-            _left(it.row),
-        )
-        for it in near
-    )
-    columns = (
-        RETURN,
-        ORDER,
-        STORE,
-        Column("late", "14 days"),
-        Column("days", "Days", Kind.DAYS),
-        Column("since", "Since", Kind.TIME),
-        Column("by", "Since what"),
-        Column("stage", "Stage"),
-        Column("rule", "Waits by"),
-        CURRENCY,
-        Column("value", "Value not refunded", Kind.MONEY),
-    )
-    return Table(
-        "late", "Late and nearly late", FOURTEEN_DAYS, columns, rows, n=len(rows), why_empty="none is late or nearly so"
     )
 
 
@@ -610,7 +213,7 @@ def _inspections(data: ReportData) -> Table:
 def _started(
     data: ReportData, name: str, title: str, columns: tuple[Column, ...], key: Callable[[LineRow], tuple[str, ...]]
 ) -> Table:
-    begun = _begun(data)
+    begun = data.begun
     units: Counter[tuple[str, ...]] = Counter()
     returns: dict[tuple[str, ...], set[str]] = defaultdict(set)
     values: dict[tuple[str, ...], Decimal] = defaultdict(lambda: ZERO)
@@ -683,7 +286,7 @@ def _differing(data: ReportData) -> Table:
 
 
 def _rates(data: ReportData) -> Table:
-    begun = _begun(data)
+    begun = data.begun
     rows: list[tuple[Cell, ...]] = []
     for store in data.windows:
         sold = (data.sold or {}).get(store)
@@ -724,79 +327,3 @@ def _rates(data: ReportData) -> Table:
         Column("revenue_rate", "Revenue return rate", Kind.SHARE),
     )
     return Table("rates", "Return rates", RATES, columns, tuple(rows), n=len(begun))
-
-
-def open_returns_table(data: ReportData) -> Table:
-    """Every return that waits, the oldest first."""
-    waits = sorted(
-        (it.row for it in data.returns if it.row.waits), key=lambda row: (row.started_at or data.now, row.process_id)
-    )
-    held = {it.process_id: it.id for it in data.holds if it.state == "open"}
-    rows = tuple(_open_cells(data, row, held.get(row.process_id, "")) for row in waits)
-    columns = (
-        RETURN,
-        ORDER,
-        STORE,
-        Column("country", "Country"),
-        Column("stage", "Stage"),
-        Column("days", "Whole days", Kind.COUNT),
-        Column("started", "Started", Kind.TIME),
-        Column("inspected", "Inspected", Kind.TIME),
-        Column("decision", "What it does"),
-        Column("rule", "By which rule"),
-        Column("hold", "Open hold", Kind.ID),
-        CURRENCY,
-        Column("value", "Value", Kind.MONEY),
-        Column("refunded", "Refunded", Kind.MONEY),
-        *((Column("shopper", "Shopper"), Column("email", "E-mail")) if data.personal else ()),
-    )
-    return Table(
-        "open_returns",
-        "Returns that wait, one by one",
-        OPEN_RETURNS,
-        columns,
-        rows,
-        n=len(rows),
-        why_empty="nothing waits",
-        lists=True,
-    )
-
-
-def _open_cells(data: ReportData, row: ReturnRow, hold: str) -> tuple[Cell, ...]:
-    window, age = data.windows[row.store], _age(data, row)
-    return (
-        row.process_id,
-        row.order,
-        row.store,
-        row.country,
-        str(row.stage),
-        None if age is None else age.days,
-        window.local(row.started_at),
-        window.local(row.reviewed_at),
-        row.decision,
-        row.rule,
-        hold,
-        row.currency,
-        row.value,
-        row.refunded,
-        *((row.name, row.email) if data.personal else ()),
-    )
-
-
-def not_computable(data: ReportData) -> Iterable[str]:
-    """What finance asks for and nobody here can work out, with the reason."""
-    if data.sold is None:
-        yield "order, unit and revenue return rates: not computable, no order counts (give a file of them: --orders)"
-    else:
-        missing = sorted(set(data.windows) - set(data.sold))
-        if missing:
-            yield f"return rates of {', '.join(missing)}: not computable, the file of orders does not name it"
-    yield "return rates by the date of the order: not computable, REVER does not tell when an order was placed"
-    if not data.tracked:
-        yield "times from the arrival: not computable, no parcel was watched until it arrived"
-    if data.promise_days is None:
-        yield "how many were paid within the store's promise: not computable, no promise is named (--promise DAYS)"
-    yield "cost of a return, and what labels cost: not computable, REVER tells no prices of labels"
-    yield "what shoppers paid on top in exchanges: not computable, REVER does not tell"
-    if data.unread:
-        yield f"{len(data.unread)} returns could not be read: their money is in all sums, their reasons are not known"

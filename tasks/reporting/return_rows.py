@@ -80,6 +80,11 @@ class ReturnRow:
     name: Annotated[str, Told("the shopper's name", personal=True)] = field(default="", repr=False)
     email: Annotated[str, Told("the shopper's e-mail", personal=True)] = field(default="", repr=False)
 
+    @property
+    def unrefunded(self) -> Decimal:
+        """Of its value, what REVER does not show as refunded."""
+        return max(ZERO, self.value - self.refunded)
+
 
 @dataclass(frozen=True, slots=True)
 class LineRow:

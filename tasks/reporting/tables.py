@@ -85,6 +85,10 @@ class Column:
     rarely: bool = False
 
 
+RETURN, ORDER = Column("process_id", "Return", Kind.RETURN), Column("order", "Order", Kind.ID)
+STORE, CURRENCY = Column("store", "Store"), Column("currency", "Currency")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of one figure, or of several that are worked out alike. `n` is how many cases are in it.

@@ -15,7 +15,7 @@ from tasks.policy.comparison import Seen as Compared
 from tasks.policy.record import IntentKind, IntentState, PaidSeen
 from tasks.reporting.daily_data import Rate, Sold, StoreWindow, split
 from tasks.reporting.daily_report import FIGURES, DailyRun
-from tasks.reporting.daily_returns import median, p90
+from tasks.reporting.daily_times import median, p90
 from tasks.reporting.report_files import LARGEST_PAGE, report_html
 from tasks.reporting.return_rows import ReturnParts, Seen, Stage
 from tasks.reporting.tables import Kind, readable
