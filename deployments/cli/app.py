@@ -119,11 +119,12 @@ def find(what: What, *, as_json: Json = False, debug: Debug = False) -> None:
 def report(
     *,
     since: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="A date (of each store), or a time. Left out: yesterday.")
-    ] = "",
+        str | None,
+        typer.Option("--from", metavar="WHEN", help="A date (of each store), or a time. Left out: yesterday."),
+    ] = None,
     until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="The last date, or a time. Left out: up to now.")
-    ] = "",
+        str | None, typer.Option("--to", metavar="WHEN", help="The last date, or a time. Left out: up to now.")
+    ] = None,
     stores: Annotated[
         list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
     ] = None,
@@ -135,8 +136,8 @@ def report(
     xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an Excel workbook.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML page, to read or to print.")] = None,
     promise: Annotated[
-        str, typer.Option(metavar="DAYS", help="Days from arrival to payment that the store promises.")
-    ] = "",
+        str | None, typer.Option(metavar="DAYS", help="Days from arrival to payment that the store promises.")
+    ] = None,
     orders: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What was sold by day, for return rates: docs/reports.md.")
     ] = None,
@@ -151,24 +152,23 @@ def report(
 ) -> None:
     """Report what was paid, what waits, how long it took. Per store and day, as tables and files; changes nothing."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.run import Printed, run_one
+        from deployments.cli.run import run_with_options
 
         values = {
             "since": since,
             "until": until,
-            "stores": ",".join(stores or ()),
+            "stores": stores,
             "promise_days": promise,
-            "orders": str(orders or ""),
-            "rates": str(rates or ""),
-            "csv": str(csv or ""),
-            "frames": str(frames or ""),
-            "xlsx": str(xlsx or ""),
-            "html": str(html or ""),
-            "send": "true" if send else "",
-            "with_shoppers": "true" if with_shoppers else "",
+            "orders": orders,
+            "rates": rates,
+            "csv": csv,
+            "frames": frames,
+            "xlsx": xlsx,
+            "html": html,
+            "send": send,
+            "with_shoppers": with_shoppers,
         }
-        pairs = [f"{name}={value}" for name, value in values.items() if value]
-        raise typer.Exit(run_one("daily-report", pairs, Printed(as_json), prefect=False, debug=debug))
+        raise typer.Exit(run_with_options("daily-report", values, as_json=as_json, debug=debug))
 
 
 @app.command()

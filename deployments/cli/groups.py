@@ -262,9 +262,9 @@ def _backtest_policy(
     candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The policy file to try.")],
     *,
     since: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="Returns that began then or later: a date, or a time.")
-    ] = "",
-    before: Annotated[str, typer.Option("--to", metavar="WHEN", help="Returns that began before this.")] = "",
+        str | None, typer.Option("--from", metavar="WHEN", help="Returns that began then or later: a date, or a time.")
+    ] = None,
+    before: Annotated[str | None, typer.Option("--to", metavar="WHEN", help="Returns that began before this.")] = None,
     stores: Annotated[
         list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
     ] = None,
@@ -278,19 +278,18 @@ def _backtest_policy(
 ) -> None:
     """Try a policy file on past returns. Compares with the one in force and what was really done; changes nothing."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.run import Printed, run_one
+        from deployments.cli.run import run_with_options
 
         values = {
-            "candidate": str(candidate),
+            "candidate": candidate,
             "started_since": since,
             "started_before": before,
-            "stores": ",".join(stores or ()),
-            "export": str(export or ""),
-            "csv": str(csv or ""),
-            "html": str(html or ""),
+            "stores": stores,
+            "export": export,
+            "csv": csv,
+            "html": html,
         }
-        pairs = [f"{name}={value}" for name, value in values.items() if value]
-        raise typer.Exit(run_one("backtest-policy", pairs, Printed(as_json), prefect=False, debug=debug))
+        raise typer.Exit(run_with_options("backtest-policy", values, as_json=as_json, debug=debug))
 
 
 facts = typer.Typer(no_args_is_help=True, help="Tables of what REVER does not tell: docs/policy.md.")
@@ -374,17 +373,11 @@ def _import(
 ) -> None:
     """Send a file's inspections to REVER: `run import-inspections`. With --act, refused rows go to a file."""
     with errors_as_sentences(debug=debug):
-        raise typer.Exit(_run_import("import-inspections", file, mapping, refused, act, no_prefect, as_json, debug))
+        from deployments.cli.run import run_with_options
 
-
-def _run_import(
-    flow: str, file: Path, mapping: Path, refused: Path | None, act: bool, no_prefect: bool, as_json: bool, debug: bool
-) -> int:
-    from deployments.cli.run import Printed, run_one
-
-    pairs = [f"file={file}", f"mapping={mapping}", f"mode={'act' if act else 'plan'}"]
-    pairs += [f"refused={refused}"] if refused else []
-    return run_one(flow, pairs, Printed(as_json), prefect=not no_prefect, debug=debug)
+        values = {"file": file, "mapping": mapping, "refused": refused, "mode": "act" if act else "plan"}
+        prefect = not no_prefect
+        raise typer.Exit(run_with_options("import-inspections", values, as_json=as_json, debug=debug, prefect=prefect))
 
 
 returns = typer.Typer(no_args_is_help=True, help="Files of returns to be made at REVER: docs/import-returns.md.")
@@ -430,7 +423,11 @@ def _import_returns(
 ) -> None:
     """Make the returns that a file asks for: `run import-returns`. With --act, refused rows go to a file."""
     with errors_as_sentences(debug=debug):
-        raise typer.Exit(_run_import("import-returns", file, mapping, refused, act, no_prefect, as_json, debug))
+        from deployments.cli.run import run_with_options
+
+        values = {"file": file, "mapping": mapping, "refused": refused, "mode": "act" if act else "plan"}
+        prefect = not no_prefect
+        raise typer.Exit(run_with_options("import-returns", values, as_json=as_json, debug=debug, prefect=prefect))
 
 
 payouts = typer.Typer(no_args_is_help=True, help="Payment providers' payout files: docs/payouts.md.")
@@ -458,41 +455,42 @@ def _check_payouts(
         typer.Option(metavar="FILE", help="Which order a provider's reference is of: a table of reference and order."),
     ] = None,
     since: Annotated[
-        str, typer.Option("--from", metavar="WHEN", help="Refunds paid then or later. Left out: where the files begin.")
-    ] = "",
+        str | None,
+        typer.Option("--from", metavar="WHEN", help="Refunds paid then or later. Left out: where the files begin."),
+    ] = None,
     until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="The last day, in it whole. Left out: where the files end.")
-    ] = "",
+        str | None,
+        typer.Option("--to", metavar="WHEN", help="The last day, in it whole. Left out: where the files end."),
+    ] = None,
     stores: Annotated[
         list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
     ] = None,
     days: Annotated[
-        str, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
-    ] = "",
+        str | None, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
+    ] = None,
     zone: Annotated[
-        str, typer.Option(metavar="ZONE", help="Of times whose file does not say theirs, such as Europe/Madrid.")
-    ] = "",
+        str | None, typer.Option(metavar="ZONE", help="Of times whose file does not say theirs, such as Europe/Madrid.")
+    ] = None,
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all refunds and rows to a CSV file.")] = None,
     debug: Debug = False,
 ) -> None:
     """Compare payout files with the ledger and REVER, refund by refund. Nothing is corrected, held or sent."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.run import Printed, run_one
+        from deployments.cli.run import run_with_options
 
         if comma := next((file for file in files or () if "," in str(file)), None):
             raise UsageError(f"{comma}: a file's name may have no comma here; rename it.")
         values = {
-            "files": ",".join(map(str, files or ())),
-            "statement": str(statement or ""),
-            "mapping": str(mapping or ""),
-            "orders": str(orders or ""),
+            "files": files,
+            "statement": statement,
+            "mapping": mapping,
+            "orders": orders,
             "since": since,
             "until": until,
-            "stores": ",".join(stores or ()),
+            "stores": stores,
             "days": days,
             "zone": zone,
-            "csv": str(csv or ""),
+            "csv": csv,
         }
-        pairs = [f"{name}={value}" for name, value in values.items() if value]
-        raise typer.Exit(run_one("reconcile-payouts", pairs, Printed(as_json), prefect=False, debug=debug))
+        raise typer.Exit(run_with_options("reconcile-payouts", values, as_json=as_json, debug=debug))

@@ -7,7 +7,7 @@ import io
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -81,6 +81,19 @@ def run_one(flow: str, pairs: Sequence[str], printed: Printed, *, prefect: bool,
     if report.failed:
         print_error(report.failed_why)
     return FAILED if report.failed else 0
+
+
+def run_with_options(
+    flow: str, options: Mapping[str, object], *, as_json: bool, debug: bool, prefect: bool = False
+) -> int:
+    """Run a flow for a command that has options of its own: by the parameters' names, what was typed, if anything was.
+
+    Several of one option are written with commas. Text that is empty is refused, as in `split_pairs`. Returns the exit
+    code.
+    """
+    typed = {name: it for name, it in options.items() if it or it == ""}
+    pairs = [f"{name}={','.join(map(str, it)) if isinstance(it, list) else it}" for name, it in typed.items()]
+    return run_one(flow, pairs, Printed(as_json), prefect=prefect, debug=debug)
 
 
 def _never_begun(flow: str, values: dict[str, str]) -> RunReport:
