@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
-from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx
@@ -139,7 +138,7 @@ def _about(name: str, hold: HoldRow, notice: str, flow_run_id: str, back_office:
         "answers": dict(hold.answers),
         "forms": links.answers(hold),
         "page": links.page(hold.store),
-        "link": back_office.replace("{process_id}", quote(hold.process_id, safe="")),
+        "link": link_to(hold.process_id, back_office),
     }
     return Event(
         id=uuid5(NAMESPACE_URL, f"{name}:{hold.hold_id}:{hold.version}"),
@@ -157,13 +156,9 @@ def _sentence(hold: HoldRow) -> str:
     return message(" ".join(said.split()))
 
 
-def _what(hold: HoldRow) -> str:
+def _what(it: HoldRow | StandingParcel | StaleReturn) -> str:
     """The order, as people know it; where REVER names none, the return."""
-    return _of_order(hold.order_name, hold.process_id)
-
-
-def _of_order(order_name: str, process_id: str) -> str:
-    return f"order {order_name}" if order_name.strip() else f"return {process_id}"
+    return f"order {it.order_name}" if it.order_name.strip() else f"return {it.process_id}"
 
 
 def _store(store: str) -> Resource:
@@ -231,10 +226,8 @@ def parcel_events(parcels: Sequence[StandingParcel], now: datetime, *, flow_run_
             ),
             related=_of_run(flow_run_id),
             payload={
-                "subject": message(f"a parcel of {_of_order(it.order_name, it.process_id)} has stopped"),
-                "sentence": message(
-                    f"{it.store}: {_of_order(it.order_name, it.process_id)}: {stopped_in_words(it, now)}"
-                ),
+                "subject": message(f"a parcel of {_what(it)} has stopped"),
+                "sentence": message(f"{it.store}: {_what(it)}: {stopped_in_words(it, now)}"),
                 "store": message(it.store),
                 "process_id": message(it.process_id),
                 "order": message(it.order_name),
@@ -261,7 +254,7 @@ def stale_events(
     """
     events = []
     for it in found:
-        what = _of_order(it.order_name, it.process_id)
+        what = _what(it)
         said = f"{it.store}: {what}: {it.stage.words} {stale_in_words(it, zones.get(it.store, UTC))}"
         resource = {"prefect.resource.id": f"rever.return.{it.process_id}", "prefect.resource.name": it.process_id}
         payload = {
@@ -292,7 +285,7 @@ def stale_events(
         mine = [it for it in found if it.store == store]
         stages = ", ".join(f"{many} {words}" for words, many in Counter(it.stage.words for it in mine).most_common())
         oldest = min(mine, key=lambda it: it.since)
-        first = _of_order(oldest.order_name, oldest.process_id)
+        first = _what(oldest)
         marks = " ".join(sorted(f"{it.process_id}:{it.stage}:{it.about}" for it in mine))
         said = f"{store}: {counted(len(mine), 'return')} newly stood still for too long ({stages}); the oldest: {first}"
         events.append(

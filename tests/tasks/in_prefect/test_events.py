@@ -27,6 +27,7 @@ from tasks.in_prefect.events import (
 )
 from tasks.in_prefect.ui_links import UiLinks
 from tasks.ledger import HoldRow, Pause, StandingParcel, Switch
+from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import HoldKind
 from tests.events import events
 from tests.samples import NEW_HOLD as HOLD
@@ -168,6 +169,11 @@ def test_no_word_from_outside_is_a_link_a_mention_or_a_tag_in_a_notice() -> None
         assert not set("<>[]") & set(str(payload[name]))
         assert "://" not in str(payload[name])
     assert str(payload["link"]).startswith("https://rever.example/%3C%21channel")
+
+
+def test_a_hold_of_an_order_whose_return_is_to_be_made_leads_to_no_page_of_a_return() -> None:
+    asked = replace(HOLD, process_id=OrderKey("acme", "#1001").process_id)
+    assert hold_events([asked], back_office="https://rever.example/{process_id}")[0].payload["link"] == ""
 
 
 def test_a_parcel_that_stopped_is_one_event_for_each_stop_whoever_tells_it() -> None:
