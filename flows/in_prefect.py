@@ -69,8 +69,8 @@ def run_name() -> str:
     """The name a run starts with: flow, what it is about, and mode. Stores and count follow when they are known."""
     form = flow_run.parameters.get("parameters")
     values = form.model_dump() if isinstance(form, FlowParameters) else dict(form or {})
-    stores = values.get("stores") or [store for store in (values.get("store"),) if store]
-    about = values.get("process_id") or values.get("hold_id") or _stores(stores) or "all stores"
+    one = values.get("process_id") or values.get("hold_id") or values.get("store")
+    about = one or _stores(values.get("stores") or ()) or "all stores"
     context = FlowRunContext.get()
     planned = context is None or context.flow is None or _has_mode(context.flow)
     return f"{flow_run.flow_name} {about} {values.get('mode', Mode.PLAN) if planned else ''}".rstrip()

@@ -141,7 +141,7 @@ async def restore(examination: Examination) -> Line:
         raise NotChecked("the stores are not known")
     mark = await _read(examination, lambda conn: restored(conn, stores))
     if mark is None:
-        return ok("restore", "no store has still to catch up after one")
+        return ok("restore", "no store waits to be reconciled after a restore")
     words = f"restored at {_time(mark.at)}, knows nothing since {_time(mark.since)}; nothing goes to "
     to_do = "rever-returns run reconcile mode=act; docs/ledger.md"
     return attention("restore", words + ", ".join(mark.stores), to_do)
