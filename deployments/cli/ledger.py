@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -211,8 +211,4 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
 def _cells(row: HoldRow) -> tuple[str, ...]:
     amount = "" if row.amount is None or not row.currency else shown(row.amount, row.currency)
     order = row.order_name or row.process_id
-    return (row.hold_id, str(row.version), _time(row.since), row.store, order, amount, str(row.kind))
-
-
-def _time(at: datetime | None) -> str:
-    return clock_time(at) if at else ""
+    return (row.hold_id, str(row.version), clock_time(row.since), row.store, order, amount, str(row.kind))
