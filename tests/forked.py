@@ -66,12 +66,13 @@ class Forked:
         self._process.kill()
 
     def communicate(self, timeout: float = 60) -> tuple[str, str]:
-        """Wait for its end; answers stdout and stderr. TimeoutExpired, and no process is left, where it hangs."""
+        """Wait for its end; return stdout and stderr. TimeoutExpired, and no process is left, where it hangs."""
         hangs = not wait([self._process.sentinel], timeout)
         if hangs:
             self.kill()
         self._process.join(10)
-        out, err = (path.read_text("utf-8") if path.exists() else "" for path in self._outputs())
+        outputs = (Path(self._written.name) / name for name in ("out", "err"))
+        out, err = (path.read_text("utf-8") if path.exists() else "" for path in outputs)
         if hangs:
             raise subprocess.TimeoutExpired(self.args, timeout, out, err)
         return out, err
@@ -81,9 +82,6 @@ class Forked:
         out, err = self.communicate(timeout)
         assert self.returncode is not None
         return subprocess.CompletedProcess(self.args, self.returncode, out, err)
-
-    def _outputs(self) -> tuple[Path, Path]:
-        return Path(self._written.name) / "out", Path(self._written.name) / "err"
 
 
 def command(*words: str, environment: Mapping[str, str], folder: Path) -> Forked:
