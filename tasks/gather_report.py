@@ -105,7 +105,7 @@ async def read_returns(
 ) -> None:
     """Read a store's returns that wait, or changed since the window began, and those `named`; into `read`.
 
-    One that a list and a read by id both bring counts once, as it was read first.
+    One that comes more than once counts once; where one of the reads could be made out, it is not unread.
     """
     changed = UpdatedReturns(desk, window.store, window.since)
     async for batch in changed.batches():
@@ -118,6 +118,7 @@ async def read_returns(
         found, failures = await fetch_returns(desk, left[start : start + BATCH])
         read.unread |= {item.process_id: item.why for item in failures}
         await _take(desk, window, found, read, personal=personal)
+    read.unread = {name: why for name, why in read.unread.items() if name not in read.returns}
 
 
 async def _waiting(desk: Desk, store: str, read: ReadRows) -> AsyncIterator[list[PendingReturn]]:

@@ -4,11 +4,11 @@ import asyncio
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -18,6 +18,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from flows.daily_report import Parameters, daily_report
 from flows.run import run_flow
+from rever_api import AsyncReverClient
+from rever_api.models import ReturnProcess, UnreadableProcess
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.state import Actor
 from tasks.desk import WrongNameError
@@ -129,6 +131,24 @@ def test_it_writes_nothing_and_reads_all_that_waits(shared: World) -> None:
         if it.process.rever_process_status in {"RUNNING", "ON_HOLD"}
     ]
     assert found.table("open_returns").n == len(running)
+
+
+def test_what_a_list_shows_garbled_and_a_read_by_id_whole_is_not_unread(
+    shared: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = AsyncReverClient.walk_return_processes
+    since = f"{shared.now() - timedelta(days=1):%FT%H:%M:%S%z}"
+    name = str(next(iter(tables(reported(shared, since=since)).table("payments").records()))["process_id"])
+
+    async def garbled(self: AsyncReverClient, *asked: Any) -> AsyncIterator[ReturnProcess | UnreadableProcess]:
+        async for entry in listed(self, *asked):
+            ours = isinstance(entry, ReturnProcess) and entry.rever_process_id == name
+            yield UnreadableProcess(process_id=name, why="quantity: missing") if ours else entry
+
+    monkeypatch.setattr(AsyncReverClient, "walk_return_processes", garbled)
+    found = tables(reported(shared, since=since))
+    assert name in {row["process_id"] for row in found.table("payments").records()}
+    assert found.unread == {}
 
 
 def test_without_a_window_it_is_yesterday_of_each_store(shared: World) -> None:
