@@ -20,7 +20,18 @@ from pandas import CategoricalDtype, DataFrame, DatetimeTZDtype, Series
 from tasks.desk import DeskError
 from tasks.ledger import Effect, HeldReturn
 from tasks.reporting.daily_data import Payment, ReportData
-from tasks.reporting.return_rows import LineRow, ParcelRow, RefundRow, ReturnRow, ReviewRow, Told, columns_of
+from tasks.reporting.return_rows import (
+    CurrencyCode,
+    LineRow,
+    ParcelRow,
+    RefundRow,
+    ReturnId,
+    ReturnRow,
+    ReviewRow,
+    StoreId,
+    Told,
+    columns_of,
+)
 
 TIMES = DatetimeTZDtype("us", "UTC")
 
@@ -30,13 +41,13 @@ class LedgerRow:
     """One effect of the ledger: a refund, an exchange, a label, a review; whatever became of it."""
 
     effect_id: Annotated[str, Told("the ledger's id of the effect")]
-    process_id: Annotated[str, Told("REVER's id of the return")]
+    process_id: ReturnId
     order: Annotated[str, Told("the order's number")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    store: StoreId
     kind: Annotated[str, Told("what it does: refund, exchange, label, review ...", category=True)]
     state: Annotated[str, Told("what became of it: done, done_by_hand, unknown, refused ...", category=True)]
     method: Annotated[str, Told("how a refund is paid", category=True)]
-    currency: Annotated[str, Told("its currency", category=True)]
+    currency: CurrencyCode
     amount: Annotated[Decimal, Told("what a refund pays, after costs; 0 for others", unit="currency")]
     gross: Annotated[Decimal, Told("what its units are worth, before costs", unit="currency")]
     shipping: Annotated[Decimal, Told("of the amount, the order's shipping", unit="currency")]
@@ -56,15 +67,15 @@ class MoneyRow:
     """One refund that was paid in the window, and how REVER shows it: the rows of all sums of money of the report."""
 
     effect_id: Annotated[str, Told("the ledger's id of the refund")]
-    process_id: Annotated[str, Told("REVER's id of the return")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    process_id: ReturnId
+    store: StoreId
     day: Annotated[date, Told("the store's own date of the payment")]
     closed_at: Annotated[datetime | None, Told("when the ledger had REVER's yes, or a person's word", unit="UTC")]
     processed_at: Annotated[datetime | None, Told("when REVER says it was paid, where that is clear", unit="UTC")]
     method: Annotated[str, Told("how it was paid", category=True)]
     rule: Annotated[str, Told("the rule that paid it", category=True)]
     country: Annotated[str, Told("the shopper's country; empty where the return was not read", category=True)]
-    currency: Annotated[str, Told("its currency", category=True)]
+    currency: CurrencyCode
     refunded: Annotated[Decimal, Told("paid, on its way and not shown together", unit="currency")]
     paid: Annotated[Decimal, Told("of it, what REVER shows as paid", unit="currency")]
     on_its_way: Annotated[Decimal, Told("of it, what REVER has accepted and not paid", unit="currency")]
@@ -77,12 +88,12 @@ class HoldRow:
     """One question to a person."""
 
     hold_id: Annotated[str, Told("the hold's id")]
-    process_id: Annotated[str, Told("REVER's id of the return")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    process_id: ReturnId
+    store: StoreId
     kind: Annotated[str, Told("what is asked", category=True)]
     rule: Annotated[str, Told("the rule that held", category=True)]
     amount: Annotated[Decimal | None, Told("the money at stake", unit="currency")]
-    currency: Annotated[str, Told("its currency", category=True)]
+    currency: CurrencyCode
     since: Annotated[datetime, Told("when it was opened", unit="UTC")]
     state: Annotated[str, Told("open, answered, or closed by itself", category=True)]
     answer: Annotated[str, Told("what was answered", category=True)]

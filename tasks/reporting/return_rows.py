@@ -35,6 +35,12 @@ class Told:
     personal: bool = False
 
 
+ReturnId = Annotated[str, Told("REVER's id of the return")]
+StoreId = Annotated[str, Told("the store's e-commerce id", category=True)]
+CurrencyCode = Annotated[str, Told("its currency", category=True)]
+"""Fields that most rows have."""
+
+
 class Stage(StrEnum):
     """How far a return has come that still waits, by what REVER shows."""
 
@@ -51,9 +57,9 @@ class Stage(StrEnum):
 class ReturnRow:
     """One return as REVER shows it, and what the ledger last decided of it."""
 
-    process_id: Annotated[str, Told("REVER's id of the return")]
+    process_id: ReturnId
     order: Annotated[str, Told("the order's number, as REVER has it")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    store: StoreId
     status: Annotated[str, Told("REVER's status of the process", category=True)]
     return_status: Annotated[str, Told("REVER's status of the return", category=True)]
     country: Annotated[str, Told("the shopper's country, by the address of the pickup", category=True)]
@@ -90,9 +96,9 @@ class ReturnRow:
 class LineRow:
     """One line of a return: units of one product."""
 
-    process_id: Annotated[str, Told("REVER's id of the return")]
+    process_id: ReturnId
     line_id: Annotated[str, Told("REVER's id of the line")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    store: StoreId
     sku: Annotated[str, Told("the product's SKU; not shown where it names the shopper", category=True)]
     product: Annotated[
         str, Told("the product's name and variant; not shown where it may name the shopper", category=True)
@@ -101,30 +107,30 @@ class LineRow:
     method: Annotated[str, Told("what the shopper chose for it: how it is compensated", category=True)]
     quantity: Annotated[int, Told("units", unit="units")]
     total: Annotated[Decimal | None, Told("what the line cost, discounts and taxes in", unit="currency")]
-    currency: Annotated[str, Told("its currency", category=True)]
+    currency: CurrencyCode
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
     """The inspection of one unit."""
 
-    process_id: Annotated[str, Told("REVER's id of the return")]
+    process_id: ReturnId
     line_id: Annotated[str, Told("REVER's id of the line")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    store: StoreId
     status: Annotated[str, Told("REVER's word for the outcome", category=True)]
     reviewed_at: Annotated[datetime | None, Told("when it was inspected", unit="UTC")]
     value: Annotated[
         Decimal | None, Told("what a unit of the line cost, to the cent: its total by its quantity", unit="currency")
     ]
-    currency: Annotated[str, Told("its currency", category=True)]
+    currency: CurrencyCode
 
 
 @dataclass(frozen=True, slots=True)
 class ParcelRow:
     """One parcel of a return."""
 
-    process_id: Annotated[str, Told("REVER's id of the return")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    process_id: ReturnId
+    store: StoreId
     tracking: Annotated[str, Told("the tracking number, by which a carrier shows an address", personal=True)]
     carrier: Annotated[str, Told("the carrier", category=True)]
     status: Annotated[str, Told("REVER's word for where it is", category=True)]
@@ -135,13 +141,13 @@ class ParcelRow:
 class RefundRow:
     """One refund that REVER shows, whoever made it."""
 
-    process_id: Annotated[str, Told("REVER's id of the return")]
+    process_id: ReturnId
     order: Annotated[str, Told("the order's number, as REVER has it")]
-    store: Annotated[str, Told("the store's e-commerce id", category=True)]
+    store: StoreId
     method: Annotated[str, Told("how it was paid", category=True)]
     amount: Annotated[Decimal, Told("its amount", unit="currency")]
     paid: Annotated[Decimal, Told("how much of it REVER shows as paid; the rest is on its way", unit="currency")]
-    currency: Annotated[str, Told("its currency", category=True)]
+    currency: CurrencyCode
     refunded_at: Annotated[datetime | None, Told("when it was paid, where REVER says", unit="UTC")]
 
 
