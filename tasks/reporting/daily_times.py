@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import median
 
 from rever_api.models import CompensationMethod, ReviewStatus
 from tasks.policy.record import IntentState
@@ -73,12 +74,6 @@ def courses(data: ReportData) -> list[Course]:
 def in_days(span: timedelta) -> Decimal:
     """A span in days of 24 hours, to some 9 seconds."""
     return (Decimal(round(span / timedelta(seconds=1))) / 86400).quantize(Decimal("0.0001"))
-
-
-def median(sorted_values: Sequence[Decimal]) -> Decimal:
-    """The middle one of values in order; of an even number the mean of the two in the middle."""
-    low, high = sorted_values[(len(sorted_values) - 1) // 2], sorted_values[len(sorted_values) // 2]
-    return (low + high) / 2
 
 
 def p90(sorted_values: Sequence[Decimal]) -> Decimal:

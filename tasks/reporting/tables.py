@@ -39,7 +39,6 @@ class Basis(StrEnum):
     """By which date something is in a window of time or not."""
 
     STARTED = "started"
-    ARRIVED = "arrived"
     REVIEWED = "reviewed"
     PAID = "paid"
     CLOSED = "closed"
@@ -54,7 +53,6 @@ class Basis(StrEnum):
 
 _BASES = {
     Basis.STARTED: "by when the shopper started the return",
-    Basis.ARRIVED: "by when the parcel arrived",
     Basis.REVIEWED: "by when a unit was inspected",
     Basis.PAID: "by when the ledger had REVER's yes to the payment, or a person's word for it",
     Basis.CLOSED: "by when the ledger had the outcome",

@@ -15,7 +15,7 @@ from tasks.policy.comparison import Seen as Compared
 from tasks.policy.record import IntentKind, IntentState, PaidSeen
 from tasks.reporting.daily_data import Rate, Sold, StoreWindow, split
 from tasks.reporting.daily_report import FIGURES, DailyRun
-from tasks.reporting.daily_times import median, p90
+from tasks.reporting.daily_times import p90
 from tasks.reporting.report_files import LARGEST_PAGE, report_html
 from tasks.reporting.return_rows import ReturnParts, Seen, Stage
 from tasks.reporting.tables import Kind, readable
@@ -284,8 +284,10 @@ def test_the_three_approval_rates_differ() -> None:
     ("values", "middle", "ninety"), [("1", "1", "1"), ("1 2", "1.5", "2"), ("1 2 3 4 5 6 7 8 9 10", "5.5", "9")]
 )
 def test_median_and_p90(values: str, middle: str, ninety: str) -> None:
-    numbers = [money(each) for each in values.split()]
-    assert (median(numbers), p90(numbers)) == (money(middle), money(ninety))
+    took = {f"retp_{n}": DAY * int(days) for n, days in enumerate(values.split())}
+    parts = [returned(process_id=name, started_at=PAID_AT - span) for name, span in took.items()]
+    found = spans(*parts, effects=[effect(name, process_id=name) for name in took])["start to payment"]
+    assert (found["median"], found["p90"]) == (money(middle), money(ninety))
 
 
 @given(st.lists(st.decimals(0, 100, places=1), min_size=1, max_size=50).map(sorted))
