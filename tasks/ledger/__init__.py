@@ -4,7 +4,7 @@ The protocol is *claim, look again and send, settle, audit*: each effect is done
 and never silently lost. `Ledger` opens it and runs the operations, plain functions over a connection.
 """
 
-from tasks.ledger.accounts import Effect, HeldReturn, effect_batches, effects, held_returns
+from tasks.ledger.accounts import Effect, HeldReturn, effects, held_returns
 from tasks.ledger.after_restore import Restored, catch_up, mark_restored, restored
 from tasks.ledger.answers import answer_hold
 from tasks.ledger.backup import back_up, restore
@@ -157,7 +157,6 @@ __all__ = [
     "condition",
     "decide",
     "done_between",
-    "effect_batches",
     "effects",
     "ended",
     "expire",

@@ -1,7 +1,7 @@
 """What the ledger tells those who account for the money: effects and holds as flat rows, for reports and frames."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -79,13 +79,6 @@ def effects(
 
     None is without a bound; without any, they are all effects of these stores, withdrawn ones too.
     """
-    return [effect for batch in effect_batches(conn, stores, since, until) for effect in batch]
-
-
-def effect_batches(
-    conn: Connection, stores: Collection[str], since: datetime | None = None, until: datetime | None = None
-) -> Iterator[list[Effect]]:
-    """The same, so many at a time that a year of them need not be in memory."""
     query = (
         select(intents, records.c.order_name)
         .join(records, records.c.process_id == intents.c.process_id)
@@ -99,17 +92,14 @@ def effect_batches(
         bounds.append(intents.c.closed_at < until)
     if bounds:
         query = query.where(or_(and_(*bounds), intents.c.state.in_(sorted(OPEN_STATES))))
+    found: list[Effect] = []
     last = -1
     while rows := conn.execute(query.where(intents.c.seq > last).limit(AT_ONCE)).all():
         last = rows[-1].seq
-        yield _effects(conn, rows)
-
-
-def _effects(conn: Connection, rows: Collection[Any]) -> list[Effect]:
-    ids = {row.process_id for row in rows}
-    terms = _terms(conn, ids)
-    approvals = _approvals(conn, ids)
-    return [_effect(row, terms[row.process_id], approvals.get(row.id, ("", None))) for row in rows]
+        ids = {row.process_id for row in rows}
+        terms, approvals = _terms(conn, ids), _approvals(conn, ids)
+        found += [_effect(row, terms[row.process_id], approvals.get(row.id, ("", None))) for row in rows]
+    return found
 
 
 def _effect(row: Any, terms: dict[str, LineTerms], approval: tuple[str, datetime | None]) -> Effect:
