@@ -16,14 +16,14 @@ from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
-from tasks.policy.backtest.replayed_desk import shown_once_paid
 from tasks.policy.case import Case, ruling_of
 from tasks.policy.comparison import received
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
 from tasks.policy.kinds import REFUND, Content, Kind
+from tasks.policy.once_done import record_once_done, shown_once_paid
 from tasks.policy.order_returns import OrderReturns
 from tasks.policy.parcel import parcel_of
-from tasks.policy.record import IntentState, LineTerms, Record
+from tasks.policy.record import LineTerms, Record
 from tasks.policy.return_facts import facts_of
 from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
@@ -339,19 +339,8 @@ def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: dat
 
 
 def _with_done(record: Record, due: Compensate, terms: Mapping[str, LineTerms], now: datetime) -> Record:
-    """The record once the first refund of what is due is done; one that comes to nothing is closed unsent."""
-    made = REFUND.intent(due.refunds[0])
-    done = replace(
-        made,
-        id=f"plan {len(record.intents)}",
-        state=IntentState.DONE,
-        created_at=now,
-        sent_at=now,
-        nothing_sent=not made.amount,
-    )
-    fixed = {item.line_id: terms[item.line_id] for item in done.items if item.line_id not in record.lines}
-    costs = due.costs if record.costs is None and done.bears_costs else record.costs
-    return replace(record, intents=(*record.intents, done), lines={**record.lines, **fixed}, costs=costs)
+    """The record once the first refund of what is due is done."""
+    return record_once_done(record, REFUND.intent(due.refunds[0]), terms, due.costs, now)
 
 
 def _after_payment(

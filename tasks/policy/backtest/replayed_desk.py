@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from rever_api.models import Compensation, ExchangeOrder, Product, Refund, ReturnProcess
+from rever_api.models import Compensation, ReturnProcess
 from tasks.policy.actions import ActionKind, Pay
 from tasks.policy.approvals import APPROVAL, Limit, Then
 from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
@@ -17,6 +17,7 @@ from tasks.policy.decision import AskedEffect, Compensate, Decision, Hold, Wait
 from tasks.policy.inspection import Inspection, inspect
 from tasks.policy.kinds import EXCHANGE, REFUND
 from tasks.policy.money import ZERO, gross
+from tasks.policy.once_done import record_once_done, shown_once_paid
 from tasks.policy.record import Intent, IntentKind, IntentState, OpenHold, Record, Waiver
 from tasks.policy.rules.endings import ended_holds
 from tasks.policy.ruling import Ruling
@@ -141,45 +142,16 @@ class ReplayedDesk:
         """Pay all that is due, as the ledger and REVER show it afterwards."""
         made = [REFUND.intent(refund) for refund in due.refunds]
         made += [EXCHANGE.intent(due.exchange)] if due.exchange else []
-        lines = {line.id: line for line in process.return_line_items}
+        terms = {line.id: told_terms(line) for line in process.return_line_items}
         for intent in made:
             goods = intent.kind is EXCHANGE.name
-            done = replace(
-                intent,
-                id=f"replayed {len(self.record.intents)}",
-                state=IntentState.DONE,
-                created_at=at,
-                sent_at=at,
-                nothing_sent=not goods and not intent.amount,
-            )
-            fixed = {item.line_id: told_terms(lines[item.line_id]) for item in intent.items}
-            self.record = replace(
-                self.record,
-                intents=(*self.record.intents, done),
-                lines={**fixed, **self.record.lines},
-                costs=due.costs if due.refunds else self.record.costs,
-            )
+            self.record = record_once_done(self.record, intent, terms, due.costs, at)
             rules = deciding(says, (item.line_id for item in intent.items)) or (due.rule,)
             amount, method = (intent.gross, "EXCHANGE") if goods else (intent.amount, intent.method)
             self.payments.append(Payment(at, amount, intent.currency, method, intent.items, rules, exact, goods))
         self.compensation = shown_once_paid(self.compensation, due, at)
         taken = sum(item.quantity for intent in self.record.intents for item in intent.items)
         self.over = taken == sum(line.quantity for line in process.return_line_items)
-
-
-def shown_once_paid(before: Compensation | None, due: Compensate, at: datetime) -> Compensation:
-    """What REVER shows once these refunds and this exchange are made."""
-    refunds = (before.refunds or ()) if before else ()
-    refunds += tuple(
-        Refund(amount=it.amount, currency=it.currency, type=it.method, refunded_at=at)
-        for it in due.refunds
-        if it.amount
-    )
-    order = before.exchange_order if before else None
-    if due.exchange:
-        goods = tuple(Product(variant_id=it.variant_id) for it in due.exchange.items for _ in it.units)
-        order = ExchangeOrder(order_id="replayed", ordered_items=goods)
-    return Compensation(refunds=refunds, exchange_order=order)
 
 
 def waits_for_a_day(says: Verdict) -> bool:

@@ -17,7 +17,7 @@ from tasks.policy.money import ZERO
 from tasks.policy.side_facts import OrderFacts, SideFacts
 from tests.tasks.policy.backtest.histories import BEGAN, DAY, past, ruled, tried
 from tests.tasks.policy.backtest.test_backtest import changes, histories
-from tests.tasks.policy.factories import line, refund
+from tests.tasks.policy.factories import GIFT, line, refund
 from tests.tasks.policy.rule_texts import rules_of
 
 EARLY = "- {name: trusted, when: {country: {is: ES}}, then: {pay: {at: first_scan}}}\n"
@@ -93,6 +93,15 @@ def test_a_rule_that_begins_to_match_before_the_inspection_pays_on_that_day() ->
 def test_what_is_not_paid_by_the_end_is_later_by_days_that_nobody_knows() -> None:
     (one,) = tried(ruled(), ruled(LATE), past(), until=BEGAN + 6 * DAY).differences
     assert (one.days, dict(one.changes), one.candidate) == (None, {Change.LATER: Decimal("10.00")}, ZERO)
+
+
+def test_a_refund_that_bears_no_costs_fixes_none() -> None:
+    """As the ledger has it: the first refund that bears costs fixes them."""
+    late = "- {name: credit, when: {method: {is: GIFT_CARD}}, then: {no_fee: {}}}\n"
+    late += "- {name: late, when: {days_since_start: {over: 10}}, then: {fee: {amount: 2.00 EUR}}}\n"
+    it = past(line("a", method=GIFT), line("b"), reviewed=[("APPROVED", 5), ("APPROVED", 12)])
+    (one,) = tried(ruled(), ruled(late), it).differences
+    assert (one.purse.currency, dict(one.changes)) == ("EUR", {Change.LESS: Decimal("2.00")})
 
 
 @pytest.mark.parametrize(
