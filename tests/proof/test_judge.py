@@ -1,5 +1,6 @@
 """The judge finds what is broken: a verdict of "clean" means something."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger.schema import intents
 from tests.books import LedgerState
 from tests.judge import BOOKS, BY_EVIDENCE, DOUBLE, FORGOTTEN, OVER, REPORT, Verdict, compare, everything
-from tests.proof.matrix import judged, reports
+from tests.proof.matrix import inspections_judged, judged, reports
 from tests.proof.workers import Nursery
 from tests.proof.world import CellWorld, world
 
@@ -71,6 +72,16 @@ def test_a_refund_before_its_scan_was_seen_is_found(workers: Nursery) -> None:
         assert judged(here).words == []
         here.write(mean_it_by_the_scan)
         assert "refunded before its scan was seen" in " ".join(judged(here).words)
+
+
+def test_a_review_that_the_warehouse_s_file_does_not_tell_of_is_found(workers: Nursery) -> None:
+    with world(workers, seed=3, scenarios=("approved_one",)) as here:
+        (stored,) = [it for it in here.sandbox.sandbox.processes.values() if it.scenario == "approved_one"]
+        line = stored.process.return_line_items[0].id
+        here.inspected[line] = Counter(APPROVED=1)
+        assert inspections_judged(here).words == []
+        here.inspected[line] = Counter(DECLINED=1)
+        assert f"line {line}: 1 APPROVED, the file tells of 0" in " ".join(inspections_judged(here).words)
 
 
 def test_whose_a_refund_is_that_was_found_done_rever_does_not_tell(workers: Nursery) -> None:

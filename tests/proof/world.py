@@ -55,9 +55,9 @@ class CellWorld(World):
         self.by_hand: set[str] = set()
         """Returns that a person closed by hand before a restore: none of them is ever paid after it."""
         self.forgot: set[str] = set()
+        """Returns of which a ledger that was restored, or lost, does not know all."""
         self.inspected: dict[str, Counter[str]] = {}
         """Line -> the reviews that were there, with those that a warehouse's file tells of."""
-        """Returns of which a ledger that was restored, or lost, does not know all."""
         self.put_back_at = 0
         """How many effects were in REVER's books when a restored ledger had caught up."""
         self.sent_while_stopped = 0
