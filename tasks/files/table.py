@@ -86,7 +86,7 @@ class Table:
                 raise InputFileError(f"{self.path}: more than {MOST_ROWS:,} rows; split the file.")
             if len(row.cells) > MOST_COLUMNS:
                 words = f"row {row.number} has {len(row.cells):,} cells, more than {MOST_COLUMNS}"
-                raise InputFileError(f"{self.path}: {words}; it is no table of inspections.")
+                raise InputFileError(f"{self.path}: {words}; it is no table.")
             if max(map(len, row.cells), default=0) > LONGEST_CELL:
                 words = f"row {row.number} has a cell of more than {LONGEST_CELL:,} characters"
                 raise InputFileError(f"{self.path}: {words}; a quotation mark may be left open.")

@@ -15,7 +15,6 @@ from tasks.files.table import InputFileError
 
 NOW = datetime.now(UTC) + timedelta(hours=12)
 """Long after what a test writes, whenever it is played: a whole run takes minutes from the import to the test."""
-"""By when what a test has written has been the same for long enough."""
 
 
 @pytest.fixture
