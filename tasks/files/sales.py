@@ -1,6 +1,7 @@
 """A shop's own counts of what it sold, by day, and rates of exchange: the two files that a report may be given."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -67,19 +68,18 @@ class SoldRow:
 class SoldTable:
     """What stores sold, day by day."""
 
-    path: Path
     rows: tuple[SoldRow, ...]
 
     def of(self, windows: Mapping[str, StoreWindow]) -> dict[str, Sold]:
         """What each store sold in its window; a store is left out of which a day has no row.
 
-        Raises `WrongNameError` where a window is not whole days: the file counts by day.
+        The file counts by day: of a window that begins or ends within one, the whole day counts.
         """
         found = {}
         for store, window in windows.items():
-            days = [each.day for each in window.days()]
-            mine = [row for row in self.rows if row.store == store and row.day in set(days)]
-            if {row.day for row in mine} >= set(days):
+            days = {each.day for each in window.days()}
+            mine = [row for row in self.rows if row.store == store and row.day in days]
+            if {row.day for row in mine} == days:
                 found[store] = Sold(
                     orders=_whole([row.orders for row in mine]),
                     units=_whole([row.units for row in mine]),
@@ -116,24 +116,22 @@ def read_sold(path: Path, stores: Sequence[str]) -> SoldTable:
                 row.refuse("store", "is empty", f"one of {', '.join(stores)}")
             try:
                 on = day(cell, "")
-            except WrongCellError as wrong:
+            except WrongCellError:
                 on = None
-                row.refuse(DAY, f"is {cell[:60]!r}", wrong.right)
+            if on is None:
+                row.refuse(DAY, f"is {cell[:60]!r}", "a date of the store's zone, such as 2026-12-01")
             if on is None or row.wrong:
                 continue
             sales = told.get("sales")
             amount, currency = (sales.amount, sales.currency) if sales else (None, "")
             rows.append(SoldRow(store, on, told.get("orders"), told.get("units"), amount, currency))
-        seen: dict[tuple[str, date, str], int] = {}
-        for it in rows:
-            seen[it.store, it.day, it.currency] = seen.get((it.store, it.day, it.currency), 0) + 1
-        twice = [key for key, many in seen.items() if many > 1]
-        if twice:
-            reader.problem(f"{twice[0][0]} has two rows for {twice[0][1]}; keep one for each store, day and currency")
+        for (store, on, _), many in Counter((it.store, it.day, it.currency) for it in rows).items():
+            if many > 1:
+                reader.problem(f"{store} has {many} rows for {on}; keep one for each store, day and currency")
         reader.end()
     except FactTableError as problems:
         raise WrongNameError(" ".join(problems.problems)) from None
-    return SoldTable(path, tuple(rows))
+    return SoldTable(tuple(rows))
 
 
 def read_rates(path: Path) -> tuple[Rate, ...]:
