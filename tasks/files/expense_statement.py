@@ -20,12 +20,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from tasks.files.dates import DateFormat, zone_named
 from tasks.files.mapped_file import read_mapped_file
 from tasks.files.mapped_rows import Footer, Header, RefusedRowError, below_header, said_in
-from tasks.files.mapping import FileColumns, FileMapping
+from tasks.files.mapping import FileColumns, FileMapping, ZoneName
 from tasks.files.payout_file import (
     Cells,
     PayoutFile,
@@ -62,14 +62,7 @@ class StatementMapping(FileMapping):
     currency: str = Field("", description="The currency of all rows.")
     methods: tuple[str, ...] = Field(("BANK_TRANSFER",), description="The methods whose refunds REVER advances.")
     date_format: DateFormat = Field(DateFormat.ISO, description="How dates are written.")
-    zone: str = Field("UTC", description="The zone of dates and months: Europe/Madrid, or +01:00.")
-
-    @field_validator("zone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        if zone_named(value) is None:
-            raise ValueError("a time zone such as Europe/Madrid, or an offset such as +01:00")
-        return value
+    zone: ZoneName = Field("UTC", description="The zone of dates and months: Europe/Madrid, or +01:00.")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -16,9 +16,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_origin
+from typing import Annotated, Any, Self, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from rever_api.models import ReviewStatus
@@ -32,6 +32,16 @@ NOT_YET = "NOT_YET"
 LARGEST_MAPPING = 1_000_000
 """Bytes that a mapping has at most."""
 _NO_FIELDS = "this is no mapping; right would be `columns:` and `words:`, each with fields of its own."
+
+
+def _known_zone(name: str) -> str:
+    if zone_named(name) is None:
+        raise ValueError("a time zone such as Europe/Madrid, or an offset such as +01:00")
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+"""The name of a zone, or an offset, that there is."""
 
 
 class Outcome(BaseModel):
@@ -144,14 +154,7 @@ class InspectionMapping(FileMapping):
     received_is: Outcome | None = Field(None, description="What every row means, of a file that says only: received.")
     cumulative: bool = Field(False, description="Each file has the rows of those before it again.")
     date_format: DateFormat = Field(DateFormat.ISO, description="How dates are written.")
-    zone: str = Field("UTC", description="The zone of times without an offset: Europe/Madrid, or +01:00.")
-
-    @field_validator("zone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        if zone_named(value) is None:
-            raise ValueError("a time zone such as Europe/Madrid, or an offset such as +01:00")
-        return value
+    zone: ZoneName = Field("UTC", description="The zone of times without an offset: Europe/Madrid, or +01:00.")
 
     @field_validator("words", "reasons")
     @classmethod
