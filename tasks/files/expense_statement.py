@@ -26,15 +26,7 @@ from tasks.files.dates import DateFormat, zone_named
 from tasks.files.mapped_file import read_mapped_file
 from tasks.files.mapped_rows import Footer, Header, RefusedRowError, below_header, said_in
 from tasks.files.mapping import FileColumns, FileMapping, ZoneName
-from tasks.files.payout_file import (
-    Cells,
-    PayoutFile,
-    RefusedCellError,
-    RefusedRow,
-    named_rows,
-    quoted,
-    shown_reference,
-)
+from tasks.files.payout_file import Cells, PayoutFile, RefusedRow, named_rows, quoted, shown_reference
 from tasks.files.table import Row
 from tasks.policy.payouts import FileRow, RowKind, Source
 from tasks.policy.store import is_currency
@@ -122,7 +114,7 @@ def _rows(rows: Iterable[Row], header: Header, mapping: StatementMapping) -> Ite
             said_in(row, header, ("order", "reference"))
             cells = Cells(row, header.places, header.names, zone)
             yield _month(cells, mapping, zone) if mapping.columns.period else _refund(cells, mapping)
-        except (RefusedCellError, RefusedRowError) as error:
+        except RefusedRowError as error:
             yield RefusedRow("", row.number, str(error))
 
 
@@ -155,9 +147,9 @@ def _month(cells: Cells, mapping: StatementMapping, zone: tzinfo) -> MonthSum:
     said, count = cells.text("period"), cells.text("count")
     found = _YEAR_FIRST.fullmatch(said) or _YEAR_LAST.fullmatch(said)
     if found is None or not 1 <= int(found["month"]) <= 12:
-        raise RefusedCellError(f"{cells.named('period')} {quoted(said)}; right would be a month such as 2026-11")
+        raise RefusedRowError(f"{cells.named('period')} {quoted(said)}; right would be a month such as 2026-11")
     if not (count.isascii() and count.isdigit()):
-        raise RefusedCellError(f"{cells.named('count')} {quoted(count)}; right would be a whole number")
+        raise RefusedRowError(f"{cells.named('count')} {quoted(count)}; right would be a whole number")
     year, month = int(found["year"]), int(found["month"])
     since = datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
     until = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone).astimezone(UTC)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from tasks.files.dates import DateFormat, read_time
 from tasks.files.fact_rows import FactTableError, TableReader
 from tasks.files.mapped_file import content_digest
-from tasks.files.mapped_rows import HEADER_WITHIN
+from tasks.files.mapped_rows import HEADER_WITHIN, RefusedRowError
 from tasks.files.mapping import fold
 from tasks.files.open_table import open_table
 from tasks.files.table import InputFileError, Row, Table
@@ -29,10 +29,6 @@ _HARMLESS = re.compile(r"[0-9 .,:/+-]{0,30}")
 _WORD = re.compile(r"[A-Z]{1,4}", re.ASCII)
 _REFERENCE = re.compile(r"(?=.*[0-9])[A-Za-z0-9#._:/-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9][0-9.,]*")
-
-
-class RefusedCellError(Exception):
-    """Why a row is refused: the column, what was found, what would be right."""
 
 
 def quoted(cell: str, *, word: bool = False) -> str:
@@ -71,32 +67,32 @@ class Cells:
         return ""
 
     def currency(self, *columns: str) -> str:
-        """The currency, in capitals. Raises `RefusedCellError`."""
+        """The currency, in capitals. Raises `RefusedRowError`."""
         cell = self.text(*columns)
         if not is_currency(cell.upper()):
-            raise RefusedCellError(
+            raise RefusedRowError(
                 f"{self.named(columns[0])} {quoted(cell)}; right would be a currency's code such as EUR"
             )
         return cell.upper()
 
     def amount(self, column: str, currency: str) -> Decimal:
-        """An amount in major units, with a point or a comma. Raises `RefusedCellError` where it may be two amounts."""
+        """An amount in major units, with a point or a comma. Raises `RefusedRowError` where it may be two amounts."""
         cell = self.text(column)
         right = f"an amount with {minor_unit(currency)} decimals at most, such as {example(currency)}"
         amount = decimal_of(cell, currency) if _NUMBER.fullmatch(cell) else None
         if amount is None or not payable(amount, currency):
-            raise RefusedCellError(f"{self.named(column)} {quoted(cell)}; right would be {right}")
+            raise RefusedRowError(f"{self.named(column)} {quoted(cell)}; right would be {right}")
         return amount
 
     def at(
         self, column: str, written: DateFormat = DateFormat.ISO, zone: tzinfo | None = None, clock: str = ""
     ) -> datetime:
-        """A time, in UTC; `zone` is that of a time without one. Raises `RefusedCellError`."""
+        """A time, in UTC; `zone` is that of a time without one. Raises `RefusedRowError`."""
         cell = f"{self.text(column)} {self.text(clock) if clock else ''}".strip()
         try:
             return read_time(cell, written, zone or self.zone or UTC).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise RefusedCellError(f"{self.named(column)} {quoted(cell)}; right would be a time as {written}") from None
+            raise RefusedRowError(f"{self.named(column)} {quoted(cell)}; right would be a time as {written}") from None
 
 
 def example(currency: str) -> str:
@@ -124,7 +120,7 @@ def decimal_of(cell: str, currency: str) -> Decimal | None:
 
 
 Read = Callable[[Cells], FileRow]
-"""What a row says. Raises `RefusedCellError`."""
+"""What a row says. Raises `RefusedRowError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +207,7 @@ def read_payout_file(path: Path, formats: Sequence[PayoutFormat], zone: tzinfo |
             try:
                 rows.append(form.read(Cells(row, places, columns, zone)))
                 continue
-            except RefusedCellError as error:
+            except RefusedRowError as error:
                 why = str(error)
         refused.append(RefusedRow(name, row.number, why))
     found = tuple(named_rows(rows, name))

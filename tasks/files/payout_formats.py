@@ -9,7 +9,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from tasks.files.dates import DateFormat, zone_named
-from tasks.files.payout_file import NEEDS_ZONE, Cells, PayoutFormat, RefusedCellError, quoted, shown_reference
+from tasks.files.mapped_rows import RefusedRowError
+from tasks.files.payout_file import NEEDS_ZONE, Cells, PayoutFormat, quoted, shown_reference
 from tasks.policy.money import ZERO, minor_unit, payable
 from tasks.policy.payouts import FileRow, RowKind, Source
 
@@ -34,7 +35,7 @@ def _stripe(cells: Cells) -> FileRow:
         amount = abs(cells.amount(facing, currency))
     if (kind is RowKind.REFUND and moved > 0) or (kind is RowKind.FAILED and moved < 0):
         right = "a refund takes from the balance (negative), and one that failed puts it back (positive)"
-        raise RefusedCellError(f"{cells.named(column)} is {moved}, and the row is a {kind_word}; {right}")
+        raise RefusedRowError(f"{cells.named(column)} is {moved}, and the row is a {kind_word}; {right}")
     created = next(it for it in _STRIPE_CREATED if it in cells.places)
     at = cells.at(created, zone=UTC if "utc" in created else None)
     metadata = {column: cells.text(column) for column in cells.places if _METADATA.fullmatch(column)}
@@ -115,7 +116,7 @@ _SUMMER = MappingProxyType(
 def _adyen_zone(name: str) -> tzinfo:
     zone = zone_named(_SUMMER.get(name, name))
     if zone is None:
-        raise RefusedCellError(f"'TimeZone' {quoted(name, word=True)}; right would be a zone such as CET")
+        raise RefusedRowError(f"'TimeZone' {quoted(name, word=True)}; right would be a zone such as CET")
     return zone
 
 
@@ -125,14 +126,14 @@ def _adyen(cells: Cells) -> FileRow:
     debit, credit = cells.text("gross debit (gc)"), cells.text("gross credit (gc)")
     amount, currency = ZERO, cells.currency("gross currency", "net currency")
     if debit and credit:
-        raise RefusedCellError("both 'Gross Debit (GC)' and 'Gross Credit (GC)' are filled; right would be one of them")
+        raise RefusedRowError("both 'Gross Debit (GC)' and 'Gross Credit (GC)' are filled; right would be one of them")
     if debit or credit:
         amount = cells.amount("gross debit (gc)" if debit else "gross credit (gc)", currency)
     elif kind is not RowKind.OTHER:
-        raise RefusedCellError("'Gross Debit (GC)' and 'Gross Credit (GC)' are empty; right would be an amount in one")
+        raise RefusedRowError("'Gross Debit (GC)' and 'Gross Credit (GC)' are empty; right would be an amount in one")
     if (kind is RowKind.REFUND and credit) or (kind is RowKind.REVERSED and debit):
         side = "debit" if kind is RowKind.REFUND else "credit"
-        raise RefusedCellError(f"a row of type {word} has its amount on the wrong side; right would be the {side}")
+        raise RefusedRowError(f"a row of type {word} has its amount on the wrong side; right would be the {side}")
     at = cells.at("creation date", zone=_adyen_zone(cells.text("timezone") or "UTC"))
     own = cells.text("modification reference")
     return FileRow(
@@ -184,13 +185,13 @@ def _paypal(cells: Cells) -> FileRow:
     side = _SIDES.get(cells.text("transaction debit or credit"))
     if side is None:
         found = quoted(cells.text("transaction debit or credit"), word=True)
-        raise RefusedCellError(f"'Transaction Debit or Credit' {found}; right would be DR or CR")
+        raise RefusedRowError(f"'Transaction Debit or Credit' {found}; right would be DR or CR")
     currency = cells.currency("gross transaction currency")
     digits = cells.text("gross transaction amount")
     amount = Decimal(digits).scaleb(-minor_unit(currency)) if digits.isascii() and digits.isdigit() else None
     if amount is None or not payable(amount, currency):
         right = "digits alone, in the currency's smallest unit: 2400 is 24.00 EUR"
-        raise RefusedCellError(f"'Gross Transaction Amount' {quoted(digits)}; right would be {right}")
+        raise RefusedRowError(f"'Gross Transaction Amount' {quoted(digits)}; right would be {right}")
     kind = RowKind.OTHER
     if code == _PAYPAL_REFUND:
         kind = RowKind.REFUND if side > 0 else RowKind.REVERSED
@@ -250,11 +251,11 @@ def _redsys(cells: Cells) -> FileRow:
     done = ended.startswith(_REDSYS_DONE)
     if not done and not ended.startswith(_REDSYS_NOT_DONE):
         right = "Autorizada, Denegada, Sin Finalizar or Cancelada with its code"
-        raise RefusedCellError(f"'Resultado operación y código' {quoted(ended)}; right would be {right}")
+        raise RefusedRowError(f"'Resultado operación y código' {quoted(ended)}; right would be {right}")
     currency = cells.currency("moneda")
     amount = cells.amount("importe", currency)
     if amount < 0:
-        raise RefusedCellError(f"'Importe' is {amount}; right would be an amount without a sign")
+        raise RefusedRowError(f"'Importe' is {amount}; right would be an amount without a sign")
     if kind is RowKind.REFUND and not done:
         kind = RowKind.FAILED
     went = amount if kind is RowKind.REFUND else -amount
