@@ -5,10 +5,11 @@ No shopper in any of it: a refund is named by its order and its ids.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from tasks.files.payout_file import RefusedRow
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
@@ -27,21 +28,8 @@ REFUND_COLUMNS = (
 """The columns of a refund. `difference` is what the files have less what was refunded, where they have it."""
 
 ROW_COLUMNS = (
-    *(
-        "file",
-        "row",
-        "source",
-        "type",
-        "kind",
-        "order",
-        "reference",
-        "currency",
-        "amount",
-        "asked",
-        "at",
-        "fate",
-        "why",
-    ),
+    *("file", "row", "source", "type", "kind", "order", "reference", "currency", "amount", "asked", "at", "fate"),
+    "why",
 )
 """The columns of a row of a file that no refund explains."""
 
@@ -55,7 +43,7 @@ _ORDER = {each: place for place, each in enumerate((*[it for it in Outcome if it
 class PayoutsReport(RunReport):
     """The account of a run that compared payout files, REVER's statement, the ledger and REVER's refunds."""
 
-    found: PayoutsFound | None = field(default=None)
+    found: PayoutsFound | None = None
 
     thing: ClassVar[str] = "return"
 
@@ -157,7 +145,7 @@ class PayoutsReport(RunReport):
         money = add_up((it.refund.currency, it.refund.amount) for it in self.judged() if it.outcome is outcome)
         return ", ".join(shown(amount, currency) for currency, amount in sorted(money.items()))
 
-    def _refused(self) -> Iterator[Any]:
+    def _refused(self) -> Iterator[RefusedRow]:
         for file in self.found.files if self.found else ():
             yield from file.refused
 
@@ -181,8 +169,8 @@ def _key(judged: Judged) -> MatchKey:
 
 
 def _days(judged: Judged) -> str:
-    late = judged.rows[0].at - judged.refund.at if judged.rows else timedelta()
-    return f"{late / timedelta(days=1):.1f}" if judged.rows else ""
+    """How many days after the refund its first row is."""
+    return f"{(judged.rows[0].at - judged.refund.at) / timedelta(days=1):.1f}" if judged.rows else ""
 
 
 def _of(found: Found) -> str:
