@@ -33,7 +33,7 @@ async def find_stale(desk: Desk, store: str) -> Chased:
     be on its way when REVER has closed its return. A hold is in the ledger, and needs no read.
     """
     found = Chased()
-    held = [hold for hold in await desk.ledger.aread(open_holds, [store]) if hold.store == store]
+    held = await desk.ledger.aread(open_holds, [store])
     query = SearchQuery(
         ecommerce_id=store,
         status=(ProcessStatus.RUNNING, ProcessStatus.ON_HOLD),

@@ -7,9 +7,9 @@ list of returns whose goods have not arrived. What has arrived or was cancelled 
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
+from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
 from tasks.fetch_returns import BATCH
@@ -84,7 +84,7 @@ class _Tracking:
                 await self._take(page)
                 if due <= self.found.looked_at:
                     break
-            due = due - self.found.looked_at
+            due -= self.found.looked_at
         await self._ask(due)
         if self.desk.mode is Mode.ACT:
             await ledger.awrite(note_tracked, self.store, at=began)
@@ -179,8 +179,7 @@ class _Tracking:
             self.found.looked_at |= set(some)
             await self._note([it for it in answers if it is not None])
             if self.desk.mode is Mode.ACT:
-                now = self.desk.clock()
-                await self.desk.ledger.awrite(note_looks, some, now=now, every=now - now)
+                await self.desk.ledger.awrite(note_looks, some, now=self.desk.clock(), every=timedelta(0))
 
     async def _read(self, process_id: str) -> Sighting | None:
         """A return by its id, and where that does not tell of its parcels either, REVER's word on its shipping."""
@@ -196,21 +195,21 @@ class _Tracking:
         except NotFound:
             self._fail(process_id, "REVER knows no return of this id, or tells nothing of its shipping")
             return None
-        except (Unreadable, ReverError) as error:
+        except ReverError as error:
             self._fail(process_id, f"it could not be read: {error}")
             return None
         self.shipping_only = True
         return Sighting(process_id, self.store, self.names.get(process_id, ""), view_of_shipping(shipping))
 
     async def _note(self, seen: Sequence[Sighting]) -> None:
-        """Write down what was seen, or in a plan only say it."""
+        """Write down what a page or a batch showed, or in a plan only say it."""
         ledger, now = self.desk.ledger, self.desk.clock()
-        for start in range(0, len(seen), BATCH):
-            some = seen[start : start + BATCH]
-            if self.desk.mode is Mode.ACT:
-                self.found.moved += await ledger.awrite(note_parcels, some, now=now, actor=self.desk.actor)
-            else:
-                self.found.moved += await ledger.aread(moves, some, now)
+        if not seen:
+            return
+        if self.desk.mode is Mode.ACT:
+            self.found.moved += await ledger.awrite(note_parcels, seen, now=now, actor=self.desk.actor)
+        else:
+            self.found.moved += await ledger.aread(moves, seen, now)
 
 
 @step("track-parcels")

@@ -46,7 +46,7 @@ class StaleReport(ReturnsReport):
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""
         common = {name: value for name, value in super().as_json().items() if name not in OF_MONEY}
-        told = {(it.process_id, it.stage, it.about) for it in self.told}
+        told = set(self.told)
         found = [
             {
                 "process_id": it.process_id,
@@ -62,7 +62,7 @@ class StaleReport(ReturnsReport):
                 "called_off_by": it.called_off_by,
                 "called_off_on": it.called_off_on.isoformat() if it.called_off_on else None,
                 "about": it.about,
-                "told_now": (it.process_id, it.stage, it.about) in told,
+                "told_now": it in told,
             }
             for it in self.stale
         ]
