@@ -266,8 +266,8 @@ async def _with_facts(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) 
 
     read = await each("check-inspections", held, read_again)
     known = {pending.process_id: pending for pending in await gather_facts(desk, read)}
-    unread = {pending.process_id: pending for pending in read if pending.unasked}
-    return [(known | unread).get(pending.process_id, pending) for pending in batch]
+    known |= {pending.process_id: pending for pending in read if pending.unasked}
+    return [known.get(pending.process_id, pending) for pending in batch]
 
 
 async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[DecidedReturn]:
