@@ -540,7 +540,8 @@ def _of_row(units: Sequence[_Unit], clash: str, *, asks: bool) -> RowVerdict:
         each = "; ".join(dict.fromkeys(unit.done for unit in units))
         return replace(_said_of(first, Verdict.ALREADY, each), says=says)
     if first.process.rever_process_status != ProcessStatus.RUNNING:
-        return _said_of(first, Verdict.REFUSED, f"the return is {first.process.rever_process_status} at REVER")
+        why = f"the return is {first.process.rever_process_status} at REVER"
+        return replace(_said_of(first, Verdict.REFUSED, why), says=says)
     said = ", ".join(f"line {it.line_id} unit {it.unit} {it.status}" for it in reviews)
     done = sum(1 for unit in units if unit.done)
     why = said + (f"; {counted(done)} done already" if done else "")

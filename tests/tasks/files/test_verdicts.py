@@ -165,6 +165,13 @@ def test_a_finished_return_is_refused_but_for_what_is_done() -> None:
     assert found.rows[1].why == "the return is COMPLETED at REVER"
 
 
+def test_a_line_of_which_a_refused_row_says_more_than_rever_shows_does_not_agree() -> None:
+    ended = reviewed(ONE, [("a", "APPROVED")]).model_copy(update={"rever_process_status": "COMPLETED"})
+    found = judged([["R1", "A", "1", "GOOD"], ["R1", "A", "1", "bad"]], ended)
+    assert kinds(found) == [ALREADY, REFUSED]
+    assert found.agreed() == {"r1": frozenset()}
+
+
 def test_what_contradicts_is_held_with_both_sides() -> None:
     shown = reviewed(ONE, [("b", "DECLINED")])
     found = judged([["R1", "B", "1", "GOOD"]], shown)
