@@ -23,7 +23,6 @@ from tasks.returns import PendingReturn
 from tasks.steps import each, step
 
 UNDER_WAY = Came(ReturnVerdict.HELD, "the run was cut off; what was under way is settled by the next run")
-_REFUSED = ReturnVerdict.REFUSED
 NOT_BEGUN = Came(ReturnVerdict.REFUSED, "the run ended before it")
 
 

@@ -22,6 +22,10 @@ _BEGINS = timedelta(minutes=1)
 _CHUNK = 1 << 20
 
 
+Stamp = tuple[int, int, int]
+"""What tells a file from one that takes its place: its number on the disk, its size, and when it was last changed."""
+
+
 class StillGrowingError(InputFileError):
     """A file that changes while it is read: it is left where it is."""
 
@@ -41,13 +45,9 @@ class Arrived:
     mapping: Path
     digest: str
     origin: Path | None = None
-    stamp: "Stamp | None" = None
+    stamp: Stamp | None = None
     watched: bool = False
     meaning: str = ""
-
-
-Stamp = tuple[int, int, int]
-"""What tells a file from one that takes its place: its number on the disk, its size, and when it was last changed."""
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

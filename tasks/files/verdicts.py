@@ -20,10 +20,10 @@ from tasks.files.refused_file import ReturnedRow
 from tasks.policy.facts import contradictions, counted
 from tasks.policy.kinds.review import KnownReview, UnitReview
 
-ELLIPSIS = "\u2026"
-SHORT_NUMBER = 4
+_ELLIPSIS = "\u2026"
+_SHORT_NUMBER = 4
 """A number of fewer digits tells nothing of a shopper, and may be the row's own or a quantity."""
-MOST_NUMBERS = 10
+_MOST_NUMBERS = 10
 """Rows that are named beside a reason."""
 
 _SLACK = timedelta(days=1)
@@ -65,8 +65,8 @@ class RowVerdict:
         """Why, without what stands in the row: for reports, which hold no personal data."""
         why = self.why
         for cell in sorted({each.strip() for each in self.cells} - {why}, key=len, reverse=True):
-            if len(cell) > 1 and not (cell.isdecimal() and len(cell) < SHORT_NUMBER):
-                why = why.replace(repr(cell), ELLIPSIS).replace(cell, ELLIPSIS)
+            if len(cell) > 1 and not (cell.isdecimal() and len(cell) < _SHORT_NUMBER):
+                why = why.replace(repr(cell), _ELLIPSIS).replace(cell, _ELLIPSIS)
         return why
 
     @property
@@ -214,7 +214,7 @@ def together(found: Sequence[FileVerdict]) -> FileVerdict:
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:MOST_NUMBERS])) + ("" if len(numbers) <= MOST_NUMBERS else ", ...")
+    shown = ", ".join(map(str, numbers[:_MOST_NUMBERS])) + ("" if len(numbers) <= _MOST_NUMBERS else ", ...")
     return f"row {shown}" if len(numbers) == 1 else f"{len(numbers):,} rows ({shown})"
 
 
