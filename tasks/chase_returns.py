@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from rever_api.models import ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess
+from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.desk import Desk
-from tasks.fetch_returns import BATCH, fetch_returns
+from tasks.fetch_returns import BATCH, fetch_returns, waiting_query
 from tasks.gather_facts import gather_facts
 from tasks.ledger import HoldRow, kept_back, load_records, open_holds, remind_once, unfinished
 from tasks.policy.facts import incomplete
@@ -34,15 +34,8 @@ async def find_stale(desk: Desk, store: str) -> Chased:
     """
     found = Chased()
     held = await desk.ledger.aread(open_holds, [store])
-    query = SearchQuery(
-        ecommerce_id=store,
-        status=(ProcessStatus.RUNNING, ProcessStatus.ON_HOLD),
-        sortby="started_at",
-        order="asc",
-        limit=BATCH,
-    )
     batch: list[PendingReturn] = []
-    async for listed in desk.client.walk_return_processes(query):
+    async for listed in desk.client.walk_return_processes(waiting_query(store)):
         entry = taken_in(listed, desk.clock())
         if isinstance(entry, UnreadableProcess):
             found.failures.append(Failure(entry.process_id, f"REVER's answer could not be read: {entry.why}"))

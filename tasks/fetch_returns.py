@@ -32,6 +32,11 @@ def pending_query(store: str, *, labels_only: bool = False) -> SearchQuery:
     )
 
 
+def waiting_query(store: str) -> SearchQuery:
+    """The search for a store's returns that are not at their end, running or on hold, oldest first."""
+    return pending_query(store).model_copy(update={"status": (ProcessStatus.RUNNING, ProcessStatus.ON_HOLD)})
+
+
 class PendingReturns:
     """A store's running returns, handed out batch by batch as the pages come in; never all in memory.
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from rever_api.models import ProcessStatus, SearchQuery, UnreadableProcess
+from rever_api.models import UnreadableProcess
 from tasks.desk import Desk, WrongNameError
-from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
+from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns, waiting_query
 from tasks.files.sales import read_rates, read_sold
 from tasks.ledger import Effect, HeldReturn, effects, held_returns, load_records, returns_of
 from tasks.policy.comparison import RefundComparison, beside, differs
@@ -123,15 +123,8 @@ async def read_returns(
 
 async def _waiting(desk: Desk, store: str, read: ReadRows) -> AsyncIterator[list[PendingReturn]]:
     """A store's returns that are running or on hold and were not read yet, a page at a time."""
-    query = SearchQuery(
-        ecommerce_id=store,
-        status=(ProcessStatus.RUNNING, ProcessStatus.ON_HOLD),
-        sortby="started_at",
-        order="asc",
-        limit=BATCH,
-    )
     batch: list[PendingReturn] = []
-    async for entry in desk.client.walk_return_processes(query):
+    async for entry in desk.client.walk_return_processes(waiting_query(store)):
         if isinstance(entry, UnreadableProcess):
             read.unread[entry.process_id or entry.why] = f"REVER's answer could not be read: {entry.why}"
         elif entry.rever_process_id not in read.returns:
