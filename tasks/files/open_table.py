@@ -1,6 +1,8 @@
 """Open a file as a table: what it is by its content, and how it is read. Its name does not count."""
 
+import lzma
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +58,12 @@ def _form(path: Path, begins: bytes) -> Form:
     return Form.TEXT
 
 
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, NotImplementedError, RuntimeError, ValueError, EOFError,
+)  # fmt: skip
+"""What an archive raises that is damaged: of zipfile, and of what unpacks its parts."""
+
+
 def _form_of_zip(path: Path) -> Form:
     try:
         with zipfile.ZipFile(path) as packed:
@@ -64,7 +72,7 @@ def _form_of_zip(path: Path) -> Form:
             kind = b""
             with suppress(KeyError):
                 kind = packed.open("mimetype").read(100)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         raise InputFileError(f"{path}: is a broken workbook or archive ({error}).") from error
     if unpacked > LARGEST_UNPACKED:
         raise InputFileError(f"{path}: unpacks to {unpacked:,} bytes; a workbook may have {LARGEST_UNPACKED:,}.")

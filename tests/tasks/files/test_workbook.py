@@ -165,6 +165,19 @@ def test_a_damaged_workbook_ends_in_rows_or_a_sentence(
     assert rows_or_words(damaged) != "no sentence"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_whose_packed_bytes_are_damaged_is_a_broken_one(tmp_path: Path, method: int) -> None:
+    path, kind = tmp_path / "damaged.ods", b"application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(path, "w", method) as packed:
+        packed.writestr("mimetype", kind)
+    content = bytearray(path.read_bytes())
+    begins = content.index(b"mimetype") + len(b"mimetype")
+    content[begins : begins + 20] = b"\xff" * 20
+    path.write_bytes(content)
+    with pytest.raises(InputFileError, match="is a broken workbook or archive"):
+        read(path)
+
+
 @pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/styles.xml"])
 def test_elements_without_number_are_refused_before_they_fill_the_memory(
     tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
