@@ -52,7 +52,8 @@ and JSON and to the frame `returns`, and these say so.
 ## Files that you may give
 
 `--orders FILE`: what was sold, for return rates. A row for each day (and store, where there are several), CSV or Excel.
-Of a store of which a day of the window has no row there is no rate.
+Of a store of which a day of the window has no row there is no rate. Days count whole, also where the window begins or ends
+within one.
 
 ```csv
 store,day,orders,units,sales,currency
