@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from deployments.cli.groups import Debug, Json, What, care, facts, inbox, inspections, payouts, policy, returns, webhook
+from deployments.cli.labels import labels
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
 
@@ -36,6 +37,7 @@ app.add_typer(facts, name="facts")
 app.add_typer(inspections, name="inspections")
 app.add_typer(returns, name="returns")
 app.add_typer(payouts, name="payouts")
+app.add_typer(labels, name="labels")
 
 
 @app.callback(invoke_without_command=True)

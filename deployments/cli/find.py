@@ -31,7 +31,7 @@ _PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Finding:
     """What was found, and by whom: `client` is None where REVER could not be asked, and `note` says so."""
 
     match: Match
@@ -42,19 +42,19 @@ class _Found:
 
 def why_text(what: str) -> str:
     """The story of each return that is found. Raises `UsageError` and `NothingFoundError` where there is none."""
-    return asyncio.run(_stories(load_settings(), _typed(what)))
+    return asyncio.run(_stories(load_settings(), typed_key(what)))
 
 
 def find_text(what: str, *, as_json: bool) -> str:
     """Which returns are found: id, order, store, state and amount of each. Raises as `why_text` does."""
-    return asyncio.run(_listed(load_settings(), _typed(what), as_json=as_json))
+    return asyncio.run(_listed(load_settings(), typed_key(what), as_json=as_json))
 
 
 def rules_text(what: str) -> str:
     """What the merchant's rules say of each return that is found, and why. Raises as `why_text` does, and
     `CommandError` where REVER cannot be asked: without the return there is nothing to say.
     """
-    return asyncio.run(_rules_of_each(load_settings(), _typed(what)))
+    return asyncio.run(_rules_of_each(load_settings(), typed_key(what)))
 
 
 def ids_named(what: str) -> tuple[str, ...]:
@@ -62,12 +62,12 @@ def ids_named(what: str) -> tuple[str, ...]:
 
     Raises as `why_text` does, and `UsageError` where the returns are of several stores: one order is meant.
     """
-    key = _typed(what)
+    key = typed_key(what)
     return (key.text,) if key.is_id else asyncio.run(_ids(load_settings(), key))
 
 
 async def _ids(settings: Settings, key: Lookup) -> tuple[str, ...]:
-    async with _finding(settings, key) as found:
+    async with finding(settings, key) as found:
         match = found.match
         if len(match.stores) > 1:
             which = "; ".join(each.words for each in match.returns)
@@ -75,8 +75,11 @@ async def _ids(settings: Settings, key: Lookup) -> tuple[str, ...]:
         return tuple(each.process_id for each in match.returns)
 
 
-def _typed(what: str) -> Lookup:
-    """The key that was typed; `-` reads it from stdin, so that an e-mail is in no shell's history."""
+def typed_key(what: str) -> Lookup:
+    """The key that was typed; `-` reads it from stdin, so that an e-mail is in no shell's history.
+
+    Raises `UsageError` where it can name no return.
+    """
     text = sys.stdin.readline() if what == "-" else what
     try:
         return read_key(text)
@@ -85,7 +88,7 @@ def _typed(what: str) -> Lookup:
 
 
 async def _stories(settings: Settings, key: Lookup) -> str:
-    async with _finding(settings, key) as found, _rules_desk(settings, found) as (desk, wrong):
+    async with finding(settings, key) as found, _rules_desk(settings, found) as (desk, wrong):
         explainer = Explainer(
             found.client, found.ledger, back_office=settings.back_office, desk=desk, wrong_rules=wrong
         )
@@ -120,7 +123,7 @@ async def _rules_part(explainer: Explainer, found: FoundReturn) -> str:
 
 
 @asynccontextmanager
-async def _rules_desk(settings: Settings, found: _Found) -> AsyncIterator[tuple[Desk | None, str]]:
+async def _rules_desk(settings: Settings, found: Finding) -> AsyncIterator[tuple[Desk | None, str]]:
     """The desk that the merchant's rules are asked at, where there are any; or why there is none.
 
     What is wrong with the policy file or its tables does not keep a story from being told.
@@ -137,7 +140,7 @@ async def _rules_desk(settings: Settings, found: _Found) -> AsyncIterator[tuple[
 
 
 async def _listed(settings: Settings, key: Lookup, *, as_json: bool) -> str:
-    async with _finding(settings, key) as found:
+    async with finding(settings, key) as found:
         if as_json:
             if found.note:
                 print_error(found.note)
@@ -158,20 +161,20 @@ def _as_json(found: FoundReturn) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def _finding(settings: Settings, key: Lookup) -> AsyncIterator[_Found]:
+async def finding(settings: Settings, key: Lookup) -> AsyncIterator[Finding]:
     """Find the returns of a key, and keep ledger and client open for their stories."""
     config = replace(client_config(settings), read_attempts=2, read_patience=_PATIENCE_S)
     with opened_ledger(settings, read_only=True) as ledger:
         async with AsyncReverClient(config) as client:
             try:
                 stores = await stores_of(settings, client)
-                found = _Found(await Finder(client, ledger, stores).find(key), ledger, client)
+                found = Finding(await Finder(client, ledger, stores).find(key), ledger, client)
             except ReverError as error:
                 found = _without_rever(ledger, key, error)
             yield found
 
 
-def _without_rever(ledger: Ledger, key: Lookup, error: ReverError) -> _Found:
+def _without_rever(ledger: Ledger, key: Lookup, error: ReverError) -> Finding:
     """What the ledger finds in an outage. Raises `CommandError` where that is nothing: REVER may well know it."""
     match = found_in_ledger(ledger, key, problem=f"REVER could not be asked: {error}")
     if match is None:
@@ -179,4 +182,4 @@ def _without_rever(ledger: Ledger, key: Lookup, error: ReverError) -> _Found:
     note = (
         f"REVER could not be asked ({error}): this is what the ledger knows; there may be more returns. Times are UTC."
     )
-    return _Found(match, ledger, None, printable(note))
+    return Finding(match, ledger, None, printable(note))

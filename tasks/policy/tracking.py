@@ -106,6 +106,16 @@ def changes(known: Sequence[ParcelChange], view: ParcelView, now: datetime) -> t
     return tuple(found)
 
 
+def standing(known: Sequence[ParcelChange], view: ParcelView, now: datetime) -> tuple[ParcelChange, ...]:
+    """The last change of each parcel by its number, those among them that this read shows first.
+
+    A parcel that nobody has seen yet begins now.
+    """
+    in_order = sorted((*known, *changes(known, view, now)), key=lambda it: it.n)
+    last = {change.parcel: change for change in in_order if change.parcel != OF_RETURN}
+    return tuple(last[number] for number in sorted(last))
+
+
 def _shown(last: dict[int, ParcelChange], view: ParcelView) -> Iterator[tuple[int, ShownParcel]]:
     """Each parcel of a read by its number, and those that a whole read no longer shows."""
     if view.of_return is not None:

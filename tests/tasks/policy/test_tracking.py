@@ -21,6 +21,7 @@ from tasks.policy.tracking import (
     changes,
     due_for_a_look,
     goods_moved,
+    standing,
     view_of,
     view_of_shipping,
     went_back,
@@ -172,6 +173,13 @@ def _first_sight(views: list[ParcelView], wanted: set[str]) -> Iterator[datetime
     for number, view in enumerate(views):
         if any(it.status in wanted for it in view.parcels):
             yield NOW - DAY * (len(views) - 1 - number)
+
+
+def test_each_parcel_stands_by_its_last_change_and_by_what_is_shown_now() -> None:
+    known = seen(parcel("CREATED"), parcel("COLLECTED", of_return="COLLECTED"))
+    stands = standing(known, parcel("COLLECTED", "CREATED", of_return="COLLECTED"), NOW)
+    assert [(it.parcel, it.status, it in known) for it in stands] == [(1, "COLLECTED", True), (2, "CREATED", False)]
+    assert standing(known, ParcelView(), NOW) == known[-1:], "a read that says nothing changes nothing"
 
 
 def test_a_parcel_is_asked_about_less_and_less_often() -> None:
