@@ -18,6 +18,7 @@ from rever_api.errors import (
     WrongRoute,
     WrongSetup,
 )
+from rever_api.fair_queue import share_of
 from rever_api.frames import Results, to_frame
 from rever_api.limits import AsyncSlot, Limits, Slot
 from rever_api.models import (
@@ -133,5 +134,6 @@ __all__ = [
     "WrongRoute",
     "WrongSetup",
     "logistic_address",
+    "share_of",
     "to_frame",
 ]

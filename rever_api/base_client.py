@@ -106,12 +106,13 @@ class AsyncCaller:
         """How many calls of asynchronous clients of the key wait for the rate, in this process and at this moment."""
         return self._limits.tokens.waiting
 
-    def slot(self, calls: int = 1) -> AbstractAsyncContextManager[AsyncSlot]:
+    def slot(self, calls: int = 1, *, urgent: bool = False) -> AbstractAsyncContextManager[AsyncSlot]:
         """Take one in-flight place and `calls` rate tokens up front; calls made with `slot=` then wait for neither.
 
-        A read that is tried again takes further tokens, never those of the calls that follow it.
+        A read that is tried again takes further tokens, never those of the calls that follow it. Stores that wait share
+        the rate equally (`rever_api.share_of`); an `urgent` slot goes before the other calls of its store.
         """
-        return self._limits.aslot(calls, self._sleep)
+        return self._limits.aslot(calls, self._sleep, urgent=urgent)
 
     async def _call(self, call: Call[Result], slot: AsyncSlot | None = None) -> Result:
         """Make an effect once, and a read until it brings something or its patience ends."""

@@ -1,5 +1,9 @@
 """Rate and in-flight limits per API key, shared by all calls of a process, from any thread or event loop.
 
+Where calls wait for each other, the stores have equal shares of the rate (`share_of`), and of a store's own calls the
+urgent ones go first. Calls wait for a place, and who has one waits for its tokens at most as long as the other places
+take: so what waits is handed out by places, and paid for in tokens.
+
 A slot is taken before the ledger writes that an effect is being sent, so that nothing waits between that and the
 request: it holds one place in flight and the tokens of the calls that will be made in it. Nobody who holds a slot may
 call without `slot=`: the second place it would wait for may be one that waits for it.
@@ -7,7 +11,6 @@ call without `slot=`: the second place it would wait for may be one that waits f
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +20,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from rever_api.config import ClientConfig
+from rever_api.fair_queue import FairQueue, Share, current_share
 
 LATE_S = 0.5
 """How far behind the even pace calls may be and still catch up. Half of what a limiter that counts by the second, as
@@ -71,22 +75,22 @@ class Tokens:
 
 
 class Places:
-    """So many requests in flight, first come first served. Thread-safe."""
+    """So many requests in flight; who waits is served in fair turns (`rever_api.fair_queue`). Thread-safe."""
 
     def __init__(self, count: int) -> None:
         self._free = count
         self._lock = Lock()
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: FairQueue[Future[None]] = FairQueue()
 
-    def take(self) -> "Future[None]":
-        """Ask for a place; the future is done when it is there."""
+    def take(self, share: Share | None = None, calls: int = 1) -> "Future[None]":
+        """Ask for a place for so many calls; the future is done when it is there."""
         place: Future[None] = Future()
         with self._lock:
             if self._free:
                 self._free -= 1
                 place.set_result(None)
             else:
-                self._waiting.append(place)
+                self._waiting.add(place, share or current_share(), max(1, calls))
         return place
 
     def give_up(self, place: "Future[None]") -> None:
@@ -95,14 +99,13 @@ class Places:
             self.give_back()
 
     def give_back(self) -> None:
-        """Free a place for whoever has waited longest."""
+        """Free a place for whoever is next."""
         with self._lock:
-            while self._waiting:
-                place = self._waiting.popleft()
-                if place.set_running_or_notify_cancel():
-                    place.set_result(None)
-                    return
-            self._free += 1
+            place = self._waiting.next(Future.set_running_or_notify_cancel)
+            if place is None:
+                self._free += 1
+            else:
+                place.set_result(None)
 
 
 class Limits:
@@ -120,10 +123,10 @@ class Limits:
 
     @asynccontextmanager
     async def aslot(
-        self, calls: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, calls: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, *, urgent: bool = False
     ) -> "AsyncIterator[AsyncSlot]":
-        """Take a place and `calls` tokens, waiting for both."""
-        place = self.places.take()
+        """Take a place and `calls` tokens, waiting for both. An `urgent` one goes before the store's other calls."""
+        place = self.places.take(_share(urgent=urgent), calls)
         try:
             if not place.done():
                 await asyncio.wrap_future(place)
@@ -138,9 +141,11 @@ class Limits:
             self.places.give_back()
 
     @contextmanager
-    def slot(self, calls: int, sleep: Callable[[float], None] = time.sleep) -> "Iterator[Slot]":
-        """Take a place and `calls` tokens, waiting for both."""
-        place = self.places.take()
+    def slot(
+        self, calls: int, sleep: Callable[[float], None] = time.sleep, *, urgent: bool = False
+    ) -> "Iterator[Slot]":
+        """Take a place and `calls` tokens, waiting for both. An `urgent` one goes before the store's other calls."""
+        place = self.places.take(_share(urgent=urgent), calls)
         try:
             place.result()
         except BaseException:
@@ -152,6 +157,10 @@ class Limits:
             yield slot
         finally:
             self.places.give_back()
+
+
+def _share(*, urgent: bool) -> Share | None:
+    return current_share()._replace(urgent=True) if urgent else None
 
 
 class AsyncSlot:

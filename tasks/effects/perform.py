@@ -136,7 +136,7 @@ async def _attempt(
         why = f"nothing more is sent in this run: {desk.halted}"
         await _withdraw(desk, claim, why)
         return Outcome(claim, Result.NOT_SENT, why)
-    async with desk.client.slot(calls=2) as slot:
+    async with desk.client.slot(calls=2, urgent=True) as slot:
         try:
             process = await read_now(desk, claim.process_id, slot=slot)
         except ReverError as error:
