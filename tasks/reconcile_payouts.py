@@ -34,7 +34,7 @@ from tasks.policy.payouts import (
     Source,
     reconcile,
 )
-from tasks.policy.record import BY_A_PERSON, OPEN_STATES, REFUNDED, IntentKind, IntentState, Record
+from tasks.policy.record import BY_A_PERSON, OPEN_STATES, REFUNDED, Intent, IntentKind, IntentState, Record
 from tasks.returns import PendingReturn
 from tasks.steps import about, step
 
@@ -232,7 +232,7 @@ def _booked(effect: Effect, read: _ReadReturns, references: tuple[str, ...], wan
         references=(effect.id, effect.process_id, *references),
         by_hand=by_hand,
         open=still_open,
-        wanted=wanted and not still_open,
+        wanted=wanted and (not still_open or bool(shown and shown[0])),
     )
 
 
@@ -279,7 +279,7 @@ async def _take(
     ]
     records = await desk.ledger.aread(load_records, [process.rever_process_id for process in fresh])
     for process in fresh:
-        record = records[process.rever_process_id]
+        record = as_shown(process, records[process.rever_process_id])
         read.done.add(process.rever_process_id)
         found = compare(process, record)
         read.shown |= {intent.id: (ZERO, ZERO) for intent in record.intents if intent.open}
@@ -289,17 +289,38 @@ async def _take(
     desk.report.progress.done = desk.report.seen = len(read.done)
 
 
+def as_shown(process: ReturnProcess, record: Record) -> Record:
+    """The record as it will be once its open effects are settled: a refund that REVER shows whole counts as done.
+
+    So that it is in the books once: as the ledger's, and not as another's beside it.
+    """
+    if not any(map(_sent, record.intents)):
+        return record
+    done = [replace(it, state=IntentState.DONE) if _sent(it) else it for it in record.intents]
+    found = compare(process, replace(record, intents=tuple(done)))
+    whole = {it.intent.id for it in found.standings if it.amount == it.intent.amount}
+    settled = [one if one.id in whole else it for it, one in zip(record.intents, done, strict=True)]
+    return replace(record, intents=tuple(settled))
+
+
+def _sent(intent: Intent) -> bool:
+    """Whether it is a refund that may have been made, and of which nobody knows yet."""
+    return intent.kind is IntentKind.REFUND and intent.open and intent.state in REFUNDED
+
+
 def foreign_refunds(
     process: ReturnProcess, record: Record, found: Comparison, store: str, window: tuple[datetime, datetime]
 ) -> list[BookedRefund]:
     """The refunds that by `found` only REVER has, one by one where that can be told, else the sum of each method.
+
+    `record` is the one that `found` was made with (`as_shown`).
 
     One of which REVER names no time is only there to explain a row, and so is one that is not of the window.
     """
     ours = Counter(
         (str(it.method), it.amount, it.currency)
         for it in record.intents
-        if it.kind is IntentKind.REFUND and it.state in REFUNDED | BY_A_PERSON
+        if it.kind is IntentKind.REFUND and (it.state is IntentState.DONE or it.state in BY_A_PERSON)
     )
     booked: list[BookedRefund] = []
     for (method, currency), amount in found.foreign.items():

@@ -263,3 +263,20 @@ def test_a_form_reads_nothing_but_what_is_there_to_be_read(
         with pytest.raises(WrongNameError, match="lies outside"):
             told(paid.world, files=file)
     assert not told(paid.world, files="outside.csv").failed
+
+
+def test_a_refund_of_which_the_answer_was_lost_is_in_the_books_once(world: World) -> None:
+    """REVER shows it, the ledger has not settled it yet: it is missing at the ledger, and nobody else's."""
+    world.sandbox.set_faults("issueRefund:1:acts_later")
+    world.act()
+    world.pass_time(60)
+    lost = [it for it in world.read(effects, world.sandbox.stores) if it.state is IntentState.UNKNOWN]
+    assert len(lost) == 1
+    tomorrow = world.now() + timedelta(days=1)
+    Path("other.csv").write_text(file_of(ADYEN_HEADER, [adyen_row("99999", "1.00", at=f"{tomorrow:%F %T}")]))
+    report = told(world, files="other.csv", since=yesterday(world))
+    (judged,) = [it for it in report.judged() if it.refund.process_id == lost[0].process_id]
+    assert (judged.refund.id, judged.outcome, judged.refund.rever) == (lost[0].id, Outcome.MISSING, lost[0].amount)
+    assert "ledger" in judged.missing_at
+    books = {c: sum((it.amount for it in world.sandbox.books if it.currency == c), Decimal(0)) for c in report.sums}
+    assert {currency: sums.rever for currency, sums in report.sums.items() if currency in books} == books

@@ -9,14 +9,15 @@ from rever_api.models import ReturnProcess
 from tasks.policy.comparison import compare
 from tasks.policy.payouts import BookedRefund
 from tasks.policy.record import IntentState, Record
-from tasks.reconcile_payouts import foreign_refunds
+from tasks.reconcile_payouts import as_shown, foreign_refunds
 from tests.tasks.policy.factories import NOW, intent, process, record, refund
 
 WINDOW = (NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 
 def others(shown: ReturnProcess, known: Record) -> list[BookedRefund]:
-    return foreign_refunds(shown, known, compare(shown, known), "acme", WINDOW)
+    settled = as_shown(shown, known)
+    return foreign_refunds(shown, settled, compare(shown, settled), "acme", WINDOW)
 
 
 @pytest.mark.parametrize("state", [IntentState.REFUSED, IntentState.WITHDRAWN, IntentState.INTENDED])
@@ -32,3 +33,13 @@ def test_ours_is_no_refund_by_another() -> None:
     (theirs,) = others(shown, known)
     assert (theirs.amount, theirs.wanted) == (Decimal("10.00"), True)
     assert others(process(refunds=[refund("10.00")]), known) == []
+
+
+@pytest.mark.parametrize("state", [IntentState.SENT, IntentState.UNKNOWN])
+def test_ours_that_rever_shows_before_it_is_settled_is_no_refund_by_another(state: IntentState) -> None:
+    known = record(intent(state=state))
+    assert others(process(refunds=[refund("10.00")]), known) == []
+    assert others(process(refunds=[refund("4.00"), refund("6.00")]), known) == []
+    for shown in ([refund("10.00"), refund("7.00")], [refund("7.00")]):
+        (theirs,) = others(process(refunds=shown), known)
+        assert (theirs.amount, theirs.wanted) == (Decimal("7.00"), True)
