@@ -193,7 +193,7 @@ _RETURN_FIELDS = (
     Field("arrived", _K.FLAG, "whether the goods are at the warehouse", lambda it: it.arrived),
     Field("reviewed", _K.FLAG, "whether every unit is reviewed", lambda it: it.reviewed),
     Field("all_approved", _K.FLAG, "whether every unit is approved", lambda it: it.all_approved),
-    Field("refunded", _K.FLAG, "whether anything was refunded or exchanged", lambda it: it.refunded),
+    Field("refunded", _K.FLAG, "whether anything was refunded, more than 0, or exchanged", lambda it: it.refunded),
     Field("held", _K.FLAG, "whether a question about the return is open", lambda it: it.held),
     Field("return_value", _K.MONEY, "what all lines are worth", lambda it: it.value),
     Field("return_costs", _K.MONEY, "the return's costs at REVER", lambda it: it.costs),

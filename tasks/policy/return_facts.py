@@ -17,7 +17,7 @@ from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingSta
 from tasks.policy.country import country_of
 from tasks.policy.facts import believed, exchange_shown, goods_here, goods_sent, one_mailbox, refunds_shown
 from tasks.policy.inspection import inspected_lines
-from tasks.policy.record import IntentState, Record, money_intents
+from tasks.policy.record import IntentKind, IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import changes, goods_moved, view_of
 
@@ -264,9 +264,9 @@ _STATUSES = frozenset(map(str, ShippingStatus))
 
 
 def _refunded(process: ReturnProcess, record: Record, rules: StoreRules, unknown: Fact[bool]) -> Fact[bool]:
-    """Whether anything was refunded or exchanged, by REVER's word or the ledger's."""
-    ours = any(intent.state in _DONE for intent in money_intents(record))
-    if ours or refunds_shown(process) or exchange_shown(process):
+    """Whether anything was refunded or exchanged, by REVER's word or the ledger's. What came to 0 is no refund."""
+    ours = any(it.state in _DONE and (it.amount or it.kind is IntentKind.EXCHANGE) for it in money_intents(record))
+    if ours or any(it.amount for it in refunds_shown(process)) or exchange_shown(process):
         return True
     told = process.compensation is not None and process.compensation.refunds is not None
     return False if told or rules.omits_empty_fields else unknown

@@ -26,7 +26,7 @@ RETURN_DAYS = Figure(
     "returns started and arrived, units inspected and holds opened, each on the store's own day",
     Basis.STARTED,
     "what has no time at REVER, and goods that were there when their parcel was first looked at. Inspections are "
-    "counted by when they were made, holds by when they were opened",
+    "counted by when they were made, those of a status that is not known here apart; holds by when they were opened",
     "returns started",
 )
 INSPECTIONS = Figure(
@@ -35,7 +35,8 @@ INSPECTIONS = Figure(
     "approval rate = approved / (approved + declined + missing), three times: by units, by what the units cost, and by "
     "returns (approved: all inspected units of the return were)",
     Basis.REVIEWED,
-    "inspections without a time; statuses that are not known here. The three rates differ: none stands for the others",
+    "inspections without a time; units of a status that is not known here, which stand apart. The three rates differ: "
+    "none stands for the others",
     "units inspected",
 )
 STARTED_LINES = Figure(
@@ -76,6 +77,10 @@ RATES = Figure(
 FIGURES = (RETURNS, RETURN_DAYS, INSPECTIONS, STARTED_LINES, RECONCILED, DIFFERING, RATES)
 
 
+_KNOWN = frozenset(ReviewStatus)
+UNKNOWN_STATUS = Column("unknown_status", "Units of unknown status", Kind.COUNT, rarely=True)
+
+
 def return_tables(data: ReportData) -> Iterator[Table]:
     """All tables of returns, but those of what waits and of times."""
     yield _returns(data)
@@ -97,21 +102,23 @@ def _returns(data: ReportData) -> Table:
         mine = [it for it in begun if it.row.store == store]
         ever = sum(it.row.process_id in held for it in mine)
         waits = sum(it.row.store == store for it in data.waiting)
-        inspected = sum(
-            data.windows[store].has(review.reviewed_at)
+        inspected = Counter(
+            review.status in _KNOWN
             for it in data.returns
             if it.row.store == store
             for review in it.reviews
+            if data.windows[store].has(review.reviewed_at)
         )
         open_now = sum(it.store == store and it.state == "open" for it in data.holds)
         share = share_of(ever, len(mine))
         units = sum(it.row.units for it in mine)
-        rows.append((store, len(mine), units, inspected, waits, open_now, ever, share))
+        rows.append((store, len(mine), units, inspected[True], inspected[False], waits, open_now, ever, share))
     columns = (
         STORE,
         Column("started", "Started", Kind.COUNT),
         Column("units", "Units in them", Kind.COUNT),
         Column("inspected", "Units inspected", Kind.COUNT),
+        UNKNOWN_STATUS,
         Column("waits", "Wait now", Kind.COUNT),
         Column("open_holds", "Open holds now", Kind.COUNT),
         Column("held", "Of the started, held", Kind.COUNT),
@@ -127,7 +134,7 @@ def _by_day(data: ReportData) -> Table:
         of_store = [it for it in data.returns if it.row.store == store]
         started = Counter(window.day(it.row.started_at) for it in begun if it.row.store == store and it.row.started_at)
         inspected = Counter(
-            window.day(review.reviewed_at)
+            (window.day(review.reviewed_at), review.status in _KNOWN)
             for it in of_store
             for review in it.reviews
             if review.reviewed_at and window.has(review.reviewed_at)
@@ -135,8 +142,11 @@ def _by_day(data: ReportData) -> Table:
         arrived = Counter(window.day(at) for it in of_store if (at := it.row.arrived_at) and window.has(at))
         held = Counter(window.day(it.since) for it in data.holds if it.store == store and window.has(it.since))
         rows += [
-            (store, day.day, day.hours, started[day.day], arrived[day.day], inspected[day.day], held[day.day])
-            for day in window.days()
+            (
+                *(store, it.day, it.hours, started[it.day], arrived[it.day]),
+                *(inspected[it.day, True], inspected[it.day, False], held[it.day]),
+            )
+            for it in window.days()
         ]
     columns = (
         STORE,
@@ -145,6 +155,7 @@ def _by_day(data: ReportData) -> Table:
         Column("started", "Started", Kind.COUNT),
         Column("arrived", "Arrived, as watched", Kind.COUNT, rarely=True),
         Column("inspected", "Units inspected", Kind.COUNT),
+        UNKNOWN_STATUS,
         Column("held", "Holds opened", Kind.COUNT),
     )
     return Table(
@@ -164,14 +175,15 @@ def _inspections(data: ReportData) -> Table:
     rows: list[tuple[Cell, ...]] = []
     n = 0
     for store, window in data.windows.items():
-        units: Counter[str] = Counter()
+        units, unknown = Counter[str](), 0
         values: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
         returns: Counter[bool] = Counter()
         for parts in data.returns:
             if parts.row.store != store:
                 continue
-            known = set(ReviewStatus)
-            seen = [it for it in parts.reviews if window.has(it.reviewed_at) and it.status in known]
+            made = [it for it in parts.reviews if window.has(it.reviewed_at)]
+            seen = [it for it in made if it.status in _KNOWN]
+            unknown += len(made) - len(seen)
             units.update(it.status for it in seen)
             for it in seen:
                 if it.value is not None:
@@ -188,7 +200,7 @@ def _inspections(data: ReportData) -> Table:
             rows.append(
                 (
                     store,
-                    *(counts if first else (None,) * 3),
+                    *((*counts, unknown) if first else (None,) * 4),
                     by_unit if first else None,
                     by_return if first else None,
                     currency,
@@ -201,6 +213,7 @@ def _inspections(data: ReportData) -> Table:
         Column("approved", "Units approved", Kind.COUNT),
         Column("declined", "Declined", Kind.COUNT),
         Column("missing", "Missing", Kind.COUNT),
+        UNKNOWN_STATUS,
         Column("by_unit", "Rate by units", Kind.SHARE),
         Column("by_return", "Rate by returns", Kind.SHARE),
         CURRENCY,

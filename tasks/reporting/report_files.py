@@ -9,7 +9,6 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -22,6 +21,7 @@ from tasks.reporting.csv_file import in_place_of, write_csv, write_whole
 from tasks.reporting.daily_report import DailyReport, cell_text, counted_by
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import printable
+from tasks.reporting.report_page import return_url
 from tasks.reporting.tables import Cell, Column, Kind, Table, exact, in_decimals
 
 NAMES_SHOPPERS = (
@@ -330,10 +330,8 @@ def _table(table: Table, back_office: str, most: int, charts: int) -> dict[str, 
 
 
 def _link(table: Table, row: tuple[Cell, ...], place: int, back_office: str) -> str:
-    """Where a return is shown at REVER; empty for other cells, and where the settings do not say."""
-    if table.columns[place].kind is not Kind.RETURN:
-        return ""
-    return back_office.replace("{process_id}", quote(exact(row[place]), safe=""))
+    """Where the return that a cell names is shown at REVER; empty for other cells, and where there is no such page."""
+    return return_url(exact(row[place]), back_office) if table.columns[place].kind is Kind.RETURN else ""
 
 
 def write_html(path: Path, report: DailyReport, back_office: str = "") -> None:

@@ -158,11 +158,16 @@ def shadow_table(report: ReturnsReport, most: int) -> list[dict[str, str]]:
 
 
 def linked(process_id: str, back_office: str, name: str = "") -> str:
-    """A return's id, or another name of it, as a link to it at REVER where the settings say where that is.
+    """A return's id, or another name of it, as a link to it at REVER where there is one."""
+    shown, url = markdown(name or process_id), return_url(process_id, back_office)
+    return f"[{shown}]({url})" if url else shown
 
-    An order's stand-in is not linked: REVER has no such return.
+
+def return_url(process_id: str, back_office: str) -> str:
+    """Where a return is shown at REVER; empty where the settings do not say, and for an order's stand-in.
+
+    REVER has no return of a stand-in's id.
     """
-    shown = markdown(name or process_id)
-    if not back_office or OrderKey.of(process_id):
-        return shown
-    return f"[{shown}]({back_office.replace('{process_id}', quote(process_id, safe=''))})"
+    if OrderKey.of(process_id):
+        return ""
+    return back_office.replace("{process_id}", quote(process_id, safe=""))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rever_api.models import Address, Product, Shopper
-from tasks.policy.record import IntentState
+from tasks.policy.record import IntentKind, IntentState
 from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown, facts_of
 from tests.tasks.policy.factories import NOW, approved, intent, line, order, process, record, refund, reviews, rules
 
@@ -112,6 +112,9 @@ def test_whether_anything_was_refunded() -> None:
     sent = record(intent(state=IntentState.SENT))
     assert facts_of(process(), sent, rules(), NOW, UTC).refunded is False
     assert isinstance(of(compensation=None).refunded, Unknown)
+    came_to_nothing = record(intent(amount="0.00", nothing_sent=True), intent(amount="0", state=IntentState.DONE_BY_HAND))
+    assert facts_of(process(refunds=[refund("0.00")]), came_to_nothing, rules(), NOW, UTC).refunded is False
+    assert facts_of(process(), record(intent(IntentKind.EXCHANGE, amount="0")), rules(), NOW, UTC).refunded is True
 
 
 def test_a_discount_of_nothing_is_no_share_of_anything() -> None:

@@ -277,6 +277,19 @@ def test_the_three_approval_rates_differ() -> None:
     assert (found["by_unit"], found["by_return"], found["by_value"]) == (money("0.75"), money("0.5"), money("0.6"))
 
 
+def test_a_unit_of_a_status_that_is_not_known_is_not_counted_as_inspected() -> None:
+    found = report(returned(reviews=(review(), review("DECLINED"), review("MELTED"))))
+    for table in ("returns", "return_days"):
+        counts = [(it["inspected"], it["unknown_status"]) for it in rows(found, table)]
+        assert tuple(map(sum, zip(*counts, strict=True))) == (2, 1), table
+    inspections = row(found, "inspections")
+    assert (inspections["approved"], inspections["declined"], inspections["unknown_status"]) == (1, 1, 1)
+    assert found.table("inspections").n == 2
+    known = report(returned(reviews=(review(),)))
+    assert "Units of unknown status" not in report_html(known)
+    assert "Units of unknown status" in report_html(found)
+
+
 # Times.
 
 
@@ -388,6 +401,14 @@ def test_every_table_says_how_it_is_worked_out() -> None:
     assert {table.figure for table in found.tables} == set(FIGURES)
     assert all(figure.formula and figure.left_out and figure.n and figure.basis.words for figure in FIGURES)
     assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+
+
+def test_a_return_is_linked_and_an_order_without_one_is_not() -> None:
+    found = report(differing={"retp_1": "differs", "new:acme:1001": "differs"})
+    page, shown = report_html(found, "https://rever.example/{process_id}"), "https://rever.example/"
+    assert f'<a href="{shown}retp_1">retp_1</a>' in page
+    assert "new:acme:1001" in page
+    assert f"{shown}new" not in page
 
 
 def test_a_page_of_many_stores_stays_small_enough_to_send() -> None:
