@@ -1,6 +1,6 @@
 """What `rever-returns policy check` and `facts check` print."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tasks.files.fact_tables import (
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.policy_in_words import policies_in_words
 from tasks.policy.policy_review import review
-from tasks.policy.ruling import idle_where_rever_pays
+from tasks.policy.ruling import idle_where_rever_pays, rules_of_money
 from tasks.policy.shadow import Candidate, read_candidate
 from tasks.policy.store import RefundsBy
 from tasks.settings.load import read_variable, variable_of
@@ -41,7 +41,8 @@ def check_policy(file: Path | None) -> None:
     head = f"{path} is right." if path else "No policy file is set (REVER_POLICY): the default rules hold."
     facts = list(facts_in_words(policies, tables, shop_asked=bool(read_variable(variable_of("shop_url")))))
     # A day begins last where clocks are twelve hours behind: what is over there is over at every store.
-    warnings = review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())
+    warnings = [*review(policies.rules, (datetime.now(UTC) - timedelta(hours=12)).date())]
+    warnings += _idle_at_others(policies, stores)
     lines = [head, "", *policies_in_words(policies), *(["", *facts] if facts else [])]
     lines += ["", "Probably not meant:", *(f"  {words}." for words in warnings)] if warnings else []
     candidate = read_candidate(policies, ours=stores)
@@ -63,15 +64,29 @@ def check_facts(file: Path) -> str:
 
 def _idle(policies: PolicyFile, stores: Sequence[str]) -> list[str]:
     """A sentence for each store at which REVER pays and rules about money would do nothing. Raises `UsageError`."""
-    variable = variable_of("payers")
-    try:
-        paying = payers(read_variable(variable))
-    except ValueError as wrong:
-        raise UsageError(f"{variable} {wrong}") from None
+    paying = _payers()
     named = stores or sorted({*policies.stores, *paying} - {ANY_STORE})
     by_rever = [store for store in named if paying.get(store, paying.get(ANY_STORE)) is RefundsBy.REVER]
     found = (idle_where_rever_pays(policies.rules.for_store(store), store, "REVER_POLICY") for store in by_rever)
     return [f"{words}." for words in found if words]
+
+
+def _idle_at_others(policies: PolicyFile, stores: Sequence[str]) -> list[str]:
+    """A warning where REVER pays at all stores that nothing here names: which there are, REVER alone knows."""
+    idle = rules_of_money(policies.rules.default)
+    if stores or not idle or _payers().get(ANY_STORE) is not RefundsBy.REVER:
+        return []
+    words = "a run refuses the file there; name the stores (REVER_STORES), or put these rules below those that are paid"
+    return [f"REVER pays at every store that is not named (REVER_REFUNDS_BY), and so {idle} would do nothing: {words}"]
+
+
+def _payers() -> Mapping[str, RefundsBy]:
+    """Who pays at which store, as the settings say. Raises `UsageError`."""
+    variable = variable_of("payers")
+    try:
+        return payers(read_variable(variable))
+    except ValueError as wrong:
+        raise UsageError(f"{variable} {wrong}") from None
 
 
 def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:

@@ -78,13 +78,18 @@ def of_money(action: Action) -> bool:
 
 def idle_where_rever_pays(rules: Iterable[MerchantRule], store: str, where: str) -> str:
     """What is wrong with these rules of a store at which REVER pays: those about money; empty where nothing is."""
-    idle = [repr(rule.name) for rule in rules if any(map(of_money, rule.then))]
+    idle = rules_of_money(rules)
     if not idle:
         return ""
     return (
         f"REVER pays at store {store!r} (REVER_REFUNDS_BY), so its rules about money would do nothing: "
-        f"{', '.join(idle)}; put them below the stores where this desk pays ({where})"
+        f"{idle}; put them below the stores where this desk pays ({where})"
     )
+
+
+def rules_of_money(rules: Iterable[MerchantRule]) -> str:
+    """The names of those of the rules that are about money."""
+    return ", ".join(repr(rule.name) for rule in rules if any(map(of_money, rule.then)))
 
 
 @dataclass(frozen=True)

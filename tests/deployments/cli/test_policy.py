@@ -247,3 +247,15 @@ def test_one_table_of_facts_is_checked_before_a_policy_names_it(call: Call) -> N
     Path("names.csv").write_text("name\nx\n")
     assert "names.csv: its first row names neither sku" in call("facts", "check", "names.csv").err
     assert "none.csv: is not there." in call("facts", "check", "none.csv").err
+
+
+@pytest.mark.parametrize(("payers", "stores"), [("rever", ""), ("rever", "acme,nordic"), ("us", ""), ("acme=rever", "")])
+def test_where_rever_pays_at_stores_that_nothing_names_rules_about_money_are_warned_of(
+    call: Call, monkeypatch: pytest.MonkeyPatch, payers: str, stores: str
+) -> None:
+    """Which stores there are REVER alone knows, and `policy check` asks nobody."""
+    Path("policy.yaml").write_text("default:\n  rules: [{name: free, then: {no_fee: {}}}]\n")
+    monkeypatch.setenv("REVER_REFUNDS_BY", payers)
+    monkeypatch.setenv("REVER_STORES", stores)
+    said = "REVER pays at every store that is not named (REVER_REFUNDS_BY), and so 'free' would do nothing"
+    assert (said in call("policy", "check", "policy.yaml").out) is ((payers, stores) == ("rever", ""))
