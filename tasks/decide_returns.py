@@ -18,7 +18,7 @@ from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
 from tasks.policy.case import Case, ruling_of
 from tasks.policy.comparison import received
-from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait
+from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait, refunds_of
 from tasks.policy.kinds import REFUND, Content, Kind
 from tasks.policy.once_done import record_once_done, shown_once_paid
 from tasks.policy.order_returns import OrderReturns
@@ -274,16 +274,21 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
     batch = await _with_facts(desk, batch, rule)
     now = desk.clock()
     records = await desk.ledger.aread(load_records, [pending.process_id for pending in batch])
-    planned = []
-    for pending in batch:
+    found: dict[str, DecidedReturn] = {}
+    for pending in sorted(batch, key=lambda it: it.process_id):  # as `act` claims them
         rules = await desk.rules(pending.store)
         record = records[pending.process_id]
         ended = _ended(pending, rules, record, now)
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
         decision = decided_by(pending, rules, record, now, rule)
         decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
+        for refund in refunds_of(decision):
+            if refund.shipping is not None:
+                desk.facts.plan_shipping(pending.store, pending.process_id, refund.shipping)
         asked = Asked(rules, record, now, rule) if desk.candidate else None
-        planned.append(DecidedReturn(pending, Decided(pending.process_id, decision, None, None), asked=asked))
+        decided = Decided(pending.process_id, decision, None, None)
+        found[pending.process_id] = DecidedReturn(pending, decided, asked=asked)
+    planned = [found[pending.process_id] for pending in batch]
     if desk.mode is Mode.PLAN and batch:
         return await _rehearsed(desk, planned, rule, now)
     return planned

@@ -20,6 +20,7 @@ from tasks.ledger import load_records, refunded_returns, shipping_parts
 from tasks.policy.earlier_returns import earlier_of
 from tasks.policy.facts import incomplete, one_mailbox
 from tasks.policy.merchant_rules import AppliesTo, MerchantRule
+from tasks.policy.record import OrderShipping
 from tasks.policy.return_facts import EarlierReturn, ShippingPart, Unknown
 from tasks.policy.shop_facts import not_asked, shop_facts
 from tasks.policy.side_facts import SHOP_TELLS, OrderFacts, SideFacts
@@ -51,6 +52,7 @@ class Gathered:
     _orders: dict[str, dict[str, OrderFacts]] = field(default_factory=dict)
     _earlier: dict[str, dict[str, tuple[EarlierReturn, ...] | Unknown]] = field(default_factory=dict, repr=False)
     _shipping: dict[str, dict[str, tuple[ShippingPart, ...]]] = field(default_factory=dict)
+    _planned: dict[tuple[str, str], tuple[ShippingPart, ...]] = field(default_factory=dict)
     _found: dict[str, tuple[ReturnProcess, ...] | Unknown] = field(default_factory=dict, repr=False)
     _read: dict[str, ReturnProcess | None] = field(default_factory=dict, repr=False)
     _failed: dict[str, int] = field(default_factory=dict)
@@ -89,7 +91,20 @@ class Gathered:
         if "shipping" in needs:
             ids = sorted({pending.process.order_id for pending in batch} - {""})
             known = self._shipping.setdefault(rules.store, {})
-            known |= await desk.ledger.aread(shipping_parts, rules.store, ids)
+            paid = await desk.ledger.aread(shipping_parts, rules.store, ids)
+            known |= {order: parts + self._planned.get((rules.store, order), ()) for order, parts in paid.items()}
+
+    def plan_shipping(self, store: str, process_id: str, shipping: OrderShipping) -> None:
+        """Count what a plan would refund of an order's shipping: the order's next return of the same plan has the rest.
+
+        A return that is asked about again has its part already.
+        """
+        planned = self._planned.get((store, shipping.order_id), ())
+        if all(part.process_id != process_id for part in planned):
+            part = ShippingPart(process_id, shipping.number, shipping.amount, shipping.worth)
+            self._planned[store, shipping.order_id] = (*planned, part)
+            known = self._shipping.setdefault(store, {})
+            known[shipping.order_id] = (*known.get(shipping.order_id, ()), part)
 
     async def _ask_shop(
         self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], *, payments: bool

@@ -84,9 +84,10 @@ def _payers() -> Mapping[str, RefundsBy]:
     """Who pays at which store, as the settings say. Raises `UsageError`."""
     variable = variable_of("payers")
     try:
-        return payers(read_variable(variable))
+        found: Mapping[str, RefundsBy] = payers(read_variable(variable))
     except ValueError as wrong:
         raise UsageError(f"{variable} {wrong}") from None
+    return found
 
 
 def _wrong_with(candidate: Candidate, stores: Sequence[str]) -> tuple[str, ...]:

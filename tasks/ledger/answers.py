@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import AnswerError, OutdatedAnswer
 from tasks.ledger.holds import going_on
-from tasks.ledger.order_shipping import next_number
+from tasks.ledger.order_shipping import next_number, shipping_parts
 from tasks.ledger.records import (
     claim_of,
     intent_row,
@@ -35,8 +35,17 @@ from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
 from tasks.policy.clocks import clock_time
 from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.kinds import KINDS, LABEL, REFUND
-from tasks.policy.money import gross
-from tasks.policy.record import REFUNDS_SEEN, Intent, IntentState, LineTerms, LineUnits, Record, money_intents
+from tasks.policy.money import gross, shown
+from tasks.policy.record import (
+    REFUNDS_SEEN,
+    Intent,
+    IntentState,
+    LineTerms,
+    LineUnits,
+    OrderShipping,
+    Record,
+    money_intents,
+)
 from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
 
 # Close units that a person settled outside of this desk, or gave up: an intent that is at its end from the start.
@@ -53,14 +62,16 @@ def close_by_hand(
 ) -> str:
     """Insert the intent that takes the hold's units, or those named; answers its id.
 
-    Raises `AnswerError` where no units are known, where one is taken or does not exist, or where the amount that was
-    paid by hand is not said.
+    Raises `AnswerError` where no units are known, where one is taken or does not exist, where the amount that was paid
+    by hand is not said, or where it has more of the order's shipping in it than is left.
     """
     record = load_records(conn, [hold.process_id])[hold.process_id]
     terms = terms_of(hold.details) | dict(record.lines)
     intent = _label(record, answer) if hold.label else _money(hold, answer, amount, items, terms, now)
     shipping = None if hold.label else shipping_of(hold.details)
     if shipping is not None and not any(other.shipping for other in money_intents(record)):
+        if intent.state is IntentState.DONE_BY_HAND:
+            shipping = _what_is_left(conn, hold, shipping, intent, items)
         number = next_number(conn, hold.store, shipping.order_id)
         intent = replace(intent, shipping=replace(shipping, number=number))
     _check(record, intent, terms)
@@ -88,6 +99,27 @@ def close_by_hand(
     new = {item.line_id for item in intent.items} - set(record.lines)
     write_terms(conn, [terms_row(hold.process_id, line, terms[line]) for line in sorted(new & set(terms))])
     return intent.id
+
+
+def _what_is_left(
+    conn: Connection, hold: Row[Any], shipping: OrderShipping, intent: Intent, items: tuple[LineUnits, ...]
+) -> OrderShipping:
+    """The part of the order's shipping that was paid by hand: never more than its other returns have left of it.
+
+    Raises `AnswerError` where the amount has more of it: another return has had it since the hold was opened.
+    """
+    parts = shipping_parts(conn, hold.store, [shipping.order_id])[shipping.order_id]
+    left = max(Decimal(0), shipping.whole - sum((part.amount for part in parts if part.live), Decimal(0)))
+    over = shipping.amount - left
+    most = None if items or hold.amount is None else hold.amount - over
+    if over > 0 and (most is None or intent.amount > most):
+        code = intent.currency
+        raise AnswerError(
+            f"nothing was done: this hold has {shown(shipping.amount, code)} of the order's shipping in it, and "
+            f"{shown(left, code)} of it is left: another return of the order has had the rest since. The next run "
+            "asks anew, or asks nothing"
+        )
+    return replace(shipping, amount=min(shipping.amount, left))
 
 
 def _state(answer: Answer) -> IntentState:

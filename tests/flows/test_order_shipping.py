@@ -8,7 +8,7 @@ import pytest
 
 from rever_api.models import ReturnProcess
 from rever_api.sandbox.faults import Fault
-from tasks.ledger import Answer, check, history
+from tasks.ledger import Answer, AnswerError, check, history
 from tests.flows.test_answered_no import act, hour_later
 from tests.flows.test_own_rules import refunds, totals
 from tests.world import Start, World, told
@@ -149,3 +149,49 @@ def test_shipping_that_is_due_when_the_goods_are_paid_is_a_person_s(start_world:
         world.act()
     assert (world.holds(), world.paid()) == ([], paid)
     assert [str(it) for it in world.read(check, now=world.now()).findings] == []
+
+
+def left_with_both(start_world: Start, folder: Path) -> World:
+    """Two returns of one order, whose goods are paid and of which each asks a person about the order's shipping."""
+    world = start(start_world, folder, WHOLE, "partially_reviewed")
+    world.sandbox.sandbox.options = replace(world.sandbox.sandbox.options, completion_delay=9e9)
+    world.act()
+    with world.sandbox.sandbox.locked():
+        left = [it.rever_process_id for it in both(world)]
+    for process_id in left:
+        world.sandbox.act("review", process_id, status="DECLINED")
+    for _ in range(2):
+        world.act()
+    assert [hold.rule for hold in world.holds()] == ["shipping_left"] * 2
+    return world
+
+
+def test_of_two_holds_of_an_order_s_shipping_only_one_is_paid_by_hand(start_world: Start, tmp_path: Path) -> None:
+    world = left_with_both(start_world, tmp_path)
+    one, other = world.holds()
+    said = {"by": "olga", "reason": "done", "reference": "bank 7", "on": f"{world.now():%F}", "answer": "done_by_hand"}
+    world.run("answer-hold", mode="act", hold_id=one.hold_id, version=str(one.version), **said)
+    with pytest.raises(AnswerError, match=r"4\.90 EUR of the order's shipping.*0\.00 EUR of it is left"):
+        world.run("answer-hold", mode="act", hold_id=other.hold_id, version=str(other.version), **said)
+    assert world.read(check, now=world.now()).findings == ()
+    assert [hold.hold_id for hold in world.holds()] == [other.hold_id]
+    world.act()
+    assert world.holds() == [], "nothing is left of the shipping, so nobody is asked any more"
+    assert agrees(world)
+
+
+@pytest.mark.parametrize(
+    ("rule", "scenario", "goods", "cost"),
+    [(WHOLE, "approved_one", "", "4.90"), (PART, "approved_thirds", "20.00", "4.99")],
+)
+def test_a_plan_over_two_returns_of_an_order_counts_its_shipping_once(
+    start_world: Start, tmp_path: Path, rule: str, scenario: str, goods: str, cost: str
+) -> None:
+    world = start(start_world, tmp_path, rule, scenario, goods=goods, cost=cost)
+    due = sum(totals(world).values()) + Decimal(cost)
+    plan = world.run("process-pending-returns", mode="plan")
+    assert plan.would_pay == {"EUR": due}
+    assert sum(row.amount or 0 for row in plan.rows.values()) == due
+    for _ in range(3):
+        world.act()
+    assert world.paid() == plan.would_pay

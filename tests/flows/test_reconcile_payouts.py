@@ -278,5 +278,7 @@ def test_a_refund_of_which_the_answer_was_lost_is_in_the_books_once(world: World
     (judged,) = [it for it in report.judged() if it.refund.process_id == lost[0].process_id]
     assert (judged.refund.id, judged.outcome, judged.refund.rever) == (lost[0].id, Outcome.MISSING, lost[0].amount)
     assert "ledger" in judged.missing_at
-    books = {c: sum((it.amount for it in world.sandbox.books if it.currency == c), Decimal(0)) for c in report.sums}
+    books = {
+        c: sum((it.amount or 0 for it in world.sandbox.books if it.currency == c), Decimal(0)) for c in report.sums
+    }
     assert {currency: sums.rever for currency, sums in report.sums.items() if currency in books} == books

@@ -444,6 +444,28 @@ BUGS = {
             ),
         ),
     ),
+    "shipping by hand": Bug(
+        "the shipping of an order paid by hand once for each of its returns that asked about it",
+        f"{SHIPPING}test_of_two_holds_of_an_order_s_shipping_only_one_is_paid_by_hand",
+        (
+            (
+                "tasks/ledger/answers.py",
+                "        if intent.state is IntentState.DONE_BY_HAND:\n            shipping = ",
+                "        if not hold.process_id:\n            shipping = ",
+            ),
+        ),
+    ),
+    "shipping planned": Bug(
+        "a plan that counts the shipping of an order with each of its returns",
+        f"{SHIPPING}test_a_plan_over_two_returns_of_an_order_counts_its_shipping_once",
+        (
+            (
+                "tasks/decide_returns.py",
+                "            if refund.shipping is not None:\n",
+                "            if not pending.store:\n",
+            ),
+        ),
+    ),
     "shipping denied": Bug(
         "an order's shipping given to another return though a proxy denied it after REVER had paid it",
         f"{SHIPPING}test_where_a_proxy_said_no_the_shipping_stays_with_that_return[set_up_after]",

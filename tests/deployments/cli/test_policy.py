@@ -249,7 +249,9 @@ def test_one_table_of_facts_is_checked_before_a_policy_names_it(call: Call) -> N
     assert "none.csv: is not there." in call("facts", "check", "none.csv").err
 
 
-@pytest.mark.parametrize(("payers", "stores"), [("rever", ""), ("rever", "acme,nordic"), ("us", ""), ("acme=rever", "")])
+@pytest.mark.parametrize(
+    ("payers", "stores"), [("rever", ""), ("rever", "acme,nordic"), ("us", ""), ("acme=rever", "")]
+)
 def test_where_rever_pays_at_stores_that_nothing_names_rules_about_money_are_warned_of(
     call: Call, monkeypatch: pytest.MonkeyPatch, payers: str, stores: str
 ) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.ledger import Answer, check, shipping_parts
+from tasks.ledger import Answer, AnswerError, check, shipping_parts
 from tasks.policy.decision import Hold
 from tasks.policy.record import HoldKind, OrderShipping
 from tasks.policy.return_facts import ShippingPart
@@ -68,19 +68,30 @@ LEFT = Hold(
 @pytest.mark.parametrize("answer", [Answer.DONE_BY_HAND, Answer.DROP])
 def test_a_person_closes_what_is_left_and_it_is_the_order_s(desk: LedgerDesk, answer: Answer) -> None:
     desk.done(desk.sent("p2", pay(replace(refund("10.90", gross="10.00"), shipping=shipping(1, "0.90")))))
-    desk.one("p1", always(LEFT))
+    desk.one("p1", always(replace(LEFT, amount=Decimal("4.00"), shipping=shipping(1, "4.00"))))
     (hold,) = desk.holds()
     assert "closes the shipping of its order as done outside" in hold.answers[Answer.DONE_BY_HAND]
     more = {"on": NOON.date(), "reference": "bank"} if answer is Answer.DONE_BY_HAND else {}
     desk.answer(answer, hold, **more)
     assert desk.holds() == []
     made = desk.intent("p1")
-    assert (made.items, made.amount) == ((), Decimal("4.90") if answer is Answer.DONE_BY_HAND else 0)
-    paid = Decimal("4.90") if answer is Answer.DONE_BY_HAND else Decimal(0)
+    paid = Decimal("4.00") if answer is Answer.DONE_BY_HAND else Decimal(0)
+    assert (made.items, made.amount) == ((), paid)
     assert [(part.process_id, part.number, part.amount) for part in parts(desk)] == [
         ("p2", 1, Decimal("0.90")),
         ("p1", 2, paid),
     ]
+
+
+def test_by_hand_goes_only_what_is_left_and_a_lower_amount_may_be_said(desk: LedgerDesk) -> None:
+    desk.done(desk.sent("p2", pay(replace(refund("10.90", gross="10.00"), shipping=shipping(1, "0.90")))))
+    desk.one("p1", always(LEFT))
+    on = NOON.date()
+    for amount in (None, Decimal("4.01")):
+        with pytest.raises(AnswerError, match=r"4\.90 EUR of the order's shipping in it, and 4\.00 EUR of it is left"):
+            desk.answer(Answer.DONE_BY_HAND, on=on, reference="bank", amount=amount)
+    desk.answer(Answer.DONE_BY_HAND, on=on, reference="bank", amount=Decimal("4.00"))
+    assert [part.amount for part in parts(desk)] == [Decimal("0.90"), Decimal("4.00")]
 
 
 def test_a_person_takes_what_is_left_as_it_is(desk: LedgerDesk) -> None:

@@ -112,7 +112,9 @@ def test_whether_anything_was_refunded() -> None:
     sent = record(intent(state=IntentState.SENT))
     assert facts_of(process(), sent, rules(), NOW, UTC).refunded is False
     assert isinstance(of(compensation=None).refunded, Unknown)
-    came_to_nothing = record(intent(amount="0.00", nothing_sent=True), intent(amount="0", state=IntentState.DONE_BY_HAND))
+    came_to_nothing = record(
+        intent(amount="0.00", nothing_sent=True), intent(amount="0", state=IntentState.DONE_BY_HAND)
+    )
     assert facts_of(process(refunds=[refund("0.00")]), came_to_nothing, rules(), NOW, UTC).refunded is False
     assert facts_of(process(), record(intent(IntentKind.EXCHANGE, amount="0")), rules(), NOW, UTC).refunded is True
 
