@@ -1,15 +1,19 @@
 """daily-report: what was paid, what waits and how long it took, per store and day, as a page and as files."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from prefect import State, flow
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import FlowParameters, StoreTime, Whole
-from tasks.desk import Desk
+from flows.parameters import FlowParameters, StoreTime, Whole, whole
+from flows.payout_files import named_file, payout_files
+from tasks.desk import Desk, WrongNameError
+from tasks.files.private_copy import private_copies
+from tasks.files.table import InputFileError
 from tasks.gather_report import Asked, gather_report
+from tasks.reconcile_payouts import PayoutsAsked
 from tasks.reporting.csv_file import check_target
 from tasks.reporting.daily_report import DailyReport, DailyRun
 from tasks.reporting.report_files import check_folder, write_csv_files, write_html, write_workbook
@@ -55,6 +59,30 @@ class Parameters(FlowParameters):
         title="Rates",
         description="A file on the worker of rates of exchange: currency, into, rate. Empty: nothing is converted.",
     )
+    payouts: list[str] = Field(
+        default_factory=list,
+        title="Payout files",
+        description="Files of Stripe, Adyen, PayPal (STL) or Redsys in the folder `REVER_PAYOUT_FILES`, to be compared "
+        "with the window's refunds. `*` stands for any letters of a name. Empty: none is compared.",
+    )
+    statement: str = Field(
+        "", title="REVER's statement", description="The monthly statement of supplied expenses, in the same folder."
+    )
+    mapping: str = Field(
+        "", title="Mapping of the statement", description="What its columns mean, a YAML file (docs/payouts.md)."
+    )
+    payout_orders: str = Field(
+        "",
+        title="Orders of the payouts",
+        description="Where a payout file has a code of its own for the order: a table of `reference` and `order` "
+        "in the same folder.",
+    )
+    payout_days: Annotated[int, Field(ge=1, le=60), BeforeValidator(whole)] = Field(
+        7, title="Usual days", description="In how many days a refund usually is in a payout; until then it is late."
+    )
+    payout_zone: str = Field(
+        "", title="Zone of the payouts", description="The zone of times whose file does not say theirs."
+    )
     csv: str = Field(
         "",
         title="CSV folder",
@@ -91,15 +119,21 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
         check_folder(Path(folder))
     channel = channel_of(desk.settings.report_url) if parameters.send else None
     report.stores = stores = desk.chosen(parameters.stores)
-    asked = Asked(
-        since=parameters.since,
-        until=parameters.until,
-        promise_days=parameters.promise_days,
-        orders=Path(parameters.orders) if parameters.orders else None,
-        rates=Path(parameters.rates) if parameters.rates else None,
-        personal=parameters.with_shoppers,
-    )
-    data = await gather_report(desk, stores, asked)
+    try:
+        with private_copies(desk.clock()) as copies:
+            asked = Asked(
+                since=parameters.since,
+                until=parameters.until,
+                promise_days=parameters.promise_days,
+                orders=Path(parameters.orders) if parameters.orders else None,
+                rates=Path(parameters.rates) if parameters.rates else None,
+                payouts=_payouts(desk, parameters, copies),
+                personal=parameters.with_shoppers,
+            )
+            data = await gather_report(desk, stores, asked)
+    except InputFileError as error:
+        raise WrongNameError(str(error)) from None
+    report.notes += [note for file in (data.payouts.files if data.payouts else ()) for note in file.notes]
     report.found = found = DailyReport.of(data)
     report.seen = len(data.returns)
     if parameters.csv:
@@ -122,6 +156,19 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
         report.notes.append("the totals were sent")
     if parameters.with_shoppers:
         report.notes.append("the CSV, Excel and Parquet files name shoppers; only their owner may read them")
+
+
+def _payouts(desk: Desk, parameters: Parameters, copies: Path) -> PayoutsAsked | None:
+    """The payout files that are to be compared; None where there is none. Raises `InputFileError`, `WrongNameError`."""
+    asked = PayoutsAsked(
+        files=payout_files(desk, parameters.payouts, copies),
+        days=parameters.payout_days,
+        statement=named_file(desk, parameters.statement, copies),
+        mapping=named_file(desk, parameters.mapping, copies),
+        orders=named_file(desk, parameters.payout_orders, copies),
+        zone=parameters.payout_zone,
+    )
+    return asked if asked.files or asked.statement or asked.mapping else None
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

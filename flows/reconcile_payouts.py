@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 from prefect import State, flow
-from prefect.runtime import deployment
 from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters, StoreTime, whole
+from flows.payout_files import named_file, payout_files
 from tasks.desk import Desk, WrongNameError
-from tasks.files.drop_folder import inside
-from tasks.files.private_copy import copied, private_copies
+from tasks.files.private_copy import private_copies
 from tasks.files.table import InputFileError
 from tasks.policy.facts import counted
 from tasks.reconcile_payouts import PayoutsAsked, compare_payouts
@@ -30,7 +29,7 @@ class Parameters(FlowParameters):
         default_factory=list,
         title="Payout files",
         description="Files of Stripe, Adyen, PayPal (STL) or Redsys, each recognised by its header, in the folder that "
-        "the workers read such files from (`REVER_PAYOUT_FILES`).",
+        "the workers read such files from (`REVER_PAYOUT_FILES`). `*` stands for any letters of a name.",
     )
     statement: str = Field(
         "", title="REVER's statement", description="The monthly statement of supplied expenses, in the same folder."
@@ -89,16 +88,14 @@ async def work(desk: Desk, parameters: Parameters, report: PayoutsReport) -> Non
     if parameters.csv:
         check_target(Path(parameters.csv))
     report.stores = stores = desk.chosen(parameters.stores)
-    if double := next((it for it in parameters.files if parameters.files.count(it) > 1), None):
-        raise WrongNameError(f"{double} is named twice; name each file once")
     try:
         with private_copies(desk.clock()) as copies:
             asked = PayoutsAsked(
-                files=[_path(desk, file, copies) for file in parameters.files],
+                files=payout_files(desk, parameters.files, copies),
                 days=parameters.days,
-                statement=_path(desk, parameters.statement, copies) if parameters.statement else None,
-                mapping=_path(desk, parameters.mapping, copies) if parameters.mapping else None,
-                orders=_path(desk, parameters.orders, copies) if parameters.orders else None,
+                statement=named_file(desk, parameters.statement, copies),
+                mapping=named_file(desk, parameters.mapping, copies),
+                orders=named_file(desk, parameters.orders, copies),
                 zone=parameters.zone,
                 since=parameters.since,
                 until=parameters.until,
@@ -113,20 +110,6 @@ async def work(desk: Desk, parameters: Parameters, report: PayoutsReport) -> Non
         rows = report.csv_rows()
         write_csv(Path(parameters.csv), CSV_COLUMNS, rows)
         report.notes.append(f"all refunds and rows are in {parameters.csv}, {counted(len(rows), 'row')}")
-
-
-def _path(desk: Desk, typed: str, copies: Path) -> Path:
-    """The file that is meant: what was typed into a form is read by a worker, so only from its folder, as a copy.
-
-    Raises `InputFileError`.
-    """
-    if deployment.id is None:
-        return Path(typed)
-    root = desk.settings.payout_files
-    if root is None:
-        words = "no folder is set from which payout files are taken; set REVER_PAYOUT_FILES where the workers run"
-        raise InputFileError(f"{words}, and put them there.")
-    return copied(inside(root, typed), copies)[0]  # nobody puts a link in its place once it was looked at
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

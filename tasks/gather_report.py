@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tasks.ledger import Effect, HeldReturn, effects, held_returns, load_records
 from tasks.policy.comparison import RefundComparison, beside, differs
 from tasks.policy.facts import believed
 from tasks.policy.order_returns import OrderKey
+from tasks.reconcile_payouts import PayoutsAsked, compare_payouts
 from tasks.reporting.daily_data import ReportData, StoreWindow
 from tasks.reporting.return_rows import ReturnParts, return_parts
 from tasks.returns import PendingReturn
@@ -24,7 +25,8 @@ from tasks.steps import about, step
 class Asked:
     """What a report is asked for: a window (a date is a whole day of each store), and files beside it.
 
-    Without `since` it is yesterday; without `until`, up to now.
+    Without `since` it is yesterday; without `until`, up to now. `payouts` are payout files to be compared, in the
+    report's window.
     """
 
     since: date | datetime | None = None
@@ -32,6 +34,7 @@ class Asked:
     promise_days: int | None = None
     orders: Path | None = None
     rates: Path | None = None
+    payouts: PayoutsAsked | None = None
     personal: bool = False
 
 
@@ -65,10 +68,14 @@ def _after(until: date | datetime) -> date | datetime:
 
 
 async def gather_report(desk: Desk, stores: Sequence[str], asked: Asked) -> ReportData:
-    """Read all that the report needs of these stores."""
+    """Read all that the report needs of these stores. Raises `InputFileError` and `WrongNameError` for wrong files."""
     sold = await asyncio.to_thread(read_sold, asked.orders, stores) if asked.orders else None
     rates = await asyncio.to_thread(read_rates, asked.rates) if asked.rates else ()
     windows = {store: await window_of(desk, store, asked) for store in stores}
+    payouts = None
+    if asked.payouts is not None:
+        bounds = {store: (window.since, window.until) for store, window in windows.items()}
+        payouts = await compare_payouts(desk, stores, replace(asked.payouts, windows=bounds))
     read, done, held = ReadRows(), list[Effect](), list[HeldReturn]()
     for store, window in windows.items():
         with about(store):
@@ -88,6 +95,7 @@ async def gather_report(desk: Desk, stores: Sequence[str], asked: Asked) -> Repo
         unread=read.unread,
         sold=sold.of(windows) if sold else None,
         rates=rates,
+        payouts=payouts,
         promise_days=asked.promise_days,
         tracked=any(parts.row.arrived_at for parts in read.returns.values()),
         personal=asked.personal,

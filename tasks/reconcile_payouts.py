@@ -45,7 +45,8 @@ class PayoutsAsked:
 
     A date of the window is a whole day of each store; None is the day of the files' first row, or their last row.
     `orders` is a shop's table of which order a provider's reference is of. `zone` is that of times whose file does not
-    say theirs, `days` in how many days a refund usually is in a payout.
+    say theirs, `days` in how many days a refund usually is in a payout. `windows` bound the window of each store, in
+    place of `since` and `until`.
     """
 
     files: Sequence[Path]
@@ -56,6 +57,7 @@ class PayoutsAsked:
     zone: str = ""
     since: date | datetime | None = None
     until: date | datetime | None = None
+    windows: Mapping[str, tuple[datetime, datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
         raise InputFileError("the files have no row that could be read; nothing can be compared.")
     until = {store: zone.begins(_after(asked.until)) for store, zone in zones.items() if asked.until is not None}
     since = {store: zone.begins(asked.since) for store, zone in zones.items() if asked.since is not None}
+    if asked.windows:
+        since = {store: asked.windows[store][0] for store in stores}
+        until = {store: asked.windows[store][1] for store in stores}
     days = [zone.begins(zone.day(min(starts))) for zone in zones.values()]
     first = min(since.values(), default=min(days))
     last = max(until.values(), default=max(it.ends for it in files if it.ends) + timedelta(microseconds=1))
@@ -142,8 +147,8 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
         ends=ends,
         days=timedelta(days=asked.days),
         in_statement=statement.methods if statement else ADVANCED,
-        since=first if asked.since is not None else None,
-        until=last if asked.until is not None else None,
+        since=first if since else None,
+        until=last if until else None,
     )
     compared = tuple(MonthCompared(month, *sums.get(place, (0, ZERO))) for place, month in enumerate(months))
     return PayoutsFound(tuple(files), first, last, reconcile(booked, rows, expected), compared, read.unread)

@@ -146,6 +146,23 @@ def report(
     rates: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Rates of exchange, to show sums converted too.")
     ] = None,
+    payouts: Annotated[
+        list[Path] | None,
+        typer.Option("--payouts", metavar="FILE", help="A payout file to compare: docs/payouts.md. May be repeated."),
+    ] = None,
+    statement: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="REVER's monthly statement of supplied expenses.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(metavar="M", help="What the statement's columns mean.")] = None,
+    payout_orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Which order a provider's reference is of.")
+    ] = None,
+    payout_days: Annotated[
+        str | None, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
+    ] = None,
+    payout_zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Of times whose payout file does not say theirs.")
+    ] = None,
     send: Annotated[bool, typer.Option("--send", help="Send the totals where REVER_REPORT_URL says.")] = False,
     with_shoppers: Annotated[
         bool, typer.Option("--with-shoppers", help="Name the shoppers, in JSON, CSV, Excel and Parquet.")
@@ -156,11 +173,19 @@ def report(
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import run_with_options
 
+        if comma := next((file for file in payouts or () if "," in str(file)), None):
+            raise UsageError(f"{comma}: a file's name may have no comma here; rename it.")
         values = {
             "since": since,
             "until": until,
             "stores": stores,
             "promise_days": promise,
+            "payouts": payouts,
+            "statement": statement,
+            "mapping": mapping,
+            "payout_orders": payout_orders,
+            "payout_days": payout_days,
+            "payout_zone": payout_zone,
             "orders": orders,
             "rates": rates,
             "csv": csv,

@@ -186,6 +186,11 @@ class Judged:
         """The rows of all files that are about it."""
         return [*self.payout.rows, *self.statement.rows]
 
+    @property
+    def key(self) -> MatchKey:
+        """By what it was matched with its rows."""
+        return self.payout.key or self.statement.key
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedRow:

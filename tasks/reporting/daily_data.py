@@ -13,6 +13,7 @@ from tasks.ledger import Effect, HeldReturn
 from tasks.policy.comparison import RefundComparison
 from tasks.policy.money import ZERO, minor_unit
 from tasks.policy.record import IntentKind, IntentState
+from tasks.reconcile_payouts import PayoutsFound
 from tasks.reporting.return_rows import LineRow, ReturnParts, Seen
 
 
@@ -123,7 +124,8 @@ class Payment:
 @dataclass(frozen=True)
 class ReportData:
     """All that a report is made of. `returns` are those that began, moved or were acted on in the window, and all that
-    wait; `unread` are those that could not be read, with the reason. `sold` and `rates` come from files, where given.
+    wait; `unread` are those that could not be read, with the reason. `sold` and `rates` come from files, where given,
+    and `payouts` is what came of comparing payout files.
     """
 
     windows: Mapping[str, StoreWindow]
@@ -136,6 +138,7 @@ class ReportData:
     unread: Mapping[str, str] = field(default_factory=dict)
     sold: Mapping[str, Sold] | None = None
     rates: Sequence[Rate] = ()
+    payouts: PayoutsFound | None = None
     promise_days: int | None = None
     tracked: bool = False
     personal: bool = False

@@ -14,6 +14,8 @@ from tasks.policy.facts import counted
 from tasks.reporting.daily_data import ReportData
 from tasks.reporting.daily_money import FIGURES as MONEY_FIGURES
 from tasks.reporting.daily_money import money_tables
+from tasks.reporting.daily_payouts import FIGURES as PAYOUT_FIGURES
+from tasks.reporting.daily_payouts import NO_FILE, outcome_counts, payout_tables
 from tasks.reporting.daily_returns import FIGURES as RETURN_FIGURES
 from tasks.reporting.daily_returns import return_tables
 from tasks.reporting.daily_times import FIGURES as TIME_FIGURES
@@ -26,7 +28,7 @@ from tasks.reporting.report import RunReport
 from tasks.reporting.report_page import linked
 from tasks.reporting.tables import Cell, Column, Figure, Kind, Table, exact, readable
 
-FIGURES = (*MONEY_FIGURES, *RETURN_FIGURES, *WAITING_FIGURES, *TIME_FIGURES)
+FIGURES = (*MONEY_FIGURES, *PAYOUT_FIGURES, *RETURN_FIGURES, *WAITING_FIGURES, *TIME_FIGURES)
 """Every figure of the report."""
 
 MOST_ROWS = 30
@@ -37,6 +39,10 @@ TABLES = (
     "converted",
     "reconciled",
     "differing",
+    "payouts",
+    "payout_sums",
+    "payout_months",
+    "payout_differing",
     "fourteen_days",
     "late",
     "returns",
@@ -60,11 +66,13 @@ TABLES = (
     "top_products",
     "rates",
     "payments",
+    "payout_refunds",
+    "payout_rows",
     "open_returns",
 )
 """All tables in the order in which they are read."""
 
-SHOWN_IN_TERMINAL = ("money", "returns", "waiting", "fourteen_days", "reconciled", "rates")
+SHOWN_IN_TERMINAL = ("money", "returns", "waiting", "fourteen_days", "reconciled", "payouts", "rates")
 """Tables that a terminal shows; the files and the page have all."""
 
 
@@ -82,7 +90,8 @@ class DailyReport:
     @classmethod
     def of(cls, data: ReportData) -> "DailyReport":
         """Work the report out."""
-        tables = (*money_tables(data), *return_tables(data), *waiting_tables(data), *time_tables(data))
+        parts = (money_tables, payout_tables, return_tables, waiting_tables, time_tables)
+        tables = (table for part in parts for table in part(data))
         return cls(
             made_at=data.now,
             windows={store: window.words for store, window in data.windows.items()},
@@ -119,6 +128,8 @@ class DailyReport:
                 f"{counted(_count(row['open_holds']), 'open hold')}, {late[store]['late']} late by the EU's 14 days, "
                 f"{late[store]['warned']} nearly"
             )
+        if outcomes := outcome_counts(self.table("payouts")):
+            said.append(f"payouts: {', '.join(f'{many:,} {outcome}' for outcome, many in outcomes.items())}")
         differ = self.table("differing").n
         return [*said, f"{counted(differ, 'return')} {'differs' if differ == 1 else 'differ'} from REVER"]
 
@@ -138,6 +149,8 @@ def _not_computable(data: ReportData) -> Iterator[str]:
     yield "return rates by the date of the order: not computable, REVER does not tell when an order was placed"
     if not data.tracked:
         yield "times from the arrival: not computable, no parcel was watched until it arrived"
+    if data.payouts is None:
+        yield f"whether the refunds were paid out: not computable, {NO_FILE} (give one: --payouts)"
     if data.promise_days is None:
         yield "how many were paid within the store's promise: not computable, no promise is named (--promise DAYS)"
     yield "cost of a return, and what labels cost: not computable, REVER tells no prices of labels"

@@ -67,6 +67,12 @@ currency,into,rate
 SEK,EUR,0.0871
 ```
 
+`--payouts FILE` (again for each file), `--statement`, `--mapping`: your payment provider's payout files and REVER's
+statement beside the window's refunds, as `payouts check` compares them ([payouts.md](payouts.md)): how many were seen by all,
+late, missing, partly matched, failed afterwards, reversed or of another amount, with their money, and what is only probable
+apart. In Prefect the files are in the folder `REVER_PAYOUT_FILES`, and `adyen-*.csv` names all that fit. Without a file
+the report says so.
+
 `--promise DAYS`: in how many days from the arrival the store promises to pay; the report then counts what took longer.
 
 ## The figures

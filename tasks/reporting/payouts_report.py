@@ -126,7 +126,7 @@ class PayoutsReport(RunReport):
         if refused:
             lines.append(f"  {counted(len(refused), 'row')} could not be read, and so {_is(refused)} in no sum:")
             lines += _few([f"    {it.file}, row {it.number}: {it.why}" for it in refused])
-        probable = sum(bool(it.rows) and _key(it) is not MatchKey.REFERENCE for it in self.judged())
+        probable = sum(bool(it.rows) and it.key is not MatchKey.REFERENCE for it in self.judged())
         if probable:
             lines.append(f"  {counted(probable, 'match', 'matches')} by order, date and amount: probable, not proven")
         return lines
@@ -164,10 +164,6 @@ class PayoutsReport(RunReport):
         ]
 
 
-def _key(judged: Judged) -> MatchKey:
-    return judged.payout.key or judged.statement.key
-
-
 def _days(judged: Judged) -> str:
     """How many days after the refund its first row is."""
     return f"{(judged.rows[0].at - judged.refund.at) / timedelta(days=1):.1f}" if judged.rows else ""
@@ -198,7 +194,7 @@ def refund_cells(it: Judged) -> dict[str, str]:
         "paid_at": refund.at.isoformat(timespec="seconds"),
         "row_at": rows[0].at.isoformat(timespec="seconds") if rows else "",
         "days": _days(it),
-        "match": str(_key(it)),
+        "match": str(it.key),
         "reference": " ".join(dict.fromkeys(row.reference for row in rows if row.reference)),
         "file": ", ".join(dict.fromkeys(row.file for row in rows)),
         "rows": ", ".join(str(row.number) for row in rows),

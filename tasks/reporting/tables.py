@@ -43,6 +43,7 @@ class Basis(StrEnum):
     PAID = "paid"
     CLOSED = "closed"
     HELD = "held"
+    SENT = "sent"
     NOW = "now"
 
     @property
@@ -57,6 +58,7 @@ _BASES = {
     Basis.PAID: "by when the ledger had REVER's yes to the payment, or a person's word for it",
     Basis.CLOSED: "by when the ledger had the outcome",
     Basis.HELD: "by when the hold was opened",
+    Basis.SENT: "by when the refund was sent, and earlier ones that the files have",
     Basis.NOW: "as it stands when the report is made, whatever the window",
 }
 

@@ -257,8 +257,8 @@ class Settings(BaseSettings):
     )
     payout_files: Path | None = Field(
         None,
-        description="The folder from which runs of the deployment `reconcile-payouts` read payout files and REVER's "
-        "statement. Empty: they read none.",
+        description="The folder from which runs of the deployments `reconcile-payouts` and `daily-report` read payout "
+        "files and REVER's statement. Empty: they read none.",
     )
     notices_url: SecretStr = Field(
         SecretStr(""),

@@ -14,11 +14,13 @@ import pytest
 
 from flows.run import run_flow
 from rever_api.sandbox import running_sandbox
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from rever_api.sandbox.state import Actor
 from tasks.desk import WrongNameError
 from tasks.ledger import Effect, effects
 from tasks.policy.payouts import MatchKey, Outcome
 from tasks.policy.record import IntentKind, IntentState
+from tasks.reporting.daily_report import DailyRun
 from tasks.reporting.payouts_report import PayoutsReport
 from tests.tasks.files.payouts import (
     ADYEN_HEADER,
@@ -251,7 +253,7 @@ def test_a_refund_that_only_rever_knows_is_missing_at_the_ledger(paid: Paid) -> 
 def test_a_form_reads_nothing_but_what_is_there_to_be_read(
     paid: Paid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.reconcile_payouts.deployment", type("Deployment", (), {"id": "d"}))
+    monkeypatch.setattr("flows.payout_files.deployment", type("Deployment", (), {"id": "d"}))
     outside, inside = tmp_path / "outside.csv", tmp_path / "inside"
     inside.mkdir()
     for folder in (tmp_path, inside):
@@ -267,9 +269,10 @@ def test_a_form_reads_nothing_but_what_is_there_to_be_read(
 
 def test_a_refund_of_which_the_answer_was_lost_is_in_the_books_once(world: World) -> None:
     """REVER shows it, the ledger has not settled it yet: it is missing at the ledger, and nobody else's."""
-    world.sandbox.set_faults("issueRefund:1:acts_later")
+    named = NamedFault("issueRefund", 1, Fault.ACTS_LATER)
+    world.sandbox.set_faults(FaultPlan(named=(named,), later=3600))
     world.act()
-    world.pass_time(60)
+    world.sandbox.stop_faults()
     lost = [it for it in world.read(effects, world.sandbox.stores) if it.state is IntentState.UNKNOWN]
     assert len(lost) == 1
     tomorrow = world.now() + timedelta(days=1)
@@ -282,3 +285,49 @@ def test_a_refund_of_which_the_answer_was_lost_is_in_the_books_once(world: World
         c: sum((it.amount or 0 for it in world.sandbox.books if it.currency == c), Decimal(0)) for c in report.sums
     }
     assert {currency: sums.rever for currency, sums in report.sums.items() if currency in books} == books
+
+
+def test_the_daily_report_says_what_the_comparison_of_its_window_says(paid: Paid) -> None:
+    """In each of its forms, to the cent; what is only probable stands apart."""
+    missing, other, back, first, *right = paid.cards
+    rows = [row_of(it, n) for n, it in enumerate(right, 10)]
+    rows += [row_of(other, 2, other.amount - 1), row_of(back, 3), adyen_row("99999", "3.33", n=6, at=at_of(back))]
+    rows += [row_of(back, 4, word="RefundedReversed", side="credit")]
+    rows.append(row_of(first, 5).replace(f"17{5:014}", first.id))
+    rows.append(adyen_row("", "500.00", n=99, word="MerchantPayout", at="2099-01-01 00:00:00"))
+    Path("day.csv").write_text(file_of(ADYEN_HEADER, rows))
+    window = {"since": yesterday(paid.world), "until": f"{paid.world.now():%F}"}
+    compared = told(paid.world, files="day.csv", **window)
+    run = run_flow("daily-report", {"payouts": "day.csv", **window}, prefect=False, clock=paid.world.clock)
+    assert isinstance(run, DailyRun)
+    report = run.found
+    assert report is not None
+    assert not run.failed
+    found = Counter[str]()
+    for row in report.table("payouts").records():
+        assert isinstance(row["refunds"], int)
+        found[str(row["outcome"])] += row["refunds"]
+    assert found == Counter(str(it.outcome) for it in compared.judged())
+    assert {"missing", "another amount", "reversed", "seen by all"} <= found.keys()
+    for row in report.table("payout_sums").records():
+        sums = compared.sums[str(row["currency"])]
+        assert (row["ledger"], row["file"], row["unexplained"]) == (sums.ledger, sums.file, sums.unexplained)
+    probable = sum(bool(it.rows) and it.key is not MatchKey.REFERENCE for it in compared.judged())
+    assert sum(int(str(row["probable"])) for row in report.table("payouts").records()) == probable > 0
+    assert sum(int(str(row["sure"])) for row in report.table("payouts").records()) == 1
+    listed = {str(row["refund"]): row["outcome"] for row in report.table("payout_refunds").records()}
+    assert listed == {it.refund.id: str(it.outcome) for it in compared.judged()}
+    assert [row["order"] for row in report.table("payout_rows").records()] == ["99999"]
+    assert f"{found['missing']} missing" in "\n".join(report.totals())
+    printed = "\n".join([*run.lines(), run.page, json.dumps(run.as_json())])
+    assert missing.process_id in run.page
+    assert not [each for each in SHOPPERS if each in printed]
+    without = run_flow("daily-report", window, prefect=False, clock=paid.world.clock)
+    assert isinstance(without, DailyRun)
+    assert "no payout file was read for this window" in "\n".join(without.lines())
+    with pytest.raises(WrongNameError, match=r"none\.csv: is not there"):
+        run_flow("daily-report", {"payouts": "none.csv"}, prefect=False, clock=paid.world.clock)
+
+
+def at_of(effect: Effect) -> str:
+    return f"{(effect.sent_at or effect.created_at).astimezone(ZoneInfo('Europe/Amsterdam')):%F %T}"

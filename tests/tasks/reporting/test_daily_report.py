@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from tasks.policy.comparison import RefundComparison
 from tasks.policy.comparison import Seen as Compared
+from tasks.policy.payouts import Reconciled
 from tasks.policy.record import IntentKind, IntentState, PaidSeen
+from tasks.reconcile_payouts import PayoutsFound
 from tasks.reporting.daily_data import Rate, Sold, StoreWindow, split
 from tasks.reporting.daily_report import FIGURES, DailyRun
 from tasks.reporting.daily_times import p90
@@ -22,6 +24,7 @@ from tasks.reporting.tables import Kind, readable
 from tests.tasks.reporting.daily import NOW, PAID_AT, WINDOW, effect, held, line, report, returned, review, row, rows
 
 ZERO = Decimal(0)
+NO_PAYOUTS = PayoutsFound((), WINDOW.since, WINDOW.until, Reconciled((), ()))
 DAY = timedelta(days=1)
 
 
@@ -397,7 +400,8 @@ def test_what_the_rules_did_has_a_row_for_each_rule_and_kind() -> None:
 
 
 def test_every_table_says_how_it_is_worked_out() -> None:
-    found = report(returned(), effects=[effect()], sold={"acme": Sold()}, rates=[Rate("EUR", "USD", money("1.1"))])
+    files: dict[str, Any] = {"sold": {"acme": Sold()}, "rates": [Rate("EUR", "USD", money("1.1"))]}
+    found = report(returned(), effects=[effect()], payouts=NO_PAYOUTS, **files)
     assert {table.figure for table in found.tables} == set(FIGURES)
     assert all(figure.formula and figure.left_out and figure.n and figure.basis.words for figure in FIGURES)
     assert len({figure.name for figure in FIGURES}) == len(FIGURES)
