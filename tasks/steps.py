@@ -77,6 +77,7 @@ STEPS = {
         Step("issue-exchanges", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=4),
         Step("cancel-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("generate-labels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
+        Step("register-labels", retries=0, retry_delay_s=0, timeout_s=300, at_once=1, effect=True, across=2),
         Step("add-reviews", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("create-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("track-parcels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8),

@@ -1,6 +1,6 @@
 """Effects that somebody asks for, for tests: what is asked of a return, and a run that asks for it.
 
-No flow asks for them yet. What is asked stays the same however often it is asked: unit 1 of each line is approved, the
+Flows ask for most of them too, and check more before. What is asked stays the same however often it is asked: unit 1 of each line is approved, the
 return is cancelled, label 1 is registered, unit 1 of a product of an order is asked back.
 """
 
@@ -33,7 +33,6 @@ from tests.world import World
 ASKED = {
     "ask-review": IntentKind.REVIEW,
     "ask-cancel": IntentKind.CANCEL,
-    "ask-label": IntentKind.REGISTER_LABEL,
     "ask-return": IntentKind.CREATE_RETURN,
 }
 """What a run is called that asks -> for which kind."""

@@ -5,12 +5,10 @@ A further kind is a module in `tasks.policy.kinds`, and its call and its line in
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rever_api.errors import NotSent
 from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import (
     ExchangeItem,
@@ -27,6 +25,8 @@ from rever_api.models import (
     logistic_address,
 )
 from tasks.desk import Desk, DeskError
+from tasks.files.made_label import LabelFile, read_label
+from tasks.files.table import InputFileError
 from tasks.ledger import Claim
 from tasks.policy.comparison import Standing
 from tasks.policy.country import country_of
@@ -161,10 +161,14 @@ async def send_cancel(desk: Desk, claim: Claim, process: ReturnProcess, slot: Sl
     return Confirmed({"answer": "REVER cancelled the return"})
 
 
+class NothingToSendError(Exception):
+    """What was asked for cannot be sent any more: nothing has left this machine. The text says why."""
+
+
 async def send_register_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
     """One createReverseDelivery for a label that was made outside of REVER: each registers another parcel.
 
-    Raises `NotSent` where the label's file is gone, or is another one by now.
+    Raises `NothingToSendError` where the label's file is gone, or is another one by now.
     """
     label: MadeLabel = claim.content
     order = LogisticOrder(
@@ -175,24 +179,27 @@ async def send_register_label(desk: Desk, claim: Claim, process: ReturnProcess, 
         tracking_url=label.tracking_url,
         from_=process.pickup_address,
     )
-    made = await desk.client.create_reverse_delivery(
-        process.rever_process_id, order, _file(label), Path(label.file).suffix.removeprefix("."), slot=slot
-    )
+    file = _file_of(label)
+    content, extension = (file.content, file.extension) if file else (b"", "")
+    made = await desk.client.create_reverse_delivery(process.rever_process_id, order, content, extension, slot=slot)
     return Confirmed(
         {"answer": "REVER registered the label", "order": made.id, "carrier": made.carrier or label.carrier}
     )
 
 
-def _file(label: MadeLabel) -> bytes:
+def _file_of(label: MadeLabel) -> LabelFile | None:
+    if label.forgotten:
+        raise NothingToSendError("the label was forgotten at the shopper's request; it is registered anew, if at all")
     if not label.file:
-        return b""
-    operation = "createReverseDelivery"
+        return None
     try:
-        found = Path(label.file).read_bytes()
-    except OSError as error:
-        raise NotSent(f"The label's file could not be read: {type(error).__name__}.", operation=operation) from None
-    if sha256(found).hexdigest() != label.digest:
-        raise NotSent("The label's file is another one than was given.", operation=operation)
+        found = read_label(Path(label.file))
+    except InputFileError:  # its words name the file, and the audit keeps what is said here for ever
+        raise NothingToSendError(
+            "the label's file is not there any more, or cannot be read; register it anew"
+        ) from None
+    if found.digest != label.digest:
+        raise NothingToSendError("the label's file is another one than was given; register it anew")
     return found
 
 

@@ -30,7 +30,7 @@ from rever_api.limits import AsyncSlot as Slot
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.effects.calls import Effect
+from tasks.effects.calls import Effect, NothingToSendError
 from tasks.fetch_returns import read_now
 from tasks.ledger import (
     NOTHING_SAID,
@@ -288,7 +288,11 @@ async def _send(
 ) -> Outcome:
     cut_off = Outcome(claim, Result.UNKNOWN, "the run was cut off before its outcome was written down")
     desk.under_way[claim.intent.id] = cut_off
-    outcome = await _sent(desk, claim, process, effect, slot, refused)
+    try:
+        outcome = await _sent(desk, claim, process, effect, slot, refused)
+    except NothingToSendError as error:
+        await _withdraw(desk, claim, str(error))
+        outcome = Outcome(claim, Result.NOT_SENT, str(error), process)
     desk.under_way[claim.intent.id] = replace(outcome, process=None)
     return outcome
 

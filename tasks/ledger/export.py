@@ -31,6 +31,7 @@ from tasks.ledger.schema import (
     units,
     waivers,
 )
+from tasks.policy.kinds.register_label import MADE_LABEL
 
 TABLES = (
     records,
@@ -49,8 +50,9 @@ TABLES = (
 )
 SECRET = frozenset({"token", "sent_by", "tracking"})
 """Columns that let somebody act on a claim, and by which a carrier shows where a shopper lives."""
-UNTOLD = frozenset({PARCEL})
-"""What is left out of a hold's details: texts of the shop's about the goods, which an erasure request removes."""
+UNTOLD = frozenset({PARCEL, MADE_LABEL})
+"""What is left out of details: texts of the shop's about the goods, and a label with its tracking number, which an
+erasure request removes."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""

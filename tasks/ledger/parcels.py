@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, bindparam, func, select, update
 
 from tasks.database.sql import chunks, upsert
-from tasks.ledger.schema import parcel_changes, parcels, tracked
+from tasks.ledger.schema import intents, parcel_changes, parcels, records, tracked
 from tasks.ledger.types import Actor
+from tasks.lookup import same_tracking
 from tasks.policy.clocks import DIFFER
-from tasks.policy.record import ParcelChange
+from tasks.policy.kinds.register_label import MADE_LABEL
+from tasks.policy.record import IntentKind, IntentState, ParcelChange
 from tasks.policy.tracking import AT_ITS_END, OF_RETURN, ParcelView, changes, due_for_a_look
 
 NOTED_EVERY = timedelta(hours=6)
@@ -254,7 +256,45 @@ def tell_once(conn: Connection, stopped: Sequence[StandingParcel]) -> list[Stand
     return new
 
 
+def returns_tracked_as(conn: Connection, number: str) -> list[tuple[str, str]]:
+    """The returns that have a parcel of this tracking number, or for which a label of it was registered: id, order.
+
+    Blanks and capitals in the number do not count. A label that REVER refused, or that was never sent, is none.
+    """
+    folded = "".join(number.split()).lower()
+    kept = select(parcels.c.process_id, parcels.c.order_name, parcels.c.tracking).where(
+        func.lower(func.replace(parcels.c.tracking, " ", "")) == folded
+    )
+    found = {row.process_id: row.order_name for row in conn.execute(kept) if same_tracking(row.tracking, number)}
+    registered = (
+        select(intents.c.process_id, records.c.order_name, intents.c.details)
+        .join(records, records.c.process_id == intents.c.process_id)
+        .where(intents.c.kind == IntentKind.REGISTER_LABEL, intents.c.state.not_in(_CAME_TO_NOTHING))
+    )
+    for row in conn.execute(registered):
+        if same_tracking(row.details[MADE_LABEL]["tracking_id"], number):
+            found.setdefault(row.process_id, row.order_name)
+    return sorted(found.items())
+
+
+_CAME_TO_NOTHING = (IntentState.REFUSED, IntentState.WITHDRAWN, IntentState.DROPPED)
+
+
 def forget_tracking(conn: Connection, process_ids: Collection[str]) -> int:
-    """Remove the tracking numbers of these returns, by which a carrier shows an address; returns how many."""
-    query = update(parcels).where(parcels.c.process_id.in_(sorted(process_ids)), parcels.c.tracking != "")
-    return conn.execute(query.values(tracking="")).rowcount
+    """Remove the tracking numbers of these returns, by which a carrier shows an address; returns how many.
+
+    With that of a label made by hand goes where its file lies: it cannot be sent any more.
+    """
+    ids = sorted(process_ids)
+    query = update(parcels).where(parcels.c.process_id.in_(ids), parcels.c.tracking != "")
+    many = conn.execute(query.values(tracking="")).rowcount
+    registered = select(intents.c.id, intents.c.details).where(
+        intents.c.process_id.in_(ids), intents.c.kind == IntentKind.REGISTER_LABEL
+    )
+    for row in conn.execute(registered).all():
+        made = row.details[MADE_LABEL]
+        many += bool(made["tracking_id"])
+        without = made | {"tracking_id": "", "tracking_url": "", "file": "", "forgotten": True}
+        details = row.details | {MADE_LABEL: without}
+        conn.execute(update(intents).where(intents.c.id == row.id).values(details=details))
+    return many

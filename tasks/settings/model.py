@@ -255,6 +255,11 @@ class Settings(BaseSettings):
         description="The folder from which runs of the deployment `import-returns` read files, with their mappings. "
         "Empty: they read none.",
     )
+    label_files: Path | None = Field(
+        None,
+        description="The folder from which runs of the deployment `register-label` read the files of labels that were "
+        "made by hand. Empty: they read none.",
+    )
     payout_files: Path | None = Field(
         None,
         description="The folder from which runs of the deployments `reconcile-payouts` and `daily-report` read payout "

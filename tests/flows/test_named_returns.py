@@ -22,9 +22,16 @@ NAMING = {name: field for name in FLOWS for field in ("process_id", "process_ids
 """The flows that take returns, each with the parameter that does."""
 
 
+NEEDED = {
+    "cancel-return": {"reason": "asked for by mistake"},
+    "register-label": {"carrier": "DHL", "tracking_id": "JD1"},
+}
+"""What a flow needs besides."""
+
+
 def naming(flow: str, key: str) -> dict[str, str]:
     """The parameters of a run that is to work on what `key` names, and what the flow needs besides."""
-    return {NAMING[flow]: key} | ({"reason": "asked for by mistake"} if flow == "cancel-return" else {})
+    return {NAMING[flow]: key} | NEEDED.get(flow, {})
 
 
 def form_naming(flow: str, key: str) -> dict[str, str | list[str]]:
@@ -161,7 +168,7 @@ def test_the_stores_that_a_run_names_say_which_of_the_orders_is_meant(world: Wor
     assert effects_of(world) == set(found.values())
 
 
-@pytest.mark.parametrize("flow", sorted({*ACTING} - {"cancel-return"}))
+@pytest.mark.parametrize("flow", sorted({*ACTING} - {*NEEDED}))
 def test_a_plan_shows_the_returns_of_both_stores_and_says_that_act_asks_which(world: World, flow: str) -> None:
     number, found = at_two_stores(world)
     report = world.run(flow, **naming(flow, number))

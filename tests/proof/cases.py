@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, RefundTiming
+from rever_api.sandbox.labels import label_pdf
 from tasks.crash_points import CrashPoint
 from tests.asked import ORDER
 from tests.proof import bad_days
@@ -178,16 +179,27 @@ def _lost(world: CellWorld, crash: Crash) -> None:
     bad_days.put_back(world, lambda: bad_days.make_anew(world), 0)
 
 
-ASKED_OF = {"ask-review": "in_warehouse", "ask-cancel": "collected", "ask-label": "label_needed_drop_off"}
+ASKED_OF = {"ask-review": "in_warehouse", "ask-cancel": "collected"}
 """What each worker asks for -> the scenario of the return that it asks it of."""
+MADE_LABELS = ("label_needed_drop_off", "carrier_ops")
+"""Scenarios of the returns whose labels each worker registers: one that REVER makes too, one that it refuses to make."""
 
 
 def _asked(world: CellWorld) -> None:
-    """Every worker asks for the same four effects before it runs its flow: they are done once."""
+    """Every worker asks for the same effects before it runs its flow: they are done once."""
     asks = [Step("ask-return", {"mode": "act", "process_id": ORDER})]
     for flow, scenario in ASKED_OF.items():
         (process_id,) = world.sandbox.process_ids(scenario)
         asks.append(Step(flow, {"mode": "act", "process_id": process_id}))
+    file = world.folder / "label.pdf"
+    file.write_bytes(label_pdf("by hand", "by hand"))
+    for number, scenario in enumerate(MADE_LABELS):
+        (process_id,) = world.sandbox.process_ids(scenario)
+        with world.sandbox.sandbox.locked():
+            store = world.sandbox.sandbox.find(process_id).process.ecommerce_id
+            carrier = world.sandbox.sandbox.shop(store).settings.carriers[0].carrier
+        made = {"file": str(file), "carrier": carrier, "tracking_id": f"HAND{number}", "process_id": process_id}
+        asks.append(Step("register-label", {"mode": "act", **made}))
     world.random.shuffle(asks)
     world.asks = tuple(asks)
 
@@ -385,8 +397,8 @@ CASES = {
             bad_days.SCENARIOS, before=bad_days.make_some_dear, after=bad_days.go_over,
         ),
         Case(
-            "asked", "each worker asks for a review, a cancellation, a label and a return, as all before it did",
-            _beside(lambda world: world.start()), (*ASKED_OF.values(), "two_methods"), before=_asked,
+            "asked", "each worker asks for a review, a cancellation, two labels and a return, as all before it did",
+            _beside(lambda world: world.start()), (*ASKED_OF.values(), *MADE_LABELS, "two_methods"), before=_asked,
         ),
         Case(
             "inspections", "each worker imports the same file of inspections, as all before it did",

@@ -219,6 +219,27 @@ BUGS = {
             ),
         ),
     ),
+    "label's file": Bug(
+        "a label's file sent that is not the one that was given",
+        f"{ASKED}test_a_label_goes_with_its_file_if_that_is_still_the_one",
+        (("tasks/effects/calls.py", "    if found.digest != label.digest:\n", "    if not found.digest:\n"),),
+    ),
+    "label for goods on their way": Bug(
+        "a label registered for goods that are collected, or inspected",
+        "tests/flows/test_register_label.py::test_a_return_that_waits_for_no_label_gets_none[collected-past collection]",
+        (
+            (
+                "tasks/policy/rules/label.py",
+                "(case.called_off, case.not_needed, case.by_own_rules, case.unknown_method, case.not_told)",
+                "(case.called_off, case.by_own_rules, case.unknown_method, case.not_told)",
+            ),
+        ),
+    ),
+    "tracking number twice": Bug(
+        "a label registered under the tracking number of another return's parcel",
+        "tests/flows/test_register_label.py::test_a_number_of_another_return_s_parcel_is_refused",
+        (("tasks/register_label.py", "    if theirs:\n", "    if not others:\n"),),
+    ),
     "new return": Bug(
         "the new return claimed by itself and not by its units, and an old view of its order believed",
         f"{NEW_RETURN}test_a_list_that_does_not_show_it_yet_makes_no_second_one",

@@ -1,19 +1,21 @@
 """A label made outside of REVER: one createReverseDelivery, which registers it there with its file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from rever_api.models import ProcessStatus, ReturnProcess
+from rever_api.models import Carrier, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold
-from tasks.policy.facts import quoted
 from tasks.policy.kinds.asked import AskedKind
 from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.kinds.label import LABEL
 from tasks.policy.record import Intent, IntentKind
-from tasks.policy.rules.label import DEAD_PARCEL, next_generation
+from tasks.policy.rules.label import MADE_BY_HAND, next_generation, not_to_be_made
+
+MADE_LABEL = "made_label"
+"""The name under which an intent's details have the label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class MadeLabel:
     """A label that was made by hand: the first of the return, or the `generation`-th after others came to nothing.
 
     `file` is where its file lies on this desk's machine (`pdf`, `png` or `jpg`; empty for none), `digest` its SHA-256
-    in hex: a label names the shopper, so the ledger does not hold it.
+    in hex: a label names the shopper, so the ledger does not hold it. `forgotten`: an erasure request has taken file
+    and tracking number away, so that it cannot be sent any more.
     """
 
     generation: int
@@ -32,6 +35,18 @@ class MadeLabel:
     tracking_url: str = ""
     file: str = ""
     digest: str = ""
+    forgotten: bool = False
+
+
+def unknown_carrier(name: str, carriers: Sequence[Carrier]) -> str:
+    """Say that the store's settings know no such carrier, and which they know; empty where they know it, or tell none.
+
+    The carrier of a label made by hand may be that of any provider.
+    """
+    known = dict.fromkeys(carrier.carrier for carrier in carriers if carrier.carrier)
+    if not known or name in known:
+        return ""
+    return f"the store's settings at REVER know no carrier {name!r}; they know {', '.join(known)}"
 
 
 class RegisterLabelKind(AskedKind[MadeLabel]):
@@ -51,28 +66,24 @@ class RegisterLabelKind(AskedKind[MadeLabel]):
 
     def stored(self, content: MadeLabel) -> dict[str, Any]:
         """Return it without its file."""
-        return {"made_label": asdict(content)}
+        return {MADE_LABEL: asdict(content)}
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> MadeLabel:
         """Return the label of `stored`."""
-        return MadeLabel(**details["made_label"])
+        return MadeLabel(**details[MADE_LABEL])
 
     def held(self, case: Case, wanted: MadeLabel) -> Decision | None:
-        """An unanswered hold of the label holds it."""
-        held = sorted((hold for hold in case.record.holds if hold.label), key=lambda hold: (hold.since, hold.id))
-        return Hold(held[0].rule, held[0].why, held[0].kind, {"hold": held[0].id}, label=True) if held else None
+        """An unanswered hold of the label holds it, but for one that waits for just such a label."""
+        held = [hold for hold in case.record.holds if hold.label and hold.rule not in MADE_BY_HAND]
+        first = min(held, key=lambda hold: (hold.since, hold.id), default=None)
+        return None if first is None else Hold(first.rule, first.why, first.kind, {"hold": first.id}, label=True)
 
     def not_due(self, case: Case, wanted: MadeLabel) -> str:
-        """The return must run, and have no parcel but those that came to nothing."""
-        process = case.process
-        if process.rever_process_status != ProcessStatus.RUNNING:
-            return f"the return is {quoted(str(process.rever_process_status))} at REVER"
-        if process.logistics is None and not case.rules.omits_empty_fields:
-            return "REVER's answer does not tell the parcels"
-        if any(entry.status not in DEAD_PARCEL for entry in process.logistics or ()):
-            return "REVER shows a parcel already"
-        if wanted.generation != next_generation(process):
-            return f"it would be label {next_generation(process)} of the return, not {wanted.generation}"
+        """The return must wait for a label by the rules, and have no parcel but those that came to nothing."""
+        if why := not_to_be_made(case.process, case.rules, case.record, case.now):
+            return why
+        if wanted.generation != next_generation(case.process):
+            return f"it would be label {next_generation(case.process)} of the return, not {wanted.generation}"
         return ""
 
     def alike(self, intent: Intent, row: Any) -> bool:

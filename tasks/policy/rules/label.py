@@ -37,6 +37,9 @@ NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT,
 DEAD_PARCEL = frozenset({ShippingStatus.CANCELED, ShippingStatus.ERROR})
 """States of a parcel that came to nothing."""
 
+MADE_BY_HAND = frozenset({"label_error", "label_refused", "no_address", "no_carrier", "no_country"})
+"""Rules that hold a label which a person makes by hand: a label that is registered is what they wait for."""
+
 _AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
 """Return methods for which a carrier comes to the shopper's address."""
 
@@ -60,6 +63,17 @@ def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now:
         if (decision := answer()) is not None:
             return decision
     return case.make()
+
+
+def not_to_be_made(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> str:
+    """Say why the return gets no label, whoever makes it; empty where it waits for one. Pure."""
+    case = _Label(process, rules, record, now)
+    for answer in (case.called_off, case.not_needed, case.by_own_rules, case.unknown_method, case.not_told):
+        if (decision := answer()) is not None:
+            return decision.why
+    if any(entry.status not in DEAD_PARCEL for entry in case.entries):
+        return "REVER shows a parcel already"
+    return ""
 
 
 def next_generation(process: ReturnProcess) -> int:
@@ -242,7 +256,8 @@ class _Label:
         words = Reason(last[-1].reason).words if last[-1].reason in set(Reason) else ""
         words += " and no other carrier is left" if last[-1].reason == Reason.COMBINATION else ""
         said = f", since {words}" if words else ""
-        why = f"REVER has refused to make the label{code}{said}: a person makes it by hand and registers it at REVER"
+        by_hand = "a person makes it by hand and registers it (`labels register`)"
+        why = f"REVER has refused to make the label{code}{said}: {by_hand}"
         evidence = {"intent": last[-1].id, "code": last[-1].error_code}
         if last[-1].reason:
             evidence["reason"] = last[-1].reason

@@ -199,6 +199,7 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
         "process-return": ("process_id=retp_1",),
         "explain-return": ("process_id=retp_1",),
         "cancel-return": ("process_id=retp_1", "reason=a try"),
+        "register-label": ("process_id=retp_1", "carrier=DHL", "tracking_id=JD1"),
         "answer-hold": ("hold_id=h", "version=1"),
         "answer-holds": ("holds=h:1",),
         "backtest-policy": ("candidate=candidate.yaml",),

@@ -214,7 +214,7 @@ ON_HOLD = "the return is 'ON_HOLD' at REVER, so no label is made"
 NOT_HERE = "the return method 'BY_PIGEON' is not known here, so no label is made"
 UNTOLD = "REVER's answer leaves out logistics, so whether there is a label is not known"
 ERROR = "the carrier reports an error for the parcel; `send_again` asks for another label"
-REFUSED = "REVER has refused to make the label{}: a person makes it by hand and registers it at REVER"
+REFUSED = "REVER has refused to make the label{}: a person makes it by hand and registers it (`labels register`)"
 UNSEEN = "the label was made long enough ago, and REVER does not show it"
 OPEN = "the outcome of a label is still open (sent)"
 
