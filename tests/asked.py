@@ -1,7 +1,7 @@
 """Effects that somebody asks for, for tests: what is asked of a return, and a run that asks for it.
 
-Flows ask for most of them too, and check more before. What is asked stays the same however often it is asked: unit 1 of each line is approved, the
-return is cancelled, label 1 is registered, unit 1 of a product of an order is asked back.
+Flows ask for most of them too, and check more before. What is asked stays the same however often it is asked: unit 1 of
+each line is approved, the return is cancelled, label 1 is registered, unit 1 of a product of an order is asked back.
 """
 
 import asyncio

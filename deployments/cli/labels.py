@@ -1,16 +1,14 @@
 """The command group `labels`: the labels of returns. What the commands do is imported by them."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from deployments.cli.groups import Debug, Json, What
+from deployments.cli.groups import Debug, Json, NoPrefect, What
 from deployments.console.errors import errors_as_sentences, print_out
 
 labels = typer.Typer(no_args_is_help=True, help="The labels of returns, and their parcels.")
-
-
-@labels.callback()
-def _labels() -> None:
-    """Keep `show` a command of its own, though it is the only one."""
 
 
 @labels.command("show")
@@ -20,3 +18,41 @@ def _show(what: What, *, as_json: Json = False, debug: Debug = False) -> None:
         from deployments.cli.label_files import shown_labels
 
         print_out(shown_labels(what, as_json=as_json))
+
+
+@labels.command("register")
+def _register(
+    order: Annotated[
+        str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
+    ],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The label: pdf, png or jpg. Left out: it has no file.")
+    ] = None,
+    *,
+    carrier: Annotated[str, typer.Option(help="As the store's settings at REVER name it, such as DHL.")],
+    tracking: Annotated[str, typer.Option(metavar="NUMBER", help="The parcel's number.")] = "",
+    url: Annotated[str, typer.Option(metavar="URL", help="The carrier's page of it, with https://.")] = "",
+    provider: Annotated[str, typer.Option(help="Through whom it was made; OPS stands for by hand.")] = "OPS",
+    method: Annotated[str, typer.Option(help="How the goods come back by it. Left out: as the return says.")] = "",
+    act: Annotated[bool, typer.Option("--act", help="Send it; without it, only a plan is made.")] = False,
+    no_prefect: NoPrefect = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Register at REVER a label that was made by hand: `run register-label`. Once, for a return that waits for one."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.run import run_with_options
+
+        values = {
+            "process_id": order,
+            "file": file,
+            "carrier": carrier,
+            "tracking_id": tracking or None,
+            "tracking_url": url or None,
+            "provider": provider,
+            "return_method": method or None,
+            "mode": "act" if act else "plan",
+        }
+        raise typer.Exit(
+            run_with_options("register-label", values, as_json=as_json, debug=debug, prefect=not no_prefect)
+        )

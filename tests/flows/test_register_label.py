@@ -73,9 +73,7 @@ def test_a_label_that_rever_refused_to_make_is_registered_once_and_its_hold_clos
     assert (parcel.tracking_number, parcel.carrier) == (NUMBER, "CTT")
     assert world.sandbox.sandbox.label_files[stored.orders[-1].id] == (file.read_bytes(), "pdf")
     again = register(world, file)
-    assert again.notes[-1] == (
-        "not registered: the registered label is not to be done: REVER shows a parcel already"
-    )
+    assert again.notes[-1] == ("not registered: the registered label is not to be done: REVER shows a parcel already")
     world.act()
     world.run("generate-labels", mode="act")
     assert (registered(world), world.holds()) == ([process_id], [])

@@ -182,7 +182,7 @@ def _lost(world: CellWorld, crash: Crash) -> None:
 ASKED_OF = {"ask-review": "in_warehouse", "ask-cancel": "collected"}
 """What each worker asks for -> the scenario of the return that it asks it of."""
 MADE_LABELS = ("label_needed_drop_off", "carrier_ops")
-"""Scenarios of the returns whose labels each worker registers: one that REVER makes too, one that it refuses to make."""
+"""Scenarios of the returns whose labels each worker registers: one that REVER makes too, one that it refuses."""
 
 
 def _asked(world: CellWorld) -> None:

@@ -50,6 +50,8 @@ def test_a_link_a_folder_a_pipe_a_device_and_what_is_not_there_are_no_label(tmp_
     (tmp_path / "folder.pdf").mkdir()
     os.mkfifo(tmp_path / "pipe.pdf")
     found = {"link.pdf": "is a link", "folder.pdf": "is a folder", "pipe.pdf": "is a folder or a device"}
-    for name, why in (found | {"none.pdf": "is not there", "none/label.pdf": "is not there", "\0.pdf": "cannot be read"}).items():
+    for name, why in (
+        found | {"none.pdf": "is not there", "none/label.pdf": "is not there", "\0.pdf": "cannot be read"}
+    ).items():
         with pytest.raises(InputFileError, match=why):
             read_label(tmp_path / name)
