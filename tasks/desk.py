@@ -128,6 +128,7 @@ class Desk:
                     # Where the list cannot be read now, no label is made in this run, and nothing else waits for it.
                     with suppress(ReverError):
                         self._warehouses[store] = await self._ask_warehouses(rules)
+                        rules = replace(rules, warehouses=self._warehouses[store])
                 self._rules[store] = rules
                 await self._check_clock(store)
         return self._rules[store]
@@ -197,6 +198,7 @@ class Desk:
         async with self._asking:
             if store not in self._warehouses:
                 self._warehouses[store] = await self._ask_warehouses(rules)
+                self._rules[store] = replace(rules, warehouses=self._warehouses[store])
         return self._warehouses[store]
 
     async def zone(self, store: str) -> StoreZone:

@@ -17,6 +17,7 @@ from tasks.ledger import History, Ledger, history, kept_back, load_records, parc
 from tasks.policy.case import ruling_of
 from tasks.policy.record import ParcelChange
 from tasks.policy.return_facts import ReturnFacts
+from tasks.policy.rules.label import explain_label
 from tasks.policy.verdict import explain
 from tasks.reporting.story import Known, Story, tell
 from tasks.returns import PendingReturn
@@ -57,6 +58,7 @@ class Explainer:
                 stops=stops,
                 kept_back=back,
                 rules=await self.rules(found),
+                label=await self._label(found),
                 parcels=parcels,
                 zone=await self._zone(found.store),
                 now=now,
@@ -69,6 +71,17 @@ class Explainer:
         if self.desk is None:
             return (self.wrong_rules,) if self.wrong_rules else ()
         return await explain_rules(self.desk, await self._read_whole(found))
+
+    async def _label(self, found: FoundReturn) -> tuple[str, ...]:
+        """How the return's label is chosen now; none where it needs none, or nobody could be asked."""
+        if self.desk is None or found.process is None:
+            return ()
+        try:
+            rules = await self.desk.rules(found.store)
+        except (DeskError, ReverError):
+            return ()
+        records = await self.ledger.aread(load_records, [found.process_id])
+        return explain_label(found.process, rules, records[found.process_id], self.clock())
 
     async def _read_whole(self, found: FoundReturn) -> FoundReturn:
         """A return of REVER's list, read by its id; as the list shows it where that fails."""

@@ -136,7 +136,7 @@ def order_request(
         ecommerce_group=process.ecommerce_group,
         ecommerce_order_id=process.order_id,
         order_number=process.order_name,
-        pickup_ranges=process.pickup_ranges,
+        pickup_ranges=label.slots or process.pickup_ranges,
     )
 
 

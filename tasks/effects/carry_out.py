@@ -15,7 +15,7 @@ from tasks.effects.calls import EFFECTS, Effect
 from tasks.effects.perform import Outcome, Result, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim, withdraw
-from tasks.policy.decision import Cancellation, Compensate, left_to_another_run
+from tasks.policy.decision import Cancellation, Compensate, MakeLabel, left_to_another_run
 from tasks.policy.facts import believed
 from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
 from tasks.policy.two_reads import differences
@@ -23,8 +23,10 @@ from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
 from tasks.steps import each, step
 
-MOST_EFFECTS = 12
-"""Effects on one return in one run: more than methods and kinds there are. A loop past it is a fault of the rules."""
+MOST_EFFECTS = 24
+"""Effects on one return in one run: more than methods, kinds, parcels and carriers there are. A loop past it is a fault
+of the rules.
+"""
 
 GO_ON = frozenset({Result.DONE, Result.COUNTED, Result.REFUSED, Result.WITHDRAWN})
 """After these the return is decided about again; after any other, what comes next is the next run's."""
@@ -119,7 +121,10 @@ async def _next(desk: Desk, item: DecidedReturn, claim: Claim, outcome: Outcome)
 
 
 def _more_was_due(item: DecidedReturn) -> bool:
+    """Whether a further effect of the kind was due: another refund, or the label of another parcel."""
     decision = item.decision
+    if isinstance(decision, MakeLabel):
+        return decision.parcel < len(decision.parcels)
     return isinstance(decision, Compensate) and len(decision.refunds) + (decision.exchange is not None) > 1
 
 

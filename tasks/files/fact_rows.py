@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tasks.files.open_table import open_table
 from tasks.files.table import InputFileError, Row
 from tasks.files.text_table import KEPT_TEXT
+from tasks.policy.measures import Grams, Size, read_size, read_weight
 from tasks.policy.money import payable
 from tasks.policy.policy_file import PolicyFileError
 from tasks.policy.policy_text import nearest
@@ -107,6 +108,24 @@ def money(cell: str, currency: str) -> Money:
     if not payable(Decimal(cell), currency):
         raise WrongCellError(f"an amount with no more decimals than {currency} has")
     return Money(Decimal(cell), currency)
+
+
+@lru_cache(maxsize=_KEPT)
+def weight(cell: str, _: str) -> Grams:
+    """The weight of one unit, with its unit of measure."""
+    try:
+        return read_weight(cell)
+    except ValueError as error:
+        raise WrongCellError(str(error)) from None
+
+
+@lru_cache(maxsize=_KEPT)
+def size(cell: str, _: str) -> Size:
+    """The size of one unit as it is packed, with its unit of measure."""
+    try:
+        return read_size(cell)
+    except ValueError as error:
+        raise WrongCellError(str(error)) from None
 
 
 @lru_cache(maxsize=_KEPT)

@@ -11,7 +11,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from tasks.files.fact_rows import Columns, FactTableError, TableReader, day, items, money, number, tags, text
+from tasks.files.fact_rows import (
+    Columns,
+    FactTableError,
+    TableReader,
+    day,
+    items,
+    money,
+    number,
+    size,
+    tags,
+    text,
+    weight,
+)
 from tasks.files.open_table import open_table
 from tasks.files.table import InputFileError, Row
 from tasks.lookup import bare_order
@@ -31,6 +43,8 @@ PRODUCT_COLUMNS: Columns = MappingProxyType(
         "product_tags": ("product_tags", tags),
         "variants": ("variants", number),
         "product_cost": ("cost", money),
+        "weight": ("weight", weight),
+        "size": ("size", size),
     }
 )
 

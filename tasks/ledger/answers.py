@@ -37,6 +37,7 @@ from tasks.policy.decision import NOT_WAIVED
 from tasks.policy.kinds import KINDS, LABEL, REFUND
 from tasks.policy.money import gross, shown
 from tasks.policy.record import (
+    LABEL_KINDS,
     REFUNDS_SEEN,
     Intent,
     IntentState,
@@ -127,7 +128,7 @@ def _state(answer: Answer) -> IntentState:
 
 
 def _label(record: Record, answer: Answer) -> Intent:
-    taken = {i.generation for i in record.intents if i.kind is LABEL.name and i.live}
+    taken = {i.generation for i in record.intents if i.kind in LABEL_KINDS and i.live}
     generation = next(n for n in range(1, len(taken) + 2) if n not in taken)
     return Intent(id=new_id(), kind=LABEL.name, state=_state(answer), generation=generation)
 

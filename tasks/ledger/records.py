@@ -19,6 +19,7 @@ from tasks.ledger.parcels import parcels_of
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
 from tasks.policy.kinds import KINDS
+from tasks.policy.kinds.label import parcels_read
 from tasks.policy.record import (
     MADE,
     MONEY_KINDS,
@@ -130,6 +131,7 @@ def intent_of(row: Row[Any]) -> Intent:
         error_code=row.error_code,
         reason=row.evidence.get("reason", "") if row.state == IntentState.REFUSED else "",
         carrier=carrier_of(row.details),
+        **parcels_of_label(row.details),
         adopted=row.adopted,
         nothing_sent=row.nothing_sent,
         paid_seen=paid_of(row.paid_seen),
@@ -166,6 +168,14 @@ def carrier_of(details: Mapping[str, Any]) -> str:
     """`PROVIDER/CARRIER` that a label was asked of; empty for other kinds, and where a person took care of it."""
     label = details.get("label", {})
     return f"{label['provider']}/{label['carrier']}" if label.get("carrier") else ""
+
+
+def parcels_of_label(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The parcels of the return as its label was asked for, and which of them the label is for."""
+    label = details.get("label", {})
+    if not label.get("carrier"):
+        return {}
+    return {"parcel": int(label.get("parcel", 1)), "parcels": parcels_read(label.get("parcels", ()))}
 
 
 def claim_of(row: Row[Any]) -> Claim:

@@ -30,7 +30,7 @@ from tasks.policy.record import (
     taken,
     units_of,
 )
-from tasks.policy.return_facts import Fact, facts_of
+from tasks.policy.return_facts import Fact, ReturnFacts, facts_of
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import enriched
 from tasks.policy.store import REFUND_METHODS, RefundsBy, StoreRules
@@ -38,8 +38,12 @@ from tasks.policy.store import REFUND_METHODS, RefundsBy, StoreRules
 
 def ruling_of(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Ruling:
     """What the merchant's own rules say of a return now, with all that is known of it."""
-    facts = enriched(facts_of(process, record, rules, now, rules.zone), rules.side)
-    return Ruling.of(rules.merchant_rules, facts)
+    return Ruling.of(rules.merchant_rules, facts_with(process, rules, record, now))
+
+
+def facts_with(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> ReturnFacts:
+    """All that is known of a return now: from REVER, from the ledger, and from other sources."""
+    return enriched(facts_of(process, record, rules, now, rules.zone), rules.side)
 
 
 OUT_OF_STOCK_CODE = "9"

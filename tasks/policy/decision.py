@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.record import HoldKind, IntentKind, LineUnits, OrderShipping
+from tasks.policy.record import HoldKind, IntentKind, LineUnits, OrderShipping, Parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class MakeLabel:
     """A label or pickup is due. `generation` counts the labels of this return: 1, then 2 after a cancelled one.
 
     `warehouse` is the name or id of the warehouse that a rule of the merchant's sends it to; empty where none does.
+    `slots` are the hours in which a pickup may come (REVER's `pickup_ranges`); empty for as the return says. Where the
+    return travels in several, `parcels` are all of them and `parcel` is the one that this label is for, from 1.
     """
 
     rule: str
@@ -97,6 +99,9 @@ class MakeLabel:
     carrier: str
     return_method: str
     warehouse: str = ""
+    slots: tuple[str, ...] = ()
+    parcel: int = 1
+    parcels: tuple[Parcel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +252,7 @@ NOT_WAIVED = frozenset(
         "no_variant",
         "read_denied",
         "reads_differ",
+        "too_many_parcels",
         "unknown_method",
         "unknown_return_method",
         "unknown_review_status",

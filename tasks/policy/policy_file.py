@@ -24,20 +24,38 @@ from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tasks.policy.merchant_rules import MerchantRule, RuleReading, read_rules, together
 from tasks.policy.policy_text import PolicyText, Problem, Where, nearest, read_toml, read_yaml, shown
-from tasks.policy.store import FactTables, Guards, ParcelLimits, StaleLimits, StorePolicy
+from tasks.policy.store import (
+    CarrierLimits,
+    FactTables,
+    Guards,
+    LabelPolicy,
+    ParcelLimits,
+    ParcelSplit,
+    StaleLimits,
+    StorePolicy,
+)
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
 _OF_RULES = frozenset({"rules", "lists"})
 """Fields of a part that hold the merchant's rules, and are read by them."""
 
-_BELOW: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"guards": Guards, "facts": FactTables, "parcels": ParcelLimits, "stale": StaleLimits}
+_BELOW: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
+    {
+        ("guards",): Guards,
+        ("facts",): FactTables,
+        ("parcels",): ParcelLimits,
+        ("stale",): StaleLimits,
+        ("labels",): LabelPolicy,
+        ("labels", "parcels"): ParcelSplit,
+        ("labels", "carriers", "*"): CarrierLimits,
+    }
 )
-"""Fields of a part that have fields of their own."""
+"""Fields of a part that have fields of their own, each by the way to it; `*` stands for any name."""
 
 _NO_LISTS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -249,20 +267,41 @@ def _sentence(at: Where, begins: int, detail: ErrorDetails) -> str:
     """One problem of pydantic's as a sentence of ours. The fields of the part begin at `begins` of the place."""
     path = [str(part) for part in at[begins:]]
     if detail["type"] == "extra_forbidden":
-        known = tuple(_BELOW.get(path[0], StorePolicy).model_fields)
+        known = tuple(_model_at(path[:-1]).model_fields)
         return f"{shown(at)} is no rule{nearest(path[-1], known)}; there are {', '.join(known)}."
     return f"{shown(at)} is {_found(detail['input'])}; right would be {_right(path, detail)}."
 
 
 def _right(path: list[str], detail: ErrorDetails) -> str:
     """What would be right: the rule's own words where it has any, else what the check said."""
-    rule = StorePolicy.model_fields.get(path[0])
-    if path[0] in _BELOW and len(path) > 1:
-        rule = _BELOW[path[0]].model_fields.get(path[1])
+    rule = _field_at(path)
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ").removeprefix("write ")
     wanted = detail["msg"].removeprefix("Input should be ")
     return f"{wanted} ({rule.description.rstrip('.')})" if rule and rule.description else wanted
+
+
+def _way(path: Sequence[str]) -> tuple[str, ...]:
+    """The way to a field as `_BELOW` has it."""
+    named = next((way for way in _BELOW if way[-1] == "*" and way[:-1] == tuple(path[:-1])), None)
+    return named or tuple(path)
+
+
+def _field_at(path: Sequence[str]) -> FieldInfo | None:
+    """The field at this place of a part, or the nearest above it."""
+    for end in range(len(path), 0, -1):
+        model = StorePolicy if end == 1 else _BELOW.get(_way(path[: end - 1]))
+        if model and path[end - 1] in model.model_fields:
+            return model.model_fields[path[end - 1]]
+    return None
+
+
+def _model_at(path: Sequence[str]) -> type[BaseModel]:
+    """The model whose fields stand at this place of a part: the nearest above it that has any."""
+    for end in range(len(path), 0, -1):
+        if model := _BELOW.get(_way(path[:end])):
+            return model
+    return StorePolicy
 
 
 def _found(value: Any) -> str:

@@ -6,10 +6,11 @@ from decimal import Decimal
 from tasks.policy.actions import action_in_words
 from tasks.policy.conditions import in_words
 from tasks.policy.facts import counted
+from tasks.policy.measures import size_in_words, weight_in_words
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.money import shown
 from tasks.policy.policy_file import PolicyFile
-from tasks.policy.store import NotReceived, StorePolicy
+from tasks.policy.store import DaysOff, LabelPolicy, NotReceived, StorePolicy
 
 
 def policies_in_words(policies: PolicyFile) -> list[str]:
@@ -60,6 +61,7 @@ def _sentences(policy: StorePolicy) -> dict[str, str]:
             "after it was due is held."
         ),
         "label_carriers": f"A label is asked of {', then of '.join(carriers)}.",
+        "labels": " ".join(_labels(policy.labels)),
         "currencies": (
             f"Refunds in the store's own currency are paid{_and(policy.currencies)}; in any other they are held."
         ),
@@ -89,6 +91,30 @@ def _sentences(policy: StorePolicy) -> dict[str, str]:
             f"{counted(policy.stale.hold_days, 'day')}."
         ),
     }
+
+
+def _labels(policy: LabelPolicy) -> Iterator[str]:
+    """What carriers take, when pickups are ordered, and when a return travels in several parcels."""
+    for name, limits in policy.carriers.items():
+        said = [f"parcels of {weight_in_words(limits.max_weight)} at most"] if limits.max_weight else []
+        said += [f"of {size_in_words(limits.max_size)} at most"] if limits.max_size else []
+        if limits.cost is not None and limits.currency:
+            said.append(f"a label for {shown(limits.cost, limits.currency)}")
+        said += [f"nothing from {', '.join(limits.not_in)}"] if limits.not_in else []
+        said += [_DAYS_OFF[limits.days_off]] if limits.days_off else []
+        yield f"{name}: {', '.join(said) or 'no limits'}."
+    yield f"A pickup that would come at a weekend or on a bank holiday: {_DAYS_OFF[policy.days_off]}"
+    yield f"(it comes {counted(policy.lead_days, 'day')} after it is ordered)."
+    if policy.slots:
+        yield f"Where the shopper has no wish, it comes at {' or '.join(policy.slots)}."
+    split = policy.parcels
+    several = [f"of {weight_in_words(split.max_weight)} at most"] if split.max_weight else []
+    several += [f"of {counted(split.max_units)} at most"] if split.max_units else []
+    several += [f"one for each unit of {', '.join(split.alone)}"] if split.alone else []
+    yield f"A return travels in parcels {', and '.join(several)}." if several else "A return travels in one parcel."
+
+
+_DAYS_OFF = {DaysOff.ORDER: "ordered all the same", DaysOff.WAIT: "ordered later, so that it comes on a working day"}
 
 
 def _table(what: str, file: str) -> str:

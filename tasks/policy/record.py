@@ -114,6 +114,18 @@ class OrderShipping:
 
 
 @dataclass(frozen=True, slots=True)
+class Parcel:
+    """What travels together under one label: lines with so many units of each."""
+
+    items: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def units(self) -> int:
+        """How many units are in it."""
+        return sum(units for _, units in self.items)
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One effect that was meant, and what came of it.
 
@@ -123,7 +135,9 @@ class Intent:
     `told_no_until` is the end of `settle_after` of one that was sent and withdrawn, since somebody on the way said no.
     `error_code` is REVER's code of a refusal (gRPC number as text), empty otherwise. `generation` counts labels; 0 for
     the others. `carrier` is the `PROVIDER/CARRIER` that a label was asked of, and `reason` the class of a refusal
-    (`rever_api.errors`); both are empty where that is not known. `adopted` marks a refund that REVER had already made
+    (`rever_api.errors`); both are empty where that is not known. `parcels` are all parcels of the return as its label
+    was asked for, empty where that is one with all that comes back; `parcel` is which of them the label is for, from 1,
+    0 for other kinds and where a person took care of it. `adopted` marks a refund that REVER had already made
     itself. `nothing_sent` marks an intent that came to 0 after costs, closed without a call. `paid_seen` is None until
     somebody has looked what REVER shows of it. `made` is the id of the return that it made at REVER, where it did.
     """
@@ -144,6 +158,8 @@ class Intent:
     error_code: str = ""
     reason: str = ""
     carrier: str = ""
+    parcel: int = 0
+    parcels: tuple[Parcel, ...] = ()
     adopted: bool = False
     nothing_sent: bool = False
     paid_seen: PaidSeen | None = None

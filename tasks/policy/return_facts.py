@@ -17,6 +17,7 @@ from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingSta
 from tasks.policy.country import country_of
 from tasks.policy.facts import believed, exchange_shown, goods_here, goods_sent, one_mailbox, refunds_shown
 from tasks.policy.inspection import inspected_lines
+from tasks.policy.measures import Grams, Size
 from tasks.policy.record import IntentKind, IntentState, Record, money_intents
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import changes, goods_moved, view_of
@@ -92,7 +93,7 @@ _ORDER = f"{_ORDERS} or the shop's order"
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """What is known of one line."""
+    """What is known of one line. `weight` and `size` are of one unit, as it is packed."""
 
     line_id: str
     quantity: int
@@ -113,6 +114,8 @@ class LineFacts:
     product_tags: Fact[frozenset[str]] = Unknown(f"the product's tags ({_PRODUCTS})")
     variants: Fact[int] = Unknown(f"the number of the product's variants ({_PRODUCTS})")
     cost: Fact[Money] = Unknown(f"the product's cost ({_PRODUCTS})")
+    weight: Fact[Grams] = Unknown(f"the product's weight ({_PRODUCTS})")
+    size: Fact[Size] = Unknown(f"the product's size ({_PRODUCTS})")
 
 
 @dataclass(frozen=True, slots=True)

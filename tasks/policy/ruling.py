@@ -46,7 +46,7 @@ from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.order_shipping import shipping_part
 from tasks.policy.record import OrderShipping
-from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
+from tasks.policy.return_facts import Fact, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Outcomes, Verdict, excluded, fees, judge
 
@@ -165,13 +165,15 @@ class Ruling:
         )
 
     def needs_label(self) -> bool:
-        """Whether any line is to come back: neither excluded nor kept. Who gets an exchange sends the goods back."""
+        """Whether any line is to come back."""
+        return not self.facts.lines or any(self.comes_back(line.line_id) for line in self.facts.lines)
 
-        def kept(line: LineFacts) -> bool:
-            keep = self.decided(line.line_id, ActionKind.KEEP, KeepItem)
-            return keep is not None and line.method != CompensationMethod.EXCHANGE
-
-        return not self.facts.lines or any(not (self.excludes(it.line_id) or kept(it)) for it in self.facts.lines)
+    def comes_back(self, line_id: str) -> bool:
+        """Whether a line is to come back: neither excluded nor kept. Who gets an exchange sends the goods back."""
+        if self.excludes(line_id):
+            return False
+        exchange = any(it.line_id == line_id and it.method == CompensationMethod.EXCHANGE for it in self.facts.lines)
+        return exchange or self.decided(line_id, ActionKind.KEEP, KeepItem) is None
 
     def carrier(self) -> str:
         """The carrier that a rule wants the label from; empty where none does."""

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from tasks.lookup import bare_order
+from tasks.policy.measures import Grams, Size
 from tasks.policy.money import shown
 from tasks.policy.return_facts import EarlierReturn, Fact, LineFacts, Money, ReturnFacts, ShippingPart, Unknown
 
@@ -31,6 +32,8 @@ class ProductFacts:
     product_tags: Fact[frozenset[str]] = NOT_TOLD
     variants: Fact[int] = NOT_TOLD
     cost: Fact[Money] = NOT_TOLD
+    weight: Fact[Grams] = NOT_TOLD
+    size: Fact[Size] = NOT_TOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from rever_api.models import CompensationMethod, EcommerceSettings, ShippingStatus
+from rever_api.models import CompensationMethod, EcommerceSettings, PickupRange, ShippingStatus, Warehouse
+from tasks.policy.measures import SIZE, WEIGHT, read_size, read_weight
 
 if TYPE_CHECKING:
     from tasks.policy.merchant_rules import MerchantRule
@@ -67,6 +68,13 @@ def _carrier(name: str) -> str:
         msg = "a name such as PROVIDER/CARRIER"
         raise ValueError(msg)
     return name
+
+
+def _country(code: str) -> str:
+    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
+        msg = "a country's two capital letters, such as ES"
+        raise ValueError(msg)
+    return code
 
 
 def _out_of_stock(method: str) -> str:
@@ -147,6 +155,94 @@ class ParcelLimits(BaseModel):
         return timedelta(days=self.on_the_way_days if status == ShippingStatus.COLLECTED else self.label_unused_days)
 
 
+def _weight(value: Any) -> int:
+    """A weight is written with its unit."""
+    return read_weight(value if isinstance(value, str) else "")
+
+
+def _size(value: Any) -> tuple[int, int, int]:
+    """A size is written with its unit."""
+    return read_size(value if isinstance(value, str) else "")
+
+
+def _slot(name: str) -> str:
+    """Refuse what REVER does not know as hours of a pickup."""
+    if name not in _SLOTS:
+        msg = f"one of {', '.join(_SLOTS)}"
+        raise ValueError(msg)
+    return name
+
+
+_SLOTS = tuple(str(each) for each in PickupRange if each is not PickupRange.NO_RANGE)
+
+WeightLimit = Annotated[
+    int, BeforeValidator(_weight), WithJsonSchema({"type": "string", "pattern": f"^{WEIGHT.pattern}$"})
+]
+"""A weight in the policy file, as grams."""
+SizeLimit = Annotated[
+    tuple[int, int, int], BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": f"^{SIZE.pattern}$"})
+]
+"""A size in the policy file, as millimetres."""
+Slot = Annotated[str, AfterValidator(_slot), Field(json_schema_extra={"enum": list(_SLOTS)})]
+CountryCode = Annotated[str, AfterValidator(_country), Field(json_schema_extra={"pattern": "^[A-Z]{2}$"})]
+
+
+class DaysOff(StrEnum):
+    """What becomes of a pickup whose next possible day is one on which the carrier may not come."""
+
+    ORDER = "order"
+    WAIT = "wait"
+
+
+class CarrierLimits(BaseModel):
+    """What a carrier takes, as its contract says. What is not set has no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_weight: WeightLimit | None = Field(None, description="The heaviest parcel, as 20 kg.")
+    max_size: SizeLimit | None = Field(None, description="The largest parcel, as 120x60x60 cm.")
+    cost: Cap | None = Field(None, description="What one label costs, in `currency`: the cheapest comes first.")
+    currency: CurrencyCode | None = Field(None, description="The currency of the cost.")
+    not_in: tuple[CountryCode, ...] = Field((), description="Countries (ES) from which it is not asked to bring goods.")
+    days_off: DaysOff | None = Field(None, description="As `days_off` of the store, for this carrier alone.")
+
+    @model_validator(mode="after")
+    def _cost_has_a_currency(self) -> Self:
+        """An amount without its currency cannot be compared."""
+        if (self.cost is None) != (self.currency is None):
+            msg = "cost and currency together, or neither"
+            raise ValueError(msg)
+        return self
+
+
+class ParcelSplit(BaseModel):
+    """When the goods of a return travel in several parcels. Nothing set: all in one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_weight: WeightLimit | None = Field(None, description="The heaviest that one parcel may be, as 15 kg.")
+    max_units: int | None = Field(None, ge=1, le=10_000, description="The most units in one parcel.")
+    alone: tuple[str, ...] = Field((), description="SKUs of which each unit travels in a parcel of its own.")
+
+
+class LabelPolicy(BaseModel):
+    """How the labels of a store are chosen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    carriers: dict[CarrierName, CarrierLimits] = Field(
+        default_factory=dict,
+        description="`PROVIDER/CARRIER` -> what it takes.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    slots: tuple[Slot, ...] = Field((), description="Hours of a pickup, where the shopper has no wish.")
+    lead_days: int = Field(1, ge=0, le=14, description="After how many days a carrier comes that is ordered today.")
+    days_off: DaysOff = Field(
+        DaysOff.ORDER, description="A pickup whose next possible day is at a weekend or a bank holiday."
+    )
+    parcels: ParcelSplit = Field(ParcelSplit(), description="When a return travels in several parcels.")
+
+
 class StaleLimits(BaseModel):
     """After how many days a return that stands still is listed and told of, by what it waits for. A label that is not
     used and a parcel that does not arrive have the limits of `parcels`.
@@ -172,6 +268,7 @@ class StorePolicy(BaseModel):
     label_carriers: tuple[CarrierName, ...] = Field(
         (), description="Preferred `PROVIDER/CARRIER`, first that fits is taken."
     )
+    labels: LabelPolicy = Field(LabelPolicy(), description="What carriers take, pickups, and several parcels.")
     currencies: tuple[CurrencyCode, ...] = Field(
         (), description="Currencies that the store sells in beside its own at REVER; a refund in any other holds."
     )
@@ -186,7 +283,8 @@ class StoreRules:
     """All that decides for one store. `look_again` is the time to the next look at a return that waits,
     `on_its_way_after` how long REVER may take to pay a refund that it has accepted. `merchant_rules` are the policy
     file's own rules for the store, in their order; their days and hours are those of `zone`. `side` is what they ask
-    for and REVER does not tell, where it was gathered.
+    for and REVER does not tell, where it was gathered. `warehouses` are the store's, where they were read: only a label
+    asks for them.
     """
 
     store: str
@@ -200,3 +298,4 @@ class StoreRules:
     merchant_rules: "tuple[MerchantRule, ...]" = ()
     zone: tzinfo = UTC
     side: "SideFacts | None" = field(default=None, repr=False, compare=False)
+    warehouses: tuple[Warehouse, ...] = field(default=(), repr=False, compare=False)

@@ -83,8 +83,8 @@ class Known:
     """All that is known of a return. `process` is what REVER shows now, `problem` why there is none; `history` is the
     ledger's, None where no run has looked at it. `stops` keep effects from being sent now; `kept_back` is why none of
     this store is, empty where they go, None where nobody looked. `rules` is what the merchant's own rules say,
-    `parcels` the changes of its parcels that were seen. Without `now` no time is said to be past. `zone` is the
-    store's.
+    `label` how its label is chosen now, `parcels` the changes of its parcels that were seen. Without `now` no time is
+    said to be past. `zone` is the store's.
     """
 
     process_id: str
@@ -96,6 +96,7 @@ class Known:
     stops: tuple[str, ...] = ()
     kept_back: str | None = None
     rules: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
     parcels: tuple[ParcelChange, ...] = ()
     zone: tzinfo = UTC
     now: datetime | None = None
@@ -121,6 +122,7 @@ class Story:
     at_rever: tuple[str, ...]
     decided: tuple[str, ...]
     rules: tuple[str, ...]
+    label: tuple[str, ...]
     sent: tuple[str, ...]
     held: tuple["HeldStory", ...]
     waits_for: str
@@ -163,6 +165,7 @@ class _Teller:
             at_rever=tuple(self._at_rever()),
             decided=tuple(self._decided()),
             rules=known.rules,
+            label=tuple(map(self._plain, known.label)),
             sent=tuple(line for row in self._intents for line in self._sent(row)),
             held=tuple(self._held(past.hold) for past in self._open_holds),
             waits_for=self._waits_for(),
@@ -439,6 +442,7 @@ def _lines(story: Story) -> Iterator[str]:
     yield from _part("at REVER", story.at_rever)
     yield from _part("decided", story.decided)
     yield from _part("rules", story.rules)
+    yield from _part("label", story.label)
     yield from _part("sent", story.sent)
     yield from _part("REVER said", story.own_words)
     for hold in story.held:
@@ -473,6 +477,7 @@ def story_json(story: Story) -> dict[str, Any]:
         "at_rever": list(story.at_rever),
         "decided": list(story.decided),
         "rules": list(story.rules),
+        "label": list(story.label),
         "sent": list(story.sent),
         "held": [
             {"hold_id": it.hold_id, "version": it.version, "why": it.asks, "seen": it.seen, "answers": dict(it.answers)}
@@ -499,6 +504,7 @@ def _page(story: Story) -> Iterator[str]:
     yield from _section("At REVER", story.at_rever)
     yield from _section("Decided", story.decided)
     yield from _section("What the merchant's rules say now", story.rules)
+    yield from _section("How the label is chosen now", story.label)
     yield from _section("What was sent to REVER", story.sent)
     for hold in story.held:
         yield "\n#### On hold for a person\n"

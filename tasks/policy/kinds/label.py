@@ -1,6 +1,6 @@
 """A label: one createOrderV2, by which a carrier takes the goods from the shopper to the warehouse."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,9 +8,14 @@ from typing import Any
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import Decision, MakeLabel
 from tasks.policy.kinds.kind import Held, Kind, Seen, count
-from tasks.policy.record import Intent, IntentKind, IntentState, Record
+from tasks.policy.record import Intent, IntentKind, IntentState, Parcel, Record
 from tasks.policy.rules.label import decide_label
 from tasks.policy.store import StoreRules
+
+
+def parcels_read(stored: Iterable[Iterable[tuple[str, int]]]) -> tuple[Parcel, ...]:
+    """The parcels as the details of a label have them: of each its lines with their units."""
+    return tuple(Parcel(tuple((line_id, units) for line_id, units in each)) for each in stored)
 
 
 class LabelKind(Kind[MakeLabel, MakeLabel | None]):
@@ -28,6 +33,8 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
             state=IntentState.INTENDED,
             generation=due.generation,
             carrier=f"{due.provider}/{due.carrier}",
+            parcel=due.parcel,
+            parcels=due.parcels,
         )
 
     def content(self, due: MakeLabel) -> MakeLabel:
@@ -37,12 +44,19 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
     def stored(self, content: MakeLabel | None) -> dict[str, Any]:
         """Return what was asked for; empty texts for a label that a person took care of."""
         it = content or MakeLabel("", "", 0, "", "", "")
-        wanted = {"provider": it.provider, "carrier": it.carrier, "return_method": it.return_method}
-        return {"label": wanted | ({"warehouse": it.warehouse} if it.warehouse else {})}
+        wanted: dict[str, Any] = {"provider": it.provider, "carrier": it.carrier, "return_method": it.return_method}
+        wanted |= {"warehouse": it.warehouse} if it.warehouse else {}
+        wanted |= {"slots": list(it.slots)} if it.slots else {}
+        if it.parcels:
+            wanted |= {"parcel": it.parcel, "parcels": [[list(item) for item in each.items] for each in it.parcels]}
+        return {"label": wanted}
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> MakeLabel:
         """Return the label of `stored`."""
-        return MakeLabel(rule, why, intent.generation, **details["label"])
+        told = dict(details["label"])
+        told["slots"] = tuple(told.get("slots", ()))
+        told["parcels"] = parcels_read(told.get("parcels", ()))
+        return MakeLabel(rule, why, intent.generation, **told)
 
     def decide(
         self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, content: MakeLabel | None

@@ -93,6 +93,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "no_address",
                 "no_carrier",
                 "no_country",
+                "too_many_parcels",
                 "unknown_return_method",
             ),
             Ending.NO_LABEL_NEEDED,

@@ -1,16 +1,16 @@
 """When a return needs a label or pickup, and from which carrier and to which warehouse."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, time
 from functools import cached_property
 
 from rever_api.errors import Reason
 from rever_api.models import (
     NOT_RECEIVED,
     Address,
-    Carrier,
     LogisticsEntry,
+    PickupRange,
     ProcessStatus,
     ReturnMethod,
     ReturnProcess,
@@ -18,18 +18,32 @@ from rever_api.models import (
     ShippingStatus,
     Warehouse,
 )
-from tasks.policy.case import ruling_of
+from tasks.policy.case import facts_with, ruling_of
 from tasks.policy.clocks import believed, come
 from tasks.policy.comparison import went_out
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import later, quoted
 from tasks.policy.inspection import inspect
-from tasks.policy.record import LABEL_KINDS, HoldKind, Intent, IntentKind, IntentState, Record, cancellation_given_up
+from tasks.policy.label_choice import Candidate, Choice, Wanted, choose
+from tasks.policy.packing import MOST_PARCELS, UNMEASURED, measured, packed, parcel_in_words, to_come_back
+from tasks.policy.pickup_days import order_on
+from tasks.policy.record import (
+    BY_A_PERSON,
+    LABEL_KINDS,
+    HoldKind,
+    Intent,
+    IntentKind,
+    IntentState,
+    Parcel,
+    Record,
+    cancellation_given_up,
+)
+from tasks.policy.return_facts import LineFacts
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore
 from tasks.policy.ruling import Ruling
-from tasks.policy.store import StoreRules
+from tasks.policy.store import DaysOff, ParcelSplit, StoreRules
 
 NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
 """Return methods whose goods travel by a carrier."""
@@ -37,7 +51,7 @@ NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT,
 DEAD_PARCEL = frozenset({ShippingStatus.CANCELED, ShippingStatus.ERROR})
 """States of a parcel that came to nothing."""
 
-MADE_BY_HAND = frozenset({"label_error", "label_refused", "no_address", "no_carrier", "no_country"})
+MADE_BY_HAND = frozenset({"label_error", "label_refused", "no_address", "no_carrier", "no_country", "too_many_parcels"})
 """Rules that hold a label which a person makes by hand: a label that is registered is what they wait for."""
 
 _AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
@@ -45,6 +59,9 @@ _AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
 
 _NO_LABEL = {ReturnMethod.NO_RETURN_METHOD, ReturnMethod.IN_STORE, ""}
 _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
+
+ONE_PARCEL = (Parcel(),)
+"""All that comes back travels in one."""
 
 
 def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
@@ -59,7 +76,7 @@ def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now:
         case.unknown_method,
         case.not_told,
     )
-    for answer in (*rule, case.there, case.failed, case.made, case.refused, case.told_no):
+    for answer in (*rule, case.there, case.made, case.failed, case.refused, case.told_no):
         if (decision := answer()) is not None:
             return decision
     return case.make()
@@ -71,14 +88,33 @@ def not_to_be_made(process: ReturnProcess, rules: StoreRules, record: Record, no
     for answer in (case.called_off, case.not_needed, case.by_own_rules, case.unknown_method, case.not_told):
         if (decision := answer()) is not None:
             return decision.why
-    if any(entry.status not in DEAD_PARCEL for entry in case.entries):
-        return "REVER shows a parcel already"
-    return ""
+    if len(case.live) < len(case.parcels):
+        return ""
+    return "REVER shows a parcel already" if len(case.parcels) == 1 else "REVER shows all its parcels already"
+
+
+def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> tuple[str, ...]:
+    """How the label of a return is chosen now, as lines for a person: what is due, each parcel, each carrier. Pure.
+
+    None where the return needs no label. Nothing of the shopper is in them.
+    """
+    case = _Label(process, rules, record, now)
+    if any(answer() is not None for answer in (case.called_off, case.not_needed, case.by_own_rules)):
+        return ()
+    decision = decide_label(process, rules, record, now)
+    if isinstance(decision, Nothing) or case.method not in NEEDS_LABEL:
+        return ()
+    lines = [f"in the parcel: {case.parcel_words}"]
+    if (number := len(case.parcels)) > 1:
+        words = [parcel_in_words(each, case.lines) for each in case.parcels]
+        lines = [f"parcel {place} of {number}: {each}" for place, each in enumerate(words, 1)]
+    carriers = [it.in_words for it in case.choice.candidates] if case.country else []
+    return (decision.why, *lines, *carriers)
 
 
 def next_generation(process: ReturnProcess) -> int:
-    """The number of the next label of a return: one more than the parcels that came to nothing."""
-    return 1 + sum(entry.status in DEAD_PARCEL for entry in process.logistics or ())
+    """The number of the next label of a return: one more than the parcels that REVER shows, whatever became of them."""
+    return 1 + len(process.logistics or ())
 
 
 def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
@@ -129,13 +165,84 @@ class _Label:
 
     @cached_property
     def generation(self) -> int:
-        """The number of the next label: one more than the parcels that came to nothing."""
-        return next_generation(self.process)
+        """The number of the next label: one more than the parcels that REVER shows and those that a person closed.
+
+        From an older view, which lacks a label that was made, comes a number that is taken: none is made twice.
+        """
+        return next_generation(self.process) + self.by_hand
 
     @cached_property
     def intents(self) -> tuple[Intent, ...]:
         """The intents of this return that bring a label: those made by REVER, and those registered there."""
         return tuple(intent for intent in self.record.intents if intent.kind in LABEL_KINDS)
+
+    @cached_property
+    def made_here(self) -> tuple[Intent, ...]:
+        """The labels that this desk had made or registered, in the order of their numbers: REVER shows each of them."""
+        done = (it for it in self.intents if it.state is IntentState.DONE)
+        return tuple(sorted(done, key=lambda it: it.generation))
+
+    @cached_property
+    def closed(self) -> tuple[Intent, ...]:
+        """The labels that a person has taken care of; REVER may show them, and need not."""
+        return tuple(it for it in self.intents if it.state in BY_A_PERSON)
+
+    @cached_property
+    def by_hand(self) -> int:
+        """How many labels of a person's REVER does not show. What it shows beyond ours is taken for them."""
+        return max(0, len(self.closed) - max(0, len(self.entries) - len(self.made_here)))
+
+    @property
+    def labelled(self) -> int:
+        """How many parcels have their label."""
+        return len(self.live) + self.by_hand
+
+    @cached_property
+    def live(self) -> tuple[LogisticsEntry, ...]:
+        """The parcels that REVER shows but those that came to nothing."""
+        return tuple(it for it in self.entries if it.status not in DEAD_PARCEL)
+
+    @cached_property
+    def lines(self) -> Mapping[str, LineFacts]:
+        """What is known of each line, with what the tables of products tell."""
+        rules = self.rules
+        facts = self.ruling.facts if self.ruling else facts_with(self.process, rules, self.record, self.now)
+        return {line.line_id: line for line in facts.lines}
+
+    @cached_property
+    def parcels(self) -> tuple[Parcel, ...]:
+        """The parcels that the return travels in.
+
+        The first label that was asked for fixes them, whatever the policy says later: the shopper has packed. A label
+        that somebody else has made is that of the whole return, unless it was registered through this desk.
+        """
+        if fixed := next((it for it in self.asked if it.live and it.state not in BY_A_PERSON), None):
+            return fixed.parcels or ONE_PARCEL
+        if self.live and not any(it.live and it.kind is IntentKind.REGISTER_LABEL for it in self.intents):
+            return ONE_PARCEL
+        split = self.rules.policy.labels.parcels
+        if split == ParcelSplit():
+            return ONE_PARCEL
+        return packed(to_come_back(self.process, self.ruling), self.lines, split)
+
+    @cached_property
+    def parcel(self) -> int:
+        """Which of the parcels the next label is for, from 1: the first that has none.
+
+        REVER shows parcels in the order in which they were made; one that no intent of this desk is of stands for any.
+        """
+        shown = {place for place, it in enumerate(self.entries, 1) if it.status not in DEAD_PARCEL}
+        mine = {it.parcel for it in self.made_here if self._place(it) in shown} - {0}
+        free = [number for number in range(1, len(self.parcels) + 1) if number not in mine]
+        others = self.labelled - len(mine)
+        return free[min(others, len(free) - 1)] if free else len(self.parcels)
+
+    def _place(self, label: Intent) -> int:
+        """The place of a label's parcel among those that REVER shows, from 1: numbers of labels that it does not show
+        are left out.
+        """
+        before = sum(it.generation < label.generation for it in self.closed)
+        return label.generation - max(0, before - (len(self.closed) - self.by_hand))
 
     @cached_property
     def asked(self) -> tuple[Intent, ...]:
@@ -180,13 +287,19 @@ class _Label:
             return self._wait("label_on_hold", why) if on_hold else Nothing("no_label", why)
         if method in _NO_LABEL:
             return Nothing("no_label", f"a return by {method or 'no method'} needs no label")
-        if self.process.return_status not in {ReturnStatus.STARTED, ""}:
+        if self.process.return_status not in {ReturnStatus.STARTED, ""} and not self.goods_left:
             return Nothing("no_label", f"the goods are past collection ({quoted(str(self.process.return_status))})")
         if all(line.return_reason == NOT_RECEIVED for line in self.process.return_line_items):
             return Nothing("no_label", "the goods never reached the shopper: there is nothing to send back")
         if self.process.reviews and not inspect(self.process, self.rules).uninspected:
             return Nothing("no_label", "every unit is inspected: the goods are there")
         return None
+
+    @property
+    def goods_left(self) -> bool:
+        """Whether a parcel of several still lacks its label, though another is on its way or there."""
+        here = self.process.return_status in {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED}
+        return here and 0 < self.labelled < len(self.parcels)
 
     def by_own_rules(self) -> Decision | None:
         """By the store's own rules nothing is to come back, or they need more before they can say so, or from whom."""
@@ -225,11 +338,14 @@ class _Label:
         return Hold("incomplete_read", why, HoldKind.LABEL, {"missing": "logistics"}, label=True)
 
     def there(self) -> Decision | None:
-        """A parcel that is neither dead nor still being made: the label is there."""
-        live = [it for it in self.entries if it.status not in DEAD_PARCEL]
-        if any(entry.status not in _PENDING for entry in live):
+        """As many parcels as the return travels in, neither dead nor still being made: the labels are there."""
+        if self.labelled < len(self.parcels):
+            return None
+        if any(entry.status not in _PENDING for entry in self.live):
             return Nothing("label_there", "the label is there; waiting for the parcel")
-        return self._wait("label_pending", "REVER is making the label") if live else None
+        if self.live:
+            return self._wait("label_pending", "REVER is making the label")
+        return Nothing("label_by_hand", "a person has taken care of the label")
 
     def failed(self) -> Decision | None:
         """A parcel in error, and none beside it."""
@@ -239,18 +355,18 @@ class _Label:
         return self._hold("label_error", why, {"logistics.status": "ERROR"})
 
     def made(self) -> Decision | None:
-        """This desk has made the label of this generation, or a person has closed it."""
-        for intent in self.intents:
-            if intent.live and intent.generation == self.generation:
-                return self._made(intent)
-        return None
+        """This desk has made a label that this read lacks, or has one of this number."""
+        if len(self.entries) < len(self.made_here):
+            return self._made(max(self.made_here, key=lambda it: (it.sent_at or self.now, it.generation)))
+        taken = next((it for it in self.intents if it.live and it.generation == self.generation), None)
+        return self._made(taken) if taken else None
 
     def refused(self) -> Decision | None:
         """REVER has refused this label, as it does where its own people make labels by hand (carrier OPS)."""
         last = [it for it in self.asked if it.state is IntentState.REFUSED and it.generation == self.generation]
         if not last:
             return None
-        if last[-1].reason == Reason.COMBINATION and self._carriers(untried=True):
+        if last[-1].reason == Reason.COMBINATION and self.choice.chosen:
             return None
         code = f" (code {quoted(last[-1].error_code)})" if last[-1].error_code else ""
         words = Reason(last[-1].reason).words if last[-1].reason in set(Reason) else ""
@@ -261,7 +377,26 @@ class _Label:
         evidence = {"intent": last[-1].id, "code": last[-1].error_code}
         if last[-1].reason:
             evidence["reason"] = last[-1].reason
+        evidence |= self._to_make_it_by_hand()
         return self._hold("label_refused", why, evidence)
+
+    def _to_make_it_by_hand(self) -> dict[str, str]:
+        """What a person needs who makes this label elsewhere, but for the shopper's address: that is at REVER alone."""
+        named = self.ruling.warehouse() if self.ruling else ""
+        houses = self.rules.warehouses
+        house = named_warehouse(houses, named) if named else warehouse_for(houses, self.country)
+        hours = self.slots or tuple(str(each) for each in self.process.pickup_ranges if each)
+        told = {
+            "order_name": self.process.order_name or self.process.order_id,
+            "return_method": self.method,
+            "country": self.country,
+            "warehouse": (house.name or house.id) if house else named or "as REVER chooses it",
+            "pickup_hours": ", ".join(hours) if self.method in _AT_HOME else "",
+            "parcel": self.parcel_words,
+            "tried": "; ".join(it.in_words for it in self.choice.candidates),
+            "address": "the shopper's address stands at REVER, in the return's pickup address, and nowhere here",
+        }
+        return {name: words for name, words in told.items() if words}
 
     def told_no(self) -> Decision | None:
         """It was asked for, and somebody on the way answered "no": REVER is looked at once it would show it."""
@@ -275,6 +410,18 @@ class _Label:
 
     def make(self) -> Decision:
         """The label, by the carrier that fits the country and the return method, the policy's preferred one first."""
+        if (hold := self._not_sendable()) is not None:
+            return hold
+        choice = self.choice
+        if choice.chosen is None and self.record.waived("label_refused"):
+            choice = self._choice(frozenset())
+        if choice.chosen is None:
+            return self._no_carrier(choice)
+        asked = label_after_restore(self.process, self.record)
+        return asked or self._day_off(choice.chosen) or self._due(choice, choice.chosen)
+
+    def _not_sendable(self) -> Hold | None:
+        """Without a place to be fetched from, a country, or as too many parcels, nothing can be chosen."""
         method = self.method
         told = {"return_method": method}
         if method in _AT_HOME and not _names_a_place(self.process.pickup_address):
@@ -285,52 +432,102 @@ class _Label:
                 "the pickup address tells no country that is known here, so neither carrier nor warehouse can be chosen"
             )
             return Hold("no_country", why, HoldKind.LABEL, told, label=True)
-        carrier = self._carrier()
-        where = self.country
-        if carrier is None:
-            why = f"no carrier of the store serves {method} in {where}"
-            return Hold("no_carrier", why, HoldKind.LABEL, told | {"country": where}, label=True)
-        asked = label_after_restore(self.process, self.record)
-        if asked is not None:
-            return asked
-        why = f"the return waits for a label: {method} in {where} goes by {carrier.provider}/{carrier.carrier}"
+        if len(self.parcels) > MOST_PARCELS:
+            why = f"by the policy file it would be more than {MOST_PARCELS} parcels; a person decides how it is sent"
+            return Hold("too_many_parcels", why, HoldKind.LABEL, told, label=True)
+        return None
+
+    def _no_carrier(self, choice: Choice) -> Hold:
+        """All that was tried, and why each fails."""
+        why = f"no carrier of the store serves {self.method} in {self.country}"
+        if choice.unsure:
+            why = f"no carrier of the store is sure to take it: {self.method} in {self.country}"
+        tried = "; ".join(it.in_words for it in choice.candidates)
+        told = {"return_method": self.method, "country": self.country}
+        told |= {"tried": tried, "parcel": self.parcel_words} if tried else {}
+        return Hold("no_carrier", f"{why}{f': {tried}' if tried else ''}", HoldKind.LABEL, told, label=True)
+
+    def _due(self, choice: Choice, chosen: Candidate) -> MakeLabel:
+        """The label by this carrier; who was asked before it, and why it was not that one."""
         warehouse = self.ruling.warehouse() if self.ruling else ""
+        several = self.parcels if len(self.parcels) > 1 else ()
+        why = f"the return waits for a label: {self.method} in {self.country} goes by {chosen.name}"
         why += f", to warehouse {warehouse}" if warehouse else ""
-        return MakeLabel("label_due", why, self.generation, carrier.provider, carrier.carrier, method, warehouse)
+        why += f", parcel {self.parcel_words}" if several else ""
+        why += f", {' or '.join(self.slots)}" if self.slots else ""
+        why += "".join(f"; {it.in_words}" for it in choice.passed_over)
+        return MakeLabel(
+            "label_due",
+            why,
+            self.generation,
+            chosen.carrier.provider,
+            chosen.carrier.carrier,
+            self.method,
+            warehouse,
+            self.slots,
+            self.parcel if several else 1,
+            several,
+        )
 
-    def _carrier(self) -> Carrier | None:
-        """The first carrier that fits, in the policy's order and then the store's.
+    def _day_off(self, chosen: Candidate) -> Wait | None:
+        """A pickup whose next possible day is a day off is ordered later, where the policy says so."""
+        policy = self.rules.policy.labels
+        if self.method not in _AT_HOME or (chosen.limits.days_off or policy.days_off) is not DaysOff.WAIT:
+            return None
+        zone = self.rules.zone
+        day, why = order_on(self.now.astimezone(zone).date(), policy.lead_days, self.process.pickup_address)
+        if not why:
+            return None
+        until = datetime.combine(day, time(), zone).astimezone(UTC)
+        return self._wait("label_day_off", f"{why}, when no carrier comes; the pickup is ordered on {day:%F}", until)
 
-        Those that REVER said do not go with this return come into question only where a person asked again.
-        """
-        preferred = (self.ruling.carrier() if self.ruling else "", *self.rules.policy.label_carriers)
-        fitting = self._carriers(untried=True) or self._carriers(untried=False)
-        names = [f"{it.provider}/{it.carrier}" for it in fitting]
-        chosen = (fitting[names.index(name)] for name in preferred if name in names)
-        return next(chosen, fitting[0] if fitting else None)
+    @cached_property
+    def slots(self) -> tuple[str, ...]:
+        """The hours in which a pickup may come: the shopper's wish, else the policy's; empty for as the return says."""
+        policy = self.rules.policy.labels.slots
+        if self.method not in _AT_HOME or not policy:
+            return ()
+        wish = tuple(str(each) for each in self.process.pickup_ranges if each not in {PickupRange.NO_RANGE, ""})
+        return wish or policy
 
-    def _carriers(self, *, untried: bool) -> list[Carrier]:
-        """The carriers that fit; `untried`: without those that this label was refused for, as a combination."""
-        refused = {
+    @property
+    def parcel_words(self) -> str:
+        """Which parcel it is, and what is in it."""
+        number = f"{self.parcel} of {len(self.parcels)}: " if len(self.parcels) > 1 else ""
+        return f"{number}{parcel_in_words(self.contents, self.lines)}"
+
+    @property
+    def contents(self) -> Parcel:
+        """What travels in the parcel that the next label is for."""
+        return self.parcels[self.parcel - 1] if self.parcels != ONE_PARCEL else self._all
+
+    @cached_property
+    def _all(self) -> Parcel:
+        return Parcel(tuple(to_come_back(self.process, self.ruling).items()))
+
+    @cached_property
+    def choice(self) -> Choice:
+        """The carriers of the store, asked in the policy's order."""
+        return self._choice(self._refused)
+
+    @property
+    def _refused(self) -> frozenset[str]:
+        """The carriers that REVER has refused as a combination for this label, or for another of the same parcels."""
+        dead = len(self.entries) - len(self.live)
+        return frozenset(
             it.carrier
             for it in self.asked
-            if it.state is IntentState.REFUSED and it.generation == self.generation and it.reason == Reason.COMBINATION
-        }
-        tried = refused if untried else set()
-        fitting = [it for it in self.rules.settings.carriers if self._fits(it)]
-        return [it for it in fitting if f"{it.provider}/{it.carrier}" not in tried]
+            if it.state is IntentState.REFUSED and it.generation > dead and it.reason == Reason.COMBINATION
+        )
 
-    def _fits(self, carrier: Carrier) -> bool:
-        """Whether a carrier serves the country and the method. An empty list serves all."""
-        methods = carrier.return_methods
-        named = bool(carrier.provider and carrier.carrier)
-        here = not carrier.countries or self.country in map(country_code, carrier.countries)
-        return named and here and (not methods or self.method in methods)
+    def _choice(self, refused: frozenset[str]) -> Choice:
+        preferred = (self.ruling.carrier() if self.ruling else "", *self.rules.policy.label_carriers)
+        policy = self.rules.policy.labels
+        size = measured(self.contents, self.lines) if policy.carriers else UNMEASURED
+        return choose(self.rules.settings, policy, preferred, Wanted(self.country, self.method, size), refused)
 
     def _made(self, intent: Intent) -> Decision:
         """What follows from a label that was made and that REVER does not show."""
-        if intent.state in {IntentState.DONE_BY_HAND, IntentState.DROPPED}:
-            return Nothing("label_by_hand", "a person has taken care of the label")
         at = intent.sent_at or intent.created_at
         until = later(at, self.rules.settle_after) if at else self.now
         if not come(until, self.now, self.rules.settle_after):

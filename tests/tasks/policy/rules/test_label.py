@@ -374,8 +374,10 @@ def test_a_combination_refused_for_the_label_before_is_tried_again_for_the_next(
 @pytest.mark.parametrize(("code", "told"), [("12", " (code '12')"), ("", "")])
 def test_a_refusal_of_a_label_is_told_with_its_code(code: str, told: str) -> None:
     refused = sent_label(IntentState.REFUSED, error_code=code)
-    expected = held_label("label_refused", REFUSED.format(told), {"intent": refused.intents[0].id, "code": code})
-    assert decide_label(process(**FRESH), rules(), refused, NOW) == expected
+    held = decide_label(process(**FRESH), rules(), refused, NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.why) == ("label_refused", REFUSED.format(told))
+    assert (held.evidence["intent"], held.evidence["code"]) == (refused.intents[0].id, code)
 
 
 def test_a_label_after_two_that_failed_is_the_third() -> None:

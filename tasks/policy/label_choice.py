@@ -1,0 +1,152 @@
+"""Which carrier takes a parcel: every candidate is asked in order, and says why it does not. Pure.
+
+The order: the carrier that a rule of the merchant's names, the policy's `label_carriers`, then the others, the cheapest
+first where the policy says what a label costs. A provider that makes labels by hand comes last, unless it is named.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rever_api.models import Carrier, EcommerceSettings
+from tasks.policy.conditions import Truth
+from tasks.policy.country import country_code
+from tasks.policy.measures import size_in_words, weight_in_words
+from tasks.policy.money import shown
+from tasks.policy.packing import Measured
+from tasks.policy.return_facts import Unknown
+from tasks.policy.store import CarrierLimits, LabelPolicy
+
+BY_HAND = "OPS"
+"""The provider for which REVER's own people make labels by hand; asked for one, REVER says so (501)."""
+
+_NO_LIMITS = CarrierLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The label that is looked for: from which country, by which return method, for a parcel of which measures."""
+
+    country: str
+    method: str
+    parcel: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A carrier of the store, and whether it takes the parcel; `why` says why not, or what is not known."""
+
+    carrier: Carrier
+    takes: Truth
+    why: str
+    limits: CarrierLimits
+
+    @property
+    def name(self) -> str:
+        """`PROVIDER/CARRIER`."""
+        return carrier_name(self.carrier)
+
+    @property
+    def in_words(self) -> str:
+        """One line for a person."""
+        if self.takes is not Truth.YES:
+            return f"{self.name} {self.why}"
+        limits = self.limits
+        cost = "" if limits.cost is None or limits.currency is None else f", {shown(limits.cost, limits.currency)}"
+        return f"{self.name} takes it{cost}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """All candidates in the order in which they are asked."""
+
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The first that is sure to take it."""
+        return next((it for it in self.candidates if it.takes is Truth.YES), None)
+
+    @property
+    def passed_over(self) -> tuple[Candidate, ...]:
+        """Those that were asked before the chosen one; all of them where none was."""
+        found = self.chosen
+        return self.candidates if found is None else self.candidates[: self.candidates.index(found)]
+
+    @property
+    def unsure(self) -> bool:
+        """Whether none is sure to take it, and one might."""
+        return self.chosen is None and any(it.takes is Truth.UNKNOWN for it in self.candidates)
+
+
+def choose(
+    settings: EcommerceSettings, policy: LabelPolicy, preferred: Sequence[str], wanted: Wanted, refused: frozenset[str]
+) -> Choice:
+    """Ask every carrier of the store. `refused` are those that REVER does not combine with this return."""
+    found = []
+    for carrier in settings.carriers:
+        limits = policy.carriers.get(carrier_name(carrier), _NO_LIMITS)
+        takes, why = _answer(carrier, limits, wanted, refused)
+        found.append(Candidate(carrier, takes, why, limits))
+
+    def place(candidate: Candidate) -> tuple[int, bool, bool, Decimal]:
+        named = preferred.index(candidate.name) if candidate.name in preferred else len(preferred)
+        cost = candidate.limits.cost if candidate.limits.currency == settings.currency else None
+        by_hand = candidate.carrier.provider == BY_HAND and named == len(preferred)
+        return named, by_hand, cost is None, cost or Decimal(0)
+
+    return Choice(tuple(sorted(found, key=place)))
+
+
+def carrier_name(carrier: Carrier) -> str:
+    """`PROVIDER/CARRIER`."""
+    return f"{carrier.provider}/{carrier.carrier}"
+
+
+def _answer(carrier: Carrier, limits: CarrierLimits, wanted: Wanted, refused: frozenset[str]) -> tuple[Truth, str]:
+    """Whether a carrier takes the parcel, and why not. An empty list of REVER's serves all."""
+    country, method = wanted.country, wanted.method
+    if not (carrier.provider and carrier.carrier):
+        return Truth.NO, "has no name in the store's settings at REVER"
+    if carrier.countries and country not in map(country_code, carrier.countries):
+        return Truth.NO, f"does not serve {country}"
+    if carrier.return_methods and method not in carrier.return_methods:
+        return Truth.NO, f"does not do {method}"
+    if country in limits.not_in:
+        return Truth.NO, f"is not asked in {country} by the policy file"
+    if carrier_name(carrier) in refused:
+        return Truth.NO, "was refused by REVER for this return: provider, carrier and return method do not go together"
+    return min(_weight(limits, wanted.parcel), _size(limits, wanted.parcel), key=lambda answer: answer[0])
+
+
+_YES = (Truth.YES, "")
+
+
+def _weight(limits: CarrierLimits, parcel: Measured) -> tuple[Truth, str]:
+    if limits.max_weight is None:
+        return _YES
+    most = f"takes {weight_in_words(limits.max_weight)} at most"
+    if not isinstance(parcel.weight, int):
+        return Truth.UNKNOWN, f"{most}, and it is not known: {_needs(parcel.weight)}"
+    if parcel.weight > limits.max_weight:
+        return Truth.NO, f"{most}, and the parcel weighs {weight_in_words(parcel.weight)}"
+    return _YES
+
+
+def _size(limits: CarrierLimits, parcel: Measured) -> tuple[Truth, str]:
+    """By its sides, and by the volume of all units together: what fits by both may still not fit as it is packed."""
+    if limits.max_size is None:
+        return _YES
+    most = f"takes {size_in_words(limits.max_size)} at most"
+    if not isinstance(parcel.longest, tuple) or not isinstance(parcel.volume, int):
+        return Truth.UNKNOWN, f"{most}, and it is not known: {_needs(parcel.longest)}"
+    if any(side > limit for side, limit in zip(parcel.longest, limits.max_size, strict=True)):
+        return Truth.NO, f"{most}, and the parcel is {size_in_words(parcel.longest)} or more"
+    first, second, third = limits.max_size
+    if parcel.volume > first * second * third:
+        return Truth.NO, f"{most}, and its goods together have more volume"
+    return _YES
+
+
+def _needs(fact: object) -> str:
+    return fact.needs if isinstance(fact, Unknown) else ""
