@@ -65,14 +65,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Where any test has to do with ledgers, have their migrations played once.
+    """Where any test has to do with ledgers, have their migrations played and their statements compiled once.
 
     And the garbage collector need not look through all modules and tests each time: that was a fifth of the time.
     """
     if "tasks.ledger" in sys.modules:
-        from tests.ledgers import remember_migrations
+        from tests.ledgers import remember_compiled, remember_migrations
 
         remember_migrations()
+        remember_compiled()
     gc.freeze()
 
 

@@ -1,4 +1,4 @@
-"""Empty ledgers on SQLite without the price of their migrations, which are played once a process.
+"""Ledgers without the price of a new one: their migrations are played, and their statements compiled, once a process.
 
 What the migrations come to is copied, not said a second time. How they bring an older ledger up is tried in
 `tests/tasks/ledger/test_migrating.py`.
@@ -9,8 +9,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ClauseElement, Connection, Dialect
 
 from tasks.database.address import Where
 from tasks.desk import utc_now
@@ -36,6 +37,22 @@ def remember_migrations() -> None:
             statements[:] = [each for each in connection.iterdump() if each not in {"BEGIN TRANSACTION;", "COMMIT;"}]
 
     migrate._upgrade = remembered
+
+
+def remember_compiled() -> None:
+    """Have all engines of this process share what each would compile by itself: a statement's words for its database.
+
+    A test has an engine of its own, and compiling would be half of what its ledger costs.
+    """
+    compile_with_cache, dialects, compiled = ClauseElement._compile_w_cache, dict[Any, Dialect](), dict[Any, Any]()
+
+    def remembered(element: ClauseElement, dialect: Any, *, compiled_cache: Any, **how: Any) -> Any:
+        if compiled_cache is None or dialect.is_async:  # Prefect's engines are
+            return compile_with_cache(element, dialect, compiled_cache=compiled_cache, **how)
+        alike = type(dialect), dialect._json_serializer  # what an engine of ours may set, and a statement depends on
+        return compile_with_cache(element, dialects.setdefault(alike, dialect), compiled_cache=compiled, **how)
+
+    ClauseElement._compile_w_cache = remembered  # type: ignore[method-assign, assignment]
 
 
 def empty_sqlite(file: Path, account: str) -> str:

@@ -39,7 +39,7 @@ from tasks.desk import Clock
 from tasks.reporting.report import ReturnsReport
 from tests.asked import ASKED, work_of
 from tests.hurry import hurry
-from tests.ledgers import empty_sqlite
+from tests.ledgers import empty_sqlite, remember_compiled
 from tests.proof.workers import ACCOUNT, BEFORE_COMMIT, SETTINGS, STORE, WRONG_AT_MOST_S, Blow, Job, Step, Strike
 from tests.world import environment_of
 
@@ -246,6 +246,7 @@ def main() -> None:
     """Import and warm what a worker will need, say so, and serve."""
     for module in FLOWS.values():
         import_module(module)
+    remember_compiled()
     _warm_up()
     gc.collect()
     gc.freeze()
