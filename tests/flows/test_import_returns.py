@@ -415,3 +415,18 @@ def test_a_form_reads_nothing_but_what_is_there_to_be_read(
     report = world.run(FLOW, mode="act", file="returns.csv", mapping="m.yaml")
     assert "5 rows read = 4 created" in report.headline
     assert (inside / "returns.refused.csv").exists()
+
+
+def test_the_next_run_of_generate_labels_makes_the_labels_of_what_was_imported(
+    start_world: Start, tmp_path: Path
+) -> None:
+    world = shop(start_world)
+    sent(world, tmp_path)
+    news = {it.process_id for it in world.sandbox.books if _ours(it)}
+    report = world.run("generate-labels", mode="act")
+    labels = Counter(it.process_id for it in world.sandbox.books if it.operation == "createOrderV2")
+    assert labels == Counter(news), [row.why for row in report.rows.values()]
+    world.run("generate-labels", mode="act")
+    assert len([it for it in world.sandbox.books if it.operation == "createOrderV2"]) == len(news)
+    assert world.holds() == []
+    assert_promises_kept(world)
