@@ -60,7 +60,10 @@ class Shopper(ApiModel):
 
 
 class Product(ApiModel):
-    """A product variant of the shop (confirmed)."""
+    """A product variant of the shop (confirmed).
+
+    `unit_price` and `currency` (assumed) are what it costs, where REVER says so of goods wanted in an exchange.
+    """
 
     product_id: LooseId = ""
     variant_id: LooseId = ""
@@ -68,6 +71,16 @@ class Product(ApiModel):
     ean: LooseId = ""
     name: Text = ""
     variant_name: Text = ""
+    unit_price: Money | None = None
+    currency: Currency = ""
+
+
+class NewItem(ApiModel):
+    """Goods that an exchange brings, which REVER lists among the lines (observed: a line with `pending_purchase`)."""
+
+    quantity: Count = 1
+    total_price: Money | None = None
+    currency: Currency = ""
 
 
 class ReturnLineItem(ApiModel):
@@ -160,8 +173,9 @@ class ReturnProcess(ApiModel):
     """A return process. `reviews`, `compensation`, `return_costs` and `logistics` are None where the read left them
     out, so that a caller who pays can tell "none" from "unknown".
 
-    `return_line_items` are goods alone: `cost_lines` are the lines of type `cost` that REVER listed among them. Costs
-    may come in `return_costs`, as such lines or in `line_fees`, and may be the same ones twice.
+    `return_line_items` are goods that come back alone. REVER lists others among them: `cost_lines` are the lines of
+    type `cost`, `new_items` the goods that an exchange brings. Costs may come in `return_costs`, as such lines or in
+    `line_fees`, and may be the same ones twice.
     """
 
     rever_process_id: Id
@@ -183,6 +197,7 @@ class ReturnProcess(ApiModel):
     return_costs: Money | None = None
     cost_lines: Annotated[tuple[CostLine, ...], Bounded] = Field((), exclude=True)
     line_fees: Annotated[tuple[LineFee, ...], Bounded] = Field((), exclude=True)
+    new_items: Annotated[tuple[NewItem, ...], Bounded] = Field((), exclude=True)
     reviews: Annotated[tuple[Review, ...] | None, Bounded] = None
     compensation: Compensation | None = None
     logistics: Annotated[tuple[LogisticsEntry, ...] | None, LooseCountedList] = None
@@ -190,19 +205,25 @@ class ReturnProcess(ApiModel):
     @model_validator(mode="before")
     @classmethod
     def _part_costs(cls, value: Any) -> Any:
-        """Take the costs out of the lines: nothing may ever inspect, refund or exchange one."""
+        """Take costs and goods that do not come back out of the lines: nothing may inspect, refund or exchange one."""
         lines = value.get("return_line_items") if type(value) is dict else None
         if not isinstance(lines, list | tuple):
             return value
         costs = [line for line in lines if _is_cost(line)]
-        if not costs:
+        news = [line for line in lines if _is_new(line)]
+        if not costs and not news:
             return value
-        return {**value, "return_line_items": [line for line in lines if not _is_cost(line)], "cost_lines": costs}
+        goods = [line for line in lines if not _is_cost(line) and not _is_new(line)]
+        return {**value, "return_line_items": goods, "cost_lines": costs, "new_items": news}
 
 
 def _is_cost(line: Any) -> bool:
     kind = line.get("type") if isinstance(line, dict) else None
     return isinstance(kind, str) and kind.strip().casefold() == "cost"
+
+
+def _is_new(line: Any) -> bool:
+    return isinstance(line, dict) and line.get("pending_purchase") is True and not _is_cost(line)
 
 
 class LogisticOrder(ApiModel):

@@ -47,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     payment.not_received,
     payment.refused,
     payment.no_variant,
+    payment.exchange_difference,
     payment.compensate,
     payment.shipping_left,
     cancel.by_rule,

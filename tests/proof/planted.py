@@ -241,6 +241,12 @@ BUGS = {
         f"{REGISTER}test_a_number_of_another_return_s_parcel_is_refused",
         (("tasks/register_label.py", "    if theirs:\n", "    if not others:\n"),),
     ),
+    "dearer exchange": Bug(
+        "an exchange ordered for dearer goods though nobody has seen that the shopper paid the difference",
+        "tests/flows/test_exchange_difference.py::"
+        "test_it_is_not_ordered_before_a_person_has_seen_that_the_shopper_paid",
+        (("tasks/policy/decide.py", "    payment.exchange_difference,\n", ""),),
+    ),
     "new return": Bug(
         "the new return claimed by itself and not by its units, and an old view of its order believed",
         f"{NEW_RETURN}test_a_list_that_does_not_show_it_yet_makes_no_second_one",

@@ -63,6 +63,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "guard:max_refunds_per_shopper",
                 "guard:shopper_unknown",
                 "incomplete_read",
+                "exchange_difference",
                 "no_variant",
                 "method_forbidden",
                 "needs_facts",

@@ -10,6 +10,7 @@ from tasks.policy.case import Case
 from tasks.policy.clocks import come
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
 from tasks.policy.due import Due
+from tasks.policy.exchange_price import price_difference
 from tasks.policy.facts import counted, goods_here, goods_sent, later, quoted
 from tasks.policy.inspection import LineInspection
 from tasks.policy.money import ZERO, shown
@@ -151,6 +152,29 @@ def no_variant(case: Case) -> Decision | None:
     names = ", ".join(quoted(line) for line in lines[:20])
     why = f"an exchange is due, and REVER does not say for which variant (line {names})"
     return Hold("no_variant", why, HoldKind.UNKNOWN_VALUE, {"lines": names}, items=case.due.items)
+
+
+EXCHANGE_DIFFERENCE = "exchange_difference"
+"""The rule of an exchange for goods that cost more than those that come back."""
+
+
+def exchange_difference(case: Case) -> Decision | None:
+    """An exchange for dearer goods waits until a person has seen that the shopper paid the difference.
+
+    What is refunded beside it is paid before.
+    """
+    due = case.due.exchange
+    parts = [part for part in case.free if due and part.method == CompensationMethod.EXCHANGE]
+    found = price_difference(case.process, parts)
+    if due is None or found is None or not found.to_pay:
+        return None
+    why = f"{found.words}. Whether the shopper has paid for that, REVER does not tell: look there, then `approve`"
+    evidence = {"worth": shown(found.back, found.currency)}
+    evidence |= {"cost": shown(found.new, found.currency)} if found.new is not None else {}
+    held = case.hold(
+        EXCHANGE_DIFFERENCE, HoldKind.APPROVAL, why, evidence, amount=due.gross or None, items=case.due.exchanged
+    )
+    return _paid(case, Due(case.due.refunds)) if held and case.due.refunds else held
 
 
 def compensate(case: Case) -> Decision | None:
