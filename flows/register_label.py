@@ -139,9 +139,9 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
             parameters.tracking_url,
             file,
         )
-        asked = await register_labels(desk, found[0], made)
+        label, asked = await register_labels(desk, found[0], made)
     count_asked(desk, report, [asked])
-    _tell(report, asked, in_words(made.of(found[0]), file))
+    _tell(report, asked, in_words(label, file))
     await settle_own(desk, report, report.stores)
     if asked.outcome is not None and asked.outcome.result in {Result.DONE, Result.COUNTED}:
         await _go_on(desk, report, found[0])

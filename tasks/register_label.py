@@ -6,10 +6,10 @@ from tasks.desk import Desk, WrongNameError
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.files.made_label import LabelFile
-from tasks.ledger import returns_tracked_as
+from tasks.ledger import load_records, returns_tracked_as
 from tasks.policy.kinds import REGISTER_LABEL
 from tasks.policy.kinds.register_label import MadeLabel, unknown_carrier
-from tasks.policy.rules.label import next_generation
+from tasks.policy.rules.label import label_number
 from tasks.returns import PendingReturn
 from tasks.steps import step
 
@@ -25,10 +25,10 @@ class LabelByHand:
     tracking_url: str
     file: LabelFile | None = None
 
-    def of(self, pending: PendingReturn) -> MadeLabel:
-        """The label as it is registered for this return: its next one."""
+    def of(self, pending: PendingReturn, number: int) -> MadeLabel:
+        """The label as it is registered for this return, as its label of this number."""
         return MadeLabel(
-            next_generation(pending.process),
+            number,
             self.provider,
             self.carrier,
             self.return_method or str(pending.process.return_method),
@@ -40,10 +40,16 @@ class LabelByHand:
 
 
 @step("register-labels")
-async def register_labels(desk: Desk, pending: PendingReturn, made: LabelByHand) -> AskedReturn:
-    """Register the label of one return, once. Raises `WrongNameError` where what was stated cannot be right."""
+async def register_labels(desk: Desk, pending: PendingReturn, made: LabelByHand) -> tuple[MadeLabel, AskedReturn]:
+    """Register the next label of one return, once; which it is, and what came of it.
+
+    Raises `WrongNameError` where what was stated cannot be right.
+    """
     await _check(desk, pending, made)
-    return await carry_out_asked(desk, EFFECTS[REGISTER_LABEL.name], pending, made.of(pending))
+    rules, records = await desk.rules(pending.store), await desk.ledger.aread(load_records, [pending.process_id])
+    number = label_number(pending.process, rules, records[pending.process_id], desk.clock())
+    label = made.of(pending, number)
+    return label, await carry_out_asked(desk, EFFECTS[REGISTER_LABEL.name], pending, label)
 
 
 async def _check(desk: Desk, pending: PendingReturn, made: LabelByHand) -> None:

@@ -200,3 +200,36 @@ def test_the_form_says_at_which_field_it_is_wrong(values: dict[str, str], said: 
     given = {"process_id": "retp_1", "carrier": "DHL", "tracking_id": "1"} | values
     with pytest.raises(UsageError, match=said):
         parameters_for(FLOW, given)
+
+
+def test_a_label_that_a_person_has_closed_is_not_registered_too(world: World, file: Path) -> None:
+    (hold,) = world.holds()
+    about = {"hold_id": hold.hold_id, "version": str(hold.version), "by": "ada", "reason": "sent", "reference": "mail"}
+    world.run("answer-hold", mode="act", answer="done_by_hand", **about)
+    assert "a person has said that the label is taken care of" in said(register(world, file))
+    assert registered(world) == []
+
+
+def test_a_plan_needs_no_ledger(start_world: Start, file: Path) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(("carrier_ops",))
+    assert "would be sent" in said(register(world, file, "plan"))
+    assert not world.ledger_file.exists()
+
+
+def test_of_several_parcels_the_second_is_registered_beside_the_first(
+    start_world: Start, file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.yaml").write_text("default: {labels: {parcels: {max_units: 1}}}\n")
+    world = start_world(settings={"REVER_POLICY": str(tmp_path / "policy.yaml")}, shops=("acme",), returns=34)
+    world.keep_only(("carrier_ops",))
+    with world.sandbox.sandbox.locked():
+        (stored,) = world.sandbox.sandbox.processes.values()
+        lines = [it.model_copy(update={"quantity": 2}) for it in stored.process.return_line_items[:1]]
+        world.sandbox.sandbox.change(stored, return_line_items=tuple(lines))
+    world.run("generate-labels", mode="act")
+    for number in ("A1", "A2"):
+        assert register(world, file, tracking_id=number).outcomes["done"] == 1
+        world.run("generate-labels", mode="act")
+    assert "REVER shows all its parcels already" in said(register(world, file, tracking_id="A3"))
+    assert (len(registered(world)), world.holds()) == (2, [])

@@ -12,7 +12,7 @@ from tasks.policy.kinds.asked import AskedKind
 from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.kinds.label import LABEL
 from tasks.policy.record import Intent, IntentKind
-from tasks.policy.rules.label import MADE_BY_HAND, next_generation, not_to_be_made
+from tasks.policy.rules.label import MADE_BY_HAND, label_number, not_to_be_made
 
 MADE_LABEL = "made_label"
 """The name under which an intent's details have the label."""
@@ -82,9 +82,10 @@ class RegisterLabelKind(AskedKind[MadeLabel]):
         """The return must wait for a label by the rules, and have no parcel but those that came to nothing."""
         if why := not_to_be_made(case.process, case.rules, case.record, case.now):
             return why
-        if wanted.generation != next_generation(case.process):
-            return f"it would be label {next_generation(case.process)} of the return, not {wanted.generation}"
-        return ""
+        number = label_number(case.process, case.rules, case.record, case.now)
+        return (
+            "" if wanted.generation == number else f"it would be label {number} of the return, not {wanted.generation}"
+        )
 
     def alike(self, intent: Intent, row: Any) -> bool:
         """Whether it is of this number or a later one."""

@@ -88,9 +88,16 @@ def not_to_be_made(process: ReturnProcess, rules: StoreRules, record: Record, no
     for answer in (case.called_off, case.not_needed, case.by_own_rules, case.unknown_method, case.not_told):
         if (decision := answer()) is not None:
             return decision.why
-    if len(case.live) < len(case.parcels):
+    if case.labelled < len(case.parcels):
         return ""
+    if not case.live:
+        return "a person has said that the label is taken care of"
     return "REVER shows a parcel already" if len(case.parcels) == 1 else "REVER shows all its parcels already"
+
+
+def label_number(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> int:
+    """The number that the next label of a return has, whoever makes it. Pure."""
+    return _Label(process, rules, record, now).generation
 
 
 def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> tuple[str, ...]:
