@@ -279,7 +279,9 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="The same seed makes the same returns.")] = 7,
     returns: Annotated[int, typer.Option(min=0, help="How many returns to begin with.")] = 60,
     faults: Annotated[str, typer.Option(help="none, mixed, mixed:0.4, ambiguous-1, or OPERATION:NTH:FAULT.")] = "none",
-    shops: Annotated[str, typer.Option(help="Comma-separated; autopay is a shop at which REVER pays.")] = "acme,nordic",
+    shops: Annotated[
+        str, typer.Option(help="Comma-separated; at autopay REVER pays, atlas ships from six countries.")
+    ] = "acme,nordic",
     webhook_url: Annotated[
         str, typer.Option(help="Send webhooks there, signed with REVER_WEBHOOK_SECRETS; {event} stands for the event.")
     ] = "",

@@ -139,7 +139,8 @@ def audit(sandbox: Sandbox) -> Audit:
         others: dict[str, Decimal] = {}
         for effect in sandbox.books:
             timing = sandbox.options.judged_by or sandbox.shops[effect.store].timing
-            trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus, shipping)).follow(effect)
+            parcels = sandbox.options.parcels.get(effect.process_id, 1)
+            trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus, shipping, parcels)).follow(effect)
             if effect.foreign and effect.amount is not None:
                 others[effect.currency] = others.get(effect.currency, Decimal(0)) + effect.amount
         found = (violation for trail in trails.values() for violation in trail.violations)
@@ -180,12 +181,17 @@ class Trail:
     """
 
     def __init__(
-        self, timing: str, bonus: Mapping[str, Decimal] = MappingProxyType({}), shipping: Shipping | None = None
+        self,
+        timing: str,
+        bonus: Mapping[str, Decimal] = MappingProxyType({}),
+        shipping: Shipping | None = None,
+        parcels: int = 1,
     ) -> None:
         self.violations: list[Violation] = []
         self._timing = timing
         self._bonus = bonus
         self._shipping = shipping or Shipping()
+        self._parcels = parcels
         self._refunded: Counter[str] = Counter()
         self._exchanged: Counter[str] = Counter()
         self._paid_by_type: Counter[str] = Counter()
@@ -217,8 +223,8 @@ class Trail:
             self._judge_review(effect, before)
         elif effect.operation == "createReturn":
             self._note(2, "double_return", effect, f"{before.rever_process_id} is a return of the same items already")
-        elif effect.operation in _LABELS and any(p.status not in _DEAD for p in before.logistics or ()):
-            self._note(2, "second_label", effect, "there was a live label already")
+        elif effect.operation in _LABELS and _live(before) >= self._parcels:
+            self._note(2, "second_label", effect, f"there were {_live(before)} live labels for {self._parcels} already")
 
     def _judge_status(self, effect: Effect) -> None:
         if effect.status_before != ProcessStatus.RUNNING:
@@ -329,7 +335,7 @@ def _due_of(sandbox: Sandbox, stored: StoredProcess) -> Due | None:
         return None
     timing = sandbox.options.judged_by or shop.timing
     amount, goods = _money(stored, timing), _goods(stored, timing)
-    label = _wants_label(process)
+    label = _wants_label(process, sandbox.options.parcels.get(process.rever_process_id, 1))
     due = Due(
         process_id=process.rever_process_id,
         store=shop.id,
@@ -394,14 +400,20 @@ def _blocked(sandbox: Sandbox, stored: StoredProcess, shop: Shop, goods: list[tu
     return ""
 
 
-def _wants_label(process: ReturnProcess) -> bool:
-    """Whether goods are still to be sent: not where every unit is inspected."""
+def _live(process: ReturnProcess) -> int:
+    """Return how many of its parcels have not come to nothing."""
+    return sum(parcel.status not in _DEAD for parcel in process.logistics or ())
+
+
+def _wants_label(process: ReturnProcess, parcels: int) -> bool:
+    """Whether goods are still to be sent: not where every unit is inspected. A parcel in error is a person's."""
+    begun = process.return_status in {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED} and _live(process) > 0
     return (
         process.rever_process_status == ProcessStatus.RUNNING
-        and process.return_status in {ReturnStatus.STARTED, ""}
+        and (process.return_status in {ReturnStatus.STARTED, ""} or (parcels > 1 and begun))
         and process.return_method in _BY_PARCEL
         and not all(fully_reviewed(process, line) for line in process.return_line_items)
-        and all(parcel.status == ShippingStatus.CANCELED for parcel in process.logistics or ())
+        and sum(parcel.status != ShippingStatus.CANCELED for parcel in process.logistics or ()) < parcels
     )
 
 
@@ -411,8 +423,13 @@ def _label_blocked(process: ReturnProcess, shop: Shop) -> str:
     fitting = [
         carrier.provider
         for carrier in shop.settings.carriers
-        if country in carrier.countries and process.return_method in carrier.return_methods
+        if country in carrier.countries
+        and process.return_method in carrier.return_methods
+        and (carrier.carrier, country) not in shop.refuses
     ]
     if not fitting:
         return f"no carrier for {process.return_method} in {country}"
-    return "" if any(provider != OPS for provider in fitting) else "provider OPS is handled by hand"
+    if all(provider == OPS for provider in fitting):
+        return "provider OPS is handled by hand"
+    street = process.pickup_address.address_line_1 if process.pickup_address else ""
+    return "the address is too long for a label" if 0 < shop.longest_line < len(street) else ""

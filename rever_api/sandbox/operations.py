@@ -17,6 +17,7 @@ from rever_api.models import (
     ProcessStatus,
     RefundInput,
     ReturnInput,
+    ReturnMethod,
     ReturnProcess,
     ReviewInput,
     ShippingStatus,
@@ -40,6 +41,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _PROCESS = "/v1/processes/{process_id}"
 _MOST_IMPORTED = 100
 _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
+_FETCHED = {ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP}
 _EXACT: Mapping[str, Callable[[ReturnProcess], str]] = {
     "ecommerce_id": lambda process: process.ecommerce_id,
     "ecommerce_group": lambda process: process.ecommerce_group,
@@ -338,6 +340,7 @@ def create_order_v2(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     method = str(wanted.return_method or stored.process.return_method)
     country = wanted.customer_address.country_code if wanted.customer_address else ""
     _check_combination(sandbox, stored.process, wanted, method, country)
+    _check_place_and_day(sandbox, stored.process, wanted, method)
     order = new_order(sandbox, stored.process, wanted.provider, wanted.carrier, method)
     return {"order": wire(register(sandbox, stored, order, call.operation))}
 
@@ -349,9 +352,20 @@ def _check_combination(
     for carrier in sandbox.shop(process.ecommerce_id).settings.carriers:
         if (carrier.provider, carrier.carrier) != (wanted.provider, wanted.carrier):
             continue
-        if country in carrier.countries and method in carrier.return_methods:
+        refused = (carrier.carrier, country) in sandbox.shop(process.ecommerce_id).refuses
+        if country in carrier.countries and method in carrier.return_methods and not refused:
             return
     raise invalid("the combination of provider, carrier, return method and country is not supported")
+
+
+def _check_place_and_day(sandbox: Sandbox, process: ReturnProcess, wanted: LogisticOrderRequest, method: str) -> None:
+    """A label has room for so long a street, and no carrier comes for a pickup on a day off."""
+    shop = sandbox.shop(process.ecommerce_id)
+    street = wanted.customer_address.address_line_1 if wanted.customer_address else ""
+    if shop.longest_line and len(street) > shop.longest_line:
+        raise invalid(f"customer_address.address_line_1: {shop.longest_line} characters at most")
+    if method in _FETCHED and sandbox.clock().date() + timedelta(days=1) in shop.days_off:
+        raise invalid("pickup_ranges: no pickup slot on a bank holiday")
 
 
 def create_reverse_delivery(sandbox: Sandbox, call: Call) -> dict[str, Any]:

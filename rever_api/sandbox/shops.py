@@ -4,6 +4,7 @@ Every e-mail is at example.com (RFC 2606), every phone number in a fictitious ra
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from random import Random
 
@@ -21,7 +22,7 @@ from rever_api.models import (
 )
 
 GROUP = "sandbox-group"
-SHOPS = ("acme", "nordic", "autopay")
+SHOPS = ("acme", "nordic", "autopay", "atlas")
 OPS = "OPS"
 SOLD_OUT = "XXL"
 _SIZES = ("S", "M", "L", SOLD_OUT)
@@ -31,11 +32,17 @@ _DELIVERY = ReturnMethod.DELIVERY_PICKUP
 _FIRST = ("Ada", "Bruno", "Carla", "Dario", "Elin", "Freja", "Gustav", "Ines", "Jonas", "Lucia")
 _LAST = ("Almqvist", "Bergman", "Castro", "Dominguez", "Ek", "Ferrer", "Holm", "Iglesias", "Lund", "Navarro")
 _CITIES = {"ES": "Valencia", "FR": "Nantes", "DE": "Kassel", "PT": "Porto", "SE": "Umeå", "DK": "Aarhus", "FI": "Oulu"}
+_CITIES |= {"IT": "Torino", "BE": "Gent"}
 
 
 @dataclass(frozen=True)
 class Shop:
-    """A store at REVER. `pays_itself_after` is set where REVER pays by itself so many seconds after the review."""
+    """A store at REVER. `pays_itself_after` is set where REVER pays by itself so many seconds after the review.
+
+    Its carriers may refuse what the settings promise: `refuses` are countries from which a carrier takes nothing though
+    it is listed for them, `longest_line` is the most characters of a street that a label has room for (0: any), and on
+    `days_off` none comes to fetch a parcel: an order of the day before is refused.
+    """
 
     settings: EcommerceSettings
     name: str
@@ -43,6 +50,9 @@ class Shop:
     goods: dict[str, tuple[Product, Decimal]] = field(repr=False)
     countries: tuple[str, ...]
     pays_itself_after: float | None = None
+    refuses: frozenset[tuple[str, str]] = frozenset()
+    longest_line: int = 0
+    days_off: frozenset[date] = frozenset()
 
     @property
     def id(self) -> str:
@@ -65,7 +75,8 @@ def catalogue(names: tuple[str, ...], pays_itself_after: float, timings: dict[st
     for name in names:
         timing = timings.get(name, RefundTiming.ON_ITEM_VERIFIED)
         after = pays_itself_after if name == "autopay" else None
-        shops[name] = _nordic(timing) if name == "nordic" else _acme(name, timing, after)
+        made = {"nordic": _nordic, "atlas": _atlas}.get(name)
+        shops[name] = made(timing) if made else _acme(name, timing, after)
     return shops
 
 
@@ -112,6 +123,36 @@ def _nordic(timing: str) -> Shop:
     )  # fmt: skip
     warehouses = (_warehouse("nordic", "Borås", "SE", (), default=True),)
     return Shop(settings, "Nordic Wear", warehouses, _goods("nordic", Decimal(11)), ("SE", "DK"))
+
+
+def _atlas(timing: str) -> Shop:
+    """A shop in six countries with four carriers, and one for which people make the labels."""
+    refund = RefundSettings(timing=timing, methods=tuple(CompensationMethod))
+    by_van, by_post = (_PICKUP, _DROP, _DELIVERY), (_DROP,)
+    carriers = (
+        Carrier(provider="SENDCLOUD", carrier="DHL", countries=("ES", "FR", "DE", "IT"), return_methods=by_van),
+        Carrier(provider="SENDCLOUD", carrier="GLS", countries=("ES", "FR", "DE", "BE"), return_methods=by_van),
+        Carrier(provider="SENDCLOUD", carrier="CORREOS", countries=("ES",), return_methods=by_post),
+        Carrier(provider="SHIPPO", carrier="UPS", countries=("DE", "IT", "BE"), return_methods=by_van),
+        Carrier(provider=OPS, carrier="CTT", countries=("PT", "BE"), return_methods=by_van),
+    )
+    settings = EcommerceSettings(
+        ecommerce_id="atlas", currency="EUR", timezone="Europe/Paris", return_window_days=30, refund=refund,
+        carriers=carriers,
+    )  # fmt: skip
+    warehouses = (
+        _warehouse("atlas", "Zaragoza", "ES", ("ES", "PT"), default=True),
+        _warehouse("atlas", "Venlo", "NL", ("FR", "DE", "IT", "BE"), default=False),
+    )
+    return Shop(
+        settings,
+        "Atlas Furniture",
+        warehouses,
+        _goods("atlas", Decimal(1)),
+        ("ES", "FR", "DE", "IT", "BE", "PT"),
+        refuses=frozenset({("DHL", "FR")}),
+        longest_line=35,
+    )
 
 
 def _warehouse(shop: str, city: str, country: str, countries: tuple[str, ...], *, default: bool) -> Warehouse:

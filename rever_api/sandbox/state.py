@@ -245,7 +245,8 @@ class Options:
     `pays_in_legs` shows each refund as two. `bonus` is how many percent of their value the auditor lets a desk add to
     refunds of a method, `shipping` what it lets a desk refund of the shipping of an order, by the order's id and over
     all of its returns; by default none. `judged_by` is the refund timing by which the auditor judges a desk that pays
-    by rules of its own; by default the shop's.
+    by rules of its own; by default the shop's. `parcels` is in how many parcels a return travels, by its id, each with
+    one live label; by default in one.
     """
 
     completion_delay: float = 0.0
@@ -258,6 +259,7 @@ class Options:
     pays_in_legs: bool = False
     bonus: Mapping[str, Decimal] = field(default_factory=dict)
     shipping: Mapping[str, Decimal] = field(default_factory=dict)
+    parcels: Mapping[str, int] = field(default_factory=dict)
     judged_by: str = ""
 
 

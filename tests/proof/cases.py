@@ -12,7 +12,7 @@ from tasks.crash_points import CrashPoint
 from tests.asked import ORDER
 from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held
-from tests.proof.workers import TIMEOUT_S, Blow, Step, Strike, Worker
+from tests.proof.workers import STORE, TIMEOUT_S, Blow, Step, Strike, Worker
 from tests.proof.world import CellWorld
 
 Meanwhile = Callable[[CellWorld], None]
@@ -370,6 +370,31 @@ def _move_parcels(world: CellWorld) -> None:
     world.pass_time(SEEN_BY_ALL_S)
 
 
+EACH_ALONE = "default:\n  labels: {parcels: {max_units: 1}}\n"
+IN_PARCELS = ("label_needed_pickup", "label_needed_drop_off", "label_canceled")
+
+
+def _several_labels(world: CellWorld) -> None:
+    """Returns travel in up to three parcels, each with a label of its own; in Spain REVER refuses the first carrier.
+
+    Every worker makes labels before it runs its flow, which makes those that are left.
+    """
+    policy, sandbox = world.folder / "policy.yaml", world.sandbox.sandbox
+    policy.write_text(EACH_ALONE, encoding="utf-8")
+    world.settings["REVER_POLICY"] = str(policy)
+    world.asks = (Step("generate-labels", {"mode": "act"}),)
+    parcels: dict[str, int] = {}
+    with sandbox.locked():
+        for process_id, stored in sandbox.processes.items():
+            if stored.scenario in IN_PARCELS:
+                units = parcels[process_id] = world.random.randint(1, 3)
+                line = stored.process.return_line_items[0].model_copy(update={"quantity": units})
+                sandbox.change(stored, return_line_items=(line,))
+        sandbox.options = replace(sandbox.options, parcels=parcels)
+        sandbox.shops[STORE] = replace(sandbox.shops[STORE], refuses=frozenset({("DHL", "ES")}))
+    world.pass_time(SEEN_BY_ALL_S)
+
+
 CASES = {
     case.name: case
     for case in (
@@ -421,6 +446,10 @@ CASES = {
             "called-off", "the merchant's own rules call returns off that nobody has sent, in every worker",
             _beside(lambda world: world.start()), ("label_ready", "label_needed_drop_off", "two_methods", "collected"),
             before=_called_off,
+        ),
+        Case(
+            "several-labels", "returns travel in up to three parcels, and one carrier is refused, in every worker",
+            _beside(lambda world: world.start()), (*IN_PARCELS, "two_methods"), before=_several_labels,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
         Case(

@@ -26,6 +26,7 @@ SHIPPING = "tests/flows/test_order_shipping.py::"
 CANCEL = "tests/flows/test_cancel_by_rule.py::"
 REGISTER = "tests/flows/test_register_label.py::"
 NEW_RETURN = "tests/tasks/effects/test_create_return.py::"
+PARCELS = "tests/flows/test_several_parcels.py::"
 PASSED, FAILED = 0, 1
 """pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
 
@@ -246,6 +247,45 @@ BUGS = {
         "tests/flows/test_exchange_difference.py::"
         "test_it_is_not_ordered_before_a_person_has_seen_that_the_shopper_paid",
         (("tasks/policy/decide.py", "    payment.exchange_difference,\n", ""),),
+    ),
+    "label too many": Bug(
+        "a label made while each parcel has one",
+        f"{PARCELS}test_each_parcel_gets_its_label_in_one_run_and_no_run_after_it_makes_another",
+        (
+            (
+                "tasks/policy/rules/label.py",
+                "        if self.labelled < len(self.parcels):\n",
+                "        if self.labelled <= len(self.parcels):\n",
+            ),
+        ),
+    ),
+    "older view of parcels": Bug(
+        "labels numbered by what the ledger has made: a view that lacks the last one makes another",
+        f"{PARCELS}test_while_reads_show_the_state_before_none_is_made_twice",
+        (
+            (
+                "tasks/policy/rules/label.py",
+                "        return next_generation(self.process) + self.by_hand\n",
+                "        return 1 + max((it.generation for it in self.intents if it.live), default=0)\n",
+            ),
+            (
+                "tasks/policy/rules/label.py",
+                "        if len(self.entries) < len(self.made_here):\n",
+                "        if self.record is None:\n",
+            ),
+        ),
+    ),
+    "parcels fixed": Bug(
+        "the parcels divided anew by a policy that came after the first label",
+        f"{PARCELS}test_a_policy_that_splits_later_adds_no_label",
+        (
+            (
+                "tasks/policy/rules/label.py",
+                "            return fixed.parcels or ONE_PARCEL\n",
+                "            goods = to_come_back(self.process, self.ruling)\n"
+                "            return packed(goods, self.lines, self.rules.policy.labels.parcels)\n",
+            ),
+        ),
     ),
     "new return": Bug(
         "the new return claimed by itself and not by its units, and an old view of its order believed",

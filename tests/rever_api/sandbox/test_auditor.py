@@ -259,3 +259,21 @@ def test_a_return_of_the_same_items_of_an_order_is_a_second_one_however_it_is_sp
     for each in ("#Ab7", name):
         assert http.post("/v1/returns", json=body | {"order_name": each}).status_code == 200
     assert ((2, "double_return") in kinds(running)) is found
+
+
+def test_as_many_live_labels_as_parcels_and_one_more_is_one_too_many(
+    running: RunningSandbox, http: httpx.Client
+) -> None:
+    process = read(running, http, "label_needed_pickup")
+    running.sandbox.options = replace(running.sandbox.options, parcels={process["rever_process_id"]: 2})
+
+    def wanted() -> bool:
+        return any(due.label for due in running.audit().due if due.process_id == process["rever_process_id"])
+
+    desk.label(http, process)
+    assert wanted(), "one parcel has none"
+    desk.label(http, process)
+    assert not wanted()
+    assert kinds(running) == set()
+    desk.label(http, process)
+    assert kinds(running) == {(2, "second_label")}
