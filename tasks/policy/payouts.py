@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from tasks.lookup import bare_order
+from tasks.policy.facts import counted
 from tasks.policy.money import ZERO, shown
 
 EARLY = timedelta(days=2)
@@ -468,7 +469,7 @@ def judge(refund: BookedRefund, payout: Found, statement: Found, expected: Expec
     if outcome is None:
         outcome = _by_books(refund, late=late, missing=bool(missing), looked_for=bool(found or usual), why=why)
     if late and outcome is Outcome.LATE:
-        why.append(f"the files end before its usual {expected.days.days} days are over")
+        why.append(f"the files end less than its usual {counted(expected.days.days, 'day')} after it")
     if refund.open:
         why.append("the ledger does not know yet whether it was paid")
     if refund.rever and refund.paid is not None and refund.paid < refund.rever:

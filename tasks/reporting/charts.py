@@ -68,6 +68,7 @@ def _label(table: Table, row: tuple[Any, ...], place: int) -> str:
 def chart_svg(bars: Bars) -> str:
     """The chart as an `svg` element: days upright from left to right, all else lying, the largest on top."""
     import pygal  # noqa: PLC0415 - it takes a while, and few runs draw
+    from pygal.style import Style  # noqa: PLC0415
 
     upright = bars.days
     chart = (pygal.Bar if upright else pygal.HorizontalBar)(
@@ -82,6 +83,7 @@ def chart_svg(bars: Bars) -> str:
         print_values=not upright,
         value_formatter=_formatter(bars),
         margin=8,
+        style=Style(label_font_size=14),  # by it the room for labels is reckoned; how they look says `STYLE`
         spacing=6,
         show_minor_x_labels=True,
         x_label_rotation=0,

@@ -15,7 +15,20 @@ from tasks.policy.money import ZERO, minor_unit
 from tasks.policy.record import LABEL_KINDS, IntentKind, IntentState
 from tasks.reporting.daily_data import Payment, ReportData, split
 from tasks.reporting.return_rows import LineRow
-from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table, share_of
+from tasks.reporting.tables import (
+    CURRENCY,
+    HOURS,
+    ORDER,
+    RETURN,
+    STORE,
+    Basis,
+    Cell,
+    Column,
+    Figure,
+    Kind,
+    Table,
+    share_of,
+)
 
 STORE_CREDIT = frozenset({CompensationMethod.GIFT_CARD, CompensationMethod.PROMO_CODE})
 """Methods by which the money stays with the shop."""
@@ -237,7 +250,7 @@ def _by_day(data: ReportData) -> Table:
             for day in window.days():
                 found = sums.get((store, day.day, currency), Sums())
                 rows.append((store, day.day, day.hours, currency, *found.cells()))
-    columns = (STORE, Column("day", "Day", Kind.DAY), Column("hours", "Hours", Kind.COUNT), CURRENCY, *SPLIT_SUMS)
+    columns = (STORE, Column("day", "Day", Kind.DAY), HOURS, CURRENCY, *SPLIT_SUMS)
     words = "a day is the store's own: 23 hours when clocks go forward, 25 when they go back"
     return Table(
         "days",

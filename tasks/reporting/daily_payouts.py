@@ -41,7 +41,11 @@ FIGURES = (PAYOUTS, PAYOUT_SUMS)
 
 NO_FILE = "no payout file was read for this window"
 
-_ORDER = (*(it for it in Outcome if it not in {Outcome.SEEN, Outcome.NOT_EXPECTED}), Outcome.NOT_EXPECTED, Outcome.SEEN)
+_ORDER = (
+    *(Outcome.TWICE, Outcome.FAILED, Outcome.REVERSED, Outcome.OTHER_AMOUNT, Outcome.PARTLY, Outcome.MISSING),
+    *(Outcome.LATE, Outcome.NOT_EXPECTED, Outcome.SEEN),
+)
+"""What is to be looked into first; what agrees comes last."""
 AGREES = frozenset({Outcome.SEEN, Outcome.NOT_EXPECTED})
 """Outcomes of which nothing is to be looked into."""
 
@@ -118,15 +122,18 @@ def _told_of_files(found: PayoutsFound) -> Iterator[str]:
         yield f"{counted(refused, 'row')} could not be read"
 
 
+_FOR_FILES = frozenset({"refund", "method", "ledger", "rever", "in_file", "reference", "file", "rows"})
+"""Columns of a refund that a page has no room for."""
+
 _BOOKS = {
     "ledger": "Ledger",
-    "ledger_matched": "Of it matched",
-    "ledger_unmatched": "Not in the files",
+    "ledger_matched": "Ledger, matched",
+    "ledger_unmatched": "Ledger, not in the files",
     "rever": "REVER shows",
     "only_rever": "Only at REVER",
     "file": "Files",
-    "matched": "Of it matched",
-    "unexplained": "Unexplained",
+    "matched": "Files, matched",
+    "unexplained": "Files, unexplained",
     "outside": "Outside the window",
     "repeated": "Repeated",
     "other": "No refunds",
@@ -188,7 +195,7 @@ def _refunds(data: ReportData, found: PayoutsFound, name: str, title: str, *, li
         Column("rows", "Rows", Kind.ID),
         Column("why", "Why"),
     )
-    short = [it for it in columns if lists or it.name not in {"refund", "ledger", "reference", "in_file"}]
+    short = [it for it in columns if lists or it.name not in _FOR_FILES]
     places = [columns.index(it) for it in short]
     cells = (_cells(data, it) for it in judged)
     rows = tuple(tuple(row[place] for place in places) for row in cells)

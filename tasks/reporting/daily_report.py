@@ -38,13 +38,10 @@ TABLES = (
     "money",
     "converted",
     "reconciled",
-    "differing",
     "payouts",
     "payout_sums",
     "payout_months",
-    "payout_differing",
     "fourteen_days",
-    "late",
     "returns",
     "waiting",
     "causes",
@@ -65,12 +62,15 @@ TABLES = (
     "top_reasons",
     "top_products",
     "rates",
+    "differing",
+    "payout_differing",
+    "late",
     "payments",
     "payout_refunds",
     "payout_rows",
     "open_returns",
 )
-"""All tables in the order in which they are read."""
+"""All tables in the order in which they are read: sums first, then single returns, then the long lists for files."""
 
 SHOWN_IN_TERMINAL = ("money", "returns", "waiting", "fourteen_days", "reconciled", "payouts", "rates")
 """Tables that a terminal shows; the files and the page have all."""
@@ -283,6 +283,8 @@ def _page(report: DailyReport, back_office: str) -> Iterator[str]:
     for store, words in report.windows.items():
         yield f"- **{markdown(store)}**: {markdown(words)}"
     yield f"- made {clock_time(report.made_at)}; what waits is as of then"
+    yield "\n#### In short\n"
+    yield from (f"- {markdown(plain_words(words))}" for words in report.totals())
     for table in report.tables:
         if table.lists:
             continue

@@ -9,7 +9,20 @@ from tasks.policy.comparison import Seen
 from tasks.policy.money import ZERO
 from tasks.reporting.daily_data import ReportData, add_up
 from tasks.reporting.return_rows import LineRow
-from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table, share_of
+from tasks.reporting.tables import (
+    CURRENCY,
+    HOURS,
+    ORDER,
+    RETURN,
+    STORE,
+    Basis,
+    Cell,
+    Column,
+    Figure,
+    Kind,
+    Table,
+    share_of,
+)
 
 RETURNS = Figure(
     "returns",
@@ -151,7 +164,7 @@ def _by_day(data: ReportData) -> Table:
     columns = (
         STORE,
         Column("day", "Day", Kind.DAY),
-        Column("hours", "Hours", Kind.COUNT),
+        HOURS,
         Column("started", "Started", Kind.COUNT),
         Column("arrived", "Arrived, as watched", Kind.COUNT, rarely=True),
         Column("inspected", "Units inspected", Kind.COUNT),

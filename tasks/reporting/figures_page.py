@@ -45,6 +45,12 @@ In Prefect it is the flow `daily-report`: each day at 06:00, and by hand with it
 the HTML file attached where one is written and the channel takes it. Whoever knows that address may post there: it is in no
 log, artifact or error. A schedule sends once its form says so ([deployments.md](deployments.md)).
 
+![The report as an HTML page](pictures/report-html.png)
+
+![A sheet of the workbook, as it is printed](pictures/report-excel.png)
+
+Both pictures are of a local REVER; `python -m tests.docs.report_pictures` makes them anew.
+
 Files are for their owner alone (0600). A text that a spreadsheet would take for a formula or a link stays text.
 **No shopper is in any of it.** `--with-shoppers` adds name and e-mail to the lists (`payments`, `open_returns`) of CSV, Excel
 and JSON and to the frame `returns`, and these say so.

@@ -228,7 +228,8 @@ def _sum_lines(currency: str, sums: Sums) -> list[str]:
         *((sums.matched, "matched"), (sums.unexplained, "unexplained"), (sums.outside, "outside the window")),
         *((sums.repeated, "repeated"), (sums.other, "no refunds (charges, fees, payouts)")),
     ]
-    told = [f"{amount:,} {words}" for amount, words in parts if amount]
+    signed = (f"{'-' if amount < 0 else '+'} {abs(amount):,} {words}" for amount, words in parts if amount)
+    told = " ".join(signed).removeprefix("+ ") or "0"
     theirs = f", {sums.only_rever:,} of it not in the ledger" if sums.only_rever else ""
     off = sums.matched - sums.ledger_matched
     agree = (
@@ -237,7 +238,7 @@ def _sum_lines(currency: str, sums: Sums) -> list[str]:
     return [
         f"  {currency} ledger: {sums.ledger:,} = {sums.ledger_matched:,} matched + {sums.ledger_unmatched:,} not in"
         f" the files; REVER shows {sums.rever:,}{theirs}",
-        f"  {currency} files:  {sums.file:,} = {' + '.join(told) or '0'}; {agree}{' the ledger has' if off else ''}",
+        f"  {currency} files:  {sums.file:,} = {told}; {agree}{' the ledger has' if off else ''}",
     ]
 
 

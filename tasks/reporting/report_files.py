@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -119,8 +120,11 @@ def write_workbook(path: Path, report: DailyReport) -> None:
         look = _Look(book)
         _overview(book, look, report)
         for table in report.tables:
-            _sheet(book, look, table)
+            _sheet(book, look, report, table)
         book.close()
+
+
+_RIGHT, _LEFT = {"align": "right", "indent": 1}, {"align": "left", "indent": 1}
 
 
 class _Look:
@@ -131,58 +135,86 @@ class _Look:
         self._made: dict[str, Any] = {}
         self.title = book.add_format({"bold": True, "font_size": 14})
         head = {"bold": True, "bg_color": "#E8EDF3", "bottom": 1, "text_wrap": True, "valign": "top"}
-        self.head = book.add_format({**head, "indent": 1})
-        self.text = book.add_format({"indent": 1})
-        self.number_head = book.add_format({**head, "align": "right"})
-        self.note = book.add_format({"font_color": "#555555", "italic": True})
-        self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
+        self.head = book.add_format({**head, **_LEFT})
+        self.text = book.add_format({**_LEFT, "valign": "top"})
+        self.long_text = book.add_format({**_LEFT, "valign": "top", "text_wrap": True})
+        self.number_head = book.add_format({**head, **_RIGHT})
+        aside = {"font_color": "#555555", "italic": True}
+        self.aside = book.add_format(aside)
+        self.note = book.add_format({**aside, "text_wrap": True, "valign": "top"})
+        self.wrap = book.add_format({**_LEFT, "text_wrap": True, "valign": "top"})
         self.plain = book.add_format({"valign": "top"})
         self.warn = book.add_format({"bold": True, "font_color": "#9C0006"})
 
     def of(self, number: str) -> Any:
-        """A format of numbers or dates."""
+        """A format of numbers, which stand to the right, or of dates."""
         if number not in self._made:
-            self._made[number] = self._book.add_format({"num_format": number})
+            side = _LEFT if number.startswith("yyyy") else _RIGHT
+            self._made[number] = self._book.add_format({"num_format": number, "valign": "top", **side})
         return self._made[number]
+
+
+_OVERVIEW = (30, 9, 40, 64, 54)
+"""The widths of the overview's columns, in characters: what a page across takes."""
 
 
 def _overview(book: Any, look: _Look, report: DailyReport) -> None:
     sheet = book.add_worksheet("Overview")
-    sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 1, 9)
-    sheet.set_column(2, 2, 60)
-    sheet.set_column(3, 4, 80)
+    for place, wide in enumerate(_OVERVIEW):
+        sheet.set_column(place, place, wide)
     sheet.hide_gridlines(2)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
+    _as_printed(sheet, report)
     sheet.write_string(0, 0, report.title, look.title)
     row = 1
     for store, words in report.windows.items():
         sheet.write_string(row, 0, printable(f"{store}: {words}"))
         row += 1
-    sheet.write_string(row, 0, f"made {clock_time(report.made_at)}; what waits is as of then", look.note)
+    sheet.write_string(row, 0, f"made {clock_time(report.made_at)}; what waits is as of then", look.aside)
     row += 1
     if report.personal:
         sheet.write_string(row, 0, NAMES_SHOPPERS, look.warn)
         row += 1
-    row += 1
+    for words in report.totals():
+        row += 1
+        sheet.write_string(row, 0, printable(plain_words(words)))
+    row += 2
     for place, head in enumerate(("Sheet", "n", "Counted by", "How it is worked out", "Left out")):
         sheet.write_string(row, place, head, look.head)
     for table in report.tables:
         row += 1
         figure = table.figure
-        # Programs other than Excel do not fit a row to its text by themselves.
-        sheet.set_row(row, 15 * max(1, *(-(-len(text) // 78) for text in (figure.formula, figure.left_out))))
-        sheet.write_string(row, 0, table.title, look.wrap)
+        told = (table.title, "", f"{figure.n}; {figure.basis.words}", figure.formula, figure.left_out)
+        sheet.set_row(row, _LINE * max(_lines(text, wide) for text, wide in zip(told, _OVERVIEW, strict=True)))
+        for place, text in enumerate(told):
+            sheet.write_string(row, place, text, look.wrap)
         sheet.write_number(row, 1, table.n, look.plain)
-        sheet.write_string(row, 2, f"{figure.n}; {figure.basis.words}", look.wrap)
-        sheet.write_string(row, 3, figure.formula, look.wrap)
-        sheet.write_string(row, 4, figure.left_out, look.wrap)
     row += 2
-    sheet.write_string(row, 0, "What cannot be worked out", look.head)
+    sheet.write_string(row, 0, "What cannot be worked out", look.title)
     for words in report.not_computable:
         row += 1
         sheet.write_string(row, 0, printable(words))
+
+
+_LINE = 15
+"""The height of a line. Programs other than Excel do not fit a row to its text by themselves."""
+
+
+def _lines(text: str, wide: int) -> int:
+    """The lines that a text takes in a column that is so many characters wide."""
+    return max(1, len(wrap(text, max(4, wide - 2))))
+
+
+def _as_printed(sheet: Any, report: DailyReport) -> None:
+    """A page across, as many as it takes down; the sheet's name and the report's stand on each."""
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_margins(left=0.5, right=0.5, top=0.8, bottom=0.7)
+    sheet.set_header(f"&L&14&A&R{report.title.replace('&', '&&')}")
+    sheet.set_footer("&R&P of &N")
+
+
+_A4 = 9
 
 
 _HEAD_ROW = 1
@@ -199,22 +231,31 @@ _WIDTHS = {
 }
 
 
-def _sheet(book: Any, look: _Look, table: Table) -> None:
+def _sheet(book: Any, look: _Look, report: DailyReport, table: Table) -> None:
     sheet = book.add_worksheet(table.title[:31].replace(":", ""))
-    for place, column in enumerate(table.columns):
-        sheet.set_column(place, place, _WIDTHS.get(column.kind) or _text_width(table, place))
+    widths = [_width(table, place) for place in range(len(table.columns))]
+    for place, wide in enumerate(widths):
+        sheet.set_column(place, place, wide)
     sheet.freeze_panes(_HEAD_ROW + 1, 0)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
+    _as_printed(sheet, report)
     sheet.repeat_rows(_HEAD_ROW)
     sheet.print_area(0, 0, _HEAD_ROW + max(1, len(table.rows)), len(table.columns) - 1)
-    sheet.write_string(0, 0, "; ".join((counted_by(table), *table.notes)), look.note)
-    sheet.set_row(_HEAD_ROW, 32)
+    note = "; ".join((counted_by(table), *table.notes))
+    sheet.set_row(0, _LINE * _lines(note, sum(widths)))
+    sheet.merge_range(0, 0, 0, len(table.columns) - 1, "", look.note)
+    sheet.write_string(0, 0, note, look.note)
+    heads = zip(table.columns, widths, strict=True)
+    sheet.set_row(_HEAD_ROW, _LINE * max(2, *(_lines(column.title, wide) for column, wide in heads)))
     for place, column in enumerate(table.columns):
         sheet.write_string(_HEAD_ROW, place, column.title, look.number_head if column.kind.is_number else look.head)
+    sentences = table.sentences
     for number, row in enumerate(table.rows, start=_HEAD_ROW + 1):
+        longest = max((_lines(str(row[place]), widths[place]) for place in sentences), default=1)
+        if longest > 1:
+            sheet.set_row(number, _LINE * longest)
         for place, cell in enumerate(row):
-            _write(sheet, look, (number, place), cell, table.columns[place], table.currency(row))
+            text = look.long_text if place in sentences else look.text
+            _write(sheet, look, (number, place), cell, table.columns[place], table.currency(row), text)
     if not table.rows:
         sheet.write_string(_HEAD_ROW + 1, 0, table.why_empty, look.note)
     else:
@@ -223,18 +264,25 @@ def _sheet(book: Any, look: _Look, table: Table) -> None:
         _chart(book, sheet, table, bars, number)
 
 
+def _width(table: Table, place: int) -> int:
+    kind = table.columns[place].kind
+    return _WIDTHS.get(kind) or _text_width(table, place)
+
+
 def _text_width(table: Table, place: int) -> int:
     longest = max((len(str(row[place] or "")) for row in table.rows[:200]), default=0)
-    return max(10, min(40, longest + 2))
+    return max(10, min(60 if place in table.sentences else 40, longest + 3))
 
 
-def _write(sheet: Any, look: _Look, at: tuple[int, int], cell: Cell, column: Column, currency: str) -> None:
+def _write(
+    sheet: Any, look: _Look, at: tuple[int, int], cell: Cell, column: Column, currency: str, text_format: Any
+) -> None:
     match cell:
         case None | "":
             return
         case bool() | str():
             text = printable(str(cell))
-            sheet.write_string(*at, plain_words(text) if column.kind is Kind.TEXT else text, look.text)
+            sheet.write_string(*at, plain_words(text) if column.kind is Kind.TEXT else text, text_format)
         case int():
             sheet.write_number(*at, cell, look.of("#,##0"))
         case Decimal() if Decimal(repr(float(cell))) != cell and column.kind in {Kind.MONEY, Kind.RATE}:
@@ -295,6 +343,7 @@ def report_html(report: DailyReport, back_office: str = "") -> str:
     for rows, charts in SIZES:
         page = _template().render(
             report=report,
+            totals=[plain_words(words) for words in report.totals()],
             made=clock_time(report.made_at),
             tables=[_table(table, back_office, rows, charts) for table in report.tables if not table.lists],
             figures=report.figures,

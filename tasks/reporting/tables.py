@@ -77,16 +77,22 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. One that is `rarely` used is left out of pages where all its cells are empty or 0."""
+    """A column of a table. One that is `rarely` used is left out of pages where all its cells are empty or `usual`."""
 
     name: str
     title: str
     kind: Kind = Kind.TEXT
     rarely: bool = False
+    usual: int = 0
 
 
 RETURN, ORDER = Column("process_id", "Return", Kind.RETURN), Column("order", "Order", Kind.ID)
 STORE, CURRENCY = Column("store", "Store"), Column("currency", "Currency")
+HOURS = Column("hours", "Hours", Kind.COUNT, rarely=True, usual=24)
+"""How long a day is; said where clocks change."""
+
+
+_SENTENCES = frozenset({"why", "how"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +121,20 @@ class Table:
         """The place of a column in each row; -1 where the table has no such column."""
         return next((place for place, each in enumerate(self.columns) if each.name == column), -1)
 
+    @property
+    def sentences(self) -> list[int]:
+        """The places of the columns that hold sentences, which wrap; those of long lists stay on one line."""
+        return [place for place, each in enumerate(self.columns) if each.name in _SENTENCES and not self.lists]
+
     def page_columns(self) -> list[int]:
         """The places of the columns that a page shows: those that say something."""
         nothing: set[Cell] = {None, ""}
         return [
             place
             for place, column in enumerate(self.columns)
-            if any(row[place] not in nothing and not (column.rarely and row[place] == 0) for row in self.rows)
+            if any(
+                row[place] not in nothing and not (column.rarely and row[place] == column.usual) for row in self.rows
+            )
         ]
 
     def page_rows(self) -> list[tuple[Cell, ...]]:

@@ -1,0 +1,125 @@
+"""`python -m tests.docs.report_pictures`: the pictures of a report that docs/reports.md shows, made anew.
+
+It plays some days of two shops on a local REVER, writes the report as HTML and as Excel, and takes a picture of each:
+it needs Chromium, LibreOffice and poppler (Debian: chromium, libreoffice-calc, poppler-utils). No test needs them.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flows.run import run_flow
+from rever_api.sandbox import running_sandbox
+from tasks.ledger import Effect, effects
+from tasks.policy.record import IntentKind, IntentState
+from tests.docs.pages import ROOT
+from tests.tasks.files.payouts import ADYEN_HEADER, adyen_row, file_of
+from tests.ui.browser import opened_page
+from tests.world import PATIENT, World
+
+PICTURES = ROOT / "docs" / "pictures"
+DAYS = 7
+WIDTH = 1280
+PAGE = 6
+"""The page of the printed workbook that is shown."""
+
+
+def played(world: World) -> None:
+    """Let the desk pay on some days, a share of the returns on each."""
+    sandbox = world.sandbox.sandbox
+    everything = dict(sandbox.processes)
+    for day in range(DAYS):
+        with sandbox.locked():
+            sandbox.processes.clear()
+            sandbox.processes.update(it for place, it in enumerate(everything.items()) if place % DAYS <= day)
+        world.act()
+        world.run("track-parcels")
+        world.pass_time(86_400)
+
+
+def payout_file(made: Sequence[Effect]) -> str:
+    """Adyen's file of the refunds by card, an hour after each; one is missing, one is of another amount."""
+    cards = [
+        it
+        for it in made
+        if it.kind is IntentKind.REFUND
+        and (it.state, it.method) == (IntentState.DONE, "ORIGINAL_PAYMENT_METHOD")
+        and it.amount > 1
+        and it.sent_at
+    ]
+    rows = []
+    for n, it in enumerate(cards[1:], 1):
+        at = ((it.sent_at or it.created_at) + timedelta(hours=1)).astimezone(ZoneInfo("Europe/Amsterdam"))
+        amount = str(it.amount - 1 if n == 1 else it.amount)
+        rows.append(adyen_row(it.order.lstrip("#"), amount, n=n, currency=it.currency, at=f"{at:%F %T}"))
+        if n == 2:
+            back = f"{at + timedelta(hours=1):%F %T}"
+            rows.append(
+                adyen_row(
+                    it.order.lstrip("#"),
+                    amount,
+                    n=n,
+                    currency=it.currency,
+                    at=back,
+                    word="RefundedReversed",
+                    side="credit",
+                )
+            )
+    return file_of(ADYEN_HEADER, rows)
+
+
+def written(folder: Path, returns: int) -> None:
+    """Write `report.html` and `report.xlsx` of some days of two shops into the folder, which is this process's."""
+    with running_sandbox(returns=returns) as sandbox:
+        world = World(sandbox, f"sqlite:///{folder / 'ledger.sqlite'}", dict(PATIENT))
+        os.environ.update(world.environment)
+        played(world)
+        (folder / "adyen.csv").write_text(payout_file(world.read(effects, sandbox.stores)))
+        values = {
+            "since": f"{world.now() - timedelta(days=DAYS + 1):%F}",
+            "until": f"{world.now() - timedelta(days=1):%F}",
+            "payouts": "adyen.csv",
+            "payout_days": "1",
+            "html": "report.html",
+            "xlsx": "report.xlsx",
+        }
+        report = run_flow("daily-report", values, prefect=False, clock=world.clock)
+        assert not report.failed, report.failed_why
+
+
+def photographed(folder: Path) -> None:
+    """Take the pictures: the top of the page as it is 1280 pixels wide, and the first sheets of the workbook."""
+    PICTURES.mkdir(exist_ok=True)
+    with opened_page((folder / "report.html").as_uri()) as page:
+        page.set_viewport_size({"width": WIDTH, "height": 900})
+        page.screenshot(path=PICTURES / "report-html.png")
+    office: list[str | Path] = [
+        "soffice",
+        "--headless",
+        f"-env:UserInstallation={(folder / 'office').as_uri()}",
+        "--convert-to",
+        "pdf",
+    ]
+    subprocess.run([*office, "--outdir", folder, folder / "report.xlsx"], check=True, capture_output=True)
+    target = PICTURES / "report-excel"
+    command = ["pdftoppm", "-png", *f"-r 70 -f {PAGE} -l {PAGE} -singlefile".split()]
+    subprocess.run([*command, folder / "report.pdf", target], check=True, capture_output=True)
+
+
+def main() -> None:
+    """Make both pictures anew, or (with a folder) only write the report there."""
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="report-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
+    written(folder, returns=480)
+    if len(sys.argv) == 1:
+        photographed(folder)
+
+
+if __name__ == "__main__":
+    main()
