@@ -18,6 +18,10 @@ class CrashPoint(StrEnum):
     WHILE_ANSWERING = "while a hold is answered"
     BEFORE_FILE_NOTED = "before it is noted that a file is taken"
     AFTER_FILE_NOTED = "before a file that is taken is put away"
+    ARCHIVE_WRITTEN = "before an archive that is written gets its name"
+    ARCHIVE_NAMED = "before the rows of an archive leave the ledger"
+    ARCHIVE_REMOVING = "before it is committed that they leave"
+    ARCHIVE_DONE = "after the rows of an archive have left"
 
 
 _armed: list[Callable[[CrashPoint, str], None]] = []

@@ -13,7 +13,7 @@ from rever_api.models import ReturnProcess
 from tasks.desk import Clock, Desk, DeskError, utc_now
 from tasks.find_returns import FoundReturn
 from tasks.gather_facts import gather_facts
-from tasks.ledger import History, Ledger, history, kept_back, load_records, parcels_of, pauses_of, switch
+from tasks.ledger import History, Ledger, all_parcels_of, history, kept_back, load_records, pauses_of, switch
 from tasks.policy.case import ruling_of
 from tasks.policy.record import ParcelChange
 from tasks.policy.return_facts import ReturnFacts
@@ -122,7 +122,7 @@ def _told(
     """
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
     stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
-    moved = parcels_of(conn, [process_id])[process_id]
+    moved = all_parcels_of(conn, [process_id])[process_id]
     return history(conn, process_id), stops, kept_back(conn, store, now), moved
 
 

@@ -11,7 +11,7 @@ from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.operations import entry as read_entry
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_returns import BATCH
-from tasks.ledger import load_records
+from tasks.ledger import past_records
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.facts import believed
 from tasks.policy.record import Record
@@ -137,7 +137,7 @@ async def with_records(desk: Desk, read: ReadReturns) -> list[PastReturn]:
     """The returns of the window, each with what the ledger knows of it, and when a run saw its goods move."""
     ids, records = list(read.found), dict[str, Record]()
     for start in range(0, len(ids), AT_ONCE):
-        records |= await desk.ledger.aread(load_records, ids[start : start + AT_ONCE])
+        records |= await desk.ledger.aread(past_records, ids[start : start + AT_ONCE])
     return [_past_return(read.store, process, records[name]) for name, process in read.found.items()]
 
 

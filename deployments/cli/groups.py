@@ -129,6 +129,41 @@ def forget(
         print_out(forgotten(process_id, email, by))
 
 
+@care.command()
+def archive(
+    *,
+    older_than: Annotated[
+        str, typer.Option(metavar="DAYS", help="Returns that were over and last touched so long ago: 400d.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder. Left out: REVER_ARCHIVES, or beside the ledger.")
+    ] = None,
+    act: Annotated[bool, typer.Option("--act", help="Move it. Left out: say what would move.")] = False,
+    by: By = "ledger archive",
+    debug: Debug = False,
+) -> None:
+    """Move the history of returns that were over long ago to files. What was paid stays known, unit by unit."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.archive import archived
+
+        print_out("\n".join(archived(older_than, to, act=act, by=by)))
+
+
+@care.command()
+def archives(
+    *,
+    moved_to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Say that the archives are in this folder now.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """List the ledger's archives, and whether they are there."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.archive import archives_told
+
+        print_out("\n".join(archives_told(moved_to)))
+
+
 webhook = typer.Typer(no_args_is_help=True, help="Try the webhook receiver.")
 
 

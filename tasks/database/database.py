@@ -5,6 +5,7 @@ It is read beside its writer, or without leaving a trace.
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -173,6 +174,33 @@ class Database:
             # Not possible inside a transaction, and every connection of ours begins one.
             with translated(self._where), engine.connect() as conn:
                 conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            engine.dispose()
+
+    def shrink(self) -> None:
+        """Write SQLite's file anew without the pages that are free; writers wait meanwhile. Nothing on PostgreSQL.
+
+        It takes room for the file as it will be, twice. Raises `DatabaseError` where there is too little, or a writer
+        is in the way for too long; the file is as it was then.
+        """
+        if self._where.path is None:
+            return
+        engine = reading_engine(self._where)
+        try:
+            with translated(self._where), engine.connect() as conn:
+                cursor = conn.connection.cursor()
+                pages, free, size = (
+                    int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
+                    for name in ("page_count", "freelist_count", "page_size")
+                )
+                needs, room = 2 * (pages - free) * size, shutil.disk_usage(self._where.path.parent).free
+                if room < needs:
+                    raise DatabaseError(
+                        f"the {self._where.what} {self._where} was not made smaller: that needs {needs:,} bytes of free"
+                        f" disk, of which there are {room:,}"
+                    )
+                cursor.execute("VACUUM")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             engine.dispose()
 

@@ -7,8 +7,10 @@ and never silently lost. `Ledger` opens it and runs the operations, plain functi
 from tasks.ledger.accounts import Effect, HeldReturn, effects, held_returns
 from tasks.ledger.after_restore import Restored, catch_up, mark_restored, restored
 from tasks.ledger.answers import answer_hold
+from tasks.ledger.archives import Archive, all_parcels_of, known_archives, move_archives, past_records
+from tasks.ledger.archiving import Archived, Plan, archive_returns, ledger_size, plan_archive
 from tasks.ledger.backup import back_up, restore
-from tasks.ledger.checking import Checked, Finding, check
+from tasks.ledger.checking import LONGEST_WAIT, Checked, Finding, check
 from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
 from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
@@ -104,12 +106,15 @@ from tasks.ledger.writing import took_on
 
 __all__ = [
     "IN_AUDIT",
+    "LONGEST_WAIT",
     "NOTHING_SAID",
     "STOP_RULES",
     "Actor",
     "Answer",
     "AnswerError",
     "Answered",
+    "Archive",
+    "Archived",
     "AuditRow",
     "Checked",
     "Claim",
@@ -135,6 +140,7 @@ __all__ = [
     "OutdatedAnswer",
     "PastHold",
     "Pause",
+    "Plan",
     "RecordRow",
     "Recorded",
     "Rehearsal",
@@ -148,8 +154,10 @@ __all__ = [
     "StandingParcel",
     "Switch",
     "Unfinished",
+    "all_parcels_of",
     "answer_hold",
     "answered_contradictions",
+    "archive_returns",
     "back_up",
     "catch_up",
     "check",
@@ -172,13 +180,16 @@ __all__ = [
     "held_since",
     "history",
     "kept_back",
+    "known_archives",
     "known_reviews",
     "last_looks",
     "last_run",
+    "ledger_size",
     "lift_pause",
     "load_records",
     "mark_restored",
     "mark_sent",
+    "move_archives",
     "moves",
     "note_file_taken",
     "note_looks",
@@ -194,8 +205,10 @@ __all__ = [
     "paid_elsewhere",
     "parcels_due",
     "parcels_of",
+    "past_records",
     "paused",
     "pauses_of",
+    "plan_archive",
     "put_back",
     "record_done",
     "record_refused",

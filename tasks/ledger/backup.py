@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from tasks.database.address import Where
 from tasks.database.engines import PATIENCE_S, make_private
 from tasks.ledger.after_restore import FormerReturn, mark_restored
-from tasks.ledger.checking import AHEAD, Checked, check
+from tasks.ledger.checking import AHEAD, ARCHIVE, Checked, check
 from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.schema import audit, intents, ledger, records
+from tasks.ledger.schema import audit, chains, intents, ledger, records
 from tasks.ledger.stops import switch
 from tasks.ledger.types import Actor, Answer
 from tasks.policy.clocks import clock_time
@@ -57,11 +57,15 @@ def known_since(former: Ledger, backup: Lineage, now: datetime) -> dict[str, For
     None where that cannot be believed: it is damaged, does not go on from this backup, or was itself restored since.
     """
     try:
-        if any(finding.rule != "late" for finding in former.read(check, now=now).findings):
+        if any(finding.rule not in {"late", ARCHIVE} for finding in former.read(check, now=now).findings):
             return None
         return former.read(_since, backup)
     except LedgerError:
         return None
+
+
+_ARCHIVED_TO = select(func.coalesce(func.max(chains.c.archived_to), 0))
+"""The last step that was archived. Where it is newer than the backup, steps after that are not all in the ledger."""
 
 
 def _since(conn: Connection, backup: Lineage) -> dict[str, FormerReturn] | None:
@@ -72,7 +76,7 @@ def _since(conn: Connection, backup: Lineage) -> dict[str, FormerReturn] | None:
     if backup.last is not None:
         after, process_id, linked = backup.last
         same = select(audit.c.id).where(audit.c.id == after, audit.c.process_id == process_id, audit.c.hash == linked)
-        if conn.execute(same).first() is None:
+        if conn.execute(same).first() is None or conn.execute(_ARCHIVED_TO).scalar_one() > after:
             return None
     told: dict[str, list[str]] = defaultdict(list)
     steps = select(audit).where(audit.c.id > after, audit.c.event.in_(("answered", "sent"))).order_by(audit.c.id)
@@ -165,7 +169,8 @@ def _sound(part: Path, account: str, clock: Callable[[], datetime]) -> Ledger:
     except NoLedgerError:
         raise LedgerError("nothing was restored: the backup holds no ledger") from None
     found: Checked = ledger.read(check, now=LONG_AGO)
-    unsound = [each for each in found.findings if each.rule != AHEAD]  # a wrong date is no damage
+    # A wrong date is no damage; and where an archive is missing, all that effects are decided by is in the backup.
+    unsound = [each for each in found.findings if each.rule not in {AHEAD, ARCHIVE}]
     if unsound:
         ledger.close()
         raise LedgerError(f"nothing was restored: the backup is not sound. {unsound[0]}")

@@ -4,8 +4,8 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -32,10 +32,15 @@ from sqlalchemy import (
     true,
 )
 
+from tasks.database.sql import chunks
+from tasks.ledger.archive_files import decoded, returns
+from tasks.ledger.archives import ARCHIVED_EVENT, Archive, known_archives
 from tasks.ledger.audit import Head
+from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import e4
 from tasks.ledger.records import intent_of, unit_rows
 from tasks.ledger.schema import (
+    archives,
     audit,
     caught_up,
     chains,
@@ -106,10 +111,9 @@ TOLD_BY = {
 
 def check_audit(conn: Connection) -> Iterator[Finding]:
     """Yield chains that are broken or cut, effects whose state no step tells, and REVER's words that were changed."""
-    heads: dict[str, Head] = defaultdict(Head)
-    broken: set[str] = set()
-    told: dict[str, set[str]] = defaultdict(set)
-    hashed: dict[str, str] = {}
+    past = _Past()
+    yield from _check_archives(conn, past)
+    heads, broken, told, hashed = past.heads, past.broken, past.told, past.hashed
     for row in conn.execute(select(audit).order_by(audit.c.id)):
         told[row.intent_id].add(row.event)
         if IN_AUDIT in row.evidence:
@@ -129,16 +133,102 @@ def check_audit(conn: Connection) -> Iterator[Finding]:
             why = f"there are {head.steps} steps where {known[0]} were written: the last ones were changed or removed"
             yield Finding("audit", process_id or "the ledger itself", why)
     for row in conn.execute(select(intents.c.id, intents.c.process_id, intents.c.state)):
-        if not told[row.id] & TOLD_BY[IntentState(row.state)]:
+        if row.process_id not in past.unread and not told[row.id] & TOLD_BY[IntentState(row.state)]:
             why = f"effect {row.id} is {IntentState(row.state).replace('_', ' ')}, and no step of the audit says so"
             yield Finding("audit", row.process_id, why)
-    yield from _words(conn, hashed)
+    yield from _words(conn, hashed, past.unread)
 
 
-def _words(conn: Connection, hashed: Mapping[str, str]) -> Iterator[Finding]:
+ARCHIVE = "archive"
+"""The rule of an archive that is missing, or is not what was written. What effects are decided by is not in it."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """What the archives tell: where the chains that go on in the ledger begin there, and what their steps have told.
+
+    `unread` are the returns of archives that cannot be read.
+    """
+
+    heads: dict[str, Head] = field(default_factory=lambda: defaultdict(Head))
+    broken: set[str] = field(default_factory=set)
+    told: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    hashed: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+
+
+def _check_archives(conn: Connection, past: _Past) -> Iterator[Finding]:
+    """Yield archives that are missing or changed, chains that are broken in them, and anchors that do not follow."""
+    known = known_archives(conn)
+    anchors = {row.process_id: row for row in conn.execute(select(chains).where(chains.c.archive > 0))}
+    named = {
+        (row.evidence.get("archive"), row.evidence.get("sha256"))
+        for row in conn.execute(select(audit).where(audit.c.process_id == "", audit.c.event == ARCHIVED_EVENT))
+    }
+    unread: set[int] = set()
+    for archive in known:
+        if (archive.name, archive.digest) not in named:
+            yield Finding(ARCHIVE, archive.name, "no step of the ledger's own audit tells of this archive")
+        try:
+            yield from _check_archive(conn, archive, past)
+        except LedgerError as error:
+            unread.add(archive.number)
+            yield Finding(ARCHIVE, archive.name, str(error))
+    numbers = {archive.number for archive in known}
+    for process_id, row in anchors.items():
+        head = past.heads[process_id]
+        if row.archive not in numbers:
+            yield Finding(
+                "audit", process_id, f"its steps are in archive {row.archive}, which the ledger does not know"
+            )
+        elif unread:  # of a return with steps in several, nobody can say here in which
+            past.unread.add(process_id)
+        elif process_id not in past.broken and (head.steps, head.hash) != (row.archived_steps, row.archived_head):
+            yield Finding("audit", process_id, "its chain in the archives does not end where the ledger's begins")
+            past.broken.add(process_id)
+        past.heads[process_id] = Head(row.archived_steps, row.archived_head)
+
+
+def _check_archive(conn: Connection, archive: Archive, past: _Past) -> Iterator[Finding]:
+    """Follow the chains of one archive, and compare its effects with those that stayed in the ledger."""
+    folder = archive.opened()
+    about = {row["process_id"]: row for row in folder.rows(returns)}
+    steps, effects = folder.rows(audit), folder.rows(intents)
+    for row in (decoded(audit, step) for step in steps):
+        past.told[row["intent_id"]].add(row["event"])
+        if IN_AUDIT in row["evidence"]:
+            past.hashed[str(row["evidence"][IN_AUDIT])] = row["process_id"]
+        if past.heads[row["process_id"]].link(row) != row["hash"] and row["process_id"] not in past.broken:
+            past.broken.add(row["process_id"])
+            why = f"step {row['event']} (row {row['id']}) of {archive.name} does not follow from the one before"
+            yield Finding("audit", row["process_id"], why)
+    for process_id, row in about.items():
+        head = past.heads[process_id]
+        if process_id not in past.broken and (head.steps, head.hash) != (row["steps"], row["head"]):
+            past.broken.add(process_id)
+            yield Finding("audit", process_id, f"its chain in {archive.name} does not end where that says it ends")
+    kept = {
+        row.id: row
+        for ids in chunks(about)
+        for row in conn.execute(select(intents).where(intents.c.process_id.in_(ids)))
+    }
+    for row in (decoded(intents, effect) for effect in effects):
+        stayed = kept.get(row["id"])
+        if stayed is None or any(getattr(stayed, name) != row[name] for name in _SAME):
+            why = f"effect {row['id']} is not as {archive.name} has it: it was changed or removed"
+            yield Finding("units", row["process_id"], why)
+
+
+_SAME = ("process_id", "kind", "method", "currency", "amount", "gross", "items")
+"""What of an effect that was archived never changes in the ledger."""
+
+
+def _words(conn: Connection, hashed: Mapping[str, str], unread: Collection[str]) -> Iterator[Finding]:
     """Compare REVER's words with the hashes in the audit; those that were forgotten on request have only the hash."""
-    missing = dict(hashed)
+    missing = {words_digest: of for words_digest, of in hashed.items() if of not in unread}
     for row in conn.execute(select(words).order_by(words.c.seq)):
+        if row.process_id in unread:
+            continue
         named = missing.pop(row.digest, None)
         if named != row.process_id:
             yield Finding("audit", row.process_id, "REVER's words are kept that no step of the audit names")
@@ -218,6 +308,7 @@ def ahead_of(conn: Connection, now: datetime) -> Iterator[Finding]:
         (parcel_changes.c.seen_at, parcel_changes.c.process_id, right),
         (ledger.c.restored_at, ledger.c.account, right),
         (ledger.c.stopped_since, ledger.c.account, right),
+        (archives.c.made_at, archives.c.name, right),
     )
     for column, name, most in told:
         query = select(func.count(), func.max(column, type_=column.type), func.max(name)).where(column > most)
@@ -432,7 +523,10 @@ def check_parcels(conn: Connection) -> Iterator[Finding]:
             yield Finding("parcels", row.process_id, why)
         last[key] = (row.n, row.status)
     stands = {(row.process_id, row.parcel): (row.changes, row.status) for row in conn.execute(select(parcels))}
+    archived = {process_id for (process_id,) in conn.execute(select(chains.c.process_id).where(chains.c.archive > 0))}
     for key in sorted({*last, *stands} - broken):
+        if key[0] in archived:  # its changes are in an archive, whose digests hold them together
+            continue
         if stands.get(key) != last.get(key):
             yield Finding("parcels", key[0], f"parcel {key[1]} does not stand where its last change left it")
 

@@ -12,11 +12,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Column, Connection, Table, select
 
+from tasks.ledger.archive_files import MOVED
+from tasks.ledger.archives import archived_evidence, archived_rows
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import (
-    PARCEL,
+    SECRET,
+    UNTOLD,
     audit,
     chains,
     files,
@@ -31,7 +34,6 @@ from tasks.ledger.schema import (
     units,
     waivers,
 )
-from tasks.policy.kinds.register_label import MADE_LABEL
 
 TABLES = (
     records,
@@ -48,11 +50,6 @@ TABLES = (
     parcels,
     parcel_changes,
 )
-SECRET = frozenset({"token", "sent_by", "tracking"})
-"""Columns that let somebody act on a claim, and by which a carrier shows where a shopper lives."""
-UNTOLD = frozenset({PARCEL, MADE_LABEL})
-"""What is left out of details: texts of the shop's about the goods, and a label with its tracking number, which an
-erasure request removes."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -81,8 +78,8 @@ def export(conn: Connection, folder: Path, form: Format) -> dict[str, int]:
 
 def _write(conn: Connection, table: Table, path: Path, form: Format) -> int:
     columns = [column for column in table.columns if column.name not in SECRET]
-    rows = conn.execute(select(*columns).order_by(*(table.primary_key.columns))).yield_per(1000)
     names = [column.name for column in columns]
+    rows = _rows(conn, table, columns)
     path.touch(mode=0o600, exist_ok=False)
     with path.open("w", encoding="utf-8", newline="") as file:
         if form is Format.JSONL:
@@ -90,6 +87,17 @@ def _write(conn: Connection, table: Table, path: Path, form: Format) -> int:
         writer = csv.writer(file)
         writer.writerow(names)
         return _count(writer.writerow([_cell(value) for value in row]) for row in rows)
+
+
+def _rows(conn: Connection, table: Table, columns: Sequence[Column[Any]]) -> Iterator[Sequence[Any]]:
+    """All rows of a table: those that were moved to archives first, then those of the ledger."""
+    names = [column.name for column in columns]
+    if table in MOVED:
+        yield from ([row[name] for name in names] for row in archived_rows(conn, table))
+    whole = archived_evidence(conn) if table is intents else {}
+    for row in conn.execute(select(*columns).order_by(*table.primary_key.columns)).yield_per(1000):
+        before = whole.get(row.id) if whole else None
+        yield [before.get(name, value) for name, value in zip(names, row, strict=True)] if before else row
 
 
 def _count(written: Iterator[Any]) -> int:

@@ -125,13 +125,23 @@ def note_parcels(conn: Connection, seen: Sequence[Sighting], *, now: datetime, a
 
 
 def moves(conn: Connection, seen: Sequence[Sighting], now: datetime) -> list[Moved]:
-    """What these reads show otherwise than it is known, in order of id. Reads only."""
+    """What these reads show otherwise than it is known, in order of id. Reads only.
+
+    The parcels of a return that was archived are followed no more: what was known of them is not here.
+    """
+    archived = _archived(conn, {each.process_id for each in seen})
+    seen = [each for each in seen if each.process_id not in archived]
     known = parcels_of(conn, {each.process_id for each in seen})
     return [
         Moved(each.process_id, each.store, each.order_name, change)
         for each in sorted(seen, key=lambda it: it.process_id)
         for change in changes(known[each.process_id], each.view, now)
     ]
+
+
+def _archived(conn: Connection, process_ids: Collection[str]) -> set[str]:
+    query = select(records.c.process_id).where(records.c.process_id.in_(_ids), records.c.archived_at.is_not(None))
+    return {row.process_id for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})}
 
 
 def write_moves(conn: Connection, found: Sequence[Moved], *, now: datetime, actor: Actor) -> list[Moved]:

@@ -1,12 +1,14 @@
 """What people and reports read from the ledger."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
 from tasks.database.sql import chunks
+from tasks.ledger.archives import archived_evidence, archived_rows
 from tasks.ledger.guards import shopper_hashes
 from tasks.ledger.holds import HOLDS, past_hold
 from tasks.ledger.records import claim_of, intent_of
@@ -24,18 +26,25 @@ def last_run(conn: Connection) -> datetime | None:
 
 
 def history(conn: Connection, process_id: str) -> History | None:
-    """All that is known of one return, each part oldest first; None for one never seen."""
+    """All that is known of one return, each part oldest first, what was archived too; None for one never seen.
+
+    Raises `LedgerError` where an archive is missing or was changed.
+    """
     row = conn.execute(select(records).where(records.c.process_id == process_id)).first()
     if row is None:
         return None
     made = select(intents).where(intents.c.process_id == process_id).order_by(intents.c.seq)
     steps = select(audit).where(audit.c.process_id == process_id).order_by(audit.c.id)
     held = HOLDS.where(holds.c.process_id == process_id)
+    evidence, before = dict[str, dict[str, Any]](), list[AuditRow]()
+    if row.archived_at is not None:
+        evidence = archived_evidence(conn, [process_id])
+        before = [_step(SimpleNamespace(**each)) for each in archived_rows(conn, audit, [process_id])]
     return History(
         record=_record(row),
-        intents=tuple(_intent(each) for each in conn.execute(made)),
+        intents=tuple(_intent(each, evidence.get(each.id)) for each in conn.execute(made)),
         holds=tuple(past_hold(each) for each in conn.execute(held)),
-        audit=tuple(_step(each) for each in conn.execute(steps)),
+        audit=(*before, *(_step(each) for each in conn.execute(steps))),
         words=words_of(conn, process_id),
     )
 
@@ -192,21 +201,21 @@ def _record(row: Row[Any]) -> RecordRow:
     )
 
 
-def _intent(row: Row[Any]) -> IntentRow:
+def _intent(row: Row[Any], archived: Mapping[str, Any] | None = None) -> IntentRow:
     return IntentRow(
         intent=intent_of(row),
         process_id=row.process_id,
         store=row.store,
         rule=row.rule,
         why=row.why,
-        evidence=row.evidence,
+        evidence=archived["evidence"] if archived else row.evidence,
         attempt=row.attempt,
         closed_at=row.closed_at,
         day=row.day,
     )
 
 
-def _step(row: Row[Any]) -> AuditRow:
+def _step(row: Any) -> AuditRow:
     return AuditRow(
         id=row.id,
         process_id=row.process_id,

@@ -389,6 +389,7 @@ def _assemble(
         waivers=tuple(each.waiver for each in stored),
         review_before=row.review_before,
         former=row.former,
-        parcels=moved,
+        parcels=moved if row.archived_at is None else None,
+        archived_at=row.archived_at,
     )
     return LedgerRecord(record, (row.decision, row.rule, row.why), row.final, stored)

@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from tasks.database.sql import Money, UtcTime
+from tasks.policy.kinds.register_label import MADE_LABEL
 
-REVISION = "0012"
+REVISION = "0016"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -69,6 +70,7 @@ records = Table(
     Column("final", Boolean, **_NO),
     Column("costs", Money),
     Column("former", Text, **_TEXT),
+    Column("archived_at", UtcTime),
     Index("records_unfinished", "store", sqlite_where=text("NOT final"), postgresql_where=text("NOT final")),
 )
 
@@ -164,6 +166,14 @@ _HELD = text("state = 'open'")
 PARCEL = "parcel"
 """Under this name the details of a hold tell of the goods (`tasks.policy.parcel`): left out of exports, and erased."""
 
+UNTOLD = frozenset({PARCEL, MADE_LABEL})
+"""What is left out of the details in files: texts of the shop's about the goods, and a label with its tracking number,
+which an erasure request removes.
+"""
+
+SECRET = frozenset({"token", "sent_by", "tracking"})
+"""Columns that let somebody act on a claim, and by which a carrier shows where a shopper lives: in no file."""
+
 holds = Table(
     "holds",
     metadata,
@@ -232,7 +242,27 @@ chains = Table(
     Column("process_id", Text, primary_key=True),
     Column("steps", Integer, **_COUNT),
     Column("head", Text, **_TEXT),
+    Column("archive", Integer, **_COUNT),
+    Column("archived_to", BigInteger, **_COUNT),
+    Column("archived_steps", Integer, **_COUNT),
+    Column("archived_head", Text, **_TEXT),
 )
+"""Where each return's chain ends. The steps up to the row `archived_to` are in archives, the newest of which is
+`archive`: so many are they, and so the chain stood behind them. Zeros and an empty text: all steps are in `audit`.
+"""
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("cut", UtcTime, nullable=False),
+    Column("counts", JSON, nullable=False),
+)
+"""The archives that rows were moved to, each with the digest of its manifest; `counts` are its rows per table."""
 
 words = Table(
     "words",

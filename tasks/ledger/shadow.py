@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, literal_column, select, update
+from sqlalchemy import Connection, bindparam, case, literal_column, select, update
 
 from tasks.database.sql import chunks, upsert
+from tasks.ledger.archives import archived_rows
 from tasks.ledger.schema import shadow
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.decision import DecisionName
@@ -70,8 +71,10 @@ def shadow_rows(conn: Connection, candidate: str, stores: Collection[str] | None
     query = select(shadow).where(shadow.c.candidate == candidate)
     if stores is not None:
         query = query.where(shadow.c.store.in_(sorted(stores)))
-    found = [_read(row) for row in conn.execute(query.order_by(shadow.c.since, shadow.c.process_id))]
-    return sorted(found, key=lambda row: row.until is not None)
+    archived = [_read(SimpleNamespace(**row)) for row in archived_rows(conn, shadow) if row["candidate"] == candidate]
+    found = [_read(row) for row in conn.execute(query)]
+    found += [row for row in archived if stores is None or row.differs.store in stores]
+    return sorted(found, key=lambda row: (row.until is not None, row.since, row.differs.process_id))
 
 
 def _written(candidate: str, differs: Differs, now: datetime) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def _amounts(said: Said) -> dict[str, Any]:
     return told
 
 
-def _read(row: Row[Any]) -> ShadowRow:
+def _read(row: Any) -> ShadowRow:
     live = _said(row.live_decision, row.live_rule, row.live_why, row.live_amounts)
     other = _said(row.candidate_decision, row.candidate_rule, row.candidate_why, row.candidate_amounts)
     changes = {Purse.named(name): _changes(told) for name, told in row.changes.items()}

@@ -419,7 +419,7 @@ def _note_parcels(conn: Connection, drafts: Sequence[PendingWrite]) -> None:
     now, actor, found, looked, over = drafts[0].now, drafts[0].actor, list[Moved](), set[str](), set[str]()
     for draft in drafts:
         request, view = draft.request, draft.request.view
-        if view is None:
+        if view is None or draft.record.archived_at is not None:
             continue
         known = draft.record.parcels or ()
         moved = changes(known, view, now)

@@ -9,7 +9,7 @@ from tasks.policy.case import Case
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait, left_to_another_run
 from tasks.policy.facts import incomplete
 from tasks.policy.record import Record
-from tasks.policy.rules import cancel, foreign, gates, on_its_way, payment, restored
+from tasks.policy.rules import archived, cancel, foreign, gates, on_its_way, payment, restored
 from tasks.policy.rules.label import decide_label
 from tasks.policy.store import StoreRules
 
@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     foreign.expected_of_rever,
     payment.completed_unpaid,
     restored.after_restore,
+    archived.archived,
     payment.needs_facts,
     payment.method_forbidden,
     payment.approval,

@@ -315,7 +315,8 @@ class Record:
     first intent. `intents` are in the order they were made, dead ones too. `review_before` is when the ledger was made
     or restored, where nobody can say what people answered before that; `former` is what a ledger that was replaced
     knew of this return beyond its backup, in words. `parcels` are the changes of its parcels, oldest first; None where
-    nobody has kept any, and the time of a scan is not known.
+    nobody has kept any, and the time of a scan is not known. `archived_at` is when it was over and its history was
+    moved to an archive, the changes of its parcels too.
     """
 
     process_id: str
@@ -328,6 +329,7 @@ class Record:
     review_before: datetime | None = None
     former: str = ""
     parcels: tuple[ParcelChange, ...] | None = None
+    archived_at: datetime | None = None
 
     def waived(self, rule: str, amount: Decimal | None = None, currency: str = "") -> bool:
         """Whether a person has let this rule pass for this amount, and no intent has used that up."""
@@ -366,6 +368,7 @@ class Record:
             review_before=self.review_before,
             former=self.former,
             parcels=self.parcels,
+            archived_at=self.archived_at,
         )
 
 

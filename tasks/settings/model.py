@@ -187,6 +187,12 @@ class Settings(BaseSettings):
         description="The ledger: `sqlite:////absolute/path` or `postgresql://user:password@host/database`.",
         json_schema_extra={"default": f"`{LOCAL_LEDGER}` where REVER is this machine; must be stated elsewhere"},
     )
+    archives: Path | None = Field(
+        None,
+        description="The folder into which `archive-ledger` moves the history of returns that were over long ago, for "
+        "every worker the same.",
+        json_schema_extra={"default": "beside a ledger on SQLite, `...sqlite.archives/`; must be stated on PostgreSQL"},
+    )
     inbox_url: SecretStr = Field(
         default_factory=_default_inbox,
         description="The webhooks' inbox: a SQLite file of its own, or PostgreSQL. Holds personal data for 30 days.",

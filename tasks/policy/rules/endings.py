@@ -50,6 +50,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "came_back",
                 "completed_unpaid",
                 "after_restore",
+                "archived",
                 "cancel_not_shown",
                 "cancel_refused",
                 "approval",
