@@ -163,7 +163,7 @@ async def _go_on(desk: Desk, report: ReturnsReport, said: Answer, done: Sequence
     for store in dict.fromkeys(item.store for item in found):
         with at(desk, store), about(f"{len(found)} answered {store}"):
             decided, failed = await note_returns(desk, [item for item in found if item.store == store])
-            report.failures += failed
+            report.fail(store, failed)
             count_decisions(report, decided)
 
 

@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
-from flows.sub_flows import at
+from flows.sub_flows import side_by_side
 from tasks.chase_returns import find_stale, remind
 from tasks.desk import Desk
 from tasks.reporting.stale_report import StaleReport
@@ -22,18 +22,21 @@ class Parameters(StoresParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: StaleReport) -> None:
-    """Find what stands still, store by store; in `act` note of which of them people are told now."""
+    """Find what stands still, the stores side by side; in `act` note of which of them people are told now."""
     report.stores = desk.chosen(parameters.stores)
-    for store in report.stores:
-        with at(desk, store), about(store):
-            await desk.rules(store)  # days are counted by this machine's clock: it must be right
-            report.zones[store] = (await desk.zone(store)).zone
+
+    async def chase(store: str) -> None:
+        await desk.rules(store)  # days are counted by this machine's clock: it must be right
+        report.zones[store] = (await desk.zone(store)).zone
+        with about(store):
             found = await find_stale(desk, store)
-            report.seen += len(found.read)
-            report.failures += found.failures
+            report.see(store, len(found.read))
+            report.fail(store, found.failures)
             report.take(found.stale)
             if report.acts:
                 report.told += await remind(desk, found)
+
+    await side_by_side(desk, report.stores, chase)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

@@ -4,9 +4,8 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.sub_flows import at, batches_through, fetch_some, named_ids, named_through, settle, settle_own
+from flows.sub_flows import fetch_some, named_ids, named_through, searched_through, settle, settle_own, settling
 from tasks.desk import Desk
-from tasks.fetch_returns import PendingReturns, since_at
 from tasks.reporting.report import ReturnsReport
 
 NAME = "generate-labels"
@@ -17,21 +16,16 @@ class Parameters(SearchParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
-    """Settle what is open, then order a label for each started return that waits for one."""
+    """Settle what is open, then order a label for each started return that waits for one, the stores side by side."""
     report.stores = desk.chosen(parameters.stores)
     named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
-    await settle(desk, report, report.stores, named or None)
     if named:
+        await settle(desk, report, report.stores, named)
         found = await fetch_some(desk, report, named[: parameters.max_returns])
         await named_through(desk, report, found, "by id", labels_only=True)
     else:
-        for store in report.stores:
-            with at(desk, store):
-                await desk.rules(store)
-                since = await since_at(desk, store, parameters.started_since)
-                left = parameters.left(report.seen)
-                pending = PendingReturns(desk, store, started_since=since, at_most=left, labels_only=True)
-                await batches_through(desk, report, pending)
+        before = await settling(desk, report, report.stores)
+        await searched_through(desk, report, parameters, before, labels_only=True)
     await settle_own(desk, report, report.stores)
 
 

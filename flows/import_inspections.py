@@ -209,7 +209,7 @@ async def _review(
                 with about(f"{store} {first // BATCH + 1} ({len(ids)} returns)"):
                     batch = [PendingReturn(store, named.returns[it], searched=True) for it in ids]
                     inspected, unread = await check_inspections(desk, batch)
-                    report.failures += unread
+                    report.fail(store, unread)
                     report.progress.finish(len(unread))
                     came |= {failed.process_id: Came(Verdict.REFUSED, failed.why, passes=True) for failed in unread}
                     reviewed: list[ReviewedReturn] = []

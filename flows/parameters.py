@@ -218,17 +218,16 @@ class SearchParameters(StoresParameters):
         "store), or a time with its offset, such as 2026-11-01T09:00+01:00. Empty: however old.",
     )
     max_returns: Whole = Field(
-        None, title="At most this many returns", description="Look at no more returns than this. Empty: all."
+        None,
+        title="At most this many returns",
+        description="Look at no more returns than this. The stores have equal parts of it, and what one does not need "
+        "goes to the others. Empty: all.",
     )
     max_amount: Amount = Field(
         None,
         title="At most this much money",
         description="Refund no more than this in one run, in each currency; what goes beyond waits. Empty: no cap.",
     )
-
-    def left(self, seen: int) -> int | None:
-        """How many more returns may be looked at after so many; None: as many as there are."""
-        return None if self.max_returns is None else max(0, self.max_returns - seen)
 
 
 def _as_form(schema: Schema, first: Sequence[str], last: Sequence[str], resolve: Callable[[Schema], Schema]) -> Schema:

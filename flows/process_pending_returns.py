@@ -4,9 +4,19 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.sub_flows import at, batches_through, end_approvals, fetch_some, named_ids, named_through, settle, settle_own
+from flows.sub_flows import (
+    end_approvals,
+    ending_approvals,
+    fetch_some,
+    named_ids,
+    named_through,
+    searched_through,
+    settle,
+    settle_own,
+    settling,
+)
+from rever_api import share_of
 from tasks.desk import Budget, Desk
-from tasks.fetch_returns import PendingReturns, since_at
 from tasks.reporting.report import ReturnsReport
 
 NAME = "process-pending-returns"
@@ -19,23 +29,21 @@ class Parameters(SearchParameters):
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
     """Settle what is open, end approvals that nobody gave in time, then take the returns as far as they can go now.
 
-    These are the stores' running returns, or those named.
+    These are the stores' running returns, the stores side by side, or those named, which go before others in their
+    stores' shares of the rate.
     """
-    report.stores = desk.chosen(parameters.stores)
+    report.stores = stores = desk.chosen(parameters.stores)
     desk.budget = Budget(parameters.max_amount)
     named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
-    await settle(desk, report, report.stores, named or None)
-    await end_approvals(desk, report, report.stores, named)
     if named:
-        found = await fetch_some(desk, report, named[: parameters.max_returns])
-        await named_through(desk, report, found, f"{len(found)} by id")
+        with share_of("", urgent=True):
+            await settle(desk, report, stores, named)
+            await end_approvals(desk, report, stores, named)
+            found = await fetch_some(desk, report, named[: parameters.max_returns])
+            await named_through(desk, report, found, f"{len(found)} by id")
     else:
-        for store in report.stores:
-            with at(desk, store):
-                since = await since_at(desk, store, parameters.started_since)
-                await desk.rules(store)
-                left = parameters.left(report.seen)
-                await batches_through(desk, report, PendingReturns(desk, store, started_since=since, at_most=left))
+        before = await settling(desk, report, stores), await ending_approvals(desk, report, stores)
+        await searched_through(desk, report, parameters, *before)
     await settle_own(desk, report, report.stores)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import KEYS, ReturnKey, ReturnsParameters
 from flows.sub_flows import end_approvals, fetch_some, named_ids, named_through, settle, settle_own
+from rever_api import share_of
 from tasks.desk import Desk, DeskError
 from tasks.reporting.report import ReturnsReport
 from tasks.steps import about
@@ -36,17 +37,18 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     does not know it. An order's returns are each worked on by themselves.
     """
     report.stores = desk.chosen(parameters.stores)
-    named = await named_ids(desk, report, [parameters.process_id], parameters.stores)
-    await settle(desk, report, report.stores, named)
-    await end_approvals(desk, report, report.stores, named)
-    label = named[0] if len(named) == 1 else f"{len(named)} returns"
-    with about(label):
-        found = await fetch_some(desk, report, named)
-    if not found:
-        raise DeskError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
-    report.stores = tuple(dict.fromkeys(pending.store for pending in found))
-    await named_through(desk, report, found, label)
-    await settle_own(desk, report, report.stores)
+    with share_of("", urgent=True):  # a shopper waits for it, and no search must keep it back
+        named = await named_ids(desk, report, [parameters.process_id], parameters.stores)
+        await settle(desk, report, report.stores, named)
+        await end_approvals(desk, report, report.stores, named)
+        label = named[0] if len(named) == 1 else f"{len(named)} returns"
+        with about(label):
+            found = await fetch_some(desk, report, named)
+        if not found:
+            raise DeskError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
+        report.stores = tuple(dict.fromkeys(pending.store for pending in found))
+        await named_through(desk, report, found, label)
+        await settle_own(desk, report, report.stores)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters, whole
-from flows.sub_flows import at, settle
+from flows.sub_flows import settling, side_by_side
 from tasks.desk import Desk
 from tasks.policy.facts import counted
 from tasks.reconcile import (
@@ -54,18 +54,21 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     began = desk.clock()
     report.stores = stores = desk.chosen(parameters.stores)
     window = await since_backup(desk, stores, timedelta(hours=parameters.hours))
-    await settle(desk, report, stores)
-    compared = Compared()
+    compared = {store: Compared() for store in stores}
+
+    async def compare(store: str) -> None:
+        await desk.rules(store)  # by a clock that is wrong, the window is another one
+        with about(f"{store} {window.total_seconds() / 3600:.0f} h"):
+            await compare_store(desk, store, window, compared[store])
+
     try:
-        for store in stores:
-            with at(desk, store), about(f"{store} {window.total_seconds() / 3600:.0f} h"):
-                await desk.rules(store)  # by a clock that is wrong, the window is another one
-                await compare_store(desk, store, window, compared)
+        await side_by_side(desk, stores, await settling(desk, report, stores), compare)
     finally:
         count_compared(report, compared)
+    failures = sum(len(found.failures) for found in compared.values())
     if sound := [store for store in stores if store not in report.stores_failed]:
-        report.notes += await after_restore(desk, sound, began, failures=len(compared.failures))
-    rows = comparison_rows(compared)
+        report.notes += await after_restore(desk, sound, began, failures=failures)
+    rows = comparison_rows(list(compared.values()))
     report.tables["comparison"] = rows[:MOST_ROWS]
     if parameters.csv:
         write_csv(Path(parameters.csv), COMPARISON_COLUMNS, rows)

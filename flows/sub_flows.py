@@ -1,9 +1,12 @@
 """What flows share: settle what is open, then take batches through inspection, decision and effects."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from flows.parameters import SearchParameters
+from rever_api import share_of
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk
@@ -17,60 +20,125 @@ from tasks.effects.carry_out import (
 )
 from tasks.effects.perform import Outcome, Result
 from tasks.failures import presentable
-from tasks.fetch_returns import PendingReturns, fetch_returns
+from tasks.fetch_returns import BATCH, PendingReturns, fetch_returns, since_at
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
-from tasks.ledger import LedgerError, took_on
+from tasks.ledger import LedgerError, open_holds, took_on
 from tasks.lookup import read_key
 from tasks.overdue_approvals import end_overdue_approvals
+from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
 from tasks.reporting.tally import count_carried, count_decisions, count_outcome, count_settled, forget_unknown
 from tasks.returns import PendingReturn
-from tasks.settle_outcomes import Settled, settle_outcomes
+from tasks.settle_outcomes import Settled, settle_outcomes, to_settle
 from tasks.shadow import compare_with_candidate
-from tasks.steps import about
+from tasks.steps import about, some
 
 log = logging.getLogger(__name__)
+
+
+Step = Callable[[str], Awaitable[None]]
+"""What is done at one store."""
+
+FEWEST = 10
+"""Returns that are claimed at a time at least."""
 
 
 @contextmanager
 def at(desk: Desk, store: str) -> Iterator[None]:
     """Make an error in this block the failure of this store, which the report names, and go on behind the block.
 
-    An error that would stop an effect anywhere is raised: a ledger that fails, or a set-up for which an effect was
-    refused.
+    Its calls are taken from the store's share of the rate. An error that would stop an effect anywhere is raised, and
+    ends the work at the other stores too: a ledger that fails, or a set-up for which an effect was refused.
     """
+    tally, began = desk.report.at(store), time.monotonic()
     try:
-        yield
-    except LedgerError:
+        with share_of(store):
+            yield
+    except LedgerError as error:
+        desk.halted = desk.halted or error
         raise
     except Exception as error:
         if desk.halted is not None:
             raise
         log.debug("the work at store %r was given up", store, exc_info=error)
         desk.report.fail_store(store, str(presentable(error)))
+    finally:
+        tally.seconds += time.monotonic() - began
+
+
+async def side_by_side(desk: Desk, stores: Sequence[str], *steps: Step) -> None:
+    """Take these steps at each store, one after another, and the stores side by side: `REVER_STORES_AT_ONCE` of them.
+
+    A step that fails is the failure of its store (`at`), and the next step is taken all the same. What would stop an
+    effect anywhere is raised once the others have come to a place where they can stop.
+    """
+
+    async def work(store: str) -> None:
+        desk.working.add(store)
+        desk.report.at(store).ended = False
+        try:
+            for step in steps:
+                with at(desk, store):
+                    go_on(desk, store)
+                    await step(store)
+            desk.report.at(store).ended = True
+        finally:
+            desk.working.discard(store)
+
+    await some(desk.settings.stores_at_once, stores, work)
+
+
+def go_on(desk: Desk, store: str) -> None:
+    """Raise what has ended the run, or the work at this store, meanwhile."""
+    if (halted := desk.halted_at(store)) is not None:
+        raise halted
 
 
 async def settle(
     desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] | None = None
 ) -> None:
-    """Settle the effects of unknown outcome, store by store, and count what was found."""
-    for store in stores:
+    """Settle the effects of unknown outcome, the stores side by side, and count what was found."""
+    await side_by_side(desk, stores, await settling(desk, report, stores, process_ids))
+
+
+async def settling(
+    desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] | None = None
+) -> Step:
+    """The step that settles what is open at a store; there is nothing to do at most of them, as one look tells."""
+    concerned = await desk.ledger.aread(to_settle, stores, process_ids) if report.acts else set()
+
+    async def settle_at(store: str) -> None:
         settled: list[Settled] = []
-        with at(desk, store), about(store):
-            try:
-                await settle_outcomes(desk, store, process_ids, settled)
-            finally:
-                count_settled(report, settled)
+        if store in concerned:
+            with about(store):
+                try:
+                    await settle_outcomes(desk, store, process_ids, settled)
+                finally:
+                    count_settled(report, settled)
+
+    return settle_at
 
 
 async def end_approvals(
     desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] = ()
 ) -> None:
     """Do what the stores' own rules have happen to approvals that nobody gave in time, and tell of it."""
-    for store in stores:
-        with at(desk, store), about(store):
-            report.failures += await end_overdue_approvals(desk, store, process_ids, report.notes)
+    await side_by_side(desk, stores, await ending_approvals(desk, report, stores, process_ids))
+
+
+async def ending_approvals(
+    desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] = ()
+) -> Step:
+    """The step that ends a store's overdue approvals; most stores have none, as one look tells."""
+    concerned = {hold.store for hold in await desk.ledger.aread(open_holds, stores) if hold.rule == APPROVAL}
+
+    async def end_at(store: str) -> None:
+        if store in concerned:
+            with about(store):
+                report.fail(store, await end_overdue_approvals(desk, store, process_ids, report.notes))
+
+    return end_at
 
 
 async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -> None:
@@ -78,14 +146,18 @@ async def settle_own(desk: Desk, report: ReturnsReport, stores: Sequence[str]) -
     own = dict(desk.unknown)
     if not own:
         return
-    for store in stores:
+    concerned = await desk.ledger.aread(to_settle, stores, set(own.values()))
+
+    async def settle_at(store: str) -> None:
         settled: list[Settled] = []
-        with at(desk, store), about(f"{len(own)} of this run, {store}"):
+        with about(f"{len(own)} of this run, {store}"):
             try:
                 await settle_outcomes(desk, store, set(own.values()), settled)
             finally:
                 count_settled(report, settled)
                 forget_unknown(report, settled, set(own))
+
+    await side_by_side(desk, [store for store in stores if store in concerned], settle_at)
 
 
 async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], asked: list[str]) -> list[str]:
@@ -146,44 +218,103 @@ async def named_through(
 ) -> None:
     """Take returns that were read by their ids through, those of each store by themselves."""
     report.progress.find(len(pending))
-    for store in dict.fromkeys(item.store for item in pending):
-        with at(desk, store):
+
+    async def take(store: str) -> None:
+        await desk.rules(store)
+        mine = [item for item in pending if item.store == store]
+        await take_through(desk, report, mine, f"{label} {store}".strip(), labels_only=labels_only)
+
+    await side_by_side(desk, list(dict.fromkeys(item.store for item in pending)), take)
+
+
+async def searched_through(
+    desk: Desk, report: ReturnsReport, parameters: SearchParameters, *before: Step, labels_only: bool = False
+) -> None:
+    """Take the running returns of the report's stores through, side by side, each after the steps `before`.
+
+    The stores have equal parts of `max_returns`; what one does not need goes to those that have more.
+    """
+    searches: dict[str, PendingReturns] = {}
+    parts: dict[str, int | None] = {}
+    left, going, steps = parameters.max_returns, list(report.stores), before
+
+    async def search(store: str) -> None:
+        if parts[store] == 0:
+            return
+        if store not in searches:
             await desk.rules(store)
-            mine = [item for item in pending if item.store == store]
-            await take_through(desk, report, mine, f"{label} {store}".strip(), labels_only=labels_only)
+            since = await since_at(desk, store, parameters.started_since)
+            searches[store] = PendingReturns(desk, store, started_since=since, labels_only=labels_only)
+        await batches_through(desk, report, searches[store].allow(parts[store]))
+
+    while going:
+        parts.update(equal_parts(left, going, first=int(desk.clock().timestamp() // 60)))
+        await side_by_side(desk, going, *steps, search)
+        if left is not None:
+            left = (parameters.max_returns or 0) - sum(found.came for found in searches.values())
+        unasked = set(going) - searches.keys() - report.stores_failed.keys()
+        going = [
+            store for store in going if left and (store in unasked or (store in searches and searches[store].more))
+        ]
+        steps = ()
+
+
+def equal_parts(whole: int | None, stores: Sequence[str], first: int = 0) -> dict[str, int | None]:
+    """A number in equal parts, one for each store; None is no bound. The odd ones go to those from the `first` on."""
+    if whole is None:
+        return dict.fromkeys(stores)
+    each, odd = divmod(whole, len(stores))
+    return {store: each + ((place - first) % len(stores) < odd) for place, store in enumerate(stores)}
 
 
 async def batches_through(desk: Desk, report: ReturnsReport, pending: PendingReturns) -> None:
     """Take a store's returns through, batch by batch as REVER hands them out."""
-    number = 0
     try:
         async for batch in pending.batches():
-            number += 1
-            label = f"{pending.store} {number} ({len(batch)} returns)"
+            go_on(desk, pending.store)
+            label = f"{pending.store} {pending.number} ({len(batch)} returns)"
             await take_through(desk, report, batch, label, labels_only=pending.labels_only)
     finally:
-        report.failures += pending.failures
+        report.fail(pending.store, pending.failures)
+        pending.failures = []
 
 
 async def take_through(
     desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str, *, labels_only: bool = False
 ) -> None:
-    """Take a batch of returns through inspection, decision, refunds, exchanges and labels, or only through labels."""
-    done = report.progress.done + len(batch)
+    """Take a batch of returns of one store through inspection, decision and effects, or only through labels.
+
+    In `act` so many are claimed at a time as can be sent within a lease, also where other stores share the rate.
+    """
     with about(label):
         inspected, unread = await check_inspections(desk, batch)
-        report.failures += unread
-        decide = decide_labels if labels_only else decide_returns
-        decided, failed = await decide(desk, [item.pending for item in inspected])
-        report.failures += failed
-        count_decisions(report, decided)
-        if desk.mode is Mode.ACT:
-            report.progress.finish(len(batch) - sum(item.decided.claim is not None for item in decided))
-            carried = await act(desk, report, decided)
-            if not labels_only:
-                await note_taken_on(desk, carried)
-        await compare_with_candidate(desk, report, decided)
-    report.progress.done = done
+        report.fail(batch[0].store, unread)
+        finished = 0
+        together = max(FEWEST, BATCH // max(1, len(desk.working))) if report.acts else BATCH
+        for first in range(0, len(inspected), together):
+            some_of_them = [item.pending for item in inspected[first : first + together]]
+            finished += await _decide_and_act(desk, report, some_of_them, labels_only=labels_only)
+    report.progress.finish(len(batch) - finished)
+
+
+async def _decide_and_act(
+    desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], *, labels_only: bool
+) -> int:
+    """Take a batch that was inspected through; of how many returns the progress tells already that they are done."""
+    decide = decide_labels if labels_only else decide_returns
+    decided, failed = await decide(desk, batch)
+    report.fail(batch[0].store, failed)
+    count_decisions(report, decided)
+    finished = 0
+    if desk.mode is Mode.ACT:
+        finished = sum(item.decided.claim is None for item in decided)
+        report.progress.finish(finished)
+        carried = await act(desk, report, decided)
+        finished += sum(item.left is None for item in carried)
+        if not labels_only:
+            await note_taken_on(desk, carried)
+    await compare_with_candidate(desk, report, decided)
+    return finished
 
 
 async def note_taken_on(desk: Desk, carried: Sequence[ReturnResult]) -> None:

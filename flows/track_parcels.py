@@ -4,7 +4,7 @@ from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import StoresParameters
-from flows.sub_flows import at
+from flows.sub_flows import side_by_side
 from tasks.desk import Desk
 from tasks.reporting.parcels_report import ParcelsReport
 from tasks.steps import about
@@ -22,20 +22,23 @@ class Parameters(StoresParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: ParcelsReport) -> None:
-    """Look at the parcels that can have moved, store by store; tell what moved, went back, and has stopped."""
+    """Look at the parcels that can have moved, the stores side by side; tell what moved, went back, and has stopped."""
     report.stores = desk.chosen(parameters.stores)
-    for store in report.stores:
+
+    async def track(store: str) -> None:
         found = Tracked()
-        with at(desk, store), about(store):
-            await desk.rules(store)  # what was seen is dated by this machine's clock: it must be right
+        await desk.rules(store)  # what was seen is dated by this machine's clock: it must be right
+        with about(store):
             try:
                 await track_store(desk, store, found)
                 await find_stopped(desk, store, found)
             finally:
-                report.seen += len(found.looked_at)
-                report.failures += found.failures
+                report.see(store, len(found.looked_at))
+                report.fail(store, found.failures)
                 report.take(found.moved, found.stopped, desk.clock())
                 report.told += found.told
+
+    await side_by_side(desk, report.stores, track)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

@@ -315,9 +315,11 @@ def _on_both_reads(pending: PendingReturn, decision: Decision, record: Record) -
 async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide, now: datetime) -> list[DecidedReturn]:
     """Decide as `act` would now, guard by guard, and enter what it would pay and hold into the plan's report."""
     requests = [await _request(desk, item.pending, rule, now) for item in planned]
-    found = await desk.ledger.aread(
-        rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=desk.settings.lease_duration
-    )
+    lease = desk.settings.lease_duration
+    async with desk.rehearsing:
+        found = await desk.ledger.aread(
+            rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=lease
+        )
     report = desk.report
     rehearsed = []
     for item in planned:

@@ -1,21 +1,23 @@
 """The desk: what every step of a run works with. One client, one ledger, one clock, one set of rules per store."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
-from rever_api.errors import NotFound, ReverError, WrongSetup
+from rever_api.errors import NotFound, ReverError, Unauthorized, WrongSetup
 from rever_api.models import Warehouse
 from rever_api.other_clock import OtherClock, in_words
 from rever_api.shop import ShopClient
-from tasks.files.fact_tables import read_store_facts
+from tasks.files.fact_tables import facts_by_store, read_store_facts
 from tasks.gather_facts import Gathered
-from tasks.ledger import Actor, Ledger, Rehearsal, server_clock
+from tasks.ledger import Actor, Ledger, LedgerError, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
@@ -24,7 +26,7 @@ from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import idle_where_rever_pays
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
-from tasks.policy.side_facts import SHOP_TELLS
+from tasks.policy.side_facts import SHOP_TELLS, SideFacts
 from tasks.policy.side_needs import needed
 from tasks.policy.store import RefundsBy, StoreRules
 from tasks.reporting.report import Mode, RunReport
@@ -92,7 +94,9 @@ class Desk:
 
     `under_way` are the calls of effects that the report does not count yet, by intent, so that none is lost where the
     run is cut off. `unknown` are the returns of the effects whose outcome this run left open, by intent. `halted` is
-    the wrong set-up that an effect was refused for: no other effect of this run starts after it. `rever_clock` is
+    what ends the run at every store: a set-up for which an effect was refused, a clock that is wrong, a ledger that
+    fails; no other effect of this run starts after it. `working` are the stores that are worked on at this moment, and
+    `rehearsing` keeps the batches of a plan apart, which share their counters. `rever_clock` is
     how far REVER's clock is from ours. `began_at` is when the run began by our clock. `facts` is what rules ask for
     and REVER's returns do not tell. `candidate` decides in shadow, where the policy file names one.
     """
@@ -112,16 +116,30 @@ class Desk:
     under_way: dict[str, "Outcome"] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
-    halted: WrongSetup | DeskError | None = None
+    halted: WrongSetup | DeskError | LedgerError | None = None
+    working: set[str] = field(default_factory=set)
+    rehearsing: asyncio.Lock = field(default_factory=asyncio.Lock)
     facts: Gathered = field(default_factory=Gathered)
     candidate: Candidate | None = None
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
-    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _halted_at: dict[str, WrongSetup] = field(default_factory=dict)
+    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    def halt(self, store: str, error: WrongSetup) -> None:
+        """Start no further effect: of a store that the key may not act for, or where it is the only one, of any."""
+        if isinstance(error, Unauthorized) and error.status == HTTPStatus.FORBIDDEN and len(self.stores) > 1:
+            self._halted_at[store] = error
+        else:
+            self.halted = error
+
+    def halted_at(self, store: str) -> WrongSetup | DeskError | LedgerError | None:
+        """Why no further effect of a store starts in this run; None where they go."""
+        return self.halted or self._halted_at.get(store)
 
     async def rules(self, store: str) -> StoreRules:
         """The rules of a store; its settings are asked from REVER once a run. Raises `DeskError`: no such store."""
-        async with self._asking:
+        async with self._asking[store]:
             if store not in self._rules:
                 rules = await self._ask_rules(store)
                 if _sent_to(rules):
@@ -169,6 +187,10 @@ class Desk:
 
     async def _ask_rules(self, store: str) -> StoreRules:
         try:
+            policy = self.policies.for_store(store)
+        except PolicyFileError as problem:
+            raise UnfitPolicyError(str(problem)) from None
+        try:
             settings = await self.client.get_ecommerce_settings(store)
         except NotFound:
             known = "REVER_STORES" if self.settings.stores else "REVER_GROUP"
@@ -180,7 +202,7 @@ class Desk:
             store=store,
             settings=settings,
             refunds_by=self.settings.refunds_by(store),
-            policy=self.policies.for_store(store),
+            policy=policy,
             settle_after=self.settings.settle_delay,
             on_its_way_after=timedelta(days=self.settings.on_its_way_after),
             omits_empty_fields=self.settings.omits_empty_fields,
@@ -195,7 +217,7 @@ class Desk:
         Raises `DeskError` where the store's own rules send goods to one that it does not have.
         """
         rules = await self.rules(store)
-        async with self._asking:
+        async with self._asking[store]:
             if store not in self._warehouses:
                 self._warehouses[store] = await self._ask_warehouses(rules)
                 self._rules[store] = replace(rules, warehouses=self._warehouses[store])
@@ -258,7 +280,7 @@ async def open_desk(
     Raises `DeskError`, `LedgerError`, `PolicyFileError`, `EndpointsError` or a `ReverError`, each with a sentence that
     says how to mend it.
     """
-    policies = read_policy(settings.policy)
+    policies = read_policy(settings.policy, by_store=True)
     config = client_config(settings)
     url = settings.ledger_url.get_secret_value()
     rever_clock = OtherClock(clock)
@@ -273,16 +295,17 @@ async def open_desk(
         async with AsyncReverClient(config, watch=rever_clock.hear) as client, AsyncExitStack() as opened:
             stores = await stores_of(settings, client)
             check_policies(policies, stores, settings)
-            tables = await asyncio.to_thread(read_store_facts, policies, settings.policy, stores)
+            policies, tables = await asyncio.to_thread(_with_facts, policies, settings, stores)
+            going = tuple(store for store in stores if store not in policies.refused)
             candidate = await asyncio.to_thread(fitting_candidate, policies, settings, stores)
             asking = {
                 store: [*policies.rules.for_store(store), *(candidate.merchant_rules(store) if candidate else ())]
-                for store in stores
+                for store in going
             }
             shops = await open_shops(opened, settings, asking)
             report.stores, report.back_office = stores, settings.back_office
             report.watch(candidate)
-            report.notes += unjudged(policies, candidate, stores)
+            report.notes += unjudged(policies, candidate, going)
             report.progress.rate_waits = lambda: client.rate_waits
             mode = Mode.ACT if report.acts else Mode.PLAN
             by_ledger = await _by_ledgers_clock(actor, ledger, clock) if report.acts else actor
@@ -290,6 +313,21 @@ async def open_desk(
             yield Desk(*parts, began_at=actor.run_began_at, facts=Gathered(tables, shops), candidate=candidate)
     finally:
         ledger.close()
+
+
+def _with_facts(
+    policies: PolicyFile, settings: Settings, stores: Sequence[str]
+) -> tuple[PolicyFile, dict[str, SideFacts]]:
+    """The policies, without those of stores whose tables cannot be read; and what the tables of the others tell.
+
+    Raises `PolicyFileError` where no store has a policy.
+    """
+    going = [store for store in stores if store not in policies.refused]
+    tables, unread = facts_by_store(policies, settings.policy, going)
+    refused = {**policies.refused, **unread}
+    if set(stores) <= refused.keys():
+        raise PolicyFileError(tuple(dict.fromkeys(problem for store in stores for problem in refused[store])))
+    return replace(policies, refused=refused), tables
 
 
 async def open_shops(
@@ -350,7 +388,7 @@ def check_policies(policies: PolicyFile, stores: tuple[str, ...], settings: Sett
     """
     file = f"the candidate {candidate}" if candidate else "the policy file"
     where = f"in {candidate}" if candidate else "REVER_POLICY"
-    strange = sorted(set(policies.stores) - set(stores))
+    strange = sorted({*policies.stores, *policies.refused} - set(stores))
     if strange:
         raise UnfitPolicyError(
             f"{file} has rules for {', '.join(map(repr, strange))}, and this desk's stores are "

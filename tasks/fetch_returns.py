@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
+from typing import Self
 
 from rever_api import AsyncReverClient
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
@@ -41,49 +42,62 @@ class PendingReturns:
     """A store's running returns, handed out batch by batch as the pages come in; never all in memory.
 
     With `labels_only` they are those that may wait for a label. `failures` are the entries of pages that could not be
-    read or are not the store's.
+    read or are not the store's. `came` counts those that were handed out, in `number` batches.
     """
 
     def __init__(
-        self,
-        desk: Desk,
-        store: str,
-        *,
-        started_since: datetime | None = None,
-        at_most: int | None = None,
-        labels_only: bool = False,
+        self, desk: Desk, store: str, *, started_since: datetime | None = None, labels_only: bool = False
     ) -> None:
         self.store = store
         self.labels_only = labels_only
         self.failures: list[Failure] = []
+        self.came = self.number = 0
         self._desk = desk
         self._entries: AsyncIterator[Entry] = desk.client.walk_return_processes(
             pending_query(store, labels_only=labels_only), self._counted
         )
         self._since = started_since
-        self._left = at_most
+        self._left: int | None = None
         self._broken: ReverError | None = None
-        self._expected: int | None = None
-        self._came = 0
+        self._over = False
+        self._matches: int | None = None
+        self._told = 0
+
+    def allow(self, at_most: int | None) -> Self:
+        """Hand out so many more returns at most; None is no bound. The search goes on where it stands."""
+        self._left = at_most
+        self._tell()
+        return self
+
+    @property
+    def more(self) -> bool:
+        """Whether the search may have more returns than were allowed."""
+        return self._left == 0 and not self._over
 
     async def batches(self) -> AsyncIterator[list[PendingReturn]]:
         """The returns, batch by batch, each fetched by a step of its own."""
-        number = 1
         while True:
-            with about(f"{self.store} {number}"):
+            with about(f"{self.store} {self.number + 1}"):
                 batch = await self.next_batch()
             if not batch:
-                self._desk.report.progress.find(self._came - (self._expected or 0))
+                self._desk.report.progress.find(self.came - self._told)
+                self._told = self.came
                 return
-            self._came += len(batch)
+            self.came += len(batch)
+            self.number += 1
             yield batch
-            number += 1
 
     def _counted(self, matches: int | None) -> None:
         """Note how many returns are to come, by the first page: what is paid leaves the list while it is read."""
-        if self._expected is None and matches is not None:
-            self._expected = matches if self._left is None else min(matches, self._left)
-            self._desk.report.progress.find(self._expected)
+        if self._matches is None and matches is not None:
+            self._matches = matches
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._matches is not None:
+            expected = self._matches if self._left is None else min(self._matches, self.came + self._left)
+            self._desk.report.progress.find(expected - self._told)
+            self._told = expected
 
     @step("fetch-pending-returns")
     async def next_batch(self) -> list[PendingReturn]:
@@ -94,9 +108,10 @@ class PendingReturns:
                 entry = await anext(self._entries, None)
             except ReverError as error:
                 # What was read before the list broke is worked on first; then the error is told.
-                self._broken = error
+                self._broken, self._over = error, True
                 break
             if entry is None:
+                self._over = True
                 break
             pending = self._accept(taken_in(entry, self._desk.clock()))
             if pending is not None:

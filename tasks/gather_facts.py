@@ -7,6 +7,7 @@ address is only asked for and compared: it is kept for the run alone.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -57,7 +58,8 @@ class Gathered:
     _read: dict[str, ReturnProcess | None] = field(default_factory=dict, repr=False)
     _failed: dict[str, int] = field(default_factory=dict)
     _unasked: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
-    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _searching: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), repr=False)
 
     def side(self, store: str) -> SideFacts:
         """What is known of a store. What is gathered later is in it too."""
@@ -83,7 +85,7 @@ class Gathered:
         """
         today = desk.clock().astimezone(rules.zone).date()
         needs, payments = set(needed(in_force(rules.merchant_rules, today))), set(needed(in_force(later, today)))
-        async with self._asking:
+        async with self._asking[rules.store]:
             if needs & SHOP_TELLS and rules.store in self.shops:
                 await self._ask_shop(desk, rules, batch, payments="gateway" in needs | payments)
             if EARLIER in needs:
@@ -159,8 +161,9 @@ class Gathered:
 
         async def learn(mailbox: str, pending: PendingReturn) -> None:
             try:
-                if mailbox not in self._found:
-                    self._found[mailbox] = await _returns_of(desk.client, desk.stores, mailbox, pending, rules)
+                async with self._searching[mailbox]:  # they may return to several stores, which are asked side by side
+                    if mailbox not in self._found:
+                        self._found[mailbox] = await _returns_of(desk.client, desk.stores, mailbox, pending, rules)
                 found = self._found[mailbox]
                 if not isinstance(found, Unknown):
                     for name in sorted(refunded[mailbox] - {it.rever_process_id for it in found} - self._read.keys()):

@@ -228,11 +228,11 @@ _AGREED = {Seen.SAME, Seen.NEITHER, Seen.BY_HAND, Seen.ONLY_BY_HAND}
 """There is nothing to look into."""
 
 
-def comparison_rows(compared: Compared) -> list[dict[str, str]]:
+def comparison_rows(compared: Sequence[Compared]) -> list[dict[str, str]]:
     """A row for each return and currency, those that differ first. Amounts are decimal strings."""
-    rows = [row for rows in compared.beside.values() for row in rows]
-    rows.sort(key=lambda row: (row.seen in _AGREED, row.store, row.process_id, row.currency))
-    return [_cells(row, compared) for row in rows]
+    rows = [(row, found) for found in compared for rows in found.beside.values() for row in rows]
+    rows.sort(key=lambda it: (it[0].seen in _AGREED, it[0].store, it[0].process_id, it[0].currency))
+    return [_cells(row, found) for row, found in rows]
 
 
 def _cells(row: RefundComparison, compared: Compared) -> dict[str, str]:

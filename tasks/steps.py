@@ -215,7 +215,12 @@ async def _timed_out(_task: Task[..., Any], _run: TaskRun, state: State[Any]) ->
 
 
 async def each(name: str, items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> Sequence[R]:
-    """Work on items, at most the table's `at_once` at a time; answers in the order of completion.
+    """Work on items, at most the table's `at_once` at a time; answers in the order of completion. Ends as `some`."""
+    return await some(STEPS[name].at_once, items, work)
+
+
+async def some(at_once: int, items: Iterable[T], work: Callable[[T], Awaitable[R]]) -> Sequence[R]:
+    """Work on items, so many at a time; answers in the order of completion.
 
     An error stops the taking of further items; what is under way is brought to its end first, so that no effect is
     cut off between sending and recording, and then the first error is raised.
@@ -233,7 +238,7 @@ async def each(name: str, items: Iterable[T], work: Callable[[T], Awaitable[R]])
             if errors:
                 return
 
-    workers = [asyncio.ensure_future(worker()) for _ in range(STEPS[name].at_once)]
+    workers = [asyncio.ensure_future(worker()) for _ in range(at_once)]
     try:
         await asyncio.gather(*workers)
     except BaseException:

@@ -282,6 +282,9 @@ def sandbox(
     shops: Annotated[
         str, typer.Option(help="Comma-separated; at autopay REVER pays, atlas ships from six countries.")
     ] = "acme,nordic",
+    more_shops: Annotated[
+        int, typer.Option(min=0, max=99, help="So many shops more, as a large group has: shop-01, shop-02, ...")
+    ] = 0,
     webhook_url: Annotated[
         str, typer.Option(help="Send webhooks there, signed with REVER_WEBHOOK_SECRETS; {event} stands for the event.")
     ] = "",
@@ -290,9 +293,9 @@ def sandbox(
     """Run a local REVER on 127.0.0.1 until Ctrl-C."""
     with errors_as_sentences(debug=debug):
         from deployments.receiver.example import signing_secret
-        from rever_api.sandbox import Webhook, serve
+        from rever_api.sandbox import Webhook, further, serve
 
-        names = tuple(name for part in shops.split(",") if (name := part.strip()))
+        names = (*(name for part in shops.split(",") if (name := part.strip())), *further(more_shops))
         webhook = None
         if webhook_url:
             if (secret := signing_secret()) is None:

@@ -13,6 +13,7 @@ from rever_api.sandbox.server import (
     running_sandbox,
     serve,
 )
+from rever_api.sandbox.shops import further
 from rever_api.sandbox.state import Options
 from rever_api.sandbox.webhooks import Webhook
 
@@ -29,6 +30,7 @@ __all__ = [
     "RunningSandbox",
     "Violation",
     "Webhook",
+    "further",
     "parse_faults",
     "running_sandbox",
     "serve",

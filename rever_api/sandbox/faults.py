@@ -51,6 +51,7 @@ class Fault(StrEnum):
     TOO_MANY_AFTER = "too_many_after"  # carried out, then a 429, a proxy's or in REVER's words; in no mix
     CONFLICT_409_AFTER = "conflict_409_after"  # carried out, then 409: a proxy sent it twice; in no mix
     READ_DIFFERS = "read_differs"  # a read by id shows other terms than the search; in no mix
+    FORBIDDEN_403 = "forbidden_403"  # the key may not act for this store; nothing is done; in no mix
     EMPTY_ANSWER = "empty_answer"  # carried out, then a 2xx with an empty body, null, "" or {}; in no mix
     HANG_AFTER_ACTING = "hang_after_acting"  # the response is held back; only by name, never in a mix
 
@@ -85,6 +86,7 @@ BY_NAME = frozenset(
         Fault.TOO_MANY_AFTER,
         Fault.CONFLICT_409_AFTER,
         Fault.READ_DIFFERS,
+        Fault.FORBIDDEN_403,
         Fault.EMPTY_ANSWER,
         Fault.HANG_AFTER_ACTING,
     }

@@ -24,7 +24,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rever_api.sandbox.faults import Fault, Faults
 from rever_api.sandbox.operations import Call, Operation
-from rever_api.sandbox.state import ABORTED, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE, Entry, Refusal, Sandbox
+from rever_api.sandbox.state import (
+    ABORTED,
+    PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    Entry,
+    Refusal,
+    Sandbox,
+)
 
 _ABSURD = 1_000_000
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
@@ -108,6 +117,7 @@ class Incoming:
         plain = {
             Fault.UNAVAILABLE_503: (503, UNAVAILABLE, "upstream is not available"),
             Fault.UNAUTHORIZED_401: (401, UNAUTHENTICATED, "the key is not valid"),
+            Fault.FORBIDDEN_403: (403, PERMISSION_DENIED, "the key may not act for this store"),
             Fault.CONFLICT_409: (409, ABORTED, "the process is being changed"),
         }
         return error(*plain[fault]) if fault in plain else None

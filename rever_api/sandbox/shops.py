@@ -3,6 +3,7 @@
 Every e-mail is at example.com (RFC 2606), every phone number in a fictitious range.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -23,6 +24,7 @@ from rever_api.models import (
 
 GROUP = "sandbox-group"
 SHOPS = ("acme", "nordic", "autopay", "atlas")
+_FURTHER = re.compile(r"shop-\d\d", re.ASCII)
 OPS = "OPS"
 SOLD_OUT = "XXL"
 _SIZES = ("S", "M", "L", SOLD_OUT)
@@ -65,12 +67,17 @@ class Shop:
         return str(self.settings.refund.timing)
 
 
+def further(count: int) -> tuple[str, ...]:
+    """So many shops more than those with names of their own, all like acme: shop-01, shop-02, ..."""
+    return tuple(f"shop-{number:02}" for number in range(1, count + 1))
+
+
 def catalogue(names: tuple[str, ...], pays_itself_after: float, timings: dict[str, str]) -> dict[str, Shop]:
     """Return the named shops by id. ValueError names a shop that there is not."""
-    unknown = [name for name in (*names, *timings) if name not in SHOPS]
+    unknown = [name for name in (*names, *timings) if name not in SHOPS and not _FURTHER.fullmatch(name)]
     if unknown or not names:
         msg = f"there is no shop {unknown[0]!r}" if unknown else "no shop is named"
-        raise ValueError(f"{msg}; choose among {', '.join(SHOPS)}")
+        raise ValueError(f"{msg}; choose among {', '.join(SHOPS)}, and shop-01 to shop-99")
     shops = {}
     for name in names:
         timing = timings.get(name, RefundTiming.ON_ITEM_VERIFIED)

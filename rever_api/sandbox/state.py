@@ -50,7 +50,7 @@ CREATED = "created"
 """The scenario of a process that a call has made."""
 
 # The codes of gRPC that are in the bodies of errors, as REVER's Admin API is inferred to write them.
-INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED = 3, 5, 6, 8
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 3, 5, 6, 7, 8
 FAILED_PRECONDITION, ABORTED, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 9, 10, 12, 14, 16
 
 

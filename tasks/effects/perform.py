@@ -132,8 +132,8 @@ def _last(state: RetryCallState) -> Outcome:
 async def _attempt(
     desk: Desk, claim: Claim, effect: Effect, before: ReturnProcess | None, refused: list[RefusedForNow]
 ) -> Outcome:
-    if desk.halted is not None:
-        why = f"nothing more is sent in this run: {desk.halted}"
+    if (halted := desk.halted_at(claim.store)) is not None:
+        why = f"nothing more is sent in this run: {halted}"
         await _withdraw(desk, claim, why)
         return Outcome(claim, Result.NOT_SENT, why)
     async with desk.client.slot(calls=2, urgent=True) as slot:
@@ -142,7 +142,7 @@ async def _attempt(
         except ReverError as error:
             await _withdraw(desk, claim, f"the return could not be read again: {error}")
             if isinstance(error, WrongSetup):
-                desk.halted = error
+                desk.halt(claim.store, error)
                 raise
             why = f"the return could not be read again: {error}"
             return Outcome(claim, Result.NOT_SENT, why, unread=_unread(claim, error))
@@ -307,7 +307,7 @@ async def _sent(
     except RefusedForNow as error:
         return await _denied(desk, claim, error, process, refused)
     except WrongSetup as error:
-        desk.halted = error
+        desk.halt(claim.store, error)
         await _withdraw(desk, claim, str(error), told_no=True)
         del desk.under_way[claim.intent.id]
         raise

@@ -3,6 +3,7 @@
 The policy file names them. A column has the name of the fact that it tells (`tasks.files.fact_rows` reads the cells).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -105,28 +106,34 @@ class Tables:
 
 def read_tables(policies: PolicyFile, file: Path | None) -> Tables:
     """All tables that the policy file names. Raises `FactTableError` with every problem of every table."""
+    tables, broken = _readable(policies, file)
+    if broken:
+        raise FactTableError(tuple(problem for problems in broken.values() for problem in problems))
+    return tables
+
+
+def _readable(policies: PolicyFile, file: Path | None) -> tuple[Tables, dict[str, list[str]]]:
+    """The tables that the policy file names and that can be read; and what is wrong with each of the others."""
     folder = file.parent if file else Path()
     named = [policy.facts for policy in (policies.default, *policies.stores.values())]
     products: dict[str, ProductTable] = {}
     orders: dict[str, OrderTable] = {}
-    problems: list[str] = []
+    broken: dict[str, list[str]] = defaultdict(list)
     for name in dict.fromkeys(each.products for each in named if each.products):
-        with _noted(problems):
+        with _noted(broken, name):
             products[name] = read_products(folder / name)
     for name in dict.fromkeys(each.orders for each in named if each.orders):
-        with _noted(problems):
+        with _noted(broken, name):
             orders[name] = read_orders(folder / name)
-    if problems:
-        raise FactTableError(tuple(problems))
-    return Tables(products, orders)
+    return Tables(products, orders), broken
 
 
 @contextmanager
-def _noted(problems: list[str]) -> Iterator[None]:
+def _noted(broken: dict[str, list[str]], name: str) -> Iterator[None]:
     try:
         yield
     except FactTableError as error:
-        problems += error.problems
+        broken[name] += error.problems
 
 
 def store_facts(policies: PolicyFile, tables: Tables, stores: Sequence[str]) -> dict[str, SideFacts]:
@@ -147,6 +154,23 @@ def store_facts(policies: PolicyFile, tables: Tables, stores: Sequence[str]) -> 
 def read_store_facts(policies: PolicyFile, file: Path | None, stores: Sequence[str]) -> dict[str, SideFacts]:
     """What the tables that the policy file names tell, for each of these stores. Raises `FactTableError`."""
     return store_facts(policies, read_tables(policies, file), stores)
+
+
+def facts_by_store(
+    policies: PolicyFile, file: Path | None, stores: Sequence[str]
+) -> tuple[dict[str, SideFacts], dict[str, tuple[str, ...]]]:
+    """What the tables tell, for each of these stores; and of the stores whose tables cannot be read, why.
+
+    Raises `FactTableError` as `store_facts` does.
+    """
+    tables, broken = _readable(policies, file)
+    refused = {}
+    for store in stores:
+        facts = policies.for_store(store).facts
+        wrong = [problem for name in {facts.products, facts.orders} & broken.keys() for problem in broken[name]]
+        if wrong:
+            refused[store] = tuple(wrong)
+    return store_facts(policies, tables, [store for store in stores if store not in refused]), refused
 
 
 def _of_store(named: FactTables, tables: Tables, store: str) -> SideFacts:

@@ -89,7 +89,8 @@ class PolicyFile:
     """The policies of an installation, one for each store named in the file and one for all others; and its rules.
 
     `shadow` is the file of the candidate that decides beside it (`tasks.policy.shadow`), if it names one. `digest`
-    stands for what the file says, whatever its comments and its layout; empty where there is no file.
+    stands for what the file says, whatever its comments and its layout; empty where there is no file. `refused` says
+    why stores have no policy, though others have: what is wrong is in their own parts.
     """
 
     default: StorePolicy = field(default_factory=StorePolicy)
@@ -97,9 +98,15 @@ class PolicyFile:
     rules: FileRules = field(default_factory=FileRules)
     shadow: Path | None = None
     digest: str = field(default="", compare=False)
+    refused: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def for_store(self, store: str) -> StorePolicy:
-        """The policy of a store: its own part over the default, or the default."""
+        """The policy of a store: its own part over the default, or the default.
+
+        Raises `PolicyFileError` for a store whose own part is wrong: the default does not stand in for it.
+        """
+        if store in self.refused:
+            raise PolicyFileError(self.refused[store])
         return self.stores.get(store, self.default)
 
 
@@ -117,25 +124,30 @@ class PolicyDocument(BaseModel):
     )
 
 
-def read_policy(path: Path | None, *, ours: Sequence[str] = ()) -> PolicyFile:
+def read_policy(path: Path | None, *, ours: Sequence[str] = (), by_store: bool = False) -> PolicyFile:
     """The policies and the rules of the file, or the built-in defaults where `path` is None.
 
     `ours` are the stores that the file may name, where they are known: a misspelt id would leave the real store
     without its caps. Raises `PolicyFileError` with one sentence for every problem of the file: line, field,
-    what was found, what would be right.
+    what was found, what would be right. With `by_store` what is wrong in the parts of single stores alone is no error
+    of the file: these stores are `refused`.
     """
     if path is None:
         return PolicyFile()
     text = _read(path)
     rules, wrong_rules = _rules(text)
     problems = sorted((*text.problems, *_problems(text, ours), *wrong_rules), key=lambda problem: problem.line or 0)
-    if problems:
-        raise PolicyFileError(tuple(problem.of(path) for problem in problems))
+    refused: dict[str, tuple[str, ...]] = {}
+    for problem in problems:
+        if not by_store or not problem.store:
+            raise PolicyFileError(tuple(problem.of(path) for problem in problems))
+        refused[problem.store] = (*refused.get(problem.store, ()), problem.of(path))
     default = text.values.get("default", {})
-    stores = {store: _policy(_merged(default, own)) for store, own in text.values.get("stores", {}).items()}
+    parts = {store: own for store, own in text.values.get("stores", {}).items() if store not in refused}
+    stores = {store: _policy(_merged(default, own)) for store, own in parts.items()}
     shadow = text.values.get("shadow")
     candidate = path.parent / shadow if shadow else None
-    return PolicyFile(_policy(default), MappingProxyType(stores), rules, candidate, _digest(text))
+    return PolicyFile(_policy(default), MappingProxyType(stores), rules, candidate, _digest(text), refused)
 
 
 def _digest(text: PolicyText) -> str:

@@ -48,6 +48,11 @@ class Problem:
     line: int | None
     words: str
 
+    @property
+    def store(self) -> str:
+        """The store in whose part it is; empty where it is elsewhere."""
+        return str(self.at[1]) if len(self.at) > 1 and self.at[0] == "stores" else ""
+
     def of(self, path: Path) -> str:
         """The problem as a sentence that names the file and the line."""
         return f"{path}{f', line {self.line}' if self.line else ''}: {self.words}"

@@ -4,7 +4,7 @@ No names, addresses or e-mails.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from tasks.policy.clocks import clock_time
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.policy.shadow import Candidate
+from tasks.reporting.by_store import OUTCOMES, StoreTally, add_to
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import printable
 from tasks.reporting.shadow_report import ShadowTally
@@ -22,9 +23,8 @@ from tasks.reporting.shadow_report import ShadowTally
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault."""
 
-OUTCOMES = ("done", "unknown", "refused", "held")
-"""What a run counts in any case: effects that were done, are unknown or were refused, and holds that were opened."""
-
+MANY_STORES = 8
+"""Stores that are named one by one; of more it is told how many, and they are in a table."""
 
 NOT_WORKED_ON = "not worked on"
 """What stands in a row in place of a decision where there is none."""
@@ -155,11 +155,11 @@ class RunReport:
 
     It grows as the run goes, so that it can be printed at any end. `seen` counts what the run was about. `broke_off` is
     what ended the run before its own end, `cut_off` that it was not an error but a person or a signal, `stores_failed`
-    why the work at a store was given up, while it went on at the others. `tables` are further tables of a flow, by
-    name. `limits` says what bounded how much was worked on at a time. `back_office` is where a person looks at a
-    return: a URL with `{process_id}` in it, or nothing; `holds_pages` where the open holds of a store are shown.
-    `paused` are the stores that were paused at its end, each with the time until which it is. `progress` is how far it
-    is.
+    why the work at a store was given up, while it went on at the others, `by_store` what was done at each. `tables`
+    are further tables of a flow, by name. `limits` says what bounded how much was worked on at a time.
+    `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing; `holds_pages`
+    where the open holds of a store are shown. `paused` are the stores that were paused at its end, each with the
+    time until which it is. `progress` is how far it is.
     """
 
     flow: str
@@ -167,6 +167,7 @@ class RunReport:
     seen: int = 0
     failures: list[Failure] = field(default_factory=list)
     stores_failed: dict[str, str] = field(default_factory=dict)
+    by_store: dict[str, StoreTally] = field(default_factory=dict)
     broke_off: str = ""
     cut_off: bool = False
     notes: list[str] = field(default_factory=list)
@@ -201,6 +202,30 @@ class RunReport:
         if candidate is not None and candidate.problem:
             self.notes.append(candidate.problem)
 
+    def at(self, store: str) -> StoreTally:
+        """What the run did at a store, to be added to."""
+        return self.by_store.setdefault(store, StoreTally())
+
+    def see(self, store: str, things: int) -> None:
+        """Add things of a store that the run was about."""
+        self.seen += things
+        self.at(store).seen += things
+
+    def fail(self, store: str, failures: Sequence[Failure]) -> None:
+        """Add what could not be worked on at a store."""
+        self.failures += failures
+        if failures:
+            self.at(store).failures += len(failures)
+
+    def state_of(self, store: str) -> str:
+        """How it stands with a store of the run, in a word or two; empty where all went well."""
+        tally = self.by_store.get(store)
+        if store in self.stores_failed:
+            return "failed"
+        if self.broke_off and (tally is None or not tally.ended):
+            return "not begun" if tally is None else "cut off"
+        return "paused" if store in self.paused else ""
+
     def fail_store(self, store: str, why: str) -> None:
         """Note why the work at a store was given up; the first reason stands."""
         self.stores_failed.setdefault(store, why)
@@ -217,15 +242,21 @@ class RunReport:
         It broke off, a store was given up, or too much failed of our own fault.
         """
         said = [self.broke_off] if self.broke_off else []
-        for why in dict.fromkeys(self.stores_failed.values()):
-            alike = [repr(store) for store, each in self.stores_failed.items() if each == why]
-            said.append(f"store{'s' if len(alike) > 1 else ''} {', '.join(alike)}: {why}")
+        said += [f"{whose}: {why}" for whose, why in self._stores_by_failure()]
         ours = [failure for failure in self.failures if failure.ours]
         if len(ours) > FAILED_SHARE * max(self.seen, 1):
             first = f"{ours[0].process_id}: {ours[0].why}"
             of = f"{len(ours)} of {self.seen} {self.thing}s"
             said.append(f"{of} failed by a fault of this software; the first: {first}")
         return "; ".join(said)
+
+    def _stores_by_failure(self) -> list[tuple[str, str]]:
+        """Why stores were given up, each reason once: whose it is, and the reason. The most stores first."""
+        reasons: dict[str, list[str]] = {}
+        for store, why in self.stores_failed.items():
+            reasons.setdefault(why, []).append(store)
+        ordered = sorted(reasons.items(), key=lambda it: -len(it[1]))
+        return [(f"store{'s' if len(alike) > 1 else ''} {_few(alike)}", why) for why, alike in ordered]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints. Amounts are decimal strings."""
@@ -235,6 +266,7 @@ class RunReport:
             "seen": self.seen,
             "failed": self.failed_why or None,
             "stores_failed": dict(self.stores_failed),
+            "by_store": {store: self.by_store[store].as_json() for store in self.stores if store in self.by_store},
             "failures": [{"process_id": item.process_id, "why": item.why} for item in self.failures],
             "notes": list(self.notes),
             "paused": {store: at.isoformat(timespec="seconds") for store, at in sorted(self.paused.items())},
@@ -244,15 +276,54 @@ class RunReport:
     def lines(self) -> list[str]:
         """The report in a few lines for a terminal."""
         lines = [
-            f"{self.title} over {', '.join(self.stores) or 'no store'}: {self.counted} in {self.duration_s:.1f} s",
+            f"{self.title} over {stores_in_words(self.stores)}: {self.counted} in {self.duration_s:.1f} s",
             *self.results(),
             *([f"  FAILED:    {self.broke_off}"] if self.broke_off else []),
-            *(f"  FAILED:    store {store!r}: {why}" for store, why in self.stores_failed.items()),
+            *(f"  FAILED:    {whose}: {why}" for whose, why in self._stores_by_failure()),
+            *self._store_lines(),
             *self.not_worked_on(),
             *(f"  note: {note}" for note in self.notes),
             *([f"  limits:    {self.limits}"] if self.limits else []),
         ]
         return [printable(plain_words(line)) for line in lines]
+
+    def _store_lines(self) -> list[str]:
+        """What was done at each of several stores, those first at which something went wrong; what is alike is told at
+        once.
+        """
+        told = [store for store in self.ordered_stores() if self.state_of(store) or self.at(store).tells]
+        if len(self.stores) < 2 or not self.by_store:
+            return []
+        lines = [f"  at {store}: {', '.join(self._store_words(store))}" for store in told[:MOST_STORES]]
+        rest = [self.by_store[store] for store in self.stores if store in self.by_store and store not in told]
+        if more := len(told) - MOST_STORES:
+            lines += [f"  at {counted(more, 'more store')} something was done; --json has all"] if more > 0 else []
+        if rest:
+            seen = sum(tally.seen for tally in rest)
+            lines.append(f"  at {counted(len(rest), 'store')}: {counted(seen, self.thing)}, nothing to do")
+        return lines
+
+    def ordered_stores(self) -> list[str]:
+        """The stores of the run, those first at which something went wrong, then those at which most was done."""
+        states = ("failed", "cut off", "not begun", "paused", "")
+
+        def place(store: str) -> tuple[int, bool, int]:
+            tally = self.by_store.get(store, StoreTally())
+            return states.index(self.state_of(store)), not tally.failures, -tally.outcomes.total()
+
+        return sorted(self.stores, key=place)
+
+    def _store_words(self, store: str) -> list[str]:
+        tally = self.at(store)
+        return [
+            *filter(None, [self.state_of(store)]),
+            counted(tally.seen, self.thing),
+            *(f"{many} {name}" for name, many in sorted(tally.outcomes.items()) if many),
+            *([f"{amounts(tally.due)} due"] if tally.due and not self.acts else []),
+            *([f"paid {amounts(tally.paid)}"] if tally.paid else []),
+            *([f"{amounts(tally.on_its_way)} on its way"] if tally.on_its_way else []),
+            *([f"{tally.failures} not worked on"] if tally.failures else []),
+        ]
 
     def results(self) -> list[str]:
         """The lines for a terminal that say what the run has done."""
@@ -266,10 +337,13 @@ class RunReport:
         """The report in one line, for the state of a run."""
         said = [self.result()]
         if self.stores_failed:
-            said.append(f"given up at {', '.join(self.stores_failed)}")
+            said.append(f"given up at {stores_in_words(tuple(self.stores_failed))}")
         if self.failures:
             said.append(f"{len(self.failures)} not worked on")
-        said += [f"{store} is paused until {clock_time(at)}" for store, at in sorted(self.paused.items())]
+        if len(self.paused) > MANY_STORES:
+            said.append(f"{len(self.paused)} stores are paused")
+        else:
+            said += [f"{store} is paused until {clock_time(at)}" for store, at in sorted(self.paused.items())]
         return "; ".join(said)
 
     def result(self) -> str:
@@ -328,17 +402,25 @@ class ReturnsReport(RunReport):
         if candidate is not None:
             self.shadow = ShadowTally.of(candidate)
 
-    def pay(self, currency: str, amount: Decimal) -> None:
+    def count(self, store: str, outcome: str, many: int = 1) -> None:
+        """Add outcomes of effects, or holds that were opened, at a store."""
+        self.outcomes[outcome] += many
+        self.at(store).outcomes[outcome] += many
+
+    def pay(self, store: str, currency: str, amount: Decimal) -> None:
         """Add a refund that is known to have been made."""
-        self.paid[currency] = self.paid.get(currency, Decimal(0)) + amount
+        add_to(self.paid, currency, amount)
+        add_to(self.at(store).paid, currency, amount)
 
-    def send_on(self, currency: str, amount: Decimal) -> None:
+    def send_on(self, store: str, currency: str, amount: Decimal) -> None:
         """Add what REVER has accepted to pay and not paid yet."""
-        self.on_its_way[currency] = self.on_its_way.get(currency, Decimal(0)) + amount
+        add_to(self.on_its_way, currency, amount)
+        add_to(self.at(store).on_its_way, currency, amount)
 
-    def owe(self, currency: str, amount: Decimal) -> None:
+    def owe(self, store: str, currency: str, amount: Decimal) -> None:
         """Add a refund that the rules found due in this run."""
-        self.due[currency] = self.due.get(currency, Decimal(0)) + amount
+        add_to(self.due, currency, amount)
+        add_to(self.at(store).due, currency, amount)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints. Amounts are decimal strings."""
@@ -361,8 +443,12 @@ class ReturnsReport(RunReport):
         }
 
     def all_rows(self) -> list[Row]:
-        """A row for each return of the run, those that could not be worked on, or to their end, among them."""
-        found = dict(self.rows)
+        """A row for each return of the run, those that could not be worked on, or to their end, among them.
+
+        Store by store, in the order of the stores: they are worked on side by side.
+        """
+        places = {store: place for place, store in enumerate(self.stores)}
+        found = dict(sorted(self.rows.items(), key=lambda it: places.get(it[1].store, len(places))))
         for item in self.failures:
             row = found.get(item.process_id) or Row(item.process_id, "", "", NOT_WORKED_ON, "")
             found[item.process_id or item.why] = replace(row, outcome="; ".join(filter(None, [row.outcome, item.why])))
@@ -431,6 +517,23 @@ class ReturnsReport(RunReport):
             if self.would_hold:
                 said.append(f"and hold {self.would_hold.total()}")
         return "; ".join(said)
+
+
+MOST_STORES = 20
+"""Stores that have a line of their own at a terminal."""
+
+
+def stores_in_words(stores: Sequence[str]) -> str:
+    """The stores by name; of many their number and the first few."""
+    if len(stores) <= MANY_STORES:
+        return ", ".join(stores) or "no store"
+    return f"{len(stores)} stores"
+
+
+def _few(stores: Sequence[str]) -> str:
+    """The stores by name, of many the first few and how many more there are."""
+    named = ", ".join(map(repr, stores[:MANY_STORES]))
+    return f"{named} and {len(stores) - MANY_STORES} more" if len(stores) > MANY_STORES else named
 
 
 def _strings(amounts: dict[str, Decimal]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Count decisions, outcomes and settlements into a run's report."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from sys import intern
@@ -31,7 +31,7 @@ from tasks.settle_outcomes import Settled, Settlement
 def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> None:
     """Enter the first decision about each return in this run."""
     for item in decided:
-        report.seen += 1
+        report.see(item.pending.store, 1)
         name = decision_name(item.decision)
         report.decisions[name] += 1
         amount, currency = _money(item.decision)
@@ -54,7 +54,8 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         )
         due = item.by_rules or item.decision
         if isinstance(due, Compensate):
-            _owe(report, due)
+            for refund in due.refunds:
+                report.owe(store, refund.currency, refund.amount)
         _count_hold(report, item)
 
 
@@ -66,7 +67,7 @@ def count_carried(report: ReturnsReport, carried: Iterable[ReturnResult]) -> Non
         for decided in item.decisions:
             _count_hold(report, decided)
         if item.failure:
-            report.failures.append(item.failure)
+            report.fail(item.pending.store, [item.failure])
         if row := report.rows.get(item.pending.process_id):
             unknown = any(outcome.result is Result.UNKNOWN for outcome in item.outcomes)
             report.rows[row.process_id] = replace(row, left=unknown or not item.took_on)
@@ -74,35 +75,41 @@ def count_carried(report: ReturnsReport, carried: Iterable[ReturnResult]) -> Non
 
 def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     """Enter one effect. Only refunds are money; an exchange is goods."""
-    intent = outcome.claim.intent
-    report.outcomes[str(outcome.result)] += 1
+    intent, store = outcome.claim.intent, outcome.claim.store
+    report.count(store, str(outcome.result))
     if outcome.result is Result.DONE and KINDS[intent.kind].pays:
-        _pay(report, intent, outcome.paid)
+        _pay(report, store, intent, outcome.paid)
     done = outcome.result in {Result.DONE, Result.COUNTED}
-    _say(report, outcome.claim.process_id, outcome.claim.store, intent, _words(outcome), done=done)
+    _say(report, outcome.claim.process_id, store, intent, _words(outcome), done=done)
 
 
 def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
     """Enter what settling found of effects that were sent earlier, in this run or before it."""
     for item in settled:
-        intent = item.intent.intent
+        intent, store = item.intent.intent, item.intent.store
         if item.settlement is Settlement.DONE:
-            report.outcomes["done"] += 1
+            report.count(store, "done")
             words = f"{_what(intent)}: found done at REVER"
-            _say(report, item.intent.process_id, item.intent.store, intent, words, done=True)
+            _say(report, item.intent.process_id, store, intent, words, done=True)
             if KINDS[intent.kind].pays:
-                _pay(report, intent, item.paid)
+                _pay(report, store, intent, item.paid)
         elif item.settlement is Settlement.HELD:
-            report.outcomes["held"] += 1
+            report.count(store, "held")
 
 
-def count_compared(report: ReturnsReport, compared: Compared) -> None:
-    """Enter a comparison with REVER: the decisions, the totals of both sides per currency, and what differs."""
-    report.failures += compared.failures
-    count_decisions(report, compared.decided.values())
+def count_compared(report: ReturnsReport, compared: Mapping[str, Compared]) -> None:
+    """Enter a comparison with REVER, store by store: the decisions, the totals of both sides per currency, and what
+    differs.
+    """
+    for store, found in compared.items():
+        report.fail(store, found.failures)
+        count_decisions(report, found.decided.values())
+        report.at(store).due.clear()
+        report.at(store).seen = len(found.beside)
     report.due.clear()
-    report.seen = len(compared.beside)
-    rows = [row for rows in compared.beside.values() for row in rows]
+    report.seen = sum(len(found.beside) for found in compared.values())
+    rows = [row for found in compared.values() for rows in found.beside.values() for row in rows]
+    differing = {process_id: how for found in compared.values() for process_id, how in found.differing.items()}
     for currency in sorted({row.currency for row in rows if row.ours or row.theirs}):
         ours = sum((row.ours for row in rows if row.currency == currency), Decimal(0))
         theirs = sum((row.theirs for row in rows if row.currency == currency), Decimal(0))
@@ -111,40 +118,33 @@ def count_compared(report: ReturnsReport, compared: Compared) -> None:
         report.notes.append(f"{currency}: our ledger {ours:,}, REVER {theirs:,}, difference {theirs - ours:,}{rest}")
     kinds = Counter(str(row.seen) for row in rows)
     report.notes.append(", ".join(f"{kinds[str(seen)]} {seen}" for seen in Seen if kinds[str(seen)]) or "no return")
-    report.notes.append(
-        f"{counted(len(compared.differing), 'return')} {'differs' if len(compared.differing) == 1 else 'differ'}"
-    )
-    report.notes += [f"{process_id}: {how}" for process_id, how in compared.differing.items()]
+    report.notes.append(f"{counted(len(differing), 'return')} {'differs' if len(differing) == 1 else 'differ'}")
+    report.notes += [f"{process_id}: {how}" for process_id, how in differing.items()]
 
 
 def forget_unknown(report: ReturnsReport, settled: Iterable[Settled], own: set[str]) -> None:
     """Take back from the count of unknown outcomes those of this run (`own` intent ids) that are settled by now."""
-    report.outcomes["unknown"] -= sum(
-        item.settlement in {Settlement.DONE, Settlement.COUNTED} and item.intent.intent.id in own for item in settled
-    )
+    for item in settled:
+        if item.settlement in {Settlement.DONE, Settlement.COUNTED} and item.intent.intent.id in own:
+            report.count(item.intent.store, "unknown", -1)
 
 
 def _count_hold(report: ReturnsReport, item: DecidedReturn) -> None:
     hold = item.decided.hold
     if hold is not None and item.decided.new_hold:
-        report.outcomes["held"] += 1
+        report.count(item.pending.store, "held")
     row = report.rows.get(item.process_id)
     if row and hold is not None:
         outcome = f"{row.outcome}; held" if row.outcome else "held"
         report.rows[row.process_id] = replace(row, outcome=outcome, hold_open=True)
 
 
-def _pay(report: ReturnsReport, intent: Intent, seen: PaidSeen | None) -> None:
+def _pay(report: ReturnsReport, store: str, intent: Intent, seen: PaidSeen | None) -> None:
     """Count a done refund: what REVER says is paid of it, and the rest that is on its way."""
     paid = intent.amount if seen is None else seen.paid
-    report.pay(intent.currency, paid)
+    report.pay(store, intent.currency, paid)
     if paid != intent.amount:
-        report.send_on(intent.currency, intent.amount - paid)
-
-
-def _owe(report: ReturnsReport, decision: Compensate) -> None:
-    for refund in decision.refunds:
-        report.owe(refund.currency, refund.amount)
+        report.send_on(store, intent.currency, intent.amount - paid)
 
 
 def _money(decision: Decision) -> tuple[Decimal | None, str]:

@@ -220,6 +220,13 @@ class Settings(BaseSettings):
         json_schema_extra={"default": "`none` where REVER is this machine; `10` elsewhere"},
     )
     max_in_flight: Count = Field(8, ge=1, le=100, description="Calls at the same time.")
+    stores_at_once: Count = Field(
+        8,
+        ge=1,
+        le=100,
+        description="Stores that a run works on side by side. They have equal shares of the rate; one that is slow, or "
+        "has thousands of returns, keeps one of these places.",
+    )
     settle_after: Seconds = Field(
         900.0, description="Seconds after which an unknown outcome that is not seen at REVER is held for a person."
     )

@@ -17,7 +17,7 @@ from tasks.ledger import Ledger
 from tasks.reporting.report import Failure, RunReport
 from tests.world import World
 
-KEYS = ["flow", "stores", "seen", "failed", "stores_failed", "failures", "notes", "paused", "duration_s"]
+KEYS = ["flow", "stores", "seen", "failed", "stores_failed", "by_store", "failures", "notes", "paused", "duration_s"]
 
 
 class Parameters(FlowParameters):

@@ -8,9 +8,16 @@ from rever_api.sandbox.state import Options
 NONE, MIXED, REFUSED, CLOCK = "none", "mixed", "connection_refused", "clock_jumps"
 UNPAID, LEGS = "accepted_unpaid", "paid_in_legs"
 
-APART = {Fault.HANG_AFTER_ACTING, Fault.SET_UP_AFTER, Fault.TOO_MANY_AFTER, Fault.CONFLICT_409_AFTER}
+APART = {
+    Fault.HANG_AFTER_ACTING,
+    Fault.SET_UP_AFTER,
+    Fault.TOO_MANY_AFTER,
+    Fault.CONFLICT_409_AFTER,
+    Fault.FORBIDDEN_403,
+}
 """Not columns. What a proxy denied and REVER did shows as another's: adopted or held, not in the ledger's own books, by
-which a cell is judged. `tests/flows/test_answered_no.py` plays these, also with stale reads."""
+which a cell is judged. `tests/flows/test_answered_no.py` plays these, also with stale reads. A key that is
+refused for one store has a case of its own (`stores`)."""
 
 COLUMNS = (
     NONE,

@@ -110,7 +110,7 @@ def test_server_errors_are_html_and_may_have_acted(
 
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
-    [("unavailable_503", 503, 14), ("unauthorized_401", 401, 16), ("conflict_409", 409, 10)],
+    [("unavailable_503", 503, 14), ("unauthorized_401", 401, 16), ("forbidden_403", 403, 7), ("conflict_409", 409, 10)],
 )
 def test_refusals_that_do_nothing(
     running: RunningSandbox, http: httpx.Client, fault: str, status: int, code: int

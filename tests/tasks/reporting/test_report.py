@@ -10,8 +10,8 @@ def test_the_json_has_the_promised_keys_and_strings_for_money() -> None:
     report = ReturnsReport("reconcile", ("acme",), mode=Mode.ACT, seen=3)
     report.decisions["refund"] += 2
     report.outcomes["done"] += 1
-    report.pay("EUR", Decimal("10.10"))
-    report.pay("EUR", Decimal("0.20"))
+    report.pay("acme", "EUR", Decimal("10.10"))
+    report.pay("acme", "EUR", Decimal("0.20"))
     found = report.as_json()
     assert list(found)[:4] == ["flow", "mode", "stores", "seen"]
     assert found["mode"] == "act"
@@ -41,8 +41,8 @@ def test_the_table_shows_what_moved_first_and_is_bounded() -> None:
 def test_the_sentence_says_what_was_done_or_what_is_due() -> None:
     report = ReturnsReport("x", mode=Mode.ACT, seen=2)
     report.decisions["refund"] += 2
-    report.pay("EUR", Decimal("3.50"))
-    report.owe("EUR", Decimal("3.50"))
+    report.pay("acme", "EUR", Decimal("3.50"))
+    report.owe("acme", "EUR", Decimal("3.50"))
     assert report.sentence() == "2 returns: 2 refund; paid 3.50 EUR"
     report.mode = Mode.PLAN
     assert report.sentence() == "plan, nothing was done: 2 returns: 2 refund; 3.50 EUR due; act would pay nothing now"
