@@ -136,7 +136,7 @@ def _terms(conn: Connection, process_ids: Collection[str]) -> dict[str, dict[str
     found: dict[str, dict[str, LineTerms]] = defaultdict(dict)
     for ids in chunks(process_ids):
         for row in conn.execute(select(lines).where(lines.c.process_id.in_(ids))):
-            found[row.process_id][row.line_id] = LineTerms(row.total, row.quantity, row.currency, row.rounding)
+            found[row.process_id][row.line_id] = LineTerms(row.total, int(row.quantity), row.currency, row.rounding)
     return found
 
 

@@ -380,7 +380,7 @@ def _assemble(
         store=row.store,
         costs=costs,
         lines={
-            each.line_id: LineTerms(each.total, each.quantity, each.currency, each.rounding)
+            each.line_id: LineTerms(each.total, int(each.quantity), each.currency, each.rounding)
             for each in line_rows
             if each.line_id in named
         },

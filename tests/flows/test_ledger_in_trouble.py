@@ -29,9 +29,9 @@ def world(start_world: Start) -> World:
 
 @pytest.fixture
 def small(start_world: Start) -> World:
-    """The same with few returns, for the many ways in which a value can be damaged."""
+    """The same with few returns of one store, for the many ways in which a value can be damaged."""
     world = start_world(returns=16)
-    world.act(max_returns="3")
+    world.act(max_returns="3", stores="acme")
     return world
 
 
