@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 from prefect import Flow, State, get_client, get_run_logger
 from prefect.artifacts import Artifact, MarkdownArtifact, ProgressArtifact, TableArtifact, aupdate_progress_artifact
+from prefect.client.orchestration import PrefectClient
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.runtime import deployment, flow_run
@@ -36,12 +37,12 @@ from tasks.reporting.daily_report import DailyRun
 from tasks.reporting.holds_page import Cause, holds_page
 from tasks.reporting.parcels_report import ParcelsReport
 from tasks.reporting.printable import markdown, printable
-from tasks.reporting.report import Mode, ReturnsReport, RunReport
-from tasks.reporting.report_page import report_page, returns_table, shadow_table, stale_table
+from tasks.reporting.report import MANY_STORES, Mode, ReturnsReport, RunReport
+from tasks.reporting.report_page import report_page, returns_table, shadow_table, stale_table, stores_table
 from tasks.reporting.stale_report import StaleReport
 from tasks.reporting.story_report import StoryReport
 from tasks.settings import load_settings
-from tasks.steps import as_tasks, global_limits, limits_note
+from tasks.steps import as_tasks, global_limits, limits_note, some
 
 SHOWN_WITHIN_S = 20.0
 """Seconds in which the pages of open holds must be written; the run's end waits no longer for them."""
@@ -57,6 +58,9 @@ LAST_WORDS_S = 8.0
 
 LAST_PAGES_S = 3.0
 """How much of that the pages of open holds may take; the next run writes them anew."""
+
+PAGES_AT_ONCE = 4
+"""Pages of open holds that are written at the same time."""
 
 MOST_ROWS = 500
 """Rows of a table; the ledger has all."""
@@ -197,11 +201,13 @@ class Ending:
         self.opened: list[HoldRow] = []
         self.recent: list[HoldRow] = []
         self.paused: list[Pause] = []
+        self.refused: dict[str, tuple[str, ...]] = {}
         self.report: RunReport | None = None
 
     async def look(self, desk: Desk, report: RunReport) -> None:
         """Read it. Raises `LedgerError`."""
         self.report = report
+        self.refused = {store: why for store in report.stores if (why := desk.policies.refused.get(store))}
         if desk.mode is Mode.ACT and flow_run.id:
             self.opened = await desk.ledger.aread(opened_by, flow_run.id)
             if self.opened:
@@ -217,30 +223,25 @@ class Ending:
     async def _show_open_holds(self, desk: Desk, gone_through: Sequence[str], within_s: float) -> None:
         """Write the page of open holds anew for these stores, and for those at which one changed since the run began.
 
-        It is read again once it is written: of two runs that end at the same time, the one that writes last has read
-        last.
+        The latter come first, where there are more stores than there is time for.
         """
-        stores = set(gone_through)
+        changed: set[str] = set()
         if desk.mode is Mode.ACT and desk.began_at is not None:
-            stores |= await desk.ledger.aread(held_since, desk.began_at)
+            changed = await desk.ledger.aread(held_since, desk.began_at)
+        stores = [*sorted(changed), *sorted(set(gone_through) - changed)]
         if not stores:
             return
         try:
             async with asyncio.timeout(within_s), get_client() as client:
                 self.links = links = await ui_links(client, (), self._credentials)
                 quiet = await quiet_or_unknown(client, desk.clock()) if links.ui else []
-                for store in sorted(stores):
-                    shown = None
-                    for _ in range(MOST_TIMES):
-                        now = desk.clock()
-                        found = await desk.ledger.aread(_waits, store, now)
-                        if found == shown:
-                            break
-                        shown = found
-                        silent = [it.words for it in quiet if it.concerns(store)]
-                        page = open_holds_page(store, *found, links, desk.settings.back_office, now, silent)
-                        written = await write_holds(client, store, page)
+
+                async def show(store: str) -> None:
+                    silent = [it.words for it in quiet if it.concerns(store)]
+                    if (written := await _write_page(client, desk, store, links, silent)) is not None:
                         self.links = replace(self.links, pages={**self.links.pages, store: written})
+
+                await some(PAGES_AT_ONCE, stores, show)
         except (httpx.HTTPError, PrefectException, TimeoutError) as error:
             get_run_logger().warning("Prefect did not keep the page of open holds: %s", type(error).__name__)
 
@@ -253,7 +254,30 @@ class Ending:
         if isinstance(self.report, StaleReport):
             zones = self.report.zones
             told += stale_events(self.report.told, utc_now(), zones=zones, flow_run_id=run, back_office=back_office)
+        if self.refused:
+            problems = list(dict.fromkeys(problem for why in self.refused.values() for problem in why))
+            told.append(policy_event(problems, utc_now(), flow_run_id=run, stores=list(self.refused)))
         await send([*held, *pause_events(self.paused, flow_run_id=run), *told])
+
+
+async def _write_page(
+    client: PrefectClient, desk: Desk, store: str, links: UiLinks, silent: Sequence[str]
+) -> UUID | None:
+    """Write a store's page of open holds; where it is.
+
+    It is read again once it is written: of two runs that end at the same time, the one that writes last has read last.
+    """
+    written: UUID | None = None
+    shown = None
+    for _ in range(MOST_TIMES):
+        now = desk.clock()
+        found = await desk.ledger.aread(_waits, store, now)
+        if found == shown:
+            break
+        shown = found
+        page = open_holds_page(store, *found, links, desk.settings.back_office, now, silent)
+        written = await write_holds(client, store, page)
+    return written
 
 
 def _waits(conn: Connection, store: str, now: datetime) -> tuple[list[HoldRow], list[Pause]]:
@@ -263,7 +287,7 @@ def _waits(conn: Connection, store: str, now: datetime) -> tuple[list[HoldRow], 
 async def _show(report: RunReport, parameters: FlowParameters) -> None:
     """Name, tags and artifacts of the run. What was done is done: where they cannot be kept, the log says so."""
     about = [str(getattr(parameters, "process_id", "")) or report.counted]
-    tags = {*flow_run.tags, *(f"store:{store}" for store in report.stores)}
+    tags = {*flow_run.tags, *(f"store:{store}" for store in _tagged(report))}
     if isinstance(report, ReturnsReport):
         about.insert(0, report.mode)
         tags.add(f"mode:{report.mode}")
@@ -279,6 +303,16 @@ async def _show(report: RunReport, parameters: FlowParameters) -> None:
         get_run_logger().warning("Prefect did not keep all of the report: %s", type(error).__name__)
 
 
+def _tagged(report: RunReport) -> Sequence[str]:
+    """The stores after which a run is tagged: its own; of many those at which something went wrong, as far as can be
+    read.
+    """
+    if len(report.stores) <= MANY_STORES:
+        return report.stores
+    wrong = [store for store in report.ordered_stores() if report.state_of(store) or report.at(store).failures]
+    return wrong[:MANY_STORES]
+
+
 def _stores(stores: list[str] | tuple[str, ...]) -> str:
     return "+".join(stores) if len(stores) <= MANY else f"{len(stores)} stores"
 
@@ -292,6 +326,9 @@ def artifacts_of(report: RunReport) -> list[Artifact]:
     flow = report.flow
     page = MarkdownArtifact(markdown=report_page(report), key=f"{flow}-report", description=f"{flow}: what was done")
     made: list[Artifact] = [page]
+    if len(report.stores) > 1 and report.by_store:
+        told = f"{flow}: store by store, those first at which something went wrong"
+        made.append(_table(stores_table(report), f"{flow}-stores", told))
     if isinstance(report, StoryReport) and report.stories:
         told = f"{flow}: what REVER says, what was decided, sent and held, and what comes next"
         made.append(MarkdownArtifact(markdown=report.page, key=f"{flow}-story", description=told))

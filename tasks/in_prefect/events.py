@@ -28,7 +28,7 @@ from tasks.policy.stale import StaleReturn
 from tasks.reporting.holds_page import sums_of
 from tasks.reporting.parcels_report import stopped_in_words
 from tasks.reporting.printable import message
-from tasks.reporting.report import amounts
+from tasks.reporting.report import amounts, stores_in_words
 from tasks.reporting.stale_report import link_to, stale_in_words, what_comes
 
 HOLD_OPENED = "rever.hold.opened"
@@ -308,8 +308,13 @@ def stale_events(
     return events
 
 
-def policy_event(problems: Sequence[str], now: datetime, *, flow_run_id: str = "") -> Event:
-    """The event of a run that did not begin, since the policy file cannot be used: `problems` say why, one each."""
+def policy_event(problems: Sequence[str], now: datetime, *, flow_run_id: str = "", stores: Sequence[str] = ()) -> Event:
+    """The event of a run that did not begin, or left these stores out, since the policy file cannot be used.
+
+    `problems` say why, one each.
+    """
+    where = f" at {stores_in_words(stores)}" if stores else ""
+    what = f"Nothing is done{where}" if stores else "A run did not begin"
     said = " ".join(" ".join(problems).split())
     return Event(
         id=uuid5(NAMESPACE_URL, f"{POLICY_REFUSED}:{flow_run_id or now.isoformat()}"),
@@ -318,8 +323,8 @@ def policy_event(problems: Sequence[str], now: datetime, *, flow_run_id: str = "
         resource=Resource({"prefect.resource.id": "rever.desk", "prefect.resource.name": "rever-returns"}),
         related=_of_run(flow_run_id),
         payload={
-            "subject": "the policy file cannot be used",
-            "sentence": message(f"A run did not begin, and no default rules stand in: {said}"),
+            "subject": f"the policy file cannot be used{where}",
+            "sentence": message(f"{what}, and no default rules stand in: {said}"),
             "problems": [message(problem) for problem in problems],
             "store": "",
             "process_id": "",

@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from tasks.policy.clocks import clock_time
 from tasks.policy.order_returns import OrderKey
+from tasks.reporting.by_store import StoreTally
 from tasks.reporting.parcels_report import BACK, MOVED, STOPPED, ParcelsReport
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import markdown
-from tasks.reporting.report import NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
+from tasks.reporting.report import MANY_STORES, NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
 from tasks.reporting.stale_report import StaleReport, what_comes
 
 MOST = 50
@@ -26,7 +27,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield f"### {report.title}\n"
     yield f"{markdown(plain_words(report.sentence()))}\n"
     yield from ("| | |", "| --- | --- |")
-    yield f"| Stores | {markdown(', '.join(report.stores)) or 'none'} |"
+    yield f"| Stores | {_stores(report)} |"
     if isinstance(report, ParcelsReport):
         yield f"| Moved | {len(report.moved)} |"
         yield f"| Went back | {len(report.gone_back)} |"
@@ -36,7 +37,7 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield f"| Wait for | {counts(Counter(str(it.waits_for) for it in report.stale))} |"
     elif isinstance(report, ReturnsReport):
         yield from _money(report)
-    if report.holds_pages:
+    if report.holds_pages and len(report.stores) <= MANY_STORES:
         pages = ", ".join(f"[{markdown(store)}]({page})" for store, page in report.holds_pages.items())
         yield f"| What waits for a person | {pages} |"
     if report.failed:
@@ -58,6 +59,39 @@ def _lines(report: RunReport) -> Iterator[str]:
         ],
     )
     yield from _part("Notes", [markdown(plain_words(note)) for note in report.notes])
+
+
+def _stores(report: RunReport) -> str:
+    """The stores; of many how many, and at how many of them something went wrong. The table has all."""
+    if len(report.stores) <= MANY_STORES:
+        return markdown(", ".join(report.stores)) or "none"
+    wrong = Counter(state for store in report.stores if (state := report.state_of(store)))
+    return (
+        f"{len(report.stores)}: {counts(wrong)} (artifact `{report.flow}-stores`)" if wrong else str(len(report.stores))
+    )
+
+
+def stores_table(report: RunReport) -> list[dict[str, str]]:
+    """A row for each store, those first at which something went wrong, with the link to what waits for a person."""
+    rows = []
+    for store in report.ordered_stores():
+        tally, page = report.by_store.get(store, StoreTally()), report.holds_pages.get(store)
+        due = {} if report.acts else {"due": markdown(amounts(tally.due)) if tally.due else ""}
+        rows.append(
+            {
+                "store": f"[{markdown(store)}]({page})" if page else markdown(store),
+                "state": report.state_of(store),
+                f"{report.thing}s": str(tally.seen),
+                "outcomes": counts(tally.outcomes) if tally.outcomes.total() else "",
+                **due,
+                "paid": markdown(amounts(tally.paid)) if tally.paid else "",
+                "on its way": markdown(amounts(tally.on_its_way)) if tally.on_its_way else "",
+                "not worked on": str(tally.failures or ""),
+                "seconds": f"{tally.seconds:.0f}",
+                "why": markdown(plain_words(report.stores_failed.get(store, ""))),
+            }
+        )
+    return rows
 
 
 def _parts(report: ReturnsReport) -> Iterator[tuple[str, list[Row]]]:

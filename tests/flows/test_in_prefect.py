@@ -110,8 +110,12 @@ async def test_a_run_is_named_told_in_artifacts_and_shows_no_shopper_and_no_key(
     assert run.name == f"process-pending-returns acme+nordic act {report.seen} returns"
     assert {"mode:act", "store:acme", "store:nordic", "held"} <= set(run.tags)
     assert "in this process only" in report.limits
-    keys = {"process-pending-returns-report", "process-pending-returns-returns"}
-    assert {artifact["key"] for artifact in artifacts} - {PROGRESS} == keys
+    parts = ("report", "stores", "returns")
+    assert {artifact["key"] for artifact in artifacts} - {PROGRESS} == {f"process-pending-returns-{it}" for it in parts}
+    stores = cells(artifacts, "process-pending-returns-stores")
+    assert {re.sub(r"^\[(.*?)\].*", r"\1", row["store"]): row["returns"] for row in stores} == {
+        store: str(tally.seen) for store, tally in report.by_store.items()
+    }
     table = cells(artifacts, "process-pending-returns-returns")
     assert {row["return"] for row in table} == {
         f"[{each}](https://rever.example/returns/{each})" for each in report.rows

@@ -158,6 +158,9 @@ def test_a_policy_file_that_is_wrong_is_one_event_of_each_run_with_every_problem
     assert len(event.payload["problems"]) == 2
     assert event.id == policy_event(problems, now + timedelta(seconds=1), flow_run_id="f1").id
     assert event.id != policy_event(problems, now, flow_run_id="f2").id
+    left_out = policy_event(problems, now, flow_run_id="f1", stores=("nordic",))
+    assert left_out.payload["subject"] == "the policy file cannot be used at nordic"
+    assert str(left_out.payload["sentence"]).startswith("Nothing is done at nordic, and no default rules stand in: ")
 
 
 def test_no_word_from_outside_is_a_link_a_mention_or_a_tag_in_a_notice() -> None:
