@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.desk import utc_now
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
@@ -52,7 +53,7 @@ def test_while_all_is_stopped_what_is_due_is_listed_as_not_done(world: World) ->
 
 
 def test_what_an_earlier_run_sent_and_this_one_found_done_is_listed_as_done(start_world: Start) -> None:
-    world = start_world(returns=20, faults="issueRefund:1:acts_later")
+    world = start_world(returns=20, faults=FaultPlan(named=(NamedFault("issueRefund", 1, Fault.ACTS_LATER),), later=50))
     first = world.act()
     [unknown] = [row for row in first.rows.values() if ": unknown" in row.outcome]
     assert unknown.process_id in listed(first, "Decided, not done")
