@@ -21,6 +21,7 @@ from tasks.ledger import Actor, Ledger, LedgerError, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
+from tasks.policy.label_choice import carrier_name
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.rules.label import named_warehouse
@@ -198,6 +199,13 @@ class Desk:
         zone = store_zone(settings.timezone)
         if zone.problem:
             self.report.notes.append(f"store {store!r}: {zone.problem}; its days are those of UTC")
+        policy = self.policies.for_store(store)
+        carriers = {carrier_name(carrier) for carrier in settings.carriers}
+        named = {*policy.label_carriers, *policy.labels.carriers}
+        if len(self.stores) == 1 and (strange := sorted(named - carriers)):  # else it may be of another store
+            names, known = ", ".join(strange), ", ".join(sorted(carriers)) or "none"
+            note = f"store {store!r}: the policy file names {names}, and its carriers at REVER are {known}"
+            self.report.notes.append(f"{note}; what is said of them does nothing")
         return StoreRules(
             store=store,
             settings=settings,

@@ -33,7 +33,7 @@ from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile
 from tasks.policy.side_facts import SHOP_TELLS, OrderFacts, ProductFacts, SideFacts
 from tasks.policy.side_needs import EARLIER, WHOLE_ORDER, needed
-from tasks.policy.store import FactTables
+from tasks.policy.store import FactTables, LabelPolicy
 
 TableT = TypeVar("TableT")
 
@@ -190,8 +190,9 @@ def facts_in_words(policies: PolicyFile, tables: Tables, *, shop_asked: bool) ->
     parts = [("every store", policies.default, policies.rules.default)]
     parts += [(f"store {name}", policy, policies.rules.for_store(name)) for name, policy in policies.stores.items()]
     for place, (whose, policy, rules) in enumerate(parts):
-        words = [*_table_words(policy.facts, tables), *_missing(policy.facts, tables, rules, shop_asked=shop_asked)]
-        if words and (place == 0 or (policy.facts, rules) != (policies.default.facts, policies.rules.default)):
+        asked = (policy.facts, rules, policy.labels)
+        words = [*_table_words(policy.facts, tables), *_missing(*asked, tables, shop_asked=shop_asked)]
+        if words and (place == 0 or asked != (policies.default.facts, policies.rules.default, policies.default.labels)):
             yield f"Facts that REVER does not tell, for {whose}:"
             yield from (f"  {each}" for each in words)
 
@@ -203,8 +204,10 @@ def _table_words(named: FactTables, tables: Tables) -> Iterator[str]:
         yield f"{named.orders}: {table_words(orders)}."
 
 
-def _missing(named: FactTables, tables: Tables, rules: Sequence[MerchantRule], *, shop_asked: bool) -> Iterator[str]:
-    """What rules ask for that no source tells. REVER itself tells the shopper's earlier returns."""
+def _missing(
+    named: FactTables, rules: Sequence[MerchantRule], labels: LabelPolicy, tables: Tables, *, shop_asked: bool
+) -> Iterator[str]:
+    """What rules and limits ask for that no source tells. REVER itself tells the shopper's earlier returns."""
     products, orders = tables.products.get(named.products), tables.orders.get(named.orders)
     told = {EARLIER, *(products.told if products else ()), *(orders.told if orders else ())}
     told |= {WHOLE_ORDER} if "items" in told else set()
@@ -214,6 +217,17 @@ def _missing(named: FactTables, tables: Tables, rules: Sequence[MerchantRule], *
         hint = ", unless the shop's own orders are asked (REVER_SHOP_URL)" if fact in SHOP_TELLS else ""
         asking = f"rule {names[0]!r} asks" if len(names) == 1 else f"rules {', '.join(map(repr, names))} ask"
         yield f"No table tells {_COLUMNS.get(fact, fact)}, for which {asking}: it stays unknown{hint}."
+    for fact, asking in _limits(labels):
+        if fact not in told:
+            yield f"No table tells {fact}, for which {asking} of `labels` asks: it stays unknown."
+
+
+def _limits(labels: LabelPolicy) -> Iterator[tuple[str, str]]:
+    """What the limits of carriers and parcels ask for of each product, and which of them does."""
+    weight = [name for name, limits in labels.carriers.items() if limits.max_weight is not None]
+    size = [name for name, limits in labels.carriers.items() if limits.max_size is not None]
+    weight += ["parcels"] if labels.parcels.max_weight is not None else []
+    yield from ((fact, names[0]) for fact, names in (("weight", weight), ("size", size)) if names)
 
 
 def _list(told: frozenset[str]) -> str:

@@ -7,11 +7,13 @@ or later. All that can be done here is to order on a day from which that leads t
 from collections.abc import Collection
 from datetime import date, timedelta
 from functools import lru_cache
-
-import holidays
+from typing import TYPE_CHECKING
 
 from rever_api.models import Address
 from tasks.policy.country import country_of
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 _LONGEST_DAYS = 31
 """No run of days off is longer; where it seems so, the pickup is ordered all the same."""
@@ -50,12 +52,12 @@ _WEEKEND: Collection[int] = frozenset({5, 6})
 
 
 @lru_cache(maxsize=256)
-def _days_off(country: str, region: str, year: int) -> holidays.HolidayBase | None:
+def _days_off(country: str, region: str, year: int) -> "HolidayBase | None":
     """The holidays of a year and its neighbours, as a mapping of days to names; None for a country not known there."""
+    from holidays import country_holidays  # noqa: PLC0415 - loads a module for each country; most runs ask for none
+
     try:
-        return holidays.country_holidays(
-            country, subdiv=region or None, years=(year - 1, year, year + 1), language="en_US"
-        )
+        return country_holidays(country, subdiv=region or None, years=(year - 1, year, year + 1), language="en_US")
     except NotImplementedError:
         return None
 
@@ -69,8 +71,10 @@ def _region(address: Address | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _known_region(country: str, code: str, name: str) -> str:
+    from holidays import country_holidays  # noqa: PLC0415 - as above
+
     try:
-        known = holidays.country_holidays(country)
+        known = country_holidays(country)
     except NotImplementedError:
         return ""
     aliases = {alias.casefold(): short for alias, short in known.subdivisions_aliases.items()}

@@ -320,3 +320,11 @@ def test_what_people_make_is_held_with_all_that_it_takes_but_the_address(start_w
     assert process.pickup_address.address_line_1 not in str(hold)
     assert process.shopper
     assert process.shopper.email not in str(hold)
+
+
+def test_a_carrier_that_the_store_does_not_have_is_said(start_world: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, _ = atlas(start_world, "ES")
+    policy(world, "default: {labels: {carriers: {SENDCLOUD/DLH: {max_weight: 1 kg}}}}\n", monkeypatch)
+    (note,) = [note for note in world.run("generate-labels").notes if "SENDCLOUD/DLH" in note]
+    assert "SENDCLOUD/DHL" in note
+    assert note.endswith("what is said of them does nothing")
