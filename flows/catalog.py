@@ -5,6 +5,7 @@ FLOWS = {
     "process-return": "flows.process_return",
     "generate-labels": "flows.generate_labels",
     "cancel-return": "flows.cancel_return",
+    "reissue-label": "flows.reissue_label",
     "register-label": "flows.register_label",
     "import-inspections": "flows.import_inspections",
     "import-returns": "flows.import_returns",

@@ -89,6 +89,14 @@ _WANTED = (
 )
 
 
+def _one_line(text: str) -> str:
+    """Refuse what is none, takes several lines or may name a shopper."""
+    if not text.isprintable() or not text.strip() or "@" in text:
+        msg = "write it in one line, without an e-mail address: it is kept, and REVER may show it"
+        raise ValueError(msg)
+    return text.strip()
+
+
 def _written(at: date | datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
@@ -96,6 +104,9 @@ def _written(at: date | datetime | None) -> str | None:
 # The bounds stand before the validator, so that they are in the form's schema too.
 Amount = Annotated[Decimal | None, Field(ge=0), BeforeValidator(amount)]
 """An amount of money in a form, or none. The type of every one that is typed."""
+
+Reason = Annotated[str, AfterValidator(_one_line), Field(min_length=1, max_length=200)]
+"""Why something is asked for, in a few words of one line that name no shopper."""
 
 Whole = Annotated[int | None, Field(ge=1), BeforeValidator(whole)]
 """A whole number of 1 or more in a form, or none."""

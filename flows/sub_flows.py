@@ -9,7 +9,7 @@ from flows.parameters import SearchParameters
 from rever_api import share_of
 from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
-from tasks.desk import Desk
+from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects.carry_out import (
     AskedReturn,
     ReturnResult,
@@ -185,6 +185,26 @@ async def named_ids(desk: Desk, report: RunReport, typed: Sequence[str], asked: 
                 raise which
             report.notes.append(str(which))
     return list(dict.fromkeys(found))
+
+
+async def the_one_named(desk: Desk, report: ReturnsReport, typed: str, asked: list[str]) -> PendingReturn:
+    """The one return that was named, settled and read; the report is about its store alone from then on.
+
+    `asked` are the stores that the form names. Raises `WrongNameError` where several returns are meant,
+    `NothingFoundError` where none is, and `DeskError` where it cannot be read.
+    """
+    report.stores = desk.chosen(asked)
+    named = await named_ids(desk, report, [typed], asked)
+    if len(named) > 1:
+        raise WrongNameError(f"{typed} has {len(named)} returns; name one by its id: {', '.join(named)}")
+    await settle(desk, report, report.stores, named)
+    with about(named[0]):
+        found = await fetch_some(desk, report, named)
+    if not found:
+        raise DeskError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
+    report.stores = (found[0].store,)
+    report.progress.find(1)
+    return found[0]
 
 
 async def fetch_some(desk: Desk, report: ReturnsReport, process_ids: Sequence[str]) -> list[PendingReturn]:

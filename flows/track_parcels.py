@@ -35,7 +35,7 @@ async def work(desk: Desk, parameters: Parameters, report: ParcelsReport) -> Non
             finally:
                 report.see(store, len(found.looked_at))
                 report.fail(store, found.failures)
-                report.take(found.moved, found.stopped, desk.clock())
+                report.take(found.moved, found.stopped, desk.clock(), found.replaced)
                 report.told += found.told
 
     await side_by_side(desk, report.stores, track)

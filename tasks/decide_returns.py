@@ -28,8 +28,8 @@ from tasks.policy.return_facts import facts_of
 from tasks.policy.rules import on_its_way
 from tasks.policy.rules.endings import ended_holds, unread_hold
 from tasks.policy.rules.gates import held_already
-from tasks.policy.rules.label import decide_label
 from tasks.policy.rules.payment import NEEDS_FACTS
+from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.side_needs import left_out
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import view_of
@@ -185,17 +185,17 @@ async def _raise_alarms(desk: Desk, batch: Sequence[PendingReturn]) -> None:
 
 
 async def _by_label_rules(desk: Desk, batch: Sequence[PendingReturn]) -> list[DecidedReturn]:
-    planned = await _plan(desk, batch, decide_label)
+    planned = await _plan(desk, batch, label_or_reissue)
     if desk.mode is Mode.PLAN:
         return planned
     due = [item.pending for item in planned if isinstance(item.decision, MakeLabel | Hold)]
     waiting = [item for item in planned if not isinstance(item.decision, MakeLabel | Hold)]
-    return waiting + await _decide(desk, due, decide_label)
+    return waiting + await _decide(desk, due, label_or_reissue)
 
 
 async def decide_again(desk: Desk, pending: PendingReturn, *, label: bool = False) -> DecidedReturn:
     """Decide about one return that has just been read or acted on."""
-    return (await _decide(desk, [pending], decide_label if label else money.decide))[0]
+    return (await _decide(desk, [pending], label_or_reissue if label else money.decide))[0]
 
 
 async def decide_asked(desk: Desk, pending: PendingReturn, kind: Kind[Any, Content], wanted: Content) -> DecidedReturn:

@@ -13,7 +13,7 @@ from tasks.failures import presentable
 from tasks.ledger import note_shadow, open_differences
 from tasks.policy.case import Case
 from tasks.policy.facts import counted
-from tasks.policy.rules.label import decide_label
+from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.shadow import Candidate, Differs, capped, difference, leaves_units, without_questions
 from tasks.reporting.report import Mode, ReturnsReport
 
@@ -46,7 +46,7 @@ async def compare_with_candidate(desk: Desk, report: ReturnsReport, decided: Seq
     if failed:
         first = presentable(failed[0])
         report.notes.append(f"the shadow could not be asked about {counted(len(failed), 'return')}: {first}")
-    labels = any(item.asked and item.asked.rule is decide_label for item in decided)
+    labels = any(item.asked and item.asked.rule is label_or_reissue for item in decided)
     if desk.mode is Mode.ACT and not await _kept(desk, candidate, differing, alike, labels_alone=labels):
         report.notes.append("differences of the shadow were not written down: the ledger did not take them")
 

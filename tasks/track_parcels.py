@@ -6,7 +6,7 @@ list of returns whose goods have not arrived. What has arrived or was cancelled 
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rever_api.errors import NotFound, ReverError, WrongSetup
@@ -23,12 +23,15 @@ from tasks.ledger import (
     note_parcels,
     note_tracked,
     parcels_due,
+    replaced_labels,
     standing_parcels,
     tell_once,
     tracked_until,
 )
 from tasks.policy.clocks import DIFFER
-from tasks.policy.facts import believed
+from tasks.policy.facts import PARCEL_MOVED, believed
+from tasks.policy.record import ParcelChange, Record
+from tasks.policy.replaced import replaced_as_seen
 from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.store import ParcelLimits
 from tasks.policy.tracking import GIVEN_UP, view_of, view_of_shipping
@@ -43,7 +46,8 @@ _ON_THE_WAY = (ReturnStatus.STARTED, ReturnStatus.COLLECTED)
 @dataclass(slots=True)
 class Tracked:
     """What was seen at a store: the returns that were looked at, what has moved, what has stopped, and what could not
-    be read. `told` are the stopped parcels of which nobody was told before.
+    be read. `told` are the stopped parcels of which nobody was told before, `replaced` what the ledger knows of the
+    returns of which a label was replaced.
     """
 
     looked_at: set[str] = field(default_factory=set)
@@ -51,6 +55,23 @@ class Tracked:
     stopped: list[StandingParcel] = field(default_factory=list)
     told: list[StandingParcel] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    replaced: dict[str, Record] = field(default_factory=dict)
+
+    def gone(self, parcel: StandingParcel) -> bool:
+        """Whether it stands since its label was replaced, and nobody need wait for it."""
+        record = self.replaced.get(parcel.process_id)
+        return (
+            record is not None
+            and parcel.status not in PARCEL_MOVED
+            and parcel.parcel in replaced_as_seen(record).numbers
+        )
+
+
+def _unwritten(record: Record, moved: Sequence[Moved]) -> list[ParcelChange]:
+    """The changes of this return's parcels that a plan has seen and nobody has written down."""
+    known = {(it.parcel, it.n) for it in record.parcels or ()}
+    mine = (it.change for it in moved if it.process_id == record.process_id)
+    return [it for it in mine if (it.parcel, it.n) not in known]
 
 
 @step("track-parcels")
@@ -219,11 +240,17 @@ async def find_stopped(desk: Desk, store: str, found: Tracked) -> None:
     In `act` it is written down of which of them people are told now: of each once, as long as it stands.
     """
     now, limits = desk.clock(), desk.policies.for_store(store).parcels
+    standing = await desk.ledger.aread(standing_parcels, store)
+    ids = {it.process_id for it in standing} | {it.process_id for it in found.moved}
+    found.replaced = {
+        process_id: replace(record, parcels=(*(record.parcels or ()), *_unwritten(record, found.moved)))
+        for process_id, record in (await desk.ledger.aread(replaced_labels, ids)).items()
+    }
     moved = {(it.process_id, it.change.parcel) for it in found.moved}
     found.stopped = [
         it
-        for it in await desk.ledger.aread(standing_parcels, store)
-        if (it.process_id, it.parcel) not in moved and _has_stopped(it, limits, now)
+        for it in standing
+        if (it.process_id, it.parcel) not in moved and _has_stopped(it, limits, now) and not found.gone(it)
     ]
     if desk.mode is Mode.ACT and found.stopped:
         found.told = await desk.ledger.awrite(tell_once, found.stopped)

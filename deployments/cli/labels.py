@@ -56,3 +56,29 @@ def _register(
         raise typer.Exit(
             run_with_options("register-label", values, as_json=as_json, debug=debug, prefect=not no_prefect)
         )
+
+
+@labels.command("reissue")
+def _reissue(
+    what: Annotated[
+        str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
+    ],
+    *,
+    why: Annotated[str, typer.Option(help="Why, in a few words that name no shopper.")],
+    parcel: Annotated[
+        str, typer.Option(help="Whose label: the parcel's number or tracking number, where there are several.")
+    ] = "",
+    by: Annotated[str, typer.Option(help="Who asks for it, for the audit.")] = "",
+    act: Annotated[bool, typer.Option("--act", help="Order the new label; without it, only a plan is made.")] = False,
+    no_prefect: NoPrefect = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Order a new label in the place of one that expired or was lost: `run reissue-label`. Once for each label."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.run import run_with_options
+
+        values = {"process_id": what, "reason": why, "mode": "act" if act else "plan"}
+        values |= {name: it for name, it in (("parcel", parcel), ("by", by)) if it}
+        prefect = not no_prefect
+        raise typer.Exit(run_with_options("reissue-label", values, as_json=as_json, debug=debug, prefect=prefect))

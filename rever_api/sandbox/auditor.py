@@ -6,12 +6,14 @@ Its arithmetic is the sandbox's own, never that of the code it judges.
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
 
 from rever_api.models import (
     CompensationMethod,
+    LogisticsEntry,
     ProcessStatus,
     RefundTiming,
     ReturnLineItem,
@@ -33,6 +35,9 @@ from rever_api.sandbox.arithmetic import (
 )
 from rever_api.sandbox.shops import OPS, Shop
 from rever_api.sandbox.state import Actor, Effect, Sandbox, StoredProcess, as_text
+
+LOST_LABEL = "loseLabel"
+"""The entry of the books for a label that the shopper lost; its reference is the tracking number."""
 
 _LABELS = {"createOrderV2", "createReverseDelivery"}
 _DEAD = {ShippingStatus.CANCELED, ShippingStatus.ERROR}
@@ -136,15 +141,17 @@ def audit(sandbox: Sandbox) -> Audit:
     with sandbox.locked():
         trails: dict[str, Trail] = {}
         shipping = Shipping(sandbox.options.shipping)
+        spent = SpentLabels(sandbox.options.label_life, _made_at(sandbox))
         others: dict[str, Decimal] = {}
         for effect in sandbox.books:
             timing = sandbox.options.judged_by or sandbox.shops[effect.store].timing
             parcels = sandbox.options.parcels.get(effect.process_id, 1)
-            trails.setdefault(effect.process_id, Trail(timing, sandbox.options.bonus, shipping, parcels)).follow(effect)
+            new = Trail(timing, sandbox.options.bonus, shipping, parcels, spent)
+            trails.setdefault(effect.process_id, new).follow(effect)
             if effect.foreign and effect.amount is not None:
                 others[effect.currency] = others.get(effect.currency, Decimal(0)) + effect.amount
         found = (violation for trail in trails.values() for violation in trail.violations)
-        dues = [_due_of(sandbox, stored) for stored in sandbox.processes.values()]
+        dues = [_due_of(sandbox, stored, spent.lost) for stored in sandbox.processes.values()]
         return Audit(
             violations=tuple(sorted(found, key=lambda violation: violation.effect)),
             due=tuple(due for due in dues if due is not None),
@@ -173,6 +180,36 @@ class Shipping:
         had[process.rever_process_id] = max(had[process.rever_process_id], beyond)
 
 
+def _made_at(sandbox: Sandbox) -> dict[str, datetime]:
+    """Tracking number -> when its label was made, of those that a call has made."""
+    made = {effect.reference: effect.at for effect in sandbox.books if effect.operation in _LABELS}
+    orders = (order for stored in sandbox.processes.values() for order in stored.orders)
+    return {order.tracking_id: made[order.id] for order in orders if order.id in made}
+
+
+class SpentLabels:
+    """Which labels are spent, so that another one may be made: those that the shopper lost, by the books, and, where
+    labels have a `life`, those that are older. One that was scanned is not spent: the goods go with it.
+    """
+
+    def __init__(self, life: float | None = None, made_at: Mapping[str, datetime] = MappingProxyType({})) -> None:
+        self._life = life
+        self._made_at = made_at
+        self.lost: set[str] = set()
+
+    def live(self, process: ReturnProcess, at: datetime) -> list[LogisticsEntry]:
+        """The parcels of a return whose label the shopper can use, or has used, at this time."""
+        return [it for it in process.logistics or () if it.status not in _DEAD and not self._is_spent(it, process, at)]
+
+    def _is_spent(self, parcel: LogisticsEntry, process: ReturnProcess, at: datetime) -> bool:
+        if parcel.status != ShippingStatus.CREATED:
+            return False
+        begun = process.started_at or datetime.max.replace(tzinfo=UTC)
+        made = self._made_at.get(parcel.tracking_number, begun)
+        old = self._life is not None and at - made >= timedelta(seconds=self._life)
+        return old or parcel.tracking_number in self.lost
+
+
 class Trail:
     """Counts what went out for one return, and notes every broken promise.
 
@@ -186,12 +223,14 @@ class Trail:
         bonus: Mapping[str, Decimal] = MappingProxyType({}),
         shipping: Shipping | None = None,
         parcels: int = 1,
+        spent: SpentLabels | None = None,
     ) -> None:
         self.violations: list[Violation] = []
         self._timing = timing
         self._bonus = bonus
         self._shipping = shipping or Shipping()
         self._parcels = parcels
+        self._spent = spent or SpentLabels()
         self._refunded: Counter[str] = Counter()
         self._exchanged: Counter[str] = Counter()
         self._paid_by_type: Counter[str] = Counter()
@@ -203,6 +242,8 @@ class Trail:
         judged = effect.by is Actor.API or (effect.by is Actor.REVER and self._api_paid)
         if judged and effect.before is not None:
             self._judge(effect, effect.before)
+        if effect.operation == LOST_LABEL:
+            self._spent.lost.add(effect.reference)
         if effect.operation == "issueRefund":
             self._refunded += _units(effect)
             self._paid_by_type[effect.type] += _minor(effect)
@@ -223,8 +264,8 @@ class Trail:
             self._judge_review(effect, before)
         elif effect.operation == "createReturn":
             self._note(2, "double_return", effect, f"{before.rever_process_id} is a return of the same items already")
-        elif effect.operation in _LABELS and _live(before) >= self._parcels:
-            self._note(2, "second_label", effect, f"there were {_live(before)} live labels for {self._parcels} already")
+        elif effect.operation in _LABELS and (live := len(self._spent.live(before, effect.at))) >= self._parcels:
+            self._note(2, "second_label", effect, f"there were {live} live labels for {self._parcels} already")
 
     def _judge_status(self, effect: Effect) -> None:
         if effect.status_before != ProcessStatus.RUNNING:
@@ -328,14 +369,14 @@ def _most(line: ReturnLineItem, units: int) -> int:
     return max(line_value(line, start + units) - line_value(line, start) for start in starts)
 
 
-def _due_of(sandbox: Sandbox, stored: StoredProcess) -> Due | None:
+def _due_of(sandbox: Sandbox, stored: StoredProcess, lost: Collection[str]) -> Due | None:
     """Return what the process is owed, or None where REVER has ended or stopped it, or nothing is open."""
     process, shop = stored.process, sandbox.shops[stored.process.ecommerce_id]
     if process.rever_process_status in _NOT_NOW:
         return None
     timing = sandbox.options.judged_by or shop.timing
     amount, goods = _money(stored, timing), _goods(stored, timing)
-    label = _wants_label(process, sandbox.options.parcels.get(process.rever_process_id, 1))
+    label = _wants_label(process, sandbox.options.parcels.get(process.rever_process_id, 1), lost)
     due = Due(
         process_id=process.rever_process_id,
         store=shop.id,
@@ -400,20 +441,28 @@ def _blocked(sandbox: Sandbox, stored: StoredProcess, shop: Shop, goods: list[tu
     return ""
 
 
+def _is_gone(parcel: LogisticsEntry, lost: Collection[str]) -> bool:
+    """Whether it was cancelled, or is a label that the shopper lost and nobody used."""
+    unused = parcel.status == ShippingStatus.CREATED
+    return parcel.status == ShippingStatus.CANCELED or (unused and parcel.tracking_number in lost)
+
+
 def _live(process: ReturnProcess) -> int:
     """Return how many of its parcels have not come to nothing."""
     return sum(parcel.status not in _DEAD for parcel in process.logistics or ())
 
 
-def _wants_label(process: ReturnProcess, parcels: int) -> bool:
-    """Whether goods are still to be sent: not where every unit is inspected. A parcel in error is a person's."""
+def _wants_label(process: ReturnProcess, parcels: int, lost: Collection[str]) -> bool:
+    """Whether goods are still to be sent: not where every unit is inspected. A parcel in error is a person's, and a
+    label that was lost is none.
+    """
     begun = process.return_status in {ReturnStatus.COLLECTED, ReturnStatus.REVIEW_REQUIRED} and _live(process) > 0
     return (
         process.rever_process_status == ProcessStatus.RUNNING
         and (process.return_status in {ReturnStatus.STARTED, ""} or (parcels > 1 and begun))
         and process.return_method in _BY_PARCEL
         and not all(fully_reviewed(process, line) for line in process.return_line_items)
-        and sum(parcel.status != ShippingStatus.CANCELED for parcel in process.logistics or ()) < parcels
+        and sum(not _is_gone(parcel, lost) for parcel in process.logistics or ()) < parcels
     )
 
 

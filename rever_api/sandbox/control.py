@@ -22,7 +22,7 @@ from rever_api.models import (
     ReviewInput,
     ShippingStatus,
 )
-from rever_api.sandbox.auditor import audit
+from rever_api.sandbox.auditor import LOST_LABEL, audit
 from rever_api.sandbox.effects import cancel, come_back, open_return, part_in_legs, pay, pay_out, refunds_due, review
 from rever_api.sandbox.faults import Faults, parse_faults
 from rever_api.sandbox.labels import is_signed
@@ -176,14 +176,16 @@ def _review_one(sandbox: Sandbox, stored: StoredProcess, line_item_id: str, stat
     review(sandbox, stored, (entry,), Actor.WAREHOUSE)
 
 
-def _move_parcel(shipping: ShippingStatus, status: ReturnStatus) -> Callable[[Sandbox, StoredProcess], None]:
-    def move(sandbox: Sandbox, stored: StoredProcess) -> None:
-        """The youngest parcel gets this status."""
+def _move_parcel(shipping: ShippingStatus, status: ReturnStatus) -> Callable[..., None]:
+    def move(sandbox: Sandbox, stored: StoredProcess, parcel: int = 0) -> None:
+        """The youngest parcel gets this status, or the one of this number, from 1."""
         parcels = stored.process.logistics or ()
-        if not parcels:
-            raise invalid("the process has no parcel")
-        moved = parcels[-1].model_copy(update={"status": shipping})
-        sandbox.change(stored, logistics=(*parcels[:-1], moved), return_status=status)
+        if not parcels or not 0 <= parcel <= len(parcels):
+            raise invalid("the process has no such parcel")
+        place = (parcel or len(parcels)) - 1
+        moved = parcels[place].model_copy(update={"status": shipping})
+        shown = (*parcels[:place], moved, *parcels[place + 1 :])
+        sandbox.change(stored, logistics=shown, return_status=status)
 
     return move
 
@@ -216,6 +218,14 @@ def _pay(sandbox: Sandbox, stored: StoredProcess, amount: str = "", type: str = 
     pay(sandbox, stored, refund, Actor.BACK_OFFICE)
 
 
+def _lose_label(sandbox: Sandbox, stored: StoredProcess) -> None:
+    """The shopper loses the youngest label. REVER does not know; the books do."""
+    parcels = stored.process.logistics or ()
+    if not parcels:
+        raise invalid("the process has no parcel")
+    sandbox.write_effect(stored.process, LOST_LABEL, Actor.SHOPPER, reference=parcels[-1].tracking_number)
+
+
 def _pay_out(sandbox: Sandbox, stored: StoredProcess, amount: str = "") -> None:
     """What is on its way is paid, all of it or so much."""
     pay_out(sandbox, stored, Decimal(amount) if amount else None)
@@ -233,6 +243,7 @@ _ACTS: dict[str, Callable[..., None]] = {
     "collect": _move_parcel(ShippingStatus.COLLECTED, ReturnStatus.COLLECTED),
     "arrive": _move_parcel(ShippingStatus.IN_WAREHOUSE, ReturnStatus.REVIEW_REQUIRED),
     "cancel": _cancel,
+    "lose_label": _lose_label,
     "cancel_label": _move_parcel(ShippingStatus.CANCELED, ReturnStatus.STARTED),
     "hold": _set_status(ProcessStatus.ON_HOLD),
     "release": _set_status(ProcessStatus.RUNNING),

@@ -246,7 +246,8 @@ class Options:
     refunds of a method, `shipping` what it lets a desk refund of the shipping of an order, by the order's id and over
     all of its returns; by default none. `judged_by` is the refund timing by which the auditor judges a desk that pays
     by rules of its own; by default the shop's. `parcels` is in how many parcels a return travels, by its id, each with
-    one live label; by default in one.
+    one live label; by default in one. `label_life` is how many seconds after it was made a label that nobody used is
+    spent, so that the auditor lets a desk make another one; None: never.
     """
 
     completion_delay: float = 0.0
@@ -261,6 +262,7 @@ class Options:
     shipping: Mapping[str, Decimal] = field(default_factory=dict)
     parcels: Mapping[str, int] = field(default_factory=dict)
     judged_by: str = ""
+    label_life: float | None = None
 
 
 Subscriber = Callable[[ReturnProcess], None]

@@ -18,6 +18,7 @@ from tasks.ledger import Claim, withdraw
 from tasks.policy.decision import Cancellation, Compensate, MakeLabel, left_to_another_run
 from tasks.policy.facts import believed
 from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
+from tasks.policy.record import Replaced
 from tasks.policy.two_reads import differences
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
@@ -214,6 +215,17 @@ async def carry_out_asked(desk: Desk, effect: Effect, pending: PendingReturn, wa
     outcome = await perform(desk, claim, effect, pending.process)
     desk.under_way.pop(claim.intent.id, None)
     return AskedReturn(decided, outcome)
+
+
+@step("generate-labels")
+async def reissue_asked(desk: Desk, pending: PendingReturn, asked: Replaced) -> AskedReturn:
+    """Have a label of this return replaced, as somebody asked for.
+
+    Raises `DeskError` or a `ReverError` where the store's warehouses cannot be read: nothing is begun then.
+    """
+    await desk.warehouses(pending.store)
+    wanted = MakeLabel("", "", 0, "", "", "", replaces=asked)
+    return await carry_out_asked(desk, EFFECTS[LABEL.name], pending, wanted)
 
 
 @step("cancel-returns")

@@ -49,7 +49,7 @@ from tasks.ledger.queries import (
     server_clock,
     unfinished,
 )
-from tasks.ledger.records import load_records
+from tasks.ledger.records import load_records, replaced_labels
 from tasks.ledger.rehearsal import Rehearsal, rehearse
 from tasks.ledger.reminders import remind_once
 from tasks.ledger.send import mark_sent, put_back, release, withdraw
@@ -217,6 +217,7 @@ __all__ = [
     "rehearse",
     "release",
     "remind_once",
+    "replaced_labels",
     "restore",
     "restored",
     "returns_of",

@@ -29,7 +29,7 @@ from tasks.ledger.records import (
 )
 from tasks.ledger.schema import holds, intents, order_shipping, units, waivers
 from tasks.ledger.stops import end_trial
-from tasks.ledger.transitions import change
+from tasks.ledger.transitions import change, further_trail
 from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
 from tasks.policy.clocks import clock_time
@@ -47,6 +47,7 @@ from tasks.policy.record import (
     Record,
     money_intents,
 )
+from tasks.policy.rules.label import BOTH_LABELS_USED
 from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
 
 # Close units that a person settled outside of this desk, or gave up: an intent that is at its end from the start.
@@ -283,6 +284,8 @@ def answer_hold(
         intent_id = close_by_hand(conn, hold, said.evidence(), answer, amount, said.items, now)
     _note_seen(conn, hold)
     _close(conn, hold, said, now, actor, intent_id)
+    if row is not None and row.state == IntentState.UNKNOWN and answer is Answer.DONE_BY_HAND:
+        append(conn, further_trail(row, claim_of(row), now, Actor(by, actor.flow_run_id)))
     return Answered(hold.id, hold.process_id, hold.store, answer, claim, intent_id)
 
 
@@ -350,7 +353,8 @@ def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, l
 
 def _closes_no_unit(hold: Row[Any], said: Said) -> bool:
     """Whether the hold is about what REVER shows, and not about units that could be paid."""
-    stands = hold.items or said.items or hold.label or shipping_of(hold.details) is not None
+    of_label = hold.label and hold.rule != BOTH_LABELS_USED
+    stands = hold.items or said.items or of_label or shipping_of(hold.details) is not None
     return not (stands or hold.rule in NOT_WAIVED)
 
 

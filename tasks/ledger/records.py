@@ -35,8 +35,10 @@ from tasks.policy.record import (
     PaidSeen,
     ParcelChange,
     Record,
+    Replaced,
     Waiver,
 )
+from tasks.policy.replaced import reissues
 
 # Between rows and values: intents, holds, claims.
 
@@ -140,6 +142,7 @@ def intent_of(row: Row[Any]) -> Intent:
         bonus=Decimal(row.details.get(BONUS, "0")),
         source=row.details.get("new_return", {}).get("source", ""),
         shipping=shipping_of(row.details),
+        replaces=Replaced(**row.details["replaces"]) if "replaces" in row.details else None,
     )
 
 
@@ -306,6 +309,15 @@ def load_records(conn: Connection, process_ids: Collection[str]) -> dict[str, Re
     """The record of each of these returns; an empty one for a return never seen. A few queries, however many ids."""
     found = look(conn, process_ids)
     return {process_id: found[process_id].record for process_id in process_ids}
+
+
+def replaced_labels(conn: Connection, process_ids: Collection[str]) -> dict[str, Record]:
+    """The records of those of these returns of which a label was replaced; for most returns nothing is read."""
+    some = select(intents.c.process_id).where(
+        intents.c.process_id.in_(_ids), intents.c.kind == IntentKind.LABEL, intents.c.generation > 1
+    )
+    found = {row.process_id for ids in chunks(process_ids) for row in conn.execute(some, {"ids": ids})}
+    return {key: record for key, record in load_records(conn, found).items() if reissues(record)}
 
 
 def look(conn: Connection, process_ids: Collection[str]) -> dict[str, LedgerRecord]:

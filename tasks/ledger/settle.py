@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from tasks.database.sql import chunks
 from tasks.ledger import stops
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.records import intent_of, new_token, paid_json
+from tasks.ledger.records import claim_of, intent_of, new_token, paid_json
 from tasks.ledger.schema import holds, intents
 from tasks.ledger.transitions import (
     AUDIT_COLUMNS,
@@ -19,6 +19,7 @@ from tasks.ledger.transitions import (
     certainly_mine,
     change,
     close_hold,
+    done_trail,
     free,
     hold_intent,
     intent_trail,
@@ -170,7 +171,7 @@ def settle_done(
         return Recorded.KNOWN if done else Recorded.NOT_MINE
     stops.end_trial(conn, [row.id])
     close_hold(conn, row, "it was seen at REVER", now, actor)
-    tell(conn, row, "done", said, now, actor)
+    append(conn, done_trail(row, claim_of(row), said, now, actor))
     return Recorded.TAKEN
 
 
@@ -274,7 +275,7 @@ def record_done(conn: Connection, dones: Sequence[Done]) -> list[Recorded]:
             continue
         recorded.append(Recorded.TAKEN)
         stores.add(row.store)
-        trail.append(intent_trail(row, "done", said, done.now, done.actor))
+        trail += done_trail(row, done.claim, said, done.now, done.actor)
     stops.answered(conn, stores)
     append(conn, trail)
     return recorded
@@ -294,7 +295,7 @@ def _late(conn: Connection, done: Done, said: Mapping[str, Any]) -> Recorded:
         row = conn.execute(_LATE, {"intent": row.id, "at": now, "said": said, "paid": paid}).one()
         stops.answered(conn, {row.store})
         close_hold(conn, row, "REVER's answer came late: it is done", now, actor)
-        tell(conn, row, "done", {**said, "late": "yes"}, now, actor)
+        append(conn, done_trail(row, claim, {**said, "late": "yes"}, now, actor))
         if only_mine:
             return Recorded.TAKEN
     _contradicts(conn, row, said, now, actor)

@@ -98,6 +98,24 @@ def intent_trail(
     )
 
 
+def done_trail(
+    row: Row[Any], claim: Claim, evidence: Mapping[str, Any], now: datetime, actor: Actor
+) -> list[dict[str, Any]]:
+    """The audit rows about an intent that is done: that it is, and what came of it besides."""
+    return [intent_trail(row, "done", evidence, now, actor), *further_trail(row, claim, now, actor)]
+
+
+def further_trail(row: Row[Any], claim: Claim, now: datetime, actor: Actor) -> list[dict[str, Any]]:
+    """The audit row about what came of an intent besides, by whoever wanted it; none for most."""
+    step = KINDS[claim.intent.kind].further_step(claim.content)
+    if step is None:
+        return []
+    who = Actor(step.by or actor.name, actor.flow_run_id)
+    evidence = {**step.evidence, "through": actor.name}
+    about = {"rule": row.rule, "intent_id": row.id}
+    return [audit_row(who, now, step.event, row.process_id, evidence=evidence, **about)]
+
+
 def close_hold(conn: Connection, row: Row[Any], why: str, now: datetime, actor: Actor) -> None:
     """Close the question about an unknown outcome: it has answered itself."""
     for (hold_id,) in conn.execute(_HOLDS_OF, {"intent": row.id, "because": why, "at": now}).all():

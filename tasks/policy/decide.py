@@ -10,10 +10,11 @@ from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait, left
 from tasks.policy.facts import incomplete
 from tasks.policy.record import Record
 from tasks.policy.rules import archived, cancel, foreign, gates, on_its_way, payment, restored
-from tasks.policy.rules.label import decide_label
+from tasks.policy.rules.label import BOTH_LABELS_USED, decide_label
+from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.store import StoreRules
 
-__all__ = ["RULES", "decide", "decide_label", "incomplete"]
+__all__ = ["RULES", "decide", "decide_label", "incomplete", "label_or_reissue"]
 
 Rule = Callable[[Case], Decision | None]
 
@@ -69,10 +70,12 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
     money = decide_money(Case(process, rules, record, now))
     if not isinstance(money, Wait) and not (isinstance(money, Nothing) and not money.final):
         return money
-    label = decide_label(process, rules, record, now)
+    label = label_or_reissue(process, rules, record, now)
     if isinstance(label, MakeLabel):
         return label
     if isinstance(label, Hold) and label.rule != "incomplete_read" and money.rule in {"wait_label", "wait_goods"}:
+        return label
+    if isinstance(label, Hold) and label.rule == BOTH_LABELS_USED:
         return label
     if isinstance(money, Wait) and left_to_another_run(label):
         return replace(money, for_another_run=True)

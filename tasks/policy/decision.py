@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.record import HoldKind, IntentKind, LineUnits, OrderShipping, Parcel
+from tasks.policy.record import HoldKind, IntentKind, LineUnits, OrderShipping, Parcel, Replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ class MakeLabel:
     `warehouse` is the name or id of the warehouse that a rule of the merchant's sends it to; empty where none does.
     `slots` are the hours in which a pickup may come (REVER's `pickup_ranges`); empty for as the return says. Where the
     return travels in several, `parcels` are all of them and `parcel` is the one that this label is for, from 1.
+    `replaces` is the parcel whose label expired or was lost, where it is made in the place of that one.
     """
 
     rule: str
@@ -102,6 +103,7 @@ class MakeLabel:
     slots: tuple[str, ...] = ()
     parcel: int = 1
     parcels: tuple[Parcel, ...] = ()
+    replaces: Replaced | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from tasks.policy.store import (
     FactTables,
     Guards,
     LabelPolicy,
+    LabelReissue,
     ParcelLimits,
     ParcelSplit,
     StaleLimits,
@@ -52,6 +53,7 @@ _BELOW: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
         ("stale",): StaleLimits,
         ("labels",): LabelPolicy,
         ("labels", "parcels"): ParcelSplit,
+        ("labels", "reissue"): LabelReissue,
         ("labels", "carriers", "*"): CarrierLimits,
     }
 )

@@ -126,6 +126,21 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """The parcel whose label is replaced by another, since it expired or was lost.
+
+    `parcel` is its number within the return, from 1, and `mark` what it is known by from then on
+    (`tasks.policy.replaced`); empty where it had no tracking number. `by` is who asked for it, empty where the store's
+    policy did; `why` their reason, without personal data.
+    """
+
+    parcel: int
+    mark: str = ""
+    by: str = ""
+    why: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """One effect that was meant, and what came of it.
 
@@ -140,6 +155,7 @@ class Intent:
     0 for other kinds and where a person took care of it. `adopted` marks a refund that REVER had already made
     itself. `nothing_sent` marks an intent that came to 0 after costs, closed without a call. `paid_seen` is None until
     somebody has looked what REVER shows of it. `made` is the id of the return that it made at REVER, where it did.
+    `replaces` is the parcel in whose place a label is made, where it is one that was there already.
     """
 
     id: str
@@ -168,6 +184,7 @@ class Intent:
     bonus: Decimal = Decimal(0)
     source: str = ""
     shipping: OrderShipping | None = None
+    replaces: Replaced | None = None
 
     @property
     def live(self) -> bool:

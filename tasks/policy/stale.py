@@ -16,6 +16,7 @@ from tasks.policy.decide import decide
 from tasks.policy.decision import AskedEffect, Decision, Hold, Nothing, Wait
 from tasks.policy.facts import exchange_shown, goods_here, goods_sent, refunds_shown
 from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, ParcelChange, Record, taken
+from tasks.policy.replaced import replaced_as_seen
 from tasks.policy.rules.label import DEAD_PARCEL, NEEDS_LABEL
 from tasks.policy.store import RefundsBy, StaleLimits, StoreRules
 from tasks.policy.tracking import OF_RETURN, goods_moved, parcel_statuses
@@ -159,7 +160,7 @@ def _goods(case: Case) -> Iterator[_Standing]:
     known = case.record.parcels or ()
     moved = goods_moved(known)
     reviews = process.reviews or ()
-    parcels = parcel_statuses(process, known)
+    parcels = parcel_statuses(process, case.record)
     sent = goods_sent(process) or (process.logistics is None and moved.scanned_at is not None)
     labelled = any(it and it not in DEAD_PARCEL for it in parcels)
     untold = process.logistics is None and not case.rules.omits_empty_fields
@@ -252,7 +253,8 @@ def _last_change(known: Sequence[ParcelChange]) -> tuple[datetime | None, KnownB
 
 def _label_since(case: Case, known: Sequence[ParcelChange]) -> tuple[datetime | None, KnownBy]:
     """Since when the youngest label that still counts is there: as the ledger made it, else as it was seen."""
-    last = {it.parcel: it for it in sorted(known, key=lambda it: it.n) if it.parcel != OF_RETURN}
+    gone = {OF_RETURN, *replaced_as_seen(case.record).numbers}
+    last = {it.parcel: it for it in sorted(known, key=lambda it: it.n) if it.parcel not in gone}
     alive = [it for it in last.values() if it.status not in {*DEAD_PARCEL, ""}]
     seen = max(alive, key=lambda it: it.at, default=None)
     labels = _labels(case)

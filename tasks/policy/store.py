@@ -225,6 +225,20 @@ class ParcelSplit(BaseModel):
     alone: tuple[str, ...] = Field((), description="SKUs of which each unit travels in a parcel of its own.")
 
 
+class LabelReissue(BaseModel):
+    """When a label that nobody used is replaced by a new one, and how often. By default never."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unused_days: int | None = Field(
+        None, ge=1, le=100, description="A label that is there for so many days, unused, is replaced. Empty: never."
+    )
+    expire_days: int | None = Field(
+        None, ge=1, le=365, description="Labels expire after so many days; an unused one is replaced. Empty: never."
+    )
+    at_most: int = Field(1, ge=1, le=10, description="New labels a return gets in place of others, at most.")
+
+
 class LabelPolicy(BaseModel):
     """How the labels of a store are chosen."""
 
@@ -241,6 +255,7 @@ class LabelPolicy(BaseModel):
         DaysOff.ORDER, description="A pickup whose next possible day is at a weekend or a bank holiday."
     )
     parcels: ParcelSplit = Field(ParcelSplit(), description="When a return travels in several parcels.")
+    reissue: LabelReissue = Field(LabelReissue(), description="When an unused label is replaced by a new one.")
 
 
 class StaleLimits(BaseModel):

@@ -12,7 +12,8 @@ from itertools import groupby
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, Shipping, ShippingStatus
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import GOODS_HERE, GOODS_SENT, PARCEL_MOVED
-from tasks.policy.record import ParcelChange
+from tasks.policy.record import ParcelChange, Record
+from tasks.policy.replaced import replaced_as_seen, superseded
 
 OF_RETURN = 0
 """The number that stands for the return itself among its parcels."""
@@ -66,12 +67,22 @@ def view_of(process: ReturnProcess) -> ParcelView:
     )
 
 
-def parcel_statuses(process: ReturnProcess, known: Iterable[ParcelChange]) -> list[str]:
-    """Where each parcel is; where the read does not tell of parcels, as they were seen last."""
+def parcel_statuses(process: ReturnProcess, record: Record) -> list[str]:
+    """Where each parcel is that counts: not one whose label was replaced, unless the shopper has used it.
+
+    Where the read does not tell of parcels, as they were seen last.
+    """
     if process.logistics is not None:
-        return [str(entry.status) for entry in process.logistics]
-    last = {change.parcel: change.status for change in sorted(known, key=lambda it: it.n)}
-    return [status for parcel, status in last.items() if parcel != OF_RETURN]
+        gone = superseded(process, record)
+        shown = {number: str(entry.status) for number, entry in enumerate(process.logistics, start=1)}
+    else:
+        gone = replaced_as_seen(record).numbers
+        shown = {it.parcel: it.status for it in sorted(record.parcels or (), key=lambda it: it.n)}
+    return [
+        status
+        for number, status in shown.items()
+        if number != OF_RETURN and (number not in gone or status in PARCEL_MOVED)
+    ]
 
 
 def view_of_shipping(shipping: Shipping) -> ParcelView:

@@ -1,14 +1,17 @@
 """What a run that tracks parcels reports: which moved, which went back, and which have stopped, the oldest first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from tasks.ledger import Moved, StandingParcel
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
+from tasks.policy.record import Record
+from tasks.policy.replaced import replaced_as_seen
 from tasks.policy.tracking import OF_RETURN, change_in_words, in_words, went_back
 from tasks.reporting.report import ReturnsReport, Row
 
@@ -21,15 +24,24 @@ class ParcelsReport(ReturnsReport):
     """The account of a run that tracks parcels. `seen` counts the returns of which it read where their parcels are.
 
     `moved` are the changes that it saw first; `stopped` the parcels that have stood for too long, the oldest first, and
-    `told` those of them of which people are told now.
+    `told` those of them of which people are told now. `replaced` is what the ledger knows of the returns of which a
+    label was replaced.
     """
 
     moved: list[Moved] = field(default_factory=list)
     stopped: list[StandingParcel] = field(default_factory=list)
     told: list[StandingParcel] = field(default_factory=list)
+    replaced: dict[str, Record] = field(default_factory=dict, repr=False)
 
-    def take(self, moved: Sequence[Moved], stopped: Sequence[StandingParcel], now: datetime) -> None:
-        """Enter what was found at a store."""
+    def take(
+        self,
+        moved: Sequence[Moved],
+        stopped: Sequence[StandingParcel],
+        now: datetime,
+        replaced: Mapping[str, Record] = MappingProxyType({}),
+    ) -> None:
+        """Enter what was found at a store; `replaced` are the records of the returns of which a label was replaced."""
+        self.replaced |= replaced
         self.moved += moved
         self.stopped = sorted([*self.stopped, *stopped], key=lambda it: (it.since, it.process_id, it.parcel))
         self.rows = {}
@@ -37,7 +49,17 @@ class ParcelsReport(ReturnsReport):
             self._row(each.process_id, each.order_name, each.store, STOPPED, stopped_in_words(each, now))
         for it in self.moved:
             what = BACK if went_back(it.change) else MOVED
-            self._row(it.process_id, it.order_name, it.store, what, change_in_words(it.change))
+            self._row(it.process_id, it.order_name, it.store, what, change_in_words(it.change) + self._of_replaced(it))
+
+    def _of_replaced(self, moved: Moved) -> str:
+        """What a move means where a label of the return was replaced, as the end of a sentence."""
+        record, number = self.replaced.get(moved.process_id), moved.change.parcel
+        if record is None or number == OF_RETURN:
+            return ""
+        seen = replaced_as_seen(record)
+        if seen.both is not None and number in seen.both:
+            return f"; both labels are used: parcel {seen.both[0]}, whose label was replaced, and parcel {seen.both[1]}"
+        return "; its label was replaced" if number in seen.numbers else ""
 
     def _row(self, process_id: str, order: str, store: str, what: str, why: str) -> None:
         before = self.rows.get(process_id)

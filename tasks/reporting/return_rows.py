@@ -308,7 +308,7 @@ def _stage(process: ReturnProcess, record: Record, *, sent: bool) -> Stage:
     """How far a return has come that waits. Where the read does not tell of parcels, what was seen of them counts."""
     units = sum(max(0, line.quantity) for line in process.return_line_items)
     reviews = [it for it in process.reviews or () if it.status in set(ReviewStatus)]
-    parcels = parcel_statuses(process, record.parcels or ())
+    parcels = parcel_statuses(process, record)
     if reviews:
         return Stage.INSPECTED if len(reviews) >= units else Stage.PART_INSPECTED
     if goods_here(process) or ShippingStatus.IN_WAREHOUSE in parcels:

@@ -19,6 +19,7 @@ from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentState, ParcelChange
+from tasks.policy.replaced import REPLACED, number_of
 from tasks.policy.tracking import change_in_words
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import code, markdown, printable
@@ -45,6 +46,7 @@ _EVENTS = {
     "unknown": "no clear answer to the {what}; it is never sent again automatically",
     "withdrawn": "withdrawn before it was sent: the {what}",
     "put_back": "not sent after all, to be tried again: the {what}",
+    "replaced": "the label of parcel {parcel} is replaced, by the {what}",
     "paid": "REVER shows another sum as paid of the {what}",
     "held": "held for a person",
     "hold_closed": "the hold closed without an answer",
@@ -63,6 +65,7 @@ _NOT_EVIDENCE = frozenset(
         "intent",
         "kind",
         "method",
+        "parcel",
         "reason",
         "snapshot",
         "units",
@@ -189,9 +192,10 @@ class _Teller:
         yield self._inspected(process)
         if process.return_costs:
             yield f"costs of the return: {process.return_costs}, taken off its refunds"
-        for parcel in process.logistics or ():
+        for number, parcel in enumerate(process.logistics or (), start=1):
             named = " ".join(filter(None, [parcel.carrier, parcel.tracking_number]))
-            yield f"parcel {named}: {str(parcel.status).lower().replace('_', ' ') or 'no status'}"
+            gone = self._replaced(number, process)
+            yield f"parcel {named}: {str(parcel.status).lower().replace('_', ' ') or 'no status'}{gone}"
         for refund in refunds_shown(process):
             left = (
                 f", {shown(refund.missing_amount, refund.currency)} of it on its way" if refund.missing_amount else ""
@@ -199,6 +203,12 @@ class _Teller:
             yield f"refunded {shown(refund.amount, refund.currency)}{self._by(refund.type)}{left}"
         if order := exchange_shown(process):
             yield f"exchanged by order {order.order_name or order.order_id}"
+
+    def _replaced(self, number: int, process: ReturnProcess) -> str:
+        """That the label of this parcel was replaced, for whom and why."""
+        ones = [row.intent.replaces for row in self._intents if row.intent.state in REPLACED and row.intent.replaces]
+        it = next((it for it in ones if number_of(it, process) == number), None)
+        return "" if it is None else f"; its label was replaced, for {it.by or 'the policy'}: {it.why}"
 
     def _line(self, line: ReturnLineItem) -> str:
         total = "" if line.total_price is None else f": {shown(line.total_price, line.currency)}"
@@ -374,7 +384,9 @@ class _Teller:
             return f"answered {step.evidence.get('answer', '')}{f' ({said})' if said else ''}"
         attempt = step.evidence.get("attempt", 1)
         words = _EVENTS.get(step.event, step.event.replace("_", " ")).format(
-            what=self._what(row) if row else "effect", attempt=f" (attempt {attempt})" if attempt != 1 else ""
+            what=self._what(row) if row else "effect",
+            parcel=step.evidence.get("parcel", ""),
+            attempt=f" (attempt {attempt})" if attempt != 1 else "",
         )
         told = self._plain(why) if why and step.event not in {"intended", "sent"} else ""
         evidence = self._evidence(step.evidence) if step.event not in {"intended", "sent", "held"} else ""

@@ -49,6 +49,7 @@ def test_prefects_server_takes_the_form_as_it_is_filled_by_hand_and_by_default(f
     asked: dict[str, dict[str, Any]] = {
         "answer-hold": HOLD,
         "cancel-return": {"process_id": "retp_1", "reason": "a try"},
+        "reissue-label": {"process_id": "retp_1", "reason": "a try"},
         "register-label": {"process_id": "retp_1", "carrier": "DHL", "tracking_id": "JD1"},
         "answer-holds": {"cause": "guard"},
         "backtest-policy": {"candidate": "candidate.yaml"},

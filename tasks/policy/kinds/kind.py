@@ -60,6 +60,15 @@ class Held:
 Verdict = Seen | NotYet | Held
 
 
+@dataclass(frozen=True, slots=True)
+class FurtherStep:
+    """A step that is told in the audit beside `done`: its name there, who wanted it (empty: no person), on what."""
+
+    event: str
+    by: str
+    evidence: Mapping[str, str]
+
+
 class Kind(ABC, Generic[Due, Content]):
     """One kind of effect at REVER. Everything here is pure: no clock, no database, no call."""
 
@@ -101,6 +110,10 @@ class Kind(ABC, Generic[Due, Content]):
     @abstractmethod
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> Content:
         """Return the content that `stored` wrote down."""
+
+    def further_step(self, content: Content) -> FurtherStep | None:
+        """What comes of it besides once it is done, for a step of its own in the audit; by default nothing."""
+        return None
 
     def shopper_email(self, process: ReturnProcess, content: Content) -> str:
         """The e-mail under which REVER's words about the effect are found for erasure; empty where there is none."""

@@ -1,15 +1,15 @@
 """A label: one createOrderV2, by which a carrier takes the goods from the shopper to the warehouse."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from rever_api.models import ReturnProcess
 from tasks.policy.decision import Decision, MakeLabel
-from tasks.policy.kinds.kind import Held, Kind, Seen, count
-from tasks.policy.record import Intent, IntentKind, IntentState, Parcel, Record
-from tasks.policy.rules.label import decide_label
+from tasks.policy.kinds.kind import FurtherStep, Held, Kind, Seen, count
+from tasks.policy.record import Intent, IntentKind, IntentState, Parcel, Record, Replaced
+from tasks.policy.rules.reissue import decide_reissue, label_or_reissue
 from tasks.policy.store import StoreRules
 
 
@@ -35,6 +35,7 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
             carrier=f"{due.provider}/{due.carrier}",
             parcel=due.parcel,
             parcels=due.parcels,
+            replaces=due.replaces,
         )
 
     def content(self, due: MakeLabel) -> MakeLabel:
@@ -49,20 +50,30 @@ class LabelKind(Kind[MakeLabel, MakeLabel | None]):
         wanted |= {"slots": list(it.slots)} if it.slots else {}
         if it.parcels:
             wanted |= {"parcel": it.parcel, "parcels": [[list(item) for item in each.items] for each in it.parcels]}
-        return {"label": wanted}
+        return {"label": wanted} | ({"replaces": asdict(it.replaces)} if it.replaces is not None else {})
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> MakeLabel:
         """Return the label of `stored`."""
         told = dict(details["label"])
         told["slots"] = tuple(told.get("slots", ()))
         told["parcels"] = parcels_read(told.get("parcels", ()))
-        return MakeLabel(rule, why, intent.generation, **told)
+        found = details.get("replaces")
+        replaces = None if found is None else Replaced(**found)
+        return MakeLabel(rule, why, intent.generation, replaces=replaces, **told)
 
     def decide(
         self, process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, content: MakeLabel | None
     ) -> Decision:
-        """Decide by the rules of labels alone."""
-        return decide_label(process, rules, record, now)
+        """Decide by the rules of labels alone; whether one is still to be replaced, where somebody asked for that."""
+        asked = content.replaces if content is not None else None
+        if asked is not None and asked.by:
+            return decide_reissue(process, rules, record, now, asked)
+        return label_or_reissue(process, rules, record, now)
+
+    def further_step(self, content: MakeLabel | None) -> FurtherStep | None:
+        """The old label is replaced, for whom and why."""
+        it = content.replaces if content is not None else None
+        return None if it is None else FurtherStep("replaced", it.by, {"parcel": str(it.parcel), "why": it.why})
 
     def covers(self, decision: Decision, intent: Intent, content: MakeLabel | None) -> bool:
         """Say whether the label due is this one but for the words that explain it."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
-from tasks.policy.decide import decide_label, decide_money
+from tasks.policy.decide import decide_money, label_or_reissue
 from tasks.policy.decision import Adopt, Decision, Hold, Nothing, Wait
 from tasks.policy.record import INSPECTION_CONTRADICTS, HoldKind, OpenHold, Record
 from tasks.policy.rules.payment import WAITS, same_at_rever
@@ -88,6 +88,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
         ),
         **dict.fromkeys(
             (
+                "both_labels_used",
                 "label_after_restore",
                 "label_error",
                 "label_not_shown",
@@ -135,7 +136,7 @@ def ended_holds(
         if not asked:
             continue
         case = Case(process, rules, replace(record, holds=rest), now)
-        decision = decide_label(process, rules, case.record, now) if label else decide_money(case)
+        decision = label_or_reissue(process, rules, case.record, now) if label else decide_money(case)
         gone = _label_gone(decision) if label else _money_gone(case, decision)
         ended |= {
             hold.id: f"nothing is left to answer: {decision.why}"

@@ -37,8 +37,10 @@ from tasks.policy.record import (
     IntentState,
     Parcel,
     Record,
+    Replaced,
     cancellation_given_up,
 )
+from tasks.policy.replaced import both_used, not_shown_by_hand, place_of, replaced_in_use, superseded
 from tasks.policy.return_facts import LineFacts
 from tasks.policy.rules.gates import told_no_until
 from tasks.policy.rules.restored import label_after_restore
@@ -54,6 +56,12 @@ DEAD_PARCEL = frozenset({ShippingStatus.CANCELED, ShippingStatus.ERROR})
 MADE_BY_HAND = frozenset({"label_error", "label_refused", "no_address", "no_carrier", "no_country", "too_many_parcels"})
 """Rules that hold a label which a person makes by hand: a label that is registered is what they wait for."""
 
+LABEL_THERE = "label_there"
+"""The rule of a return whose label is there."""
+
+BOTH_LABELS_USED = "both_labels_used"
+"""The rule of the hold for a return whose replaced label was used beside the new one."""
+
 _AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
 """Return methods for which a carrier comes to the shopper's address."""
 
@@ -64,12 +72,18 @@ ONE_PARCEL = (Parcel(),)
 """All that comes back travels in one."""
 
 
-def decide_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> Decision:
-    """Decide the label alone: `MakeLabel`, `Wait`, `Hold(label=True)` or `Nothing`. Total and pure."""
-    case = _Label(process, rules, record, now)
+def decide_label(
+    process: ReturnProcess, rules: StoreRules, record: Record, now: datetime, *, replacing: Replaced | None = None
+) -> Decision:
+    """Decide the label alone: `MakeLabel`, `Wait`, `Hold(label=True)` or `Nothing`. Total and pure.
+
+    Where a label is to be replaced, `replacing` is its parcel: what follows is decided as if that were gone.
+    """
+    case = _Label(process, rules, record, now, replacing)
     rule = (
         case.held_already,
         case.called_off,
+        case.replaced_is_used,
         case.not_needed,
         case.by_own_rules,
         case.intent_open,
@@ -164,6 +178,7 @@ class _Label:
     rules: StoreRules
     record: Record
     now: datetime
+    replacing: Replaced | None = None
 
     @cached_property
     def entries(self) -> tuple[LogisticsEntry, ...]:
@@ -190,14 +205,9 @@ class _Label:
         return tuple(sorted(done, key=lambda it: it.generation))
 
     @cached_property
-    def closed(self) -> tuple[Intent, ...]:
-        """The labels that a person has taken care of; REVER may show them, and need not."""
-        return tuple(it for it in self.intents if it.state in BY_A_PERSON)
-
-    @cached_property
     def by_hand(self) -> int:
-        """How many labels of a person's REVER does not show. What it shows beyond ours is taken for them."""
-        return max(0, len(self.closed) - max(0, len(self.entries) - len(self.made_here)))
+        """How many labels of a person's REVER does not show."""
+        return not_shown_by_hand(self.process, self.record)
 
     @property
     def labelled(self) -> int:
@@ -206,8 +216,18 @@ class _Label:
 
     @cached_property
     def live(self) -> tuple[LogisticsEntry, ...]:
-        """The parcels that REVER shows but those that came to nothing."""
-        return tuple(it for it in self.entries if it.status not in DEAD_PARCEL)
+        """The parcels that REVER shows but those that came to nothing, and those whose label was replaced."""
+        return tuple(self.entries[place - 1] for place in sorted(self.places))
+
+    @cached_property
+    def places(self) -> frozenset[int]:
+        """The places of these parcels among all that REVER shows, from 1."""
+        return self.not_dead - superseded(self.process, self.record, self.replacing)
+
+    @cached_property
+    def not_dead(self) -> frozenset[int]:
+        """The places of the parcels that did not come to nothing."""
+        return frozenset(place for place, it in enumerate(self.entries, 1) if it.status not in DEAD_PARCEL)
 
     @cached_property
     def lines(self) -> Mapping[str, LineFacts]:
@@ -225,7 +245,7 @@ class _Label:
         """
         if fixed := next((it for it in self.asked if it.live and it.state not in BY_A_PERSON), None):
             return fixed.parcels or ONE_PARCEL
-        if self.live and not any(it.live and it.kind is IntentKind.REGISTER_LABEL for it in self.intents):
+        if self.not_dead and not any(it.live and it.kind is IntentKind.REGISTER_LABEL for it in self.intents):
             return ONE_PARCEL
         split = self.rules.policy.labels.parcels
         if split == ParcelSplit():
@@ -238,18 +258,10 @@ class _Label:
 
         REVER shows parcels in the order in which they were made; one that no intent of this desk is of stands for any.
         """
-        shown = {place for place, it in enumerate(self.entries, 1) if it.status not in DEAD_PARCEL}
-        mine = {it.parcel for it in self.made_here if self._place(it) in shown} - {0}
+        mine = {it.parcel for it in self.made_here if place_of(it, self.process, self.record) in self.places} - {0}
         free = [number for number in range(1, len(self.parcels) + 1) if number not in mine]
         others = self.labelled - len(mine)
         return free[min(others, len(free) - 1)] if free else len(self.parcels)
-
-    def _place(self, label: Intent) -> int:
-        """The place of a label's parcel among those that REVER shows, from 1: numbers of labels that it does not show
-        are left out.
-        """
-        before = sum(it.generation < label.generation for it in self.closed)
-        return label.generation - max(0, before - (len(self.closed) - self.by_hand))
 
     @cached_property
     def asked(self) -> tuple[Intent, ...]:
@@ -284,6 +296,18 @@ class _Label:
         if all(it.state is IntentState.DROPPED for it in asked):
             return None
         return Nothing("no_label", "the return is called off, so no label is made")
+
+    def replaced_is_used(self) -> Decision | None:
+        """The shopper has used a label that was replaced: no other is made. Beside the new one, a person is asked."""
+        if self.process.rever_process_status != ProcessStatus.RUNNING:
+            return None
+        if (both := both_used(self.process, self.record)) is not None:
+            old, new = both
+            why = f"both labels are used: the carrier has parcel {old}, whose label was replaced, and parcel {new}"
+            return self._hold(BOTH_LABELS_USED, why, {"replaced": str(old), "new": str(new)})
+        if len(self.parcels) == 1 and replaced_in_use(self.process, self.record):
+            return Nothing("no_label", "the goods are on their way with the label that was replaced")
+        return None
 
     def not_needed(self) -> Decision | None:
         """No label where the return is not running, has nothing to send, or the goods are sent already."""
@@ -349,14 +373,16 @@ class _Label:
         if self.labelled < len(self.parcels):
             return None
         if any(entry.status not in _PENDING for entry in self.live):
-            return Nothing("label_there", "the label is there; waiting for the parcel")
+            return Nothing(LABEL_THERE, "the label is there; waiting for the parcel")
         if self.live:
             return self._wait("label_pending", "REVER is making the label")
         return Nothing("label_by_hand", "a person has taken care of the label")
 
     def failed(self) -> Decision | None:
         """A parcel in error, and none beside it."""
-        if not any(entry.status == ShippingStatus.ERROR for entry in self.entries):
+        gone = superseded(self.process, self.record, self.replacing)
+        failed = {place for place, it in enumerate(self.entries, 1) if it.status == ShippingStatus.ERROR}
+        if not failed - gone:
             return None
         why = "the carrier reports an error for the parcel; `send_again` asks for another label"
         return self._hold("label_error", why, {"logistics.status": "ERROR"})

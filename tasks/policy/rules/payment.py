@@ -25,6 +25,7 @@ from tasks.policy.record import (
     taken_by_desk,
     units_of,
 )
+from tasks.policy.replaced import superseded
 from tasks.policy.return_facts import Unknown
 from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.rules.on_its_way import all_paid, on_its_way, told_on_its_way
@@ -382,10 +383,11 @@ def _open_beyond(case: Case, line: LineInspection, many: int) -> tuple[int, ...]
 
 def _before_collection(case: Case, since: str) -> tuple[str, str]:
     """What a return waits for whose goods are still with the shopper."""
-    method, entries = case.process.return_method, case.process.logistics or ()
+    method, shown = case.process.return_method, case.process.logistics or ()
     if method not in NEEDS_LABEL:
         return "wait_goods", f"waiting for the shopper to bring the goods{since}"
-    live = [entry for entry in entries if entry.status not in _DEAD]
+    gone = superseded(case.process, case.record)
+    live = [entry for number, entry in enumerate(shown, start=1) if entry.status not in _DEAD and number not in gone]
     if any(entry.status not in _PENDING for entry in live):
         return "wait_goods", f"the label is there; waiting for the carrier to collect the goods{since}"
     if live:
