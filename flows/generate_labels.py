@@ -6,6 +6,7 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
 from flows.sub_flows import fetch_some, named_ids, named_through, searched_through, settle, settle_own, settling
 from tasks.desk import Desk
+from tasks.policy.label_costs import costs_in_words
 from tasks.reporting.report import ReturnsReport
 
 NAME = "generate-labels"
@@ -27,6 +28,9 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         before = await settling(desk, report, report.stores)
         await searched_through(desk, report, parameters, before, labels_only=True)
     await settle_own(desk, report, report.stores)
+    for store, labels in sorted(report.labels.items()):
+        words = costs_in_words(labels, (await desk.rules(store)).policy.labels.carriers)
+        report.notes.append(f"{store}: {words}")
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

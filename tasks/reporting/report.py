@@ -363,7 +363,8 @@ class ReturnsReport(RunReport):
     yet is in `on_its_way` instead. Of a plan, `would_pay` is what `act` would pay now and `would_hold` the holds it
     would open, by rule: what is `due`, less what guards, stop switch, pauses and open outcomes keep back (`kept_back`,
     `open_outcomes`); `forecasts` says that there is anything of it to say. `alarms` are those of the merchant's rules:
-    rule and reason -> id and order of each return that they are about. `headline` says of a run about one thing in full
+    rule and reason -> id and order of each return that they are about. `labels` are those that REVER made, or that a
+    plan would order: store -> `PROVIDER/CARRIER` -> how many. `headline` says of a run about one thing in full
     what it did, where there is such a thing to say. `shadow` is what a candidate policy would have done otherwise; None
     where the policy file names none.
     """
@@ -380,6 +381,7 @@ class ReturnsReport(RunReport):
     open_outcomes: int = 0
     kept_back: dict[str, str] = field(default_factory=dict)
     alarms: dict[str, dict[str, str]] = field(default_factory=dict)
+    labels: dict[str, Counter[str]] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     headline: str = ""
     shadow: ShadowTally | None = None

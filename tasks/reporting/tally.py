@@ -22,7 +22,7 @@ from tasks.policy.decision import (
 )
 from tasks.policy.facts import counted
 from tasks.policy.kinds import KINDS
-from tasks.policy.record import Intent, PaidSeen
+from tasks.policy.record import Intent, IntentKind, PaidSeen
 from tasks.reconcile import Compared
 from tasks.reporting.report import ReturnsReport, Row
 from tasks.settle_outcomes import Settled, Settlement
@@ -56,6 +56,8 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         if isinstance(due, Compensate):
             for refund in due.refunds:
                 report.owe(store, refund.currency, refund.amount)
+        if isinstance(item.decision, MakeLabel) and not report.acts:
+            _count_label(report, store, f"{item.decision.provider}/{item.decision.carrier}")
         _count_hold(report, item)
 
 
@@ -79,6 +81,8 @@ def count_outcome(report: ReturnsReport, outcome: Outcome) -> None:
     report.count(store, str(outcome.result))
     if outcome.result is Result.DONE and KINDS[intent.kind].pays:
         _pay(report, store, intent, outcome.paid)
+    if outcome.result is Result.DONE and intent.kind is IntentKind.LABEL:
+        _count_label(report, store, intent.carrier)
     done = outcome.result in {Result.DONE, Result.COUNTED}
     _say(report, outcome.claim.process_id, store, intent, _words(outcome), done=done)
 
@@ -93,6 +97,8 @@ def count_settled(report: ReturnsReport, settled: Iterable[Settled]) -> None:
             _say(report, item.intent.process_id, store, intent, words, done=True)
             if KINDS[intent.kind].pays:
                 _pay(report, store, intent, item.paid)
+            if intent.kind is IntentKind.LABEL:
+                _count_label(report, store, intent.carrier)
         elif item.settlement is Settlement.HELD:
             report.count(store, "held")
 
@@ -145,6 +151,10 @@ def _pay(report: ReturnsReport, store: str, intent: Intent, seen: PaidSeen | Non
     report.pay(store, intent.currency, paid)
     if paid != intent.amount:
         report.send_on(store, intent.currency, intent.amount - paid)
+
+
+def _count_label(report: ReturnsReport, store: str, carrier: str) -> None:
+    report.labels.setdefault(store, Counter())[carrier] += 1
 
 
 def _money(decision: Decision) -> tuple[Decimal | None, str]:

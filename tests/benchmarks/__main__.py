@@ -15,14 +15,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import backtest, figures, inspections, text
+from tests.benchmarks import backtest, figures, inspections, text, whole_life
 from tests.benchmarks.children import ChildFailedError, Surroundings
 from tests.benchmarks.claims import ledger_claims
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.figures import ceiling, teams, throughput
 from tests.benchmarks.served import SCENARIOS, SEED, WrongBooksError
 
-PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts", "inspections", "backtest")
+PARTS = ("throughput", "shares", "ledger", "growth", "workers", "limit", "starts", "inspections", "backtest", "calls")
 PACKAGES = ("prefect", "httpx", "sqlalchemy", "pydantic", "uvicorn", "psycopg", "dbos", "httptools", "httpx-aiohttp")
 
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=lambda rows: [int(n) for n in rows.split(",")], default=[100_000, 1_000_000], help="files read"
     )
     parser.add_argument("--day", type=int, default=inspections.ROWS, help="rows of a warehouse's day")
+    parser.add_argument("--lives", type=int, default=1000, help="returns whose calls to REVER are counted")
     parser.add_argument("--past", type=int, default=10_000, help="returns that a backtest replays")
     parser.add_argument(
         "--no-postgres", action="store_true", help="leave PostgreSQL out (TEST_POSTGRES_URL: a given one)"
@@ -105,6 +106,9 @@ def _measured(part: str, asked: argparse.Namespace, around: Surroundings, folder
         case "backtest":
             tried = backtest.measured(asked.past)
             told = asdict(tried) | {"times_plain": tried.times_plain}, backtest.lines_of(tried)
+        case "calls":
+            played = whole_life.play(asked.lives, folder)
+            told = [asdict(stage) for stage in played], whole_life.lines_of(played, asked.lives)
         case _:
             started = figures.starts(around)
             told = started, text.start_lines(started)

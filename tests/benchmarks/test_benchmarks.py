@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rever_api.sandbox import RunningSandbox
 from rever_api.sandbox.state import Actor, Effect
-from tests.benchmarks import backtest, inspections
+from tests.benchmarks import backtest, inspections, whole_life
 from tests.benchmarks.figures import AtLimit, Row, Team, ratios
 from tests.benchmarks.peers import plain
 from tests.benchmarks.peers.plain_rules import Thresholds, rules_of
@@ -175,3 +176,19 @@ def test_a_backtest_is_the_same_in_several_processes_and_its_peer_asks_the_same_
     assert (told.returns, told.processes >= 2, told.one_cpu_s > 0) == (60, True, True)
     assert len(rules_of(Thresholds())) == len(backtest.policies().current.merchant_rules) == 25
     assert list(backtest.lines_of(told))[2].startswith("| one process")
+
+
+def test_a_return_s_whole_life_takes_no_more_calls_than_it_must_but_for_a_few_searches(tmp_path: Path) -> None:
+    returns = 5
+    stages = whole_life.play(returns, tmp_path)
+    over = {
+        (stage.name, operation): stage.calls[operation] - stage.least[operation]
+        for stage in stages
+        for operation in stage.calls | stage.least
+        if stage.calls[operation] != stage.least[operation]
+    }
+    assert {operation for _, operation in over} == {"searchReturnProcesses"}, "each read and each effect once"
+    assert all(0 < more <= 3 for more in over.values()), over
+    assert sum(stage.calls["issueRefund"] for stage in stages) == returns
+    told = list(whole_life.lines_of(stages, returns))
+    assert told[-1].startswith("| whole life | per return")

@@ -1,6 +1,8 @@
 """generate-labels: a label for each return that waits for one, once."""
 
 from collections import Counter
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,21 @@ def test_a_page_that_leaves_out_the_parcels_is_read_again_before_anything_is_hel
     world.run("generate-labels", mode="act")
     world.run("generate-labels", mode="act")
     assert labels(world) == Counter(due)
+
+
+def test_what_the_labels_cost_is_told_as_far_as_the_policy_tells_it(start_world: Start, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(
+        "default: {labels: {carriers: {SENDCLOUD/DHL: {cost: '5.20', currency: EUR}}}}\n"
+    )
+    world = start_world({"REVER_POLICY": str(tmp_path / "policy.yaml")}, shops=("acme",), returns=68)
+    for mode in ("plan", "act"):
+        report = world.run("generate-labels", mode=mode)
+        by = Counter(carrier for counts in report.labels.values() for carrier in counts.elements())
+        rest = by.total() - by["SENDCLOUD/DHL"]
+        assert by["SENDCLOUD/DHL"] > 0 < rest
+        words = f"acme: {by.total()} labels: {by['SENDCLOUD/DHL'] * Decimal('5.20')} EUR by the policy file's costs"
+        assert f"{words}, the cost of {rest} is not told" in report.notes
+    assert by.total() == report.outcomes["done"]
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, words: str, but: str = "CORREOS") -> list[str]:
