@@ -12,6 +12,7 @@ FLOWS = {
     "track-parcels": "flows.track_parcels",
     "chase-stale-returns": "flows.chase_stale_returns",
     "reconcile": "flows.reconcile",
+    "archive-ledger": "flows.archive_ledger",
     "explain-return": "flows.explain_return",
     "answer-hold": "flows.answer_hold",
     "answer-holds": "flows.answer_holds",

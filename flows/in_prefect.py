@@ -19,7 +19,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 from sqlalchemy import Connection
 
-from flows.parameters import FlowParameters, ReturnsParameters, StoresParameters
+from flows.parameters import FlowParameters, StoresParameters
 from flows.run import BEGUN, P, R, RunFailedError, Work, timed
 from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk, UnfitPolicyError, utc_now
@@ -83,7 +83,7 @@ def run_name() -> str:
 def _has_mode(flow: Flow[..., Any]) -> bool:
     """Whether a run of the flow can be a plan: a form that came over the API leaves out what stands at its default."""
     form = flow.fn.__annotations__["parameters"]
-    return issubclass(form, ReturnsParameters)
+    return "mode" in form.model_fields
 
 
 async def in_prefect(name: str, work: Work[P, R], parameters: P) -> State[R]:

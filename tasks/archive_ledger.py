@@ -3,13 +3,14 @@
 What may move, and how, is the ledger's affair (`tasks.ledger.archiving`).
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tasks.database.address import Where
-from tasks.desk import DeskError
+from tasks.desk import Desk, DeskError
 from tasks.ledger import (
     LONGEST_WAIT,
     Actor,
@@ -26,6 +27,7 @@ from tasks.policy.facts import counted
 from tasks.policy.policy_file import PolicyFile
 from tasks.reconcile import PAST_THE_END
 from tasks.settings import Settings
+from tasks.steps import step
 
 MARGIN = timedelta(days=7)
 """How much longer than each window: reconcile looks at a return once a week."""
@@ -99,6 +101,13 @@ class LedgerArchiving:
     def per_return(self) -> float:
         """Bytes of the ledger per return that it knows, afterwards."""
         return self.size / self.plan.of if self.plan.of else 0.0
+
+
+@step("archive-ledger")
+async def archive_old_returns(desk: Desk, folder: Path, days: int, *, act: bool) -> LedgerArchiving:
+    """Archive for a run, beside its other work. Raises `LedgerError`."""
+    parts = (desk.ledger, folder, days)
+    return await asyncio.to_thread(archive_ledger, *parts, act=act, clock=desk.clock, actor=desk.actor)
 
 
 def archive_ledger(

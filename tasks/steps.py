@@ -80,6 +80,7 @@ STEPS = {
         Step("register-labels", retries=0, retry_delay_s=0, timeout_s=300, at_once=1, effect=True, across=2),
         Step("add-reviews", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("create-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
+        Step("archive-ledger", retries=0, retry_delay_s=0, timeout_s=3600, at_once=1),
         Step("track-parcels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8),
         Step("compare-with-rever", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("answer-hold", retries=0, retry_delay_s=0, timeout_s=300, at_once=1, effect=True, across=4),

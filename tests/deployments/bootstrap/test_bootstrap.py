@@ -89,6 +89,7 @@ async def test_every_flow_is_a_deployment_as_the_file_says(client: PrefectClient
         "track-parcels",
         "chase-stale-returns",
         "reconcile",
+        "archive-ledger",
     }
     assert (await read(client, "process-return")).work_pool_name == "rever-fast-lane"
     storm = await client.read_deployment_by_name(MANY)

@@ -235,3 +235,17 @@ def test_a_new_ledger_says_when_reconcile_may_begin_and_over_what_it_goes(
     assert "First reconcile goes over all that REVER shows" in made.out
     assert "since then" not in made.out
     assert "must begin at " in made.out
+
+
+def test_archive_says_what_would_move_and_refuses_a_window_that_is_too_short(call: Call, rever: RunningSandbox) -> None:
+    short = call("ledger", "archive", "--older-than", "100d", "--act")
+    assert (short.code, short.out) == (2, "")
+    assert "reconcile looks so long at returns that have ended, 366 days back" in short.err
+    assert call("ledger", "archive", "--older-than", "a year").code == 2
+    plan = call("ledger", "archive", "--older-than", "400d")
+    assert (plan.code, plan.err) == (0, "")
+    assert "would move: 0 returns of 8" in plan.out
+    assert "bytes per return" in plan.out
+    assert "--act moves it" in plan.out
+    assert call("ledger", "archive", "--older-than", "400d", "--act").code == 0
+    assert "The ledger has no archives." in call("ledger", "archives").out
