@@ -363,7 +363,7 @@ def _options(config: ClientConfig, hook: Callable[[httpx.Response], Any]) -> dic
     count = config.max_in_flight
     return {
         "trust_env": not config.loopback,
-        "verify": _tls(trust_env=not config.loopback),
+        "verify": trusted(trust_env=not config.loopback),
         "cookies": _NoCookies(),
         "event_hooks": {"response": [hook]},
         "limits": httpx.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=_KEEP_ALIVE),
@@ -371,7 +371,7 @@ def _options(config: ClientConfig, hook: Callable[[httpx.Response], Any]) -> dic
 
 
 @cache
-def _tls(*, trust_env: bool) -> ssl.SSLContext:
+def trusted(*, trust_env: bool = True) -> ssl.SSLContext:
     """The trusted certificates, read once: that takes as long as twenty calls."""
     return httpx.create_ssl_context(trust_env=trust_env)
 
@@ -401,7 +401,7 @@ def closed(operation: str = "") -> ClientClosed:
 def failure(broken: Exception, request: Request, *, left: bool) -> ReverError:
     """Tell which error a broken attempt means; `left` says whether the request may have left this machine."""
     where = _origin(request.url)
-    why = _reason(broken)
+    why = reason_in_words(broken)
     if not left:
         sentence = f"{request.operation} was not sent: {where} could not be reached ({why})."
         return NotSent(sentence, operation=request.operation)
@@ -409,7 +409,7 @@ def failure(broken: Exception, request: Request, *, left: bool) -> ReverError:
     return OutcomeUnknown(sentence, operation=request.operation)
 
 
-def _reason(broken: Exception) -> str:
+def reason_in_words(broken: Exception) -> str:
     """Name a failure in words; the text of an exception may quote what was sent, its kind does not."""
     if isinstance(broken, TimeoutError):
         return "the deadline passed"

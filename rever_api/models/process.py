@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from rever_api.models.base import (
     ApiModel,
@@ -29,6 +29,8 @@ from rever_api.models.enums import (
     OpenReviewStatus,
     OpenShippingStatus,
 )
+
+_LONGEST_URL = 8_000
 
 
 class Address(ApiModel):
@@ -157,8 +159,17 @@ class Compensation(ApiModel):
     exchange_order: ExchangeOrder | None = None
 
 
+def _secret_url(value: Any) -> Any:
+    """An address that may be signed, and so is a secret; empty where it is none, or too long to be cut."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    fits = isinstance(text, str) and len(text) <= _LONGEST_URL and text.isprintable()
+    return SecretStr(text.strip() if fits else "")
+
+
 class LogisticsEntry(ApiModel):
-    """One parcel of a return (confirmed)."""
+    """One parcel of a return (confirmed). `label_url` is an address of its label's file, where REVER shows one
+    (observed of an older API); it may be signed, so it is a secret.
+    """
 
     tracking_number: LooseId = ""
     tracking_url: Text = ""
@@ -167,6 +178,7 @@ class LogisticsEntry(ApiModel):
     method: OpenReturnMethod = ""
     from_: Annotated[Address | None, Loose] = Field(None, alias="from")
     to: Annotated[Address | None, Loose] = None
+    label_url: Annotated[SecretStr, BeforeValidator(_secret_url)] = Field(SecretStr(""), repr=False)
 
 
 class ReturnProcess(ApiModel):

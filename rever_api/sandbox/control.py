@@ -25,9 +25,10 @@ from rever_api.models import (
 from rever_api.sandbox.auditor import LOST_LABEL, audit
 from rever_api.sandbox.effects import cancel, come_back, open_return, part_in_legs, pay, pay_out, refunds_due, review
 from rever_api.sandbox.faults import Faults, parse_faults
+from rever_api.sandbox.label_files import LabelFault, faulty
 from rever_api.sandbox.labels import is_signed
 from rever_api.sandbox.operations import wire
-from rever_api.sandbox.responses import error
+from rever_api.sandbox.responses import CutResponse, DripResponse, SlowResponse, error
 from rever_api.sandbox.state import NOT_FOUND, Actor, Journal, Refusal, Sandbox, StoredProcess, invalid, unreadable
 
 _MEDIA = {"pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg"}
@@ -129,15 +130,46 @@ def _advance(sandbox: Sandbox, body: dict[str, Any]) -> None:
 def _label(sandbox: Sandbox) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
         order_id, query = request.path_params["order_id"], request.query_params
+        sandbox.label_requests.append(dict(request.headers))
         signed = is_signed(
             order_id, query.get("expires", ""), query.get("signature", ""), sandbox.clock(), sandbox.seed
         )
-        file = sandbox.label_files.get(order_id)
-        if not signed or file is None:
-            return _not_found()
-        return Response(file[0], media_type=_MEDIA[file[1]])
+        if not signed:
+            with sandbox.locked():
+                stored = sandbox.stored_of(order_id)
+                if stored and sandbox.label_faults.get(stored.process.rever_process_id) == LabelFault.EXPIRED_ONCE:
+                    del sandbox.label_faults[stored.process.rever_process_id]
+            return Response(_RUN_OUT, 403, media_type="application/xml")
+        with sandbox.locked():
+            file, stored = sandbox.label_files.get(order_id), sandbox.stored_of(order_id)
+            fault = sandbox.label_faults.get(stored.process.rever_process_id, "") if stored else ""
+        return _not_found() if file is None else _label_response(fault, *file)
 
     return endpoint
+
+
+_RUN_OUT = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+
+
+def _label_response(fault: str, content: bytes, extension: str) -> Response:
+    """Return a label's file, broken in the way of the fault where there is one."""
+    media_type = _MEDIA[extension]
+    if not fault:
+        return Response(content, media_type=media_type)
+    wrong = faulty(LabelFault(fault), content)
+    if fault == LabelFault.REDIRECT:
+        return Response(b"", 302, {"Location": "/_sandbox/state?signature=s1gned"})
+    if fault == LabelFault.CUT:
+        return CutResponse(wrong, media_type=media_type)
+    response: Response = Response(wrong, media_type=media_type)
+    if fault == LabelFault.DRIP:
+        response = DripResponse(wrong, media_type=media_type)
+    if fault == LabelFault.TOO_LARGE_UNSAID:
+        response = SlowResponse(wrong, media_type=media_type)
+        del response.headers["content-length"]
+    if fault == LabelFault.PACKED:
+        response.headers["content-encoding"] = "deflate"
+    return response
 
 
 def _not_found() -> Response:
@@ -236,6 +268,13 @@ def _legs(sandbox: Sandbox, stored: StoredProcess, first: str) -> None:
     part_in_legs(sandbox, stored, Decimal(first))
 
 
+def _label_fault(sandbox: Sandbox, stored: StoredProcess, fault: str = "") -> None:
+    """The file of the return's label, or the address that REVER gives for it, is wrong from now on; "" mends it."""
+    if fault not in {"", *LabelFault}:
+        raise invalid(f"fault: one of {', '.join(LabelFault)}, or none")
+    sandbox.label_faults[stored.process.rever_process_id] = fault
+
+
 _ACTS: dict[str, Callable[..., None]] = {
     "review": _review,
     "review_one": _review_one,
@@ -252,4 +291,5 @@ _ACTS: dict[str, Callable[..., None]] = {
     "pay_out": _pay_out,
     "come_back": come_back,
     "legs": _legs,
+    "label_fault": _label_fault,
 }

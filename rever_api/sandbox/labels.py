@@ -1,10 +1,11 @@
-"""Labels: logistic orders and the parcels shown for them, a small real PDF, and short-lived URLs that need no key."""
+"""Labels: logistic orders and the parcels shown for them, and short-lived URLs of their files, which need no key."""
 
 import hashlib
 import hmac
 from datetime import datetime
 
 from rever_api.models import Address, LogisticOrder, LogisticsEntry, ReturnProcess, ShippingStatus
+from rever_api.sandbox.label_files import label_of
 from rever_api.sandbox.state import Actor, Sandbox, StoredProcess
 
 
@@ -43,39 +44,10 @@ def register(
     """Make an order through the API: books, label file, and a parcel on the process with status CREATED."""
     before = stored.process
     sandbox.write_effect(before, operation, Actor.API, reference=order.id)
-    sandbox.label_files[order.id] = file or (label_pdf(order.tracking_id, order.carrier), "pdf")
+    sandbox.label_files[order.id] = file or label_of(order)
     stored.orders = (*stored.orders, order)
     sandbox.change(stored, logistics=(*(before.logistics or ()), parcel_of(order, ShippingStatus.CREATED)))
     return order
-
-
-def label_pdf(tracking_id: str, carrier: str) -> bytes:
-    """Return a one-page PDF (ISO 32000-1), 4 by 6 inches, that shows carrier and tracking number."""
-    text = f"BT /F1 18 Tf 24 380 Td ({_pdf_text(carrier)}) Tj 0 -30 Td ({_pdf_text(tracking_id)}) Tj ET".encode(
-        "latin-1"
-    )
-    objects = (
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    )
-    out, offsets = bytearray(b"%PDF-1.4\n"), []
-    for number, content in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
-    return bytes(out)
-
-
-def _pdf_text(value: str) -> str:
-    plain = value.encode("latin-1", "replace").decode("latin-1")
-    return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
 def presigned_path(order_id: str, extension: str, expires: datetime, seed: int) -> str:

@@ -24,6 +24,7 @@ from rever_api.models import (
 )
 from rever_api.sandbox.arithmetic import minor, paid, refund_value, refunds
 from rever_api.sandbox.effects import cancel, open_return, pay, review, send_exchange
+from rever_api.sandbox.label_files import ADDRESSES, LabelFault
 from rever_api.sandbox.labels import new_order, presigned_path, register
 from rever_api.sandbox.shops import OPS
 from rever_api.sandbox.state import (
@@ -111,6 +112,8 @@ def wire(model: BaseModel) -> dict[str, Any]:
     """Return the model's JSON: money as strings, times in ISO 8601, what is not set left out."""
     body: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(model, ReturnProcess):
+        for entry in body.get("logistics") or ():
+            entry.pop("label_url", None)  # a secret is dumped as stars, or as nothing
         body.setdefault("compensation", {"refunds": []}).setdefault("exchange_order", None)
     return body
 
@@ -122,11 +125,23 @@ def search_return_processes(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     if key not in {"started_at", "updated_at"} or call.query.get("order", "desc") not in {"asc", "desc"}:
         raise invalid("sortby: started_at or updated_at; order: asc or desc")
     tests = _tests(sandbox, call.query)
-    shown = (sandbox.listed(stored, stale=call.stale) for stored in sandbox.processes.values())
-    found = [process for process in shown if process is not None and all(test(process) for test in tests)]
+    listed = (sandbox.listed(stored, stale=call.stale) for stored in sandbox.processes.values())
+    found = [process for process in listed if process is not None and all(test(process) for test in tests)]
     found.sort(key=lambda p: (getattr(p, key), p.rever_process_id), reverse=call.query.get("order", "desc") == "desc")
     start = max(0, offset + call.moved) if offset else 0
-    return {"processes": [wire(process) for process in found[start : start + limit]], "rowcount": len(found)}
+    shown = [_shown(sandbox, call, process) for process in found[start : start + limit]]
+    return {"processes": shown, "rowcount": len(found)}
+
+
+def _shown(sandbox: Sandbox, call: Call, process: ReturnProcess) -> dict[str, Any]:
+    """The process as it is read: with the addresses of its labels' files where this REVER shows them."""
+    body = wire(process)
+    if sandbox.options.shows_label_urls:
+        orders = sandbox.find(process.rever_process_id).orders
+        for entry, order in zip(body.get("logistics") or (), orders, strict=False):
+            if order.id in sandbox.label_files:
+                entry["label_url"] = _label_url(sandbox, call, order)
+    return body
 
 
 def _whole(call: Call, name: str, default: int, least: int, most: int | None) -> int:
@@ -191,7 +206,7 @@ def get_return_process(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     """Return one process."""
     if call.process_id in sandbox.denied:
         raise not_found("process")
-    return wire(sandbox.seen(sandbox.find(call.process_id), stale=call.stale))
+    return _shown(sandbox, call, sandbox.seen(sandbox.find(call.process_id), stale=call.stale))
 
 
 def get_shipping_status(sandbox: Sandbox, call: Call) -> dict[str, Any]:
@@ -209,14 +224,20 @@ def get_shipping_status(sandbox: Sandbox, call: Call) -> dict[str, Any]:
 
 def get_presigned_label_url(sandbox: Sandbox, call: Call) -> dict[str, Any]:
     """Return a URL on this sandbox under which the youngest live label can be fetched without the key."""
-    stored = sandbox.find(call.process_id)
+    stored, fault = sandbox.find(call.process_id), sandbox.label_faults.get(call.process_id, "")
     parcels = stored.process.logistics or ()
     for order, parcel in reversed(list(zip(stored.orders, parcels, strict=True))):
-        if order.id in sandbox.label_files and parcel.status not in _DEAD:
-            expires = sandbox.clock() + timedelta(seconds=sandbox.options.label_url_seconds)
-            extension = sandbox.label_files[order.id][1]
-            return {"url": call.base_url + presigned_path(order.id, extension, expires, sandbox.seed)}
+        if order.id in sandbox.label_files and parcel.status not in _DEAD and fault != LabelFault.NO_FILE:
+            url = ADDRESSES[LabelFault(fault)] if fault in ADDRESSES else _label_url(sandbox, call, order)
+            return {"url": url}
     raise not_found("label")
+
+
+def _label_url(sandbox: Sandbox, call: Call, order: LogisticOrder) -> str:
+    """The address of a label's file, which runs out."""
+    gone = sandbox.label_faults.get(order.process_id) in {LabelFault.EXPIRED, LabelFault.EXPIRED_ONCE}
+    expires = sandbox.clock() + timedelta(seconds=-1 if gone else sandbox.options.label_url_seconds)
+    return call.base_url + presigned_path(order.id, sandbox.label_files[order.id][1], expires, sandbox.seed)
 
 
 def list_logistic_orders(sandbox: Sandbox, call: Call) -> dict[str, Any]:

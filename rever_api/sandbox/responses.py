@@ -337,6 +337,10 @@ async def _end(scope: Scope, receive: Receive, *, reset: bool) -> None:
         connection.abort()
     else:
         connection.close()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -377,6 +381,22 @@ class SlowResponse(Response):
         for start in range(0, len(body), size):
             await asyncio.sleep(self.seconds / _PIECES)
             await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class DripResponse(Response):
+    """The body comes byte by byte, ten in a second, as long as somebody waits for it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send a byte and wait, until the connection ends."""
+        await send(_start(self))
+        gone = asyncio.ensure_future(_disconnected(receive))
+        for byte in bytes(self.body):
+            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            await asyncio.wait({gone}, timeout=0.1)
+            if gone.done():
+                return
+        gone.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -20,7 +20,8 @@ from rever_api.models import (
     ShippingStatus,
 )
 from rever_api.sandbox.effects import pay, pay_by_itself_later, refunds_due
-from rever_api.sandbox.labels import label_pdf, new_order, parcel_of
+from rever_api.sandbox.label_files import label_of
+from rever_api.sandbox.labels import new_order, parcel_of
 from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, address, shopper
 from rever_api.sandbox.state import Actor, Ids, Sandbox, StoredProcess
 
@@ -195,7 +196,7 @@ def _add(made: _Seeding) -> None:
         order = new_order(sandbox, process, carrier.provider, carrier.carrier, str(process.return_method))
         stored.orders = (order,)
         if scenario.stage is not Stage.LABEL_PENDING:
-            sandbox.label_files[order.id] = (label_pdf(order.tracking_id, order.carrier), "pdf")
+            sandbox.label_files[order.id] = label_of(order)
         parcel = parcel_of(order, _SHIPPING_STATUS[scenario.stage])
         stored.process = stored.earlier = process.model_copy(update={"logistics": (parcel,)})
     sandbox.add(stored)

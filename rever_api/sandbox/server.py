@@ -285,7 +285,8 @@ class RunningSandbox:
 
     def act(self, action: str, process_id: str = "", **parameters: Any) -> dict[str, Any]:
         """Do what others do to a return: `review`, `review_one`, `label_ready`, `collect`, `arrive`, `cancel`,
-        `cancel_label`, `lose_label`, `hold`, `release`, `fail`, `pay`, `pay_out`, `come_back`, `legs`, `open`
+        `cancel_label`, `lose_label`, `label_fault`, `hold`, `release`, `fail`, `pay`, `pay_out`, `come_back`, `legs`,
+        `open`
         (`rever_api.sandbox.control`).
         """
         return act(self.sandbox, action, process_id, **parameters)

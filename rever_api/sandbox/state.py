@@ -247,7 +247,8 @@ class Options:
     all of its returns; by default none. `judged_by` is the refund timing by which the auditor judges a desk that pays
     by rules of its own; by default the shop's. `parcels` is in how many parcels a return travels, by its id, each with
     one live label; by default in one. `label_life` is how many seconds after it was made a label that nobody used is
-    spent, so that the auditor lets a desk make another one; None: never.
+    spent, so that the auditor lets a desk make another one; None: never. `label_url_seconds` is how long the
+    address of a label's file is good for, `shows_label_urls` has parcels show such an address.
     """
 
     completion_delay: float = 0.0
@@ -255,6 +256,7 @@ class Options:
     checks_status: bool = False
     stale_for: float = 30.0
     label_url_seconds: float = 900.0
+    shows_label_urls: bool = False
     rate: float | None = None
     pays_out_after: float | None = 0.0
     pays_in_legs: bool = False
@@ -271,6 +273,7 @@ Subscriber = Callable[[ReturnProcess], None]
 class Sandbox:
     """The state of one REVER. Use it inside `with sandbox.locked():` when the server runs.
 
+    `label_faults` are by the return's id; `label_requests` are the headers of those who fetched files of labels.
     `subscribers` are called, under the lock, with each process that was created or changed. `tells` returns
     the time for the `Date` header of responses, None for no header: this machine's, however much a test lets pass.
     """
@@ -286,6 +289,8 @@ class Sandbox:
         self.processes: dict[str, StoredProcess] = {}
         self.stock: dict[str, int] = {}
         self.label_files: dict[str, tuple[bytes, str]] = {}
+        self.label_faults: dict[str, str] = {}
+        self.label_requests: list[dict[str, str]] = []
         self.books = Books()
         self.subscribers: list[Subscriber] = []
         self.poisons: dict[str, tuple[tuple[str | int, ...], bytes]] = {}
@@ -374,6 +379,11 @@ class Sandbox:
         started = stored.process.started_at
         new = started is not None and self.clock() - started < timedelta(seconds=self.options.stale_for)
         return None if stale and new and stored.scenario == CREATED else self.seen(stored, stale=stale)
+
+    def stored_of(self, order_id: str) -> StoredProcess | None:
+        """Return the process of a logistic order, None where none has it."""
+        having = (it for it in self.processes.values() if any(order.id == order_id for order in it.orders))
+        return next(having, None)
 
     def process_ids(self, scenario: str = "", store: str = "") -> tuple[str, ...]:
         """Return the ids of all returns, or those of a scenario, or of a store, in the order of their creation."""

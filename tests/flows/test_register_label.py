@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.run import UsageError, parameters_for
-from rever_api.sandbox.labels import label_pdf
+from rever_api.sandbox.label_files import label_pdf
 from tasks.desk import WrongNameError
 from tasks.ledger import Actor, forget_return, history
 from tasks.reporting.report import ReturnsReport

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, RefundTiming
-from rever_api.sandbox.labels import label_pdf
+from rever_api.sandbox.label_files import label_pdf
 from tasks.crash_points import CrashPoint
 from tests.asked import ORDER
 from tests.proof import bad_days

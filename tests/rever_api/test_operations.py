@@ -285,10 +285,17 @@ def test_a_new_process_of_another_store_is_unknown() -> None:
         operations.create_return(ROUTES, RETURN).read(answer(process(ecommerce_id="other")))
 
 
-@pytest.mark.parametrize("body", [{}, {"url": ""}, {"url": "file:///etc/passwd"}, {"url": 1}, []])
+@pytest.mark.parametrize("body", [{}, {"url": ""}, {"url": 1}, []])
 def test_a_label_needs_a_url(body: Any) -> None:
     with pytest.raises(OutcomeUnknown):
         operations.get_presigned_label_url(ROUTES, PROCESS_ID).read(answer(body))
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://files.example/x", "ftp://127.0.0.1/x", "data:,x", "x"])
+def test_a_label_is_fetched_over_https_alone(url: str) -> None:
+    assert operations.get_presigned_label_url(ROUTES, PROCESS_ID).read(answer({"url": url})) == url
+    with pytest.raises(NotSent):
+        operations.fetch_label(url)
 
 
 def test_unknown_fields_of_what_was_read_are_not_sent_back() -> None:

@@ -173,9 +173,9 @@ def test_a_label_is_a_pdf_fetched_without_a_key_for_a_while(running: RunningSand
     assert answer.content.startswith(b"%PDF-1.4")
     start = int(answer.content.rsplit(b"startxref\n", 1)[1].split()[0])
     assert answer.content[start:].startswith(b"xref")
-    assert httpx.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 404
+    assert httpx.get(url[:-1] + ("0" if url[-1] != "0" else "1")).status_code == 403
     running.advance(901)
-    assert httpx.get(url).status_code == 404
+    assert httpx.get(url).status_code == 403
 
 
 @pytest.mark.parametrize("scenario", ["label_needed_pickup", "label_pending", "label_canceled"])
