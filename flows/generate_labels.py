@@ -1,10 +1,19 @@
-"""generate-labels: labels and pickups for the returns that wait for one."""
+"""generate-labels: labels and pickups for the returns that wait for one, and the labels' files."""
 
 from prefect import State, flow
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
-from flows.sub_flows import fetch_some, named_ids, named_through, searched_through, settle, settle_own, settling
+from flows.sub_flows import (
+    fetch_files,
+    fetch_some,
+    named_ids,
+    named_through,
+    searched_through,
+    settle,
+    settle_own,
+    settling,
+)
 from tasks.desk import Desk
 from tasks.policy.label_costs import costs_in_words
 from tasks.reporting.report import ReturnsReport
@@ -17,7 +26,9 @@ class Parameters(SearchParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
-    """Settle what is open, then order a label for each started return that waits for one, the stores side by side."""
+    """Settle what is open, order a label for each started return that waits for one, the stores side by side, and then
+    fetch the labels' files.
+    """
     report.stores = desk.chosen(parameters.stores)
     named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
     if named:
@@ -31,12 +42,14 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     for store, labels in sorted(report.labels.items()):
         words = costs_in_words(labels, (await desk.rules(store)).policy.labels.carriers)
         report.notes.append(f"{store}: {words}")
+    await fetch_files(desk, report)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)
 async def generate_labels(parameters: Parameters = Parameters()) -> State[ReturnsReport]:  # noqa: B008 - Prefect's form
     """Order the label or pickup of every started return that has none.
 
-    Labels are ordered only with mode `act`. Where no carrier fits, or a person must make it, the return is held.
+    Labels are ordered only with mode `act`. Where no carrier fits, or a person must make it, the return is held. Where
+    `REVER_LABELS` names a folder, the files of labels that are not kept there yet are fetched.
     """
     return await in_prefect(NAME, work, parameters)

@@ -20,6 +20,7 @@ from tasks.effects.carry_out import (
 )
 from tasks.effects.perform import Outcome, Result
 from tasks.failures import presentable
+from tasks.fetch_label_files import fetch_label_files, note_wanted_files
 from tasks.fetch_returns import BATCH, PendingReturns, fetch_returns, since_at
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, open_holds, took_on
@@ -27,6 +28,7 @@ from tasks.lookup import read_key
 from tasks.overdue_approvals import end_overdue_approvals
 from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
+from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
 from tasks.reporting.tally import count_carried, count_decisions, count_outcome, count_settled, forget_unknown
 from tasks.returns import PendingReturn
@@ -326,6 +328,7 @@ async def _decide_and_act(
     report.fail(batch[0].store, failed)
     count_decisions(report, decided)
     finished = 0
+    carried: list[ReturnResult] = []
     if desk.mode is Mode.ACT:
         finished = sum(item.decided.claim is None for item in decided)
         report.progress.finish(finished)
@@ -333,8 +336,22 @@ async def _decide_and_act(
         finished += sum(item.left is None for item in carried)
         if not labels_only:
             await note_taken_on(desk, carried)
+    if labels_only:
+        await note_wanted_files(desk, batch, carried)
     await compare_with_candidate(desk, report, decided)
     return finished
+
+
+async def fetch_files(desk: Desk, report: ReturnsReport) -> None:
+    """Fetch the files of the labels that this run has found to be missing. No money waits for it: it comes last."""
+    if desk.settings.labels is None:
+        return
+    report.label_files = tally = LabelFilesTally()
+    with about(f"{len(desk.label_files)} labels"):
+        try:
+            await fetch_label_files(desk, desk.label_files, tally)
+        except TimeoutError:
+            tally.why_left = "the step that fetches them took too long"
 
 
 async def note_taken_on(desk: Desk, carried: Sequence[ReturnResult]) -> None:

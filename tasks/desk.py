@@ -22,6 +22,7 @@ from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.label_choice import carrier_name
+from tasks.policy.label_files import WantedFile
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.rules.label import named_warehouse
@@ -99,7 +100,8 @@ class Desk:
     fails; no other effect of this run starts after it. `working` are the stores that are worked on at this moment, and
     `rehearsing` keeps the batches of a plan apart, which share their counters. `rever_clock` is
     how far REVER's clock is from ours. `began_at` is when the run began by our clock. `facts` is what rules ask for
-    and REVER's returns do not tell. `candidate` decides in shadow, where the policy file names one.
+    and REVER's returns do not tell. `candidate` decides in shadow, where the policy file names one. `label_files` are
+    the files of labels that the run has found to be missing, and fetches at its end.
     """
 
     settings: Settings
@@ -122,6 +124,7 @@ class Desk:
     rehearsing: asyncio.Lock = field(default_factory=asyncio.Lock)
     facts: Gathered = field(default_factory=Gathered)
     candidate: Candidate | None = None
+    label_files: list[WantedFile] = field(default_factory=list)
     _rules: dict[str, StoreRules] = field(default_factory=dict)
     _warehouses: dict[str, tuple[Warehouse, ...]] = field(default_factory=dict)
     _halted_at: dict[str, WrongSetup] = field(default_factory=dict)

@@ -78,6 +78,7 @@ STEPS = {
         Step("cancel-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("generate-labels", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("register-labels", retries=0, retry_delay_s=0, timeout_s=300, at_once=1, effect=True, across=2),
+        Step("fetch-label-files", retries=0, retry_delay_s=0, timeout_s=900, at_once=4),
         Step("add-reviews", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("create-returns", retries=0, retry_delay_s=0, timeout_s=3600, at_once=8, effect=True, across=2),
         Step("archive-ledger", retries=0, retry_delay_s=0, timeout_s=3600, at_once=1),

@@ -1,51 +1,89 @@
-"""What `rever-returns labels show` prints: the parcels of returns, by what REVER shows and what the ledger knows."""
+"""What `rever-returns labels` does with the files of labels: what is kept is listed, got out, and deleted when old.
+
+The parcels are those that REVER shows now, with what the ledger knows of them and of their files.
+"""
 
 import asyncio
+import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 from deployments.cli.find import Finding, finding, typed_key
+from deployments.cli.ledger import opened_ledger
 from deployments.console.columns import columns
-from deployments.console.errors import print_error
+from deployments.console.errors import CommandError, UsageError, print_error
+from rever_api.errors import ReverError
+from rever_api.label_file import FileKind, LabelFile, LabelFileError
 from tasks.desk import utc_now
+from tasks.fetch_label_files import fetched_file, label_fetcher
+from tasks.files.kept_labels import KeptLabels, LabelFolderError
 from tasks.find_returns import FoundReturn
-from tasks.ledger import parcels_of
+from tasks.ledger import Came, drop_old_label_files, label_digests, label_files_of, note_label_files, parcels_of
 from tasks.policy.clocks import clock_time
+from tasks.policy.facts import counted
+from tasks.policy.label_files import KnownFile, WantedFile, asks_again_at, files_of
 from tasks.policy.record import ParcelChange
+from tasks.policy.rules.label import DEAD_PARCEL
 from tasks.policy.tracking import ParcelView, in_words, standing, view_of
 from tasks.reporting.printable import json_text, printable
-from tasks.settings import load_settings
+from tasks.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """A parcel of a return. `seen`: this desk has noted where it is; else it was seen just now for the first time."""
+    """A parcel of a return. `seen`: this desk has noted where it is; else it was seen just now for the first time.
+
+    `file` is what the ledger knows of its label's file; None where no run has asked for it.
+    """
 
     parcel: ParcelChange
     seen: bool
+    file: KnownFile | None = None
 
     def as_json(self) -> dict[str, object]:
         """One entry of `parcels` in `--json`. `since` is null for a parcel that nobody has noted yet."""
+        file, kept = self.file, self.file is not None and self.file.kept
         return {
             "parcel": self.parcel.parcel,
             "carrier": self.parcel.carrier,
             "tracking": self.parcel.tracking,
             "status": self.parcel.status,
             "since": self.parcel.at.isoformat(timespec="seconds") if self.seen else None,
+            "file": {"kind": file.kind, "size": file.size, "sha256": file.digest} if file and kept else None,
+            "no_file": None if kept else self.file_in_words(),
         }
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
-        since = clock_time(self.parcel.at) if self.seen else "just seen"
         return (
             str(self.parcel.parcel),
             self.parcel.carrier or "-",
             self.parcel.tracking or "-",
             in_words(self.parcel.status),
-            since,
+            clock_time(self.parcel.at) if self.seen else "just seen",
+            self.file_in_words(),
         )
 
+    def file_in_words(self) -> str:
+        """Whether the file is kept, since when, and why not."""
+        file, now = self.file, utc_now()
+        if file is None:
+            return "not kept"
+        if file.kept and file.kept_at:
+            return f"kept since {clock_time(file.kept_at)} ({file.kind}, {file.size:,} bytes)"
+        if file.removed_at is not None:
+            return f"deleted {clock_time(file.removed_at)}"
+        again = asks_again_at(file, now)
+        when = "no run asks again" if again is None else "the next run asks again"
+        if again is not None and again > now:
+            when = f"asked again from {clock_time(again)} on"
+        return f"not kept: {file.why}; {when}"
 
-_HEAD = ("PARCEL", "CARRIER", "TRACKING", "STATUS", "SINCE")
+
+_HEAD = ("PARCEL", "CARRIER", "TRACKING", "STATUS", "SINCE", "FILE")
 
 
 def shown_labels(what: str, *, as_json: bool) -> str:
@@ -76,12 +114,14 @@ async def _shown(what: str, *, as_json: bool) -> str:
 
 def _rows(found: Finding) -> list[tuple[FoundReturn, list[LabelRow]]]:
     """The parcels of each return, as REVER shows them now, else as they were seen last."""
-    known = found.ledger.read(parcels_of, [each.process_id for each in found.match.returns])
+    ids = [each.process_id for each in found.match.returns]
+    known, files = found.ledger.read(parcels_of, ids), found.ledger.read(label_files_of, ids)
     rows = []
     for each in found.match.returns:
-        noted = known[each.process_id]
+        noted, of_parcel = known[each.process_id], {it.parcel: it for it in files[each.process_id]}
         view = view_of(each.process) if each.process is not None else ParcelView()
-        rows.append((each, [LabelRow(it, it in noted) for it in standing(noted, view, utc_now())]))
+        stands = standing(noted, view, utc_now())
+        rows.append((each, [LabelRow(it, it in noted, of_parcel.get(it.parcel)) for it in stands]))
     return rows
 
 
@@ -90,3 +130,129 @@ def _text(found: FoundReturn, rows: list[LabelRow]) -> str:
         return printable(f"{found.words}: no parcel")
     lines = [printable(line) for line in columns([_HEAD, *(row.cells() for row in rows)], len(_HEAD))]
     return "\n".join([printable(found.words), *(f"  {line}" for line in lines)])
+
+
+# Getting a file out.
+
+
+@dataclass(frozen=True, slots=True)
+class GotLabel:
+    """A label's file for who asked for it."""
+
+    wanted: WantedFile
+    file: LabelFile
+
+    @property
+    def name(self) -> str:
+        """A name for it: of its order, or its return where that has none, and its parcel."""
+        order = re.sub(r"[^A-Za-z0-9_-]", "", self.wanted.order_name) or self.wanted.process_id
+        return f"{order[:60]}-{self.wanted.parcel}.{self.file.kind}"
+
+    def in_words(self, path: Path) -> str:
+        """Where it is, and whose."""
+        of = f"{self.wanted.order_name or self.wanted.process_id}, parcel {self.wanted.parcel}"
+        return f"{path}: the label of {of} ({self.file.kind}, {len(self.file.content):,} bytes)"
+
+
+def got_labels(what: str, out: Path) -> tuple[str, bool]:
+    """Write the labels' files of a return to a new file, or into a folder: one that is there, or a name without ending.
+
+    What is to be said, and whether all came. Of a parcel that was cancelled none is handed out. What is kept is taken
+    from there; REVER is asked for the rest, and what comes is kept where a folder is set. Raises as
+    `deployments.cli.find.why_text` does, and `UsageError` for files that are there, and several files for one name.
+    """
+    into = out if out.is_dir() or not out.suffix else None
+    if into is None and out.exists():
+        raise UsageError(f"{out} is there already, and nothing is overwritten; name a new file, or a folder")
+    got, missing = asyncio.run(_got(load_settings(), what))
+    if into is None and len(got) > 1:
+        raise UsageError(f"there are {len(got)} labels: name a folder, such as --out {out.parent / out.stem}")
+    if not got and not missing:
+        missing = ["there is no label that is ready and not used yet"]
+    lines = []
+    for each in got:
+        path = into / each.name if into is not None else out
+        _write(path, each.file.content)
+        lines.append(each.in_words(path))
+    return "\n".join(printable(line) for line in [*lines, *missing]), not missing
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a new file for its owner alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already, and nothing is overwritten; name another folder") from None
+    with os.fdopen(handle, "wb") as target:
+        target.write(content)
+
+
+async def _got(settings: Settings, what: str) -> tuple[list[GotLabel], list[str]]:
+    async with finding(settings, typed_key(what)) as found:
+        got: list[GotLabel] = []
+        fetched: list[GotLabel] = []
+        missing = [found.note] if found.note else []
+        for each, rows in _rows(found):
+            known = [row.file for row in rows if row.file is not None]
+            dead = {row.parcel.parcel for row in rows if row.parcel.status in DEAD_PARCEL}
+            here = [it for it in _kept_here(settings, known) if it.wanted.parcel not in dead]
+            got += here
+            if each.process is None or found.client is None:
+                continue
+            noted = found.ledger.read(parcels_of, [each.process_id])[each.process_id]
+            for it in files_of(each.process, each.store, noted):
+                if it.parcel in {one.wanted.parcel for one in here}:
+                    continue
+                try:
+                    file = await fetched_file(found.client, label_fetcher(settings), it, known)
+                except (LabelFileError, ReverError) as error:
+                    missing.append(f"{it.process_id}, parcel {it.parcel}: {error}")
+                else:
+                    fetched.append(GotLabel(it, file))
+    _keep(settings, fetched)
+    return [*got, *fetched], missing
+
+
+def _kept_here(settings: Settings, known: Sequence[KnownFile]) -> list[GotLabel]:
+    """The files of a return that lie in the folder of this machine."""
+    if settings.labels is None:
+        return []
+    labels, found = KeptLabels(settings.labels), []
+    for it in known:
+        content = labels.read(it.digest, it.kind) if it.kept else None
+        if content is not None:
+            wanted = WantedFile(it.process_id, it.store, it.order_name, it.parcel)
+            found.append(GotLabel(wanted, LabelFile(content, FileKind(it.kind))))
+    return found
+
+
+def _keep(settings: Settings, fetched: Sequence[GotLabel]) -> None:
+    """Keep what came, where a folder is set for it."""
+    if settings.labels is None or not fetched:
+        return
+    labels = KeptLabels(settings.labels)
+    try:
+        came = [Came(it.wanted, labels.keep(it.file), it.file.kind, len(it.file.content)) for it in fetched]
+    except LabelFolderError as error:
+        print_error(f"not kept: {error}")
+        return
+    with opened_ledger(settings) as ledger:
+        ledger.write(note_label_files, came, now=utc_now(), by_hand=True)
+
+
+def pruned_labels() -> str:
+    """Delete the files that are older than `REVER_LABELS_KEPT`. Raises `UsageError` where no folder is set."""
+    settings, now = load_settings(), utc_now()
+    if settings.labels is None:
+        raise UsageError("REVER_LABELS is not set, so no files of labels are kept here")
+    labels = KeptLabels(settings.labels)
+    try:
+        with opened_ledger(settings) as ledger:
+            before = now - timedelta(days=settings.labels_kept)
+            ledger.write(drop_old_label_files, before=before, now=now)
+            gone = labels.sweep(ledger.read(label_digests), now)
+    except LabelFolderError as error:
+        raise CommandError(str(error)) from None
+    deleted = f"{counted(gone, 'file')} deleted from {settings.labels}"
+    return f"{deleted}: older than {settings.labels_kept:g} days, or unknown to the ledger."

@@ -1,4 +1,4 @@
-"""The command group `labels`: the labels of returns. What the commands do is imported by them."""
+"""The command group `labels`: the labels of returns, and their files. What the commands do is imported by them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,18 +6,44 @@ from typing import Annotated
 import typer
 
 from deployments.cli.groups import Debug, Json, NoPrefect, What
-from deployments.console.errors import errors_as_sentences, print_out
+from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
-labels = typer.Typer(no_args_is_help=True, help="The labels of returns, and their parcels.")
+labels = typer.Typer(no_args_is_help=True, help="The labels of returns, their parcels and their files: docs/labels.md.")
 
 
 @labels.command("show")
 def _show(what: What, *, as_json: Json = False, debug: Debug = False) -> None:
-    """List the parcels of a return. Carrier, tracking number, and since when each is where it is."""
+    """List the parcels of a return. Carrier, tracking, since when each is where it is, whether its file is kept."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.label_files import shown_labels
 
         print_out(shown_labels(what, as_json=as_json))
+
+
+@labels.command("get")
+def _get(
+    what: What,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="A new file, or a folder: then one file a parcel.")],
+    debug: Debug = False,
+) -> None:
+    """Write the label's file of a return, for your eyes alone. What is not kept is asked from REVER. Exit 1 if none."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.label_files import got_labels
+
+        text, came = got_labels(what, out)
+        print_out(text)
+        if not came:
+            raise typer.Exit(FAILED)
+
+
+@labels.command("prune")
+def _prune(*, debug: Debug = False) -> None:
+    """Delete the files of labels that are older than REVER_LABELS_KEPT. Runs of generate-labels do it as well."""
+    with errors_as_sentences(debug=debug):
+        from deployments.cli.label_files import pruned_labels
+
+        print_out(pruned_labels())
 
 
 @labels.command("register")

@@ -1,17 +1,18 @@
 """What `rever-returns ledger ...` does, with the settings in force. Each function returns the text to print."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 from deployments.cli.find import ids_named
 from deployments.cli.ledger import opened_ledger
-from deployments.console.errors import UsageError
+from deployments.console.errors import CommandError, UsageError
 from deployments.receiver.inbox import Inbox
 from deployments.receiver.inbox_care import remove_return, remove_shopper
 from tasks.desk import utc_now
+from tasks.files.kept_labels import KeptLabels, LabelFolderError
 from tasks.ledger import (
     Actor,
     Forgotten,
@@ -152,10 +153,32 @@ def _forgotten(process_id: str, email: str, by: str) -> str:
     return (
         f"{inbox}removed: what led back to the shopper, that is the keyed hash under which"
         f" {counted(found.refunds, 'refund')} {'was' if found.refunds == 1 else 'were'} counted,"
-        f" {counted(found.words, 'text')} in REVER's own words, and what {counted(found.holds, 'hold')} said about the"
-        " goods. Kept: amounts, ids and the audit, which explain"
-        " where money went and name nobody. Backups made before still hold what was removed."
+        f" {counted(found.words, 'text')} in REVER's own words, what {counted(found.holds, 'hold')} said about the"
+        f" goods, and {counted(len(found.label_files), 'file')} of labels. Kept: amounts, ids and the audit, which"
+        " explain where money went and name nobody. Backups made before still hold what was removed."
+        f"{_without_labels(settings, found.label_files)}"
     )
+
+
+def _without_labels(settings: Settings, digests: Collection[str]) -> str:
+    """Delete the files of these labels; what is to be said of those that are not here.
+
+    Raises `CommandError` where they cannot be deleted. The ledger does not know them any more, so that runs would
+    delete them too.
+    """
+    if not digests:
+        return ""
+    if settings.labels is None:
+        return " The files of labels are not here: REVER_LABELS is not set. A run where it is set deletes them."
+    try:
+        gone = KeptLabels(settings.labels).remove(digests)
+    except LabelFolderError as error:
+        names = ", ".join(f"{digest}.*" for digest in sorted(digests))
+        raise CommandError(f"all was removed but the files of labels: {error}. Delete them there: {names}") from None
+    left = len(digests) - gone
+    if not left:
+        return ""
+    return f" Not in {settings.labels}: {counted(left, 'file')} of labels; the next run deletes what lies elsewhere."
 
 
 def _forgotten_in_ledger(settings: Settings, process_id: str, address: str, by: str) -> Forgotten:

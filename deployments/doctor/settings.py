@@ -99,7 +99,7 @@ def _shadow(policies: PolicyFile, examination: Examination) -> Line | None:
 
 
 async def modes(examination: Examination) -> Line:
-    """The key, the ledger, the inbox, what `up` keeps, and Prefect's database are their owner's alone."""
+    """The key, ledger, inbox, the labels' files, what `up` keeps, and Prefect's database are their owner's alone."""
     if os.name != "posix":
         return not_used(FILE_MODES, "this system has no modes")
     settings = examination.settings
@@ -112,7 +112,8 @@ async def modes(examination: Examination) -> Line:
     from prefect.settings import get_current_settings
 
     home = get_current_settings().home
-    found = await in_thread(lambda: open_to_others(kept(databases, home), rules))
+    private = [*kept(databases, home), *([settings.labels] if settings.labels is not None else [])]
+    found = await in_thread(lambda: open_to_others(private, rules))
     return modes_line(found)
 
 

@@ -17,6 +17,13 @@ from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, Outdate
 from tasks.ledger.export import Format, export
 from tasks.ledger.files import answered_contradictions, close_agreed, file_taken, known_reviews, note_file_taken
 from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
+from tasks.ledger.label_files import (
+    Came,
+    drop_old_label_files,
+    label_digests,
+    label_files_of,
+    note_label_files,
+)
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.order_shipping import shipping_parts
 from tasks.ledger.parcels import (
@@ -116,6 +123,7 @@ __all__ = [
     "Archive",
     "Archived",
     "AuditRow",
+    "Came",
     "Checked",
     "Claim",
     "Condition",
@@ -166,6 +174,7 @@ __all__ = [
     "condition",
     "decide",
     "done_between",
+    "drop_old_label_files",
     "effects",
     "ended",
     "expire",
@@ -182,6 +191,8 @@ __all__ = [
     "kept_back",
     "known_archives",
     "known_reviews",
+    "label_digests",
+    "label_files_of",
     "last_looks",
     "last_run",
     "ledger_size",
@@ -192,6 +203,7 @@ __all__ = [
     "move_archives",
     "moves",
     "note_file_taken",
+    "note_label_files",
     "note_looks",
     "note_paid_elsewhere",
     "note_parcels",

@@ -25,6 +25,7 @@ from tasks.ledger.schema import (
     files,
     holds,
     intents,
+    label_files,
     lines,
     order_shipping,
     parcel_changes,
@@ -49,6 +50,7 @@ TABLES = (
     files,
     parcels,
     parcel_changes,
+    label_files,
 )
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -171,7 +171,7 @@ UNTOLD = frozenset({PARCEL, MADE_LABEL})
 which an erasure request removes.
 """
 
-SECRET = frozenset({"token", "sent_by", "tracking"})
+SECRET = frozenset({"token", "sent_by", "tracking", "shopper"})
 """Columns that let somebody act on a claim, and by which a carrier shows where a shopper lives: in no file."""
 
 holds = Table(
@@ -400,4 +400,28 @@ reminders = Table(
 )
 """Of which returns people were told that they stand still, and at which stage: once, whoever tells it. `about` is the
 hold or the effect that is waited for, where it is one.
+"""
+
+label_files = Table(
+    "label_files",
+    metadata,
+    Column("process_id", Text, nullable=False),
+    Column("parcel", Integer, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("order_name", Text, **_TEXT),
+    Column("shopper", Text, **_TEXT),
+    Column("digest", Text, **_TEXT),
+    Column("kind", Text, **_TEXT),
+    Column("size", Integer, **_COUNT),
+    Column("kept_at", UtcTime),
+    Column("tries", Integer, **_COUNT),
+    Column("tried_at", UtcTime),
+    Column("why", Text, **_TEXT),
+    Column("removed_at", UtcTime),
+    PrimaryKeyConstraint("process_id", "parcel"),
+    Index("label_files_kept", "kept_at"),
+    Index("label_files_of_shopper", "shopper"),
+)
+"""Which label's file is kept for which parcel, by its digest, and how often one was asked for in vain. `shopper` is the
+keyed hash of the e-mail, by which an erasure request finds it. The address that a file came from is kept nowhere.
 """

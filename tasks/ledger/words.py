@@ -15,8 +15,20 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import shopper_hash, shopper_hashes
+from tasks.ledger.label_files import forget_label_files
 from tasks.ledger.parcels import forget_tracking
-from tasks.ledger.schema import PARCEL, holds, intents, ledger, parcels, records, shopper_refunds, shoppers, words
+from tasks.ledger.schema import (
+    PARCEL,
+    holds,
+    intents,
+    label_files,
+    ledger,
+    parcels,
+    records,
+    shopper_refunds,
+    shoppers,
+    words,
+)
 from tasks.ledger.types import Actor, Claim, KeptWords
 
 IN_AUDIT = "words_sha256"
@@ -92,16 +104,16 @@ def _kept(row: Row[tuple[object, ...]]) -> KeptWords:
 #
 # What can be led back to a shopper is the keyed hash of the e-mail, kept for the cap on refunds per shopper, and what
 # may name anybody: what REVER said in its own words of an effect (`tasks.ledger.words`), what a hold tells of the
-# goods (`tasks.policy.parcel`), and the tracking numbers of parcels. All of it is removed. Amounts, ids and the audit
-# stay: they explain where money went, which the law asks to be kept (GDPR, article 17, paragraph 3, points b and e).
-# Words are found by the shopper's e-mail as REVER showed it when they were said, or by the return's id; goods and
-# tracking numbers by the return's id, or by a refund that counted.
+# goods (`tasks.policy.parcel`), the tracking numbers of parcels, and the labels' files. All of it is removed. Amounts,
+# ids and the audit stay: they explain where money went, which the law asks to be kept (GDPR, article 17, paragraph 3,
+# points b and e). Words and labels' files are found by the shopper's e-mail as REVER showed it then, or by the return's
+# id; goods and tracking numbers by the return's id, or by a refund that counted.
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was removed: the refunds counted under the hash, REVER's words, what so many holds told of the goods, and
-    tracking numbers.
+    """What was removed: the refunds counted under the hash, REVER's words, what so many holds told of the goods,
+    and tracking numbers. `label_files` are the digests of the labels' files, which whoever asked for it deletes.
 
     `known` is whether there was anything of the shopper at all.
     """
@@ -111,6 +123,7 @@ class Forgotten:
     known: bool
     holds: int = 0
     tracking: int = 0
+    label_files: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -> Forgotten:
@@ -121,7 +134,8 @@ def forget_email(conn: Connection, email: str, *, now: datetime, actor: Actor) -
 
 def forget_return(conn: Connection, process_id: str, *, now: datetime, actor: Actor) -> Forgotten:
     """The same for the shopper of this return. Raises `LedgerError` for a return that is not known."""
-    known = (conn.execute(select(it.c.process_id).where(it.c.process_id == process_id)) for it in (records, parcels))
+    tables = (records, parcels, label_files)
+    known = (conn.execute(select(it.c.process_id).where(it.c.process_id == process_id)) for it in tables)
     if not any(rows.first() for rows in known):
         raise LedgerError(f"{process_id} is not in the ledger, so nothing of its shopper is")
     of_it = select(intents.c.id).where(intents.c.process_id == process_id)
@@ -134,15 +148,16 @@ def _forget(conn: Connection, hashes: Collection[str], process_id: str, now: dat
         intents.c.id.in_(select(shopper_refunds.c.intent_id).where(shopper_refunds.c.hash.in_(hashes)))
     )
     returns = {process_id, *(row.process_id for row in conn.execute(refunded))} - {""}
-    removed, found = forget_words(conn, hashes, returns, now)
-    of_shopper = {*hashes, *found}
+    files, found_by_file = forget_label_files(conn, hashes, returns, now)
+    removed, found = forget_words(conn, {*hashes, *found_by_file}, returns, now)
+    of_shopper = {*hashes, *found, *found_by_file}
     many = conn.execute(delete(shopper_refunds).where(shopper_refunds.c.hash.in_(of_shopper))).rowcount
     known = conn.execute(delete(shoppers).where(shoppers.c.hash.in_(of_shopper))).rowcount
     told, tracking = _forget_goods(conn, returns), forget_tracking(conn, returns)
-    found_any = bool(many or removed or known or told or tracking)
-    done = Forgotten(many, removed, known=found_any, holds=told, tracking=tracking)
+    found_any = bool(many or removed or known or told or tracking or files)
+    done = Forgotten(many, removed, known=found_any, holds=told, tracking=tracking, label_files=frozenset(files))
     if done.known:
-        evidence = {"refunds": many, "words": removed, "holds": told, "tracking": tracking}
+        evidence = {"refunds": many, "words": removed, "holds": told, "tracking": tracking, "label_files": len(files)}
         append(conn, [audit_row(actor, now, "forgotten", process_id, evidence=evidence)])
     return done
 

@@ -127,6 +127,13 @@ def standing(known: Sequence[ParcelChange], view: ParcelView, now: datetime) -> 
     return tuple(last[number] for number in sorted(last))
 
 
+def parcel_numbers(known: Sequence[ParcelChange], view: ParcelView) -> tuple[int, ...]:
+    """The numbers of the parcels of a read, in the order in which it shows them."""
+    last = {change.parcel: change for change in sorted(known, key=lambda it: it.n)}
+    numbers = [number for number, _ in _shown(last, view) if number != OF_RETURN]
+    return tuple(numbers[: len(view.parcels)])
+
+
 def _shown(last: dict[int, ParcelChange], view: ParcelView) -> Iterator[tuple[int, ShownParcel]]:
     """Each parcel of a read by its number, and those that a whole read no longer shows."""
     if view.of_return is not None:

@@ -122,7 +122,7 @@ class ParcelsReport(ReturnsReport):
 
 
 OF_MONEY = frozenset(
-    {"decisions", "outcomes", "paid", "on_its_way", "due", "would_pay", "would_hold", "alarms", "shadow"}
+    {"decisions", "outcomes", "paid", "on_its_way", "due", "would_pay", "would_hold", "alarms", "shadow", "label_files"}
 )
 """What the report of a run over returns has and this one says nothing of."""
 

@@ -16,6 +16,7 @@ from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.policy.shadow import Candidate
 from tasks.reporting.by_store import OUTCOMES, StoreTally, add_to
+from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import printable
 from tasks.reporting.shadow_report import ShadowTally
@@ -366,7 +367,7 @@ class ReturnsReport(RunReport):
     rule and reason -> id and order of each return that they are about. `labels` are those that REVER made, or that a
     plan would order: store -> `PROVIDER/CARRIER` -> how many. `headline` says of a run about one thing in full
     what it did, where there is such a thing to say. `shadow` is what a candidate policy would have done otherwise; None
-    where the policy file names none.
+    where the policy file names none. `label_files` is what became of the files of labels; None where none are kept.
     """
 
     mode: Mode = field(kw_only=True)
@@ -385,6 +386,7 @@ class ReturnsReport(RunReport):
     rows: dict[str, Row] = field(default_factory=dict)
     headline: str = ""
     shadow: ShadowTally | None = None
+    label_files: LabelFilesTally | None = None
 
     thing = "return"
 
@@ -441,6 +443,7 @@ class ReturnsReport(RunReport):
             "alarms": {alarm: list(returns) for alarm, returns in self.alarms.items()},
             **super().as_json(),
             "shadow": self.shadow.as_json() if self.shadow else None,
+            "label_files": self.label_files.as_json() if self.label_files else None,
             "rows": [row.as_json() for row in self.all_rows()],
         }
 
@@ -471,6 +474,8 @@ class ReturnsReport(RunReport):
             *([f"  on its way: {amounts(self.on_its_way)}"] if self.on_its_way else []),
             *(f"  alarm: {words}" for words in self.alarms_in_words()),
             *([f"  shadow:    {self.shadow.words}"] if self.shadow else []),
+            *([f"  label files: {self.label_files.words}"] if self.label_files else []),
+            *(f"  no label file: {words}" for words in (self.label_files.details() if self.label_files else ())),
         ]
 
     def alarms_in_words(self) -> list[str]:

@@ -50,6 +50,8 @@ def _lines(report: RunReport) -> Iterator[str]:
             told |= {row.process_id for row in rows}
             yield from _part(title, [_row(row, report) for row in rows])
         yield from _part("Alarms", [markdown(words) for words in report.alarms_in_words()])
+        if report.label_files:
+            yield from _part("Label files that did not come", [markdown(it) for it in report.label_files.details()])
     yield from _part(
         "Not worked on",
         [
@@ -128,6 +130,8 @@ def _money(report: ReturnsReport) -> Iterator[str]:
         yield f"| On its way | {markdown(amounts(report.on_its_way))} |"
     if report.shadow:
         yield f"| Shadow policy | {markdown(report.shadow.words)} |"
+    if report.label_files:
+        yield f"| Label files | {markdown(report.label_files.words)} |"
 
 
 def _part(title: str, items: Sequence[str]) -> Iterator[str]:

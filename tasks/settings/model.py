@@ -273,6 +273,13 @@ class Settings(BaseSettings):
         description="The folder from which runs of the deployment `register-label` read the files of labels that were "
         "made by hand. Empty: they read none.",
     )
+    labels: Path | None = Field(
+        None,
+        description="The folder in which the labels' files that `generate-labels` fetches from REVER are kept, for the "
+        "desk's user alone: they show where shoppers live. Empty: none is fetched. Labels made by hand are read from "
+        "`REVER_LABEL_FILES`.",
+    )
+    labels_kept: Days = Field(30.0, description="Days after which the file of a label is deleted.")
     payout_files: Path | None = Field(
         None,
         description="The folder from which runs of the deployments `reconcile-payouts` and `daily-report` read payout "

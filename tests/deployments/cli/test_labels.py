@@ -1,6 +1,9 @@
-"""`labels`: the parcels of a return, by REVER and by the ledger; a label made by hand."""
+"""`labels`: the parcels of a return with their files, a file got out, old ones deleted, a shopper's forgotten."""
 
 import json
+import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,12 @@ from tests.hurry import hurry
 
 
 @pytest.fixture
-def rever(call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
+def rever(call: Call, start_sandbox: Callable[..., RunningSandbox], monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
     """A sandbox whose returns got their labels by a run."""
+    rever = start_sandbox(returns=12, scenarios=("label_ready", "label_needed_pickup", "in_store", "carrier_ops"))
+    monkeypatch.setenv("REVER_BASE_URL", rever.base_url)
+    monkeypatch.setenv("REVER_API_KEY", rever.api_key)
+    monkeypatch.setenv("REVER_STORES", ",".join(rever.stores))
     hurry(monkeypatch.setattr)
     assert call("run", "process-pending-returns", "mode=act", "--no-prefect").code == 0
     return rever
@@ -58,3 +65,100 @@ def test_a_label_made_by_hand_is_registered_by_a_command(call: Call, rever: Runn
     assert (made.tracking_id, made.tracking_url) == ("JD 01", "https://ctt.pt/JD01")
     wrong = call(*label[:3], str(tmp_path / "label.jpeg"), *label[4:], "--act", "--no-prefect")
     assert (wrong.code, "REVER takes the extension jpg, and not jpeg" in wrong.err) == (2, True)
+
+
+@pytest.fixture
+def keeping(call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> RunningSandbox:
+    """A desk that keeps the files of labels, and has fetched them."""
+    monkeypatch.setenv("REVER_LABELS", "labels")
+    ran = call("run", "generate-labels", "mode=act", "--no-prefect")
+    assert "fetched; get one: rever-returns labels get ORDER --out FILE" in ran.out
+    return rever
+
+
+def asked(rever: RunningSandbox) -> int:
+    return sum(entry.operation == "getPresignedLabelUrl" for entry in rever.journal.entries)
+
+
+def test_a_kept_file_is_shown_and_got_without_asking_rever_for_it(call: Call, keeping: RunningSandbox) -> None:
+    process_id = keeping.process_ids("label_ready")[0]
+    stored = keeping.sandbox.processes[process_id]
+    content, kind = keeping.sandbox.label_files[stored.orders[0].id]
+    calls = asked(keeping)
+    assert f"({kind}, {len(content):,} bytes)" in call("labels", "show", process_id).out
+    got = call("labels", "get", stored.process.order_name, "--out", "label.pdf")
+    assert got.code == 0, got.err
+    assert got.out.startswith(f"label.pdf: the label of {stored.process.order_name}, parcel 1 ({kind}, ")
+    assert Path("label.pdf").read_bytes() == content
+    assert stat.S_IMODE(Path("label.pdf").stat().st_mode) == 0o600
+    again = call("labels", "get", process_id, "--out", "label.pdf")
+    assert (again.code, "nothing is overwritten" in again.err) == (2, True)
+    folder = call("labels", "get", process_id, "--out", "for-ada")
+    names = [it.name for it in Path("for-ada").iterdir()]
+    assert (folder.code, names) == (0, [f"{stored.process.order_name.lstrip('#')}-1.{kind}"])
+    with keeping.outage():
+        assert "REVER could not be asked" in call("labels", "get", process_id, "--out", "in-an-outage.pdf").out
+    assert Path("in-an-outage.pdf").read_bytes() == content
+    assert asked(keeping) == calls
+
+
+def test_a_file_that_is_not_kept_is_asked_for_and_one_that_does_not_come_is_said(
+    call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = rever.process_ids("label_ready")[0], rever.process_ids("label_needed_pickup")[0]
+    got = call("labels", "get", one, "--out", "label.pdf")
+    assert (got.code, Path("labels").exists()) == (0, False)
+    monkeypatch.setenv("REVER_LABELS", "labels")
+    rever.act("label_fault", other, fault="zip")
+    failed = call("labels", "get", other, "--out", "other.pdf")
+    assert failed.code == 1
+    assert failed.out == f"{other}, parcel 1: what 127.0.0.1 sent is no PDF, PNG or JPG, so it is no label's file\n"
+    assert not Path("other.pdf").exists()
+    rever.act("label_fault", other)
+    assert call("labels", "get", other, "--out", "other.pdf").code == 0
+    calls = asked(rever)
+    assert call("labels", "get", other, "--out", "again.pdf").code == 0
+    assert asked(rever) == calls, "what a person has fetched is kept too"
+    none = call("labels", "get", rever.process_ids("in_store")[0], "--out", "none.pdf")
+    assert (none.code, none.out) == (1, "there is no label that is ready and not used yet\n")
+
+
+def test_the_label_of_a_cancelled_parcel_is_not_handed_out(call: Call, keeping: RunningSandbox) -> None:
+    process_id = keeping.process_ids("label_ready")[0]
+    keeping.act("cancel_label", process_id)
+    got = call("labels", "get", process_id, "--out", "label.pdf")
+    assert (got.code, Path("label.pdf").exists()) == (1, False)
+
+
+def test_a_forgotten_shoppers_files_are_deleted_and_no_run_fetches_them_again(
+    call: Call, keeping: RunningSandbox
+) -> None:
+    one, other = keeping.process_ids("label_ready")[0], keeping.process_ids("label_needed_pickup")[0]
+    shopper = keeping.sandbox.processes[other].process.shopper
+    assert shopper is not None
+    before = set(Path("labels").iterdir())
+    gone = call("ledger", "forget", one, "--by", "olga")
+    assert (gone.code, "and 1 file of labels. Kept:" in gone.out) == (0, True), gone.out + gone.err
+    (removed,) = before - set(Path("labels").iterdir())
+    assert removed.stem not in call("labels", "show", one, "--json").out
+    assert "of labels. Kept:" in call("ledger", "forget", "--email", shopper.email, "--by", "olga").out
+    left = set(Path("labels").iterdir())
+    assert len(left) < len(before) - 1
+    calls = asked(keeping)
+    assert call("run", "generate-labels", "mode=act", "--no-prefect").code == 0
+    assert (asked(keeping), set(Path("labels").iterdir())) == (calls, left)
+
+
+def test_old_files_are_deleted_by_a_command(
+    call: Call, keeping: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = len(list(Path("labels").iterdir()))
+    assert call("labels", "prune").out == "0 files deleted from labels: older than 30 days, or unknown to the ledger.\n"
+    monkeypatch.setenv("REVER_LABELS_KEPT", "0.0000001")
+    for file in Path("labels").iterdir():
+        os.utime(file, (0, 0))
+    assert call("labels", "prune").out.startswith(f"{many} files deleted from labels")
+    assert list(Path("labels").iterdir()) == []
+    assert "deleted 20" in call("labels", "show", keeping.process_ids("label_ready")[0]).out
+    monkeypatch.setenv("REVER_LABELS", "")
+    assert call("labels", "prune").code == 2

@@ -39,6 +39,7 @@ def test_every_table_is_written_with_money_as_text(desk: LedgerDesk, tmp_path: P
             "files": 0,
             "parcels": 0,
             "parcel_changes": 0,
+            "label_files": 0,
         }.items()
     }
     text = (tmp_path / "new" / "out" / f"intents.{form}").read_text()
