@@ -124,18 +124,19 @@ async def _rules_part(explainer: Explainer, found: FoundReturn) -> str:
 
 @asynccontextmanager
 async def _rules_desk(settings: Settings, found: Finding) -> AsyncIterator[tuple[Desk | None, str]]:
-    """The desk that the merchant's rules are asked at, where there are any; or why there is none.
+    """The desk that is asked for the label's choice and for the merchant's rules; or why those could not be asked.
 
     What is wrong with the policy file or its tables does not keep a story from being told.
     """
     async with AsyncExitStack() as opened:
-        desk, wrong = None, ""
+        desk, wrong, rules = None, "", True
         try:
-            if found.client is not None and read_policy(settings.policy).rules:
+            if found.client is not None:
+                rules = bool(read_policy(settings.policy).rules)
                 actor = Actor("why")
                 desk = await opened.enter_async_context(open_desk(settings, RunReport("why"), actor, begins=True))
         except (DeskError, LedgerError, PolicyFileError, ReverError) as error:
-            wrong = f"not asked: {error}"
+            wrong = f"not asked: {error}" if rules else ""
         yield desk, wrong
 
 

@@ -4,7 +4,7 @@ The order: the carrier that a rule of the merchant's names, the policy's `label_
 first where the policy says what a label costs. A provider that makes labels by hand comes last, unless it is named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -49,11 +49,16 @@ class Candidate:
     @property
     def in_words(self) -> str:
         """One line for a person."""
+        return f"{self.name}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """Whether it takes the parcel, for what, and why not."""
         if self.takes is not Truth.YES:
-            return f"{self.name} {self.why}"
+            return self.why
         limits = self.limits
-        cost = "" if limits.cost is None or limits.currency is None else f", {shown(limits.cost, limits.currency)}"
-        return f"{self.name} takes it{cost}"
+        cost = "" if limits.cost is None or limits.currency is None else f", for {shown(limits.cost, limits.currency)}"
+        return f"takes it{cost}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,14 @@ def choose(
     return Choice(tuple(sorted(found, key=place)))
 
 
+def in_words(candidates: Iterable[Candidate]) -> str:
+    """What these said, for a person: those that said the same together."""
+    said: dict[str, list[str]] = {}
+    for it in candidates:
+        said.setdefault(it.said, []).append(it.name)
+    return "; ".join(f"{', '.join(names)}: {words}" for words, names in said.items())
+
+
 def carrier_name(carrier: Carrier) -> str:
     """`PROVIDER/CARRIER`."""
     return f"{carrier.provider}/{carrier.carrier}"
@@ -107,15 +120,15 @@ def _answer(carrier: Carrier, limits: CarrierLimits, wanted: Wanted, refused: fr
     """Whether a carrier takes the parcel, and why not. An empty list of REVER's serves all."""
     country, method = wanted.country, wanted.method
     if not (carrier.provider and carrier.carrier):
-        return Truth.NO, "has no name in the store's settings at REVER"
+        return Truth.NO, "no name in the store's settings at REVER"
     if carrier.countries and country not in map(country_code, carrier.countries):
-        return Truth.NO, f"does not serve {country}"
+        return Truth.NO, f"{country} is not served"
     if carrier.return_methods and method not in carrier.return_methods:
-        return Truth.NO, f"does not do {method}"
+        return Truth.NO, f"{method} is not done"
     if country in limits.not_in:
-        return Truth.NO, f"is not asked in {country} by the policy file"
+        return Truth.NO, f"not asked in {country} by the policy file"
     if carrier_name(carrier) in refused:
-        return Truth.NO, "was refused by REVER for this return: provider, carrier and return method do not go together"
+        return Truth.NO, "refused by REVER, for which provider, carrier and return method do not go together"
     return min(_weight(limits, wanted.parcel), _size(limits, wanted.parcel), key=lambda answer: answer[0])
 
 
@@ -125,7 +138,7 @@ _YES = (Truth.YES, "")
 def _weight(limits: CarrierLimits, parcel: Measured) -> tuple[Truth, str]:
     if limits.max_weight is None:
         return _YES
-    most = f"takes {weight_in_words(limits.max_weight)} at most"
+    most = f"{weight_in_words(limits.max_weight)} at most"
     if not isinstance(parcel.weight, int):
         return Truth.UNKNOWN, f"{most}, and it is not known: {_needs(parcel.weight)}"
     if parcel.weight > limits.max_weight:
@@ -137,7 +150,7 @@ def _size(limits: CarrierLimits, parcel: Measured) -> tuple[Truth, str]:
     """By its sides, and by the volume of all units together: what fits by both may still not fit as it is packed."""
     if limits.max_size is None:
         return _YES
-    most = f"takes {size_in_words(limits.max_size)} at most"
+    most = f"{size_in_words(limits.max_size)} at most"
     if not isinstance(parcel.longest, tuple) or not isinstance(parcel.volume, int):
         return Truth.UNKNOWN, f"{most}, and it is not known: {_needs(parcel.longest)}"
     if any(side > limit for side, limit in zip(parcel.longest, limits.max_size, strict=True)):

@@ -238,11 +238,11 @@ default:
     told = world.tell("explain-return", process_id=process_id).as_json()["stories"][0]["label"]
     assert told[1:] == [
         f"in the parcel: 1 of {product.sku}; 12 kg",
-        "SENDCLOUD/GLS takes 10 kg at most, and the parcel weighs 12 kg",
-        "SHIPPO/UPS takes it, 4.00 EUR",
-        "SENDCLOUD/DHL takes it, 5.00 EUR",
-        "SENDCLOUD/CORREOS does not serve DE",
-        "OPS/CTT does not serve DE",
+        "SENDCLOUD/GLS: 10 kg at most, and the parcel weighs 12 kg",
+        "SHIPPO/UPS: takes it, for 4.00 EUR",
+        "SENDCLOUD/DHL: takes it, for 5.00 EUR",
+        "SENDCLOUD/CORREOS: DE is not served",
+        "OPS/CTT: DE is not served",
     ]
     label(world)
     assert made_by(world, process_id) == ["UPS"]
@@ -315,7 +315,7 @@ def test_what_people_make_is_held_with_all_that_it_takes_but_the_address(start_w
     assert (hold.rule, hold.evidence["reason"]) == ("label_refused", "done_by_hand_only")
     assert hold.evidence["warehouse"] == "Zaragoza"
     assert hold.evidence["order_name"] == process.order_name
-    assert "SENDCLOUD/DHL does not serve PT" in hold.evidence["tried"]
+    assert "SENDCLOUD/DHL, SENDCLOUD/GLS, SENDCLOUD/CORREOS, SHIPPO/UPS: PT is not served" in hold.evidence["tried"]
     assert process.pickup_address
     assert process.pickup_address.address_line_1 not in str(hold)
     assert process.shopper

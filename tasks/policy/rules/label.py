@@ -25,7 +25,7 @@ from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import later, quoted
 from tasks.policy.inspection import inspect
-from tasks.policy.label_choice import Candidate, Choice, Wanted, choose
+from tasks.policy.label_choice import Candidate, Choice, Wanted, choose, in_words
 from tasks.policy.packing import MOST_PARCELS, UNMEASURED, measured, packed, parcel_in_words, to_come_back
 from tasks.policy.pickup_days import order_on
 from tasks.policy.record import (
@@ -426,7 +426,7 @@ class _Label:
             "warehouse": (house.name or house.id) if house else named or "as REVER chooses it",
             "pickup_hours": ", ".join(hours) if self.method in _AT_HOME else "",
             "parcel": self.parcel_words,
-            "tried": "; ".join(it.in_words for it in self.choice.candidates),
+            "tried": in_words(self.choice.candidates),
             "address": "the shopper's address stands at REVER, in the return's pickup address, and nowhere here",
         }
         return {name: words for name, words in told.items() if words}
@@ -475,9 +475,9 @@ class _Label:
         why = f"no carrier of the store serves {self.method} in {self.country}"
         if choice.unsure:
             why = f"no carrier of the store is sure to take it: {self.method} in {self.country}"
-        tried = "; ".join(it.in_words for it in choice.candidates)
+        tried = in_words(choice.candidates)
         told = {"return_method": self.method, "country": self.country}
-        told |= {"tried": tried, "parcel": self.parcel_words} if tried else {}
+        told |= {"parcel": self.parcel_words} if tried else {}
         return Hold("no_carrier", f"{why}{f': {tried}' if tried else ''}", HoldKind.LABEL, told, label=True)
 
     def _due(self, choice: Choice, chosen: Candidate) -> MakeLabel:
@@ -488,7 +488,7 @@ class _Label:
         why += f", to warehouse {warehouse}" if warehouse else ""
         why += f", parcel {self.parcel_words}" if several else ""
         why += f", {' or '.join(self.slots)}" if self.slots else ""
-        why += "".join(f"; {it.in_words}" for it in choice.passed_over)
+        why += f"; not by {in_words(choice.passed_over)}" if choice.passed_over else ""
         return MakeLabel(
             "label_due",
             why,

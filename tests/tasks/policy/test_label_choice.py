@@ -7,7 +7,7 @@ import pytest
 
 from rever_api.models import Carrier, EcommerceSettings
 from tasks.policy.conditions import Truth
-from tasks.policy.label_choice import Choice, Wanted, choose
+from tasks.policy.label_choice import Choice, Wanted, choose, in_words
 from tasks.policy.packing import UNMEASURED, Measured
 from tasks.policy.return_facts import Unknown
 from tasks.policy.store import CarrierLimits, LabelPolicy
@@ -51,7 +51,7 @@ def priced(cost: str, currency: str = "EUR") -> CarrierLimits:
     return CarrierLimits(cost=Decimal(cost), currency=currency)
 
 
-def limited(**fields: str) -> CarrierLimits:
+def limited(**fields: Any) -> CarrierLimits:
     return CarrierLimits.model_validate(fields)
 
 
@@ -64,17 +64,17 @@ def test_the_cheapest_comes_first_but_not_before_a_preferred_one() -> None:
     costs: dict[str, Any] = {"DHL": priced("6.90"), "UPS": priced("5.20"), "GLS": priced("1.00", "SEK")}
     assert names(choice(**costs)) == ["X/UPS", "X/DHL", "X/GLS", "OPS/HAND"]
     assert names(choice(preferred=("X/GLS",), **costs)) == ["X/GLS", "X/UPS", "X/DHL", "OPS/HAND"]
-    assert choice(**costs).candidates[0].in_words == "X/UPS takes it, 5.20 EUR"
+    assert choice(**costs).candidates[0].in_words == "X/UPS: takes it, for 5.20 EUR"
 
 
 @pytest.mark.parametrize(
     ("limits", "takes", "said"),
     [
         ({"max_weight": "12 kg"}, Truth.YES, ""),
-        ({"max_weight": "11.999 kg"}, Truth.NO, "takes 11.999 kg at most, and the parcel weighs 12 kg"),
+        ({"max_weight": "11.999 kg"}, Truth.NO, "11.999 kg at most, and the parcel weighs 12 kg"),
         ({"max_size": "30x60x40 cm"}, Truth.YES, ""),
-        ({"max_size": "100x39x39 cm"}, Truth.NO, "takes 100x39x39 cm at most, and the parcel is 60x40x30 cm or more"),
-        ({"not_in": ("ES",)}, Truth.NO, "is not asked in ES by the policy file"),
+        ({"max_size": "100x39x39 cm"}, Truth.NO, "100x39x39 cm at most, and the parcel is 60x40x30 cm or more"),
+        ({"not_in": ("ES",)}, Truth.NO, "not asked in ES by the policy file"),
     ],
 )
 def test_the_limits_of_the_policy(limits: dict[str, str], takes: Truth, said: str) -> None:
@@ -112,13 +112,18 @@ def test_an_unknown_weight_is_unknown_and_matters_only_where_there_is_a_limit() 
 def test_a_known_no_is_said_before_what_is_not_known() -> None:
     parcel = Measured(weight=30_000, longest=UNWEIGHED, volume=UNWEIGHED)
     found = choice(parcel=parcel, DHL=limited(max_weight="20 kg", max_size="1x1x1 cm"))
-    assert why(found, "X/DHL") == "takes 20 kg at most, and the parcel weighs 30 kg"
+    assert why(found, "X/DHL") == "20 kg at most, and the parcel weighs 30 kg"
 
 
 def test_each_that_does_not_take_it_says_why() -> None:
     found = choice("SE", "HOME_PICK_UP", UNMEASURED, refused=("X/GLS",))
-    assert why(found, "X/DHL") == "does not serve SE"
-    assert why(choice("FR", "HOME_PICK_UP"), "X/DHL") == "does not do HOME_PICK_UP"
-    assert "was refused by REVER" in why(found, "X/GLS")
+    assert why(found, "X/DHL") == "SE is not served"
+    assert why(choice("FR", "HOME_PICK_UP"), "X/DHL") == "HOME_PICK_UP is not done"
+    assert "refused by REVER" in why(found, "X/GLS")
     assert "no name" in why(found, "X/")
     assert names(found) == ["X/UPS", "OPS/HAND"]
+    france = in_words(choice("FR", "HOME_PICK_UP", GLS=limited(not_in=("FR",)), UPS=limited(not_in=("FR",))).candidates)
+    assert france == (
+        "X/DHL: HOME_PICK_UP is not done; X/GLS, X/UPS: not asked in FR by the policy file; "
+        "X/: no name in the store's settings at REVER; OPS/HAND: takes it"
+    )
