@@ -29,8 +29,8 @@ up-postgres: .venv/.dev  ## The same on PostgreSQL and Redis, with two workers; 
 test: .venv/.dev  ## The tests; ARGS='-k ledger' for a part, WORKERS=4 for more cores
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
-test-slow: .venv/.dev  ## What test leaves out because it only repeats: more kills, more seeds, the demo at full length
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m slow $(ARGS)
+test-slow: .venv/.dev  ## What test leaves out because it only repeats: more kills, seeds and examples, the demo at full length
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "slow or property" $(ARGS)
 
 test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers, a browser (Debian: apt-get install chromium); ARGS='-k up' for a part
 	$(BIN)/python -m pytest -q -m live -n $(WORKERS) --dist loadfile $(ARGS) tests/ui

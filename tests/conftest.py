@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from tests.memory import keep_in_memory
 
@@ -50,15 +50,37 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[HOME].cleanup()
 
 
+CHOSEN = "_hypothesis_internal_use_settings"
+FEW = 10
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests that need one of Prefect's servers go to one worker, so that it is started once.
 
     Coverage takes as long again as the tests. It is not measured in properties: their lines are those of the examples.
+    Unless the slow tests ask for all, or a bug is planted, a property is tried by a quarter of its examples, and of a
+    test's many cases only the first is tried on PostgreSQL too.
     """
+    whole = "property" in config.getoption("markexpr") or {"TEST_WHOLE", "MUTANT_UNDER_TEST"} & os.environ.keys()
+    seen = set[object]()
     for item in items:
-        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        test = getattr(item, "obj", None)
+        if is_hypothesis_test(test):
             item.add_marker(pytest.mark.no_cover)
+            item.add_marker(pytest.mark.property)
+            function = getattr(test, "__func__", test)
+            if not whole and function not in seen:
+                seen.add(function)
+                own: settings = getattr(function, CHOSEN, None) or settings()
+                few = max(own.max_examples // 4, min(own.max_examples, FEW))
+                setattr(function, CHOSEN, settings(own, max_examples=few))
+        cases = getattr(item, "callspec", None)
+        if cases and "postgres" in cases.params.values() and len(cases.params) > 1:
+            name = item.nodeid.partition("[")[0]
+            if name in seen:
+                item.add_marker(pytest.mark.slow)
+            seen.add(name)
         for name in ("prefect", "live"):
             if item.get_closest_marker(name):
                 item.add_marker(pytest.mark.xdist_group(name))

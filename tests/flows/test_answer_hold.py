@@ -97,9 +97,15 @@ def unknown_hold(world: World) -> HoldRow:
 
 
 @pytest.fixture
+def world(start_world: Start) -> World:
+    """A desk in front of one return of each scenario."""
+    return start_world(returns=34)
+
+
+@pytest.fixture
 def lost(start_world: Start) -> World:
     """A sandbox whose first refund fails so that nobody knows whether it was done; it was not."""
-    return start_world(faults="issueRefund:1:error_500_before", settings={"REVER_STORES": "acme"})
+    return start_world(returns=34, faults="issueRefund:1:error_500_before", settings={"REVER_STORES": "acme"})
 
 
 def test_a_plan_of_an_answer_does_not_say_that_nothing_would_be_paid(world: World) -> None:
@@ -131,7 +137,7 @@ class TestUnknownOutcome:
         assert lost.act(process_ids=hold.process_id).paid == {}
 
     def test_what_rever_shows_by_then_is_not_sent_again(self, start_world: Start) -> None:
-        world = start_world(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
+        world = start_world(returns=34, faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
         hold = unknown_hold(world)
         world.sandbox.stop_faults()
         report = say(world, hold, "retry")
@@ -144,7 +150,7 @@ class TestUnknownOutcome:
     def test_two_who_find_it_done_at_once_count_it_once(
         self, start_world: Start, monkeypatch: pytest.MonkeyPatch, flow: str
     ) -> None:
-        world = start_world(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
+        world = start_world(returns=34, faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
         hold = unknown_hold(world)
         world.sandbox.stop_faults()
         faster: list[ReturnsReport] = []
@@ -177,7 +183,7 @@ class TestUnknownOutcome:
 
     def test_both_attempts_landing_is_reported_and_held(self, start_world: Start) -> None:
         """The excess: a first attempt that lands after the second one was sent and confirmed."""
-        world = start_world(faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
+        world = start_world(returns=34, faults=HOURS_LATER, settings={"REVER_STORES": "acme"})
         hold = unknown_hold(world)
         say(world, hold, "retry")
         assert len(through_api(world, hold.process_id)) == 1

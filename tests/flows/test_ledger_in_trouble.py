@@ -22,7 +22,7 @@ PATIENT = engines._PRAGMAS
 @pytest.fixture
 def world(start_world: Start) -> World:
     """A desk that has worked already, so that there is a ledger to get into trouble."""
-    world = start_world()
+    world = start_world(returns=34)
     world.act(max_returns="3")
     return world
 
@@ -57,7 +57,7 @@ def recovers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.read(check, now=world.clock()).findings == ()
 
 
-@pytest.mark.parametrize("room", [0, 4, 8, 20])
+@pytest.mark.parametrize("room", [0, 8, *(pytest.param(room, marks=pytest.mark.slow) for room in (4, 20))])
 def test_a_full_disk(world: World, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
     before = len(world.sandbox.books.effects)
     trouble(monkeypatch, f"max_page_count={pages(world) + room}")
@@ -114,34 +114,40 @@ def said(work: Callable[[], object]) -> str:
 TEXT = "CAST(x'ff41fe' AS TEXT)"
 
 
+DAMAGES = [
+    ("records.order_name", TEXT),
+    ("records.next_look_at", "'2026-13-45'"),
+    ("records.looked_at", "x'00ff'"),
+    ("records.costs", "'garbage'"),
+    ("intents.state", "'sold'"),
+    ("intents.items", "'{'"),
+    ("intents.generation", "'one'"),
+    ("holds.since", "-5"),
+    ("store_days.amount_e4", "'garbage'"),
+    ("ledger.shopper_key", "'text'"),
+]
+"""One of each kind of column and of value."""
+
+MORE = [
+    ("records.decision", TEXT),
+    ("intents.kind", "''"),
+    ("intents.amount", "'garbage'"),
+    ("intents.items", "'[]'"),
+    ("intents.created_at", "'garbage'"),
+    ("lines.quantity", "x'00'"),
+    ("lines.total", "''"),
+    ("units.line_id", TEXT),
+    ("holds.evidence", TEXT),
+    ("holds.kind", "'love'"),
+    ("audit.evidence", "'{'"),
+    ("audit.at", "'garbage'"),
+    ("ledger.created_at", "'garbage'"),
+    ("ledger.stopped_why", TEXT),
+]
+
+
 @pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("records.order_name", TEXT),
-        ("records.decision", TEXT),
-        ("records.next_look_at", "'2026-13-45'"),
-        ("records.looked_at", "x'00ff'"),
-        ("records.costs", "'garbage'"),
-        ("intents.state", "'sold'"),
-        ("intents.kind", "''"),
-        ("intents.amount", "'garbage'"),
-        ("intents.items", "'{'"),
-        ("intents.items", "'[]'"),
-        ("intents.created_at", "'garbage'"),
-        ("intents.generation", "'one'"),
-        ("lines.quantity", "x'00'"),
-        ("lines.total", "''"),
-        ("units.line_id", TEXT),
-        ("holds.evidence", TEXT),
-        ("holds.kind", "'love'"),
-        ("holds.since", "-5"),
-        ("audit.evidence", "'{'"),
-        ("audit.at", "'garbage'"),
-        ("store_days.amount_e4", "'garbage'"),
-        ("ledger.created_at", "'garbage'"),
-        ("ledger.stopped_why", TEXT),
-        ("ledger.shopper_key", "'text'"),
-    ],
+    ("column", "value"), [*DAMAGES, *(pytest.param(*damage, marks=pytest.mark.slow) for damage in MORE)]
 )
 def test_a_damaged_value_is_never_a_fault_of_this_software(small: World, column: str, value: str) -> None:
     """Where it is met it is called damaged; where it is not, all goes on as before."""
@@ -163,7 +169,7 @@ def test_a_damaged_value_is_never_a_fault_of_this_software(small: World, column:
     assert world.sandbox.audit().violations == ()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
 def test_a_damaged_page_is_never_a_fault_of_this_software(small: World, seed: int) -> None:
     world = small
     with closing(sqlite3.connect(world.ledger_file)) as conn:

@@ -69,7 +69,7 @@ def plant(bug: Bug, folder: Path) -> Path:
 
 def run_tests(folder: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
     """Run tests in a planted copy, which comes before the repository on the path."""
-    return Forked(_pytest, *tests, environment=os.environ, folder=folder).ended(timeout=110)
+    return Forked(_pytest, *tests, environment=os.environ | {"TEST_WHOLE": "1"}, folder=folder).ended(timeout=110)
 
 
 def _pytest(*tests: str) -> None:
