@@ -26,6 +26,7 @@ from tasks.ledger import (
     label_files_of,
     note_label_files,
     parcels_of,
+    replaced_labels,
 )
 from tasks.policy.label_files import KnownFile, WantedFile, due, file_of_new_label, files_of
 from tasks.policy.record import IntentKind
@@ -60,10 +61,11 @@ async def note_wanted_files(desk: Desk, pending: Iterable[PendingReturn], carrie
         return
     ids = [it.process_id for it in shown]
     parcels, files = await desk.ledger.aread(parcels_of, ids), await desk.ledger.aread(label_files_of, ids)
+    replaced = await desk.ledger.aread(replaced_labels, ids)
     now = desk.clock()
     for it in shown:
         known, before = parcels[it.process_id], made.get(it.process_id)
-        wanted = files_of(it.process, it.store, known)
+        wanted = files_of(it.process, it.store, known, replaced.get(it.process_id))
         if it.process_id in made:
             # Of the parcels before it REVER gives no address any more when it is asked about the return.
             new = file_of_new_label(before or it.process, it.store, known)

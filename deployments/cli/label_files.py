@@ -21,11 +21,20 @@ from tasks.desk import utc_now
 from tasks.fetch_label_files import fetched_file, label_fetcher
 from tasks.files.kept_labels import KeptLabels, LabelFolderError
 from tasks.find_returns import FoundReturn
-from tasks.ledger import Came, drop_old_label_files, label_digests, label_files_of, note_label_files, parcels_of
+from tasks.ledger import (
+    Came,
+    drop_old_label_files,
+    label_digests,
+    label_files_of,
+    note_label_files,
+    parcels_of,
+    replaced_labels,
+)
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
-from tasks.policy.label_files import KnownFile, WantedFile, asks_again_at, files_of
-from tasks.policy.record import ParcelChange
+from tasks.policy.label_files import KnownFile, WantedFile, asks_again_at, files_of, replaced_numbers
+from tasks.policy.record import ParcelChange, Record
+from tasks.policy.replaced import reissues, replaced_as_seen
 from tasks.policy.rules.label import DEAD_PARCEL
 from tasks.policy.tracking import ParcelView, in_words, standing, view_of
 from tasks.reporting.printable import json_text, printable
@@ -36,12 +45,19 @@ from tasks.settings import Settings, load_settings
 class LabelRow:
     """A parcel of a return. `seen`: this desk has noted where it is; else it was seen just now for the first time.
 
-    `file` is what the ledger knows of its label's file; None where no run has asked for it.
+    `file` is what the ledger knows of its label's file; None where no run has asked for it. `replaced`: another label
+    stands for this one by now.
     """
 
     parcel: ParcelChange
     seen: bool
     file: KnownFile | None = None
+    replaced: bool = False
+
+    @property
+    def void(self) -> bool:
+        """Whether nobody may send a parcel with this label: it was cancelled, or replaced."""
+        return self.replaced or self.parcel.status in DEAD_PARCEL
 
     def as_json(self) -> dict[str, object]:
         """One entry of `parcels` in `--json`. `since` is null for a parcel that nobody has noted yet."""
@@ -51,6 +67,7 @@ class LabelRow:
             "carrier": self.parcel.carrier,
             "tracking": self.parcel.tracking,
             "status": self.parcel.status,
+            "replaced": self.replaced,
             "since": self.parcel.at.isoformat(timespec="seconds") if self.seen else None,
             "file": {"kind": file.kind, "size": file.size, "sha256": file.digest} if file and kept else None,
             "no_file": None if kept else self.file_in_words(),
@@ -58,12 +75,13 @@ class LabelRow:
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
+        shown = self.seen or self.parcel.status
         return (
             str(self.parcel.parcel),
             self.parcel.carrier or "-",
             self.parcel.tracking or "-",
-            in_words(self.parcel.status),
-            clock_time(self.parcel.at) if self.seen else "just seen",
+            (in_words(self.parcel.status) if shown else "-") + (", replaced" if self.replaced else ""),
+            clock_time(self.parcel.at) if self.seen else "just seen" if shown else "-",
             self.file_in_words(),
         )
 
@@ -116,13 +134,29 @@ def _rows(found: Finding) -> list[tuple[FoundReturn, list[LabelRow]]]:
     """The parcels of each return, as REVER shows them now, else as they were seen last."""
     ids = [each.process_id for each in found.match.returns]
     known, files = found.ledger.read(parcels_of, ids), found.ledger.read(label_files_of, ids)
+    replaced = found.ledger.read(replaced_labels, ids)
     rows = []
     for each in found.match.returns:
         noted, of_parcel = known[each.process_id], {it.parcel: it for it in files[each.process_id]}
         view = view_of(each.process) if each.process is not None else ParcelView()
+        record = replaced.get(each.process_id)
+        gone = replaced_numbers(each.process, noted, record) if each.process else _replaced_as_seen(record)
         stands = standing(noted, view, utc_now())
-        rows.append((each, [LabelRow(it, it in noted, of_parcel.get(it.parcel)) for it in stands]))
+        stands += tuple(_unseen(it) for it in files[each.process_id] if it.parcel not in {one.parcel for one in stands})
+        rows.append((each, [LabelRow(it, it in noted, of_parcel.get(it.parcel), it.parcel in gone) for it in stands]))
     return rows
+
+
+def _replaced_as_seen(record: Record | None) -> frozenset[int]:
+    """The parcels whose label was replaced, where REVER cannot be asked: some of them nobody has noted yet."""
+    if record is None:
+        return frozenset()
+    return replaced_as_seen(record).numbers | {asked.parcel for asked, _ in reissues(record)}
+
+
+def _unseen(file: KnownFile) -> ParcelChange:
+    """A parcel of which the ledger knows the label's file alone: no run has noted where it is."""
+    return ParcelChange(file.parcel, 1, "", "", file.kept_at or file.tried_at or utc_now())
 
 
 def _text(found: FoundReturn, rows: list[LabelRow]) -> str:
@@ -157,8 +191,8 @@ class GotLabel:
 def got_labels(what: str, out: Path) -> tuple[str, bool]:
     """Write the labels' files of a return to a new file, or into a folder: one that is there, or a name without ending.
 
-    What is to be said, and whether all came. Of a parcel that was cancelled none is handed out. What is kept is taken
-    from there; REVER is asked for the rest, and what comes is kept where a folder is set. Raises as
+    What is to be said, and whether all came. Of a label that was cancelled or replaced none is handed out. What is kept
+    is taken from there; REVER is asked for the rest, and what comes is kept where a folder is set. Raises as
     `deployments.cli.find.why_text` does, and `UsageError` for files that are there, and several files for one name.
     """
     into = out if out.is_dir() or not out.suffix else None
@@ -195,14 +229,14 @@ async def _got(settings: Settings, what: str) -> tuple[list[GotLabel], list[str]
         missing = [found.note] if found.note else []
         for each, rows in _rows(found):
             known = [row.file for row in rows if row.file is not None]
-            dead = {row.parcel.parcel for row in rows if row.parcel.status in DEAD_PARCEL}
-            here = [it for it in _kept_here(settings, known) if it.wanted.parcel not in dead]
+            void = {row.parcel.parcel for row in rows if row.void}
+            here = [it for it in _kept_here(settings, known) if it.wanted.parcel not in void]
             got += here
             if each.process is None or found.client is None:
                 continue
             noted = found.ledger.read(parcels_of, [each.process_id])[each.process_id]
             for it in files_of(each.process, each.store, noted):
-                if it.parcel in {one.wanted.parcel for one in here}:
+                if it.parcel in void | {one.wanted.parcel for one in here}:
                     continue
                 try:
                     file = await fetched_file(found.client, label_fetcher(settings), it, known)

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from rever_api.models import ProcessStatus, ReturnProcess, ShippingStatus
 from tasks.policy.clocks import ahead
-from tasks.policy.record import ParcelChange
+from tasks.policy.record import ParcelChange, Record
+from tasks.policy.replaced import superseded
 from tasks.policy.tracking import parcel_numbers, view_of
 
 MOST_TRIES = 10
@@ -61,20 +62,31 @@ class WantedFile:
     email: str = field(default="", repr=False)
 
 
-def files_of(process: ReturnProcess, store: str, known: Sequence[ParcelChange]) -> list[WantedFile]:
+def files_of(
+    process: ReturnProcess, store: str, known: Sequence[ParcelChange], record: Record | None = None
+) -> list[WantedFile]:
     """The labels of a return that are ready and not used yet, the youngest first.
 
-    Of a parcel that the carrier has, nobody needs the label any more.
+    Of a parcel that the carrier has, nobody needs the label any more; nor of one whose label was replaced, which the
+    `record` says where there is any.
     """
     if process.rever_process_status not in _GOING_ON:
         return []
-    numbered = list(zip(parcel_numbers(known, view_of(process)), process.logistics or (), strict=True))
-    ready = [(number, entry) for number, entry in numbered if entry.status == ShippingStatus.CREATED]
+    gone = replaced_numbers(process, known, record)
+    numbered = zip(parcel_numbers(known, view_of(process)), process.logistics or (), strict=True)
+    ready = [(no, entry) for no, entry in numbered if entry.status == ShippingStatus.CREATED and no not in gone]
     return [
         _wanted(process, store, number, entry.label_url, youngest=place == 0)
         for place, (number, entry) in enumerate(reversed(ready))
         if place == 0 or entry.label_url.get_secret_value()
     ]
+
+
+def replaced_numbers(process: ReturnProcess, known: Sequence[ParcelChange], record: Record | None) -> frozenset[int]:
+    """The numbers of the parcels whose label another one stands for by now."""
+    places = superseded(process, record) if record is not None else frozenset[int]()
+    numbers = parcel_numbers(known, view_of(process))
+    return frozenset(number for place, number in enumerate(numbers, start=1) if place in places)
 
 
 def file_of_new_label(process: ReturnProcess, store: str, known: Sequence[ParcelChange]) -> WantedFile:

@@ -130,6 +130,27 @@ def test_the_label_of_a_cancelled_parcel_is_not_handed_out(call: Call, keeping: 
     assert (got.code, Path("label.pdf").exists()) == (1, False)
 
 
+def test_once_a_label_was_replaced_the_new_one_is_handed_out_and_the_old_one_never_again(
+    call: Call, keeping: RunningSandbox
+) -> None:
+    process_id = keeping.process_ids("label_needed_pickup")[0]
+    reissued = call("labels", "reissue", process_id, "--why", "the shopper lost it", "--act", "--no-prefect")
+    assert reissued.code == 0, reissued.out + reissued.err
+    stored = keeping.sandbox.processes[process_id]
+    old, new = (keeping.sandbox.label_files[order.id][0] for order in stored.orders)
+    assert call("run", "generate-labels", "mode=act", "--no-prefect").code == 0
+    (shown,) = json.loads(call("labels", "show", process_id, "--json").out)
+    assert [(it["parcel"], it["replaced"], bool(it["file"])) for it in shown["parcels"]] == [
+        (1, True, True),
+        (2, False, True),
+    ]
+    assert call("labels", "get", process_id, "--out", "label.pdf").code == 0
+    assert Path("label.pdf").read_bytes() == new != old
+    with keeping.outage():
+        call("labels", "get", process_id, "--out", "outage.pdf")
+    assert Path("outage.pdf").read_bytes() == new
+
+
 def test_a_forgotten_shoppers_files_are_deleted_and_no_run_fetches_them_again(
     call: Call, keeping: RunningSandbox
 ) -> None:
