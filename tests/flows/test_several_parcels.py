@@ -293,6 +293,12 @@ def test_a_pickup_waits_for_a_day_on_which_the_carrier_comes(
     assert world.holds() == []
 
 
+def _sku(world: World, process_id: str) -> str:
+    product = world.sandbox.sandbox.find(process_id).process.return_line_items[0].product
+    assert product
+    return product.sku
+
+
 def _next_friday(now: datetime) -> datetime:
     """Noon of a Friday after which Monday is a working day in Spain."""
     day = now.date() + timedelta(days=1)
@@ -316,6 +322,8 @@ def test_what_people_make_is_held_with_all_that_it_takes_but_the_address(start_w
     assert hold.evidence["warehouse"] == "Zaragoza"
     assert hold.evidence["order_name"] == process.order_name
     assert "SENDCLOUD/DHL, SENDCLOUD/GLS, SENDCLOUD/CORREOS, SHIPPO/UPS: PT is not served" in hold.evidence["tried"]
+    (told,) = world.tell("explain-return", process_id=process_id).as_json()["stories"]
+    assert f"in the parcel: 1 of {_sku(world, process_id)}; of unknown weight" in told["held"][0]["seen"]
     assert process.pickup_address
     assert process.pickup_address.address_line_1 not in str(hold)
     assert process.shopper

@@ -130,7 +130,8 @@ def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now
         words = [parcel_in_words(each, case.lines) for each in case.parcels]
         lines = [f"parcel {place} of {number}: {each}" for place, each in enumerate(words, 1)]
     carriers = [it.in_words for it in case.choice.candidates] if case.country else []
-    return (decision.why, *lines, *carriers)
+    due = [] if isinstance(decision, Hold) else [decision.why]  # why it is held stands with the hold
+    return (*due, *lines, *carriers)
 
 
 def next_generation(process: ReturnProcess) -> int:
@@ -425,9 +426,9 @@ class _Label:
             "country": self.country,
             "warehouse": (house.name or house.id) if house else named or "as REVER chooses it",
             "pickup_hours": ", ".join(hours) if self.method in _AT_HOME else "",
-            "parcel": self.parcel_words,
+            "in_the_parcel": self.parcel_words,
             "tried": in_words(self.choice.candidates),
-            "address": "the shopper's address stands at REVER, in the return's pickup address, and nowhere here",
+            "address": "the shopper's address stands at REVER alone, in the return's pickup address",
         }
         return {name: words for name, words in told.items() if words}
 
@@ -477,7 +478,7 @@ class _Label:
             why = f"no carrier of the store is sure to take it: {self.method} in {self.country}"
         tried = in_words(choice.candidates)
         told = {"return_method": self.method, "country": self.country}
-        told |= {"parcel": self.parcel_words} if tried else {}
+        told |= {"in_the_parcel": self.parcel_words} if tried else {}
         return Hold("no_carrier", f"{why}{f': {tried}' if tried else ''}", HoldKind.LABEL, told, label=True)
 
     def _due(self, choice: Choice, chosen: Candidate) -> MakeLabel:

@@ -208,7 +208,7 @@ def test_a_refused_label_says_all_that_it_takes_to_make_it_by_hand_but_no_addres
     assert held.evidence["order_name"] == "#1001"
     assert held.evidence["return_method"] == "HOME_PICK_UP"
     assert held.evidence["pickup_hours"] == "RANGE_8_TO_12"
-    assert held.evidence["parcel"] == "2 of retl_1; of unknown weight"
+    assert held.evidence["in_the_parcel"] == "2 of retl_1; of unknown weight"
     assert "at REVER" in held.evidence["address"]
     assert "Calle 1" not in str(held)
 
