@@ -323,7 +323,7 @@ async def _read(target: httpx.URL, response: httpx.Response) -> LabelFile:
     kind = kind_of(bytes(content))
     if kind is None:
         raise LabelFileError(Trouble.KIND, f"what {place} sent is no PDF, PNG or JPG, so it is no label's file")
-    if not _is_whole(kind, bytes(content)):
+    if not is_whole(kind, bytes(content)):
         raise LabelFileError(Trouble.CUT_OFF, f"the label's file that {place} sent has no end: it is not whole")
     return LabelFile(bytes(content), kind)
 
@@ -340,5 +340,6 @@ def kind_of(content: bytes) -> FileKind | None:
     return next((kind for kind, begins in _BEGINS.items() if content.startswith(begins)), None)
 
 
-def _is_whole(kind: FileKind, content: bytes) -> bool:
+def is_whole(kind: FileKind, content: bytes) -> bool:
+    """Whether a file of this kind has its end."""
     return _ENDS[kind] in content[-_TAIL:]

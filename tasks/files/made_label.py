@@ -3,21 +3,12 @@
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
+from rever_api.label_file import LARGEST, FileKind, is_whole, kind_of
 from tasks.files.private_copy import printable
 from tasks.files.table import InputFileError
-
-LARGEST_LABEL = 5 * 1024**2
-"""Bytes that a label has at most: it goes to REVER within one call. A label of one page has some 100,000."""
-
-BEGINNINGS: Mapping[str, bytes] = MappingProxyType(
-    {"pdf": b"%PDF-", "png": b"\x89PNG\r\n\x1a\n", "jpg": b"\xff\xd8\xff"}
-)
-"""Extension that REVER takes -> how such a file begins (ISO 32000, ISO 15948, ISO 10918)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +30,18 @@ def read_label(path: Path) -> LabelFile:
     """Read the file of a label whole. Raises `InputFileError` for what REVER would not take, or is no plain file."""
     name = printable(path)
     extension = path.suffix.removeprefix(".").lower()
-    if extension not in BEGINNINGS:
+    if extension not in set(FileKind):
         raise InputFileError(f"{name}: {_other_extension(extension)}")
     content = _content(path, name)
     if not content:
         raise InputFileError(f"{name}: is empty.")
-    if not content.startswith(BEGINNINGS[extension]):
-        real = next((it for it, beginning in BEGINNINGS.items() if content.startswith(beginning)), "")
-        if real:
-            raise InputFileError(f"{name}: is a {real} by its content; rename it to {path.stem}.{real}.")
+    real = kind_of(content)
+    if real is None:
         raise InputFileError(f"{name}: is no {extension} by its content; save the label as a pdf, png or jpg.")
+    if real != extension:
+        raise InputFileError(f"{name}: is a {real} by its content; rename it to {path.stem}.{real}.")
+    if not is_whole(real, content):
+        raise InputFileError(f"{name}: has no end, so it is not whole; save the label again.")
     return LabelFile(Path(os.path.abspath(path)), extension, hashlib.sha256(content).hexdigest(), content)  # noqa: PTH100 - a link stays one
 
 
@@ -70,12 +63,12 @@ def _content(path: Path, name: str) -> bytes:
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise InputFileError(f"{name}: is a folder or a device, and no file.")
-            content = file.read(LARGEST_LABEL + 1)
+            content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise InputFileError(f"{name}: is not there.") from None
     except (OSError, ValueError) as error:  # a zero character in a name is a `ValueError`
         words = getattr(error, "strerror", None) or type(error).__name__
         raise InputFileError(f"{name}: cannot be read ({words}).") from error
-    if len(content) > LARGEST_LABEL:
-        raise InputFileError(f"{name}: has more than {LARGEST_LABEL:,} bytes; make it smaller.")
+    if len(content) > LARGEST:
+        raise InputFileError(f"{name}: has more than {LARGEST:,} bytes; make it smaller.")
     return content

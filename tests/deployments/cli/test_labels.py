@@ -53,7 +53,7 @@ def test_a_return_without_a_parcel_says_so(call: Call, rever: RunningSandbox) ->
 
 def test_a_label_made_by_hand_is_registered_by_a_command(call: Call, rever: RunningSandbox, tmp_path: Path) -> None:
     order = rever.sandbox.find(process_id := rever.process_ids("carrier_ops", store="acme")[0]).process.order_name
-    (tmp_path / "label.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
+    (tmp_path / "label.png").write_bytes(b"\x89PNG\r\n\x1a\n...IEND\xaeB`\x82")
     label = ("labels", "register", order, str(tmp_path / "label.png"), "--carrier", "CTT", "--tracking", "JD 01")
     plan = call(*label, "--no-prefect")
     assert (plan.code, rever.sandbox.find(process_id).orders) == (0, ())

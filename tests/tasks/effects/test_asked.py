@@ -319,15 +319,15 @@ def test_a_label_is_not_registered_beside_one_that_rever_made(start_world: Start
 def test_a_label_goes_with_its_file_if_that_is_still_the_one(start_world: Start, tmp_path: Path) -> None:
     world = shop(start_world, "label_needed_drop_off")
     file = tmp_path / "label.pdf"
-    file.write_bytes(b"%PDF-1.4 label")
+    file.write_bytes(b"%PDF-1.4 label %%EOF")
     digest = sha256(file.read_bytes()).hexdigest()
     label = MadeLabel(1, "OPS", "DHL", "DROP_OFF_POINT", "track-1", file=str(file), digest=digest)
-    file.write_bytes(b"%PDF-1.4 another")
+    file.write_bytes(b"%PDF-1.4 another %%EOF")
     outcome = asked(world, REGISTER, label).outcome
     assert outcome is not None
     assert outcome.result is Result.NOT_SENT
     assert sent(world, REGISTER) == 0
-    file.write_bytes(b"%PDF-1.4 label")
+    file.write_bytes(b"%PDF-1.4 label %%EOF")
     world.let_pass(120)
     settled(world)
     outcome = asked(world, REGISTER, label).outcome

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files.made_label import LARGEST_LABEL, read_label
+from rever_api.label_file import LARGEST
+from tasks.files.made_label import read_label
 from tasks.files.table import InputFileError
 
-PDF, PNG, JPG = b"%PDF-1.4\n...", b"\x89PNG\r\n\x1a\n...", b"\xff\xd8\xff\xe0..."
+PDF, PNG, JPG = b"%PDF-1.4\n...%%EOF\n", b"\x89PNG\r\n\x1a\n...IEND\xaeB`\x82", b"\xff\xd8\xff\xe0...\xff\xd9"
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.pdf", PDF), ("a.PDF", PDF), ("a.png", PNG), ("a.b.jpg", JPG)])
@@ -33,7 +34,8 @@ def test_a_label_is_read_whole(tmp_path: Path, name: str, content: bytes, monkey
         ("label.pdf", PNG, "is a png by its content; rename it to label.png"),
         ("label.png", b"<html>404</html>", "is no png by its content"),
         ("label.jpg", b"\xff\xd8", "is no jpg by its content"),
-        ("label.pdf", PDF + b" " * LARGEST_LABEL, "has more than 5,242,880 bytes"),
+        ("label.pdf", PDF[:-6], "has no end, so it is not whole"),
+        ("label.pdf", PDF + b" " * LARGEST, "has more than 5,000,000 bytes"),
     ],
     ids=lambda it: "" if isinstance(it, bytes) else it,
 )
