@@ -1,4 +1,4 @@
-"""`make demo`: the main job from end to end against a local REVER, a policy tried on it, then a worker that is killed.
+"""`make demo`: the main job end to end against a local REVER; a policy tried on it, a killed worker, one parcel.
 
 Needs no key, no server and no settings, and touches nothing but the folder `.demo` below the working folder, which
 it makes anew. Exit code 0 only if every promise was kept; 1 where one was broken, or the demo could not be played.
@@ -22,6 +22,7 @@ from deployments.demo.candidate import (
     show_the_shadow,
     try_a_candidate,
 )
+from deployments.demo.one_parcel import one_parcel
 from deployments.demo.process import DemoError, Worker, environment, started_worker
 from deployments.demo.promises import (
     Promise,
@@ -75,7 +76,8 @@ def play(page: Page, folder: Path) -> list[Promise]:
     """Play all parts, and return every promise with what was found."""
     with prefect_server(folder / "prefect") as prefect:
         promises, effects = in_peace(page, _made(folder / "in-peace"), prefect)
-        return promises + with_a_kill(page, _made(folder / "with-a-kill"), prefect.variables, effects)
+        promises += with_a_kill(page, _made(folder / "with-a-kill"), prefect.variables, effects)
+    return promises + one_parcel(page, _made(folder / "one-parcel"))
 
 
 def in_peace(page: Page, folder: Path, prefect: PrefectServer) -> tuple[list[Promise], tuple[Effect, ...]]:

@@ -79,6 +79,23 @@ def test_the_candidate_in_shadow_decides_otherwise_and_changes_nothing(
     assert re.search(r"kept +policy in shadow +1 return decided otherwise; the books are those without it", shadow)
 
 
+def test_one_parcel_is_followed_from_its_label_to_the_refund(demo: "subprocess.CompletedProcess[str]") -> None:
+    told = demo.stdout.partition("4. One parcel")[2]
+    days = [
+        told.index(words)
+        for words in (
+            "the shopper started the return",
+            "done: the label",
+            "parcel 1 (DHL) is collected",
+            "parcel 1 (DHL) is in warehouse, was collected",
+            "the warehouse's inspection of 1 unit",
+            "a refund of 22.30 EUR",
+        )
+    ]
+    assert days == sorted(days)
+    assert re.search(r"kept +one parcel +one label, one review, one refund", told)
+
+
 def test_it_is_plain_and_quiet(demo: "subprocess.CompletedProcess[str]") -> None:
     assert demo.stderr == ""
     assert "\x1b" not in demo.stdout
