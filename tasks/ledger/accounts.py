@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from sys import intern
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
@@ -12,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from tasks.database.sql import chunks
 from tasks.ledger.records import carrier_of, items_of, paid_of, shipping_of
 from tasks.ledger.schema import holds, intents, lines, records, waivers
-from tasks.policy.money import ZERO, gross
+from tasks.policy.money import ZERO, gross, shared
 from tasks.policy.record import OPEN_STATES, IntentKind, IntentState, LineTerms, PaidSeen
 
 AT_ONCE = 5000
@@ -104,26 +105,26 @@ def effects(
 
 def _effect(row: Any, terms: dict[str, LineTerms], approval: tuple[str, datetime | None]) -> Effect:
     items = items_of(row.items)
-    parts = tuple((it.line_id, gross(terms[it.line_id], it.units)) for it in items if it.line_id in terms)
-    return Effect(
+    parts = tuple((it.line_id, shared(gross(terms[it.line_id], it.units))) for it in items if it.line_id in terms)
+    return Effect(  # a year of them is in memory, so what comes again and again is there once
         id=row.id,
-        process_id=row.process_id,
+        process_id=intern(row.process_id),
         order=row.order_name,
-        store=row.store,
+        store=intern(row.store),
         kind=IntentKind(row.kind),
         state=IntentState(row.state),
-        method=row.method,
-        currency=row.currency,
-        amount=row.amount,
-        gross=row.gross,
+        method=intern(row.method),
+        currency=intern(row.currency),
+        amount=shared(row.amount),
+        gross=shared(row.gross),
         shipping=shipping.amount if (shipping := shipping_of(row.details)) else ZERO,
         units=sum(item.quantity for item in items),
         parts=parts,
-        carrier=carrier_of(row.details),
+        carrier=intern(carrier_of(row.details)),
         created_at=row.created_at,
         sent_at=row.sent_at,
         closed_at=row.closed_at,
-        rule=row.rule,
+        rule=intern(row.rule),
         why=row.why,
         adopted=row.adopted,
         paid_seen=paid_of(row.paid_seen),

@@ -11,7 +11,7 @@ another number of decimals for a currency, is a new name in `ROUNDINGS`; the old
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from tasks.policy.record import ROUNDING, LineTerms
@@ -28,6 +28,16 @@ LARGEST = Decimal(10) ** 15
 """No amount of a return is as large as this: what is, is a contradiction and is never reckoned with."""
 
 ZERO = Decimal(0)
+
+
+def shared(amount: Decimal) -> Decimal:
+    """The amount, as one object for all that are written alike: of a year's rows most amounts come again and again."""
+    return _shared(amount, amount.as_tuple().exponent)
+
+
+@lru_cache(maxsize=1 << 15)
+def _shared(amount: Decimal, exponent: object) -> Decimal:  # noqa: ARG001 - 10 and 10.00 are equal, and written otherwise
+    return amount
 
 
 def minor_unit(currency: str) -> int:

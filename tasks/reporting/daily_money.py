@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from rever_api.models import CompensationMethod
 from tasks.policy.money import ZERO, minor_unit
@@ -26,6 +27,7 @@ from tasks.reporting.tables import (
     Column,
     Figure,
     Kind,
+    RowsOf,
     Table,
     share_of,
 )
@@ -441,9 +443,8 @@ def _rules(data: ReportData) -> Table:
 
 def _payments(data: ReportData) -> Table:
     """Every refund of the window, with the fields that finance asks for and REVER or the ledger knows."""
-    rows = tuple(
-        _payment_cells(data, it) for it in sorted(data.payments, key=lambda it: (it.effect.store, _closed(it)))
-    )
+    listed = sorted(data.payments, key=lambda it: (it.effect.store, it.effect.closed_at or data.now))
+    rows = RowsOf(listed, partial(_payment_cells, data))
     columns = (
         Column("refund", "Refund (ledger)", Kind.ID),
         RETURN,
@@ -469,10 +470,6 @@ def _payments(data: ReportData) -> Table:
         *((Column("shopper", "Shopper"), Column("email", "E-mail")) if data.personal else ()),
     )
     return Table("payments", "Payments, one by one", PAYMENTS, columns, rows, n=len(rows), lists=True)
-
-
-def _closed(payment: Payment) -> str:
-    return payment.effect.closed_at.isoformat() if payment.effect.closed_at else ""
 
 
 _STATES = {IntentState.DONE: "done", IntentState.DONE_BY_HAND: "by hand"}

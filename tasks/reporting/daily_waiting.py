@@ -7,7 +7,7 @@ from datetime import timedelta
 from tasks.policy.money import ZERO
 from tasks.reporting.daily_data import ReportData
 from tasks.reporting.return_rows import AGES, OLDEST, ReturnRow, Stage, age_in_words
-from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table
+from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, RowsOf, Table
 
 WAITING = Figure(
     "waiting",
@@ -155,7 +155,7 @@ def _open_returns(data: ReportData) -> Table:
     """Every return that waits, the oldest first."""
     waits = sorted((it.row for it in data.waiting), key=lambda row: (row.started_at or data.now, row.process_id))
     held = {it.process_id: it.id for it in data.holds if it.state == "open"}
-    rows = tuple(_open_cells(data, row, held.get(row.process_id, "")) for row in waits)
+    rows = RowsOf(waits, lambda row: _open_cells(data, row, held.get(row.process_id, "")))
     columns = (
         RETURN,
         ORDER,

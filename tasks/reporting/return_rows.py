@@ -16,7 +16,7 @@ from typing import Annotated, get_args, get_type_hints
 from rever_api.models import ProcessStatus, ReturnLineItem, ReturnProcess, ReviewStatus, ShippingStatus
 from tasks.policy.comparison import compare
 from tasks.policy.facts import goods_here, goods_sent, paid_of, refunds_shown, strange
-from tasks.policy.money import ZERO, value
+from tasks.policy.money import ZERO, shared, value
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentKind, IntentState, Record
 from tasks.policy.rules.label import DEAD_PARCEL
@@ -198,8 +198,8 @@ def return_parts(
             process.order_name,
             store,
             intern(str(it.type)),
-            it.amount,
-            it.amount if strange(it) else paid_of(it),
+            shared(it.amount),
+            shared(it.amount if strange(it) else paid_of(it)),
             intern(it.currency),
             it.refunded_at,
         )
@@ -224,8 +224,8 @@ def return_parts(
         reviewed_at=max(dated, default=None),
         moved=sent or bool(reviews),
         units=sum(max(0, line.quantity) for line in process.return_line_items),
-        value=sum((line.total_price for line in process.return_line_items if line.total_price is not None), ZERO),
-        refunded=sum((it.amount for it in refunds if it.currency == currency), ZERO),
+        value=shared(sum((it.total_price for it in lines.values() if it.total_price is not None), ZERO)),
+        refunded=shared(sum((it.amount for it in refunds if it.currency == currency), ZERO)),
         currency=currency,
         stage=_stage(process, record, sent=sent) if waits else Stage.ENDED,
         waits=waits,
@@ -240,11 +240,11 @@ def return_parts(
         reviews=tuple(
             ReviewRow(
                 process_id,
-                it.line_item_id,
+                known.id if (known := lines.get(it.line_item_id)) else it.line_item_id,
                 store,
                 intern(str(it.status)),
                 it.review_date,
-                _unit_value(lines.get(it.line_item_id)),
+                _unit_value(known),
                 currency,
             )
             for it in reviews
@@ -277,7 +277,7 @@ def _lines(process: ReturnProcess, process_id: str, store: str) -> tuple[LineRow
             reason=intern(shown.reason),
             method=intern(str(line.compensation_method)),
             quantity=line.quantity,
-            total=line.total_price,
+            total=None if line.total_price is None else shared(line.total_price),
             currency=intern(line.currency),
         )
         for line, shown in zip(process.return_line_items, harmless, strict=True)
@@ -287,7 +287,7 @@ def _lines(process: ReturnProcess, process_id: str, store: str) -> tuple[LineRow
 def _unit_value(line: ReturnLineItem | None) -> Decimal | None:
     if line is None or line.total_price is None or line.quantity < 1 or line.total_price < 0:
         return None
-    return value(line.total_price, line.quantity, 1, line.currency)
+    return shared(value(line.total_price, line.quantity, 1, line.currency))
 
 
 def _watched(at: datetime | None, record: Record) -> datetime | None:
@@ -333,7 +333,7 @@ def _seen(process: ReturnProcess, record: Record, refunds: Sequence[RefundRow]) 
         clear = ours[shape] == len(theirs[shape]) == 1
         paid = max(ZERO, min(it.paid, it.intent.amount))
         shown = max(paid, min(it.amount, it.intent.amount))
-        found[it.intent.id] = Seen(it.intent.id, shown, paid, theirs[shape][0] if clear else None)
+        found[it.intent.id] = Seen(it.intent.id, shared(shown), shared(paid), theirs[shape][0] if clear else None)
     return (*found.values(), *(Seen(it.id, ZERO, ZERO, None) for it in done if it.id not in found))
 
 

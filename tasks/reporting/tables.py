@@ -3,16 +3,20 @@
 A report is a list of them; each form (page, CSV, workbook, HTML, JSON) only says how a table looks there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar, overload
 
 from tasks.policy.money import minor_unit, payable
 
 Cell = str | int | Decimal | date | datetime | None
 """What stands in a table. None is "not known", and is written as an empty cell, never as 0."""
+
+
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -95,6 +99,28 @@ HOURS = Column("hours", "Hours", Kind.COUNT, rarely=True, usual=24)
 _SENTENCES = frozenset({"why", "how"})
 
 
+class RowsOf(Sequence[tuple[Cell, ...]]):
+    """Rows that are made of things as they are asked for: a year of single payments is never in memory as rows."""
+
+    def __init__(self, things: Sequence[T], make: Callable[[T], tuple[Cell, ...]]) -> None:
+        self._things, self._make = things, make
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        return map(self._make, self._things)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[Cell, ...]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[tuple[Cell, ...]]: ...
+    def __getitem__(self, place: int | slice) -> tuple[Cell, ...] | Sequence[tuple[Cell, ...]]:
+        if isinstance(place, slice):
+            return [self._make(it) for it in self._things[place]]
+        return self._make(self._things[place])
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of one figure, or of several that are worked out alike. `n` is how many cases are in it.
@@ -108,7 +134,7 @@ class Table:
     title: str
     figure: Figure
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...] = ()
+    rows: Sequence[tuple[Cell, ...]] = ()
     n: int = 0
     chart: str = ""
     label: str = ""

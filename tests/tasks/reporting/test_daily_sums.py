@@ -1,7 +1,10 @@
 """Every table of money sums up to what SQL adds up over the ledger, over any window, also when clocks change."""
 
+import csv
+import json
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +12,7 @@ from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
+import openpyxl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,7 +22,8 @@ from tasks.ledger import Ledger, effects
 from tasks.ledger.schema import intents, lines, records
 from tasks.policy.record import IntentKind, IntentState
 from tasks.reporting.daily_data import ReportData, StoreWindow
-from tasks.reporting.daily_report import DailyReport
+from tasks.reporting.daily_report import DailyReport, DailyRun, report_json
+from tasks.reporting.report_files import report_html, write_csv_files, write_workbook
 from tests.postgres import ACCOUNT
 
 ZONES = {"acme": ZoneInfo("Europe/Madrid"), "east": ZoneInfo("America/New_York")}
@@ -174,3 +179,61 @@ def test_each_day_sums_up_to_what_sql_says_from_midnight_to_midnight(
         done = by_sql(file, window, "done", since, until)
         assert nonzero(added(report, "days", "refunded", store, day.day)) == nonzero(done)
     assert seen == [first + timedelta(days=n) for n in range(7)]
+
+
+# What stands in each form of the report: every row of a table, with its cells as a person or a program reads them.
+
+Read = dict[str, list[dict[str, str]]]
+
+
+def in_files(report: DailyReport, folder: Path) -> Iterator[Read]:
+    """The tables as each form has them: CSV, Excel, JSON, the page to send on and the page in Prefect."""
+    write_csv_files(folder, report)
+    yield {name: list(csv.DictReader((folder / f"{name}.csv").open(newline=""))) for name in SPLIT}
+    write_workbook(folder / "r.xlsx", report)
+    book = openpyxl.load_workbook(folder / "r.xlsx", read_only=True)
+    yield {name: of_sheet(report, name, list(book[report.table(name).title].values)[2:]) for name in SPLIT}
+    told = {table["name"]: table["rows"] for table in json.loads(json.dumps(report_json(report)))["tables"]}
+    yield {name: told[name] for name in SPLIT}
+    page = report_html(report)
+    sections = {name: page.partition(f'<h2 id="{name}">')[2].partition("</section>")[0] for name in SPLIT}
+    yield {name: shown(re.findall(r"<tr>(.*?)</tr>", sections[name]), r"<t[dh][^>]*>(.*?)</t[dh]>") for name in SPLIT}
+    artifact = DailyRun("daily-report", found=report).page
+    parts = {
+        name: artifact.partition(f"\n#### {report.table(name).title}\n")[2].partition("\n####")[0] for name in SPLIT
+    }
+    yield {name: shown(re.findall(r"^\| (?!---)(.*) \|$", parts[name], re.MULTILINE), r"[^|]+") for name in SPLIT}
+
+
+def of_sheet(report: DailyReport, name: str, rows: Sequence[tuple[object, ...]]) -> list[dict[str, str]]:
+    titles = [column.name for column in report.table(name).columns]
+    return [dict(zip(titles, map(str, row), strict=True)) for row in rows if row[1] is not None]
+
+
+def shown(rows: list[str], cell: str) -> list[dict[str, str]]:
+    """Rows of a page, the first of which has the titles."""
+    cells = [[it.strip() for it in re.findall(cell, row)] for row in rows]
+    titles = [title.lower() for title in cells[0]] if cells else []
+    return [dict(zip(titles, row, strict=True)) for row in cells[1:]]
+
+
+@settings(max_examples=3)
+@given(WINDOWS)
+@example((CHANGES[0], -3 * 1440, 3 * 1440))
+@example((CHANGES[1], -90, 2000))
+def test_each_form_of_the_report_says_what_sql_says(
+    file: Path, ledger: Ledger, tmp_path_factory: pytest.TempPathFactory, cut: tuple[datetime, int, int]
+) -> None:
+    change, first, last = cut
+    since, until = change + timedelta(minutes=first), change + timedelta(minutes=last)
+    windows = {store: StoreWindow(store, since, until, zone) for store, zone in ZONES.items()}
+    report = DailyReport.of(ReportData(windows, NOW, ledger.read(effects, list(ZONES), since, until)))
+    done = {(store, code): it for store, window in windows.items()
+            for code, it in nonzero(by_sql(file, window, "done", since, until)).items()}  # fmt: skip
+    for form in in_files(report, tmp_path_factory.mktemp("form")):
+        for name, rows in form.items():
+            sums: dict[tuple[str, str], Decimal] = {}
+            for row in rows:
+                key = (row["store"], row["currency"])
+                sums[key] = sums.get(key, Decimal(0)) + Decimal(row["refunded"].replace(",", ""))
+            assert {key: amount for key, amount in sums.items() if amount} == done, name
