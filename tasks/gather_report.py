@@ -96,6 +96,7 @@ async def gather_report(desk: Desk, stores: Sequence[str], asked: Asked) -> Repo
         sold=sold.of(windows) if sold else None,
         rates=rates,
         payouts=payouts,
+        carriers={store: desk.policies.for_store(store).labels.carriers for store in stores},
         promise_days=asked.promise_days,
         tracked=any(parts.row.arrived_at for parts in read.returns.values()),
         personal=asked.personal,

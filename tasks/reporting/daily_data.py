@@ -13,6 +13,7 @@ from tasks.ledger import Effect, HeldReturn
 from tasks.policy.comparison import RefundComparison
 from tasks.policy.money import ZERO, minor_unit
 from tasks.policy.record import IntentKind, IntentState
+from tasks.policy.store import CarrierLimits
 from tasks.reconcile_payouts import PayoutsFound
 from tasks.reporting.return_rows import LineRow, ReturnParts, Seen
 
@@ -125,7 +126,8 @@ class Payment:
 class ReportData:
     """All that a report is made of. `returns` are those that began, moved or were acted on in the window, and all that
     wait; `unread` are those that could not be read, with the reason. `sold` and `rates` come from files, where given,
-    and `payouts` is what came of comparing payout files.
+    and `payouts` is what came of comparing payout files. `carriers` is what each store's policy tells of them, by
+    `PROVIDER/CARRIER`: what a label costs.
     """
 
     windows: Mapping[str, StoreWindow]
@@ -139,6 +141,7 @@ class ReportData:
     sold: Mapping[str, Sold] | None = None
     rates: Sequence[Rate] = ()
     payouts: PayoutsFound | None = None
+    carriers: Mapping[str, Mapping[str, CarrierLimits]] = field(default_factory=dict)
     promise_days: int | None = None
     tracked: bool = False
     personal: bool = False

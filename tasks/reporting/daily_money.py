@@ -4,7 +4,7 @@ Currencies are never added. Each sum here is that of the ledger's refunds, to th
 parts of a table come to the same.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 
 from rever_api.models import CompensationMethod
+from tasks.policy.label_costs import costs_of
 from tasks.policy.money import ZERO, minor_unit
 from tasks.policy.record import LABEL_KINDS, IntentKind, IntentState
 from tasks.reporting.daily_data import Payment, ReportData, split
@@ -91,7 +92,17 @@ LABELS = Figure(
     "Labels",
     "labels that REVER made for the desk, and labels made elsewhere that were registered",
     Basis.CLOSED,
-    "labels that REVER made before the desk saw the return. REVER tells no price, so their cost is not computable",
+    "labels that REVER made before the desk saw the return",
+    "labels",
+)
+LABEL_COSTS = Figure(
+    "label_costs",
+    "Cost of labels by day",
+    "labels that were made or registered x what a label of their carrier costs by the policy file (`labels`) as it is "
+    "now, each on the store's own day; REVER tells no price",
+    Basis.CLOSED,
+    "labels of carriers whose cost the policy file does not tell, which are counted beside it; fees that are not in "
+    "that cost; labels that REVER made before the desk saw the return",
     "labels",
 )
 RULES = Figure(
@@ -111,7 +122,7 @@ PAYMENTS = Figure(
     "note number, so they are not here",
     "refunds",
 )
-FIGURES = (MONEY_OUT, BY_LINE, RETAINED, CONVERTED, EXCHANGES, LABELS, RULES, PAYMENTS)
+FIGURES = (MONEY_OUT, BY_LINE, RETAINED, CONVERTED, EXCHANGES, LABELS, LABEL_COSTS, RULES, PAYMENTS)
 
 SUMS = (
     Column("refunds", "Refunds", Kind.COUNT),
@@ -179,6 +190,7 @@ def money_tables(data: ReportData) -> Iterator[Table]:
     yield _retained(data)
     yield _exchanges(data)
     yield _labels(data)
+    yield _label_costs(data)
     yield _rules(data)
     yield _payments(data)
 
@@ -403,6 +415,31 @@ def _labels(data: ReportData) -> Table:
         Column("refused", "Refused", Kind.COUNT),
     )
     return Table("labels", "Labels", LABELS, columns, rows, n=n)
+
+
+def _label_costs(data: ReportData) -> Table:
+    """What the labels of each day cost, as far as the policy tells."""
+    made: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
+    for it in data.effects:
+        done = it.state in {IntentState.DONE, IntentState.DONE_BY_HAND}
+        if it.kind in LABEL_KINDS and done and it.closed_at is not None and data.in_window(it):
+            made[it.store, data.windows[it.store].day(it.closed_at)][it.carrier] += 1
+    rows: list[tuple[Cell, ...]] = []
+    for (store, day), labels in sorted(made.items()):
+        sums, untold = costs_of(labels, data.carriers.get(store, {}))
+        for place, (currency, cost) in enumerate(list(sums.items()) or [("", None)]):
+            counts = (labels.total(), untold) if place == 0 else (None, None)
+            rows.append((store, day, *counts, currency, cost))
+    columns = (
+        STORE,
+        Column("day", "Day", Kind.DAY),
+        Column("labels", "Labels", Kind.COUNT),
+        Column("untold", "Cost not told", Kind.COUNT),
+        CURRENCY,
+        Column("cost", "Cost", Kind.MONEY),
+    )
+    n = sum(labels.total() for labels in made.values())
+    return Table("label_costs", "Cost of labels by day", LABEL_COSTS, columns, tuple(rows), n=n)
 
 
 def _rules(data: ReportData) -> Table:

@@ -55,6 +55,7 @@ TABLES = (
     "retained",
     "exchanges",
     "labels",
+    "label_costs",
     "rules",
     "return_days",
     "times",
@@ -153,7 +154,11 @@ def _not_computable(data: ReportData) -> Iterator[str]:
         yield f"whether the refunds were paid out: not computable, {NO_FILE} (give one: --payouts)"
     if data.promise_days is None:
         yield "how many were paid within the store's promise: not computable, no promise is named (--promise DAYS)"
-    yield "cost of a return, and what labels cost: not computable, REVER tells no prices of labels"
+    if any(limits.cost is not None for carriers in data.carriers.values() for limits in carriers.values()):
+        yield "cost of a return: not computable, what a warehouse and its people cost is told nowhere"
+    else:
+        words = "REVER tells no prices of labels, and the policy file (labels) tells none"
+        yield f"cost of a return, and what labels cost: not computable, {words}"
     yield "what shoppers paid on top in exchanges: not computable, REVER does not tell"
     if data.unread:
         yield f"{len(data.unread)} returns could not be read: their money is in all sums, their reasons are not known"

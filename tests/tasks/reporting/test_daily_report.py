@@ -10,10 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tasks.ledger import Effect
 from tasks.policy.comparison import RefundComparison
 from tasks.policy.comparison import Seen as Compared
 from tasks.policy.payouts import Reconciled
 from tasks.policy.record import IntentKind, IntentState, PaidSeen
+from tasks.policy.store import CarrierLimits
 from tasks.reconcile_payouts import PayoutsFound
 from tasks.reporting.daily_data import Rate, Sold, StoreWindow, split
 from tasks.reporting.daily_report import FIGURES, DailyRun
@@ -397,6 +399,27 @@ def test_what_the_rules_did_has_a_row_for_each_rule_and_kind() -> None:
         ("on_item_verified", "refund", 1, 1, 0),
     ]
     assert row(found, "labels")["carrier"] == "UPS/ups"
+
+
+def test_labels_cost_by_day_what_the_policy_tells_of_their_carrier() -> None:
+    def label(name: str, carrier: str, **more: Any) -> Effect:
+        return effect(name, "0.00", kind=IntentKind.LABEL, carrier=carrier, **more)
+
+    labels = [
+        label("i1", "UPS/ups"),
+        label("i2", "UPS/ups"),
+        label("i3", "DHL/dhl"),
+        label("i4", "", state=IntentState.DONE_BY_HAND),
+        label("i5", "UPS/ups", state=IntentState.REFUSED),
+        label("i6", "UPS/ups", closed_at=PAID_AT - 10 * DAY),
+    ]
+    carriers = {"acme": {"UPS/ups": CarrierLimits(cost=money("5.20"), currency="EUR")}}
+    told = row(report(effects=labels, carriers=carriers), "label_costs")
+    assert (told["day"], told["labels"], told["untold"]) == (PAID_AT.date(), 4, 2)
+    assert (told["currency"], told["cost"]) == ("EUR", money("10.40"))
+    untold = report(effects=labels)
+    assert (row(untold, "label_costs")["untold"], row(untold, "label_costs")["cost"]) == (4, None)
+    assert any("what labels cost: not computable" in words for words in untold.not_computable)
 
 
 def test_every_table_says_how_it_is_worked_out() -> None:
