@@ -13,9 +13,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, get_args, get_type_hints
-
-from pandas import CategoricalDtype, DataFrame, DatetimeTZDtype, Series
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from tasks.desk import DeskError
 from tasks.ledger import Effect, HeldReturn
@@ -33,7 +31,8 @@ from tasks.reporting.return_rows import (
     columns_of,
 )
 
-TIMES = DatetimeTZDtype("us", "UTC")
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,24 +206,33 @@ _ROWS: Mapping[Frame, Callable[[ReportData], Iterator[Any]]] = MappingProxyType(
 )
 
 
-def frame_of(data: ReportData, name: Frame) -> DataFrame:
+def frame_of(data: ReportData, name: Frame) -> "DataFrame":
     """One frame. The shopper's columns are in it only where the data was read with shoppers."""
     return to_frame(FRAMES[name], _ROWS[name](data), personal=data.personal)
 
 
-def to_frame(row: type, rows: Iterable[Any], *, personal: bool = False) -> DataFrame:
+def to_frame(row: type, rows: Iterable[Any], *, personal: bool = False) -> "DataFrame":
     """Rows of a class as a frame, its columns typed by the class's fields."""
+    from pandas import DataFrame  # noqa: PLC0415 - it takes a second and much memory, and files do without
+
     told, kinds = columns_of(row), _kinds(row)
+    columns = _columns(row, rows, personal=personal)
+    typed = {}
+    for name in list(columns):  # one column after another, so that only one of them is there twice
+        typed[name] = _series(columns.pop(name), kinds[name], category=told[name].category)
+    return DataFrame(typed)
+
+
+def _columns(row: type, rows: Iterable[Any], *, personal: bool) -> dict[str, list[Any]]:
+    """Field -> its values, row for row."""
+    told = columns_of(row)
     names = [each.name for each in fields(row) if personal or not told[each.name].personal]
     columns: dict[str, list[Any]] = {name: [] for name in names}
     add = [(columns[name].append, name) for name in names]
     for each in rows:
         for append, name in add:
             append(getattr(each, name))
-    typed = {}
-    for name in names:  # one column after another, so that only one of them is there twice
-        typed[name] = _series(columns.pop(name), kinds[name], category=told[name].category)
-    return DataFrame(typed)
+    return columns
 
 
 def _kinds(row: type) -> dict[str, type]:
@@ -237,8 +245,10 @@ def _kinds(row: type) -> dict[str, type]:
 
 
 def _series(values: Sequence[Any], kind: type, *, category: bool) -> "Series[Any]":
+    from pandas import CategoricalDtype, DatetimeTZDtype, Series  # noqa: PLC0415
+
     if kind is datetime:
-        return Series(values, dtype=TIMES)
+        return Series(values, dtype=DatetimeTZDtype("us", "UTC"))
     if category:
         words = list(map(str, values))
         return Series(words, dtype=CategoricalDtype(sorted(set(words))))
@@ -278,10 +288,20 @@ def _write(path: Path, row: type, rows: Callable[[], Iterator[Any]], *, personal
     made, many, listed = 0, AT_ONCE, rows()
     with ParquetWriter(path, schema) as file:
         while many == AT_ONCE:
-            frame = to_frame(row, islice(listed, AT_ONCE), personal=personal)
-            made, many = made + len(frame), len(frame)
-            file.write_table(Table.from_pandas(frame, schema=schema, preserve_index=False).cast(schema))
+            columns = _columns(row, islice(listed, AT_ONCE), personal=personal)
+            many = len(columns[schema.names[0]])
+            made += many
+            file.write_table(Table.from_arrays([_array(columns.pop(it.name), it.type) for it in schema], schema=schema))
     return made
+
+
+def _array(values: list[Any], kind: Any) -> Any:
+    """Values as Arrow has them: exactly, and each word that comes again and again once."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    if pa.types.is_dictionary(kind):
+        return pa.array(list(map(str, values)), pa.string()).dictionary_encode()
+    return pa.array(values, kind)
 
 
 def _decimals(row: type, rows: Iterator[Any]) -> dict[str, int]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pandas import CategoricalDtype, DataFrame
+from pandas import CategoricalDtype, DataFrame, DatetimeTZDtype
 from pyarrow.parquet import read_schema
 
 from tasks.reporting.daily_data import ReportData
-from tasks.reporting.frames import FRAMES, TIMES, Frame, frame_of, write_frames
+from tasks.reporting.frames import FRAMES, Frame, frame_of, write_frames
 from tasks.reporting.frames_page import frames_page
 from tasks.reporting.return_rows import RefundRow, Seen, columns_of
 from tests.tasks.reporting.daily import NOW, PAID_AT, WINDOW, effect, held, line, report, returned, review
@@ -45,7 +45,7 @@ def test_amounts_are_exact_and_times_are_aware() -> None:
     sums = money.groupby("currency", observed=True)["refunded"].sum()
     assert sums.to_dict() == {"EUR": Decimal("10.10"), "SEK": Decimal("99.00")}
     assert {type(each) for each in money["paid"]} == {Decimal}
-    assert money["closed_at"].dtype == TIMES
+    assert money["closed_at"].dtype == DatetimeTZDtype("us", "UTC")
     assert money["closed_at"].iloc[0] == PAID_AT
 
 
