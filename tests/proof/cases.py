@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, RefundTiming
+from rever_api.sandbox import further
+from rever_api.sandbox.faults import Fault, NamedFault
 from rever_api.sandbox.label_files import label_pdf
+from rever_api.sandbox.shops import catalogue
 from tasks.crash_points import CrashPoint
 from tests.asked import ORDER
 from tests.proof import bad_days
@@ -395,6 +398,35 @@ def _several_labels(world: CellWorld) -> None:
     world.pass_time(SEEN_BY_ALL_S)
 
 
+BROKEN_STORE = further(1)[0]
+
+
+def _three_stores(world: CellWorld) -> None:
+    """The returns are of three stores, which every worker works at side by side."""
+    sandbox = world.sandbox.sandbox
+    with sandbox.locked():
+        sandbox.shops.update(catalogue(further(2), 2.0, {}))
+        stores = list(sandbox.shops)
+        for number, stored in enumerate(list(sandbox.processes.values())):
+            sandbox.change(stored, ecommerce_id=stores[number % len(stores)])
+    world.pass_time(SEEN_BY_ALL_S)
+
+
+def _one_store_broken(world: CellWorld, crash: Crash) -> None:
+    """Beside what the column breaks, one store's settings are not to be had, or the key may pay nothing there."""
+    of_store = world.sandbox.process_ids(store=BROKEN_STORE)
+    named = (
+        [NamedFault("getEcommerceSettings", nth, Fault.ERROR_500_BEFORE, BROKEN_STORE) for nth in range(1, 30)]
+        if world.seed % 2
+        else [NamedFault("issueRefund", nth, Fault.FORBIDDEN_403, each) for each in of_store for nth in range(1, 9)]
+    )
+    plan = world.sandbox.faults.plan
+    world.sandbox.set_faults(replace(plan, named=(*plan.named, *named)))
+    other = world.start()
+    crash.watch(world, _begin(world, crash))
+    other.wait()
+
+
 CASES = {
     case.name: case
     for case in (
@@ -456,6 +488,15 @@ CASES = {
             "parcels", "the rules pay at the first scan, and parcels move on and back between search and call",
             _held_up(_move_parcels), ("collected", "label_ready", "two_methods", "label_needed_drop_off"),
             before=_paid_at_the_scan, after=_move_parcels,
+        ),
+        Case(
+            "stores", "three stores side by side in two workers, and one store's settings or its key are refused",
+            _one_store_broken,
+            (
+                "two_methods", "approved_thirds", "exchange_reviewed", "label_needed_pickup", "refund_and_exchange",
+                "costs_smaller", "approved_one", "partially_reviewed",
+            ),
+            before=_three_stores,
         ),
     )
 }  # fmt: skip
