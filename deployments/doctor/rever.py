@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from deployments.doctor.examination import Examination, Line, NotChecked, attention, broken, clock_line, ok
+from deployments.doctor.examination import Examination, Line, NotChecked, State, attention, broken, clock_line, ok
 from rever_api import (
     AsyncReverClient,
     ClientConfig,
@@ -22,6 +22,7 @@ from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
 from rever_api.other_clock import sample
 from tasks.desk import client_config
 from tasks.policy.store import RefundsBy
+from tasks.reporting.report import MANY_STORES
 from tasks.settings import Settings
 from tasks.store_zone import store_zone
 
@@ -158,7 +159,32 @@ async def stores(examination: Examination) -> list[Line]:
     except ValueError as problem:
         return [broken("stores", str(problem), "correct REVER_REFUNDS_BY")]
     async with AsyncReverClient(config(examination)) as client:
-        return list(await asyncio.gather(*(_store(client, settings, each) for each in examination.stores)))
+        return together(await asyncio.gather(*(_store(client, settings, each) for each in examination.stores)))
+
+
+def together(lines: Sequence[Line]) -> list[Line]:
+    """The lines of stores, one each; of many those that say the same in one. What is to be done comes first. Pure."""
+    if len(lines) <= MANY_STORES:
+        return list(lines)
+    alike: dict[Line, list[str]] = {}
+    for line in lines:
+        alike.setdefault(replace(line, name=""), []).append(line.name.removeprefix("store "))
+    folded = [
+        replace(
+            line, name=f"store {stores[0]}" if len(stores) == 1 else f"{len(stores)} stores", found=_whose(line, stores)
+        )
+        for line, stores in alike.items()
+    ]
+    order = (State.BROKEN, State.ATTENTION, State.OK)
+    return sorted(folded, key=lambda line: order.index(line.state))
+
+
+def _whose(line: Line, stores: Sequence[str]) -> str:
+    """What was found, and of several stores at which, where something is to be done about it."""
+    if len(stores) == 1 or not line.to_do:
+        return line.found
+    more = f" and {len(stores) - MANY_STORES} more" if len(stores) > MANY_STORES else ""
+    return f"{line.found} ({', '.join(stores[:MANY_STORES])}{more})"
 
 
 async def _store(client: AsyncReverClient, settings: Settings, store: str) -> Line:

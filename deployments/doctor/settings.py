@@ -12,6 +12,7 @@ from tasks.database.address import Where
 from tasks.desk import DeskError, UnfitPolicyError, check_policies, fitting_candidate
 from tasks.files.fact_tables import read_tables, store_facts
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
+from tasks.reporting.report import stores_in_words
 from tasks.settings import SettingsError, load_settings
 from tasks.settings.load import ENV_FILE
 
@@ -80,7 +81,7 @@ async def policy(examination: Examination) -> Line | list[Line]:
         return broken("policy file", str(error), "correct it: no run begins until then")
     read = [*(it.path for it in tables.products.values()), *(it.path for it in tables.orders.values())]
     facts = ", ".join(map(str, read))
-    own = f"{file}, with rules of its own for {', '.join(found.stores) or 'no store'}"
+    own = f"{file}, with rules of its own for {stores_in_words(tuple(found.stores))}"
     line = ok("policy file", f"{own}{f'; facts from {facts}' if facts else ''}")
     shadow = await in_thread(lambda: _shadow(found, examination))
     return [line, shadow] if shadow else line

@@ -10,6 +10,7 @@ from rever_api.errors import ReverError
 from rever_api.shop import ShopClient
 from tasks.desk import client_config
 from tasks.gather_facts import reason
+from tasks.reporting.report import stores_in_words
 
 NO_ORDER = "rever-returns-doctor"
 """The id of an order that no shop has: a shop that takes the key says so, and tells nothing of anybody."""
@@ -29,7 +30,7 @@ async def shops(examination: Examination) -> list[Line]:
 
 async def _shop(examination: Examination, url: str, key: str, stores: list[str]) -> Line:
     """One read of an order that is not there."""
-    settings, name = examination.settings, f"shop of {', '.join(stores)}"
+    settings, name = examination.settings, f"shop of {stores_in_words(stores)}"
     desks = client_config(settings, examination.endpoints)
     short = replace(
         desks, base_url=url, api_key=SecretStr(key), timeout=min(settings.timeout, PATIENCE_S), read_attempts=1

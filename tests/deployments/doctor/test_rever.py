@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.doctor.examination import Examination, State
-from deployments.doctor.rever import store_line
+from deployments.doctor.examination import Examination, State, attention, broken, ok
+from deployments.doctor.rever import store_line, together
 from rever_api.models import EcommerceSettings
 from tasks.desk import utc_now
 from tasks.policy.store import RefundsBy
@@ -188,3 +188,16 @@ def test_a_desk_of_another_account_is_told_what_is_assumed(start_desk: Start, mo
     assert lines["endpoints"].state is State.ATTENTION
     assert "--openapi" in lines["endpoints"].to_do
     assert "its name is not known" in lines["REVER"].found or "could not be reached" in lines["REVER"].found
+
+
+def test_the_lines_of_fifty_stores_are_few_and_what_is_to_be_done_comes_first() -> None:
+    lines = [ok(f"store s{number:02}", "refund timing ON_ITEM_VERIFIED; this desk pays") for number in range(48)]
+    lines.insert(7, broken("store nordic", "REVER knows no such store for this key", "correct REVER_STORES"))
+    lines += [attention(f"store t{number}", "no time zone", "ask REVER") for number in range(2)]
+    told = [(line.name, line.found) for line in together(lines)]
+    assert told == [
+        ("store nordic", "REVER knows no such store for this key"),
+        ("2 stores", "no time zone (t0, t1)"),
+        ("48 stores", "refund timing ON_ITEM_VERIFIED; this desk pays"),
+    ]
+    assert together(lines[:3]) == lines[:3]
