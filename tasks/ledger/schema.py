@@ -23,7 +23,7 @@ from sqlalchemy import (
 from tasks.database.sql import Money, UtcTime
 from tasks.policy.kinds.register_label import MADE_LABEL
 
-REVISION = "0016"
+REVISION = "0017"
 """The newest revision under `migrations/versions`."""
 
 VERSION_TABLE = "ledger_version"
@@ -87,8 +87,9 @@ lines = Table(
 )
 
 _OPEN = "state IN ('intended', 'sent', 'unknown')"
-_OPEN_MONEY = text(f"kind <> 'label' AND {_OPEN}")
-_OPEN_LABEL = text(f"kind = 'label' AND {_OPEN}")
+_LABELS = "('label', 'register_label')"
+_OPEN_MONEY = text(f"kind NOT IN {_LABELS} AND {_OPEN}")
+_OPEN_LABEL = text(f"kind IN {_LABELS} AND {_OPEN}")
 
 intents = Table(
     "intents",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.run import UsageError, parameters_for
+from rever_api.models import Review
 from rever_api.sandbox.label_files import label_pdf
 from tasks.desk import WrongNameError
 from tasks.ledger import Actor, forget_return, history
@@ -233,3 +234,20 @@ def test_of_several_parcels_the_second_is_registered_beside_the_first(
         world.run("generate-labels", mode="act")
     assert "REVER shows all its parcels already" in said(register(world, file, tracking_id="A3"))
     assert (len(registered(world)), world.holds()) == (2, [])
+
+
+def test_a_refund_goes_out_beside_a_label_of_unknown_outcome(start_world: Start, file: Path) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(("label_needed_drop_off",))
+    with world.sandbox.sandbox.locked():
+        (stored,) = world.sandbox.sandbox.processes.values()
+        line, *others = stored.process.return_line_items
+        two = line.model_copy(update={"quantity": 2})
+        seen = Review(line_item_id=line.id, status="APPROVED")
+        world.sandbox.sandbox.change(stored, return_line_items=(two, *others), reviews=(seen,))
+    world.sandbox.set_faults("createReverseDelivery:1:error_500_before")
+    register(world, file, carrier="DHL")
+    world.pass_time(600)
+    world.act()
+    assert [hold.rule for hold in world.holds()] == ["unknown_outcome"]
+    assert world.paid()

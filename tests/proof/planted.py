@@ -97,9 +97,9 @@ BUGS = {
             ),
             ("tasks/ledger/writing.py", '    wanted = unit_rows("", intent)\n    if not', "    return\n    if not"),
             (
-                "tasks/ledger/migrations/versions/0001_first_tables.py",
-                '"intents_one_open_money",\n        "intents",\n        ["process_id"],\n        unique=True,\n',
-                '"intents_one_open_money",\n        "intents",\n        ["process_id"],\n',
+                "tasks/ledger/migrations/versions/0017_registered_labels_beside_money.py",
+                '["process_id"], unique=True, sqlite_where',
+                '["process_id"], unique=False, sqlite_where',
             ),
         ),
     ),
