@@ -494,6 +494,11 @@ class TestUnknownValue:
 class TestTogether:
     """Many holds of one cause."""
 
+    @pytest.fixture
+    def world(self, start_world: Start) -> World:
+        """Enough returns that some are held for the same cause."""
+        return start_world()
+
     def test_all_of_a_cause_after_plan_has_listed_them(self, world: World) -> None:
         world.act()
         chosen = [hold for hold in world.holds() if hold.rule == "foreign_refund"]
