@@ -1,6 +1,6 @@
 """A worker dies by SIGKILL at any moment of a run; the runs after it pay what is left, once, and forget nothing.
 
-`TEST_WHOLE=1` kills twenty workers at random moments; without it five die, three of them in `make test`.
+`TEST_WHOLE=1` kills twenty workers at random moments; without it five die, one of them in `make test`.
 """
 
 import os
@@ -25,7 +25,7 @@ RETURNS = 40
 QUICK = {"REVER_TIMEOUT": "0.5", "REVER_SETTLE_AFTER": "1.5", "REVER_LEASE": "0.5"}
 RUN = [("process-pending-returns", {"mode": "act"})]
 KILLS = 20 if os.environ.get("TEST_WHOLE") == "1" else 5
-SEEDS = [*range(1, 4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, KILLS + 1))]
+SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, KILLS + 1))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
