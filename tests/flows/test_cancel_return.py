@@ -63,6 +63,18 @@ def test_an_answer_that_is_lost_is_looked_for_and_not_sent_again(world: World) -
     assert_promises_kept(world)
 
 
+def test_another_end_is_not_taken_for_the_cancellation_that_was_lost(world: World) -> None:
+    (process_id,) = world.sandbox.process_ids()
+    world.sandbox.set_faults("cancelReturnProcess:1:error_500_before")
+    world.run("cancel-return", mode="act", process_id=process_id, reason=WHY)
+    world.sandbox.act("fail", process_id)
+    world.pass_time(3600)
+    world.run("reconcile", mode="act")
+    (hold,) = world.holds()
+    assert (hold.rule, cancelled(world)) == ("unknown_outcome", 0)
+    assert hold.why == "REVER shows the return as FAILED, and not as cancelled"
+
+
 def test_of_an_order_with_several_returns_one_is_named(start_world: Start) -> None:
     world = start_world(shops=("acme",), returns=34 * 2)
     world.keep_only(("collected",))

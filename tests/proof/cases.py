@@ -428,6 +428,58 @@ def _one_store_broken(world: CellWorld, crash: Crash) -> None:
         other.wait()
 
 
+UNUSED = "default:\n  labels: {reissue: {unused_days: 1}}\n"
+DAY_S = 86_400.0
+
+
+def _lost_label(world: CellWorld) -> None:
+    """A label is lost, or was not used for a day: every worker asks for a new one, or the policy does."""
+    (process_id,) = world.sandbox.process_ids("label_ready")
+    if world.seed % 2:
+        world.sandbox.act("lose_label", process_id)
+        values = {"mode": "act", "process_id": process_id, "reason": "the shopper lost it", "by": "olga"}
+        world.asks = (Step("reissue-label", values),)
+        return
+    policy, sandbox = world.folder / "policy.yaml", world.sandbox.sandbox
+    policy.write_text(UNUSED, encoding="utf-8")
+    world.settings["REVER_POLICY"] = str(policy)
+    sandbox.options = replace(sandbox.options, label_life=DAY_S)
+    world.worker("track-parcels")
+    world.pass_time(DAY_S + 3600)
+    world.asks = (Step("generate-labels", {"mode": "act"}),)
+
+
+def _scan_the_old_one(world: CellWorld) -> None:
+    """The shopper uses the old label after all."""
+    (process_id,) = world.sandbox.process_ids("label_ready")
+    world.sandbox.act("collect", process_id, parcel=1)
+    world.pass_time(SEEN_BY_ALL_S)
+
+
+def _reissued(world: CellWorld, crash: Crash) -> None:
+    """Two ask at once; or the old label is scanned between the claim and the second read of who asks first."""
+    scanned = world.seed % 2 and world.random.random() < 0.5
+    (_held_up(_scan_the_old_one) if scanned else _beside(lambda world: world.start()))(world, crash)
+
+
+CANCELLED_BY_HAND = ("collected", "partially_reviewed", "label_needed_drop_off")
+
+
+def _cancelled_by_hand(world: CellWorld) -> None:
+    """Every worker calls the same returns off before it runs its flow."""
+    world.asks = tuple(_cancel(world, scenario) for scenario in CANCELLED_BY_HAND)
+
+
+def _cancel(world: CellWorld, scenario: str) -> Step:
+    (process_id,) = world.sandbox.process_ids(scenario)
+    return Step("cancel-return", {"mode": "act", "process_id": process_id, "reason": "the shopper keeps the goods"})
+
+
+def _cancel_a_paid_one_too(world: CellWorld) -> None:
+    """The later workers ask to call off a return that was paid, or is being paid."""
+    world.asks = (*(_cancel(world, scenario) for scenario in CANCELLED_BY_HAND), _cancel(world, "two_methods"))
+
+
 CASES = {
     case.name: case
     for case in (
@@ -483,6 +535,15 @@ CASES = {
         Case(
             "several-labels", "returns travel in up to three parcels, and one carrier is refused, in every worker",
             _beside(lambda world: world.start()), (*IN_PARCELS, "two_methods"), before=_several_labels,
+        ),
+        Case(
+            "reissue", "every worker has the same label replaced, which is lost or old, or scanned first", _reissued,
+            ("label_ready", "label_needed_drop_off", "two_methods"), before=_lost_label,
+        ),
+        Case(
+            "cancel-return", "every worker calls the same returns off, later one that was paid",
+            _beside(lambda world: world.start()), (*CANCELLED_BY_HAND, "two_methods"), before=_cancelled_by_hand,
+            after=_cancel_a_paid_one_too,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
         Case(

@@ -27,6 +27,7 @@ CANCEL = "tests/flows/test_cancel_by_rule.py::"
 REGISTER = "tests/flows/test_register_label.py::"
 NEW_RETURN = "tests/tasks/effects/test_create_return.py::"
 PARCELS = "tests/flows/test_several_parcels.py::"
+REISSUE = "tests/flows/test_reissue_label.py::"
 PASSED, FAILED = 0, 1
 """pytest's exit codes for "all passed" and "some failed"; any other is a broken run, not a caught bug."""
 
@@ -560,6 +561,51 @@ BUGS = {
                 "tasks/ledger/reminders.py",
                 "if (it.process_id, str(it.stage), it.about) in new",
                 "if it.process_id or new",
+            ),
+        ),
+    ),
+    "reissue again": Bug(
+        "a form to replace a label that is sent again taken for one about the new label",
+        f"{REISSUE}test_the_same_form_again_does_nothing_however_old_it_is",
+        (
+            (
+                "tasks/policy/rules/reissue.py",
+                "    if (before := _first_reissue(record)) is not None:\n",
+                "    if (before := _first_reissue(record)) is not None and not entries:\n",
+            ),
+        ),
+    ),
+    "reissue scanned": Bug(
+        "a label replaced though its parcel was scanned between the claim and the call",
+        f"{REISSUE}test_where_the_old_one_is_scanned_first_it_is_withdrawn",
+        (
+            (
+                "tasks/policy/kinds/label.py",
+                "        if content is None or not isinstance(decision, MakeLabel):\n            return False\n",
+                "        if content is None or not isinstance(decision, MakeLabel):\n"
+                "            return content is not None and content.replaces is not None\n",
+            ),
+        ),
+    ),
+    "replaced counts": Bug(
+        "a replaced label taken for one that is there, once the new one was cancelled",
+        f"{REISSUE}test_the_same_form_again_does_nothing_however_old_it_is",
+        (
+            (
+                "tasks/policy/replaced.py",
+                "        gone |= set(family) - {used[0] if used else max(family) if len(family) > 1 else 0}\n",
+                "        gone |= {used[0] if used else max(family)}\n",
+            ),
+        ),
+    ),
+    "another end": Bug(
+        "a return that ended otherwise taken for the one whose cancellation was lost",
+        "tests/flows/test_cancel_return.py::test_another_end_is_not_taken_for_the_cancellation_that_was_lost",
+        (
+            (
+                "tasks/policy/kinds/cancel.py",
+                "        if status == ProcessStatus.CANCELED:\n            return Seen(",
+                "        if status in ENDED:\n            return Seen(",
             ),
         ),
     ),

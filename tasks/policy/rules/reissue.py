@@ -97,7 +97,9 @@ def parcel_meant(process: ReturnProcess, record: Record, typed: str) -> int:
     Once a label of the return was replaced, the next one must be named: whoever sends the same form again means the
     label that is replaced already. Raises `UnclearParcelError`.
     """
-    entries = process.logistics or ()
+    if process.logistics is None:
+        raise UnclearParcelError("REVER's answer does not tell its parcels; ask again later")
+    entries = process.logistics
     if typed:
         return _named(entries, typed)
     gone = replaced_parcels(process, record)

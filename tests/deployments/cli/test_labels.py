@@ -183,3 +183,24 @@ def test_old_files_are_deleted_by_a_command(
     assert "deleted 20" in call("labels", "show", keeping.process_ids("label_ready")[0]).out
     monkeypatch.setenv("REVER_LABELS", "")
     assert call("labels", "prune").code == 2
+
+
+def test_a_lost_label_is_replaced_by_a_command_and_shown_as_replaced(call: Call, rever: RunningSandbox) -> None:
+    order = rever.sandbox.find(process_id := rever.process_ids("label_ready", store="acme")[0]).process.order_name
+    rever.act("lose_label", process_id)
+    command = ("labels", "reissue", order, "--why", "the shopper lost it", "--by", "olga", "--no-prefect")
+    plan = call(*command)
+    assert (plan.code, len(rever.sandbox.find(process_id).orders)) == (0, 1)
+    assert "would be replaced: the label of parcel 1" in plan.out
+    for said in (
+        "replaced: the label of parcel 1",
+        "not replaced: the label of parcel 1 was replaced already, for olga",
+    ):
+        done = call(*command, "--act")
+        assert (done.code, said in done.out) == (0, True)
+    assert len(rever.sandbox.find(process_id).orders) == 2
+    (shown,) = json.loads(call("labels", "show", order, "--json").out)
+    assert [(row["parcel"], row["replaced"]) for row in shown["parcels"]] == [(1, True), (2, False)]
+    assert "created, replaced" in call("labels", "show", order).out
+    wrong = call(*command[:4], "ann@example.com lost it", "--act")
+    assert (wrong.code, "without an e-mail address" in wrong.err) == (2, True)
