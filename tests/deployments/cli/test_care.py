@@ -200,6 +200,7 @@ def test_where_rever_is_elsewhere_no_run_makes_a_ledger(
         "explain-return": ("process_id=retp_1",),
         "cancel-return": ("process_id=retp_1", "reason=a try"),
         "register-label": ("process_id=retp_1", "carrier=DHL", "tracking_id=JD1"),
+        "reissue-label": ("process_id=retp_1", "reason=a try"),
         "answer-hold": ("hold_id=h", "version=1"),
         "answer-holds": ("holds=h:1",),
         "backtest-policy": ("candidate=candidate.yaml",),
