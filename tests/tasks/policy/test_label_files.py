@@ -8,8 +8,10 @@ from pydantic import SecretStr
 
 from rever_api.models import LogisticsEntry, ReturnProcess
 from tasks.policy.label_files import MOST_TRIES, KnownFile, asks_again_at, due, file_of_new_label, files_of
+from tasks.policy.record import IntentKind, IntentState, Replaced
+from tasks.policy.replaced import mark_of
 from tasks.policy.tracking import changes, view_of
-from tests.tasks.policy.factories import NOW, process
+from tests.tasks.policy.factories import NOW, intent, process, record
 
 URL = "https://files.example/x?signature=s1gned"
 
@@ -37,6 +39,14 @@ def test_no_label_is_wanted_that_nobody_needs_any_more() -> None:
     assert files_of(parcels("COLLECTED", "IN_WAREHOUSE", "CANCELED", "ERROR"), "acme", ()) == []
     assert files_of(parcels("CREATED", status="CANCELED"), "acme", ()) == []
     assert files_of(process(logistics=None), "acme", ()) == []
+
+
+def test_the_label_that_was_replaced_is_not_wanted_though_its_address_is_shown() -> None:
+    shown = parcels("CREATED", "CREATED", urls=True)
+    old = Replaced(1, mark_of("retp_1", "T0"), "olga", "the shopper lost it")
+    known = record(intent(IntentKind.LABEL, IntentState.DONE, generation=2, replaces=old, id="label-2"))
+    assert [it.parcel for it in files_of(shown, "acme", (), known)] == [2]
+    assert [it.parcel for it in files_of(shown, "acme", ())] == [2, 1]
 
 
 def test_a_parcel_keeps_its_number_where_the_list_is_in_another_order() -> None:
