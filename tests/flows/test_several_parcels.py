@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rever_api.models import ShippingStatus
+from rever_api.models import ReturnStatus, ShippingStatus
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tests.world import Start, World
 
@@ -167,6 +167,27 @@ def test_a_parcel_that_comes_to_nothing_is_replaced_once(
     label(world)
     world.act()
     assert calls(world)["createOrderV2"] == before + len(lost)
+    judged(world)
+
+
+def test_a_label_is_replaced_though_another_parcel_is_on_its_way(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = several(start_world, monkeypatch)
+    label(world)
+    sandbox = world.sandbox.sandbox
+    with sandbox.locked():
+        for stored in [sandbox.find(name) for name, parcels in needed(world).items() if parcels == 3]:
+            states = (ShippingStatus.COLLECTED, ShippingStatus.CANCELED, ShippingStatus.CREATED)
+            shown = zip(stored.process.logistics[-3:] if stored.process.logistics else (), states, strict=True)
+            moved = [it.model_copy(update={"status": status}) for it, status in shown]
+            before = (stored.process.logistics or ())[:-3]
+            sandbox.change(stored, logistics=(*before, *moved), return_status=ReturnStatus.COLLECTED)
+    world.pass_time(60)
+    before_it = calls(world)["createOrderV2"]
+    for _ in range(2):
+        world.act()
+    assert calls(world)["createOrderV2"] == before_it + 2
     judged(world)
 
 

@@ -54,6 +54,14 @@ def test_every_key_leads_to_the_return_and_its_story(call: Call, rever: RunningS
         assert "CET  REVER: the shopper started the return" in story.out
 
 
+def test_why_tells_how_a_label_is_chosen_though_there_are_no_rules(call: Call, rever: RunningSandbox) -> None:
+    (process_id,) = rever.process_ids("carrier_ops")
+    story = call("why", process_id).out
+    assert "label      " in story
+    assert "OPS/CTT: takes it" in story
+    assert "SENDCLOUD/DHL: PT is not served" in story
+
+
 def test_an_email_is_read_from_stdin_or_typed_and_is_said_nowhere(
     call: Call, rever: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
