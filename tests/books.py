@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from rever_api.models import LineQuantity
 from rever_api.sandbox import Due, RunningSandbox, Violation
 from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger import Answer
+from tasks.ledger.archives import archived_evidence, archived_rows
 from tasks.ledger.schema import audit, holds, intents, records
 from tasks.policy.record import OPEN_STATES, IntentKind, IntentState
 
@@ -87,7 +89,7 @@ def effect_of(told: Mapping[str, Any]) -> Effect:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """All that the ledger holds, in one reading: rows of its tables, oldest first."""
+    """All that the ledger holds, in its archives too, in one reading: rows of its tables, oldest first."""
 
     intents: Sequence[Any]
     holds: Sequence[Any]
@@ -97,10 +99,12 @@ class LedgerState:
     @classmethod
     def read(cls, conn: Connection) -> "LedgerState":
         """Read it: an operation of the ledger."""
+        made, whole = conn.execute(select(intents).order_by(intents.c.seq)).all(), archived_evidence(conn)
+        archived = [SimpleNamespace(**row) for row in archived_rows(conn, audit)]
         return cls(
-            conn.execute(select(intents).order_by(intents.c.seq)).all(),
+            [SimpleNamespace(**(row._asdict() | whole[row.id])) if row.id in whole else row for row in made],
             conn.execute(select(holds).order_by(holds.c.seq)).all(),
-            conn.execute(select(audit).order_by(audit.c.id)).all(),
+            sorted([*archived, *conn.execute(select(audit))], key=lambda row: row.id),
             conn.execute(select(records)).all(),
         )
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from rever_api.models import ProcessStatus, RefundTiming
+from rever_api.models import Compensation, ProcessStatus, RefundTiming, ReviewStatus
 from rever_api.sandbox import further
 from rever_api.sandbox.faults import Fault, NamedFault
 from rever_api.sandbox.label_files import label_pdf
 from rever_api.sandbox.shops import catalogue
 from tasks.crash_points import CrashPoint
+from tasks.policy.rules.archived import ARCHIVED
 from tests.asked import ORDER
 from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held
@@ -344,6 +345,46 @@ def _approve(world: CellWorld) -> None:
         world.worker("answer-holds", holds=named, answer="approve", by="olga", reason="seen")
 
 
+OVER_FOR_S = 500 * 86_400.0
+ARCHIVING = tuple(point for point in CrashPoint if point.name.startswith("ARCHIVE_"))
+
+
+def _archived(world: CellWorld) -> None:
+    """Returns are paid and at their end, 500 days pass, and they are archived by a worker that is killed in it.
+
+    Then REVER shows them as running again: those that were paid as if nothing had been, and as accepted what was
+    declined. Every worker archives before it runs its flow.
+    """
+    world.settings["REVER_ARCHIVES"] = str(world.folder / "archives")
+    world.worker()
+    world.pass_time(86_400)
+    world.worker()
+    world.worker("reconcile")
+    world.pass_time(OVER_FOR_S)
+    archive = Step("archive-ledger", {"mode": "act"})
+    world.start_all([archive], strikes=[Strike(Blow.KILL, world.random.choice(ARCHIVING))]).wait()
+    if world.random.random() < 0.5:
+        world.start_all([archive]).wait()
+    with world.sandbox.sandbox.locked():
+        for stored in list(world.sandbox.sandbox.processes.values()):
+            accepted = {"status": ReviewStatus.APPROVED}
+            reviews = tuple(it.model_copy(update=accepted) for it in stored.process.reviews or ())
+            paid = stored.process.compensation if stored.scenario == "declined" else Compensation(refunds=())
+            world.sandbox.sandbox.change(
+                stored, rever_process_status=ProcessStatus.RUNNING, reviews=reviews, compensation=paid
+            )
+    world.pass_time(SEEN_BY_ALL_S)
+    world.asks = (archive,)
+
+
+def _approve_archived(world: CellWorld) -> None:
+    """A person lets what is newly due of archived returns be paid."""
+    held = [hold for hold in world.holds() if hold.rule == ARCHIVED]
+    if held:
+        named = ",".join(f"{hold.hold_id}:{hold.version}" for hold in held)
+        world.worker("answer-holds", holds=named, answer="approve", by="olga", reason="seen")
+
+
 AT_THE_SCAN = "default:\n  rules: [{name: scan, then: {pay: {at: first_scan}}}]\n"
 MOVES = ("collect", "arrive", "label_ready", "")
 """What may become of a parcel between two runs; a label that is ready again takes its scan back."""
@@ -544,6 +585,11 @@ CASES = {
             "cancel-return", "every worker calls the same returns off, later one that was paid",
             _beside(lambda world: world.start()), (*CANCELLED_BY_HAND, "two_methods"), before=_cancelled_by_hand,
             after=_cancel_a_paid_one_too,
+        ),
+        Case(
+            "archived", "returns that were archived, by a worker that was killed, run again, in every worker",
+            _beside(lambda world: world.start()), ("approved_one", "approved_thirds", "declined", "costs_larger"),
+            before=_archived, after=_approve_archived,
         ),
         Case("clock-ahead", "before it a worker with a clock 400 days ahead, killed", _alone, before=_far_ahead),
         Case(

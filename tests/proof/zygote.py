@@ -36,7 +36,7 @@ from rever_api.sandbox.seed import SCENARIOS
 from tasks import crash_points
 from tasks.crash_points import CrashPoint
 from tasks.desk import Clock
-from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report import ReturnsReport, RunReport
 from tests.asked import ASKED, work_of
 from tests.hurry import hurry
 from tests.ledgers import empty_sqlite, remember_compiled
@@ -140,7 +140,7 @@ async def _run(step: Step, clock: Clock, fate: Fate) -> list[dict[str, Any]]:
     return [_told(end) for end in ends]
 
 
-async def _one(step: Step, clock: Clock) -> ReturnsReport:
+async def _one(step: Step, clock: Clock) -> RunReport:
     if step.flow in ASKED:
         asked = work_of(step.flow, step.values["process_id"])
         parameters = parameters_for("process-return", step.values)
@@ -150,10 +150,11 @@ async def _one(step: Step, clock: Clock) -> ReturnsReport:
     return await timed(step.flow, module.work, parameters, clock=clock)
 
 
-def _told(end: ReturnsReport | BaseException) -> dict[str, Any]:
+def _told(end: RunReport | BaseException) -> dict[str, Any]:
     if isinstance(end, BaseException):
         return {"report": None, "error": f"{type(end).__name__}: {end}"}
-    return {"report": end.as_json() | {"rows": len(end.rows)}, "error": ""}
+    rows = len(end.rows) if isinstance(end, ReturnsReport) else 0
+    return {"report": end.as_json() | {"rows": rows}, "error": ""}
 
 
 class Zygote:

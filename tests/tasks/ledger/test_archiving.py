@@ -44,7 +44,7 @@ from tasks.ledger import (
 )
 from tasks.ledger.archive_files import MOVED
 from tasks.ledger.backup import known_since, lineage
-from tasks.ledger.schema import audit, records, units
+from tasks.ledger.schema import audit, parcel_changes, records, units
 from tasks.policy.decision import Nothing
 from tests.postgres import ACCOUNT
 from tests.tasks.ledger.desk import APPROVAL, NOON, STORE, Clock, LedgerDesk, always, pay, refund
@@ -138,6 +138,29 @@ def test_the_units_of_an_archived_return_stay_taken(desk: LedgerDesk, tmp_path: 
     assert archive(desk, tmp_path / "kept").returns == 1
     assert desk.history("p1") == history  # out of two archives
     assert (findings(desk), len(desk.ledger.read(known_archives))) == ([], 2)
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_a_return_that_changes_while_it_is_archived_is_written_anew_or_left(
+    desk: LedgerDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, touched: bool
+) -> None:
+    paid(desk, "p1", "p2")
+    desk.clock.forward(days=500)
+
+    def change(at: CrashPoint, _: str) -> None:
+        if at is CrashPoint.ARCHIVE_NAMED and many(desk, parcel_changes) == 4:
+            late = {"process_id": "p1", "parcel": 0, "n": 1, "before": "", "status": "SENT", "seen_at": NOON}
+            desk.ledger.write(lambda conn: conn.execute(insert(parcel_changes).values(late)).rowcount)
+            if touched:
+                desk.one("p1", always(APPROVAL))
+
+    monkeypatch.setattr("tasks.crash_points._armed", [change])
+    moved = archive(desk, tmp_path / "kept")
+    assert (moved.returns, moved.rows["parcel_changes"]) == ((1, 2) if touched else (2, 5))
+    only_archive(tmp_path / "kept")
+    assert [event for event in desk.events("p1") if event == "held"] == ["held"] * touched
+    told = {each: len(found) for each, found in desk.ledger.read(all_parcels_of, ["p1", "p2"]).items()}
+    assert told == {"p1": 3, "p2": 2}
 
 
 def test_no_other_row_of_the_audit_can_be_removed_or_changed(desk: LedgerDesk, tmp_path: Path) -> None:
