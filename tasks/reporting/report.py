@@ -301,7 +301,7 @@ class RunReport:
             lines += [f"  at {counted(more, 'more store')} something was done; --json has all"] if more > 0 else []
         if rest:
             seen = sum(tally.seen for tally in rest)
-            lines.append(f"  at {counted(len(rest), 'store')}: {counted(seen, self.thing)}, nothing to do")
+            lines.append(f"  at {counted(len(rest), 'store')}: {counted(seen, self.thing)}, nothing was due")
         return lines
 
     def ordered_stores(self) -> list[str]:
