@@ -209,7 +209,7 @@ def test_what_cannot_be_read_may_be_left_out_and_is_named(call: Caller, told: To
 
 
 def test_a_search_may_be_iterated_again(told: ToldServer) -> None:
-    told.tell(answers(200, page("a", rowcount=1)), answers(200, page("a", rowcount=1)), answers(200, page("b")))
+    told.tell(answers(200, page("a", rowcount=1)), answers(200, page("b", rowcount=1)))
     with ReverClient(Caller("sync", told.url).config()) as client:
         search = client.processes.search()
         assert [each.rever_process_id for each in search] == ["a"]
