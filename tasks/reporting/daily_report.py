@@ -180,6 +180,7 @@ class DailyRun(RunReport):
     found: DailyReport | None = None
 
     thing: ClassVar[str] = "return"
+    by_stores: ClassVar[bool] = False
 
     @property
     def page(self) -> str:

@@ -1,16 +1,20 @@
 """The report's tables of times: how long returns took, and what is late by the EU's 14 days. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
+from typing import TypeVar
 
 from rever_api.models import CompensationMethod, ReviewStatus
 from tasks.policy.record import IntentState
 from tasks.reporting.daily_data import ReportData
 from tasks.reporting.return_rows import ReturnParts, ReturnRow
 from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table
+
+T = TypeVar("T", Decimal, timedelta)
 
 WARNED_AT, LATE_AFTER = 12, 14
 """Days of the EU's right of withdrawal (Directive 2011/83, article 13): the refund is due within 14."""
@@ -76,7 +80,12 @@ def in_days(span: timedelta) -> Decimal:
     return (Decimal(round(span / timedelta(seconds=1))) / 86400).quantize(Decimal("0.0001"))
 
 
-def p90(sorted_values: Sequence[Decimal]) -> Decimal:
+def _median(took: Sequence[timedelta]) -> Decimal:
+    """The middle of spans in order; of an even number the mean of the middle two."""
+    return median([in_days(took[(len(took) - 1) // 2]), in_days(took[len(took) // 2])])
+
+
+def p90(sorted_values: Sequence[T]) -> T:
     """The smallest of values in order that nine of ten do not exceed (the nearest rank)."""
     return sorted_values[-(-9 * len(sorted_values) // 10) - 1]
 
@@ -97,12 +106,12 @@ def _times(data: ReportData) -> Table:
     for store in data.windows:
         mine = [it for it in found if it.row.store == store]
         for name, begins, ends in SPANS:
-            spans = [(begins(it), ends(it)) for it in mine]
-            days = sorted(in_days(end - begin) for begin, end in spans if begin and end and end >= begin)
+            spans = ((begins(it), ends(it)) for it in mine)
+            took = sorted(end - begin for begin, end in spans if begin and end and end >= begin)
             promise = data.promise_days if name == PROMISED else None
-            over = sum(each > promise for each in days) if promise is not None and days else None
-            three = (median(days), p90(days), days[-1]) if days else (None,) * 3
-            rows.append((store, name, len(days), *three, len(mine) - len(days), promise, over))
+            over = sum(in_days(each) > promise for each in took) if promise is not None and took else None
+            three = (_median(took), in_days(p90(took)), in_days(took[-1])) if took else (None,) * 3
+            rows.append((store, name, len(took), *three, len(mine) - len(took), promise, over))
     columns = (
         STORE,
         Column("span", "From and to"),
@@ -167,29 +176,29 @@ def open_clocks(data: ReportData) -> tuple[list[Clock], int]:
     return clocks, len(waits) - len(clocks)
 
 
-def paid_clocks(data: ReportData) -> list[Clock]:
+def paid_clocks(data: ReportData) -> Iterator[Clock]:
     """The clocks of the returns that were paid in the window, up to their first refund in it."""
-    return [
+    return (
         found
         for it in courses(data)
         if (parts := data.by_id.get(it.row.process_id)) and (found := clock(parts, it.paid_at))
-    ]
+    )
 
 
 def _fourteen_days(data: ReportData) -> Table:
     waiting, still = open_clocks(data)
-    paid = paid_clocks(data)
+    paid = Counter((it.row.store, it.late) for it in paid_clocks(data))
     rows: list[tuple[Cell, ...]] = []
     for store in data.windows:
-        mine, done = [it for it in waiting if it.row.store == store], [it for it in paid if it.row.store == store]
+        mine = [it for it in waiting if it.row.store == store]
         rows.append(
             (
                 store,
                 sum(it.late for it in mine),
                 sum(it.warned for it in mine),
                 len(mine),
-                sum(it.late for it in done),
-                len(done),
+                paid[store, True],
+                paid[store, True] + paid[store, False],
             )
         )
     columns = (
@@ -203,7 +212,7 @@ def _fourteen_days(data: ReportData) -> Table:
     notes = (
         (f"of {still} more returns that wait the clock does not run: nobody has seen the goods move",) if still else ()
     )
-    n = len(waiting) + len(paid)
+    n = len(waiting) + paid.total()
     return Table("fourteen_days", "The EU's 14 days", FOURTEEN_DAYS, columns, tuple(rows), n=n, notes=notes)
 
 

@@ -257,7 +257,7 @@ def _series(values: Sequence[Any], kind: type, *, category: bool) -> "Series[Any
     return Series(values, dtype="str" if kind is str else "object")
 
 
-AT_ONCE = 20_000
+AT_ONCE = 10_000
 """Rows that are written at a time, so that a year of them is not in memory twice."""
 
 

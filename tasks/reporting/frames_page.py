@@ -106,8 +106,8 @@ approved = ledger[(ledger["kind"] == "refund") & (ledger["state"] == "done") & (
 by_person = approved.groupby(["approved_by", "currency"], observed=True)["amount"].agg(["sum", "count"])
 ```
 
-**How large.** A year of a brand, made up: 300,000 returns are 2.1 million rows, 74 MB of files, 15 s of one core and 974 MB of
-memory, 883 of which are the rows as they were read (`python -m tests.benchmarks.year_of_returns`, November 2026). Reading
+**How large.** A year of a brand, made up: 300,000 returns are 2.1 million rows, 74 MB of files, 19 s of one core and 956 MB of
+memory, 803 of which are the rows as they were read (`python -m tests.benchmarks.year_of_returns`, November 2026). Reading
 them from REVER comes before, and takes as long as its rate allows.
 
 In Python, without files: `tasks.gather_report.gather_report` reads what a report needs, `tasks.reporting.frames.frame_of`

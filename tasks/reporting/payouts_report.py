@@ -46,6 +46,7 @@ class PayoutsReport(RunReport):
     found: PayoutsFound | None = None
 
     thing: ClassVar[str] = "return"
+    by_stores: ClassVar[bool] = False
 
     @property
     def sums(self) -> dict[str, Sums]:

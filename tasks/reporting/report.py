@@ -182,6 +182,8 @@ class RunReport:
 
     thing: ClassVar[str] = "thing"
     """What `seen` counts, in the singular."""
+    by_stores: ClassVar[bool] = True
+    """Whether it is said of stores that nothing was due there; of a run that only tells that says nothing."""
 
     @property
     def acts(self) -> bool:
@@ -299,7 +301,7 @@ class RunReport:
         rest = [self.by_store[store] for store in self.stores if store in self.by_store and store not in told]
         if more := len(told) - MOST_STORES:
             lines += [f"  at {counted(more, 'more store')} something was done; --json has all"] if more > 0 else []
-        if rest:
+        if rest and self.by_stores:
             seen = sum(tally.seen for tally in rest)
             lines.append(f"  at {counted(len(rest), 'store')}: {counted(seen, self.thing)}, nothing was due")
         return lines

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from tasks.policy.clocks import clock_time
@@ -27,6 +27,8 @@ class StaleReport(ReturnsReport):
     stale: list[StaleReturn] = field(default_factory=list)
     told: list[StaleReturn] = field(default_factory=list)
     zones: dict[str, tzinfo] = field(default_factory=dict)
+
+    by_stores: ClassVar[bool] = False
 
     def take(self, found: Sequence[StaleReturn]) -> None:
         """Enter what was found at a store."""

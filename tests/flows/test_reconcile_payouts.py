@@ -265,6 +265,7 @@ def test_a_form_reads_nothing_but_what_is_there_to_be_read(
         with pytest.raises(WrongNameError, match="lies outside"):
             told(paid.world, files=file)
     assert not told(paid.world, files="outside.csv").failed
+    assert not told(paid.world, files="out*.csv").failed
 
 
 def test_a_refund_of_which_the_answer_was_lost_is_in_the_books_once(world: World) -> None:

@@ -20,6 +20,7 @@ def test_it_prints_what_says_most_and_writes_the_files(call: Call, rever: Runnin
     for title in ("Money out", "Returns", "What waits, by stage and age", "The EU's 14 days", "Beside REVER"):
         assert f"\n  {title}\n" in ended.out
     assert "not computable, no order counts (give a file of them: --orders)" in ended.out
+    assert "nothing was due" not in ended.out
     assert Path("r.html").read_text().startswith("<!doctype html>")
     assert Path("r.xlsx").read_bytes().startswith(b"PK")
     assert Path("tables", "money.csv").read_text().startswith("store,currency,refunds,refunded,paid,")
