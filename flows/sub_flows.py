@@ -275,9 +275,8 @@ async def searched_through(
         if left is not None:
             left = (parameters.max_returns or 0) - sum(found.came for found in searches.values())
         unasked = set(going) - searches.keys() - report.stores_failed.keys()
-        going = [
-            store for store in going if left and (store in unasked or (store in searches and searches[store].more))
-        ]
+        more = unasked | {store for store, found in searches.items() if found.more}
+        going = [store for store in going if left and store in more and desk.halted_at(store) is None]
         steps = ()
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from flows.run import RunFailedError
-from flows.sub_flows import equal_parts
+from flows.sub_flows import Step, equal_parts, side_by_side
 from rever_api.sandbox import further
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
+from tasks.desk import Desk
 from tasks.reporting.report import ReturnsReport
 from tests.flows.test_one_stores_fault import break_at, reported
 from tests.world import Start, World
@@ -198,3 +199,25 @@ def test_named_returns_take_no_step_at_stores_that_they_are_not_of(start_world: 
     assert report.outcomes["done"] == 1
     made = calls(world)
     assert (made["getEcommerceSettings"], made["searchReturnProcesses"]) == (1, 0)
+
+
+def test_a_store_that_the_key_is_refused_at_is_given_nothing_of_what_others_do_not_need(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[Sequence[str]] = []
+
+    async def counted(desk: Desk, stores: Sequence[str], *steps: Step) -> None:
+        rounds.append(stores)
+        assert len(rounds) < 9, "the stores are asked without an end"
+        await side_by_side(desk, stores, *steps)
+
+    monkeypatch.setattr("flows.sub_flows.side_by_side", counted)
+    world = start_world(shops=("acme", "nordic"), returns=20, scenarios=("approved_one",))
+    move_to(world, "acme", ("nordic",))
+    ids = world.sandbox.process_ids(store="acme")
+    named = tuple(NamedFault("issueRefund", nth, Fault.FORBIDDEN_403, each) for each in ids for nth in (1, 2))
+    world.sandbox.faults.set(replace(world.sandbox.faults.plan, named=named))
+    report, _ = reported(world, max_returns="10")
+    assert list(report.stores_failed) == ["acme"]
+    assert {store: tally.seen for store, tally in report.by_store.items()} == {"acme": 5, "nordic": 1}
+    assert len(rounds) == 1
