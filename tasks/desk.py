@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
@@ -41,13 +42,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Budget:
-    """A cap on a run's refunds, the same number in each currency; None is no cap.
+    """A cap on a run's refunds, the same number in each currency; None is no cap. Thread-safe: all stores share it.
 
     It remembers the amount by return, so that deciding about the same return again does not count it twice.
     """
 
     most: Decimal | None = None
     _kept: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    _sums: dict[str, Decimal] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def within(self, process_id: str, decision: Decision, until: datetime) -> Decision:
         """The decision itself where its refunds fit into what is left, else a wait until the next run."""
@@ -57,13 +60,16 @@ class Budget:
         currency = refunds[0].currency
         amount = sum((refund.amount for refund in refunds), Decimal(0))
         mine = (process_id, currency)
-        others = sum((kept for key, kept in self._kept.items() if key[1] == currency and key != mine), Decimal(0))
-        if others + max(amount, self._kept.get(mine, Decimal(0))) > self.most:
-            left = self.most - others
-            why = f"{amount:,} {currency} is due, but this run may pay only {left:,} {currency} more (max_amount)"
-            return Wait("run_limit", why, until, for_another_run=True)
-        self._kept[mine] = max(amount, self._kept.get(mine, Decimal(0)))
-        return decision
+        with self._lock:
+            before = self._kept.get(mine, Decimal(0))
+            others = self._sums.get(currency, Decimal(0)) - before
+            kept = max(amount, before)
+            if others + kept <= self.most:
+                self._kept[mine], self._sums[currency] = kept, others + kept
+                return decision
+        left = self.most - others
+        why = f"{amount:,} {currency} is due, but this run may pay only {left:,} {currency} more (max_amount)"
+        return Wait("run_limit", why, until, for_another_run=True)
 
 
 Clock = Callable[[], datetime]

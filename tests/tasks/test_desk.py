@@ -1,5 +1,7 @@
 """A run's cap on money: what goes beyond it waits, and a return decided about again is counted once."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -56,3 +58,19 @@ def test_currencies_do_not_mix() -> None:
 
 def test_decisions_without_money_are_left_alone() -> None:
     assert Budget(Decimal(0)).within("a", Nothing("done", "done"), UNTIL) == Nothing("done", "done")
+
+
+def test_threads_that_ask_at_the_same_time_never_go_beyond_the_cap() -> None:
+    budget, most = Budget(Decimal(300)), 300
+
+    def ask(worker: int) -> int:
+        asked = [budget.within(f"{worker}-{number}", due("1"), UNTIL) for number in range(most)]
+        return sum(isinstance(it, Compensate) for it in asked)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            assert sum(threads.map(ask, range(4))) == most
+    finally:
+        sys.setswitchinterval(before)
