@@ -332,6 +332,9 @@ def remove_archived(conn: Connection, written: Written, *, now: datetime, actor:
     about = {"number": written.number, "name": written.path.name, "folder": str(written.path.parent)}
     about |= {"digest": written.digest, "made_at": now, "cut": written.cut, "counts": written.counts}
     conn.execute(insert(archives).values(about))
+    # Before any step goes: SQLite would give the id of the last one once more.
+    evidence = {"archive": written.path.name, "sha256": written.digest, "returns": str(len(ids))}
+    append(conn, [audit_row(actor, now, ARCHIVED_EVENT, "", evidence=evidence)])
     _anchor(conn, written)
     _slim(conn, written)
     for table in MOVED:
@@ -344,8 +347,6 @@ def remove_archived(conn: Connection, written: Written, *, now: datetime, actor:
         ]
         if sorted(gone, key=lambda row, table=table: key_of(table, row)) != written.tables[table]:  # type: ignore[misc]
             raise ChangedMeanwhile(f"{table.name} is not as {written.path} has it; nothing was removed")
-    evidence = {"archive": written.path.name, "sha256": written.digest, "returns": str(len(ids))}
-    append(conn, [audit_row(actor, now, ARCHIVED_EVENT, "", evidence=evidence)])
     conn.execute(
         update(records).where(records.c.process_id == bindparam("p")).values(archived_at=bindparam("at")),
         [{"p": each, "at": now} for each in ids],

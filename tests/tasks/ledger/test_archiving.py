@@ -43,6 +43,7 @@ from tasks.ledger import (
     stop_switch,
 )
 from tasks.ledger.archive_files import MOVED
+from tasks.ledger.archives import archived_rows
 from tasks.ledger.backup import known_since, lineage
 from tasks.ledger.schema import audit, parcel_changes, records, units
 from tasks.policy.decision import Nothing
@@ -129,10 +130,13 @@ def test_the_units_of_an_archived_return_stay_taken(desk: LedgerDesk, tmp_path: 
     taken = desk.ledger.read(lambda conn: dict(conn.execute(select(units)).mappings().first() or {}))
     with pytest.raises((IntegrityError, LedgerError), match=r"(?i)unique"):
         desk.ledger.write(lambda conn: conn.execute(insert(units).values(taken | {"intent_id": "another"})))
+    last = max(row["id"] for row in desk.ledger.read(lambda conn: list(archived_rows(conn, audit))))
     other = desk.sent("p1", pay(refund(), refund("9.99", items=these(1, line="l2"), gross="9.99")))
     desk.done(other)
     desk.one("p1", OVER)
     assert findings(desk) == []  # the chain goes on behind its anchor
+    steps = desk.ledger.read(lambda conn: conn.execute(select(audit.c.id).where(audit.c.process_id == "p1")).scalars())
+    assert min(steps) > last  # no number is given twice
     history = desk.history("p1")
     desk.clock.forward(days=500)
     assert archive(desk, tmp_path / "kept").returns == 1
