@@ -73,7 +73,7 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
     label = label_or_reissue(process, rules, record, now)
     if isinstance(label, MakeLabel):
         return label
-    if isinstance(label, Hold) and label.rule != "incomplete_read" and money.rule in {"wait_label", "wait_goods"}:
+    if isinstance(label, Hold) and label.rule != "incomplete_read" and money.rule in payment.WAITS:
         return label
     if isinstance(label, Hold) and label.rule == BOTH_LABELS_USED:
         return label

@@ -9,6 +9,7 @@ import pytest
 
 from rever_api.errors import Reason
 from rever_api.models import Carrier, Product
+from tasks.policy.decide import decide
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.kinds import LABEL
 from tasks.policy.record import Intent, IntentKind, IntentState, Parcel, Record, Waiver
@@ -120,6 +121,15 @@ def test_the_rest_is_not_forgotten_where_one_parcel_is_on_its_way(status: str) -
     assert decided(("COLLECTED",) * 3, all_of_them, **changed).rule == "no_label"
     assert decided(("COLLECTED",), record(), **changed).rule == "no_label", "not one that this desk began"
     assert decided(("CANCELED",), record(label(1)), **changed).rule == "no_label"
+
+
+@pytest.mark.parametrize("status", ["COLLECTED", "REVIEW_REQUIRED"])
+def test_what_a_person_must_see_to_is_held_too_where_one_parcel_is_on_its_way(status: str) -> None:
+    it = process(line(quantity=2), line("retl_2"), return_status=status, logistics=("COLLECTED", "CREATED", "ERROR"))
+    all_of_them = record(label(1), label(2), label(3))
+    assert decide(it, store(), all_of_them, NOW).rule == "label_error"
+    two = it.model_copy(update={"logistics": (it.logistics or ())[:2]})
+    assert decide(two, store(carriers=()), record(label(1), label(2)), NOW).rule == "no_carrier"
 
 
 def test_a_carrier_refused_for_one_parcel_is_not_asked_for_the_next_of_the_same_return() -> None:
