@@ -129,9 +129,10 @@ def _state(answer: Answer) -> IntentState:
 
 
 def _label(record: Record, answer: Answer) -> Intent:
-    taken = {i.generation for i in record.intents if i.kind in LABEL_KINDS and i.live}
-    generation = next(n for n in range(1, len(taken) + 2) if n not in taken)
-    return Intent(id=new_id(), kind=LABEL.name, state=_state(answer), generation=generation)
+    """The label that a person closes: the next after those of the ledger, and after the parcels that were seen."""
+    taken = [it.generation for it in record.intents if it.kind in LABEL_KINDS and it.live]
+    seen = [it.parcel for it in record.parcels or ()]
+    return Intent(id=new_id(), kind=LABEL.name, state=_state(answer), generation=1 + max((0, *taken, *seen)))
 
 
 def _money(

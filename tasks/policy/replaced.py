@@ -46,13 +46,18 @@ def replaced_parcels(process: ReturnProcess, record: Record) -> frozenset[int]:
 
 def not_shown_by_hand(process: ReturnProcess, record: Record) -> int:
     """How many labels that a person took care of REVER does not show. What it shows beyond ours is taken for them,
-    but for a label that one of them replaced.
+    but for what it showed before a person answered, and for a label that one of ours replaced.
     """
     labels = [it for it in record.intents if it.kind in LABEL_KINDS]
+    closed = [it for it in labels if it.state in BY_A_PERSON]
+    if not closed:
+        return 0
+    first = min(it.generation for it in closed)
     ours = {it.generation for it in labels if it.state is IntentState.DONE}
-    theirs = sum(number_of(it, process) not in {0, *ours} for it, _ in reissues(record))
-    others = len(process.logistics or ()) - len(ours) - theirs
-    return max(0, sum(it.state in BY_A_PERSON for it in labels) - max(0, others))
+    before = first - 1 - sum(it.live and it.generation < first for it in labels)
+    theirs = sum(number_of(it, process) not in {*range(first), *ours} for it, _ in reissues(record))
+    others = len(process.logistics or ()) - len(ours) - before - theirs
+    return max(0, len(closed) - max(0, others))
 
 
 def place_of(label: Intent, process: ReturnProcess, record: Record) -> int:

@@ -191,6 +191,29 @@ def test_a_label_is_replaced_though_another_parcel_is_on_its_way(
     judged(world)
 
 
+@pytest.mark.parametrize("word", ["done_by_hand", "drop"])
+def test_a_label_that_a_person_took_care_of_is_not_made_though_another_was_cancelled_before(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(("label_canceled",))
+    names = ("DHL", "CORREOS")
+    limits = ", ".join(f"SENDCLOUD/{name}: {{max_weight: 1 kg}}" for name in names)
+    policy(world, f"default: {{labels: {{carriers: {{{limits}}}}}}}\n", monkeypatch)
+    label(world)
+    (hold,) = world.holds()
+    assert hold.rule == "no_carrier"
+    said = {"answer": word, "by": "ada", "reason": "mailed", "mode": "act"}
+    said |= {"reference": "mail 7"} if word == "done_by_hand" else {}
+    world.tell("answer-hold", hold_id=hold.hold_id, version=str(hold.version), **said)
+    policy(world, "default: {}\n", monkeypatch)
+    for _ in range(2):
+        label(world)
+        world.act()
+        world.pass_time(3600)
+    assert (calls(world)["createOrderV2"], world.holds()) == (0, [])
+
+
 def test_a_policy_that_splits_later_adds_no_label(start_world: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     world = several(start_world, monkeypatch, "default: {}\n")
     label(world)

@@ -12,7 +12,7 @@ from rever_api.models import Carrier, Product
 from tasks.policy.decide import decide
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.kinds import LABEL
-from tasks.policy.record import Intent, IntentKind, IntentState, Parcel, Record, Waiver
+from tasks.policy.record import Intent, IntentKind, IntentState, Parcel, Record, Replaced, Waiver
 from tasks.policy.rules.label import decide_label, explain_label
 from tasks.policy.side_facts import ProductFacts, SideFacts
 from tasks.policy.store import StoreRules
@@ -96,6 +96,22 @@ def test_one_that_a_person_took_care_of_counts_and_the_others_are_made(state: In
     assert due(decided(("CREATED",), record(label(1), closed))) == (3, 3)
     assert decided(("CREATED", "CREATED"), record(label(1), closed, label(3))).rule == "label_there"
     assert due(decided((), record(replace(closed, generation=1)))) == (2, 2)
+
+
+@pytest.mark.parametrize("state", [IntentState.DONE_BY_HAND, IntentState.DROPPED])
+def test_a_parcel_that_came_to_nothing_before_a_person_answered_is_not_taken_for_theirs(state: IntentState) -> None:
+    closed = replace(label(2, state=state), parcel=0, parcels=())
+    one = store({})
+    assert decided(("CANCELED",), record(closed), one).rule == "label_by_hand"
+    assert decided(("CANCELED", "CREATED"), record(closed), one).rule == "label_there", "theirs is shown"
+    after = decided(("CANCELED", "CANCELED"), record(closed), one)
+    assert isinstance(after, MakeLabel), "theirs was shown, and cancelled"
+    assert after.generation == 3
+    ours = label(1, parcels=())
+    assert decided(("CANCELED", "CANCELED"), record(ours, closed), one).rule == "label_due", "both came to nothing"
+    replaced = label(2, 1, parcels=(), replaces=Replaced(1, "", "ada", "lost"))
+    third = replace(closed, generation=3)
+    assert decided(("CREATED", "CANCELED"), record(replaced, third), one).rule == "label_by_hand"
 
 
 def test_the_first_label_fixes_the_parcels_whatever_the_policy_says_later() -> None:
