@@ -9,7 +9,8 @@ from tasks.files.made_label import LabelFile
 from tasks.ledger import load_records, returns_tracked_as
 from tasks.policy.kinds import REGISTER_LABEL
 from tasks.policy.kinds.register_label import MadeLabel, unknown_carrier
-from tasks.policy.rules.label import label_number
+from tasks.policy.record import Parcel
+from tasks.policy.rules.label import label_number, next_parcel
 from tasks.returns import PendingReturn
 from tasks.steps import step
 
@@ -25,8 +26,8 @@ class LabelByHand:
     tracking_url: str
     file: LabelFile | None = None
 
-    def of(self, pending: PendingReturn, number: int) -> MadeLabel:
-        """The label as it is registered for this return, as its label of this number."""
+    def of(self, pending: PendingReturn, number: int, parcel: int, parcels: tuple[Parcel, ...]) -> MadeLabel:
+        """The label as it is registered for this return, as its label of this number, for this one of its parcels."""
         return MadeLabel(
             number,
             self.provider,
@@ -36,6 +37,8 @@ class LabelByHand:
             self.tracking_url,
             str(self.file.path) if self.file else "",
             self.file.digest if self.file else "",
+            parcel=parcel,
+            parcels=parcels,
         )
 
 
@@ -47,8 +50,8 @@ async def register_labels(desk: Desk, pending: PendingReturn, made: LabelByHand)
     """
     await _check(desk, pending, made)
     rules, records = await desk.rules(pending.store), await desk.ledger.aread(load_records, [pending.process_id])
-    number = label_number(pending.process, rules, records[pending.process_id], desk.clock())
-    label = made.of(pending, number)
+    about = pending.process, rules, records[pending.process_id], desk.clock()
+    label = made.of(pending, label_number(*about), *next_parcel(*about))
     return label, await carry_out_asked(desk, EFFECTS[REGISTER_LABEL.name], pending, label)
 
 

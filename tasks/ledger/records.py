@@ -20,6 +20,7 @@ from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim
 from tasks.policy.kinds import KINDS
 from tasks.policy.kinds.label import parcels_read
+from tasks.policy.kinds.register_label import MADE_LABEL
 from tasks.policy.record import (
     MADE,
     MONEY_KINDS,
@@ -175,10 +176,11 @@ def carrier_of(details: Mapping[str, Any]) -> str:
 
 def parcels_of_label(details: Mapping[str, Any]) -> dict[str, Any]:
     """The parcels of the return as its label was asked for, and which of them the label is for."""
-    label = details.get("label", {})
+    made = details.get(MADE_LABEL, {})
+    label = details.get("label", {}) or made
     if not label.get("carrier"):
         return {}
-    return {"parcel": int(label.get("parcel", 1)), "parcels": parcels_read(label.get("parcels", ()))}
+    return {"parcel": int(label.get("parcel", 0 if made else 1)), "parcels": parcels_read(label.get("parcels", ()))}
 
 
 def claim_of(row: Row[Any]) -> Claim:

@@ -214,6 +214,23 @@ def test_a_label_that_a_person_took_care_of_is_not_made_though_another_was_cance
     assert (calls(world)["createOrderV2"], world.holds()) == (0, [])
 
 
+def test_a_policy_that_changes_after_a_label_was_registered_adds_none_and_takes_none_away(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = several(start_world, monkeypatch, "default: {}\n")
+    one, other = (name for name, parcels in needed(world).items() if parcels == 3)
+    made = {"mode": "act", "carrier": "DHL"}
+    world.run("register-label", process_id=one, tracking_id="JD1", **made)
+    policy(world, EACH, monkeypatch)
+    world.run("register-label", process_id=other, tracking_id="JD2", **made)
+    policy(world, "default: {}\n", monkeypatch)
+    label(world)
+    policy(world, EACH, monkeypatch)
+    label(world)
+    world.act()
+    assert {name: many for name, many in live(world).items() if many != 1} == {other: 3}
+
+
 def test_a_policy_that_splits_later_adds_no_label(start_world: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     world = several(start_world, monkeypatch, "default: {}\n")
     label(world)

@@ -1,17 +1,17 @@
 """A label made outside of REVER: one createReverseDelivery, which registers it there with its file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from rever_api.models import Carrier, ReturnProcess
 from tasks.policy.case import Case
-from tasks.policy.decision import Decision, Hold
+from tasks.policy.decision import AskedEffect, Decision, Hold
 from tasks.policy.kinds.asked import AskedKind
 from tasks.policy.kinds.kind import Held, Seen, UnitKey
-from tasks.policy.kinds.label import LABEL
-from tasks.policy.record import Intent, IntentKind
+from tasks.policy.kinds.label import LABEL, parcels_read
+from tasks.policy.record import Intent, IntentKind, Parcel
 from tasks.policy.rules.label import MADE_BY_HAND, label_number, not_to_be_made
 
 MADE_LABEL = "made_label"
@@ -21,6 +21,9 @@ MADE_LABEL = "made_label"
 @dataclass(frozen=True, slots=True)
 class MadeLabel:
     """A label that was made by hand: the first of the return, or the `generation`-th after others came to nothing.
+
+    `parcels` are all parcels of the return as it was registered, empty where that is one; `parcel` is which of them it
+    is for, from 1, and 0 where an older ledger does not tell.
 
     `file` is where its file lies on this desk's machine (`pdf`, `png` or `jpg`; empty for none), `digest` its SHA-256
     in hex: a label names the shopper, so the ledger does not hold it. `forgotten`: an erasure request has taken file
@@ -36,6 +39,8 @@ class MadeLabel:
     file: str = ""
     digest: str = ""
     forgotten: bool = False
+    parcel: int = 0
+    parcels: tuple[Parcel, ...] = ()
 
 
 def unknown_carrier(name: str, carriers: Sequence[Carrier]) -> str:
@@ -64,13 +69,20 @@ class RegisterLabelKind(AskedKind[MadeLabel]):
         """The label's number."""
         return wanted.generation
 
+    def intent(self, due: AskedEffect) -> Intent:
+        """Return the intent of a label that was made by hand, with the parcels of the return."""
+        made: MadeLabel = due.wanted
+        return replace(super().intent(due), parcel=made.parcel, parcels=made.parcels)
+
     def stored(self, content: MadeLabel) -> dict[str, Any]:
         """Return it without its file."""
-        return {MADE_LABEL: asdict(content)}
+        parcels = [[list(item) for item in each.items] for each in content.parcels]
+        return {MADE_LABEL: asdict(content) | {"parcels": parcels}}
 
     def restored(self, intent: Intent, details: Mapping[str, Any], rule: str, why: str) -> MadeLabel:
         """Return the label of `stored`."""
-        return MadeLabel(**details[MADE_LABEL])
+        told = dict(details[MADE_LABEL])
+        return MadeLabel(**told | {"parcels": parcels_read(told.get("parcels", ()))})
 
     def held(self, case: Case, wanted: MadeLabel) -> Decision | None:
         """An unanswered hold of the label holds it, but for one that waits for just such a label."""

@@ -114,6 +114,14 @@ def label_number(process: ReturnProcess, rules: StoreRules, record: Record, now:
     return _Label(process, rules, record, now).generation
 
 
+def next_parcel(
+    process: ReturnProcess, rules: StoreRules, record: Record, now: datetime
+) -> tuple[int, tuple[Parcel, ...]]:
+    """Which parcel of the return the next label is for, from 1, and all of them; none where it travels in one. Pure."""
+    case = _Label(process, rules, record, now)
+    return (case.parcel, case.parcels) if len(case.parcels) > 1 else (1, ())
+
+
 def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> tuple[str, ...]:
     """How the label of a return is chosen now, as lines for a person: what is due, each parcel, each carrier. Pure.
 
@@ -241,10 +249,11 @@ class _Label:
     def parcels(self) -> tuple[Parcel, ...]:
         """The parcels that the return travels in.
 
-        The first label that was asked for fixes them, whatever the policy says later: the shopper has packed. A label
-        that somebody else has made is that of the whole return, unless it was registered through this desk.
+        The first label that was asked for or registered fixes them, whatever the policy says later: the shopper has
+        packed. A label that somebody else has made is that of the whole return, unless it was registered through this
+        desk.
         """
-        if fixed := next((it for it in self.asked if it.live and it.state not in BY_A_PERSON), None):
+        if fixed := next((it for it in self.intents if it.live and self._tells_parcels(it)), None):
             return fixed.parcels or ONE_PARCEL
         if self.not_dead and not any(it.live and it.kind is IntentKind.REGISTER_LABEL for it in self.intents):
             return ONE_PARCEL
@@ -252,6 +261,11 @@ class _Label:
         if split == ParcelSplit():
             return ONE_PARCEL
         return packed(to_come_back(self.process, self.ruling), self.lines, split)
+
+    @staticmethod
+    def _tells_parcels(label: Intent) -> bool:
+        """Whether it says in how many parcels the return travels: not one that a person closed without asking REVER."""
+        return bool(label.parcel) or (label.kind is IntentKind.LABEL and label.state not in BY_A_PERSON)
 
     @cached_property
     def parcel(self) -> int:

@@ -122,6 +122,20 @@ def test_the_first_label_fixes_the_parcels_whatever_the_policy_says_later() -> N
     assert due(decided((), record(refused, waivers=(Waiver("label_refused"),)))) == (1, 1), "nothing was made then"
 
 
+def test_a_label_that_was_registered_fixes_the_parcels_too() -> None:
+    whole = intent(IntentKind.REGISTER_LABEL, generation=1, id="r", parcel=1)
+    assert decided(("CREATED",), record(whole)).rule == "label_there", "it was one parcel when it was packed"
+    of_three = replace(whole, parcels=PLAN)
+    assert due(decided(("CREATED",), record(of_three), rules())) == (2, 2)
+    assert due(decided(("CREATED", "CANCELED"), record(label(1), replace(of_three, generation=2, parcel=2)))) == (3, 2)
+
+
+@pytest.mark.parametrize("state", [IntentState.DONE_BY_HAND, IntentState.DROPPED])
+def test_so_does_one_of_unknown_outcome_that_a_person_took_care_of(state: IntentState) -> None:
+    whole = replace(label(1, state=state), parcels=(), parcel=1)
+    assert decided((), record(whole)).rule == "label_by_hand", "it was one parcel when it was asked for"
+
+
 def test_a_label_that_somebody_else_has_made_stays_the_only_one_but_one_registered_here_is_of_a_parcel() -> None:
     assert decided(("CREATED",)).rule == "label_there"
     registered = intent(IntentKind.REGISTER_LABEL, generation=1, id="r")
