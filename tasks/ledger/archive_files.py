@@ -176,6 +176,8 @@ class ArchiveFolder:
             manifest = json.loads(content)
         except ValueError:
             raise _changed(path / MANIFEST) from None
+        if not (isinstance(manifest, dict) and isinstance(manifest.get("tables"), dict)):
+            raise _changed(path / MANIFEST)
         return cls(path, manifest)
 
     def rows(self, table: Table, process_ids: Collection[str] | None = None) -> list[Row]:

@@ -438,7 +438,7 @@ def archive_returns(
             try:
                 ledger.write(remove_archived, written, now=clock(), actor=actor)
             except ChangedMeanwhile:
-                shutil.rmtree(written.path)
+                _remove(written.path)
                 tries += 1
                 if tries == TRIES:
                     raise
@@ -497,18 +497,26 @@ def _clean_up(conn: Connection, folder: Path) -> list[str]:
     """
     told = []
     for part in folder.glob(f"{_PART}*"):
-        shutil.rmtree(part)
+        _remove(part)
         told.append(f"removed {part.name}, which a run that broke off had not finished")
     known = {archive.name for archive in known_archives(conn)}
     for path in sorted(folder.glob("archive-*")):
         if path.name in known:
             continue
         if _made_since_restore(conn, path) and _has_all(conn, path):
-            shutil.rmtree(path)
+            _remove(path)
             told.append(f"removed {path.name}: a run broke off before its rows left the ledger, which has them all")
         else:
             told.append(f"left {path.name} alone: it is no archive of this ledger as it is now")
     return told
+
+
+def _remove(folder: Path) -> None:
+    """Remove what is no archive of the ledger. Raises `LedgerError`."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise LedgerError(f"{folder} cannot be removed: {error.strerror}; remove it, then archive again") from None
 
 
 def _made_since_restore(conn: Connection, path: Path) -> bool:
@@ -516,9 +524,9 @@ def _made_since_restore(conn: Connection, path: Path) -> bool:
     try:
         manifest = ArchiveFolder.open(path, "").manifest
         made_at = datetime.fromisoformat(manifest["made_at"])
-    except (LedgerError, KeyError, ValueError):
+        return manifest.get("account") == row.account and (row.restored_at is None or made_at > row.restored_at)
+    except (LedgerError, KeyError, ValueError, TypeError):
         return False
-    return manifest.get("account") == row.account and (row.restored_at is None or made_at > row.restored_at)
 
 
 def _has_all(conn: Connection, path: Path) -> bool:

@@ -208,6 +208,34 @@ def test_a_file_that_is_missing_or_was_changed_is_found_and_named(desk: LedgerDe
     assert any("does not know" in each for each in findings(desk))
 
 
+@pytest.mark.parametrize(
+    "manifest", ["[1]", "{", "{MINE}", '{MINE, "tables": {}}', '{MINE, "tables": {"returns": 1}}', None]
+)
+def test_what_lies_in_the_folder_and_is_no_archive_is_left_alone(
+    desk: LedgerDesk, tmp_path: Path, manifest: str | None
+) -> None:
+    paid(desk, "p1")
+    desk.clock.forward(days=500)
+    strange = tmp_path / "kept" / "archive-000009-x"
+    strange.parent.mkdir()
+    if manifest is None:
+        strange.write_text("a file")
+    else:
+        strange.mkdir()
+        about = f'"account": "{ACCOUNT}", "made_at": "2026-01-01T00:00:00"'
+        (strange / "manifest.json").write_text(manifest.replace("MINE", about))
+    moved = archive(desk, tmp_path / "kept")
+    assert (moved.returns, ["alone" in each for each in moved.left_behind]) == (1, [True])
+    assert strange.exists()
+
+
+def test_what_was_left_behind_and_cannot_be_removed_is_named(desk: LedgerDesk, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / ".part-archive-000001").write_text("a file")
+    with pytest.raises(LedgerError, match=r"\.part-archive-000001 cannot be removed: Not a directory"):
+        archive(desk, tmp_path / "kept")
+
+
 def test_archives_that_were_moved_are_read_where_they_are_now(desk: LedgerDesk, tmp_path: Path) -> None:
     paid(desk, "p1")
     before = desk.history("p1")
