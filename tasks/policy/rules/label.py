@@ -220,8 +220,9 @@ class _Label:
 
     @property
     def labelled(self) -> int:
-        """How many parcels have their label."""
-        return len(self.live) + self.by_hand
+        """How many parcels have their label. A new label that a person gave up is none: the old one is there still."""
+        given_up = sum(it.state is IntentState.DROPPED and it.replaces is not None for it in self.intents)
+        return len(self.live) + max(0, self.by_hand - given_up)
 
     @cached_property
     def live(self) -> tuple[LogisticsEntry, ...]:

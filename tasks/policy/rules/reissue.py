@@ -74,7 +74,8 @@ def _not_there(number: int, status: str) -> str:
     if status in PARCEL_MOVED:
         return f"parcel {number} was scanned: the goods are on their way with its label"
     if status != ShippingStatus.CREATED:
-        return f"parcel {number} is {quoted(str(status) or 'without a status')} at REVER, so its label is not there yet"
+        told = quoted(str(status)) if status else "without a status"
+        return f"parcel {number} is {told} at REVER, so its label is not there yet"
     return ""
 
 

@@ -114,6 +114,22 @@ def test_a_parcel_that_came_to_nothing_before_a_person_answered_is_not_taken_for
     assert decided(("CREATED", "CANCELED"), record(replaced, third), one).rule == "label_by_hand"
 
 
+def test_a_new_label_that_a_person_gave_up_stands_for_no_parcel() -> None:
+    """The old label is still there, and counts: beside it the given up one would hide that another lacks."""
+    two = PLAN[:2]
+    made = (label(1, parcels=two), label(2, parcels=two))
+    gone = label(3, 1, IntentState.DROPPED, parcels=two, replaces=Replaced(1, "", "ada", "lost"))
+    assert decided(("CREATED", "CREATED"), record(*made, gone)).rule == "label_there"
+    for shown, parcel in ((("CREATED", "CANCELED"), 2), (("CANCELED", "CREATED"), 1)):
+        found = decided(shown, record(*made, gone))
+        assert isinstance(found, MakeLabel)
+        assert (found.generation, found.parcel) == (4, parcel)
+        after = record(*made, gone, label(4, parcel, parcels=two))
+        assert decided((*shown, "CREATED"), after).rule == "label_there"
+    late = record(*made, gone)
+    assert decided(("CREATED", "CANCELED", "CREATED"), late).rule == "label_there", "it was made after all"
+
+
 def test_the_first_label_fixes_the_parcels_whatever_the_policy_says_later() -> None:
     assert due(decided(("CREATED",), record(label(1)), rules())) == (2, 2)
     whole = replace(label(1), parcels=(), parcel=1)
