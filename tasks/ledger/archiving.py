@@ -319,8 +319,8 @@ def _compare(folder: ArchiveFolder, now: Mapping[Table, Sequence[Row]]) -> None:
 def remove_archived(conn: Connection, written: Written, *, now: datetime, actor: Actor) -> None:
     """Take an archive over: anchor the chains, and remove the rows that are in it, just as they are in it.
 
-    Raises `ChangedMeanwhile` where any of them is not as it was, or a return is not over any more: nothing has happened
-    then.
+    Raises `ChangedMeanwhile` where any of them is not as it was, or a return is not over any more, and `LedgerError`
+    where the archive is gone: nothing has happened then.
     """
     ids = written.process_ids
     lock_rows(conn, ids)
@@ -351,6 +351,7 @@ def remove_archived(conn: Connection, written: Written, *, now: datetime, actor:
         update(records).where(records.c.process_id == bindparam("p")).values(archived_at=bindparam("at")),
         [{"p": each, "at": now} for each in ids],
     )
+    ArchiveFolder.open(written.path, written.digest)  # a disk without locks has let another process remove it
     reached(CrashPoint.ARCHIVE_REMOVING)
 
 
@@ -431,7 +432,7 @@ def archive_returns(
     moved = Archived()
     ledger.read(_refuse_restored)
     with _alone_in(folder) as whole:
-        moved.left_behind = ledger.read(_clean_up, whole)
+        moved.left_behind = ledger.write(_clean_up, whole)
         tries = 0
         while (written := ledger.read(write_archive, whole, cut, now=clock(), most=most)) is not None:
             reached(CrashPoint.ARCHIVE_NAMED)
@@ -493,9 +494,11 @@ def _clean_up(conn: Connection, folder: Path) -> list[str]:
     """Remove what a killed run left: files without a name, and an archive all rows of which are in the ledger still.
 
     Left alone is what is not this ledger's, or has rows that it has not: after a restore an older ledger may be older
-    than the archive, and the one that it replaced still names it.
+    than the archive, and the one that it replaced still names it. Nobody takes an archive over meanwhile: the ledger's
+    own chain is locked.
     """
     told = []
+    lock_heads(conn, [""])
     for part in folder.glob(f"{_PART}*"):
         _remove(part)
         told.append(f"removed {part.name}, which a run that broke off had not finished")

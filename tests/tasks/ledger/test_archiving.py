@@ -236,6 +236,24 @@ def test_what_was_left_behind_and_cannot_be_removed_is_named(desk: LedgerDesk, t
         archive(desk, tmp_path / "kept")
 
 
+def test_where_the_disk_knows_no_locks_nothing_leaves_the_ledger_whose_archive_another_process_took_away(
+    desk: LedgerDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(desk, "p1")
+    before = desk.history("p1")
+    desk.clock.forward(days=500)
+
+    def clean_up(at: CrashPoint, _: str) -> None:
+        if at is CrashPoint.ARCHIVE_NAMED:
+            archive_returns(desk.ledger, tmp_path / "kept", NOON - WINDOW, clock=desk.clock, actor=BY)
+
+    monkeypatch.setattr("tasks.crash_points._armed", [clean_up])
+    monkeypatch.setattr("fcntl.flock", lambda *_: None)
+    with pytest.raises(LedgerError, match=r"manifest\.json is missing"):
+        archive(desk, tmp_path / "kept")
+    assert (desk.history("p1"), findings(desk)) == (before, [])
+
+
 def test_archives_that_were_moved_are_read_where_they_are_now(desk: LedgerDesk, tmp_path: Path) -> None:
     paid(desk, "p1")
     before = desk.history("p1")
