@@ -65,8 +65,8 @@ class Parameters(ReturnsParameters):
     file: str = Field(
         "",
         title="File",
-        description="The label as pdf, png or jpg, of at most 5 MB. A form's is in the folder that the workers read "
-        "such files from (`REVER_LABEL_FILES`). Empty: the label has no file.",
+        description="The label as pdf, png or jpg, of at most 5 MB: in a form its name in the folder that the workers "
+        "read labels from (`REVER_LABEL_FILES`), elsewhere its path. Empty: the label has no file.",
     )
     carrier: Word = Field(
         min_length=1,

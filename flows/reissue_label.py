@@ -89,7 +89,7 @@ def _told(asked: AskedReturn, process: ReturnProcess, parcel: int, after: Record
     if state is not IntentState.DONE:
         sure = "not replaced, as far as is known" if state is IntentState.UNKNOWN else "not replaced"
         return f"{sure}: {outcome.why or outcome.result}"
-    return f"replaced: {old}, by {new}. Tell the shopper to use the new one. {still}"
+    return f"replaced: {old}, by {new}. Give the shopper the new one (`rever-returns labels get`). {still}"
 
 
 def _cost(due: MakeLabel, policy: LabelPolicy) -> str:

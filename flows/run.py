@@ -1,6 +1,7 @@
 """Run a flow: its work from the opening of the desk to its report, and any flow by what a person typed."""
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -237,8 +238,14 @@ def _value(form: type[BaseModel], key: str, text: str) -> Any:
     return text
 
 
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+"""How a choice that is a member of an enumeration reads in what Pydantic says."""
+
+
 def _problem(error: Any, values: dict[str, str]) -> str:
     key = str(error["loc"][0]) if error["loc"] else ""
     found = f", found {values[key]!r}" if key in values and error["type"] != WRONG_KEY else ""
     said = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "literal_error":
+        said = "it must be " + _MEMBER.sub(r"\1", error["ctx"]["expected"])
     return f"{key}: {said}{found}" if key else said

@@ -142,7 +142,7 @@ def archive(
     by: By = "ledger archive",
     debug: Debug = False,
 ) -> None:
-    """Move the history of returns that were over long ago to files. What was paid stays known, unit by unit."""
+    """Move the history of returns over long ago to files. What was paid stays known, unit by unit."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.archive import archived
 

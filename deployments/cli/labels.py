@@ -8,7 +8,7 @@ import typer
 from deployments.cli.groups import Debug, Json, NoPrefect, What
 from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
-labels = typer.Typer(no_args_is_help=True, help="The labels of returns, their parcels and their files: docs/labels.md.")
+labels = typer.Typer(no_args_is_help=True, help="Labels of returns, and their files: docs/labels.md.")
 
 
 @labels.command("show")
@@ -39,7 +39,7 @@ def _get(
 
 @labels.command("prune")
 def _prune(*, debug: Debug = False) -> None:
-    """Delete the files of labels that are older than REVER_LABELS_KEPT. Runs of generate-labels do it as well."""
+    """Delete files of labels older than REVER_LABELS_KEPT. Runs of generate-labels do it as well."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.label_files import pruned_labels
 
@@ -65,7 +65,7 @@ def _register(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Register at REVER a label that was made by hand: `run register-label`. Once, for a return that waits for one."""
+    """Register at REVER a label that was made by hand. Once, for a return that waits for one: `run register-label`."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import run_with_options
 
@@ -100,7 +100,7 @@ def _reissue(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Order a new label in the place of one that expired or was lost: `run reissue-label`. Once for each label."""
+    """Order a new label for one that expired or was lost. Once for each label: `run reissue-label`."""
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import run_with_options
 

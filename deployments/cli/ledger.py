@@ -185,7 +185,7 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
     """The holds as a table, each with its reason and answers below it, each answer with its form, and how to answer."""
     if not rows:
         return "Nothing waits for a person."
-    head = ("HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND")
+    head = ("HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND", "RULE")
     cells = [head, *(tuple(map(printable, _cells(row))) for row in rows)]
     titles, *lines = columns(cells, left=len(head), gap="  ")
     below = [titles]
@@ -195,7 +195,7 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
             below += [f"    {answer}: {printable(plain_words(does))}"]
             below += [f"        {form}"] if (form := forms.get(row.hold_id, {}).get(answer)) else []
     how = "rever-returns run answer-hold hold_id=HOLD version=VERSION answer=ANSWER by=NAME mode=act"
-    many = "rever-returns run answer-holds cause=KIND"
+    many = "rever-returns run answer-holds cause=RULE"
     needs = "drop also needs reason=WHY; done_by_hand needs reference=WHERE, and amount= if it is not the hold's"
     ways = [
         "",
@@ -211,4 +211,5 @@ def holds_table(rows: Sequence[HoldRow], forms: Forms = NO_FORMS, pages: Sequenc
 def _cells(row: HoldRow) -> tuple[str, ...]:
     amount = "" if row.amount is None or not row.currency else shown(row.amount, row.currency)
     order = row.order_name or row.process_id
-    return (row.hold_id, str(row.version), clock_time(row.since), row.store, order, amount, str(row.kind))
+    since = clock_time(row.since)
+    return (row.hold_id, str(row.version), since, row.store, order, amount, str(row.kind), row.rule)

@@ -148,11 +148,13 @@ def _next(desk: DeskEnvironment, parts: Parts) -> list[str]:
         return lines if desk.receives else [*lines, "No receiver: REVER_WEBHOOK_SECRETS is not set."]
     return [
         "Next:",
-        f"  1. {parts.prefect}/deployments: the flows run by schedule; run one by hand, with its form.",
+        f"  1. {parts.prefect}, Deployments: the flows run by schedule; run one by hand, with its form.",
         "  2. In that other terminal:",
         "         rever-returns holds                # what waits for a person, once a flow",
         "                                            # has run with mode=act: until then there is no ledger",
         f"         rever-returns webhook send --url '{parts.webhooks}'   # an event, signed as REVER signs it",
         f"  3. A warehouse's file, with its mapping.yaml, into a folder of {desk.env['REVER_INSPECTIONS']}:",
         "     within ten minutes it is taken (docs/inspections.md).",
+        f"  4. What forms read: labels made by hand in {desk.env['REVER_LABEL_FILES']} (docs/labels.md),",
+        f"     lists of returns in {desk.env['REVER_RETURN_FILES']} (docs/import-returns.md).",
     ]

@@ -119,6 +119,15 @@ def own_desk(ports: Ports, kept: Path, shared: "Shared | None" = None) -> DeskEn
     return made
 
 
+_FOLDERS = {
+    "REVER_INSPECTIONS": "inspections",
+    "REVER_RETURN_FILES": "returns",
+    "REVER_LABEL_FILES": "labels-by-hand",
+    "REVER_LABELS": "labels",
+}
+"""Setting -> the folder that it names: what flows of a desk in front of a sandbox read, and where they keep labels."""
+
+
 def sandbox_desk(folder: Path, ports: Ports, shared: "Shared | None" = None) -> DeskEnvironment:
     """A desk in front of a sandbox, with all it keeps in `folder`, made anew: a new sandbox knows nothing of the last.
 
@@ -137,7 +146,7 @@ def sandbox_desk(folder: Path, ports: Ports, shared: "Shared | None" = None) -> 
         "REVER_LEDGER_URL": shared.ledger_url() if shared else f"sqlite:///{folder / 'ledger.sqlite'}",
         "REVER_INBOX_URL": shared.ledger_url() if shared else f"sqlite:///{folder / 'inbox.sqlite'}",
         "REVER_WEBHOOK_SECRETS": secrets.token_hex(32),
-        "REVER_INSPECTIONS": str(folder / "inspections"),
+        **{variable: str(folder / name) for variable, name in _FOLDERS.items()},
     }
     auth, password = _auth(os.environ.get(SERVER_AUTH, ""), folder.parent)
     prefect = {**prefect_variables(ports.prefect, folder / "prefect"), **_server(shared), **auth}
@@ -177,7 +186,8 @@ def _anew(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
     (folder / "prefect").mkdir(mode=0o700)
-    (folder / "inspections").mkdir(mode=0o700)
+    for name in _FOLDERS.values():
+        (folder / name).mkdir(mode=0o700)
     (folder / MARK).touch()
 
 

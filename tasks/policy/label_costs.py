@@ -32,5 +32,6 @@ def costs_in_words(labels: Mapping[str, int], limits: Mapping[str, CarrierLimits
         return ""
     cost = " and ".join(shown(amount, currency) for currency, amount in sums.items())
     said = [f"{cost} by the policy file's costs"] if cost else []
-    said += [f"the cost of {untold} is not told" if cost else "their cost is not told"] if untold else []
+    whose = f"the cost of {untold}" if cost else "their cost" if total > 1 else "its cost"
+    said += [f"{whose} is not known, since no `cost` in the policy file tells it"] if untold else []
     return f"{counted(total, 'label')}: {', '.join(said)}"

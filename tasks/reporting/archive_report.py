@@ -54,6 +54,11 @@ class ArchiveReport(RunReport):
     thing = "return"
 
     @property
+    def title(self) -> str:
+        """The flow and its mode."""
+        return f"{self.flow} ({self.mode})"
+
+    @property
     def acts(self) -> bool:
         """Whether the run may move rows."""
         return self.mode is Mode.ACT
@@ -67,6 +72,11 @@ class ArchiveReport(RunReport):
     def results(self) -> list[str]:
         """The figures."""
         return [] if self.done is None else archive_lines(self.done)
+
+    def figures(self) -> list[tuple[str, str]]:
+        """The figures as names and values, for the run's page."""
+        pairs = (line.strip().split(":", 1) for line in self.results() if not line.strip().startswith("note:"))
+        return [(name.capitalize(), value.strip()) for name, value in pairs]
 
     def result(self) -> str:
         """The figures in one line."""

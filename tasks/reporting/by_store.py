@@ -21,12 +21,13 @@ def add_to(money: Money, currency: str, amount: Decimal) -> None:
 class StoreTally:
     """What a run did at one store. `seen` counts what the run was about there, `failures` what could not be worked on.
 
-    `ended` says that the work there came to its end or was given up; `seconds` is how long it took, side by side with
-    that at other stores.
+    `decided` counts the decisions that ask for something: all but those to wait or to do nothing. `ended` says that the
+    work there came to its end or was given up; `seconds` is how long it took, side by side with that at other stores.
     """
 
     seen: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
+    decided: Counter[str] = field(default_factory=Counter)
     due: Money = field(default_factory=dict)
     paid: Money = field(default_factory=dict)
     on_its_way: Money = field(default_factory=dict)
@@ -37,7 +38,8 @@ class StoreTally:
     @property
     def tells(self) -> bool:
         """Whether there is anything to say of it beside how many it has seen."""
-        return bool(self.outcomes.total() or self.failures or self.due or self.paid or self.on_its_way)
+        counted = self.outcomes.total() or self.decided.total()
+        return bool(counted or self.failures or self.due or self.paid or self.on_its_way)
 
     def as_json(self) -> dict[str, Any]:
         """The object of a store in `--json`. Amounts are decimal strings."""

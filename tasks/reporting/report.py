@@ -301,8 +301,8 @@ class RunReport:
         rest = [self.by_store[store] for store in self.stores if store in self.by_store and store not in told]
         if more := len(told) - MOST_STORES:
             lines += [f"  at {counted(more, 'more store')} something was done; --json has all"] if more > 0 else []
-        if rest and self.by_stores:
-            seen = sum(tally.seen for tally in rest)
+        seen = sum(tally.seen for tally in rest)
+        if rest and self.by_stores and (seen or told):
             lines.append(f"  at {counted(len(rest), 'store')}: {counted(seen, self.thing)}, nothing was due")
         return lines
 
@@ -321,7 +321,7 @@ class RunReport:
         return [
             *filter(None, [self.state_of(store)]),
             counted(tally.seen, self.thing),
-            *(f"{many} {name}" for name, many in sorted(tally.outcomes.items()) if many),
+            *(f"{many} {name}" for name, many in sorted((+tally.outcomes or tally.decided).items())),
             *([f"{amounts(tally.due)} due"] if tally.due and not self.acts else []),
             *([f"paid {amounts(tally.paid)}"] if tally.paid else []),
             *([f"{amounts(tally.on_its_way)} on its way"] if tally.on_its_way else []),

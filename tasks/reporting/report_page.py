@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from tasks.policy.clocks import clock_time
 from tasks.policy.order_returns import OrderKey
+from tasks.reporting.archive_report import ArchiveReport
 from tasks.reporting.by_store import StoreTally
 from tasks.reporting.parcels_report import BACK, MOVED, STOPPED, ParcelsReport
 from tasks.reporting.plain_words import plain_words
@@ -42,6 +43,8 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield f"| What waits for a person | {pages} |"
     if report.failed:
         yield f"| Failed | {markdown(report.failed_why)} |"
+    if isinstance(report, ArchiveReport):
+        yield from (f"| {name} | {markdown(value)} |" for name, value in report.figures())
     yield f"| Limits | {report.limits or 'none'} |"
     yield f"| Time | {report.duration_s:.1f} s |"
     told: set[str] = set()

@@ -17,6 +17,8 @@ from tasks.policy.decision import (
     Decision,
     Hold,
     MakeLabel,
+    Nothing,
+    Wait,
     decision_name,
     left_to_another_run,
 )
@@ -34,6 +36,8 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         report.see(item.pending.store, 1)
         name = decision_name(item.decision)
         report.decisions[name] += 1
+        if not isinstance(item.decision, Nothing | Wait):
+            report.at(item.pending.store).decided[name] += 1
         amount, currency = _money(item.decision)
         amount = amount if item.pays is None else item.pays
         process = item.pending.process
@@ -111,6 +115,7 @@ def count_compared(report: ReturnsReport, compared: Mapping[str, Compared]) -> N
         report.fail(store, found.failures)
         count_decisions(report, found.decided.values())
         report.at(store).due.clear()
+        report.at(store).decided.clear()
         report.at(store).seen = len(found.beside)
     report.due.clear()
     report.seen = sum(len(found.beside) for found in compared.values())

@@ -13,6 +13,7 @@ from tasks.policy.policy_file import read_policy
 from tasks.policy.rules.archived import ARCHIVED
 from tasks.reporting.archive_report import ArchiveReport
 from tasks.reporting.daily_report import DailyRun
+from tasks.reporting.report_page import report_page
 from tests.flows.test_order_shipping import agrees
 from tests.flows.test_own_rules import refunds
 from tests.world import Start, World, told
@@ -58,6 +59,12 @@ def test_a_plan_writes_nothing_and_says_what_an_act_then_moves(world: World) -> 
     assert (plan.seen, done.seen) == (2, 2)
     assert plan.done is not None
     assert done.done is not None
+    page = report_page(plan)
+    assert page.startswith("### archive-ledger (plan)")
+    assert f"| Would move | 2 returns of {plan.done.plan.of}" in page
+    assert "| Over since | " in page
+    assert "| To | " in page
+    assert "| Archives | " in report_page(done)
     assert done.done.moved is not None
     moved = {name: done.done.moved.rows[name] for name in plan.done.plan.rows}
     assert moved == plan.done.plan.rows

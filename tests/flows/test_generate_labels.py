@@ -81,7 +81,7 @@ def test_what_the_labels_cost_is_told_as_far_as_the_policy_tells_it(start_world:
         rest = by.total() - by["SENDCLOUD/DHL"]
         assert by["SENDCLOUD/DHL"] > 0 < rest
         words = f"acme: {by.total()} labels: {by['SENDCLOUD/DHL'] * Decimal('5.20')} EUR by the policy file's costs"
-        assert f"{words}, the cost of {rest} is not told" in report.notes
+        assert f"{words}, the cost of {rest} is not known, since no `cost` in the policy file tells it" in report.notes
     assert by.total() == report.outcomes["done"]
 
 
@@ -150,3 +150,18 @@ def test_an_address_with_a_name_of_its_country_alone_gets_its_label(world: World
     in_spain(world, process_id, country="España", country_code="")
     world.run("generate-labels", mode="act", process_ids=process_id)
     assert labels(world) == {process_id: 1}
+
+
+def test_the_lines_of_stores_say_what_a_plan_would_do_there_and_what_is_still_held_there(start_world: Start) -> None:
+    world = start_world(returns=60)
+    plan = world.run("generate-labels", mode="plan")
+    world.run("generate-labels", mode="act")
+    again = world.run("generate-labels", mode="act")
+    for report in (plan, again):
+        for store in ("acme", "nordic"):
+            tally, begin = report.at(store), f"  at {store}: "
+            said = ", ".join(f"{many} {name}" for name, many in sorted(tally.decided.items()))
+            lines = [line.removeprefix(begin) for line in report.lines() if line.startswith(begin)]
+            assert lines == ([f"{tally.seen} returns, {said}"] if said else [])
+    assert sum(plan.at(store).decided["label"] for store in plan.stores) == plan.decisions["label"] > 0
+    assert again.outcomes.total() == 0 < again.decisions["hold"]

@@ -29,7 +29,7 @@ def test_a_hold_as_json_has_the_named_keys_and_keeps_the_amount_exact() -> None:
 
 def test_the_table_of_holds_names_reason_answers_and_how_to_answer() -> None:
     text = holds_table([HOLD])
-    assert text.splitlines()[0].split() == ["HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND"]
+    assert text.splitlines()[0].split() == ["HOLD", "VERSION", "SINCE", "STORE", "ORDER", "AMOUNT", "KIND", "RULE"]
     assert "19.90 EUR is more than the cap" in text
     assert "    retry: pay it all the same, once\n    drop: never pay it" in text
     assert "run answer-hold" in text

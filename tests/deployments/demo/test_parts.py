@@ -1,5 +1,6 @@
 """The demo's pure parts: grouping an account, comparing books to the cent, and choosing what to show."""
 
+import runpy
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -200,3 +201,15 @@ def test_the_shadow_is_asked_and_its_books_are_those_without_it(tmp_path: Path) 
         ([], [effect("a")], False),
     ):
         assert nothing_by_the_shadow(rows, [effect("a")], beside).kept is kept
+
+
+def test_asked_for_help_it_says_what_it_is_and_plays_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["demo", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("deployments.demo", run_name="__main__")
+    assert ended.value.code == 0
+    assert "against a local REVER" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []

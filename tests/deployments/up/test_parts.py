@@ -80,6 +80,8 @@ def test_a_sandboxs_desk_keeps_all_in_its_folder_and_nothing_of_a_persons_own(
     kept = [desk.env[name] for name in ("REVER_LEDGER_URL", "REVER_INBOX_URL", "PREFECT_HOME")]
     assert kept == [f"sqlite:///{folder}/ledger.sqlite", f"sqlite:///{folder}/inbox.sqlite", f"{folder}/prefect"]
     assert KEY not in desk.env.values()
+    taken = [desk.env[f"REVER_{name}"] for name in ("INSPECTIONS", "RETURN_FILES", "LABEL_FILES", "LABELS")]
+    assert all(Path(it).is_dir() and Path(it).parent == folder and it in desk.variables.read_text() for it in taken)
     assert desk.env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
     assert len(desk.env["REVER_WEBHOOK_SECRETS"]) == 64
     assert desk.variables.stat().st_mode & 0o077 == 0
