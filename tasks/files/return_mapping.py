@@ -85,8 +85,12 @@ class ReturnMapping(FileMapping):
             raise ValueError(f"the columns {', '.join(NEEDED)}; there is no {' and no '.join(missing)}")
         said = (("reason", bool(self.reasons), self.reason), ("method", bool(self.methods), self.method))
         for name, words, every in said:
-            if (name in there) != words:
-                raise ValueError(f"the column `{name}` and `{name}s`, which says what its words mean, together")
+            if name in there and not words:
+                raise ValueError(
+                    f"`{name}s` with what each word of the column means; a line behind a # is not decided yet"
+                )
+            if words and name not in there:
+                raise ValueError(f"the column `{name}`, whose words `{name}s` gives a meaning")
             if name in there and every:
                 raise ValueError(f"either the column `{name}`, or one `{name}` for every row")
         if "key" in there and self.one_return_per not in {None, ReturnPer.KEY}:

@@ -190,3 +190,9 @@ def test_a_key_is_that_of_its_store_and_order() -> None:
     assert len({one.source, other.source, third.source}) == 3
     assert one.source.startswith("file ")
     assert "k1" not in one.source
+
+
+def test_a_column_whose_words_are_all_undecided_is_refused_with_what_to_do() -> None:
+    columns = {"key": "RMA", "order": "Order", "email": "Mail", "sku": "SKU", "method": "Refund as"}
+    with pytest.raises(ValueError, match="`methods` with what each word of the column means; a line behind a # is not"):
+        ReturnMapping.model_validate({"columns": columns})
