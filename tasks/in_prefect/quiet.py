@@ -30,6 +30,9 @@ from tasks.reporting.holds_page import age
 TAG = "rever"
 """The tag of this software's deployments."""
 
+OPTIONAL = "optional"
+"""The tag of a deployment whose schedule is off until a person wants it: it may be off without a word."""
+
 INTERVALS = 2
 """A schedule that has brought no run for so many of its intervals is quiet."""
 
@@ -141,7 +144,7 @@ async def read_quiet(client: PrefectClient, now: datetime) -> list[Quiet]:
     """What went quiet on this server; nothing where no deployment of ours is there. Raises as the client does."""
     ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
     found = await client.read_deployments(deployment_filter=ours, limit=MOST)
-    planned = [await _planned(client, each, now) for each in found if each.schedules]
+    planned = [await _planned(client, each, now) for each in found if each.schedules and not _left_off(each)]
     used: dict[str, set[str]] = {}
     for each in found:
         if each.work_pool_name:
@@ -155,6 +158,11 @@ async def quiet_or_unknown(client: PrefectClient, now: datetime) -> list[Quiet]:
         return await read_quiet(client, now)
     except (httpx.HTTPError, PrefectException):
         return []
+
+
+def _left_off(deployment: DeploymentResponse) -> bool:
+    """Whether nobody has switched it on, and nobody need."""
+    return OPTIONAL in deployment.tags and not any(each.active for each in deployment.schedules)
 
 
 async def _planned(client: PrefectClient, deployment: DeploymentResponse, now: datetime) -> Planned:

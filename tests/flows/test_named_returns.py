@@ -25,6 +25,7 @@ NAMING = {name: field for name in FLOWS for field in ("process_id", "process_ids
 NEEDED = {
     "cancel-return": {"reason": "asked for by mistake"},
     "register-label": {"carrier": "DHL", "tracking_id": "JD1"},
+    "reissue-label": {"reason": "the shopper lost it"},
 }
 """What a flow needs besides."""
 

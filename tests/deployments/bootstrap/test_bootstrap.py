@@ -197,8 +197,8 @@ async def test_a_pool_of_another_type_is_a_persons_to_move(fresh: PrefectClient)
 
 async def test_a_file_of_ones_own_adds_a_deployment_for_a_store(fresh: PrefectClient, tmp_path: Path) -> None:
     file = tmp_path / "prefect.yaml"
-    text = PREFECT_FILE.read_text()
-    file.write_text(text.replace("name: reconcile\n", "name: reconcile-acme\n").replace("parameters: *act", ONE_STORE))
+    before, after = PREFECT_FILE.read_text().split("name: reconcile\n")
+    file.write_text(f"{before}name: reconcile-acme\n{after.replace('parameters: *act', ONE_STORE, 1)}")
     await put_up(fresh, file=file)
     found = await fresh.read_deployment_by_name("reconcile/reconcile-acme")
     assert found.schedules[0].parameters == {"parameters": {"mode": "act", "stores": ["acme"]}}
