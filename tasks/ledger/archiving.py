@@ -351,7 +351,7 @@ def remove_archived(conn: Connection, written: Written, *, now: datetime, actor:
         update(records).where(records.c.process_id == bindparam("p")).values(archived_at=bindparam("at")),
         [{"p": each, "at": now} for each in ids],
     )
-    ArchiveFolder.open(written.path, written.digest)  # a disk without locks has let another process remove it
+    ArchiveFolder.open(written.path, written.digest)  # it must be there when its rows go
     reached(CrashPoint.ARCHIVE_REMOVING)
 
 
@@ -432,7 +432,7 @@ def archive_returns(
     moved = Archived()
     ledger.read(_refuse_restored)
     with _alone_in(folder) as whole:
-        moved.left_behind = ledger.write(_clean_up, whole)
+        moved.left_behind = ledger.read(_clean_up, whole)
         tries = 0
         while (written := ledger.read(write_archive, whole, cut, now=clock(), most=most)) is not None:
             reached(CrashPoint.ARCHIVE_NAMED)
@@ -491,26 +491,22 @@ def _alone_in(folder: Path) -> Iterator[Path]:
 
 
 def _clean_up(conn: Connection, folder: Path) -> list[str]:
-    """Remove what a killed run left: files without a name, and an archive all rows of which are in the ledger still.
+    """Remove files that a killed run has not given their name, and tell of archives that the ledger does not know.
 
-    Left alone is what is not this ledger's, or has rows that it has not: after a restore an older ledger may be older
-    than the archive, and the one that it replaced still names it. Nobody takes an archive over meanwhile: the ledger's
-    own chain is locked.
+    Those are left alone, though the ledger may have all of their rows: they may be those of the ledger of which this
+    one is a copy, or of the one that it replaced after a restore, and then they are the only place of their rows.
     """
     told = []
-    lock_heads(conn, [""])
     for part in folder.glob(f"{_PART}*"):
         _remove(part)
         told.append(f"removed {part.name}, which a run that broke off had not finished")
     known = {archive.name for archive in known_archives(conn)}
-    for path in sorted(folder.glob("archive-*")):
-        if path.name in known:
-            continue
-        if _made_since_restore(conn, path) and _has_all(conn, path):
-            _remove(path)
-            told.append(f"removed {path.name}: a run broke off before its rows left the ledger, which has them all")
-        else:
-            told.append(f"left {path.name} alone: it is no archive of this ledger as it is now")
+    told += [
+        f"left {path.name} alone: it is no archive of this ledger as it is now; where no other ledger uses this"
+        " folder, a run broke off before its rows left the ledger, and it may be deleted"
+        for path in sorted(folder.glob("archive-*"))
+        if path.name not in known
+    ]
     return told
 
 
@@ -520,28 +516,3 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         raise LedgerError(f"{folder} cannot be removed: {error.strerror}; remove it, then archive again") from None
-
-
-def _made_since_restore(conn: Connection, path: Path) -> bool:
-    row = conn.execute(select(ledger.c.account, ledger.c.restored_at)).one()
-    try:
-        manifest = ArchiveFolder.open(path, "").manifest
-        made_at = datetime.fromisoformat(manifest["made_at"])
-        return manifest.get("account") == row.account and (row.restored_at is None or made_at > row.restored_at)
-    except (LedgerError, KeyError, ValueError, TypeError):
-        return False
-
-
-def _has_all(conn: Connection, path: Path) -> bool:
-    """Whether the ledger has each row of the archive, as it is there."""
-    try:
-        folder = ArchiveFolder.open(path, "")
-        ids = [row["process_id"] for row in folder.rows(returns)]
-        now = _rows_of(conn, ids)
-        for table in MOVED:
-            here = {key_of(table, row): row for row in now[table]}
-            if any(here.get(key_of(table, row)) != row for row in folder.rows(table)):
-                return False
-    except LedgerError:
-        return False
-    return True

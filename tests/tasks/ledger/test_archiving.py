@@ -236,22 +236,43 @@ def test_what_was_left_behind_and_cannot_be_removed_is_named(desk: LedgerDesk, t
         archive(desk, tmp_path / "kept")
 
 
-def test_where_the_disk_knows_no_locks_nothing_leaves_the_ledger_whose_archive_another_process_took_away(
+def test_where_the_disk_knows_no_locks_two_that_archive_at_once_lose_nothing(
     desk: LedgerDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paid(desk, "p1")
     before = desk.history("p1")
     desk.clock.forward(days=500)
 
-    def clean_up(at: CrashPoint, _: str) -> None:
+    def beside(at: CrashPoint, _: str) -> None:
         if at is CrashPoint.ARCHIVE_NAMED:
-            archive_returns(desk.ledger, tmp_path / "kept", NOON - WINDOW, clock=desk.clock, actor=BY)
+            monkeypatch.setattr("tasks.crash_points._armed", [])
+            desk.clock.forward(seconds=1)
+            assert archive(desk, tmp_path / "kept").returns == 1
 
-    monkeypatch.setattr("tasks.crash_points._armed", [clean_up])
+    monkeypatch.setattr("tasks.crash_points._armed", [beside])
     monkeypatch.setattr("fcntl.flock", lambda *_: None)
-    with pytest.raises(LedgerError, match=r"manifest\.json is missing"):
-        archive(desk, tmp_path / "kept")
+    assert archive(desk, tmp_path / "kept").returns == 0
     assert (desk.history("p1"), findings(desk)) == (before, [])
+
+
+def test_a_copy_of_the_ledger_leaves_the_archives_of_the_ledger_alone_though_it_has_all_their_rows(
+    tmp_path: Path, sqlite_file: Path
+) -> None:
+    live, copy = tmp_path / "live.sqlite", tmp_path / "copy.sqlite"
+    live.write_bytes(sqlite_file.read_bytes())
+    clock = Clock()
+    with closing(Ledger.open(f"sqlite:///{live}", account=ACCOUNT, clock=clock)) as ledger:
+        desk = LedgerDesk(ledger, clock)
+        paid(desk, "p1")
+        before = desk.history("p1")
+        back_up(f"sqlite:///{live}", copy)
+        clock.forward(days=500)
+        archive(desk, tmp_path / "kept")
+        clock.forward(days=1)
+        with closing(Ledger.open(f"sqlite:///{copy}", account=ACCOUNT, clock=clock)) as other:
+            moved = archive(LedgerDesk(other, clock), tmp_path / "kept")
+        assert (moved.returns, ["alone" in each for each in moved.left_behind]) == (1, [True])
+        assert (desk.history("p1"), findings(desk)) == (before, [])
 
 
 def test_archives_that_were_moved_are_read_where_they_are_now(desk: LedgerDesk, tmp_path: Path) -> None:
@@ -384,10 +405,13 @@ def test_killed_at_any_step_each_row_is_somewhere_and_the_next_run_ends_it(
     killed = subprocess.run([*command, desk.clock().isoformat(), point, "2"], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert ({name: desk.history(name) for name in names}, findings(desk)) == (before, [])
-    archive(desk, tmp_path / "kept")
+    desk.clock.forward(seconds=1)
+    moved = archive(desk, tmp_path / "kept")
     assert ({name: desk.history(name) for name in names}, findings(desk)) == (before, [])
     known = {archive.name for archive in desk.ledger.read(known_archives)}
-    assert {path.name for path in (tmp_path / "kept").iterdir()} == known | {".lock"}
+    unknown = {path.name for path in (tmp_path / "kept").iterdir()} - known - {".lock"}
+    assert [each.split()[1] for each in moved.left_behind if "alone" in each] == sorted(unknown)
+    assert len(unknown) == (point in {CrashPoint.ARCHIVE_NAMED, CrashPoint.ARCHIVE_REMOVING})
     assert many(desk, records) == 4
     left = desk.ledger.read(lambda conn: conn.execute(select(audit.c.process_id).distinct()).scalars().all())
     assert set(left) == {""}
