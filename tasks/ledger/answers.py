@@ -47,7 +47,7 @@ from tasks.policy.record import (
     Record,
     money_intents,
 )
-from tasks.policy.rules.label import BOTH_LABELS_USED
+from tasks.policy.rules.label import TAKEN_AS_SHOWN
 from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
 
 # Close units that a person settled outside of this desk, or gave up: an intent that is at its end from the start.
@@ -354,7 +354,7 @@ def _about_unknown(conn: Connection, row: Row[Any], said: Said, now: datetime, l
 
 def _closes_no_unit(hold: Row[Any], said: Said) -> bool:
     """Whether the hold is about what REVER shows, and not about units that could be paid."""
-    of_label = hold.label and hold.rule != BOTH_LABELS_USED
+    of_label = hold.label and hold.rule not in TAKEN_AS_SHOWN
     stands = hold.items or said.items or of_label or shipping_of(hold.details) is not None
     return not (stands or hold.rule in NOT_WAIVED)
 

@@ -15,7 +15,7 @@ from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.parcel import parcel_from
 from tasks.policy.record import HoldKind, IntentState
-from tasks.policy.rules.label import BOTH_LABELS_USED
+from tasks.policy.rules.label import TAKEN_AS_SHOWN
 
 HOLDS = (
     select(
@@ -120,7 +120,7 @@ def going_on(row: Row[Any], intent_state: str) -> Answer:
     """
     if intent_state == IntentState.UNKNOWN:
         return Answer.SEND_AGAIN
-    if row.intent_id or row.rule == BOTH_LABELS_USED:
+    if row.intent_id or row.rule in TAKEN_AS_SHOWN:
         return Answer.TAKE_AS_IT_IS
     if row.rule in NOT_WAIVED or row.kind in _WAITS_FOR_REVER:
         return Answer.LOOK_AGAIN
@@ -144,7 +144,7 @@ def _answers(row: Row[Any]) -> Mapping[str, str]:
             Answer.DONE_BY_HAND: f"closes the question as put right by hand; {state}; {_closed(row, by_hand=True)}",
             Answer.DROP: f"closes the question; nothing is put right; {_closed(row)}",
         }
-    of_label = row.label and row.rule != BOTH_LABELS_USED
+    of_label = row.label and row.rule not in TAKEN_AS_SHOWN
     if row.items or of_label or row.rule in NOT_WAIVED or shipping_of(row.details) is not None:
         units = _units(row)
         never = "makes it" if row.label else "pays or exchanges these units"

@@ -10,7 +10,7 @@ from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait, left
 from tasks.policy.facts import incomplete
 from tasks.policy.record import Record
 from tasks.policy.rules import archived, cancel, foreign, gates, on_its_way, payment, restored
-from tasks.policy.rules.label import BOTH_LABELS_USED, decide_label
+from tasks.policy.rules.label import TAKEN_AS_SHOWN, decide_label
 from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.store import StoreRules
 
@@ -75,7 +75,7 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
         return label
     if isinstance(label, Hold) and label.rule != "incomplete_read" and money.rule in payment.WAITS:
         return label
-    if isinstance(label, Hold) and label.rule == BOTH_LABELS_USED:
+    if isinstance(label, Hold) and label.rule in TAKEN_AS_SHOWN:
         return label
     if isinstance(money, Wait) and left_to_another_run(label):
         return replace(money, for_another_run=True)

@@ -93,6 +93,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
                 "label_error",
                 "label_not_shown",
                 "label_refused",
+                "labels_by_others",
                 "no_address",
                 "no_carrier",
                 "no_country",

@@ -23,7 +23,7 @@ from tasks.policy.clocks import believed, come
 from tasks.policy.comparison import went_out
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.facts import later, quoted
+from tasks.policy.facts import counted, later, quoted
 from tasks.policy.inspection import inspect
 from tasks.policy.label_choice import Candidate, Choice, Wanted, choose, in_words
 from tasks.policy.packing import MOST_PARCELS, UNMEASURED, measured, packed, parcel_in_words, to_come_back
@@ -62,6 +62,12 @@ LABEL_THERE = "label_there"
 BOTH_LABELS_USED = "both_labels_used"
 """The rule of the hold for a return whose replaced label was used beside the new one."""
 
+LABELS_BY_OTHERS = "labels_by_others"
+"""The rule of the hold for several parcels of which REVER refused a label, and shows fewer that somebody else made."""
+
+TAKEN_AS_SHOWN = frozenset({BOTH_LABELS_USED, LABELS_BY_OTHERS})
+"""Rules that ask about labels that are there: who goes on takes them as REVER shows them."""
+
 _AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
 """Return methods for which a carrier comes to the shopper's address."""
 
@@ -90,7 +96,7 @@ def decide_label(
         case.unknown_method,
         case.not_told,
     )
-    for answer in (*rule, case.there, case.made, case.failed, case.refused, case.told_no):
+    for answer in (*rule, case.made_by_others, case.there, case.made, case.failed, case.refused, case.told_no):
         if (decision := answer()) is not None:
             return decision
     return case.make()
@@ -393,6 +399,21 @@ class _Label:
         if self.live:
             return self._wait("label_pending", "REVER is making the label")
         return Nothing("label_by_hand", "a person has taken care of the label")
+
+    def made_by_others(self) -> Decision | None:
+        """REVER refused a label of several, and shows fewer than that which this desk did not make.
+
+        One of them may be for all of the goods, or REVER may have made it although it said no: then others are missing.
+        """
+        refused = (len(it.parcels) for it in self.asked if it.state is IntentState.REFUSED)
+        wanted, shown = max(refused, default=0), len(self.live)
+        if any(it.live for it in self.intents) or not 0 < shown < wanted:
+            return None
+        why = (
+            f"REVER refused a label of {wanted} parcels', and shows {counted(shown, 'label')} that somebody else has"
+            " made: whether all goods travel with that is not known"
+        )
+        return self._hold(LABELS_BY_OTHERS, why, {"labels": str(shown), "parcels": str(wanted)})
 
     def failed(self) -> Decision | None:
         """A parcel in error, and none beside it."""

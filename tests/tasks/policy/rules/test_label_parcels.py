@@ -90,6 +90,19 @@ def test_one_in_error_is_asked_about_and_then_replaced_once() -> None:
     assert decided((*shown, "CREATED"), replace(again, intents=(*known.intents, label(4, 2)))).rule == "label_there"
 
 
+def test_labels_that_appear_after_a_refusal_and_are_fewer_than_the_parcels_are_asked_about() -> None:
+    """REVER said no, and acted; or a person made one label for all: nobody but they knows."""
+    refused = record(label(1, state=IntentState.REFUSED))
+    held = decided(("CREATED",), refused)
+    assert (held.rule, isinstance(held, Hold) and held.label) == ("labels_by_others", True)
+    assert decided(("CREATED", "CREATED"), refused).rule == "labels_by_others"
+    assert decided(("CREATED",) * 3, refused).rule == "label_there"
+    answered = replace(refused, waivers=(Waiver("labels_by_others"),))
+    assert decided(("CREATED",), answered).rule == "label_there"
+    assert decided(("CREATED",)).rule == "label_there", "nothing was asked for before"
+    assert decided(("CREATED",), record(label(1, state=IntentState.REFUSED, parcels=()))).rule == "label_there"
+
+
 @pytest.mark.parametrize("state", [IntentState.DONE_BY_HAND, IntentState.DROPPED])
 def test_one_that_a_person_took_care_of_counts_and_the_others_are_made(state: IntentState) -> None:
     closed = replace(label(2, state=state), parcel=0, parcels=())
