@@ -142,6 +142,11 @@ class LedgerState:
         return {row.process_id for row in self.holds if row.answer and row.answer not in CLOSES}
 
     @cached_property
+    def left_as_paid(self) -> set[str]:
+        """The returns of which REVER shows less than was done, and a person has said to go on as the ledger has it."""
+        return {row.process_id for row in self.holds if row.answer and row.rule == "rever_shows_less"}
+
+    @cached_property
     def asked_about(self) -> list[Any]:
         """The intents of unknown outcome about which an open hold asks a person."""
         about = {row.intent_id for row in self.open_holds}

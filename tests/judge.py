@@ -107,11 +107,11 @@ def judge(
 ) -> Verdict:
     """Judge a world in which no run is at work: what `judge_always` finds, and what is forgotten or differs.
 
-    What is due is held, or was closed by a person, or is of a return that `waits`. With `doubts`, an effect about which
-    a person is asked may be in the books or not; without, it is in none.
+    What is due is held, or was closed by a person or left as paid, or is of a return that `waits`. With `doubts`, an
+    effect about which a person is asked may be in the books or not; without, it is in none.
     """
     verdict = judge_always(books, ledger, asked=asked, forgot=forgot)
-    explained = {*ledger.held} - ledger.final | {*ledger.closed_by_hand, *waits}
+    explained = {*ledger.held} - ledger.final | {*ledger.closed_by_hand, *ledger.left_as_paid, *waits}
     for due in books.due:
         if due.anything and due.process_id not in explained:
             verdict.add(FORGOTTEN, f"{due.process_id} {ledger.said_of(due.process_id)}")
