@@ -32,7 +32,7 @@ def at_points() -> Iterator[list[Fire]]:
 
     crash_points.arm(fire_all)
     yield armed
-    crash_points._armed.clear()
+    crash_points._armed.remove(fire_all)
 
 
 def shop(start_world: Start, *scenarios: str, settings: dict[str, str] | None = None) -> World:
