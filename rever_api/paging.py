@@ -11,9 +11,10 @@ offset" skips one. The rule here, for a list in a stable order (`started_at` asc
    the list moved when a page last joined after a step (what is paid leaves the list while it is read, a whole page at a
    time), then twice as far each time. A guess is two pages at most: too far costs a page or two read again.
 4. The walk ends with a joined page that brings nothing new, is not full, and reaches the number of matches REVER gave,
-   or, where it gave none, holds no more than its overlap. It ends with its first page where that is not full and shows
-   as many entries as REVER counts: then it was the whole list, at one moment. If fewer entries were seen than REVER
-   counts, it walks again, at most twice.
+   or, where it gave none, holds no more than its overlap. It ends with its first page where that shows as many entries
+   as REVER counts, and fewer than any server's page holds: then it was the whole list, at one moment. (Of more entries
+   that number may be the page's own, on a server whose pages are smaller than was asked for.) If fewer entries were
+   seen than REVER counts, it walks again, at most twice.
 5. Pages that bring nothing new are bounded (20, and four more for each that did): a server that repeats a page for
    ever, or a list that moves faster than it is read, ends in `OutcomeUnknown`. So do a list without an end (200,000
    entries, or ten times and 1,000 more than a total that never changes) and one that shows nothing on any walk though
@@ -27,6 +28,7 @@ an id is known by its place, and may come twice when the list moves.
 from rever_api.errors import OutcomeUnknown
 from rever_api.models import ReturnProcess, SearchPage, SearchQuery, UnreadableProcess
 
+_SMALLEST_PAGE = 10
 _WALKS_AGAIN = 2
 _GUESSED_PAGES = 2
 _FRUITLESS = 20
@@ -65,7 +67,8 @@ class Walk:
             self._step_back(fell)
             return []
         new = {key: entry for key, entry in zip(keys, page.processes, strict=True) if key not in self._seen}
-        whole = not self._seen and len(new) == len(keys) == (page.rowcount or 0) - self._begin < self._query.limit
+        smallest = min(self._query.limit, _SMALLEST_PAGE)
+        whole = not self._seen and len(new) == len(keys) == (page.rowcount or 0) - self._begin < smallest
         if new and self._step:
             last_seen = self._offset + keys.index(next(iter(new))) - 1
             self._moved = max(self._moved // 2, self._from - last_seen)

@@ -79,6 +79,30 @@ def test_a_server_may_give_smaller_pages_than_asked() -> None:
     assert walked(list(range(10)), 50, [], told=False, largest=3) == list(range(10))
 
 
+@pytest.mark.parametrize("largest", [10, 25, 99])
+@pytest.mark.parametrize(
+    "told", [lambda shown, _: shown, lambda shown, _: shown - 1, lambda *_: None, lambda _, all_: all_]
+)
+def test_no_number_of_a_smaller_page_is_taken_for_that_of_the_list(
+    told: Callable[[int, int], int | None], largest: int
+) -> None:
+    walk, listed, found = Walk(SearchQuery(limit=100)), list(range(250)), []
+    while (query := walk.query) is not None:
+        page = served(listed, query, told=False, largest=largest)
+        page = page.model_copy(update={"rowcount": told(len(page.processes), len(listed))})
+        found += [int(new.rever_process_id) for new in walk.take(page) if isinstance(new, ReturnProcess)]
+    assert found == listed
+
+
+@pytest.mark.parametrize(("length", "limit", "pages"), [(0, 100, 1), (9, 100, 1), (10, 100, 2), (4, 5, 1), (5, 5, 2)])
+def test_a_short_list_is_one_page(length: int, limit: int, pages: int) -> None:
+    walk, listed, asked = Walk(SearchQuery(limit=limit)), list(range(length)), 0
+    while (query := walk.query) is not None:
+        walk.take(served(listed, query, told=True))
+        asked += 1
+    assert asked == pages
+
+
 def test_a_plain_next_offset_would_have_missed_one() -> None:
     listed = list(range(6))
     assert walked(listed, 3, [lambda now: now.remove(0)]) == [0, 1, 2, 3, 4, 5]
