@@ -309,7 +309,7 @@ def _tagged(report: RunReport) -> Sequence[str]:
     """
     if len(report.stores) <= MANY_STORES:
         return report.stores
-    wrong = [store for store in report.ordered_stores() if report.state_of(store) or report.at(store).failures]
+    wrong = [store for store in report.ordered_stores() if report.state_of(store) or report.told_of(store).failures]
     return wrong[:MANY_STORES]
 
 

@@ -209,6 +209,10 @@ class RunReport:
         """What the run did at a store, to be added to."""
         return self.by_store.setdefault(store, StoreTally())
 
+    def told_of(self, store: str) -> StoreTally:
+        """What the run did at a store, to be read: nothing where it did not come to it, which is then left as it is."""
+        return self.by_store.get(store, StoreTally())
+
     def see(self, store: str, things: int) -> None:
         """Add things of a store that the run was about."""
         self.seen += things
@@ -294,13 +298,13 @@ class RunReport:
         """What was done at each of several stores, those first at which something went wrong; what is alike is told at
         once.
         """
-        told = [store for store in self.ordered_stores() if self.state_of(store) or self.at(store).tells]
         if len(self.stores) < 2 or not self.by_store:
             return []
+        told = [store for store in self.ordered_stores() if self.state_of(store) or self.told_of(store).tells]
         lines = [f"  at {store}: {', '.join(self._store_words(store))}" for store in told[:MOST_STORES]]
         rest = [self.by_store[store] for store in self.stores if store in self.by_store and store not in told]
-        if more := len(told) - MOST_STORES:
-            lines += [f"  at {counted(more, 'more store')} something was done; --json has all"] if more > 0 else []
+        if (more := len(told) - MOST_STORES) > 0:
+            lines.append(f"  at {counted(more, 'more store')} something was done; --json has all")
         seen = sum(tally.seen for tally in rest)
         if rest and self.by_stores and (seen or told):
             lines.append(f"  at {counted(len(rest), 'store')}: {counted(seen, self.thing)}, nothing was due")
@@ -311,13 +315,13 @@ class RunReport:
         states = ("failed", "cut off", "not begun", "paused", "")
 
         def place(store: str) -> tuple[int, bool, int]:
-            tally = self.by_store.get(store, StoreTally())
+            tally = self.told_of(store)
             return states.index(self.state_of(store)), not tally.failures, -tally.outcomes.total()
 
         return sorted(self.stores, key=place)
 
     def _store_words(self, store: str) -> list[str]:
-        tally = self.at(store)
+        tally = self.told_of(store)
         return [
             *filter(None, [self.state_of(store)]),
             counted(tally.seen, self.thing),
@@ -533,7 +537,7 @@ MOST_STORES = 20
 
 
 def stores_in_words(stores: Sequence[str]) -> str:
-    """The stores by name; of many their number and the first few."""
+    """The stores by name; of many how many they are."""
     if len(stores) <= MANY_STORES:
         return ", ".join(stores) or "no store"
     return f"{len(stores)} stores"

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from tasks.policy.clocks import clock_time
 from tasks.policy.order_returns import OrderKey
 from tasks.reporting.archive_report import ArchiveReport
-from tasks.reporting.by_store import StoreTally
 from tasks.reporting.parcels_report import BACK, MOVED, STOPPED, ParcelsReport
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import markdown
@@ -80,7 +79,7 @@ def stores_table(report: RunReport) -> list[dict[str, str]]:
     """A row for each store, those first at which something went wrong, with the link to what waits for a person."""
     rows = []
     for store in report.ordered_stores():
-        tally, page = report.by_store.get(store, StoreTally()), report.holds_pages.get(store)
+        tally, page = report.told_of(store), report.holds_pages.get(store)
         due = {} if report.acts else {"due": markdown(amounts(tally.due)) if tally.due else ""}
         rows.append(
             {

@@ -15,6 +15,7 @@ from rever_api.sandbox import further
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.desk import Desk
 from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report_page import stores_table
 from tests.flows.test_one_stores_fault import break_at, reported
 from tests.world import Start, World
 
@@ -188,6 +189,10 @@ def test_stores_that_a_run_did_not_come_to_are_told_as_such(start_world: Start) 
     assert {store: report.state_of(store) for store in report.stores} == {
         "acme": "cut off", "nordic": "not begun", "shop-01": "not begun",
     }  # fmt: skip
+    told = [line for line in report.lines() if line.startswith("  at ")]
+    assert told[0].startswith("  at acme: cut off, ")
+    assert told[1:] == ["  at nordic: not begun, 0 returns", "  at shop-01: not begun, 0 returns"]
+    assert [row["state"] for row in stores_table(report)] == ["cut off", "not begun", "not begun"]
     assert isinstance(report, ReturnsReport)
     assert not world.paid()
 
