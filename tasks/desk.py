@@ -180,9 +180,9 @@ class Desk:
         if self.mode is not Mode.ACT or self.wrong_clock() is None:
             return
         await self.client.get_ecommerce_settings(store)
-        self.halted = self.wrong_clock()
-        if self.halted is not None:
-            raise self.halted
+        if (wrong := self.wrong_clock()) is not None:
+            self.halted = wrong
+            raise wrong
 
     async def _ask_warehouses(self, rules: StoreRules) -> tuple[Warehouse, ...]:
         """The store's warehouses. Raises `DeskError` where its own rules send goods to one that it does not have."""
@@ -208,7 +208,6 @@ class Desk:
         zone = store_zone(settings.timezone)
         if zone.problem:
             self.report.notes.append(f"store {store!r}: {zone.problem}; its days are those of UTC")
-        policy = self.policies.for_store(store)
         carriers = {carrier_name(carrier) for carrier in settings.carriers}
         named = {*policy.label_carriers, *policy.labels.carriers}
         if len(self.stores) == 1 and (strange := sorted(named - carriers)):  # else it may be of another store

@@ -1,13 +1,17 @@
-"""A run's cap on money: what goes beyond it waits, and a return decided about again is counted once."""
+"""A run's cap on money: what goes beyond it waits, a return decided about again counts once; and what ends a run."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
 
-from tasks.desk import Budget
+from rever_api.other_clock import OtherClock
+from tasks.desk import Budget, Desk, DeskError
 from tasks.policy.decision import Compensate, Nothing, RefundDue, Wait
 from tasks.policy.record import LineUnits
+from tasks.reporting.report import Mode, RunReport
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -74,3 +78,17 @@ def test_threads_that_ask_at_the_same_time_never_go_beyond_the_cap() -> None:
             assert sum(threads.map(ask, range(4))) == most
     finally:
         sys.setswitchinterval(before)
+
+
+async def test_a_clock_that_is_right_at_a_second_look_does_not_lift_what_ended_the_run_meanwhile() -> None:
+    clocks = SimpleNamespace(ahead=timedelta(hours=1))
+
+    async def asked_again(store: str) -> None:
+        desk.halted, clocks.ahead = DeskError(f"another store ended the run while {store} was asked"), timedelta(0)
+
+    rever: Any = SimpleNamespace(get_ecommerce_settings=asked_again)
+    unused: Any = None
+    report = RunReport("x")
+    desk = Desk(unused, rever, unused, unused, Mode.ACT, unused, ("acme", "nordic"), report, cast("OtherClock", clocks))
+    await desk._check_clock("acme")
+    assert isinstance(desk.halted_at("nordic"), DeskError)
