@@ -1,11 +1,12 @@
 """Fetch the returns that may have to move: by search over a store, batch by batch, or by id."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from typing import Self
 
 from rever_api import AsyncReverClient
-from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
+from rever_api.errors import NotFound, OutcomeUnknown, ReverError, Unreadable, WrongSetup
 from rever_api.limits import AsyncSlot
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
@@ -110,6 +111,11 @@ class PendingReturns:
                 # What was read before the list broke is worked on first; then the error is told.
                 self._broken, self._over = error, True
                 break
+            except asyncio.CancelledError:
+                # A walk that was cut off has nothing more to show: a second try must not take that for the list's end.
+                why = f"the search for the returns of store {self.store!r} was cut off"
+                self._broken, self._over = OutcomeUnknown(why, operation="searchReturnProcesses"), True
+                raise
             if entry is None:
                 self._over = True
                 break
