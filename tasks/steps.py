@@ -6,8 +6,8 @@ coroutine itself within the table's time-out. Either way a step that is called b
 Attempts never multiply, so one place owns each cause: the client retries reads (HTTP causes), the ledger owns the
 attempts of effects. A Prefect retry is left for what neither sees, and only where the step just reads.
 
-How many at a time is said twice: in one process, where a semaphore holds it at no cost, and over all processes, where
-a global limit of Prefect's server holds it at the cost of a call per step (`docs/limits.md`).
+How many at a time is said twice: for each call of a step, which takes no more items at once, at no cost; and over all
+calls in all processes, where a global limit of Prefect's server holds it at the cost of a call (`docs/limits.md`).
 """
 
 import asyncio
@@ -34,8 +34,8 @@ R = TypeVar("R")
 class Step:
     """How one kind of step runs.
 
-    `at_once` bounds the returns worked on at a time in a process, `across` the batches at a time in all processes
-    (0: as many as there are runs). `effect` forbids any retry.
+    `at_once` bounds the returns of a batch that are worked on at a time, `across` the batches at a time in all
+    processes, those of a run's stores each by itself (0: as many as there are). `effect` forbids any retry.
     """
 
     name: str

@@ -116,7 +116,7 @@ async def slots_of(limit: str, occupy: int, within_s: float) -> AsyncIterator[No
 @contextmanager
 def _told_when_slow(limit: str) -> Iterator[None]:
     """Without a line in the log a run that waits for slots looks as if it hung."""
-    waits = f"waits for a slot of the global limit {limit}: other runs hold them all"
+    waits = f"waits for a slot of the global limit {limit}: other runs, or other stores of this one, hold them all"
     telling = asyncio.get_running_loop().call_later(SLOW_S, get_run_logger().info, waits)
     try:
         yield

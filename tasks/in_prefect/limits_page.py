@@ -10,7 +10,7 @@ HEAD = """# Limits: how much at a time, how often, how long
 One table in `tasks/steps.py` says how each kind of task runs; it is applied from there, and this page is generated from
 it: `make docs`.
 
-| step | retries by Prefect | delay | time-out | returns at once in a process | over all processes | global limit, slots |
+| step | retries by Prefect | delay | time-out | returns of a batch at once | over all processes | global limit, slots |
 | --- | --- | --- | --- | --- | --- | --- |
 """
 
@@ -25,8 +25,8 @@ time-out.
 | limit | bounds | holds in | costs |
 | --- | --- | --- | --- |
 | `REVER_MAX_IN_FLIGHT`, `REVER_RATE` | calls to REVER of one process and key | every run | nothing to measure |
-| returns at once | the returns a step works on at a time in one process: a semaphore | every run | nothing to measure |
-| global limit | the same over all processes, one slot for each return that is worked on | runs of deployments | one call to Prefect's server to take and one to give back, for a step and not for a call: 15 to 50 ms each |
+| returns at once | the returns of a batch that a step works on at a time; each store that a run works on (`REVER_STORES_AT_ONCE`) has a batch of its own | every run | nothing to measure |
+| global limit | the same over all batches in all processes, one slot for each return that is worked on | runs of deployments | one call to Prefect's server to take and one to give back, for a step and not for a call: 15 to 50 ms each |
 | one look at the limits | nothing; a missing limit stops the run | runs of deployments | one call when the run begins, 15 ms |
 | a deployment's `concurrency_limit` | runs of one deployment; what goes beyond waits, or is cancelled, as its collision strategy says | runs of deployments | nothing in the run; the run waits before it starts |
 | a worker's `--limit` | runs that this worker executes at a time, each a process of its own; what goes beyond is left to other workers. `up` gives its workers 5 | one worker | the same |
@@ -44,7 +44,8 @@ Every report says which of the two it was.
 * **Missing, or switched off in the UI:** a run of a deployment begins nothing and says which; `rever-returns bootstrap`
   makes them. Where a limit is missing, Prefect alone would let every run pass.
 * **Full:** the step waits, and says so in the run's log after 3 s. The wait is no part of the task, so its time-out is
-  for its work. After as long as one step may take, the run gives up with a sentence that names the limit.
+  for its work. After as long as one step may take, the run gives up with a sentence that names the limit. A run over
+  many stores can hold all slots by itself: more slots let more of its stores refund at a time, and other runs beside it.
 * **Held by a worker that was killed:** the slots are leased for {LEASE_S:.0f} s, the shortest that Prefect's server grants, and
   renewed while the step lasts, however long that is. The server looks for leases that are over every 15 s, so slots
   are back after {LEASE_S:.0f} to {LEASE_S + 15:.0f} s (65 s when it was measured;
