@@ -5,6 +5,7 @@ from prefect import State, flow
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import SearchParameters
 from flows.sub_flows import (
+    at,
     fetch_files,
     fetch_some,
     named_ids,
@@ -40,8 +41,9 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         await searched_through(desk, report, parameters, before, labels_only=True)
     await settle_own(desk, report, report.stores)
     for store, labels in sorted(report.labels.items()):
-        words = costs_in_words(labels, (await desk.rules(store)).policy.labels.carriers)
-        report.notes.append(f"{store}: {words}")
+        with at(desk, store):
+            words = costs_in_words(labels, (await desk.rules(store)).policy.labels.carriers)
+            report.notes.append(f"{store}: {words}")
     await fetch_files(desk, report)
 
 

@@ -92,6 +92,21 @@ def test_labels_that_no_warehouse_can_be_read_for_keep_no_refund_back(start_worl
     )
 
 
+def test_a_label_found_done_at_a_store_whose_settings_fail_fails_that_store_alone(start_world: Start) -> None:
+    """What labels cost is told at the end, by rules that this store has not."""
+    world = start_world(returns=24)
+    world.sandbox.faults.set(FaultPlan(named=(NamedFault("createOrderV2", 1, Fault.ACTS_LATER),), later=50))
+    first = world.run("generate-labels", mode="act", stores="acme")
+    assert first.outcomes["unknown"] == 1
+    world.pass_time(60)
+    break_at(world, "acme", "getEcommerceSettings", Fault.ERROR_500_BEFORE)
+    report, ended = reported(world, "generate-labels")
+    assert isinstance(ended, RunFailedError)
+    assert list(report.stores_failed) == ["acme"]
+    assert report.broke_off == ""
+    assert report.by_store["acme"].outcomes["done"] == 1
+
+
 def test_a_page_that_is_refused_after_refunds_does_not_hide_them(
     start_world: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
