@@ -161,7 +161,8 @@ def _not_computable(data: ReportData) -> Iterator[str]:
         yield f"cost of a return, and what labels cost: not computable, {words}"
     yield "what shoppers paid on top in exchanges: not computable, REVER does not tell"
     if data.unread:
-        yield f"{len(data.unread)} returns could not be read: their money is in all sums, their reasons are not known"
+        words = "could not be read: the money is in all sums, the reasons are not known"
+        yield f"{counted(len(data.unread), 'return')} {words}"
 
 
 def _count(cell: Cell) -> int:

@@ -56,6 +56,11 @@ def test_where_a_return_was_not_read_the_ledger_tells_what_is_paid() -> None:
     assert (found["refunded"], found["paid"], found["on_its_way"]) == (money("15.00"), money("8.00"), money("7.00"))
 
 
+def test_a_return_that_could_not_be_read_is_counted() -> None:
+    said = report(unread={"retp_1": "REVER's answer could not be read"}).not_computable[-1]
+    assert said == "1 return could not be read: the money is in all sums, the reasons are not known"
+
+
 def test_what_a_person_paid_is_beside_the_sum_and_never_in_it() -> None:
     found = row(report(effects=[effect(), effect("i2", "5.00", state=IntentState.DONE_BY_HAND)]), "money")
     assert (found["refunds"], found["refunded"], found["by_hand"]) == (2, money("10.00"), money("5.00"))
