@@ -224,7 +224,7 @@ def return_parts(
         reviewed_at=max(dated, default=None),
         moved=sent or bool(reviews),
         units=sum(max(0, line.quantity) for line in process.return_line_items),
-        value=shared(sum((it.total_price for it in lines.values() if it.total_price is not None), ZERO)),
+        value=shared(sum((it.total_price for it in process.return_line_items if it.total_price is not None), ZERO)),
         refunded=shared(sum((it.amount for it in refunds if it.currency == currency), ZERO)),
         currency=currency,
         stage=_stage(process, record, sent=sent) if waits else Stage.ENDED,

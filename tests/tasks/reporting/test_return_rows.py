@@ -101,6 +101,12 @@ def test_the_rows_of_a_return_and_no_shopper_in_them() -> None:
     assert "ana@" not in repr(named)
 
 
+def test_the_value_is_that_of_all_lines_also_where_two_have_one_id() -> None:
+    line = process().model_dump(mode="json")["return_line_items"][0]
+    parts = return_parts(process(return_line_items=[line, line]), "acme", Record("retp_1"))
+    assert (parts.row.units, parts.row.value) == (4, Decimal("40.02"))
+
+
 def change(n: int, before: str, status: str, at: datetime, told_at: datetime | None = None) -> ParcelChange:
     return ParcelChange(1, n, before, status, at, told_at)
 
