@@ -79,6 +79,10 @@ class Outcome(StrEnum):
     NOT_EXPECTED = "not expected in these files"
 
 
+AGREES = frozenset({Outcome.SEEN, Outcome.NOT_EXPECTED})
+"""Outcomes of which nothing is to be looked into."""
+
+
 class Fate(StrEnum):
     """What came of a row of a file."""
 

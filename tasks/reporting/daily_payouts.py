@@ -6,11 +6,10 @@ They are what `reconcile-payouts` finds for the report's window, told in the rep
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import fields
-from datetime import UTC
 
 from tasks.policy.facts import counted
 from tasks.policy.money import ZERO
-from tasks.policy.payouts import Fate, Judged, MatchKey, Outcome, Sums, sums_of
+from tasks.policy.payouts import AGREES, Fate, Judged, MatchKey, Outcome, Sums, sums_of
 from tasks.reconcile_payouts import PayoutsFound
 from tasks.reporting.daily_data import ReportData
 from tasks.reporting.tables import CURRENCY, ORDER, RETURN, STORE, Basis, Cell, Column, Figure, Kind, Table
@@ -46,8 +45,6 @@ _ORDER = (
     *(Outcome.LATE, Outcome.NOT_EXPECTED, Outcome.SEEN),
 )
 """What is to be looked into first; what agrees comes last."""
-AGREES = frozenset({Outcome.SEEN, Outcome.NOT_EXPECTED})
-"""Outcomes of which nothing is to be looked into."""
 
 
 def payout_tables(data: ReportData) -> Iterator[Table]:
@@ -204,8 +201,7 @@ def _refunds(data: ReportData, found: PayoutsFound, name: str, title: str, *, li
 
 
 def _cells(data: ReportData, it: Judged) -> tuple[Cell, ...]:
-    refund, rows = it.refund, it.rows
-    zone = data.windows[refund.store].zone if refund.store in data.windows else UTC
+    refund, rows, window = it.refund, it.rows, data.windows[it.refund.store]
     return (
         str(it.outcome),
         ", ".join(it.missing_at),
@@ -220,8 +216,8 @@ def _cells(data: ReportData, it: Judged) -> tuple[Cell, ...]:
         refund.rever,
         it.payout.amount if it.payout.rows else None,
         it.statement.amount if it.statement.rows else None,
-        refund.at.astimezone(zone),
-        rows[0].at.astimezone(zone) if rows else None,
+        window.local(refund.at),
+        window.local(rows[0].at) if rows else None,
         str(it.key),
         " ".join(dict.fromkeys(row.reference for row in rows if row.reference)),
         ", ".join(dict.fromkeys(row.file for row in rows)),

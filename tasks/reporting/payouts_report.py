@@ -13,7 +13,7 @@ from tasks.files.payout_file import RefusedRow
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.policy.money import shown
-from tasks.policy.payouts import Fate, Found, Judged, JudgedRow, MatchKey, Outcome, Sums, sums_of
+from tasks.policy.payouts import AGREES, Fate, Found, Judged, JudgedRow, MatchKey, Outcome, Sums, sums_of
 from tasks.reconcile_payouts import PayoutsFound
 from tasks.reporting.daily_data import add_up
 from tasks.reporting.report import RunReport
@@ -117,7 +117,7 @@ class PayoutsReport(RunReport):
         lines += [f"  {it['period']}: {_month_words(it)}" for it in self._months()]
         lines += [f"  {many:>5} {outcome}: {self._amounts(outcome)}" for outcome, many in self._outcomes().items()]
         lines += [] if self._outcomes() else ["  no refund in the window"]
-        differing = [it for it in self.judged() if it.outcome not in {Outcome.SEEN, Outcome.NOT_EXPECTED}]
+        differing = [it for it in self.judged() if it.outcome not in AGREES]
         lines += _few([f"  {_judged_words(it)}" for it in differing])
         unexplained = self.unexplained()
         if unexplained:

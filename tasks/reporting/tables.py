@@ -89,14 +89,18 @@ class Column:
     rarely: bool = False
     usual: int = 0
 
+    @property
+    def is_sentence(self) -> bool:
+        """Whether it holds sentences, which wrap."""
+        return self.name in _SENTENCES
+
+
+_SENTENCES = frozenset({"why", "how"})
 
 RETURN, ORDER = Column("process_id", "Return", Kind.RETURN), Column("order", "Order", Kind.ID)
 STORE, CURRENCY = Column("store", "Store"), Column("currency", "Currency")
 HOURS = Column("hours", "Hours", Kind.COUNT, rarely=True, usual=24)
 """How long a day is; said where clocks change."""
-
-
-_SENTENCES = frozenset({"why", "how"})
 
 
 class RowsOf(Sequence[tuple[Cell, ...]]):
@@ -149,8 +153,8 @@ class Table:
 
     @property
     def sentences(self) -> list[int]:
-        """The places of the columns that hold sentences, which wrap; those of long lists stay on one line."""
-        return [place for place, each in enumerate(self.columns) if each.name in _SENTENCES and not self.lists]
+        """The places of the columns whose sentences wrap; those of long lists stay on one line."""
+        return [place for place, each in enumerate(self.columns) if each.is_sentence and not self.lists]
 
     def page_columns(self) -> list[int]:
         """The places of the columns that a page shows: those that say something."""
