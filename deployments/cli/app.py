@@ -15,7 +15,25 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, Json, What, care, facts, inbox, inspections, payouts, policy, returns, webhook
+from deployments.cli.groups import (
+    Debug,
+    Json,
+    OrderReferences,
+    PayoutZone,
+    Statement,
+    StatementMapping,
+    UsualDays,
+    What,
+    care,
+    facts,
+    inbox,
+    inspections,
+    payout_files,
+    payouts,
+    policy,
+    returns,
+    webhook,
+)
 from deployments.cli.labels import labels
 from deployments.console.errors import FAILED, UsageError, errors_as_sentences, print_out
 from flows.catalog import FLOWS
@@ -150,19 +168,11 @@ def report(
         list[Path] | None,
         typer.Option("--payouts", metavar="FILE", help="A payout file to compare: docs/payouts.md. May be repeated."),
     ] = None,
-    statement: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="REVER's monthly statement of supplied expenses.")
-    ] = None,
-    mapping: Annotated[Path | None, typer.Option(metavar="M", help="What the statement's columns mean.")] = None,
-    payout_orders: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Which order a provider's reference is of.")
-    ] = None,
-    payout_days: Annotated[
-        str | None, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
-    ] = None,
-    payout_zone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Of times whose payout file does not say theirs.")
-    ] = None,
+    statement: Statement = None,
+    mapping: StatementMapping = None,
+    payout_orders: OrderReferences = None,
+    payout_days: UsualDays = None,
+    payout_zone: PayoutZone = None,
     send: Annotated[bool, typer.Option("--send", help="Send the totals where REVER_REPORT_URL says.")] = False,
     with_shoppers: Annotated[
         bool, typer.Option("--with-shoppers", help="Name the shoppers, in JSON, CSV, Excel and Parquet.")
@@ -173,14 +183,12 @@ def report(
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import run_with_options
 
-        if comma := next((file for file in payouts or () if "," in str(file)), None):
-            raise UsageError(f"{comma}: a file's name may have no comma here; rename it.")
         values = {
             "since": since,
             "until": until,
             "stores": stores,
             "promise_days": promise,
-            "payouts": payouts,
+            "payouts": payout_files(payouts),
             "statement": statement,
             "mapping": mapping,
             "payout_orders": payout_orders,

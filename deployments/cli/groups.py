@@ -468,6 +468,27 @@ def _import_returns(
 payouts = typer.Typer(no_args_is_help=True, help="Payment providers' payout files: docs/payouts.md.")
 
 
+Statement = Annotated[Path | None, typer.Option(metavar="FILE", help="REVER's monthly statement of supplied expenses.")]
+StatementMapping = Annotated[Path | None, typer.Option(metavar="M", help="What the statement's columns mean.")]
+OrderReferences = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Which order a provider's reference is of: a table of reference and order."),
+]
+UsualDays = Annotated[
+    str | None, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
+]
+PayoutZone = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="Of times whose file does not say theirs, such as Europe/Madrid.")
+]
+
+
+def payout_files(typed: list[Path] | None) -> list[Path] | None:
+    """The payout files, which a run takes as one text with commas. Raises `UsageError` for a name that has one."""
+    if comma := next((file for file in typed or () if "," in str(file)), None):
+        raise UsageError(f"{comma}: a file's name may have no comma here; rename it.")
+    return typed
+
+
 @payouts.callback()
 def _payouts() -> None:
     """Keep `check` a command of its own, though it is the only one."""
@@ -479,16 +500,9 @@ def _check_payouts(
         list[Path] | None, typer.Argument(metavar="FILE...", help="Of Stripe, Adyen, PayPal (STL) or Redsys.")
     ] = None,
     *,
-    statement: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="REVER's monthly statement of supplied expenses.")
-    ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option("--mapping", metavar="M", help="What the statement's columns mean.")
-    ] = None,
-    orders: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Which order a provider's reference is of: a table of reference and order."),
-    ] = None,
+    statement: Statement = None,
+    mapping: StatementMapping = None,
+    orders: OrderReferences = None,
     since: Annotated[
         str | None,
         typer.Option("--from", metavar="WHEN", help="Refunds paid then or later. Left out: where the files begin."),
@@ -500,12 +514,8 @@ def _check_payouts(
     stores: Annotated[
         list[str] | None, typer.Option("--store", metavar="STORE", help="A store; may be repeated. Left out: all.")
     ] = None,
-    days: Annotated[
-        str | None, typer.Option(metavar="DAYS", help="In how many days a refund usually is in a payout. Left out: 7.")
-    ] = None,
-    zone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Of times whose file does not say theirs, such as Europe/Madrid.")
-    ] = None,
+    days: UsualDays = None,
+    zone: PayoutZone = None,
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all refunds and rows to a CSV file.")] = None,
     debug: Debug = False,
@@ -514,10 +524,8 @@ def _check_payouts(
     with errors_as_sentences(debug=debug):
         from deployments.cli.run import run_with_options
 
-        if comma := next((file for file in files or () if "," in str(file)), None):
-            raise UsageError(f"{comma}: a file's name may have no comma here; rename it.")
         values = {
-            "files": files,
+            "files": payout_files(files),
             "statement": statement,
             "mapping": mapping,
             "orders": orders,
