@@ -11,14 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from flows.run import run_flow
 from rever_api.sandbox import running_sandbox
 from tasks.ledger import Effect, effects
-from tasks.policy.record import IntentKind, IntentState
 from tests.docs.pages import ROOT
-from tests.tasks.files.payouts import ADYEN_HEADER, adyen_row, file_of
+from tests.tasks.files.payouts import ADYEN_HEADER, adyen_row_of, by_card, file_of
 from tests.ui.browser import opened_page
 from tests.world import PATIENT, World
 
@@ -43,33 +41,11 @@ def played(world: World) -> None:
 
 
 def payout_file(made: Sequence[Effect]) -> str:
-    """Adyen's file of the refunds by card, an hour after each; one is missing, one is of another amount."""
-    cards = [
-        it
-        for it in made
-        if it.kind is IntentKind.REFUND
-        and (it.state, it.method) == (IntentState.DONE, "ORIGINAL_PAYMENT_METHOD")
-        and it.amount > 1
-        and it.sent_at
-    ]
-    rows = []
-    for n, it in enumerate(cards[1:], 1):
-        at = ((it.sent_at or it.created_at) + timedelta(hours=1)).astimezone(ZoneInfo("Europe/Amsterdam"))
-        amount = str(it.amount - 1 if n == 1 else it.amount)
-        rows.append(adyen_row(it.order.lstrip("#"), amount, n=n, currency=it.currency, at=f"{at:%F %T}"))
-        if n == 2:
-            back = f"{at + timedelta(hours=1):%F %T}"
-            rows.append(
-                adyen_row(
-                    it.order.lstrip("#"),
-                    amount,
-                    n=n,
-                    currency=it.currency,
-                    at=back,
-                    word="RefundedReversed",
-                    side="credit",
-                )
-            )
+    """Adyen's file of the refunds by card, an hour after each; one is missing, one of another amount, one came back."""
+    _, other, back, *right = [it for it in made if by_card(it) and it.amount > 1]
+    rows = [adyen_row_of(other, 1, other.amount - 1), adyen_row_of(back, 2)]
+    rows.append(adyen_row_of(back, 2, hours=2, word="RefundedReversed", side="credit"))
+    rows += [adyen_row_of(it, n) for n, it in enumerate(right, 3)]
     return file_of(ADYEN_HEADER, rows)
 
 
@@ -93,7 +69,7 @@ def written(folder: Path, returns: int) -> None:
 
 
 def photographed(folder: Path) -> None:
-    """Take the pictures: the top of the page as it is 1280 pixels wide, and the first sheets of the workbook."""
+    """Take the pictures: the top of the page as it is 1280 pixels wide, and a sheet of the printed workbook."""
     PICTURES.mkdir(exist_ok=True)
     with opened_page((folder / "report.html").as_uri()) as page:
         page.set_viewport_size({"width": WIDTH, "height": 900})

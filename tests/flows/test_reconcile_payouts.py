@@ -28,6 +28,9 @@ from tests.tasks.files.payouts import (
     SHOPPERS,
     STRIPE_HEADER,
     adyen_row,
+    adyen_row_of,
+    adyen_time,
+    by_card,
     file_of,
     redsys_row,
     stripe_row,
@@ -55,20 +58,7 @@ def paid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paid]:
         world.act()
         made = world.read(effects, sandbox.stores)
         world.let_pass(3600)
-        yield Paid(world, [it for it in made if it.kind is IntentKind.REFUND and by_card(it)])
-
-
-def by_card(effect: Effect) -> bool:
-    done = effect.state is IntentState.DONE and effect.amount > 0
-    return done and effect.method == "ORIGINAL_PAYMENT_METHOD" and not effect.adopted
-
-
-def row_of(effect: Effect, n: int, amount: Decimal | None = None, **changes: str) -> str:
-    """The row of Adyen's file that a refund has an hour later."""
-    at = ((effect.sent_at or effect.created_at) + timedelta(hours=1)).astimezone(ZoneInfo("Europe/Amsterdam"))
-    money = str(effect.amount if amount is None else amount)
-    shop = effect.order.lstrip("#")
-    return adyen_row(shop, money, n=n, currency=effect.currency, at=f"{at:%F %T}", **changes)
+        yield Paid(world, [it for it in made if by_card(it)])
 
 
 def told(world: World, **values: str) -> PayoutsReport:
@@ -83,13 +73,13 @@ def yesterday(world: World) -> str:
 
 def test_what_is_missing_of_another_amount_or_reversed_is_told(paid: Paid) -> None:
     missing, other, back, *right = paid.cards
-    rows = [row_of(it, n) for n, it in enumerate(right, 10)]
+    rows = [adyen_row_of(it, n) for n, it in enumerate(right, 10)]
     rows += [
-        row_of(other, 2, other.amount - 1),
-        row_of(back, 3),
-        row_of(back, 3, word="RefundedReversed", side="credit"),
+        adyen_row_of(other, 2, other.amount - 1),
+        adyen_row_of(back, 3),
+        adyen_row_of(back, 3, word="RefundedReversed", side="credit"),
     ]
-    rows += [row_of(missing, 5, Decimal("3.33")).replace(missing.order.lstrip("#"), "99999")]
+    rows += [adyen_row_of(missing, 5, Decimal("3.33")).replace(missing.order.lstrip("#"), "99999")]
     rows.append(rows[-1].replace("99999", "99998").replace(",3.33,", ",Ana Ruiz,"))
     rows.append(adyen_row("", "500.00", n=99, word="MerchantPayout", at="2099-01-01 00:00:00"))
     Path("adyen.csv").write_text(file_of(ADYEN_HEADER, rows))
@@ -120,7 +110,7 @@ def test_what_is_missing_of_another_amount_or_reversed_is_told(paid: Paid) -> No
 
 
 def test_the_ledgers_and_revers_sums_are_the_sandboxs_own(paid: Paid) -> None:
-    Path("all.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards)]))
+    Path("all.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(it, n) for n, it in enumerate(paid.cards)]))
     report = told(paid.world, files="all.csv", since=yesterday(paid.world))
     adopted = {it.id for it in paid.world.read(effects, paid.world.sandbox.stores) if it.adopted}
     sent = [it.refund for it in report.judged() if it.refund.ledger and it.refund.id not in adopted]
@@ -140,7 +130,7 @@ def test_the_ledgers_and_revers_sums_are_the_sandboxs_own(paid: Paid) -> None:
 
 def test_of_two_providers_the_file_that_ends_first_says_what_may_still_come(paid: Paid) -> None:
     """Nobody knows by which provider a refund was paid, so its usual days must be over in the files of both."""
-    Path("adyen.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards[1:])]))
+    Path("adyen.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(it, n) for n, it in enumerate(paid.cards[1:])]))
     Path("redsys.csv").write_text(file_of(REDSYS_HEADER, [redsys_row("X1", "60,00", at="05/01/2026;13:00:00")]))
     Path("later.csv").write_text(file_of(ADYEN_HEADER, [adyen_row("X1", "1.00", at="2099-01-05 13:00:00")]))
     first = paid.cards[0].id
@@ -150,7 +140,7 @@ def test_of_two_providers_the_file_that_ends_first_says_what_may_still_come(paid
 
 
 def test_a_refund_that_files_are_too_short_for_is_late(paid: Paid) -> None:
-    Path("short.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards[1:])]))
+    Path("short.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(it, n) for n, it in enumerate(paid.cards[1:])]))
     first = paid.cards[0]
     report = told(paid.world, files="short.csv", since=yesterday(paid.world))
     assert {it.refund.id: it.outcome for it in report.judged()}[first.id] is Outcome.LATE
@@ -163,7 +153,7 @@ def test_a_file_may_have_rows_of_the_first_moment_of_a_day_alone(paid: Paid) -> 
 
 def test_nothing_is_held_corrected_or_written_at_rever(paid: Paid) -> None:
     before = len(paid.world.holds()), len(paid.world.sandbox.books.effects)
-    Path("one.csv").write_text(file_of(ADYEN_HEADER, [row_of(paid.cards[0], 1, Decimal("1.00"))]))
+    Path("one.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(paid.cards[0], 1, Decimal("1.00"))]))
     told(paid.world, files="one.csv")
     assert (len(paid.world.holds()), len(paid.world.sandbox.books.effects)) == before
 
@@ -211,7 +201,7 @@ def test_what_cannot_be_used_is_said(paid: Paid, values: dict[str, str], said: s
 
 def test_a_providers_own_reference_leads_to_the_order_that_a_table_says(paid: Paid) -> None:
     one = paid.cards[0]
-    rows = [row_of(one, 1).replace(f",{one.order.lstrip('#')},", ",2604ABCDEFGH,")]
+    rows = [adyen_row_of(one, 1).replace(f",{one.order.lstrip('#')},", ",2604ABCDEFGH,")]
     Path("own.csv").write_text(file_of(ADYEN_HEADER, rows))
     assert told(paid.world, files="own.csv").unexplained()
     for reference in ("2604ABCDEFGH", "1800000000000001"):
@@ -240,7 +230,7 @@ def test_the_reference_that_a_person_typed_for_a_payment_by_hand_is_a_sure_match
 
 
 def test_a_refund_that_only_rever_knows_is_missing_at_the_ledger(paid: Paid) -> None:
-    Path("all.csv").write_text(file_of(ADYEN_HEADER, [row_of(it, n) for n, it in enumerate(paid.cards)]))
+    Path("all.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(it, n) for n, it in enumerate(paid.cards)]))
     report = told(paid.world, files="all.csv", since=yesterday(paid.world))
     theirs = [it for it in report.judged() if it.refund.ledger is None]
     assert theirs
@@ -257,7 +247,7 @@ def test_a_form_reads_nothing_but_what_is_there_to_be_read(
     outside, inside = tmp_path / "outside.csv", tmp_path / "inside"
     inside.mkdir()
     for folder in (tmp_path, inside):
-        (folder / "outside.csv").write_text(file_of(ADYEN_HEADER, [row_of(paid.cards[0], 1)]))
+        (folder / "outside.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(paid.cards[0], 1)]))
     with pytest.raises(WrongNameError, match="set REVER_PAYOUT_FILES"):
         told(paid.world, files="outside.csv")
     monkeypatch.setenv("REVER_PAYOUT_FILES", str(inside))
@@ -291,10 +281,14 @@ def test_a_refund_of_which_the_answer_was_lost_is_in_the_books_once(world: World
 def test_the_daily_report_says_what_the_comparison_of_its_window_says(paid: Paid) -> None:
     """In each of its forms, to the cent; what is only probable stands apart."""
     missing, other, back, first, *right = paid.cards
-    rows = [row_of(it, n) for n, it in enumerate(right, 10)]
-    rows += [row_of(other, 2, other.amount - 1), row_of(back, 3), adyen_row("99999", "3.33", n=6, at=at_of(back))]
-    rows += [row_of(back, 4, word="RefundedReversed", side="credit")]
-    rows.append(row_of(first, 5).replace(f"17{5:014}", first.id))
+    rows = [adyen_row_of(it, n) for n, it in enumerate(right, 10)]
+    rows += [
+        adyen_row_of(other, 2, other.amount - 1),
+        adyen_row_of(back, 3),
+        adyen_row("99999", "3.33", n=6, at=adyen_time(back)),
+    ]
+    rows += [adyen_row_of(back, 4, word="RefundedReversed", side="credit")]
+    rows.append(adyen_row_of(first, 5).replace(f"17{5:014}", first.id))
     rows.append(adyen_row("", "500.00", n=99, word="MerchantPayout", at="2099-01-01 00:00:00"))
     Path("day.csv").write_text(file_of(ADYEN_HEADER, rows))
     window = {"since": yesterday(paid.world), "until": f"{paid.world.now():%F}"}
@@ -328,7 +322,3 @@ def test_the_daily_report_says_what_the_comparison_of_its_window_says(paid: Paid
     assert "no payout file was read for this window" in "\n".join(without.lines())
     with pytest.raises(WrongNameError, match=r"none\.csv: is not there"):
         run_flow("daily-report", {"payouts": "none.csv"}, prefect=False, clock=paid.world.clock)
-
-
-def at_of(effect: Effect) -> str:
-    return f"{(effect.sent_at or effect.created_at).astimezone(ZoneInfo('Europe/Amsterdam')):%F %T}"

@@ -4,6 +4,12 @@ A shopper stands in each where the provider's files have one, so that tests can 
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from tasks.ledger import Effect
+from tasks.policy.record import IntentKind, IntentState
 
 SHOPPERS = ("Ana Ruiz", "RUIZANA", "415006******0000", "ana@shop.example", "CONSUMER-77")
 
@@ -61,6 +67,24 @@ def adyen_row(
         f"Co,Shop,18{n:014},{order},visa,{at},{zone},{word},17{n:014},{currency},{debit},{credit},1,{currency},{debit},"
         f"{credit},,0.04,0.06,,visaclassic,,134,,,,,,,"
     )
+
+
+def by_card(effect: Effect) -> bool:
+    """Whether it is a refund that the desk has paid by card, so that a payout file should have it."""
+    done = effect.kind is IntentKind.REFUND and effect.state is IntentState.DONE and effect.amount > 0
+    return done and effect.method == "ORIGINAL_PAYMENT_METHOD" and not effect.adopted
+
+
+def adyen_row_of(effect: Effect, n: int, amount: Decimal | None = None, *, hours: int = 1, **changes: str) -> str:
+    """The row of Adyen's file that a refund has so many hours later."""
+    money = str(effect.amount if amount is None else amount)
+    at = adyen_time(effect, hours)
+    return adyen_row(effect.order.lstrip("#"), money, n=n, currency=effect.currency, at=at, **changes)
+
+
+def adyen_time(effect: Effect, hours: int = 0) -> str:
+    at = (effect.sent_at or effect.created_at) + timedelta(hours=hours)
+    return f"{at.astimezone(ZoneInfo('Europe/Amsterdam')):%F %T}"
 
 
 def paypal_row(
