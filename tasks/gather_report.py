@@ -1,9 +1,10 @@
 """Read what the daily report is made of: the ledger's effects and holds, and REVER's returns. Writes nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rever_api.models import UnreadableProcess
@@ -14,7 +15,7 @@ from tasks.ledger import Effect, HeldReturn, effects, held_returns, load_records
 from tasks.policy.comparison import RefundComparison, beside, differs
 from tasks.policy.facts import believed
 from tasks.policy.order_returns import OrderKey
-from tasks.reconcile_payouts import PayoutsAsked, compare_payouts
+from tasks.reconcile_payouts import Changed, PayoutsAsked, compare_payouts
 from tasks.reporting.daily_data import ReportData, StoreWindow
 from tasks.reporting.return_rows import ReturnParts, return_parts
 from tasks.returns import PendingReturn
@@ -72,23 +73,22 @@ async def gather_report(desk: Desk, stores: Sequence[str], asked: Asked) -> Repo
     sold = await asyncio.to_thread(read_sold, asked.orders, stores) if asked.orders else None
     rates = await asyncio.to_thread(read_rates, asked.rates) if asked.rates else ()
     windows = {store: await window_of(desk, store, asked) for store in stores}
-    payouts = None
+    done = {store: await desk.ledger.aread(effects, [store], it.since, it.until) for store, it in windows.items()}
+    held = {store: await desk.ledger.aread(held_returns, [store], it.since) for store, it in windows.items()}
+    read, payouts = ReadRows(), None
+    changed = partial(_read_changed, desk, windows, read, asked.personal)
     if asked.payouts is not None:
         bounds = {store: (window.since, window.until) for store, window in windows.items()}
-        payouts = await compare_payouts(desk, stores, replace(asked.payouts, windows=bounds))
-    read, done, held = ReadRows(), list[Effect](), list[HeldReturn]()
+        payouts = await compare_payouts(desk, stores, replace(asked.payouts, windows=bounds), changed)
     for store, window in windows.items():
         with about(store):
-            mine = await desk.ledger.aread(effects, [store], window.since, window.until)
-            holds = await desk.ledger.aread(held_returns, [store], window.since)
-            done += mine
-            held += holds
-            await read_returns(desk, window, read, {*_ids(mine), *_ids(holds)}, personal=asked.personal)
+            named = {*_ids(done[store]), *_ids(held[store])}
+            await read_returns(desk, window, read, named, None if payouts else changed, personal=asked.personal)
     return ReportData(
         windows=windows,
         now=desk.clock(),
-        effects=done,
-        holds=held,
+        effects=[it for mine in done.values() for it in mine],
+        holds=[it for mine in held.values() for it in mine],
         returns=list(read.returns.values()),
         comparisons=[row for rows in read.comparisons.values() for row in rows],
         differing=read.differing,
@@ -108,20 +108,31 @@ def _ids(rows: Sequence[Effect] | Sequence[HeldReturn]) -> set[str]:
     return {it.process_id for it in rows if OrderKey.of(it.process_id) is None}
 
 
+async def _read_changed(
+    desk: Desk, windows: Mapping[str, StoreWindow], read: ReadRows, personal: bool, store: str, since: datetime
+) -> AsyncIterator[list[PendingReturn]]:
+    """Read a store's returns that changed into `read`, and hand each batch on."""
+    changed = UpdatedReturns(desk, store, since)
+    async for batch in changed.batches():
+        await _take(desk, windows[store], batch, read, personal=personal)
+        yield batch
+    read.unread |= {item.process_id or item.why: item.why for item in changed.failures}
+
+
 @step("read-past-returns")
 async def read_returns(
-    desk: Desk, window: StoreWindow, read: ReadRows, named: set[str], *, personal: bool = False
+    desk: Desk, window: StoreWindow, read: ReadRows, named: set[str], changed: Changed | None, *, personal: bool
 ) -> None:
     """Read a store's returns that wait, or changed since the window began, and those `named`; into `read`.
 
-    One that comes more than once counts once; where one of the reads could be made out, it is not unread.
+    Without `changed` those that changed are there already. One that comes more than once counts once; where one of the
+    reads could be made out, it is not unread.
     """
-    changed = UpdatedReturns(desk, window.store, window.since)
-    async for batch in changed.batches():
-        await _take(desk, window, batch, read, personal=personal)
+    if changed is not None:
+        async for _ in changed(window.store, window.since):
+            pass
     async for batch in _waiting(desk, window.store, read):
         await _take(desk, window, batch, read, personal=personal)
-    read.unread |= {item.process_id or item.why: item.why for item in changed.failures}
     left = sorted(named - read.returns.keys())
     for start in range(0, len(left), BATCH):
         found, failures = await fetch_returns(desk, left[start : start + BATCH])

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from rever_api.models import Refund, ReturnProcess
@@ -91,8 +92,18 @@ class _ReadReturns:
     unread: dict[str, str] = field(default_factory=dict)
 
 
-async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked) -> PayoutsFound:
-    """Read the files, the ledger and REVER, and match them. Raises `InputFileError` and `WrongNameError`."""
+Changed = Callable[[str, datetime], AsyncIterator[list[PendingReturn]]]
+"""Reads the returns of a store that changed at a time or later, batch by batch."""
+
+
+async def compare_payouts(
+    desk: Desk, stores: Sequence[str], asked: PayoutsAsked, changed: Changed | None = None
+) -> PayoutsFound:
+    """Read the files, the ledger and REVER, and match them. Raises `InputFileError` and `WrongNameError`.
+
+    With `changed` a caller who needs the returns that changed too has them read once, and tells by itself of those that
+    could not be.
+    """
     files, statement = await asyncio.to_thread(_read_files, asked)
     orders = await asyncio.to_thread(read_order_references, asked.orders) if asked.orders else {}
     rows = [_of_order(row, orders) for file in files for row in file.rows]
@@ -118,6 +129,7 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
     ids = {reference for row in rows for reference in row.references}
     booked: list[BookedRefund] = []
     read = _ReadReturns()
+    changed = changed or partial(_read_changed, desk, read)
     sums: dict[int, tuple[int, Decimal]] = {}
     for store in stores:
         with about(store):
@@ -133,7 +145,7 @@ async def compare_payouts(desk: Desk, stores: Sequence[str], asked: PayoutsAsked
                 or {it.id, it.process_id} & ids
                 or it.state is IntentState.DONE_BY_HAND  # whose reference is in the audit
             ]
-            await read_refunds(desk, store, (begin, end), read, {it.process_id for it in near})
+            await read_refunds(desk, store, (begin, end), read, {it.process_id for it in near}, changed)
             references = await _typed_references(desk, near)
             booked += [_booked(it, read, references.get(it.id, ()), begin <= _at(it) < end) for it in near]
             for place, month in enumerate(months):
@@ -253,15 +265,27 @@ async def _typed_references(desk: Desk, made: Sequence[Effect]) -> dict[str, tup
     return found
 
 
+async def _read_changed(
+    desk: Desk, read: _ReadReturns, store: str, since: datetime
+) -> AsyncIterator[list[PendingReturn]]:
+    changed = UpdatedReturns(desk, store, since)
+    async for batch in changed.batches():
+        yield batch
+    read.unread |= {item.process_id or item.why: item.why for item in changed.failures}
+
+
 @step("read-past-returns")
 async def read_refunds(
-    desk: Desk, store: str, window: tuple[datetime, datetime], read: _ReadReturns, named: set[str]
+    desk: Desk,
+    store: str,
+    window: tuple[datetime, datetime],
+    read: _ReadReturns,
+    named: set[str],
+    changed: Changed,
 ) -> None:
     """Read what REVER shows of the refunds of these returns, and of all that changed in the window; into `read`."""
-    changed = UpdatedReturns(desk, store, window[0])
-    async for batch in changed.batches():
+    async for batch in changed(store, window[0]):
         await _take(desk, store, window, batch, read)
-    read.unread |= {item.process_id or item.why: item.why for item in changed.failures}
     left = sorted(named - read.done)
     for start in range(0, len(left), BATCH):
         found, failures = await fetch_returns(desk, left[start : start + BATCH])

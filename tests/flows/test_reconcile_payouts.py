@@ -322,3 +322,24 @@ def test_the_daily_report_says_what_the_comparison_of_its_window_says(paid: Paid
     assert "no payout file was read for this window" in "\n".join(without.lines())
     with pytest.raises(WrongNameError, match=r"none\.csv: is not there"):
         run_flow("daily-report", {"payouts": "none.csv"}, prefect=False, clock=paid.world.clock)
+
+
+def test_the_daily_report_with_payouts_asks_rever_for_nothing_twice(paid: Paid) -> None:
+    """What changed in the window is read once, for both; the other tables say the same as without payouts."""
+    Path("cards.csv").write_text(file_of(ADYEN_HEADER, [adyen_row_of(it, n) for n, it in enumerate(paid.cards)]))
+    window = {"since": yesterday(paid.world), "until": f"{paid.world.now():%F}"}
+    asked, said = list[Counter[str]](), list[dict[str, list[object]]]()
+    for more in ({}, {"payouts": "cards.csv"}):
+        before = calls(paid.world)
+        run = run_flow("daily-report", {**window, **more}, prefect=False, clock=paid.world.clock)
+        assert isinstance(run, DailyRun)
+        assert run.found is not None
+        asked.append(calls(paid.world) - before)
+        said.append({it.name: list(it.rows) for it in run.found.tables if not it.name.startswith("payout")})
+    assert asked[0] == asked[1]
+    assert asked[0]["searchReturnProcesses"] > 0
+    assert said[0] == said[1]
+
+
+def calls(world: World) -> Counter[str]:
+    return Counter(entry.operation for entry in world.sandbox.journal.entries)
