@@ -16,6 +16,7 @@ from tasks.gather_report import Asked, gather_report
 from tasks.reconcile_payouts import PayoutsAsked
 from tasks.reporting.csv_file import check_target
 from tasks.reporting.daily_report import DailyReport, DailyRun
+from tasks.reporting.frames import write_frames
 from tasks.reporting.report_files import check_folder, write_csv_files, write_html, write_workbook
 from tasks.send_report import channel_of, send_report
 
@@ -140,8 +141,6 @@ async def work(desk: Desk, parameters: Parameters, report: DailyRun) -> None:
         many = write_csv_files(Path(parameters.csv), found)
         report.notes.append(f"{many} CSV files are in {parameters.csv}")
     if parameters.frames:
-        from tasks.reporting.frames import write_frames  # noqa: PLC0415 - pandas takes a second, and few want frames
-
         rows = write_frames(Path(parameters.frames), data)
         told = ", ".join(f"{name} {many:,}" for name, many in rows.items())
         report.notes.append(f"the rows are in {parameters.frames}: {told}")
