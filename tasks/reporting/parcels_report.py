@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from tasks.ledger import Moved, StandingParcel
@@ -38,7 +37,7 @@ class ParcelsReport(ReturnsReport):
         moved: Sequence[Moved],
         stopped: Sequence[StandingParcel],
         now: datetime,
-        replaced: Mapping[str, Record] = MappingProxyType({}),
+        replaced: Mapping[str, Record],
     ) -> None:
         """Enter what was found at a store; `replaced` are the records of the returns of which a label was replaced."""
         self.replaced |= replaced

@@ -66,7 +66,7 @@ def test_a_parcel_is_listed_once_those_that_stopped_first_and_of_all_stores_the_
         since = now - timedelta(days=days)
         stopped = StandingParcel(f"retp_{number}", 1, store, f"#A{number}", "DHL", "COLLECTED", since, 1)
         moved = Moved(f"retp_{number}0", store, f"#A{number}0", ParcelChange(1, 2, "CREATED", "COLLECTED", now))
-        report.take([moved], [stopped], now)
+        report.take([moved], [stopped], now, {})
     printed = [*report.lines(), *returns_lines(report.all_rows(), every_row=False, width=None)]
     listed = [line.split()[0] for line in printed if "has been collected since" in line or ", was created" in line]
     assert listed == ["#A2", "#A1", "#A10", "#A20"]
