@@ -1,5 +1,6 @@
 """The links to Prefect's UI: of which server, to which form; and none where nothing is there to link to."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,10 +10,10 @@ from uuid import UUID
 import pytest
 from prefect import flow, get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId, ArtifactFilterKey
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_UI_V2_ENABLED, PREFECT_UI_URL, temporary_settings
 
-from tasks.in_prefect.holds_artifact import holds_artifacts, write_holds
+from tasks.in_prefect.holds_artifact import holds_artifacts, holds_key, write_holds
 from tasks.in_prefect.ui_links import ANSWER_ONE, NO_LINKS, this_ui, ui_links, ui_links_now
 from tests.samples import NEW_HOLD as HOLD
 
@@ -75,3 +76,12 @@ async def test_the_forms_are_those_of_the_deployments_and_a_page_keeps_its_addre
         assert filled == wanted
     finally:
         await client.delete_deployment(made)
+
+
+async def test_runs_that_write_a_store_s_first_page_at_the_same_time_leave_one(prefect_server: None) -> None:
+    async with get_client() as client:
+        await asyncio.gather(*(write_holds(client, "race", f"### {n}") for n in range(8)))
+        those = ArtifactFilter(key=ArtifactFilterKey(any_=[holds_key("race")]))
+        (left,) = await client.read_artifacts(artifact_filter=those)
+        assert await holds_artifacts(client, ["race"]) == {"race": left.id}
+        assert await write_holds(client, "race", "### last") == left.id
