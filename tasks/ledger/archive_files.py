@@ -63,7 +63,7 @@ def encoded(table: Table, row: Mapping[str, Any]) -> Row:
 
 def _encoded(column: Column[Any], value: Any) -> Any:
     if isinstance(column.type, JSON):
-        return None if value is None else json.dumps(_told(value), ensure_ascii=False)
+        return None if value is None else json.dumps(told(column, value), ensure_ascii=False)
     if value is None:
         return None
     if isinstance(column.type, Money):
@@ -71,8 +71,11 @@ def _encoded(column: Column[Any], value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(column.type, UtcTime) else value
 
 
-def _told(value: Any) -> Any:
-    return {name: each for name, each in value.items() if name not in UNTOLD} if isinstance(value, dict) else value
+def told(column: Column[Any], value: Any) -> Any:
+    """What a file has of a value of this column: details without what is told nowhere."""
+    if column.name != "details" or not isinstance(value, dict):
+        return value
+    return {name: each for name, each in value.items() if name not in UNTOLD}
 
 
 def decoded(table: Table, row: Mapping[str, Any]) -> Row:

@@ -14,12 +14,11 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select
 
-from tasks.ledger.archive_files import MOVED
+from tasks.ledger.archive_files import MOVED, told
 from tasks.ledger.archives import archived_evidence, archived_rows
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import (
     SECRET,
-    UNTOLD,
     audit,
     chains,
     files,
@@ -99,7 +98,8 @@ def _rows(conn: Connection, table: Table, columns: Sequence[Column[Any]]) -> Ite
     whole = archived_evidence(conn) if table is intents else {}
     for row in conn.execute(select(*columns).order_by(*table.primary_key.columns)).yield_per(1000):
         before = whole.get(row.id) if whole else None
-        yield [before.get(name, value) for name, value in zip(names, row, strict=True)] if before else row
+        values = [before.get(name, value) for name, value in zip(names, row, strict=True)] if before else row
+        yield [told(column, value) for column, value in zip(columns, values, strict=True)]
 
 
 def _count(written: Iterator[Any]) -> int:
@@ -107,22 +107,18 @@ def _count(written: Iterator[Any]) -> int:
 
 
 def _line(names: Sequence[str], row: Sequence[Any]) -> str:
-    told = {
-        name: _without(value) if isinstance(value, int | dict | list) else _text(value)
+    line = {
+        name: value if isinstance(value, int | dict | list) else _text(value)
         for name, value in zip(names, row, strict=True)
     }
-    return json.dumps(told, ensure_ascii=False) + "\n"
+    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict | list):
-        return json.dumps(_without(value), ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False)
     text = _text(value) or ""
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
-
-
-def _without(value: Any) -> Any:
-    return {name: each for name, each in value.items() if name not in UNTOLD} if isinstance(value, dict) else value
 
 
 def _text(value: Any) -> str | None:

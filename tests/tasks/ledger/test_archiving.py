@@ -47,8 +47,9 @@ from tasks.ledger.archives import archived_rows
 from tasks.ledger.backup import known_since, lineage
 from tasks.ledger.schema import audit, parcel_changes, records, units
 from tasks.policy.decision import Nothing
+from tasks.policy.record import Replaced
 from tests.postgres import ACCOUNT
-from tests.tasks.ledger.desk import APPROVAL, NOON, STORE, Clock, LedgerDesk, always, pay, refund
+from tests.tasks.ledger.desk import APPROVAL, LABEL, NOON, STORE, Clock, LedgerDesk, always, pay, refund
 from tests.tasks.ledger.desk import units as these
 from tests.tasks.ledger.tampering import tamper
 from tests.tasks.ledger.test_parcels import note, sighting
@@ -142,6 +143,19 @@ def test_the_units_of_an_archived_return_stay_taken(desk: LedgerDesk, tmp_path: 
     assert archive(desk, tmp_path / "kept").returns == 1
     assert desk.history("p1") == history  # out of two archives
     assert (findings(desk), len(desk.ledger.read(known_archives))) == ([], 2)
+
+
+def test_a_step_that_names_a_parcel_by_its_number_is_archived_whole(desk: LedgerDesk, tmp_path: Path) -> None:
+    lost = replace(LABEL, generation=2, replaces=Replaced(1, "mark", "olga", "the shopper lost it"))
+    desk.done(desk.sent("p1", always(lost)))
+    desk.one("p1", OVER)
+    before = desk.history("p1")
+    assert [step.evidence["parcel"] for step in before.audit if step.event == "replaced"] == ["1"]
+    desk.clock.forward(days=500)
+    archive(desk, tmp_path / "kept")
+    assert (desk.history("p1"), findings(desk)) == (before, [])
+    desk.ledger.read(export, tmp_path / "out", Format.JSONL)
+    assert '"parcel": "1"' in (tmp_path / "out" / "audit.jsonl").read_text()
 
 
 @pytest.mark.parametrize("touched", [True, False])
