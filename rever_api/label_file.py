@@ -183,7 +183,7 @@ class LabelFetcher:
             target = httpx.URL(text) if len(text) <= _LONGEST_URL and text.isprintable() else None
         except httpx.InvalidURL:
             target = None
-        if target is None:
+        if target is None or not _is_host(target):
             raise LabelFileError(Trouble.ADDRESS, "REVER's address of the label's file is no web address")
         if target.scheme == "http" and self._is_local(target):
             return target
@@ -191,7 +191,7 @@ class LabelFetcher:
             name = target.scheme if re.fullmatch("[a-z]{1,12}", target.scheme) else ""
             found = f"begins with {name}:" if name else "is none of the web"
             raise LabelFileError(Trouble.ADDRESS, f"REVER's address of the label's file {found}; https: is needed")
-        if not target.host:
+        if not target.raw_host:
             raise LabelFileError(Trouble.ADDRESS, "REVER's address of the label's file names no host")
         if target.userinfo:
             raise LabelFileError(Trouble.ADDRESS, "REVER's address of the label's file carries a user or a password")
@@ -205,15 +205,16 @@ class LabelFetcher:
         if not is_loopback(self.base_url) or target.userinfo:
             return False
         try:
-            return ip_address(target.host).is_loopback
+            return ip_address(_host(target)).is_loopback
         except ValueError:
-            return target.host == httpx.URL(self.base_url).host
+            return target.raw_host == httpx.URL(self.base_url).raw_host
 
     async def _fetched(self, target: httpx.URL) -> LabelFile:
         error: LabelFileError | None = None
-        for address in await self._addresses(target):
+        addresses = await self._addresses(target)
+        for address in addresses:
             try:
-                return await self._over(target, address)
+                return await self._over(target, address, connect_s=self.within_s / (len(addresses) + 1))
             except LabelFileError as failed:
                 error = failed
             if error.trouble is not Trouble.UNREACHABLE:
@@ -225,7 +226,7 @@ class LabelFetcher:
         """What the host's name stands for now; nobody asks again for this file."""
         port = target.port or (443 if target.scheme == "https" else 80)
         try:
-            found = [ip_address(each.partition("%")[0]) for each in await self.resolve(target.host, port)]
+            found = [ip_address(each.partition("%")[0]) for each in await self.resolve(_host(target), port)]
         except (OSError, UnicodeError):
             found = []
         if not found:
@@ -239,8 +240,9 @@ class LabelFetcher:
                 raise LabelFileError(Trouble.PLACE, words)
         return found[:_MOST_ADDRESSES]
 
-    async def _over(self, target: httpx.URL, address: IPAddress) -> LabelFile:
-        """Ask just this address, as the host that it stands for."""
+    async def _over(self, target: httpx.URL, address: IPAddress, *, connect_s: float) -> LabelFile:
+        """Ask just this address, as the host that it stands for. One that is mute leaves time for the next."""
+        within = dict.fromkeys(("connect", "read", "write", "pool"), self.within_s)
         request = httpx.Request(
             "GET",
             target.copy_with(host=str(address)),
@@ -250,7 +252,7 @@ class LabelFetcher:
                 "accept-encoding": "identity",
                 "user-agent": "rever-returns",
             },
-            extensions={"sni_hostname": target.raw_host.decode("ascii"), "timeout": _within(self.within_s)},
+            extensions={"sni_hostname": _host(target), "timeout": within | {"connect": connect_s}},
         )
         began, quiet = False, _FETCHING.set(True)
         try:
@@ -283,13 +285,23 @@ for _name in ("httpcore.connection", "httpcore.http11"):
     logging.getLogger(_name).addFilter(_Unheard())
 
 
-def _within(seconds: float) -> dict[str, float]:
-    return dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+def _host(target: httpx.URL) -> str:
+    """The host as it is asked for; `URL.host` would read it as a name in other letters, which some are not."""
+    return target.raw_host.decode("ascii")
+
+
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+
+
+def _is_host(target: httpx.URL) -> bool:
+    """Whether what stands as the host is a name or an IP address; or nothing does."""
+    host = _host(target)
+    return not host or ":" in host or _NAME.fullmatch(host) is not None
 
 
 def _place(target: httpx.URL) -> str:
     """The host, as a sentence may name it."""
-    return target.raw_host.decode("ascii")[:100]
+    return _host(target)[:100]
 
 
 # What comes back.
@@ -306,8 +318,7 @@ async def _read(target: httpx.URL, response: httpx.Response) -> LabelFile:
         raise LabelFileError(Trouble.REDIRECT, words)
     if status != 200:
         raise LabelFileError(Trouble.STATUS, f"{place} answered {status} where the label's file should be")
-    packed = response.headers.get("content-encoding", "identity").strip().lower()
-    if packed != "identity":
+    if response.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
         raise LabelFileError(Trouble.KIND, f"{place} sent the label's file packed, which was not asked for")
     length = response.headers.get("content-length", "")
     too_large = LabelFileError(

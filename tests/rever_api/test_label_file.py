@@ -73,6 +73,9 @@ def refused(url: str, base_url: str = REAL, **how: object) -> LabelFileError:
         (f"https://admin@files.example/{SECRET}", "carries a user or a password"),
         (f"https://files.example:6379/{SECRET}", "names port 6379"),
         (f"https://files.example:x/{SECRET}", "is no web address"),
+        (f"https://.example/{SECRET}", "is no web address"),
+        (f"https://files..example/{SECRET}", "is no web address"),
+        (f"https://files%00.example/{SECRET}", "is no web address"),
         (f"https://files.exam\nple/{SECRET}", "is no web address"),
         (f"https://files.example/{SECRET * 1000}", "is no web address"),
     ],
@@ -87,7 +90,8 @@ def test_an_address_that_no_file_is_fetched_from_is_refused_before_anything_is_a
 
 
 @given(
-    st.text(max_size=60), st.sampled_from(["", "https://", "https://x:", "https://[", "https://x@", "http://127.0."])
+    st.text(max_size=60),
+    st.sampled_from(["", "https://", "https://x:", "https://[", "https://x@", "https://xn--", "http://127.0."]),
 )
 def test_whatever_stands_in_place_of_an_address_is_refused_with_a_sentence(text: str, before: str) -> None:
     async def nowhere(_host: str, _port: int) -> list[str]:
@@ -152,6 +156,11 @@ def test_only_public_addresses_are_connected_to(address: str, words: str) -> Non
     assert error.trouble is Trouble.PLACE
 
 
+@pytest.mark.parametrize("host", ["xn--", "xn--a.invalid"])
+def test_a_name_that_cannot_be_read_in_its_own_letters_leads_nowhere(host: str) -> None:
+    assert refused(f"https://{host}/{SECRET}").trouble is Trouble.UNREACHABLE
+
+
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "localhost", "[::1]", "[::ffff:a00:1]"])
 def test_however_an_address_is_spelled_it_is_judged_as_what_it_stands_for(host: str) -> None:
     assert refused(f"https://{host}/{SECRET}").trouble in {Trouble.PLACE, Trouble.UNREACHABLE}
@@ -213,7 +222,7 @@ def test_the_largest_file_is_taken_and_each_kind_is_known_by_its_content(told: T
     full = faulty(LabelFault.LARGEST, PDF)
     assert len(full) == LARGEST
     for content, kind in ((PDF, "pdf"), (png, "png"), (jpg, "jpg"), (full, "pdf")):
-        told.tell(answers(200, content, headers={"content-type": "text/html"}))
+        told.tell(answers(200, content, headers={"content-type": "text/html", "content-encoding": ""}))
         found = fetch(*local(told))
         assert (found.content, found.kind) == (content, kind)
         assert content[:20] not in repr(found).encode()
@@ -319,3 +328,33 @@ def test_the_certificate_must_be_that_of_the_name(
         assert asyncio.run(play()).content == PDF
         assert b"\r\nhost: files.example:" in bodies[0].lower()
     assert names == ["files.example"]
+
+
+def test_where_one_address_of_a_host_is_mute_the_next_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, client = certificate(tmp_path, "files.example")
+    asked: list[str] = []
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append("mute")
+        await reader.read()
+        writer.close()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(PDF) + PDF)
+        await writer.drain()
+        writer.close()
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    async def play() -> LabelFile:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            monkeypatch.setattr("rever_api.label_file.PORTS", frozenset({port}))
+            async with await asyncio.start_server(mute, "127.0.0.2", port):
+                fetcher = LabelFetcher(REAL, within_s=3, resolve=resolve, judge=lambda _: "", tls=client)
+                return await fetcher.fetch(SecretStr(f"https://files.example:{port}/label.pdf?{SECRET}"))
+
+    assert asyncio.run(play()).content == PDF
+    assert asked == ["mute"]
