@@ -43,7 +43,7 @@ from tasks.policy.record import (
 from tasks.policy.replaced import both_used, not_shown_by_hand, place_of, replaced_in_use, superseded
 from tasks.policy.return_facts import LineFacts
 from tasks.policy.rules.gates import told_no_until
-from tasks.policy.rules.restored import label_after_restore
+from tasks.policy.rules.restored import label_after_restore, may_be_lost
 from tasks.policy.ruling import Ruling
 from tasks.policy.store import DaysOff, ParcelSplit, StoreRules
 
@@ -63,7 +63,9 @@ BOTH_LABELS_USED = "both_labels_used"
 """The rule of the hold for a return whose replaced label was used beside the new one."""
 
 LABELS_BY_OTHERS = "labels_by_others"
-"""The rule of the hold for several parcels of which REVER refused a label, and shows fewer that somebody else made."""
+"""The rule of the hold for several parcels of which REVER shows fewer labels, none of this desk's as far as it knows,
+where REVER had refused one, or a ledger was lost.
+"""
 
 TAKEN_AS_SHOWN = frozenset({BOTH_LABELS_USED, LABELS_BY_OTHERS})
 """Rules that ask about labels that are there: who goes on takes them as REVER shows them."""
@@ -264,6 +266,11 @@ class _Label:
             return fixed.parcels or ONE_PARCEL
         if self.not_dead and not any(it.live and it.kind is IntentKind.REGISTER_LABEL for it in self.intents):
             return ONE_PARCEL
+        return self._by_policy
+
+    @cached_property
+    def _by_policy(self) -> tuple[Parcel, ...]:
+        """The parcels in which it would travel had it no label yet."""
         split = self.rules.policy.labels.parcels
         if split == ParcelSplit():
             return ONE_PARCEL
@@ -401,18 +408,23 @@ class _Label:
         return Nothing("label_by_hand", "a person has taken care of the label")
 
     def made_by_others(self) -> Decision | None:
-        """REVER refused a label of several, and shows fewer than that which this desk did not make.
+        """Fewer labels are shown than parcels, none of them this desk's: REVER refused one, or a ledger was lost.
 
-        One of them may be for all of the goods, or REVER may have made it although it said no: then others are missing.
+        One of them may be for all of the goods; or REVER made it although it said no, or the lost ledger knew of it:
+        then others are missing.
         """
         refused = (len(it.parcels) for it in self.asked if it.state is IntentState.REFUSED)
         wanted, shown = max(refused, default=0), len(self.live)
-        if any(it.live for it in self.intents) or not 0 < shown < wanted:
+        if any(it.live for it in self.intents) or not shown:
             return None
-        why = (
-            f"REVER refused a label of {wanted} parcels', and shows {counted(shown, 'label')} that somebody else has"
-            " made: whether all goods travel with that is not known"
-        )
+        labels = counted(shown, "label")
+        why = f"REVER refused a label of {wanted} parcels', and shows {labels} that somebody else has made"
+        if not wanted and may_be_lost(self.process, self.record):
+            wanted = len(self._by_policy)
+            why = f"it would travel in {wanted} parcels, and REVER shows {labels}, made before this ledger was"
+        why += ": whether all goods travel with that is not known"
+        if shown >= wanted:
+            return None
         return self._hold(LABELS_BY_OTHERS, why, {"labels": str(shown), "parcels": str(wanted)})
 
     def failed(self) -> Decision | None:

@@ -41,9 +41,14 @@ def after_restore(case: Case) -> Hold | None:
     return case.hold(MONEY_ASKED, HoldKind.AFTER_RESTORE, why, _evidence(record), amount=amount)
 
 
+def may_be_lost(process: ReturnProcess, record: Record) -> bool:
+    """Whether something of this return may have been done or answered that only a ledger before this one knew."""
+    return bool(record.former) or _began_before(process, record)
+
+
 def label_after_restore(process: ReturnProcess, record: Record) -> Hold | None:
     """A label is due that a person may have ordered by hand, or given up, before the ledger was restored."""
-    if not (record.former or _began_before(process, record)) or any(it.rule == LABEL_ASKED for it in record.waivers):
+    if not may_be_lost(process, record) or any(it.rule == LABEL_ASKED for it in record.waivers):
         return None
     why = f"{_asked(record)}; a person looks at it once before its label is made"
     return Hold(LABEL_ASKED, why, HoldKind.AFTER_RESTORE, _evidence(record), label=True)

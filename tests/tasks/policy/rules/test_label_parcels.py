@@ -103,6 +103,28 @@ def test_labels_that_appear_after_a_refusal_and_are_fewer_than_the_parcels_are_a
     assert decided(("CREATED",), record(label(1, state=IntentState.REFUSED, parcels=()))).rule == "label_there"
 
 
+@pytest.mark.parametrize("lost", [{"review_before": NOW}, {"former": "the label was sent, and is done"}])
+def test_labels_that_a_lost_ledger_may_have_made_and_that_are_fewer_than_the_parcels_are_asked_about(
+    lost: dict[str, Any],
+) -> None:
+    """That ledger was killed after the first of three, or a person made one for all: REVER shows both alike."""
+    known = record(**lost)
+    held = decided(("CREATED",), known)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.label) == ("labels_by_others", True)
+    assert held.evidence == {"labels": "1", "parcels": "3"}
+    assert "whether all goods travel with that is not known" in held.why
+    assert decided(("CREATED", "CANCELED", "CREATED"), known).rule == "labels_by_others"
+    assert decided(("CREATED",) * 3, known).rule == "label_there"
+    assert decided(("CREATED",), replace(known, waivers=(Waiver("labels_by_others"),))).rule == "label_there"
+    assert decided(("CREATED",), known, store({})).rule == "label_there", "it travels in one parcel"
+    assert decided(("CREATED",), known, started_at=NOW + timedelta(days=1)).rule == (
+        "labels_by_others" if "former" in lost else "label_there"
+    )
+    ours = replace(known, intents=(label(1),), waivers=(Waiver("label_after_restore"),))
+    assert due(decided(("CREATED",), ours)) == (2, 2), "this ledger knows of the first, and makes the others"
+
+
 @pytest.mark.parametrize("state", [IntentState.DONE_BY_HAND, IntentState.DROPPED])
 def test_one_that_a_person_took_care_of_counts_and_the_others_are_made(state: IntentState) -> None:
     closed = replace(label(2, state=state), parcel=0, parcels=())
