@@ -1,8 +1,7 @@
 """The REVER Admin API for Python: models, a sync and an async client, and a sandbox. Knows nothing of Prefect."""
 
 from rever_api.client import AsyncReverClient
-from rever_api.config import DEFAULT_BASE_URL, ClientConfig
-from rever_api.endpoints import Endpoint, Endpoints, EndpointsError
+from rever_api.config import DEFAULT_BASE_URL, ClientConfig, Endpoint, Endpoints, EndpointsError
 from rever_api.errors import (
     ClientClosed,
     EmptyAnswer,
@@ -18,9 +17,8 @@ from rever_api.errors import (
     WrongRoute,
     WrongSetup,
 )
-from rever_api.fair_queue import share_of
 from rever_api.frames import Results, to_frame
-from rever_api.limits import AsyncSlot, Limits, Slot
+from rever_api.limits import AsyncSlot, Limits, Slot, share_of
 from rever_api.models import (
     NOT_RECEIVED,
     Address,

@@ -1,6 +1,6 @@
 """A method for each operation of REVER's API, and how its calls are made, asynchronous.
 
-Within the limits of the key, an effect is sent once, and a read is tried again (`rever_api.retries`).
+Within the limits of the key, an effect is sent once, and a read is tried again (`rever_api.limits`).
 The synchronous twin is generated: `make sync-client`.
 """
 
@@ -19,7 +19,7 @@ from rever_api import operations
 from rever_api.config import ClientConfig
 from rever_api.errors import EmptyAnswer, RefusedForNow, ReverError
 from rever_api.http import AsyncSender, closed
-from rever_api.limits import AsyncSlot, Limits, shared_limits
+from rever_api.limits import AsyncSlot, Limits, shared_limits, strategy
 from rever_api.messages import Answer
 from rever_api.models import (
     Ecommerce,
@@ -42,7 +42,6 @@ from rever_api.models import (
 )
 from rever_api.operations import Call, Result, Routes
 from rever_api.paging import Walk
-from rever_api.retries import strategy
 
 
 def utc_now() -> datetime:

@@ -1,4 +1,6 @@
-"""Rate and in-flight limits per API key, shared by all calls of a process, from any thread or event loop.
+"""How fast, how many at once, and how often again: rate and in-flight limits per API key, and the retries of reads.
+
+The limits are shared by all calls of a process, from any thread or event loop.
 
 Where calls wait for each other, the stores have equal shares of the rate (`share_of`), and of a store's own calls the
 urgent ones go first. Calls wait for a place, and who has one waits for its tokens at most as long as the other places
@@ -10,17 +12,132 @@ call without `slot=`: the second place it would wait for may be one that waits f
 """
 
 import asyncio
+import math
+import random
+import re
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
+from heapq import heappop, heappush
 from threading import Lock
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypedDict, TypeVar
 from weakref import WeakValueDictionary
 
+from tenacity import RetryCallState
+
 from rever_api.config import ClientConfig
-from rever_api.fair_queue import FairQueue, Share, current_share
+from rever_api.errors import ClientClosed, NotSent, OutcomeUnknown, RefusedForNow, ReverError, Unreadable
+
+# Who is next among calls that wait: each store has its turn, however many calls of it wait.
+#
+# Start-time fair queueing, with a store's next turn in place of a tag for each call: the store that has been given
+# least since it began to wait is next, and of its calls the urgent ones, then the oldest. A store that comes back
+# after it had nothing to wait for begins where the others are: it has saved up nothing and owes nothing.
+
+T = TypeVar("T")
+
+
+class Share(NamedTuple):
+    """Whose share a call is taken from. `urgent` ones go before the other calls of the same store."""
+
+    store: str = ""
+    urgent: bool = False
+
+
+NOBODYS = Share()
+_current_share: ContextVar[Share] = ContextVar("share", default=NOBODYS)
+
+
+def current_share() -> Share:
+    """The share from which the calls of this thread or task are taken now."""
+    return _current_share.get()
+
+
+@contextmanager
+def share_of(store: str, *, urgent: bool = False) -> Iterator[None]:
+    """Take the calls that are made in this block from the share of a store. What is urgent outside is urgent inside."""
+    token = _current_share.set(Share(store, urgent=urgent or _current_share.get().urgent))
+    try:
+        yield
+    finally:
+        _current_share.reset(token)
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    """What waits of one store, each with its cost."""
+
+    urgent: deque[tuple[T, int]] = field(default_factory=deque)
+    others: deque[tuple[T, int]] = field(default_factory=deque)
+
+    def next(self, wants: Callable[[T], bool]) -> tuple[T, int] | None:
+        """Take out the next one that still wants its turn."""
+        for queue in (self.urgent, self.others):
+            while queue:
+                found = queue.popleft()
+                if wants(found[0]):
+                    return found
+        return None
+
+    def __bool__(self) -> bool:
+        return bool(self.urgent or self.others)
+
+
+class FairQueue(Generic[T]):
+    """Items that wait, handed out store by store. Not thread-safe; a step costs the logarithm of the stores that wait.
+
+    Of two stores that both wait all the time, neither is given more than the other by over the greatest cost of an item
+    of each.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, _Waiting[T]] = {}
+        self._turns: list[tuple[int, int, str]] = []
+        self._given: dict[str, int] = {}
+        self._now = self._order = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def add(self, item: T, share: Share = NOBODYS, cost: int = 1) -> None:
+        """Let an item wait for its turn."""
+        mine = self._waiting.get(share.store)
+        if mine is None:
+            mine = self._waiting[share.store] = _Waiting()
+            self._line_up(share.store, max(self._now, self._given.get(share.store, 0)))
+        (mine.urgent if share.urgent else mine.others).append((item, cost))
+
+    def next(self, wants: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Take out the item whose turn it is; None where none waits. One that no longer `wants` it costs nothing."""
+        while self._turns:
+            turn, _, store = heappop(self._turns)
+            mine = self._waiting[store]
+            found = mine.next(wants)
+            if found is not None:
+                item, cost = found
+                self._now, self._given[store] = turn, turn + cost
+            if mine:
+                self._line_up(store, self._given[store])
+            else:
+                del self._waiting[store]
+            if not self._turns:
+                self._now = 0
+                self._given.clear()
+            if found is not None:
+                return item
+        return None
+
+    def _line_up(self, store: str, turn: int) -> None:
+        self._order += 1
+        heappush(self._turns, (turn, self._order, store))
+
 
 LATE_S = 0.5
 """How far behind the even pace calls may be and still catch up. Half of what a limiter that counts by the second, as
@@ -75,7 +192,7 @@ class Tokens:
 
 
 class Places:
-    """So many requests in flight; who waits is served in fair turns (`rever_api.fair_queue`). Thread-safe."""
+    """So many requests in flight; who waits is served in fair turns. Thread-safe."""
 
     def __init__(self, count: int) -> None:
         self._free = count
@@ -227,3 +344,70 @@ def shared_limits(config: ClientConfig) -> Limits:
         if limits is None:
             limits = _shared[identity] = Limits(config.rate, config.max_in_flight)
         return limits
+
+
+# When a read is tried again, and how long it waits before that.
+#
+# Only reads: an effect's next attempt is for the one who records what was sent. A read is tried again when it was not
+# sent (but not over a client that is closed), was refused for now, or brought no usable answer. It waits for what
+# `Retry-After` asks, up to a cap; without it (or with 0) exponentially longer, with jitter. Attempts and total time
+# are bounded.
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 8.0
+
+
+class Strategy(TypedDict):
+    """The arguments of tenacity's `Retrying` and `AsyncRetrying`."""
+
+    retry: Callable[[RetryCallState], bool]
+    stop: Callable[[RetryCallState], bool]
+    wait: Callable[[RetryCallState], float]
+    reraise: bool
+
+
+def strategy(config: ClientConfig, monotonic: Callable[[], float]) -> Strategy:
+    """Say how one read is tried again; its total time counts from now."""
+    since = monotonic()
+
+    def retry(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Unreadable):  # a third look would find the same
+            return state.attempt_number == 1
+        return isinstance(error, NotSent | RefusedForNow | OutcomeUnknown) and not isinstance(error, ClientClosed)
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ReverError) and error.retry_after:
+            return min(error.retry_after, config.retry_after_cap)
+        seconds: float = min(_FIRST_WAIT * 2.0 ** (state.attempt_number - 1), _LONGEST_WAIT)
+        return seconds * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+
+    def stop(state: RetryCallState) -> bool:
+        late = monotonic() - since + state.upcoming_sleep > config.read_patience
+        return late or state.attempt_number >= config.read_attempts
+
+    return {"retry": retry, "stop": stop, "wait": wait, "reraise": True}
+
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
+_ABSURD = 24 * 3600.0
+
+
+def seconds_to_wait(header: str | None, now: datetime) -> float | None:
+    """The seconds that the header asks for, from `now` on, a fraction rounded up (Shopify sends such).
+
+    None where it is missing, unreadable, negative, a date in the past or beyond a day: such a value says nothing about
+    a rate limit.
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(math.ceil(float(text)))
+    else:
+        try:
+            when = parsedate_to_datetime(text)
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+            seconds = (when - now).total_seconds()
+        except (ValueError, OverflowError):
+            return None
+    return seconds if 0 <= seconds <= _ABSURD else None

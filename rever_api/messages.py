@@ -18,9 +18,9 @@ from rever_api.errors import (
     Unauthorized,
     WrongRoute,
 )
+from rever_api.limits import seconds_to_wait
 from rever_api.models.base import Spoiled
 from rever_api.redaction import redacted, shown
-from rever_api.retries import seconds_to_wait
 
 _GRPC_NOT_FOUND = 5
 _REQUEST_ID = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from rever_api.endpoints import Endpoint, Endpoints, EndpointsError
+from rever_api.config import Endpoint, Endpoints, EndpointsError
 from rever_api.http import KEY_HEADER
 from rever_api.models.enums import canonical
 from rever_api.openapi import (

@@ -17,8 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from rever_api.config import is_loopback
-from rever_api.endpoints import Endpoints
+from rever_api.config import Endpoints, is_loopback
 from rever_api.errors import EmptyAnswer, NotFound, NotSent, Refused, Unreadable, WrongSetup
 from rever_api.messages import Answer, Request
 from rever_api.models import (

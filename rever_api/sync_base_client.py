@@ -1,6 +1,6 @@
 """A method for each operation of REVER's API, and how its calls are made, synchronous.
 
-Within the limits of the key, an effect is sent once, and a read is tried again (`rever_api.retries`).
+Within the limits of the key, an effect is sent once, and a read is tried again (`rever_api.limits`).
 Generated from `base_client.py`: `make sync-client`.
 """
 
@@ -18,7 +18,7 @@ from rever_api import operations
 from rever_api.config import ClientConfig
 from rever_api.errors import EmptyAnswer, RefusedForNow, ReverError
 from rever_api.http import Sender, closed
-from rever_api.limits import Limits, Slot, shared_limits
+from rever_api.limits import Limits, Slot, shared_limits, strategy
 from rever_api.messages import Answer
 from rever_api.models import (
     Ecommerce,
@@ -41,7 +41,6 @@ from rever_api.models import (
 )
 from rever_api.operations import Call, Result, Routes
 from rever_api.paging import Walk
-from rever_api.retries import strategy
 
 
 def utc_now() -> datetime:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from rever_api.endpoints import EndpointsError
+from rever_api.config import EndpointsError
 from rever_api.errors import ReverError, WrongSetup
 from tasks.desk import DeskError
 from tasks.ledger import AnswerError, LedgerError

@@ -9,7 +9,7 @@ from typing import Any
 
 from tenacity import wait_fixed
 
-from rever_api import ClientConfig, retries
+from rever_api import ClientConfig
 from tasks import desk
 from tasks.effects import perform
 
@@ -17,6 +17,6 @@ from tasks.effects import perform
 def hurry(change: Callable[[Any, str, Any], None] = setattr) -> None:
     """Hurry this process; `change` sets an attribute of a module, so that a test can take it back."""
     change(desk, "ClientConfig", partial(ClientConfig, retry_after_cap=0.03, read_patience=3.0))
-    change(retries, "_FIRST_WAIT", 0.01)
-    change(retries, "_LONGEST_WAIT", 0.05)
+    change(limits, "_FIRST_WAIT", 0.01)
+    change(limits, "_LONGEST_WAIT", 0.05)
     change(perform, "wait_exponential_jitter", lambda **_: wait_fixed(0.01))

@@ -15,8 +15,8 @@ TWINS = {PACKAGE / name: PACKAGE / f"sync_{name}" for name in ("base_client.py",
 SENTENCES = (
     ("are made, asynchronous.", "are made, synchronous."),
     (
-        "(`rever_api.retries`).\nThe synchronous twin is generated: `make sync-client`.",
-        "(`rever_api.retries`).\nGenerated from `base_client.py`: `make sync-client`.",
+        "(`rever_api.limits`).\nThe synchronous twin is generated: `make sync-client`.",
+        "(`rever_api.limits`).\nGenerated from `base_client.py`: `make sync-client`.",
     ),
     (
         "asynchronous: operations by subject, filters as keywords, all pages, tables.\n\n"
