@@ -24,9 +24,8 @@ import httpx
 
 from rever_api.config import ClientConfig
 from rever_api.errors import ClientClosed, NotSent, OutcomeUnknown, ReverError, WrongSetup
-from rever_api.messages import Answer, Request
+from rever_api.messages import Answer, Body, Request
 from rever_api.redaction import masked
-from rever_api.unpacking import Body
 
 KEY_HEADER = "x-rever-api-key"
 """The only place the API key goes to (REVER's reference)."""

@@ -1,12 +1,17 @@
-"""A request before it is sent, and the answer to it: its JSON, or the error that it means when it is not a 2xx."""
+"""A request before it is sent, and the answer to it: its body, its JSON or the error that it means, and its time."""
 
 import json
 import re
-from collections.abc import Callable, Mapping
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
+
+import httpx
 
 from rever_api.errors import (
     NotFound,
@@ -282,3 +287,160 @@ def reason_of(status: int, code: int | None, words: str) -> Reason:
         return Reason.FAULT
     said = next((reason for pattern, reason in _SAID if pattern.search(words.lower())), None)
     return said or _OF_CODE.get(code or 0, Reason.OTHER)
+
+
+# How far another clock is from ours, as far as its answers show.
+
+_LAST_TIMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One time of another clock, and between which two of ours it was read. `grain`: how coarse it is."""
+
+    time: datetime
+    asked_at: datetime
+    came_at: datetime
+    grain: timedelta = timedelta(0)
+
+
+def sample(date: str | None, asked_at: datetime, came_at: datetime) -> list[Sample]:
+    """Read an HTTP `Date`, which is cut to whole seconds; none where there is none to read."""
+    try:
+        time = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser meets in a text that is no date
+        return []
+    return [Sample(time, asked_at, came_at, timedelta(seconds=1))] if time.tzinfo else []
+
+
+def ahead(samples: Sequence[Sample]) -> timedelta:
+    """By how much the other clock is ahead of ours at least (behind: negative); 0 where they may agree."""
+    least = max(each.time - each.came_at for each in samples)
+    most = min(each.time - each.asked_at + each.grain for each in samples)
+    return least if least > timedelta(0) else most if most < timedelta(0) else timedelta(0)
+
+
+class OtherClock:
+    """REVER's clock beside ours, by the `Date` of the last answers that have one.
+
+    Of the last two the one nearest to ours is believed, so that none decides alone (an old one, or a server that is
+    wrong), and a clock that jumps during a run is noticed at the second answer after it.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._samples: deque[Sample] = deque(maxlen=_LAST_TIMES)
+
+    def hear(self, answer: Answer) -> None:
+        """Note the time of an answer, if it has one. A malformed one raises nothing: it may answer an effect."""
+        now = self._clock()
+        if answer.theirs and answer.headers.get("age", "0").strip() == "0":  # no label's file, nothing out of a cache
+            self._samples += sample(answer.headers.get("date"), now - timedelta(seconds=answer.took), now)
+
+    @property
+    def ahead(self) -> timedelta:
+        """By how much REVER's clock is ahead of ours (behind: negative); 0 where it may agree or sends no time."""
+        return min((ahead([each]) for each in self._samples), key=abs, default=timedelta(0))
+
+
+def in_words(span: timedelta) -> str:
+    """A span between two clocks, in the unit that fits it."""
+    seconds = round(span.total_seconds())
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    return f"{seconds} s" if seconds < 120 else f"{minutes} min" if minutes < 120 else f"{hours} h"
+
+
+# The body of an answer as it comes in: unpacked piece by piece, and refused as soon as it is too long.
+#
+# Some kilobytes of gzip can hold gigabytes, and layers of it (`gzip, gzip`) far more. So no layer ever gives more than
+# `MOST_BODY`, none hands on more than a piece at a time, and a body is whole only where every layer says so.
+
+MOST_BODY = 32 * 1024 * 1024
+"""Bytes of a body, and of each layer of it; a page of a hundred returns has some hundred kilobytes."""
+
+_PIECE = 256 * 1024
+_MOST_LAYERS = 3
+_MOST_MEMBERS = 1000
+_GZIP, _ZLIB, _RAW = 31, 15, -15
+_GZIP_BEGINS = b"\x1f\x8b"
+_ZLIB_FRAME = 2
+
+
+class Body:
+    """Collects a body. Raises `httpx.DecodingError` where it is too long or is not what its headers say."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        named = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
+        layers = [name for name in named if name not in {"", "identity"}]
+        if len(layers) > _MOST_LAYERS or any(name not in {"gzip", "x-gzip", "deflate"} for name in layers):
+            raise httpx.DecodingError("the body is packed in a way that was not asked for")
+        # What was packed last is unpacked first (RFC 9110, 8.4).
+        self._layers = [_Layer(gzip="gzip" in name) for name in reversed(layers)]
+        self._whole = bytearray()
+
+    def take(self, chunk: bytes) -> Iterator[None]:
+        """Take what came in. Yields after each piece, so that a caller can let others run."""
+        for piece in self._unpacked(chunk, 0):
+            if len(self._whole) + len(piece) > MOST_BODY:
+                raise httpx.DecodingError("the body is too long")
+            self._whole += piece
+            yield
+
+    def whole(self) -> bytes:
+        """The body, once all of it came in."""
+        for layer in self._layers:
+            layer.check_end()
+        return bytes(self._whole)
+
+    def _unpacked(self, chunk: bytes, depth: int) -> Iterator[bytes]:
+        if depth == len(self._layers):
+            yield chunk
+            return
+        for piece in self._layers[depth].pieces(chunk):
+            yield from self._unpacked(piece, depth + 1)
+
+
+class _Layer:
+    """One gzip or deflate around a body."""
+
+    def __init__(self, *, gzip: bool) -> None:
+        self._gzip = gzip
+        self._stream = zlib.decompressobj(_GZIP if gzip else _ZLIB)
+        self._head: bytes | None = b""
+        self._taken = self._given = self._members = 0
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Unpack what came in, a piece at a time."""
+        self._taken += len(chunk)
+        while True:
+            if self._stream.eof:
+                if not self._gzip or not chunk.startswith(_GZIP_BEGINS):
+                    return
+                self._members += 1
+                self._stream = zlib.decompressobj(_GZIP)  # gzip files may follow one another (RFC 1952, 2.2)
+            piece = self._inflated(chunk)
+            self._given += len(piece)
+            if max(self._taken, self._given) > MOST_BODY or self._members > _MOST_MEMBERS:
+                raise httpx.DecodingError("the body is too long")
+            yield piece
+            chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
+            if not chunk and len(piece) < _PIECE:
+                return
+
+    def check_end(self) -> None:
+        """Refuse a body that ends before this layer does."""
+        if self._taken and not self._stream.eof:
+            raise httpx.DecodingError("the body is cut off")
+
+    def _inflated(self, chunk: bytes) -> bytes:
+        try:
+            piece = self._stream.decompress(chunk, _PIECE)
+        except zlib.error as error:
+            if self._gzip or self._head is None:
+                raise httpx.DecodingError(f"the body is not packed as it says ({error})") from None
+            # "deflate" without zlib's frame, as old servers send it; the frame would have been the first two bytes.
+            self._stream, chunk, self._head = zlib.decompressobj(_RAW), self._head + chunk, None
+            return self._inflated(chunk)
+        if self._head is not None:
+            self._head = self._head + chunk if len(self._head) + len(chunk) < _ZLIB_FRAME else None
+        return piece

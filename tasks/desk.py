@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
 from rever_api.errors import NotFound, ReverError, Unauthorized, WrongSetup
+from rever_api.messages import OtherClock, in_words
 from rever_api.models import Warehouse
-from rever_api.other_clock import OtherClock, in_words
 from rever_api.shop import ShopClient
 from tasks.files.fact_tables import facts_by_store, read_store_facts
 from tasks.gather_facts import Gathered

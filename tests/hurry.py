@@ -9,7 +9,7 @@ from typing import Any
 
 from tenacity import wait_fixed
 
-from rever_api import ClientConfig
+from rever_api import ClientConfig, limits
 from tasks import desk
 from tasks.effects import perform
 

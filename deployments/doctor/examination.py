@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from deployments.console.errors import explained
 from rever_api import Endpoints, ReverError
-from rever_api.other_clock import Sample, ahead, in_words
+from rever_api.messages import Sample, ahead, in_words
 from tasks.desk import utc_now
 from tasks.settings import Settings
 

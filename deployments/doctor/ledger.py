@@ -18,7 +18,7 @@ from deployments.doctor.examination import (
     in_thread,
     ok,
 )
-from rever_api.other_clock import Sample
+from rever_api.messages import Sample
 from tasks.desk import utc_now
 from tasks.ledger import (
     Condition,

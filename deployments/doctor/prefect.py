@@ -26,7 +26,7 @@ from deployments.doctor.examination import (
 from deployments.work_pools import FAST_LANE, POOL
 from flows.catalog import FLOWS
 from rever_api.config import is_loopback
-from rever_api.other_clock import sample
+from rever_api.messages import sample
 from tasks.desk import DeskError
 from tasks.policy.clocks import clock_time
 from tasks.settings import Settings, SettingsError, load_settings, without_password

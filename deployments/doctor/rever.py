@@ -17,9 +17,8 @@ from rever_api import (
     Unauthorized,
     WrongRoute,
 )
-from rever_api.messages import Answer
+from rever_api.messages import Answer, sample
 from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
-from rever_api.other_clock import sample
 from tasks.desk import client_config
 from tasks.policy.store import RefundsBy
 from tasks.reporting.report import MANY_STORES

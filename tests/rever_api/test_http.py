@@ -242,7 +242,7 @@ async def _walk(client: Any) -> list[Any]:
 
 
 def test_a_body_without_end_is_refused(call: Caller, told: ToldServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rever_api.unpacking.MOST_BODY", 10)
+    monkeypatch.setattr("rever_api.messages.MOST_BODY", 10)
     told.tell(answers(200, REFUNDED))
     with pytest.raises(OutcomeUnknown):
         call("issue_refund", PROCESS_ID, REFUND)
@@ -331,7 +331,7 @@ def test_a_body_that_is_packed_wrong_is_unknown(call: Caller, told: ToldServer, 
 def test_a_small_body_that_unpacks_without_end_is_refused(
     call: Caller, told: ToldServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rever_api.unpacking.MOST_BODY", 1000)
+    monkeypatch.setattr("rever_api.messages.MOST_BODY", 1000)
     told.tell(answers(200, gzip.compress(b" " * 5000), headers={"content-encoding": "gzip"}))
     with pytest.raises(OutcomeUnknown):
         call("issue_refund", PROCESS_ID, REFUND)

@@ -1,17 +1,24 @@
-"""Which error an answer means, for every status and error bodies of every shape; REVER's words become a class."""
+"""What an answer means: its body as packed, its JSON, the error of every status, REVER's words as a class, its time."""
 
+import gzip
 import json
 import pickle
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api import NotFound, OutcomeUnknown, Reason, Refused, RefusedForNow, ReverError, Unauthorized, WrongRoute
-from rever_api.messages import Answer, reason_of
+from rever_api.messages import MOST_BODY, Answer, Body, OtherClock, reason_of
 from tests.rever_api.fake_time import START
 
 
@@ -205,3 +212,159 @@ def test_the_body_of_a_2xx_is_not_kept_and_its_request_is_named() -> None:
 def test_the_request_is_named_by_the_header_that_names_it(name: str) -> None:
     assert answer(400, **{name: "r 1\n"}).error().request_id == "r 1"
     assert answer(400).error().request_id == ""
+
+
+MIB = 1024 * 1024
+
+
+def raw(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "identity": bytes,
+    "gzip": gzip.compress,
+    "X-GZIP": gzip.compress,
+    "deflate": zlib.compress,
+    "deflate ": raw,
+    "deflate, gzip": lambda data: gzip.compress(zlib.compress(data)),
+    "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
+    "deflate, identity, gzip": lambda data: gzip.compress(raw(data)),
+}
+
+
+def unpacked(encoding: str, packed: bytes, size: int = 64 * 1024) -> bytes:
+    body = Body({"content-encoding": encoding} if encoding else {})
+    for start in range(0, len(packed), size):
+        for _ in body.take(packed[start : start + size]):
+            pass
+    return body.whole()
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+@given(data=st.binary(max_size=4000), size=st.integers(1, 50))
+@settings(max_examples=40, deadline=None)
+def test_a_body_is_what_it_was_before_it_was_packed(encoding: str, data: bytes, size: int) -> None:
+    assert unpacked(encoding, PACKED[encoding](data), size) == data
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_a_large_body_comes_whole_in_small_pieces(encoding: str) -> None:
+    data = b"0123456789" * 300_000
+    assert unpacked(encoding, PACKED[encoding](data)) == data
+    assert unpacked("gzip", gzip.compress(data) + gzip.compress(b"more") + b"\0\0") == data + b"more"
+
+
+def zeros(size: int) -> bytes:
+    """A gzip of so many zeros, made without having them."""
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join([packer.compress(bytes(MIB)) for _ in range(size // MIB)] + [packer.flush()])
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "gzip": lambda: zeros(64 * MIB) * 24,  # 1.5 MB that hold 1.5 GiB
+    "gzip, gzip": lambda: gzip.compress(zeros(64 * MIB) * 24),
+    "gzip, deflate": lambda: zlib.compress(zeros(64 * MIB)),
+    "deflate": lambda: zlib.compress(bytes(40 * MIB)),
+    "": lambda: bytes(MOST_BODY + 1),
+    "identity": lambda: bytes(MOST_BODY + 1),
+    "x-gzip": lambda: gzip.compress(b"") * (MOST_BODY // 20 + 1),
+}
+
+
+@pytest.mark.parametrize("encoding", BOMBS)
+def test_a_body_without_end_is_refused_with_little_memory(encoding: str) -> None:
+    bomb = BOMBS[encoding]()
+    tracemalloc.start()
+    try:
+        with pytest.raises(httpx.DecodingError, match="too long"):
+            unpacked(encoding, bomb)
+        assert tracemalloc.get_traced_memory()[1] < 3 * MOST_BODY
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip, br", "gzip, gzip, gzip, gzip", "zip"])
+def test_a_packing_that_was_not_asked_for_is_refused(encoding: str) -> None:
+    with pytest.raises(httpx.DecodingError, match="not asked for"):
+        Body({"content-encoding": encoding})
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip", "deflate, gzip"])
+def test_a_body_that_is_cut_off_or_packed_wrong_is_refused(encoding: str) -> None:
+    with pytest.raises(httpx.DecodingError):
+        unpacked(encoding, PACKED[encoding](b"{" * 100)[:-6])
+    with pytest.raises(httpx.DecodingError):
+        unpacked(encoding, b"no such thing")
+    assert unpacked(encoding, b"") == b""
+
+
+NOW = datetime(2026, 3, 29, 1, 0, 0, 400_000, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def dated(date: str, *, took: float = 0.0, theirs: bool = True, **headers: str) -> Answer:
+    return Answer("someOperation", 200, {"date": date, **headers}, b"", NOW, took=took, theirs=theirs)
+
+
+def date(offset: timedelta) -> str:
+    return format_datetime(NOW + offset, usegmt=True)
+
+
+def heard(*answers: Answer) -> timedelta:
+    clock = OtherClock(lambda: NOW)
+    for each in answers:
+        clock.hear(each)
+    return clock.ahead
+
+
+DATES = st.from_regex(r"[A-Z][a-z]{2}, \d{1,30} (Jan|Dec|Foo) \d{1,30} \d{1,3}:\d{1,3}(:\d{1,3})? ?(GMT|[+-]\d{1,30}|)")
+
+
+@given(st.text() | DATES)
+def test_no_date_is_an_error(text: str) -> None:
+    heard(dated(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +1400",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 29 Mar 2026 01:00:00 GMT, Sun, 29 Mar 2026 01:00:00 GMT",
+    ],
+)
+def test_an_odd_date_is_no_error(text: str) -> None:
+    heard(dated(text))
+
+
+def test_nothing_told_is_no_difference() -> None:
+    assert heard() == timedelta(0)
+    assert heard(dated(""), Answer("someOperation", 200, {}, b"", NOW)) == timedelta(0)
+
+
+@pytest.mark.parametrize("offset", [DAY, -DAY])
+def test_the_nearest_of_the_last_two_is_believed(offset: timedelta) -> None:
+    odd, right = dated(date(offset)), dated(date(timedelta(0)))
+    assert heard(odd, right) == heard(right, odd) == timedelta(0)
+    assert abs(heard(right, odd, odd) - offset) <= timedelta(seconds=1)
+    assert abs(heard(odd) - offset) <= timedelta(seconds=1)
+    assert heard(odd, odd, right) == timedelta(0)
+
+
+def test_the_time_an_answer_took_is_no_difference() -> None:
+    """An dated that was written ten minutes ago, and came only now, as after a sleep of this machine."""
+    assert heard(dated(date(timedelta(minutes=-10)), took=600)) == timedelta(0)
+    assert heard(dated(date(timedelta(minutes=-10)), took=60)) == timedelta(minutes=-9, seconds=1) - timedelta(
+        microseconds=400_000
+    )
+
+
+def test_a_cache_and_a_labels_place_tell_nothing_of_rever() -> None:
+    assert heard(dated(date(-DAY), age="86400")) == timedelta(0)
+    assert heard(dated(date(-DAY), theirs=False)) == timedelta(0)
+    assert heard(dated(date(-DAY), age="0")) < timedelta(0)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
-from rever_api.other_clock import OtherClock
+from rever_api.messages import OtherClock
 from tasks.desk import Budget, Desk, DeskError
 from tasks.policy.decision import Compensate, Nothing, RefundDue, Wait
 from tasks.policy.record import LineUnits

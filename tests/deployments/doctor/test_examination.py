@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deployments.doctor.command import examine
 from deployments.doctor.examination import Examination, Line, Named, NotChecked, State, clock_line, in_thread, ok, sound
-from rever_api.other_clock import Sample, ahead, sample
+from rever_api.messages import Sample, ahead, sample
 
 
 async def well(_: Examination) -> Line:
