@@ -15,7 +15,7 @@ from typing import Any
 
 from rever_api.config import Endpoint, Endpoints, EndpointsError
 from rever_api.http import KEY_HEADER
-from rever_api.models.enums import canonical
+from rever_api.models.process import canonical
 from rever_api.openapi import (
     Document,
     Operation,

@@ -1,16 +1,5 @@
 """The objects of REVER's Admin API, as pydantic models."""
 
-from rever_api.models.enums import (
-    NOT_RECEIVED,
-    CompensationMethod,
-    PickupRange,
-    ProcessStatus,
-    RefundTiming,
-    ReturnMethod,
-    ReturnStatus,
-    ReviewStatus,
-    ShippingStatus,
-)
 from rever_api.models.inputs import (
     ExchangeItem,
     LineQuantity,
@@ -21,8 +10,10 @@ from rever_api.models.inputs import (
     SearchQuery,
 )
 from rever_api.models.process import (
+    NOT_RECEIVED,
     Address,
     Compensation,
+    CompensationMethod,
     CostLine,
     ExchangeOrder,
     ImportResult,
@@ -32,13 +23,20 @@ from rever_api.models.process import (
     LogisticOrder,
     LogisticOrderRequest,
     LogisticsEntry,
+    PickupRange,
+    ProcessStatus,
     Product,
     Refund,
+    RefundTiming,
     ReturnLineItem,
+    ReturnMethod,
     ReturnProcess,
+    ReturnStatus,
     Review,
+    ReviewStatus,
     SearchPage,
     Shipping,
+    ShippingStatus,
     Shopper,
     UnreadableProcess,
     logistic_address,

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from rever_api.models.base import ApiModel, InputModel, Money
-from rever_api.models.enums import (
+from rever_api.models.process import (
     OpenCompensationMethod,
     OpenReturnMethod,
     OpenReviewStatus,
+    Product,
 )
-from rever_api.models.process import Product
 
 _Model = TypeVar("_Model", bound=ApiModel)
 

@@ -14,8 +14,7 @@ from rever_api.models.base import (
     Scope,
     Text,
 )
-from rever_api.models.enums import OpenCompensationMethod, OpenRefundTiming, OpenReturnMethod
-from rever_api.models.process import Address
+from rever_api.models.process import Address, OpenCompensationMethod, OpenRefundTiming, OpenReturnMethod
 
 
 class RefundSettings(ApiModel):
