@@ -237,7 +237,8 @@ class SearchParameters(StoresParameters):
     max_amount: Amount = Field(
         None,
         title="At most this much money",
-        description="Refund no more than this in one run, in each currency; what goes beyond waits. Empty: no cap.",
+        description="Refund no more than this in one run, in each currency; what goes beyond waits. The stores have "
+        "equal parts of it, and what one does not need goes to the others. Empty: no cap.",
     )
 
 

@@ -10,6 +10,7 @@ from flows.sub_flows import (
     fetch_some,
     named_ids,
     named_through,
+    pay_from_the_rest,
     searched_through,
     settle,
     settle_own,
@@ -33,17 +34,20 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     stores' shares of the rate.
     """
     report.stores = stores = desk.chosen(parameters.stores)
-    desk.budget = Budget(parameters.max_amount)
     named = await named_ids(desk, report, parameters.process_ids, parameters.stores)
     if named:
         with share_of("", urgent=True):
             await settle(desk, report, stores, named)
             await end_approvals(desk, report, stores, named)
             found = await fetch_some(desk, report, named[: parameters.max_returns])
+            desk.budget = Budget(parameters.max_amount, len({pending.store for pending in found}) or 1)
             await named_through(desk, report, found, f"{len(found)} by id")
+            await pay_from_the_rest(desk, report)
     else:
+        desk.budget = Budget(parameters.max_amount, len(stores))
         before = await settling(desk, report, stores), await ending_approvals(desk, report, stores)
         await searched_through(desk, report, parameters, *before)
+        await pay_from_the_rest(desk, report)
     await settle_own(desk, report, report.stores)
 
 

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from flows.parameters import SearchParameters
 from rever_api import share_of
@@ -30,7 +31,14 @@ from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
 from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
-from tasks.reporting.tally import count_carried, count_decisions, count_outcome, count_settled, forget_unknown
+from tasks.reporting.tally import (
+    count_carried,
+    count_decisions,
+    count_outcome,
+    count_settled,
+    forget_unknown,
+    forget_waits,
+)
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes, to_settle
 from tasks.shadow import compare_with_candidate
@@ -280,6 +288,34 @@ async def searched_through(
         steps = ()
 
 
+async def pay_from_the_rest(desk: Desk, report: ReturnsReport) -> None:
+    """Take returns through again that found no room in their store's part of `max_amount`, as far as other stores have
+    left of theirs.
+    """
+    while True:
+        going = [it for it in report.stores if it not in report.stores_failed and desk.halted_at(it) is None]
+        first = int(desk.clock().timestamp() // 60) % max(1, len(going))
+        handed_on = desk.budget.hand_on(going[first:] + going[:first])
+        if not handed_on:
+            return
+        await side_by_side(desk, list(handed_on), partial(_once_more, desk, report, handed_on))
+
+
+async def _once_more(desk: Desk, report: ReturnsReport, handed_on: Mapping[str, Sequence[str]], store: str) -> None:
+    """Take these returns of a store through again. Each is read anew: some time may have passed."""
+    ids = handed_on[store]
+    report.progress.finish(-len(ids))
+    for first in range(0, len(ids), BATCH):
+        go_on(desk, store)
+        label = f"{store} once more ({len(ids[first : first + BATCH])} returns)"
+        with about(label):
+            found, failures = await fetch_returns(desk, ids[first : first + BATCH])
+        report.fail(store, failures)
+        report.progress.finish(len(failures))
+        if found:
+            await take_through(desk, report, found, label, again=True)
+
+
 def equal_parts(whole: int | None, stores: Sequence[str], first: int = 0) -> dict[str, int | None]:
     """A number in equal parts, one for each store; None is no bound. The odd ones go to those from the `first` on."""
     if whole is None:
@@ -301,11 +337,18 @@ async def batches_through(desk: Desk, report: ReturnsReport, pending: PendingRet
 
 
 async def take_through(
-    desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], label: str, *, labels_only: bool = False
+    desk: Desk,
+    report: ReturnsReport,
+    batch: Sequence[PendingReturn],
+    label: str,
+    *,
+    labels_only: bool = False,
+    again: bool = False,
 ) -> None:
     """Take a batch of returns of one store through inspection, decision and effects, or only through labels.
 
     In `act` so many are claimed at a time as can be sent within a lease, also where other stores share the rate.
+    `again`: this run has decided about them before, that they wait.
     """
     with about(label):
         inspected, unread = await check_inspections(desk, batch)
@@ -314,17 +357,19 @@ async def take_through(
         together = max(FEWEST, BATCH // max(1, len(desk.working))) if report.acts else BATCH
         for first in range(0, len(inspected), together):
             some_of_them = [item.pending for item in inspected[first : first + together]]
-            finished += await _decide_and_act(desk, report, some_of_them, labels_only=labels_only)
+            finished += await _decide_and_act(desk, report, some_of_them, labels_only=labels_only, again=again)
     report.progress.finish(len(batch) - finished)
 
 
 async def _decide_and_act(
-    desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], *, labels_only: bool
+    desk: Desk, report: ReturnsReport, batch: Sequence[PendingReturn], *, labels_only: bool, again: bool
 ) -> int:
     """Take a batch that was inspected through; of how many returns the progress tells already that they are done."""
     decide = decide_labels if labels_only else decide_returns
     decided, failed = await decide(desk, batch)
     report.fail(batch[0].store, failed)
+    if again:
+        forget_waits(report, decided)
     count_decisions(report, decided)
     finished = 0
     carried: list[ReturnResult] = []
@@ -337,7 +382,8 @@ async def _decide_and_act(
             await note_taken_on(desk, carried)
     if labels_only:
         await note_wanted_files(desk, batch, carried)
-    await compare_with_candidate(desk, report, decided)
+    if not again:
+        await compare_with_candidate(desk, report, decided)
     return finished
 
 

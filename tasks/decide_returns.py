@@ -281,7 +281,7 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         ended = _ended(pending, rules, record, now)
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
         decision = decided_by(pending, rules, record, now, rule)
-        decision = desk.budget.within(pending.process_id, decision, now + rules.look_again)
+        decision = desk.budget.within(pending.store, pending.process_id, decision, now + rules.look_again)
         for refund in refunds_of(decision):
             if refund.shipping is not None:
                 desk.facts.plan_shipping(pending.store, pending.process_id, refund.shipping)
@@ -383,10 +383,10 @@ async def _request(
 
     def by_rule(record: Record) -> Decision:
         decision = _on_both_reads(pending, _rule_of(pending, rule)(process, rules, record, now), record)
-        return desk.budget.within(pending.process_id, decision, until)
+        return desk.budget.within(pending.store, pending.process_id, decision, until)
 
     def again(shown: ReturnProcess, record: Record) -> Decision:
-        return desk.budget.within(pending.process_id, rule(shown, rules, record, now), until)
+        return desk.budget.within(pending.store, pending.process_id, rule(shown, rules, record, now), until)
 
     def ended(record: Record) -> dict[str, str]:
         # The ledger asks this once, of the record by which it then decides; anew where it has to begin again.

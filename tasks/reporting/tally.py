@@ -65,6 +65,15 @@ def count_decisions(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> 
         _count_hold(report, item)
 
 
+def forget_waits(report: ReturnsReport, decided: Iterable[DecidedReturn]) -> None:
+    """Take back that these returns wait, before what was decided about them anew is entered."""
+    for item in decided:
+        if (row := report.rows.get(item.process_id)) is not None:
+            report.see(row.store, -1)
+            report.decisions[row.decision] -= 1
+    report.decisions += Counter()  # none is told that is not there any more
+
+
 def count_carried(report: ReturnsReport, carried: Iterable[ReturnResult]) -> None:
     """Enter what was carried out, and what was decided on the way."""
     for item in carried:
