@@ -80,17 +80,15 @@ async def fetch_label_files(desk: Desk, wanted: Sequence[WantedFile], tally: Lab
     Raises nothing that is about a file, its host or the folder: `tally` has it in words.
     """
     folder = desk.settings.labels
-    tally.acts = desk.mode is Mode.ACT
+    tally.acts, tally.left = desk.mode is Mode.ACT, len(wanted)
     if folder is None or not tally.acts:
-        tally.left = len(wanted)
         return
-    fetching = _Fetching(desk, KeptLabels(folder), tally)
+    labels = KeptLabels(folder)
     try:
-        await each("fetch-label-files", wanted[:MOST_IN_A_RUN], fetching.one)
-        tally.deleted = await remove_old_files(desk, KeptLabels(folder))
+        tally.deleted = await remove_old_files(desk, labels)  # first: on a full disk it makes room
+        await each("fetch-label-files", wanted[:MOST_IN_A_RUN], _Fetching(desk, labels, tally).one)
     except LabelFolderError as error:
         tally.why_left = str(error)
-    tally.left = len(wanted) - fetching.asked
     if tally.left and not tally.why_left:
         tally.why_left = f"one run asks for at most {MOST_IN_A_RUN} files, within {LONGEST_S / 60:g} minutes"
 
@@ -108,12 +106,11 @@ async def remove_old_files(desk: Desk, labels: KeptLabels) -> int:
 
 @dataclass(slots=True)
 class _Fetching:
-    """The files of one run. `asked` counts those that were asked for, `in_a_row` those that failed since one came."""
+    """The files of one run. `in_a_row` counts those that failed since one came."""
 
     desk: Desk
     labels: KeptLabels
     tally: LabelFilesTally
-    asked: int = 0
     in_a_row: int = 0
     until: float = field(default_factory=lambda: asyncio.get_running_loop().time() + LONGEST_S)
 
@@ -121,13 +118,11 @@ class _Fetching:
         """Fetch one file, keep it, and note it; or note why it did not come. Raises `LabelFolderError`."""
         if self.tally.why_left or asyncio.get_running_loop().time() > self.until:
             return
-        self.asked += 1
         fetcher = label_fetcher(self.desk.settings)
         known = (await self.desk.ledger.aread(label_files_of, [wanted.process_id]))[wanted.process_id]
         try:
             file = await fetched_file(self.desk.client, fetcher, wanted, known)
         except WrongSetup as error:
-            self.asked -= 1
             self.tally.why_left = f"REVER could not be asked for the files of labels: {error}"
             return
         except LabelFileError as error:
@@ -140,12 +135,14 @@ class _Fetching:
         digest = await asyncio.to_thread(self.labels.keep, file)
         await self._note(Came(wanted, digest, file.kind, len(file.content)))
         self.tally.kept += 1
+        self.tally.left -= 1
 
     async def _failed(self, wanted: WantedFile, why: str) -> None:
         self.in_a_row += 1
         if self.in_a_row >= FAILED_IN_A_ROW and not self.tally.why_left:
             self.tally.why_left = f"{self.in_a_row} files in a row did not come, so the others are left to another run"
         self.tally.missing.append(MissingFile(wanted.process_id, wanted.order_name, wanted.parcel, why))
+        self.tally.left -= 1
         await self._note(Came(wanted, why=why))
 
     async def _note(self, came: Came) -> None:

@@ -1,5 +1,6 @@
 """The files of labels, over HTTP: fetched once and kept, each fault refused with its sentence, no harm done by any."""
 
+import errno
 import hashlib
 import json
 import stat
@@ -195,6 +196,25 @@ def test_a_folder_that_others_may_open_is_not_used(world: World) -> None:
     assert (tally.kept, files(), kept(world)) == (0, [], {})
     Path("labels").chmod(0o700)
     assert run(world).kept > 0
+
+
+def test_on_a_full_disk_nothing_is_taken_for_kept_and_what_is_old_makes_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first, *others) = world.sandbox.process_ids("label_ready")
+    assert run(world, process_ids=first).kept == 1
+    world.pass_time(31 * 86_400)
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.files.kept_labels.os.fsync", full)
+        stopped = run(world, process_ids=",".join(others))
+    assert (stopped.kept, stopped.missing, stopped.left, stopped.deleted) == (0, [], len(others), 1)
+    assert "labels (REVER_LABELS) cannot be used for the files of labels: no space left on device" in stopped.why_left
+    assert (files(), kept(world)) == ([], {})
+    assert run(world, process_ids=",".join(others)).kept == len(others)
 
 
 def test_a_rever_that_denies_the_call_fails_no_run(start_world: Start) -> None:
