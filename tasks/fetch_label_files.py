@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -21,6 +21,7 @@ from tasks.effects.perform import Result
 from tasks.files.kept_labels import KeptLabels, LabelFolderError
 from tasks.ledger import (
     Came,
+    Ledger,
     drop_old_label_files,
     label_digests,
     label_files_of,
@@ -85,7 +86,8 @@ async def fetch_label_files(desk: Desk, wanted: Sequence[WantedFile], tally: Lab
         return
     labels = KeptLabels(folder)
     try:
-        tally.deleted = await remove_old_files(desk, labels)  # first: on a full disk it makes room
+        # Before others come: on a full disk it makes room.
+        tally.deleted = await remove_old_files(desk.ledger, labels, desk.settings.labels_kept, desk.clock())
         await each("fetch-label-files", wanted[:MOST_IN_A_RUN], _Fetching(desk, labels, tally).one)
     except LabelFolderError as error:
         tally.why_left = str(error)
@@ -93,15 +95,13 @@ async def fetch_label_files(desk: Desk, wanted: Sequence[WantedFile], tally: Lab
         tally.why_left = f"one run asks for at most {MOST_IN_A_RUN} files, within {LONGEST_S / 60:g} minutes"
 
 
-async def remove_old_files(desk: Desk, labels: KeptLabels) -> int:
-    """Delete the files that are older than `REVER_LABELS_KEPT`, and those that the ledger does not know; how many.
+async def remove_old_files(ledger: Ledger, labels: KeptLabels, days: float, now: datetime) -> int:
+    """Delete the files that were kept for so many days, and those that the ledger does not know; how many.
 
     Raises `LabelFolderError`.
     """
-    now = desk.clock()
-    before = now - timedelta(days=desk.settings.labels_kept)
-    await desk.ledger.awrite(drop_old_label_files, before=before, now=now)
-    return labels.sweep(await desk.ledger.aread(label_digests), now)
+    await ledger.awrite(drop_old_label_files, before=now - timedelta(days=days), now=now)
+    return labels.sweep(await ledger.aread(label_digests), now)
 
 
 @dataclass(slots=True)

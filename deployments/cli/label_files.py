@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from deployments.cli.find import Finding, finding, typed_key
@@ -18,18 +17,10 @@ from deployments.console.errors import CommandError, UsageError, print_error
 from rever_api.errors import ReverError
 from rever_api.label_file import FileKind, LabelFile, LabelFileError
 from tasks.desk import utc_now
-from tasks.fetch_label_files import fetched_file, label_fetcher
+from tasks.fetch_label_files import fetched_file, label_fetcher, remove_old_files
 from tasks.files.kept_labels import KeptLabels, LabelFolderError
 from tasks.find_returns import FoundReturn
-from tasks.ledger import (
-    Came,
-    drop_old_label_files,
-    label_digests,
-    label_files_of,
-    note_label_files,
-    parcels_of,
-    replaced_labels,
-)
+from tasks.ledger import Came, label_files_of, note_label_files, parcels_of, replaced_labels
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
 from tasks.policy.label_files import KnownFile, WantedFile, asks_again_at, files_of, replaced_numbers
@@ -45,13 +36,14 @@ from tasks.settings import Settings, load_settings
 class LabelRow:
     """A parcel of a return. `seen`: this desk has noted where it is; else it was seen just now for the first time.
 
-    `file` is what the ledger knows of its label's file; None where no run has asked for it. `replaced`: another label
-    stands for this one by now.
+    `file` is what the ledger knows of its label's file; None where no run has asked for it. `lost_from` is the folder
+    in which it should lie and does not. `replaced`: another label stands for this one by now.
     """
 
     parcel: ParcelChange
     seen: bool
     file: KnownFile | None = None
+    lost_from: Path | None = None
     replaced: bool = False
 
     @property
@@ -61,7 +53,7 @@ class LabelRow:
 
     def as_json(self) -> dict[str, object]:
         """One entry of `parcels` in `--json`. `since` is null for a parcel that nobody has noted yet."""
-        file, kept = self.file, self.file is not None and self.file.kept
+        file, kept = self.file, self.file is not None and self.file.kept and self.lost_from is None
         return {
             "parcel": self.parcel.parcel,
             "carrier": self.parcel.carrier,
@@ -91,7 +83,9 @@ class LabelRow:
         if file is None:
             return "not kept"
         if file.kept and file.kept_at:
-            return f"kept since {clock_time(file.kept_at)} ({file.kind}, {file.size:,} bytes)"
+            since = f"kept since {clock_time(file.kept_at)} ({file.kind}, {file.size:,} bytes)"
+            lost = f", and is not in {self.lost_from} (REVER_LABELS) any more: labels get asks REVER for it"
+            return since + (lost if self.lost_from is not None else "")
         if file.removed_at is not None:
             return f"deleted {clock_time(file.removed_at)}"
         again = asks_again_at(file, now)
@@ -110,8 +104,9 @@ def shown_labels(what: str, *, as_json: bool) -> str:
 
 
 async def _shown(what: str, *, as_json: bool) -> str:
-    async with finding(load_settings(), typed_key(what)) as found:
-        rows = _rows(found)
+    settings = load_settings()
+    async with finding(settings, typed_key(what)) as found:
+        rows = _rows(settings, found)
     if as_json:
         if found.note:
             print_error(found.note)
@@ -130,7 +125,7 @@ async def _shown(what: str, *, as_json: bool) -> str:
     return "\n\n".join([*notes, *(_text(each, of_it) for each, of_it in rows)])
 
 
-def _rows(found: Finding) -> list[tuple[FoundReturn, list[LabelRow]]]:
+def _rows(settings: Settings, found: Finding) -> list[tuple[FoundReturn, list[LabelRow]]]:
     """The parcels of each return, as REVER shows them now, else as they were seen last."""
     ids = [each.process_id for each in found.match.returns]
     known, files = found.ledger.read(parcels_of, ids), found.ledger.read(label_files_of, ids)
@@ -143,8 +138,19 @@ def _rows(found: Finding) -> list[tuple[FoundReturn, list[LabelRow]]]:
         gone = replaced_numbers(each.process, noted, record) if each.process else _replaced_as_seen(record)
         stands = standing(noted, view, utc_now())
         stands += tuple(_unseen(it) for it in files[each.process_id] if it.parcel not in {one.parcel for one in stands})
-        rows.append((each, [LabelRow(it, it in noted, of_parcel.get(it.parcel), it.parcel in gone) for it in stands]))
+        of_it = [
+            LabelRow(it, it in noted, file := of_parcel.get(it.parcel), _lost_from(settings, file), it.parcel in gone)
+            for it in stands
+        ]
+        rows.append((each, of_it))
     return rows
+
+
+def _lost_from(settings: Settings, file: KnownFile | None) -> Path | None:
+    """The folder of files, where this one should lie in it and does not."""
+    if settings.labels is None or file is None or not file.kept:
+        return None
+    return None if KeptLabels(settings.labels).has(file.digest, file.kind) else settings.labels
 
 
 def _replaced_as_seen(record: Record | None) -> frozenset[int]:
@@ -176,11 +182,12 @@ class GotLabel:
     wanted: WantedFile
     file: LabelFile
 
-    @property
-    def name(self) -> str:
-        """A name for it: of its order, or its return where that has none, and its parcel."""
-        order = re.sub(r"[^A-Za-z0-9_-]", "", self.wanted.order_name) or self.wanted.process_id
-        return f"{order[:60]}-{self.wanted.parcel}.{self.file.kind}"
+    def name(self, *, of_several: bool) -> str:
+        """A name for it: of its order and its parcel; of its return where that has none, or the order has several."""
+        it = self.wanted
+        words = (it.order_name, it.process_id) if of_several else (it.order_name or it.process_id,)
+        plain = [re.sub(r"[^A-Za-z0-9_-]", "", word)[:60] for word in words]
+        return f"{'-'.join(filter(None, plain)) or 'label'}-{it.parcel}.{self.file.kind}"
 
     def in_words(self, path: Path) -> str:
         """Where it is, and whose."""
@@ -204,8 +211,9 @@ def got_labels(what: str, out: Path) -> tuple[str, bool]:
     if not got and not missing:
         missing = ["there is no label that is ready and not used yet"]
     lines = []
+    of_several = len({each.wanted.process_id for each in got}) > 1
     for each in got:
-        path = into / each.name if into is not None else out
+        path = into / each.name(of_several=of_several) if into is not None else out
         _write(path, each.file.content)
         lines.append(each.in_words(path))
     return "\n".join(printable(line) for line in [*lines, *missing]), not missing
@@ -218,8 +226,12 @@ def _write(path: Path, content: bytes) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise UsageError(f"{path} is there already, and nothing is overwritten; name another folder") from None
-    with os.fdopen(handle, "wb") as target:
-        target.write(content)
+    try:
+        with os.fdopen(handle, "wb") as target:
+            target.write(content)
+    except OSError:
+        path.unlink()  # a part of a label is none, and would stand in the way of the next try
+        raise
 
 
 async def _got(settings: Settings, what: str) -> tuple[list[GotLabel], list[str]]:
@@ -227,7 +239,7 @@ async def _got(settings: Settings, what: str) -> tuple[list[GotLabel], list[str]
         got: list[GotLabel] = []
         fetched: list[GotLabel] = []
         missing = [found.note] if found.note else []
-        for each, rows in _rows(found):
+        for each, rows in _rows(settings, found):
             known = [row.file for row in rows if row.file is not None]
             void = {row.parcel.parcel for row in rows if row.void}
             here = [it for it in _kept_here(settings, known) if it.wanted.parcel not in void]
@@ -277,15 +289,13 @@ def _keep(settings: Settings, fetched: Sequence[GotLabel]) -> None:
 
 def pruned_labels() -> str:
     """Delete the files that are older than `REVER_LABELS_KEPT`. Raises `UsageError` where no folder is set."""
-    settings, now = load_settings(), utc_now()
+    settings = load_settings()
     if settings.labels is None:
         raise UsageError("REVER_LABELS is not set, so no files of labels are kept here")
     labels = KeptLabels(settings.labels)
     try:
         with opened_ledger(settings) as ledger:
-            before = now - timedelta(days=settings.labels_kept)
-            ledger.write(drop_old_label_files, before=before, now=now)
-            gone = labels.sweep(ledger.read(label_digests), now)
+            gone = asyncio.run(remove_old_files(ledger, labels, settings.labels_kept, utc_now()))
     except LabelFolderError as error:
         raise CommandError(str(error)) from None
     deleted = f"{counted(gone, 'file')} deleted from {settings.labels}"

@@ -52,7 +52,7 @@ class KeptLabels:
     def read(self, digest: str, kind: str) -> bytes | None:
         """The content of a file; None where it is not there, or is another one by now."""
         try:
-            handle = os.open(self._path(digest, FileKind(kind)), os.O_RDONLY | os.O_NOFOLLOW)
+            handle = os.open(self._path(digest, FileKind(kind)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(handle, "rb") as source:
                 content = source.read()
         except OSError:
@@ -60,8 +60,9 @@ class KeptLabels:
         return content if hashlib.sha256(content).hexdigest() == digest else None
 
     def has(self, digest: str, kind: str) -> bool:
-        """Whether the file is there."""
-        return self._path(digest, FileKind(kind)).is_file()
+        """Whether the file is there, whatever is in it; a link is none."""
+        path = self._path(digest, FileKind(kind))
+        return path.is_file() and not path.is_symlink()
 
     def remove(self, digests: Collection[str]) -> int:
         """Delete the files of these digests; how many. Raises `LabelFolderError`."""

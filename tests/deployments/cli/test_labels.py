@@ -2,12 +2,14 @@
 
 import json
 import os
+import resource
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from deployments.cli import label_files
 from rever_api.sandbox import RunningSandbox
 from tests.deployments.cli.conftest import Call
 from tests.hurry import hurry
@@ -121,6 +123,56 @@ def test_a_file_that_is_not_kept_is_asked_for_and_one_that_does_not_come_is_said
     assert asked(rever) == calls, "what a person has fetched is kept too"
     none = call("labels", "get", rever.process_ids("in_store")[0], "--out", "none.pdf")
     assert (none.code, none.out) == (1, "there is no label that is ready and not used yet\n")
+
+
+def test_two_returns_of_one_order_get_a_file_each(call: Call, keeping: RunningSandbox) -> None:
+    ids = keeping.process_ids("label_ready", store="acme")[:2]
+    one, other = (keeping.sandbox.processes[process_id] for process_id in ids)
+    with keeping.sandbox.locked():
+        other.process = other.process.model_copy(update={"order_name": one.process.order_name})
+    got = call("labels", "get", one.process.order_name, "--out", "both")
+    assert got.code == 0, got.out + got.err
+    assert len(list(Path("both").iterdir())) == 2
+    assert all(any(process_id in it.name for it in Path("both").iterdir()) for process_id in ids)
+
+
+def test_a_kept_file_that_is_gone_from_the_folder_is_said_to_be_and_got_from_rever(
+    call: Call, keeping: RunningSandbox
+) -> None:
+    process_id = keeping.process_ids("label_ready")[0]
+    (shown,) = json.loads(call("labels", "show", process_id, "--json").out)
+    file = shown["parcels"][0]["file"]
+    path = Path("labels") / f"{file['sha256']}.{file['kind']}"
+    content = path.read_bytes()
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    (shown,) = json.loads(call("labels", "show", process_id, "--json").out)
+    assert shown["parcels"][0]["file"] is None
+    gone = "and is not in labels (REVER_LABELS) any more: labels get asks REVER for it"
+    assert gone in shown["parcels"][0]["no_file"]
+    assert gone in call("labels", "show", process_id).out
+    assert call("labels", "get", process_id, "--out", "label.pdf").code == 0
+    assert Path("label.pdf").read_bytes() == path.read_bytes() == content
+    assert not path.is_symlink()
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_left_behind(
+    call: Call, keeping: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process_id = keeping.process_ids("label_ready")[0]
+    write, before = label_files._write, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def on_a_full_disk(path: Path, content: bytes) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            write(path, content)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    monkeypatch.setattr(label_files, "_write", on_a_full_disk)
+    failed = call("labels", "get", process_id, "--out", "label.pdf")
+    assert (failed.code, "the system refused" in failed.err) == (1, True)
+    assert not Path("label.pdf").exists()
 
 
 def test_the_label_of_a_cancelled_parcel_is_not_handed_out(call: Call, keeping: RunningSandbox) -> None:
