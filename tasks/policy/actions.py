@@ -19,15 +19,15 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 
 from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
-from tasks.policy.condition_reader import MONEY, PERCENT, money, percent
+from tasks.policy.condition_reader import MONEY, PERCENT, has_coins, money, no_coins, percent
 from tasks.policy.conditions import Truth
-from tasks.policy.money import payable
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 
@@ -70,14 +70,18 @@ def _money(data: Any) -> Money:
     if found is None:
         msg = "an amount with its currency, such as 24.00 EUR"
         raise ValueError(msg)
-    if not payable(found.amount, found.currency):
-        msg = f"an amount that {found.currency} has coins for"
+    if not has_coins(found):
+        msg = no_coins(found)
         raise ValueError(msg)
     return found
 
 
-def _percent(data: Any) -> Decimal:
-    found = data if isinstance(data, Decimal) else percent(data)
+FROM_THE_FILE = "from the file"
+"""The context in which an action is read: there a share has its sign, and 0.1 is none."""
+
+
+def _percent(data: Any, info: ValidationInfo) -> Decimal:
+    found = data if isinstance(data, Decimal) and info.context != FROM_THE_FILE else percent(data)
     if found is None:
         msg = "a percentage, such as 10 %"
         raise ValueError(msg)
@@ -96,6 +100,14 @@ def _line(text: str) -> str:
 def _reason(text: str) -> str:
     if "@" in text:
         msg = "a reason without an e-mail address: REVER shows it"
+        raise ValueError(msg)
+    return text
+
+
+def _provider_and_carrier(text: str) -> str:
+    provider, _, carrier = text.partition("/")
+    if not (provider and carrier):
+        msg = "PROVIDER/CARRIER, such as SENDCLOUD/DHL"
         raise ValueError(msg)
     return text
 
@@ -229,9 +241,23 @@ class KeepItem(_Action):
 class Fee(_Action):
     """What is taken off the refunds of the lines: once, or for each unit past the first `free_units`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["free_units"], "properties": {"free_units": {"minimum": 1}}},
+            "then": {"required": ["per"], "properties": {"per": {"const": "unit"}}},
+        }
+    )
+
     amount: Sum = Field(description="The fee.")
     per: Literal["return", "unit"] = Field("return", description="For what it is taken.")
     free_units: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(0, description="Units that are free.")
+
+    @model_validator(mode="after")
+    def _counts_units(self) -> Self:
+        if self.free_units and self.per != "unit":
+            msg = "`free_units` goes with `per: unit`"
+            raise ValueError(msg)
+        return self
 
 
 class NoFee(_Action):
@@ -253,7 +279,9 @@ class Warehouse(_Action):
 class Carrier(_Action):
     """Who brings them."""
 
-    name: Text = Field(description="PROVIDER/CARRIER.")
+    name: Annotated[Text, AfterValidator(_provider_and_carrier), _in_the_file("[^/]+/.+")] = Field(
+        description="PROVIDER/CARRIER."
+    )
 
 
 class ReturnBy(_Action):

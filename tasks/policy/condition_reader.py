@@ -20,6 +20,9 @@ from tasks.policy.conditions import (
     Wanted,
     asks_of_a_line,
 )
+from tasks.policy.money import minor_unit
+from tasks.policy.other_words import FIELDS as FIELDS_OF_OTHERS
+from tasks.policy.other_words import meant, operator_meant, value_meant
 from tasks.policy.policy_text import Problem, Where, nearest, shown
 from tasks.policy.return_facts import Money
 from tasks.policy.store import is_currency
@@ -107,7 +110,7 @@ class ConditionReader:
                 return self._of_lines(name, data, at, within_line=within_line)
         if field := FIELDS.get(name):
             return self._checks(field, data, at)
-        hint, known = nearest(name, (*FIELDS, *_JOINS)), ", ".join((*FIELDS, *_JOINS))
+        hint, known = meant(name, FIELDS_OF_OTHERS, (*FIELDS, *_JOINS)), ", ".join((*FIELDS, *_JOINS))
         return self.wrong(at, f"is no field{hint or f'; there are {known}'}")
 
     def _parts(self, data: Any, at: Where, *, within_line: bool) -> tuple[Condition, ...]:
@@ -129,7 +132,9 @@ class ConditionReader:
         """The checks of one field; several operators are joined by `all`."""
         fit = OPERATORS[field.kind]
         if not isinstance(data, dict):
-            return self.wrong(at, f"has no operator; right would be `{field.name}: {{{fit[0]}: ...}}`")
+            several = isinstance(data, list) and next((it for it in fit if it in SEVERAL), None)
+            value = _as_written(data, quoted=False) if data not in ("", None) else "..."
+            return self.wrong(at, f"has no operator; right would be `{field.name}: {{{several or fit[0]}: {value}}}`")
         options = {"any_case"} if field.kind in {FieldKind.TEXT, FieldKind.TEXTS} else set()
         options |= {"within_days"} if field.counts else set()
         case = data.get("any_case", False) if "any_case" in options else False
@@ -146,7 +151,8 @@ class ConditionReader:
             if name in fit:
                 checks.append(self._check(field, Operator(name), data[name], (*at, name), bool(case), window))
                 continue
-            words = f"{nearest(name, fit)}; there are {', '.join((*fit, *sorted(options)))}"
+            hint = operator_meant(name, field.name, fit)
+            words = f"{hint}; there are {', '.join((*fit, *sorted(options)))}"
             self.wrong((*at, name), f"is no operator of {field.name}, which is {field.kind}{words}")
         return checks[0] if len(checks) == 1 else AllOf(tuple(checks))
 
@@ -157,21 +163,39 @@ class ConditionReader:
             if isinstance(data, str) and data in self._lists:
                 entries = tuple(map(field.spelled, self._lists[data]))
                 return Check(field.name, operator, entries, any_case, within_days, data)
-            hint = nearest(str(data), self._lists)
-            return self.wrong(at, f"is {_as_written(data)}, and no list has that name{hint}; name it under `lists`")
+            return self._no_list(field, data, at)
         if field.personal:
             return self.wrong(at, "would show what is personal; write it into a list and use `in_list`")
         wanted = text_list(data) if operator in SEVERAL else _wanted(field.kind, data)
-        if wanted is None:
-            right = "one or more texts, as [A, B]" if operator in SEVERAL else f"{field.kind}"
+        if wanted is None and operator in SEVERAL:
+            return self.wrong_texts(data, at)
+        no_fit = isinstance(wanted, Money) and not has_coins(wanted)
+        if wanted is None or no_fit:
+            right = no_coins(wanted) if isinstance(wanted, Money) else _right(field, data)
             return self.wrong(at, f"is {_as_written(data)}; right would be {right}")
         if field.words and operator is not Operator.STARTS_WITH:
             for word in sorted(set(wanted if isinstance(wanted, tuple) else (str(wanted),)) - field.words):
                 known = f"; there are {', '.join(sorted(field.words))}" if len(field.words) < _MOST_SHOWN else ""
-                self.wrong(
-                    at, f"is {_as_written(word)}, which {field.name} never is{nearest(word, field.words)}{known}"
-                )
+                hint = value_meant(word, field.words)
+                self.wrong(at, f"is {_as_written(word)}, which {field.name} never is{hint}{known}")
         return Check(field.name, operator, wanted, any_case, within_days)
+
+    def _no_list(self, field: Field, data: Any, at: Where) -> Condition:
+        if isinstance(data, list):
+            single = next(it for it in OPERATORS[field.kind] if it in SEVERAL)
+            right = "the name of a list" + ("" if field.personal else f"; single texts stand under `{single}`")
+            return self.wrong(at, f"is {_as_written(data)}; right would be {right}")
+        hint = nearest(str(data), self._lists)
+        return self.wrong(at, f"is {_as_written(data)}, and no list has that name{hint}; name it under `lists`")
+
+    def wrong_texts(self, data: Any, at: Where) -> Condition:
+        """Note what is wrong with what should be a list of texts: which of them is none, or that it is no list."""
+        others = [n for n, it in enumerate(data) if not isinstance(it, str) or not it] if isinstance(data, list) else []
+        for n in others:
+            self.wrong((*at, n), f"is {_as_written(data[n])}; right would be a text{_in_quotes(data[n])}")
+        if others:
+            return AllOf(())
+        return self.wrong(at, f"is {_as_written(data)}; right would be one or more texts, as [A, B]")
 
 
 def text_list(data: Any) -> tuple[str, ...] | None:
@@ -226,5 +250,33 @@ def day(data: Any) -> date | None:
         return None
 
 
-def _as_written(data: Any) -> str:
-    return f'"{data}"' if isinstance(data, str) else "empty" if data is None else str(data)
+def has_coins(money: Money) -> bool:
+    """Whether an amount is written with no more decimals than its currency has. `1.000 EUR` may mean a thousand."""
+    return len(f"{money.amount:f}".partition(".")[2]) <= minor_unit(money.currency)
+
+
+def no_coins(money: Money) -> str:
+    """What would be right in the place of an amount with too many decimals."""
+    text = f"{money.amount:f}"
+    whole = f"; if its point parts thousands, write {text.replace('.', '')} {money.currency}"
+    return f"an amount that {money.currency} has coins for{whole if text[-4:-3] == '.' else ''}"
+
+
+def _right(field: Field, data: Any) -> str:
+    """What would be right in the place of a single value."""
+    if isinstance(data, list) and (several := [f"`{it}`" for it in OPERATORS[field.kind] if it in SEVERAL]):
+        return f"a text; several stand under {' or '.join(several)}"
+    return f"{field.kind}{_in_quotes(data)}" if field.kind is FieldKind.TEXT else f"{field.kind}"
+
+
+def _in_quotes(data: Any) -> str:
+    number = isinstance(data, int | Decimal) and not isinstance(data, bool)
+    return f': write "{data}" with quotes' if number else ""
+
+
+def _as_written(data: Any, *, quoted: bool = True) -> str:
+    if isinstance(data, list):
+        return f"[{', '.join(_as_written(it, quoted=False) for it in data)}]"
+    if isinstance(data, bool):
+        return str(data).lower()
+    return f'"{data}"' if isinstance(data, str) and quoted else "empty" if data is None else str(data)

@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.policy.actions import ACTIONS, OF_RETURN, Action, ActionKind, kind_of, name_of
+from tasks.policy.actions import ACTIONS, FROM_THE_FILE, OF_RETURN, Action, ActionKind, kind_of, name_of
 from tasks.policy.condition_reader import ConditionReader, as_data, day, text_list
 from tasks.policy.conditions import AllOf, Answer, Ask, Condition, answering, asks_of_a_line, compiled
+from tasks.policy.other_words import ACTIONS as ACTIONS_OF_OTHERS
+from tasks.policy.other_words import meant
 from tasks.policy.policy_text import Problem, Where, nearest
 
 WordT = TypeVar("WordT", bound=StrEnum)
@@ -114,7 +116,7 @@ def read_rules(
     for name, entries in lists.items() if isinstance(lists, dict) else ():
         texts = text_list(entries)
         if texts is None:
-            reader.wrong((*at, "lists", name), "is no list of texts; right would be one or more, as [A, B]")
+            reader.wrong_texts(entries, (*at, "lists", name))
         found[name] = texts or ()
     if not isinstance(lists, dict):
         reader.wrong((*at, "lists"), "holds no lists; right would be `name: [A, B]`, one in a line")
@@ -211,7 +213,8 @@ def _actions(data: Any, at: Where, reader: ConditionReader) -> tuple[Action, ...
     found: list[Action] = []
     for name, values in data.items():
         if name not in ACTIONS:
-            reader.wrong((*at, name), f"is no action{nearest(name, ACTIONS)}; there are {', '.join(ACTIONS)}")
+            hint = meant(name, ACTIONS_OF_OTHERS, ACTIONS)
+            reader.wrong((*at, name), f"is no action{hint}; there are {', '.join(ACTIONS)}")
             continue
         model = ACTIONS[name][0]
         if not isinstance(values, dict):
@@ -219,7 +222,7 @@ def _actions(data: Any, at: Where, reader: ConditionReader) -> tuple[Action, ...
             reader.wrong((*at, name), f"has no fields below it; right would be {right}")
             continue
         try:
-            found.append(model.model_validate(values))
+            found.append(model.model_validate(values, context=FROM_THE_FILE))
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 place = (*at, name, *detail["loc"])
@@ -241,5 +244,14 @@ def _said(detail: ErrorDetails, model: type[Action]) -> str:
         return f"is missing ({about})"
     right = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     found = detail["input"]
+    match detail["type"]:
+        case "tuple_type":
+            right = f"a list, as [{found}]" if isinstance(found, str) else "a list"
+        case "int_type":
+            right = "a whole number"
+        case "string_type":
+            right = "a text"
+        case "string_too_long":
+            right = f"at most {detail['ctx']['max_length']} letters"
     shown = f'"{found}"' if isinstance(found, str) else str(found)
     return f"is {shown}; right would be {right}" if name else f"is not whole: {right}"

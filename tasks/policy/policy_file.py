@@ -45,6 +45,8 @@ _YAML = frozenset({".yaml", ".yml", ".json"})
 _OF_RULES = frozenset({"rules", "lists"})
 """Fields of a part that hold the merchant's rules, and are read by them."""
 
+_ALL_OF_A_PART = (*sorted(_OF_RULES, reverse=True), *StorePolicy.model_fields)
+
 _BELOW: Mapping[tuple[str, ...], type[BaseModel]] = MappingProxyType(
     {
         ("guards",): Guards,
@@ -138,7 +140,10 @@ def read_policy(path: Path | None, *, ours: Sequence[str] = (), by_store: bool =
         return PolicyFile()
     text = _read(path)
     rules, wrong_rules = _rules(text)
-    problems = sorted((*text.problems, *_problems(text, ours), *wrong_rules), key=lambda problem: problem.line or 0)
+    better, said = {problem.at for problem in wrong_rules}, {problem.at for problem in text.problems}
+    of_text = (problem for problem in text.problems if problem.at not in better)
+    of_settings = (problem for problem in _problems(text, ours) if problem.at not in said)
+    problems = sorted((*of_text, *of_settings, *wrong_rules), key=lambda problem: problem.line or 0)
     refused: dict[str, tuple[str, ...]] = {}
     for problem in problems:
         if not by_store or not problem.store:
@@ -184,8 +189,8 @@ def _rules_of(
 
 
 def _is_unread(text: PolicyText, problem: Problem) -> bool:
-    """Whether a problem is of a value that could not be read: that is said already."""
-    return any(problem.at[: len(at)] == at for at in text.unread)
+    """Whether a problem is of a value that could not be read, or of one around it: that is said already."""
+    return any(problem.at[: len(at)] == at[: len(problem.at)] for at in text.unread)
 
 
 def _read(path: Path) -> PolicyText:
@@ -207,7 +212,8 @@ def _problems(text: PolicyText, ours: Sequence[str]) -> Iterator[Problem]:
     known = tuple(PolicyDocument.model_fields)
     for name in text.values:
         if name not in known:
-            words = f"{shown((name,))} is no part of a policy file{nearest(name, known)}; there are {_listed(known)}."
+            below = ": put it below default, or below a store" if name in _ALL_OF_A_PART else nearest(name, known)
+            words = f"{shown((name,))} is no part of a policy file{below}; there are {_listed(known)}."
             yield Problem((name,), text.line((name,)), words)
     yield from _problems_of_shadow(text)
     parts: list[tuple[Where, Any]] = [(("default",), text.values.get("default", {}))]
@@ -281,7 +287,7 @@ def _sentence(at: Where, begins: int, detail: ErrorDetails) -> str:
     """One problem of pydantic's as a sentence of ours. The fields of the part begin at `begins` of the place."""
     path = [str(part) for part in at[begins:]]
     if detail["type"] == "extra_forbidden":
-        known = tuple(_model_at(path[:-1]).model_fields)
+        known = tuple(_model_at(path[:-1]).model_fields) if path[:-1] else _ALL_OF_A_PART
         return f"{shown(at)} is no rule{nearest(path[-1], known)}; there are {', '.join(known)}."
     return f"{shown(at)} is {_found(detail['input'])}; right would be {_right(path, detail)}."
 

@@ -29,6 +29,20 @@ _NULLS_OF_OTHERS = frozenset({"Null", "NULL", "~"})
 _ENDS = ("]", '"""', "'''")
 """One of these stands in the last line of a TOML statement of several lines."""
 
+_QUOTES = "\u201c\u201d\u201e\u201f\xab\xbb\u2018\u2019\u201a\u201b\u2039\u203a"
+"""Quotation marks that word processors put in the place of straight ones."""
+
+_TOO_LATE = "but got '<stream end>'"
+_PUT_IN_QUOTES = " A text with a colon, a comma, a # or an apostrophe stands in quotes."
+_HINTS = (
+    (r"'\t'", " Indent with blanks, not with tabs."),
+    ("undefined alias", " A `*` is no wildcard; put the text in quotes if it begins with one, see also `starts_with`."),
+    ("cannot start any token", " Put the text in quotes."),
+    ("expected ',' or", _PUT_IN_QUOTES),
+    ("mapping values are not allowed", _PUT_IN_QUOTES),
+)
+"""A part of what PyYAML says -> what to do."""
+
 _MOST_FAILURES = 300
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+")
@@ -63,7 +77,8 @@ class PolicyText:
     """What a policy file holds. `values` is empty where the text cannot be read at all; `problems` then say why.
 
     `lines` is place -> line, from 1: that of the key, or of the item of a list; in TOML, of the statement. `unread` are
-    the places of the values that have a problem of their own and stand as None in `values`.
+    the places of the values that have a problem of their own and stand as None in `values`. A number that is not exact
+    has a problem and is read all the same: whoever knows what belongs there can say it better.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -155,8 +170,11 @@ def read_yaml(text: str, no_fields: str = NO_POLICY) -> PolicyText:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        tab = " Indent with blanks, not with tabs." if error.problem and r"'\t'" in error.problem else ""
-        words = f"this is not YAML: {error.problem or error.context}.{tab}"
+        what = error.problem or error.context or ""
+        if what.endswith(_TOO_LATE):  # where the text ends nobody looks for the mistake
+            mark = error.context_mark or mark
+        hint = next((hint for part, hint in _HINTS if part in what), "")
+        words = f"this is not YAML: {what}.{hint}"
         return PolicyText(problems=(Problem((), mark.line + 1 if mark else None, words),))
     except yaml.YAMLError as error:
         return PolicyText(problems=(Problem((), None, f"this is not YAML: {str(error).splitlines()[0]}."),))
@@ -178,12 +196,16 @@ class _Reader:
         self.unread: set[Where] = set()
         self._seen: set[int] = set()
 
-    def value(self, node: yaml.Node, at: Where) -> Any:
+    def value(self, node: yaml.Node, at: Where, *, in_braces: bool = False) -> Any:
         """The value of a node. None where it has a problem, which is noted."""
         self.lines.setdefault(at, node.start_mark.line + 1)
         if wrong := self._wrong(node, at):
+            empty = in_braces and isinstance(node, yaml.ScalarNode) and not node.value
+            more = "; if a comma belongs to a text, put the text in quotes" if empty else ""
+            self.problems.append(Problem(at, self.lines[at], f"{shown(at)} {wrong}{more}."))
+            if isinstance(node, yaml.ScalarNode) and not _is_quoted(node) and _FLOAT.fullmatch(node.value):
+                return Decimal(node.value)
             self.unread.add(at)
-            self.problems.append(Problem(at, self.lines[at], f"{shown(at)} {wrong}."))
             return None
         self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
@@ -204,7 +226,11 @@ class _Reader:
             return "is nested too deep"
         if node.tag not in {f"tag:yaml.org,2002:{plain}", "!"}:
             return f"has the tag {node.tag}, which is not read; remove it"
-        return "" if plain != "str" or _is_quoted(node) else _misread(node.value)
+        if plain != "str" or _is_quoted(node):
+            return ""
+        if node.value[:1] in {*_QUOTES}:
+            return f'is {node.value}, whose quotation marks YAML takes for letters; write "{node.value.strip(_QUOTES)}"'
+        return _misread(node.value)
 
     def _mapping(self, node: yaml.MappingNode, at: Where) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -220,7 +246,7 @@ class _Reader:
                 self.problems.append(Problem(place, line, words))
                 continue
             self.lines[place] = line
-            found[key] = self.value(value_node, place)
+            found[key] = self.value(value_node, place, in_braces=bool(node.flow_style))
         return found
 
 
@@ -259,6 +285,7 @@ def shown(at: Where) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the word that was probably meant."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    """A hint at the word that was probably meant, however it is spelled in capitals."""
+    words = {word.casefold(): word for word in known}
+    close = difflib.get_close_matches(name.casefold(), list(words), n=1)
+    return f" (did you mean {words[close[0]]}?)" if close else ""

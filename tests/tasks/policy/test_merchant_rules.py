@@ -122,7 +122,7 @@ WRONG_RULES = [
     ("{name: a, when: {method: {is: GIFTCARD}}, then: {keep_item: {}}}", "(did you mean GIFT_CARD?)"),
     ("{name: a, when: {shopper: {is: x}}, then: {keep_item: {}}}", "would show what is personal"),
     ("{name: a, when: {sku: {in_list: x}}, then: {keep_item: {}}}", "no list has that name"),
-    ("{name: a, when: {sku: A}, then: {keep_item: {}}}", "right would be `sku: {is: ...}`"),
+    ("{name: a, when: {sku: A}, then: {keep_item: {}}}", "right would be `sku: {is: A}`"),
     ("{name: a, when: {sku: {}}, then: {keep_item: {}}}", "sku has no operator"),
     ("{name: a, when: {sku: {ovr: A}}, then: {keep_item: {}}}", "is no operator of sku, which is a text"),
     ("{name: a, when: {sku: {is: 5}}, then: {keep_item: {}}}", "is 5; right would be a text"),
@@ -177,7 +177,8 @@ def test_a_text_that_is_folded_is_one_line() -> None:
 def test_lists_and_names_that_are_wrong() -> None:
     twice = "rules: [{name: a, then: {keep_item: {}}}, {name: a, then: {no_fee: {}}}]"
     assert problems_of(twice) == ["rules[2].name is that of rule 1 too; each name stands for one rule."]
-    assert "lists.x is no list of texts" in problems_of("lists: {x: [1]}\nrules: []")[0]
+    assert "lists.x[1] is 1; right would be a text" in problems_of("lists: {x: [1]}\nrules: []")[0]
+    assert "lists.x is []; right would be one or more texts" in problems_of("lists: {x: []}\nrules: []")[0]
     assert "lists holds no lists" in problems_of("lists: [x]\nrules: []")[0]
     assert "rules is no list of rules" in problems_of("rules: {name: a}")[0]
     many = "rules:\n" + "".join(f"- {{name: r{n}, then: {{keep_item: {{}}}}}}\n" for n in range(501))

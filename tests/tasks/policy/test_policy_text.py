@@ -60,7 +60,7 @@ def test_a_number_that_is_no_plain_whole_one_is_refused(number: str) -> None:
         ("? [a]\n: 1\n", 1, "no plain word"),
         ("a: 1\n---\nb: 2\n", 2, "not YAML"),
         ("a:\n\tb: 1\n", 2, "not with tabs"),
-        ("a: [1\n", 2, "not YAML"),
+        ("b: 0\na: [1\n", 2, "not YAML"),
         ("a: \x00\n", None, "not YAML"),
     ],
 )
