@@ -1,4 +1,6 @@
-"""What REVER returns: a return process and its enums, its parcel and logistic orders, pages, and what became of an import.
+"""What REVER returns: a return process, its parcel and logistic orders, pages, and what became of an import.
+
+REVER's enums are all open: the type of a field is `SomeEnum | str`, and an unknown value stays the string it was.
 """
 
 from enum import StrEnum

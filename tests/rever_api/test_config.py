@@ -1,4 +1,4 @@
-"""A configuration that cannot work, or would give the key away, is refused with a sentence; so is a wrong endpoint table."""
+"""What cannot work or would give the key away is refused with a sentence, in the configuration and in its endpoints."""
 
 import os
 from pathlib import Path

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from rever_api import ClientConfig, Limits, share_of
+from rever_api import ClientConfig, share_of
 from rever_api.limits import (
     LATE_S,
     FairQueue,
