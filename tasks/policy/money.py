@@ -1,4 +1,4 @@
-"""The arithmetic of refunds: exact, in one currency at a time, rounded only where a unit's value is worked out.
+"""The arithmetic of refunds, and what is due by it: exact, in one currency at a time, rounded only for a unit's value.
 
 With `T` a line's total, `q` its quantity and `k` the number of its approved units, `value(k) = round_half_up(T k / q)`
 at the currency's minor unit; the n-th unit is worth `value(n) - value(n - 1)`, so that all units together are worth
@@ -9,12 +9,14 @@ another number of decimals for a currency, is a new name in `ROUNDINGS`; the old
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
 from types import MappingProxyType
 
-from tasks.policy.record import ROUNDING, LineTerms
+from rever_api.models import CompensationMethod, ReturnLineItem, ReturnProcess
+from tasks.policy.decision import ExchangeDue, ExchangeDueItem, RefundDue
+from tasks.policy.record import ROUNDING, LineTerms, LineUnits, OrderShipping
 
 _MINOR_UNIT = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
@@ -124,3 +126,189 @@ def shown(amount: Decimal, currency: str) -> str:
     """An amount as a person reads it: `1,024.00 EUR`; as it is where nobody can pay it."""
     text = in_minor_units(amount, currency) if payable(amount, currency) else amount
     return f"{text:,} {currency}".strip()
+
+
+# What is due by the inspection and taken by no intent yet: the refunds, each with its amount, and the exchange.
+
+
+@dataclass(frozen=True, slots=True)
+class FreeUnits:
+    """Approved units of one line that no intent has taken, the method that compensates them and the line's terms.
+
+    `bears_costs` says whether the return's costs may be taken off what they are worth; `bonus` is paid on top of it.
+    """
+
+    line: ReturnLineItem
+    method: str
+    terms: LineTerms
+    units: tuple[int, ...]
+    bears_costs: bool = True
+    bonus: Decimal = ZERO
+
+    @property
+    def gross(self) -> Decimal:
+        """What the units are worth, before costs."""
+        return gross(self.terms, self.units)
+
+    @property
+    def item(self) -> LineUnits:
+        """The line and its units, as an effect or a hold names them."""
+        return LineUnits(self.line.id, self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due now. `exchange_waits` counts approved units of an exchange that is not wholly inspected yet."""
+
+    refunds: tuple[RefundDue, ...] = ()
+    exchange: ExchangeDue | None = None
+    exchange_waits: int = 0
+
+    @property
+    def amount(self) -> Decimal:
+        """What the refunds come to."""
+        return sum((refund.amount for refund in self.refunds), ZERO)
+
+    @property
+    def exchanged(self) -> tuple[LineUnits, ...]:
+        """The units of the exchange."""
+        return tuple(LineUnits(it.line_id, it.units) for it in self.exchange.items) if self.exchange else ()
+
+    @property
+    def items(self) -> tuple[LineUnits, ...]:
+        """All units that are due."""
+        return (*(item for refund in self.refunds for item in refund.items), *self.exchanged)
+
+    @property
+    def units(self) -> int:
+        """How many units are due."""
+        return sum(item.quantity for item in self.items)
+
+    def __bool__(self) -> bool:
+        return bool(self.refunds) or self.exchange is not None
+
+
+def due_of(
+    free: Iterable[FreeUnits],
+    before: Decimal,
+    costs: Decimal,
+    *,
+    exchange_ready: bool,
+    shipping: OrderShipping | None = None,
+) -> Due:
+    """Group free units into one refund per method, in the order of their first lines, and one exchange.
+
+    `before` is the value of all units in live refund intents that bear costs. The exchange is due when every exchange
+    line is inspected. `shipping` goes with the first refund, since REVER takes none that is of no units.
+    """
+    methods: dict[str, list[FreeUnits]] = {}
+    for part in free:
+        methods.setdefault(part.method, []).append(part)
+    exchanges = methods.pop(CompensationMethod.EXCHANGE, [])
+    refunds = tuple(_refunds(methods, before, costs))
+    if refunds and shipping is not None:
+        first, *others = refunds
+        more = in_minor_units(first.amount + shipping.amount, first.currency)
+        refunds = (replace(first, amount=more, shipping=shipping), *others)
+    if not exchanges:
+        return Due(refunds)
+    if exchange_ready:
+        return Due(refunds, _exchange(exchanges))
+    return Due(refunds, exchange_waits=sum(len(part.units) for part in exchanges))
+
+
+def _refunds(methods: dict[str, list[FreeUnits]], before: Decimal, costs: Decimal) -> Iterable[RefundDue]:
+    """One refund per method; the costs are taken from the first units first, of those that bear any."""
+    for method, parts in methods.items():
+        values = [part.gross for part in parts if part.bears_costs]
+        exempt = sum((part.gross for part in parts if not part.bears_costs), ZERO)
+        bonus = sum((part.bonus for part in parts), ZERO)
+        worth, currency = sum(values, ZERO), parts[0].terms.currency
+        yield RefundDue(
+            method=str(method),
+            amount=in_minor_units(sum(net_amounts(values, before, costs), exempt + bonus), currency),
+            gross=in_minor_units(worth + exempt, currency),
+            currency=currency,
+            items=tuple(part.item for part in parts),
+            exempt=exempt,
+            bonus=bonus,
+        )
+        before += worth
+
+
+def _exchange(parts: list[FreeUnits]) -> ExchangeDue:
+    """One exchange of all units. A line that does not say what is wanted has an empty variant here."""
+    return ExchangeDue(
+        items=tuple(_wanted(part) for part in parts),
+        gross=sum((part.gross for part in parts), ZERO),
+        currency=parts[0].terms.currency,
+    )
+
+
+def _wanted(part: FreeUnits) -> ExchangeDueItem:
+    """The replacement for the units of one line."""
+    wanted = part.line.exchange_for
+    return ExchangeDueItem(
+        line_id=part.line.id,
+        variant_id=wanted.variant_id if wanted else "",
+        product_id=wanted.product_id if wanted else "",
+        units=part.units,
+    )
+
+
+# What an exchange costs the shopper beyond what comes back, as far as REVER tells the prices. Pure.
+#
+# Whether the shopper has paid a difference is told by no field that is known.
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDifference:
+    """What the goods wanted instead cost (`new`) and what those that come back are worth, in one currency.
+
+    `new` is None where they are priced in another currency, so that the two cannot be compared.
+    """
+
+    new: Decimal | None
+    back: Decimal
+    currency: str
+
+    @property
+    def to_pay(self) -> bool:
+        """Whether the shopper pays more, or may have to."""
+        return self.new is None or self.new > self.back
+
+    @property
+    def words(self) -> str:
+        """Both prices and the difference."""
+        back = shown(self.back, self.currency)
+        if self.new is None:
+            return (
+                f"the goods wanted instead are not priced in {self.currency}, and those that come back are worth {back}"
+            )
+        more = shown(self.new - self.back, self.currency)
+        new = shown(self.new, self.currency)
+        return f"the goods wanted instead cost {new}, and those that come back are worth {back}: {more} more"
+
+
+def price_difference(process: ReturnProcess, parts: Sequence[FreeUnits]) -> PriceDifference | None:
+    """Compare the prices of an exchange of these units; None where REVER tells no price of what is wanted instead.
+
+    By the price of each line's wanted goods, else by all goods that the exchange brings beside all its lines.
+    """
+    priced = [(part, it) for part in parts if (it := part.line.exchange_for) is not None and it.unit_price is not None]
+    if priced:
+        currency = priced[0][0].terms.currency
+        back = sum((part.gross for part, _ in priced), ZERO)
+        if any((it.currency or currency) != currency or part.terms.currency != currency for part, it in priced):
+            return PriceDifference(None, back, currency)
+        new = sum((len(part.units) * (it.unit_price or ZERO) for part, it in priced), ZERO)
+        return PriceDifference(new, back, currency)
+    told = [it for it in process.new_items if it.total_price is not None]
+    if not told or not parts:
+        return None
+    currency = parts[0].terms.currency
+    lines = [it for it in process.return_line_items if it.compensation_method == CompensationMethod.EXCHANGE]
+    back = sum((line.total_price or ZERO for line in lines), ZERO)
+    if any((it.currency or currency) != currency for it in told) or any(line.currency != currency for line in lines):
+        return PriceDifference(None, back, currency)
+    return PriceDifference(sum((it.total_price or ZERO for it in told), ZERO), back, currency)

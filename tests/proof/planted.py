@@ -143,7 +143,7 @@ BUGS = {
         f"{HERE}test_costs_come_off_a_return_once_however_many_methods_it_has",
         (
             ("tasks/policy/case.py", "due_of(self.free, self.gross_before,", "due_of(self.free, ZERO,"),
-            ("tasks/policy/due.py", "        before += worth\n", "        del worth\n"),
+            ("tasks/policy/money.py", "        before += worth\n", "        del worth\n"),
         ),
     ),
     "limiter": Bug(
