@@ -18,6 +18,7 @@ from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
 from tasks.policy.case import Case, ruling_of
 from tasks.policy.comparison import received
+from tasks.policy.decide import ended_holds, unread_hold
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait, refunds_of
 from tasks.policy.kinds import REFUND, Content, Kind
 from tasks.policy.once_done import record_once_done, shown_once_paid
@@ -25,8 +26,7 @@ from tasks.policy.order_returns import OrderReturns
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import LineTerms, Record
 from tasks.policy.return_facts import facts_of
-from tasks.policy.rules import on_its_way
-from tasks.policy.rules.endings import ended_holds, unread_hold
+from tasks.policy.rules import at_rever
 from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.rules.reissue import label_or_reissue
@@ -413,7 +413,7 @@ async def _request(
         ended=ended,
         parcel=partial(parcel_of, process),
         view=None if pending.unread or isinstance(process, OrderReturns) else view_of(process),
-        paid=lambda record: {} if pending.unread else on_its_way.news(Case(process, rules, record, now)),
+        paid=lambda record: {} if pending.unread else at_rever.news(Case(process, rules, record, now)),
         after_payment=_after_payment(process, again, now) if rules.merchant_rules else None,
     )
 

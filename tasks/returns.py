@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
+from tasks.policy.decide import Unread
 from tasks.policy.facts import believed
 from tasks.policy.inspection import Inspection
-from tasks.policy.rules.endings import Unread
 
 Entry = ReturnProcess | UnreadableProcess
 

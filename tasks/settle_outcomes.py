@@ -28,11 +28,11 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import ahead
 from tasks.policy.comparison import received
+from tasks.policy.decide import UNREAD_RULES
 from tasks.policy.kinds import KINDS
 from tasks.policy.kinds.kind import Held, NotYet, Seen
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentState, PaidSeen
-from tasks.policy.rules.endings import UNREAD_RULES
 from tasks.reporting.report import Mode
 from tasks.steps import each, step
 

@@ -20,7 +20,7 @@ from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, caught_up, ledger, records, waivers
 from tasks.ledger.types import Actor
 from tasks.policy.clocks import DIFFER, ahead
-from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
+from tasks.policy.rules.gates import LABEL_ASKED, MONEY_ASKED
 
 ASKED_ANEW = (MONEY_ASKED, LABEL_ASKED)
 """Rules that a person lets pass after one restore, and not after the next."""

@@ -47,8 +47,8 @@ from tasks.policy.record import (
     Record,
     money_intents,
 )
+from tasks.policy.rules.gates import LABEL_ASKED, MONEY_ASKED
 from tasks.policy.rules.label import TAKEN_AS_SHOWN
-from tasks.policy.rules.restored import LABEL_ASKED, MONEY_ASKED
 
 # Close units that a person settled outside of this desk, or gave up: an intent that is at its end from the start.
 

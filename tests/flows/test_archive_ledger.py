@@ -10,7 +10,7 @@ from rever_api.models import Compensation, ProcessStatus, ReviewStatus
 from tasks.archive_ledger import WindowTooShort, check_window
 from tasks.ledger import check, history
 from tasks.policy.policy_file import read_policy
-from tasks.policy.rules.archived import ARCHIVED
+from tasks.policy.rules.gates import ARCHIVED
 from tasks.reporting.archive_report import ArchiveReport
 from tasks.reporting.daily_report import DailyRun
 from tasks.reporting.report_page import report_page

@@ -12,7 +12,7 @@ from rever_api.sandbox.faults import Fault, NamedFault
 from rever_api.sandbox.label_files import label_pdf
 from rever_api.sandbox.shops import catalogue
 from tasks.crash_points import CrashPoint
-from tasks.policy.rules.archived import ARCHIVED
+from tasks.policy.rules.gates import ARCHIVED
 from tests.asked import ORDER
 from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held

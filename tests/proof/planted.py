@@ -664,7 +664,7 @@ BUGS = {
     "archived paid unasked": Bug(
         "an archived return that lives again is paid without a person",
         "tests/flows/test_archive_ledger.py::test_what_was_paid_stays_paid_and_what_is_new_is_asked_about_once",
-        (("tasks/policy/decide.py", "    archived.archived,\n", ""),),
+        (("tasks/policy/decide.py", "    gates.archived,\n", ""),),
     ),
 }
 """Name -> bug."""

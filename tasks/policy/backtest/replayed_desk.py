@@ -12,14 +12,13 @@ from tasks.policy.actions import ActionKind, Pay
 from tasks.policy.approvals import APPROVAL, Limit, Then
 from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
 from tasks.policy.case import Case, told_terms
-from tasks.policy.decide import decide_money
+from tasks.policy.decide import decide_money, ended_holds
 from tasks.policy.decision import AskedEffect, Compensate, Decision, Hold, Wait
 from tasks.policy.inspection import Inspection, inspect
 from tasks.policy.kinds import EXCHANGE, REFUND
 from tasks.policy.money import ZERO, gross
 from tasks.policy.once_done import record_once_done, shown_once_paid
 from tasks.policy.record import Intent, IntentKind, IntentState, OpenHold, Record, Waiver
-from tasks.policy.rules.endings import ended_holds
 from tasks.policy.ruling import Ruling
 from tasks.policy.store import RefundsBy, StoreRules
 from tasks.policy.verdict import Decided, Verdict

@@ -42,8 +42,7 @@ from tasks.policy.record import (
 )
 from tasks.policy.replaced import both_used, not_shown_by_hand, place_of, replaced_in_use, superseded
 from tasks.policy.return_facts import LineFacts
-from tasks.policy.rules.gates import told_no_until
-from tasks.policy.rules.restored import label_after_restore, may_be_lost
+from tasks.policy.rules.gates import label_after_restore, may_be_lost, told_no_until
 from tasks.policy.ruling import Ruling
 from tasks.policy.store import DaysOff, ParcelSplit, StoreRules
 

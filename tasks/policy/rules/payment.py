@@ -25,8 +25,8 @@ from tasks.policy.record import (
 )
 from tasks.policy.replaced import superseded
 from tasks.policy.return_facts import Unknown
+from tasks.policy.rules.at_rever import all_paid, on_its_way, told_on_its_way
 from tasks.policy.rules.label import NEEDS_LABEL
-from tasks.policy.rules.on_its_way import all_paid, on_its_way, told_on_its_way
 from tasks.policy.store import NotReceived
 
 

@@ -17,11 +17,10 @@ from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import PastReturn, View, views
 from tasks.policy.backtest.replay import replay
 from tasks.policy.case import Case
-from tasks.policy.decide import decide_money
+from tasks.policy.decide import decide_money, ended_holds
 from tasks.policy.decision import Compensate, Hold
 from tasks.policy.kinds import EXCHANGE, REFUND
 from tasks.policy.record import OpenHold, Record
-from tasks.policy.rules.endings import ended_holds
 from tasks.policy.store import StoreRules
 from tests.tasks.policy.backtest.histories import BEGAN, DAY, ruled
 from tests.tasks.policy.backtest.test_backtest import histories
