@@ -51,6 +51,9 @@ _Shown = Counter[tuple[str, str]]
 _GROUND = (gates.contradictory, gates.not_told, gates.other_currency, gates.unknown_review)
 """The rules without which no amount can be worked out."""
 
+_PAID_BEFORE = (gates.stale_view, gates.fewer_approvals)
+"""The rules of a read that lacks what was paid by the ledger: where REVER pays, an approval would pay it again."""
+
 
 class ReviewKind(AskedKind[Reviews]):
     """The n-th unit of a line is inspected once. REVER shows reviews line by line, without saying of which unit."""
@@ -79,8 +82,15 @@ class ReviewKind(AskedKind[Reviews]):
         return reviews_of(details)
 
     def held(self, case: Case, wanted: Reviews) -> Decision | None:
-        """Without ground for an amount nothing is approved, as nothing is paid."""
-        found = (rule(case) for rule in _GROUND)
+        """Without ground for an amount nothing is approved, as nothing is paid.
+
+        Where REVER pays, an approval is held as its payment would be: also that of a return that was archived.
+        """
+        rules = _GROUND if case.rules.refunds_by is RefundsBy.US else (*_GROUND, *_PAID_BEFORE)
+        found = (
+            *(rule(case) for rule in rules),
+            gates.archived(_reviewed(case, wanted)) if self.stake(case, wanted) else None,
+        )
         return next((decision for decision in found if decision is not None), None)
 
     def not_due(self, case: Case, wanted: Reviews) -> str:
@@ -108,9 +118,7 @@ class ReviewKind(AskedKind[Reviews]):
         """
         if case.rules.refunds_by is RefundsBy.US:
             return None
-        more = tuple(Review(line_item_id=it.line_id, status=it.status) for it in wanted)
-        process = case.process.model_copy(update={"reviews": (*(case.process.reviews or ()), *more)})
-        amount = replace(case, process=process).due.amount - case.due.amount
+        amount = _reviewed(case, wanted).due.amount - case.due.amount
         if amount <= ZERO:
             return None
         approved = self.items(tuple(it for it in wanted if it.status is ReviewStatus.APPROVED))
@@ -137,6 +145,13 @@ class ReviewKind(AskedKind[Reviews]):
         if new:
             return Held("REVER shows other new reviews than those that were sent, or beside them", evidence)
         return "REVER does not show the review that was sent"
+
+
+def _reviewed(case: Case, wanted: Reviews) -> Case:
+    """The return once these units are inspected."""
+    more = tuple(Review(line_item_id=it.line_id, status=it.status) for it in wanted)
+    process = case.process.model_copy(update={"reviews": (*(case.process.reviews or ()), *more)})
+    return replace(case, process=process)
 
 
 def reviews_of(details: Mapping[str, Any]) -> Reviews:
