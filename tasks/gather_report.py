@@ -11,10 +11,11 @@ from rever_api.models import UnreadableProcess
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns, waiting_query
 from tasks.files.sales import read_rates, read_sold
-from tasks.ledger import Effect, HeldReturn, effects, held_returns, load_records, returns_of
+from tasks.ledger import Effect, HeldReturn, LedgerError, effects, held_returns, load_records, past_records, returns_of
 from tasks.policy.comparison import RefundComparison, beside, differs
 from tasks.policy.facts import believed
 from tasks.policy.order_returns import OrderKey
+from tasks.policy.record import Record
 from tasks.reconcile_payouts import Changed, PayoutsAsked, compare_payouts
 from tasks.reporting.daily_data import ReportData, StoreWindow
 from tasks.reporting.return_rows import ReturnParts, return_parts
@@ -163,7 +164,7 @@ async def _take(
     read.unread |= {it.process_id: f"REVER's answer could not be read: {it.unread.found}" for it in batch if it.unread}
     readable = [it.process for it in batch if not it.unread and it.process.ecommerce_id in {"", store}]
     ids = [process.rever_process_id for process in readable]
-    records = await desk.ledger.aread(load_records, ids)
+    records = await _records(desk, ids)
     decided = {it.process_id: (it.decision, it.rule) for it in await desk.ledger.aread(returns_of, ids)}
     for process in readable:
         process_id = process.rever_process_id
@@ -176,3 +177,17 @@ async def _take(
         if how := differs(process, record):
             read.differing[process_id] = how
     desk.report.progress.done = desk.report.seen = len(read.returns)
+
+
+async def _records(desk: Desk, ids: Sequence[str]) -> Mapping[str, Record]:
+    """What the ledger knows of these returns, and when their goods moved: of old ones that is in archives.
+
+    Where an archive is not at hand, all but those times is told, and that they are missing.
+    """
+    try:
+        return await desk.ledger.aread(past_records, ids)
+    except LedgerError as error:
+        records = await desk.ledger.aread(load_records, ids)
+        note = f"when goods moved is left out of returns that were archived: {error}"
+        desk.report.notes += [] if note in desk.report.notes else [note]
+        return records

@@ -92,6 +92,39 @@ def test_a_report_of_an_old_window_and_the_stories_are_those_of_before(world: Wo
     assert after[1] == before[1]
 
 
+def test_when_goods_of_an_archived_return_arrived_is_in_a_report_and_its_lack_is_said(start_world: Start) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(["label_ready"])
+    (process_id,) = world.sandbox.process_ids()
+    world.run("track-parcels", mode="act")
+    for step in ("collect", "arrive", "review"):
+        world.pass_time(DAY)
+        world.sandbox.act(step, process_id)
+        world.run("track-parcels", mode="act")
+    for _ in range(2):
+        world.act()
+        world.pass_time(DAY)
+    world.run("reconcile", mode="act")
+    window = {"since": f"{world.now() - timedelta(days=30):%F}", "until": f"{world.now():%F}"}
+    world.pass_time(500 * DAY)
+
+    def said() -> tuple[dict[str, object], list[str]]:
+        report = world.tell("daily-report", **window)
+        assert isinstance(report, DailyRun)
+        assert report.found is not None
+        return {table.name: list(table.rows) for table in report.found.tables}, report.notes
+
+    before = said()
+    assert "'arrival to payment', 1, Decimal" in repr(before[0]["times"])
+    archive(world)
+    assert said() == before
+    (folder,) = world.ledger_file.parent.glob("*.archives")
+    folder.rename(folder.with_name("elsewhere"))
+    without, notes = said()
+    assert {name for name, rows in without.items() if rows != before[0][name]} == {"return_days", "times"}
+    assert ["when goods moved is left out" in note for note in notes] == [True]
+
+
 def test_what_was_paid_stays_paid_and_what_is_new_is_asked_about_once(world: World) -> None:
     paid = refunds(world)
     archive(world)
