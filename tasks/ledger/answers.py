@@ -39,6 +39,7 @@ from tasks.policy.money import gross, shown
 from tasks.policy.record import (
     LABEL_KINDS,
     REFUNDS_SEEN,
+    TO_PAY_SEEN,
     Intent,
     IntentState,
     LineTerms,
@@ -374,17 +375,22 @@ def _waive(conn: Connection, hold: Row[Any], rule: str = "") -> None:
 
 
 def _note_seen(conn: Connection, hold: Row[Any]) -> None:
-    """Write down how much of others' refunds the person was shown: a further one is asked about again."""
+    """Write down what the person was shown of others' refunds, and of what the shopper is to pay: more than that is
+    asked about again.
+    """
+    told = [(REFUNDS_SEEN, amount, currency) for currency, amount in hold.details.get("refunds", {}).items()]
+    if "to_pay" in hold.details:
+        told.append((TO_PAY_SEEN, hold.details["to_pay"], hold.currency))
     seen = [
         {
             "process_id": hold.process_id,
-            "rule": REFUNDS_SEEN,
+            "rule": rule,
             "amount": Decimal(amount),
             "currency": currency,
             "items": {},
             "hold_id": hold.id,
         }
-        for currency, amount in hold.details.get("refunds", {}).items()
+        for rule, amount, currency in told
     ]
     if seen:
         conn.execute(insert(waivers), seen)

@@ -175,7 +175,7 @@ class PendingWrite:
             details["refunds"] = _texts(hold.refunds)
         if hold.kind is not HoldKind.UNREADABLE:  # of which nobody knows what the shopper has
             details["received"] = _texts(self.request.received(self.record))
-        sums = {name: getattr(hold, name) for name in ("pays", "goods", "besides", "leaves", "leaves_goods")}
+        sums = {name: getattr(hold, name) for name in ("to_pay", "pays", "goods", "besides", "leaves", "leaves_goods")}
         details |= {name: format(sum_, "f") for name, sum_ in sums.items() if sum_ is not None}
         shipping = hold.shipping if refund is None else refund.shipping
         details |= shipping_json(shipping) if shipping is not None else {}

@@ -14,6 +14,7 @@ from tasks.policy.inspection import Inspection, LineInspection, inspect
 from tasks.policy.money import ZERO, Due, FreeUnits, bonus, due_of, gross, payable
 from tasks.policy.record import (
     BY_A_PERSON,
+    TO_PAY_SEEN,
     HoldKind,
     Intent,
     IntentKind,
@@ -234,14 +235,18 @@ class Case:
         amount: Decimal | None = None,
         items: tuple[LineUnits, ...] | None = None,
         refunds: Mapping[str, Decimal] | None = None,
+        to_pay: Decimal | None = None,
     ) -> Hold | None:
-        """Hold with what is due, unless a person has waived this rule for that amount, and has seen these `refunds`."""
+        """Hold with what is due, unless a person has waived this rule for that amount, and has seen these `refunds` and
+        what the shopper is to pay.
+        """
         told = refunds or {}
         stake = amount if amount is not None else (self.due.amount or None)
-        if self.record.waived(rule, stake, self.currency) and self.record.seen(told):
+        seen = self.record.seen(told) and (to_pay is None or self.record.waived(TO_PAY_SEEN, to_pay, self.currency))
+        if seen and self.record.waived(rule, stake, self.currency):
             return None
         units = self.due.items if items is None else items
-        currency = self.currency if stake is not None else ""
+        currency = self.currency if stake is not None or to_pay is not None else ""
         due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
         held = units_of(units)
         shipping = next((it.shipping for it in due.refunds if it.shipping and overlap(units_of(it.items), held)), None)
@@ -254,6 +259,7 @@ class Case:
             currency,
             units,
             refunds=told,
+            to_pay=to_pay,
             pays=due.amount,
             goods=due.exchange.gross if due.exchange else None,
             besides=sum((it.amount for it in due.refunds if not overlap(units_of(it.items), held)), ZERO),

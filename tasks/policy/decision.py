@@ -151,10 +151,11 @@ class Hold:
     """A person decides. `evidence` is what was seen; `label` says that it stops the label, not the money.
 
     `refunds` is what REVER shows and this desk did not send, per currency, where the hold tells of it: an answer takes
-    that as seen, and no more. Where the amounts can be worked out, `pays` is what this desk refunds once a person lets
-    the rule pass (0: nothing), and `goods` the value of what it orders then; a hold with other figures is the same one.
-    `besides` is how much of `pays` is for other payments than those of its own `items`. `leaves` and `leaves_goods` are
-    what stays due for other units once a person closes the `items`; `shipping` is closed with them.
+    that as seen, and no more; so it does with `to_pay`, what the shopper is to pay for dearer goods. Where the amounts
+    can be worked out, `pays` is what this desk refunds once a person lets the rule pass (0: nothing), and `goods` the
+    value of what it orders then; a hold with other figures is the same one. `besides` is how much of `pays` is for
+    other payments than those of its own `items`. `leaves` and `leaves_goods` are what stays due for other units once a
+    person closes the `items`; `shipping` is closed with them.
     `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
     `says` is what a file says of the inspected units, where that is what is asked about: line -> status -> units.
     """
@@ -168,6 +169,7 @@ class Hold:
     items: tuple[LineUnits, ...] = ()
     label: bool = False
     refunds: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    to_pay: Decimal | None = field(default=None, compare=False)
     pays: Decimal | None = field(default=None, compare=False)
     goods: Decimal | None = field(default=None, compare=False)
     besides: Decimal | None = field(default=None, compare=False)

@@ -278,16 +278,20 @@ class PriceDifference:
         return self.new is None or self.new > self.back
 
     @property
+    def more(self) -> Decimal | None:
+        """How much more the goods wanted instead cost; None where that is not known."""
+        return None if self.new is None else self.new - self.back
+
+    @property
     def words(self) -> str:
-        """Both prices and the difference."""
-        back = shown(self.back, self.currency)
-        if self.new is None:
+        """What the shopper is to pay, and both prices."""
+        back = f"those that come back are worth {shown(self.back, self.currency)}"
+        if self.new is None or self.more is None:
             return (
-                f"the goods wanted instead are not priced in {self.currency}, and those that come back are worth {back}"
+                f"the shopper may have to pay: the goods wanted instead are not priced in {self.currency}, and {back}"
             )
-        more = shown(self.new - self.back, self.currency)
-        new = shown(self.new, self.currency)
-        return f"the goods wanted instead cost {new}, and those that come back are worth {back}: {more} more"
+        more, new = shown(self.more, self.currency), shown(self.new, self.currency)
+        return f"the shopper is to pay {more}: the goods wanted instead cost {new}, and {back}"
 
 
 def price_difference(process: ReturnProcess, parts: Sequence[FreeUnits]) -> PriceDifference | None:

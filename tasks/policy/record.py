@@ -249,6 +249,9 @@ class OpenHold:
 REFUNDS_SEEN = "refunds_seen"
 """A waiver that no rule uses up: up to this amount a person has seen refunds at REVER that this desk did not send."""
 
+TO_PAY_SEEN = "to_pay_seen"
+"""A waiver that no rule uses up: up to this amount a person knows what the shopper is to pay for an exchange."""
+
 STILL_ON_ITS_WAY = "still_on_its_way"
 """The rule of the hold for money that REVER has accepted to pay and has not paid within the patience for it."""
 
@@ -267,7 +270,7 @@ INSPECTION_CONTRADICTS = "inspection_contradicts"
 TAKEN = frozenset({"done_by_hand", "drop"})
 """A person's answers that take it as REVER shows it."""
 
-LASTING = frozenset({REFUNDS_SEEN, STILL_ON_ITS_WAY, CAME_BACK, SHOWS_LESS})
+LASTING = frozenset({REFUNDS_SEEN, TO_PAY_SEEN, STILL_ON_ITS_WAY, CAME_BACK, SHOWS_LESS})
 """Waivers that no further effect uses up: they are about what REVER shows, up to their amount."""
 
 

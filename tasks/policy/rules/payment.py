@@ -167,11 +167,17 @@ def exchange_difference(case: Case) -> Decision | None:
     found = price_difference(case.process, parts)
     if due is None or found is None or not found.to_pay:
         return None
-    why = f"{found.words}. Whether the shopper has paid for that, REVER does not tell: look there, then `approve`"
+    why = f"{found.words}. REVER does not tell whether that is paid: look there, and `approve` orders the exchange"
     evidence = {"worth": shown(found.back, found.currency)}
     evidence |= {"cost": shown(found.new, found.currency)} if found.new is not None else {}
     held = case.hold(
-        EXCHANGE_DIFFERENCE, HoldKind.APPROVAL, why, evidence, amount=due.gross or None, items=case.due.exchanged
+        EXCHANGE_DIFFERENCE,
+        HoldKind.APPROVAL,
+        why,
+        evidence,
+        amount=due.gross or None,
+        items=case.due.exchanged,
+        to_pay=found.more,
     )
     return _paid(case, Due(case.due.refunds)) if held and case.due.refunds else held
 

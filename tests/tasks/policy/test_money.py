@@ -25,7 +25,7 @@ from tasks.policy.money import (
     unit_value,
     value,
 )
-from tasks.policy.record import HoldKind, LineTerms, Waiver
+from tasks.policy.record import TO_PAY_SEEN, HoldKind, LineTerms, Waiver
 from tests.tasks.policy.factories import (
     BANK,
     EXCHANGE,
@@ -181,12 +181,20 @@ def test_the_hold_says_both_prices_and_an_approval_lets_it_pass() -> None:
     assert isinstance(held, Hold)
     assert (held.rule, held.kind, held.amount) == ("exchange_difference", HoldKind.APPROVAL, Decimal(20))
     assert held.why == (
-        "the goods wanted instead cost 25.00 EUR, and those that come back are worth 20.00 EUR: 5.00 EUR more. "
-        "Whether the shopper has paid for that, REVER does not tell: look there, then `approve`"
+        "the shopper is to pay 5.00 EUR: the goods wanted instead cost 25.00 EUR, and those that come back are worth "
+        "20.00 EUR. REVER does not tell whether that is paid: look there, and `approve` orders the exchange"
     )
-    passed = decided(it, Waiver("exchange_difference", Decimal(20), "EUR"))
+    approved_it = Waiver("exchange_difference", Decimal(20), "EUR")
+    passed = decided(it, approved_it, Waiver(TO_PAY_SEEN, Decimal(5), "EUR"))
     assert isinstance(passed, Compensate)
     assert passed.exchange is not None
+    assert isinstance(decided(it, approved_it, Waiver(TO_PAY_SEEN, Decimal("4.99"), "EUR")), Hold)
+
+
+def test_the_hold_of_goods_that_are_worth_nothing_says_in_which_currency_the_shopper_pays() -> None:
+    held = decided(process(swap("5.00", "0.00"), reviews=approved()))
+    assert isinstance(held, Hold)
+    assert (held.rule, held.amount, held.to_pay, held.currency) == ("exchange_difference", None, Decimal(5), "EUR")
 
 
 @given(prices=st.lists(st.tuples(PRICES | st.none(), PRICES, st.integers(1, 3)), min_size=1, max_size=3))
