@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tasks.database.address import Where
+from tasks.database.engines import Where
 from tasks.desk import Desk, DeskError
 from tasks.ledger import (
     LONGEST_WAIT,

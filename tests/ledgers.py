@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, Connection, Dialect
 
-from tasks.database.address import Where
+from tasks.database.engines import Where
 from tasks.desk import utc_now
 from tasks.ledger import Ledger, migrate
 

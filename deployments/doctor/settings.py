@@ -8,7 +8,7 @@ from pathlib import Path
 from deployments.doctor.examination import Examination, Line, attention, broken, in_thread, not_used, ok
 from deployments.doctor.prefect import settings_of
 from rever_api import Endpoints, EndpointsError
-from tasks.database.address import Where
+from tasks.database.engines import Where
 from tasks.desk import DeskError, UnfitPolicyError, check_policies, fitting_candidate
 from tasks.files.fact_tables import read_tables, store_facts
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy

@@ -38,12 +38,17 @@ from sqlalchemy.schema import CreateColumn
 
 from deployments.receiver.delivery import EXAMPLE, Content, Kind, kind_of
 from tasks.database import DatabaseError
-from tasks.database.address import Where
-from tasks.database.database import Database, Reader
-from tasks.database.engines import check_durable, looking_engine, reading_engine, writing_engine
-from tasks.database.errors import translated
-from tasks.database.group_commit import GroupCommit
-from tasks.database.sql import UtcTime, upsert
+from tasks.database.database import Database, GroupCommit, Reader
+from tasks.database.engines import (
+    UtcTime,
+    Where,
+    check_durable,
+    looking_engine,
+    reading_engine,
+    translated,
+    upsert,
+    writing_engine,
+)
 
 VARIABLE = "REVER_INBOX_URL"
 

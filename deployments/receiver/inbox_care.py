@@ -19,7 +19,7 @@ from deployments.receiver.inbox import ACTED_ON, DROPPED, WAITING, Inbox, events
 from deployments.receiver.offers import WHY_NO_RUN, free_return
 from rever_api.messages import read_json
 from tasks.database import DatabaseError
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.desk import utc_now
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted

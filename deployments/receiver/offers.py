@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from deployments.receiver.inbox import ACTED_ON, GIVEN_UP, WAITING, events, offers, returns
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.lookup import as_id
 from tasks.policy.clocks import DIFFER
 

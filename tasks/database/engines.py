@@ -1,4 +1,4 @@
-"""Engines: how each connection is set up so that what is committed is on the disk, and writers queue instead of fail.
+"""The two databases: how each is reached and set up so that what is committed is on the disk, and what each lacks.
 
 SQLite: WAL, `synchronous=FULL` (with NORMAL a power cut may lose a `sent` whose call went out), `BEGIN IMMEDIATE` for
 writers (a deferred one that reads first and writes later fails as soon as another wrote), 30 s of patience; reads
@@ -7,17 +7,69 @@ go through a second engine whose `BEGIN` is deferred, so that they wait for nobo
 """
 
 import json
+import shutil
 import sqlite3
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, DateTime, Dialect, Engine, Insert, Table, Text, create_engine, event, make_url
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, PoolProxiedConnection
+from sqlalchemy.types import TypeDecorator
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from tasks.database import DatabaseError
-from tasks.database.address import Where
+
+# Where a database is: from the plain URL a person writes to the one a driver takes, and to words without password.
+
+EXAMPLES = "sqlite:////var/lib/rever-returns/ledger.sqlite or postgresql://user:password@host/database"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A database's place. `path` is its file, None for PostgreSQL. As text it names the place without password.
+
+    `what` is what is kept there, `variable` the setting that names it; both for the sentences of errors.
+    """
+
+    url: URL
+    path: Path | None
+    what: str = "ledger"
+    variable: str = "REVER_LEDGER_URL"
+
+    @classmethod
+    def of(cls, url: str, *, what: str = "ledger", variable: str = "REVER_LEDGER_URL") -> "Where":
+        """Read a plain URL. Raises `DatabaseError` for an invalid one, or for a database that cannot be used."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise DatabaseError(f"the {what}'s URL cannot be read; write it like {EXAMPLES}") from None
+        backend = parsed.get_backend_name()
+        if backend in {"postgresql", "postgres"}:
+            return cls(parsed.set(drivername="postgresql+psycopg"), None, what, variable)
+        if backend != "sqlite":
+            raise DatabaseError(f"the {what} cannot be kept in {backend!r}; write its URL like {EXAMPLES}")
+        if parsed.database in {None, "", ":memory:"} or "mode=memory" in (parsed.database or ""):
+            raise DatabaseError(f"the {what} in memory would forget all it knows; write its URL like {EXAMPLES}")
+        return cls(parsed.set(drivername="sqlite+pysqlite", query={}), Path(str(parsed.database)), what, variable)
+
+    @property
+    def vacant(self) -> bool:
+        """Whether there is certainly nothing: no file, or an empty one. A server must be asked."""
+        return self.path is not None and not (self.path.is_file() and self.path.stat().st_size)
+
+    def __str__(self) -> str:
+        plain = self.url.set(drivername=self.url.get_backend_name())
+        return plain.render_as_string(hide_password=True)
+
 
 PATIENCE_S = 30
 """How long a connection waits for a lock before it gives up."""
@@ -172,3 +224,177 @@ def check_durable(conn: Connection, where: Where) -> None:
             f"the {where.what} {where} cannot promise that what it commits is kept (SQLite needs WAL and"
             " synchronous=FULL, so no network drive; PostgreSQL needs synchronous_commit=on); keep it elsewhere"
         )
+
+
+# A database's errors in one sentence: which ledger, what is wrong, how to mend it. Never a password, never values.
+
+DAMAGED = "the file is damaged; restore it from a backup before anything is sent"
+_FULL = "the disk is full; make room, then run again"
+_SQLITE = (
+    ("unable to open database file", "its file cannot be opened; check that the folder exists and may be written"),
+    ("readonly database", "its file may not be written; check the permissions of the file and its folder"),
+    ("database is locked", "another program has locked it for more than 30 s; end that program, then run again"),
+    ("disk is full", _FULL),
+    ("disk i/o error", "its disk reports an error; check the disk, then run again"),
+    ("not a database", "the file is not a SQLite database; point {variable} to the {what} or to a new file"),
+    ("malformed", DAMAGED),
+    ("could not decode", DAMAGED),
+    ("no such column", DAMAGED),
+    ("no such table", DAMAGED),
+)
+_POSTGRES = (
+    ("password authentication failed", "the server refuses the user or password; correct them in {variable}"),
+    ("no password supplied", "the server asks for a password; state it in {variable}"),
+    ("does not exist", "the server has no such database, user or table; create it, or correct {variable}"),
+    ("permission denied", "its user may not do this; grant it the rights to create and change tables"),
+    ("read-only transaction", "the server takes no writes; point {variable} to the primary server"),
+    ("lock timeout", "another program has locked a row of it for more than 30 s; end that program, then run again"),
+    ("no space left", "the server's disk is full; make room, then run again"),
+    ("too many", "the server has no connection free; raise its limit or run fewer workers"),
+)
+_UNREACHABLE = "the server cannot be reached; check that it runs and that {variable} names its host and port"
+_TRY_AGAIN = ("database is locked", "deadlock detected", "could not serialize", "lock timeout")
+
+
+_SAVEPOINT_GONE = "no such savepoint"
+
+_OR_FULL = {mend for words, mend in _SQLITE if words in {"unable to open database file", "disk i/o error"}}
+"""What SQLite also says of a full disk, where it cannot make the files that it keeps beside the database."""
+
+LITTLE = 64 * 1024
+"""Bytes: less than SQLite needs for the files beside a database."""
+
+FAILURES = (DBAPIError, PoolTimeout, UnicodeDecodeError)
+"""What a database, or the way to it, can raise. SQLite's driver raises the last one for a damaged file, whose own error
+quotes what it found there.
+"""
+
+
+def sentence(error: Exception, where: Where) -> DatabaseError:
+    """The error that a caller gets to see."""
+    if isinstance(error, PoolTimeout):
+        return DatabaseError(f"the {where.what} {where} cannot be used: all connections to it are busy")
+    if isinstance(error, UnicodeDecodeError):
+        return _cannot(where, DAMAGED)
+    error = _before_rollback(error)
+    said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+    for words, mend in _SQLITE if where.path is not None else _POSTGRES:
+        if words in said.lower():
+            return _cannot(where, _FULL if mend in _OR_FULL and _no_room(where) else mend)
+    if where.path is None and isinstance(error, DBAPIError) and _lost(said, error):
+        return _cannot(where, _UNREACHABLE)
+    # Only the first line: PostgreSQL puts values of the row into the next ones.
+    return DatabaseError(f"the {where.what} {where} failed: {said.splitlines()[0] if said else type(error).__name__}")
+
+
+def _no_room(where: Where) -> bool:
+    try:
+        return where.path is not None and shutil.disk_usage(where.path.parent).free < LITTLE
+    except OSError:
+        return False
+
+
+def _cannot(where: Where, mend: str) -> DatabaseError:
+    words = mend.format(variable=where.variable, what=where.what)
+    return DatabaseError(f"the {where.what} {where} cannot be used: {words}")
+
+
+def _before_rollback(error: Exception) -> Exception:
+    """What went wrong first: on a full or failing disk SQLite rolls back by itself, and a savepoint is gone then."""
+    found: BaseException | None = error
+    while found is not None and (not isinstance(found, DBAPIError) or _SAVEPOINT_GONE in str(found.orig)):
+        found = found.__context__
+    return found if isinstance(found, DBAPIError) else error
+
+
+def _lost(said: str, error: DBAPIError) -> bool:
+    return error.connection_invalidated or "connection" in said.lower() or "resolve" in said.lower()
+
+
+def damaged(where: Where) -> DatabaseError:
+    """The error of a file that holds what it cannot hold."""
+    return _cannot(where, DAMAGED)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is simply done again: nothing of it has happened."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return any(words in str(error.orig).lower() for words in _TRY_AGAIN)
+
+
+@contextmanager
+def translated(where: Where) -> Iterator[None]:
+    """Turn what a database raises into `DatabaseError`. A wrong statement of our own stays what it is."""
+    try:
+        yield
+    except FAILURES as error:
+        raise sentence(error, where) from None
+
+
+# What SQLAlchemy lacks for SQLite and PostgreSQL alike: exact money, aware times, one upsert, lists in pieces.
+
+Id = TypeVar("Id", str, int)
+
+CHUNK = 500
+"""Ids in one statement: below SQLite's limit of bound values on any build."""
+
+
+class Money(TypeDecorator[Decimal]):
+    """An exact decimal, kept as text in plain notation: neither database rounds it, and SQLite has no decimals."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write it out, digit for digit."""
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """Read it back, digit for digit."""
+        return None if value is None else Decimal(value)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An instant. Always aware, always UTC; SQLite keeps it without a zone. A naive time is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn it to UTC. Raises `ValueError` for a naive time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("the database takes aware times only")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Make it aware again."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
+    """These ids, each once and sorted, in pieces that one statement takes."""
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
+
+
+def upsert(
+    conn: Connection, table: Table, keys: Sequence[str], change: Sequence[str] | Mapping[str, Any] = ()
+) -> Insert:
+    """Return an INSERT that, for a row whose `keys` are there already, changes that row instead.
+
+    `change` names the columns that take the new row's values, or maps columns to expressions. If it is empty, the row
+    that is there stays as it is, and is not returned. SQLAlchemy compiles such a statement anew each time.
+    """
+    make: Any = postgresql_insert if conn.dialect.name == "postgresql" else sqlite_insert
+    statement = make(table)
+    if not change:
+        return statement.on_conflict_do_nothing(index_elements=keys)  # type: ignore[no-any-return]
+    new = change if isinstance(change, Mapping) else {name: statement.excluded[name] for name in change}
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)  # type: ignore[no-any-return]

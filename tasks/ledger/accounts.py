@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.records import carrier_of, items_of, paid_of, shipping_of
 from tasks.ledger.schema import holds, intents, lines, records, waivers
 from tasks.policy.money import ZERO, gross, shared

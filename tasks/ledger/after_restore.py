@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, event, func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from tasks.database.address import Where
-from tasks.database.sql import upsert
+from tasks.database.engines import Where, upsert
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, caught_up, ledger, records, waivers

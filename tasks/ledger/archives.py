@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.archive_files import ArchiveFolder, Row, decoded, returns
 from tasks.ledger.errors import LedgerError
 from tasks.ledger.parcels import parcels_of

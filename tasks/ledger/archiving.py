@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 
 from tasks.crash_points import CrashPoint, reached
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.after_restore import restored
 from tasks.ledger.archive_files import (
     ARCHIVED,

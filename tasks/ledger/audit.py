@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from tasks.database.sql import chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.ledger.schema import audit, chains
 from tasks.ledger.types import Actor
 

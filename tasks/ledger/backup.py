@@ -16,8 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from tasks.database.address import Where
-from tasks.database.engines import PATIENCE_S, make_private
+from tasks.database.engines import PATIENCE_S, Where, make_private
 from tasks.ledger.after_restore import FormerReturn, mark_restored
 from tasks.ledger.checking import AHEAD, ARCHIVE, Checked, check
 from tasks.ledger.errors import LedgerError, NoLedgerError

@@ -32,7 +32,7 @@ from sqlalchemy import (
     true,
 )
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.archive_files import decoded, returns
 from tasks.ledger.archives import ARCHIVED_EVENT, Archive, known_archives
 from tasks.ledger.audit import Head

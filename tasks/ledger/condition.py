@@ -7,9 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, select
 
-from tasks.database.address import Where
-from tasks.database.engines import looking_engine
-from tasks.database.errors import translated
+from tasks.database.engines import Where, looking_engine, translated
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, ledger
 

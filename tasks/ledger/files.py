@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from tasks.database.sql import chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import SAYS
 from tasks.ledger.schema import files, holds, intents

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from tasks.database.sql import upsert
+from tasks.database.engines import upsert
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import PendingWrite
 from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refunds_of

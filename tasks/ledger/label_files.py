@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, or_, select, update
 
-from tasks.database.sql import chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.ledger.guards import shopper_hash
 from tasks.ledger.schema import label_files, ledger
 from tasks.policy.label_files import KnownFile, WantedFile

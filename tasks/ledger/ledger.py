@@ -8,11 +8,8 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select
 
-from tasks.database.address import Where
-from tasks.database.database import Database, Reader, ReadOnlyReader
-from tasks.database.engines import check_durable, writing_engine
-from tasks.database.errors import translated
-from tasks.database.group_commit import GroupCommit
+from tasks.database.database import Database, GroupCommit, Reader, ReadOnlyReader
+from tasks.database.engines import Where, check_durable, translated, writing_engine
 from tasks.ledger.after_restore import check_server, identity, stay_on_server
 from tasks.ledger.checking import unreadable
 from tasks.ledger.errors import LedgerError

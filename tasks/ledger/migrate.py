@@ -5,7 +5,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, inspect, text
 
-from tasks.database.address import Where
+from tasks.database.engines import Where
 from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.schema import REVISION, VERSION_TABLE
 

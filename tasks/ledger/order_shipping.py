@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.records import intent_of
 from tasks.ledger.schema import intents, order_shipping
 from tasks.policy.record import Intent, IntentState

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, func, select, update
 
-from tasks.database.sql import chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.ledger.schema import intents, parcel_changes, parcels, records, tracked
 from tasks.ledger.types import Actor
 from tasks.lookup import same_tracking

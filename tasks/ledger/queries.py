@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.archives import archived_evidence, archived_rows
 from tasks.ledger.guards import shopper_hashes
 from tasks.ledger.holds import HOLDS, past_hold

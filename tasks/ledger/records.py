@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, exists, select
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.parcels import parcels_of
 from tasks.ledger.schema import holds, intents, ledger, lines, records, waivers
 from tasks.ledger.types import Claim

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger.claim import Batch
 from tasks.ledger.guards import Guard, shopper_hashes
 from tasks.ledger.records import look

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from tasks.database.sql import upsert
+from tasks.database.engines import upsert
 from tasks.ledger.schema import reminders
 from tasks.policy.stale import StaleReturn
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from tasks.database.sql import Money, UtcTime
+from tasks.database.engines import Money, UtcTime
 from tasks.policy.kinds.register_label import MADE_LABEL
 
 REVISION = "0017"

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
-from tasks.database.sql import chunks
+from tasks.database.engines import chunks
 from tasks.ledger import stops
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import claim_of, intent_of, new_token, paid_json

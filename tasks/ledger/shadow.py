@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, literal_column, select, update
 
-from tasks.database.sql import chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.ledger.archives import archived_rows
 from tasks.ledger.schema import shadow
 from tasks.policy.backtest.differences import Change, Purse

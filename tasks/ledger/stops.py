@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
 
-from tasks.database.sql import upsert
+from tasks.database.engines import upsert
 from tasks.ledger.after_restore import mark_restored, up_to_date
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.errors import LedgerError

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
-from tasks.database.sql import chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.parcels import Moved, end_parcels, note_looks, write_moves
 from tasks.ledger.records import (

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tasks.database import engines
-from tasks.database.address import Where
-from tasks.database.errors import sentence
+from tasks.database.engines import Where, sentence
 from tasks.ledger import LedgerError, check, history, open_holds, open_intents, unfinished
 from tests.world import Start, World
 

@@ -11,8 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspect, select
 
 import tasks.ledger
-from tasks.database.address import Where
-from tasks.database.engines import writing_engine
+from tasks.database.engines import Where, writing_engine
 from tasks.ledger import Answer, Ledger, LedgerError, check, runs_began
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, chains, metadata

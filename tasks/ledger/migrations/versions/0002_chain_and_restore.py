@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tasks.database.sql import Money, UtcTime
+from tasks.database.engines import Money, UtcTime
 from tasks.ledger.audit import Head
 
 revision = "0002"

@@ -13,10 +13,8 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Tex
 from sqlalchemy.engine.interfaces import CacheStats
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from tasks.database.address import Where
 from tasks.database.database import Reader
-from tasks.database.engines import reading_engine, writing_engine
-from tasks.database.sql import Money, UtcTime, upsert
+from tasks.database.engines import Money, UtcTime, Where, reading_engine, upsert, writing_engine
 from tasks.ledger import Done, Sent, load_records, mark_sent, record_done
 from tests.tasks.ledger.desk import FLOW, LedgerDesk
 
