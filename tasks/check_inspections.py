@@ -6,11 +6,11 @@ from dataclasses import replace
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from tasks.desk import Desk
 from tasks.ledger import held_by
+from tasks.policy.comparison import READS_DIFFER, differences
 from tasks.policy.decide import incomplete
 from tasks.policy.facts import believed
 from tasks.policy.inspection import inspect
 from tasks.policy.rules.label import incomplete_label
-from tasks.policy.two_reads import READS_DIFFER, differences
 from tasks.reporting.report import Failure
 from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_return
 from tasks.steps import each, step

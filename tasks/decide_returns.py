@@ -17,7 +17,7 @@ from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
 from tasks.policy.case import Case, ruling_of
-from tasks.policy.comparison import received
+from tasks.policy.comparison import reads_differ, received
 from tasks.policy.decide import ended_holds, unread_hold
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait, refunds_of
 from tasks.policy.kinds import REFUND, Content, Kind
@@ -33,7 +33,6 @@ from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.side_needs import left_out
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import view_of
-from tasks.policy.two_reads import reads_differ
 from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tasks.returns import PendingReturn
 from tasks.steps import each, step

@@ -15,11 +15,11 @@ from tasks.effects.calls import EFFECTS, Effect
 from tasks.effects.perform import Outcome, Result, perform
 from tasks.failures import FATAL, failure
 from tasks.ledger import Claim, withdraw
+from tasks.policy.comparison import differences
 from tasks.policy.decision import Cancellation, Compensate, MakeLabel, left_to_another_run
 from tasks.policy.facts import believed
 from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
 from tasks.policy.record import Replaced
-from tasks.policy.two_reads import differences
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
 from tasks.steps import each, step

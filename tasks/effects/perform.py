@@ -53,12 +53,12 @@ from tasks.ledger import (
     settle_done,
     withdraw,
 )
+from tasks.policy.comparison import differences
 from tasks.policy.decision import Adopt
 from tasks.policy.kinds import KINDS, Side
 from tasks.policy.kinds.kind import Seen
 from tasks.policy.record import PaidSeen, Record
 from tasks.policy.store import StoreRules
-from tasks.policy.two_reads import differences
 from tasks.returns import PendingReturn, unread_return
 
 T = TypeVar("T")

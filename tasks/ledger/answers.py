@@ -28,8 +28,8 @@ from tasks.ledger.records import (
     unit_rows,
 )
 from tasks.ledger.schema import holds, intents, order_shipping, units, waivers
+from tasks.ledger.send import change, further_trail
 from tasks.ledger.stops import end_trial
-from tasks.ledger.transitions import change, further_trail
 from tasks.ledger.types import Actor, Answer, Answered, Claim
 from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
 from tasks.policy.clocks import clock_time

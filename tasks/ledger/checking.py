@@ -62,8 +62,8 @@ from tasks.ledger.schema import (
     waivers,
     words,
 )
+from tasks.ledger.send import UNKNOWN_OUTCOME
 from tasks.ledger.stops import LONGEST
-from tasks.ledger.transitions import UNKNOWN_OUTCOME
 from tasks.ledger.words import IN_AUDIT, digest
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING, clock_time
 from tasks.policy.kinds import KINDS

@@ -12,7 +12,7 @@ from tasks.ledger import stops
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import claim_of, intent_of, new_token, paid_json
 from tasks.ledger.schema import holds, intents
-from tasks.ledger.transitions import (
+from tasks.ledger.send import (
     AUDIT_COLUMNS,
     SENT_BY_ME,
     UNKNOWN_OUTCOME,

@@ -52,7 +52,6 @@ class Part:
 
 _MONEY = (
     "money",
-    "two_reads",
     "comparison",
     "rules/payment",
     "rules/at_rever",

@@ -172,7 +172,7 @@ BUGS = {
     "two reads": Bug(
         "the second of two reads that differ believed, and paid",
         f"{HERE}test_of_two_reads_that_differ_neither_is_paid",
-        (("tasks/policy/two_reads.py", "    return tuple(_differences(first, second))\n", "    return ()\n"),),
+        (("tasks/policy/comparison.py", "    return tuple(_differences(first, second))\n", "    return ()\n"),),
     ),
     "restore": Bug(
         "a restore without its mark: what people answered after the backup is forgotten, and paid",
