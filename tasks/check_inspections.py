@@ -8,8 +8,7 @@ from tasks.desk import Desk
 from tasks.ledger import held_by
 from tasks.policy.comparison import READS_DIFFER, differences
 from tasks.policy.decide import incomplete
-from tasks.policy.facts import believed
-from tasks.policy.inspection import inspect
+from tasks.policy.facts import believed, inspect
 from tasks.policy.rules.label import incomplete_label
 from tasks.reporting.report import Failure
 from tasks.returns import InspectedReturn, PendingReturn, denied_return, unread_return

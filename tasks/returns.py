@@ -5,8 +5,7 @@ from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.policy.decide import Unread
-from tasks.policy.facts import believed
-from tasks.policy.inspection import Inspection
+from tasks.policy.facts import Inspection, believed
 
 Entry = ReturnProcess | UnreadableProcess
 

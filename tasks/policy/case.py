@@ -9,8 +9,7 @@ from functools import cached_property
 from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, ReturnProcess
 from tasks.policy.comparison import Comparison, compare
 from tasks.policy.decision import Hold, Wait
-from tasks.policy.facts import MOST_UNITS, believed, costs_told, later, timing_of
-from tasks.policy.inspection import Inspection, LineInspection, inspect
+from tasks.policy.facts import MOST_UNITS, Inspection, LineInspection, believed, costs_told, inspect, later, timing_of
 from tasks.policy.money import ZERO, Due, FreeUnits, bonus, due_of, gross, payable
 from tasks.policy.record import (
     BY_A_PERSON,

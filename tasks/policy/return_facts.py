@@ -15,8 +15,15 @@ from typing import Any, TypeAlias, TypeVar
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingStatus
 from tasks.policy.country import country_of
-from tasks.policy.facts import believed, exchange_shown, goods_here, goods_sent, one_mailbox, refunds_shown
-from tasks.policy.inspection import inspected_lines
+from tasks.policy.facts import (
+    believed,
+    exchange_shown,
+    goods_here,
+    goods_sent,
+    inspected_lines,
+    one_mailbox,
+    refunds_shown,
+)
 from tasks.policy.measures import Grams, Size
 from tasks.policy.record import IntentKind, IntentState, Record, money_intents
 from tasks.policy.store import StoreRules

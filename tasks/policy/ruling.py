@@ -41,7 +41,7 @@ from tasks.policy.actions import (
 )
 from tasks.policy.conditions import Truth
 from tasks.policy.decision import Cancellation
-from tasks.policy.inspection import LineInspection
+from tasks.policy.facts import LineInspection
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.order_shipping import shipping_part

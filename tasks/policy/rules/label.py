@@ -23,8 +23,7 @@ from tasks.policy.clocks import believed, come
 from tasks.policy.comparison import went_out
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.facts import counted, later, quoted
-from tasks.policy.inspection import inspect
+from tasks.policy.facts import counted, inspect, later, quoted
 from tasks.policy.label_choice import Candidate, Choice, Wanted, choose, in_words
 from tasks.policy.packing import MOST_PARCELS, UNMEASURED, measured, packed, parcel_in_words, to_come_back
 from tasks.policy.pickup_days import order_on

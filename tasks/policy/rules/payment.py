@@ -9,8 +9,7 @@ from tasks.policy.approvals import APPROVAL, Limit
 from tasks.policy.case import Case
 from tasks.policy.clocks import come
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
-from tasks.policy.facts import counted, goods_here, goods_sent, later, quoted
-from tasks.policy.inspection import LineInspection
+from tasks.policy.facts import LineInspection, counted, goods_here, goods_sent, later, quoted
 from tasks.policy.money import ZERO, Due, price_difference, shown
 from tasks.policy.record import (
     HoldKind,
