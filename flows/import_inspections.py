@@ -14,11 +14,10 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
 from flows.sub_flows import at, count_asked, settle, settle_own
 from tasks.add_reviews import ReviewedReturn, add_reviews
-from tasks.check_inspections import check_inspections
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
-from tasks.fetch_returns import BATCH
+from tasks.fetch_returns import BATCH, check_inspections
 from tasks.files.drop_folder import REFUSED
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.mapping import MappingError

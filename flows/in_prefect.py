@@ -23,7 +23,6 @@ from flows.parameters import FlowParameters, StoresParameters
 from flows.run import BEGUN, P, R, RunFailedError, Work, timed
 from tasks.answer_hold import list_mark, of_cause
 from tasks.desk import Desk, UnfitPolicyError, utc_now
-from tasks.failures import presentable
 from tasks.in_prefect.credentials import stated_by
 from tasks.in_prefect.events import LATELY, hold_events, parcel_events, pause_events, policy_event, send, stale_events
 from tasks.in_prefect.global_limits import standing_limits
@@ -42,7 +41,7 @@ from tasks.reporting.report_page import report_page, returns_table, shadow_table
 from tasks.reporting.stale_report import StaleReport
 from tasks.reporting.story_report import StoryReport
 from tasks.settings import load_settings
-from tasks.steps import as_tasks, global_limits, limits_note, some
+from tasks.steps import as_tasks, global_limits, limits_note, presentable, some
 
 SHOWN_WITHIN_S = 20.0
 """Seconds in which the pages of open holds must be written; the run's end waits no longer for them."""

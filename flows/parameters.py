@@ -126,7 +126,7 @@ StoreTime = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A form's point in time, or none: a time with its offset, or a date, which is the start of that day at each store
-(`tasks.store_zone.StoreZone.begins`). The type of every parameter that is a time."""
+(`tasks.policy.clocks.StoreZone.begins`). The type of every parameter that is a time."""
 
 
 def _return_key(typed: str) -> str:

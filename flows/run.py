@@ -20,14 +20,13 @@ from flows.catalog import FLOWS
 from flows.parameters import WRONG_KEY, FlowParameters
 from tasks.desk import Clock, Desk, DeskError, chosen_stores, open_desk, utc_now
 from tasks.effects.perform import Result
-from tasks.failures import presentable
 from tasks.ledger import Actor, Ledger, LedgerError, pauses_of, switch
 from tasks.policy.facts import counted
 from tasks.policy.kinds import KINDS
 from tasks.reporting.report import ReturnsReport, RunReport
 from tasks.reporting.tally import count_outcome
 from tasks.settings import Settings, load_settings, without_password
-from tasks.steps import limits_note
+from tasks.steps import limits_note, presentable
 
 P = TypeVar("P", bound=FlowParameters)
 R = TypeVar("R", bound=RunReport)

@@ -8,7 +8,6 @@ from functools import partial
 
 from flows.parameters import SearchParameters
 from rever_api import share_of
-from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects.carry_out import (
@@ -20,9 +19,8 @@ from tasks.effects.carry_out import (
     issue_refunds,
 )
 from tasks.effects.perform import Outcome, Result
-from tasks.failures import presentable
 from tasks.fetch_label_files import fetch_label_files, note_wanted_files
-from tasks.fetch_returns import BATCH, PendingReturns, fetch_returns, since_at
+from tasks.fetch_returns import BATCH, PendingReturns, check_inspections, fetch_returns, since_at
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, open_holds, took_on
 from tasks.lookup import read_key
@@ -42,7 +40,7 @@ from tasks.reporting.tally import (
 from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes, to_settle
 from tasks.shadow import compare_with_candidate
-from tasks.steps import about, some
+from tasks.steps import about, presentable, some
 
 log = logging.getLogger(__name__)
 

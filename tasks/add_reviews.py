@@ -7,14 +7,13 @@ from tasks.desk import Desk
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.effects.perform import Outcome, Result
-from tasks.failures import FATAL, failure
 from tasks.files.verdicts import Came, Verdict
 from tasks.policy.decision import AskedEffect, Decision, Hold, Wait
 from tasks.policy.kinds.review import Reviews
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn
-from tasks.steps import each, step
+from tasks.steps import FATAL, each, failure, step
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ from tasks.desk import Desk
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.effects.perform import Outcome, Result
-from tasks.failures import FATAL, failure
 from tasks.fetch_returns import fetch_order
 from tasks.files.new_returns import WantedReturn
 from tasks.files.return_verdicts import Came, OrderBounds, ReturnVerdict, judge_order, known_return, with_words
@@ -20,7 +19,7 @@ from tasks.policy.order_returns import OrderKey, folded
 from tasks.policy.record import IntentKind, IntentState, Record
 from tasks.reporting.report import Failure, Mode
 from tasks.returns import PendingReturn
-from tasks.steps import each, step
+from tasks.steps import FATAL, each, failure, step
 
 UNDER_WAY = Came(ReturnVerdict.HELD, "the run was cut off; what was under way is settled by the next run")
 NOT_BEGUN = Came(ReturnVerdict.REFUSED, "the run ended before it")

@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any
 
 from rever_api.models import ReturnProcess
-from tasks.check_inspections import check_inspection
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.failures import FATAL, failure
+from tasks.fetch_returns import check_inspection
 from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
@@ -35,7 +34,7 @@ from tasks.policy.store import StoreRules
 from tasks.policy.tracking import view_of
 from tasks.reporting.report import Failure, Mode, ReturnsReport
 from tasks.returns import PendingReturn
-from tasks.steps import each, step
+from tasks.steps import FATAL, each, failure, step
 
 Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]
 Review = Callable[[ReturnProcess, StoreRules, Record, Decision], Decision]

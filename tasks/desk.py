@@ -21,7 +21,7 @@ from tasks.files.fact_tables import facts_by_store, read_store_facts
 from tasks.gather_facts import Gathered
 from tasks.ledger import Actor, Ledger, LedgerError, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
-from tasks.policy.clocks import DIFFER, translated
+from tasks.policy.clocks import DIFFER, StoreZone, store_zone, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.label_choice import carrier_name
 from tasks.policy.label_files import WantedFile
@@ -36,7 +36,6 @@ from tasks.policy.side_needs import needed
 from tasks.policy.store import RefundsBy, StoreRules
 from tasks.reporting.report import Mode, RunReport
 from tasks.settings import Settings
-from tasks.store_zone import StoreZone, store_zone
 
 if TYPE_CHECKING:
     from tasks.effects.perform import Outcome

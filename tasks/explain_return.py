@@ -15,6 +15,7 @@ from tasks.find_returns import FoundReturn
 from tasks.gather_facts import gather_facts
 from tasks.ledger import History, Ledger, all_parcels_of, history, kept_back, load_records, pauses_of, switch
 from tasks.policy.case import ruling_of
+from tasks.policy.clocks import store_zone
 from tasks.policy.record import ParcelChange
 from tasks.policy.return_facts import ReturnFacts
 from tasks.policy.rules.label import explain_label
@@ -22,7 +23,6 @@ from tasks.policy.verdict import explain
 from tasks.reporting.story import Known, Story, tell
 from tasks.returns import PendingReturn
 from tasks.steps import step
-from tasks.store_zone import store_zone
 
 MOST_STORIES = 20
 """Returns of which the story is told at a time; further ones are named."""

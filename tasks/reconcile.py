@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from rever_api.models import ProcessStatus, ReturnProcess
-from tasks.check_inspections import check_inspections
 from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
-from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
+from tasks.fetch_returns import BATCH, UpdatedReturns, check_inspections, fetch_returns
 from tasks.ledger import catch_up, done_between, ended, final_returns, load_records, restored, unfinished
 from tasks.policy.clocks import ahead, clock_time
 from tasks.policy.comparison import RULE, RefundComparison, Seen, beside, compare, differs, outstanding

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from tasks.decide_returns import DecidedReturn, decided_by
 from tasks.desk import Desk
-from tasks.failures import presentable
 from tasks.ledger import note_shadow, open_differences
 from tasks.policy.case import Case
 from tasks.policy.facts import counted
 from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.shadow import Candidate, Differs, capped, difference, leaves_units, without_questions
 from tasks.reporting.report import Mode, ReturnsReport
+from tasks.steps import presentable
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ _USAGE_ERRORS = (
 _RUN_ERRORS = (
     ("tasks.database", "DatabaseError"),
     ("tasks.desk", "DeskError"),
-    ("tasks.failures", "OwnFaultError"),
+    ("tasks.steps", "OwnFaultError"),
     ("rever_api", "ReverError"),
 )
 """Where the expected errors of the layers below are defined: module and class.

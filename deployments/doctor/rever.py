@@ -20,10 +20,10 @@ from rever_api import (
 from rever_api.messages import Answer, sample
 from rever_api.models import EcommerceSettings, RefundTiming, SearchQuery
 from tasks.desk import client_config
+from tasks.policy.clocks import store_zone
 from tasks.policy.store import RefundsBy
 from tasks.reporting.report import MANY_STORES
 from tasks.settings import Settings
-from tasks.store_zone import store_zone
 
 PATIENCE_S = 5.0
 """Seconds one read may take here; the desk itself waits longer (`REVER_TIMEOUT`)."""

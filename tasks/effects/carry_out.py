@@ -13,7 +13,6 @@ from tasks.decide_returns import DecidedReturn, decide_again, decide_asked
 from tasks.desk import Desk, DeskError
 from tasks.effects.calls import EFFECTS, Effect
 from tasks.effects.perform import Outcome, Result, perform
-from tasks.failures import FATAL, failure
 from tasks.ledger import Claim, withdraw
 from tasks.policy.comparison import differences
 from tasks.policy.decision import Cancellation, Compensate, MakeLabel, left_to_another_run
@@ -22,7 +21,7 @@ from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Sid
 from tasks.policy.record import Replaced
 from tasks.reporting.report import Failure
 from tasks.returns import PendingReturn, unread_return
-from tasks.steps import each, step
+from tasks.steps import FATAL, each, failure, step
 
 MOST_EFFECTS = 24
 """Effects on one return in one run: more than methods, kinds, parcels and carriers there are. A loop past it is a fault

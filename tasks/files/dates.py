@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 
-from tasks.store_zone import store_zone
+from tasks.policy.clocks import store_zone
 
 
 class DateFormat(StrEnum):

@@ -34,13 +34,12 @@ from flows.in_prefect import LAST_WORDS_S
 from flows.process_pending_returns import Parameters, process_pending_returns
 from flows.run import BEGUN, CUT_OFF, timed
 from tasks.desk import Desk, DeskError
-from tasks.failures import OwnFaultError
 from tasks.in_prefect.credentials import ReverCredentials
 from tasks.in_prefect.events import ALONE, FEW, GUARD_TRIPPED, HOLD_OPENED, HOLDS_OPENED, NOTICE, TOGETHER
 from tasks.reporting.printable import markdown
 from tasks.reporting.report import Mode, ReturnsReport, RunReport
 from tasks.settings import SettingsError
-from tasks.steps import STEPS, global_limits, step
+from tasks.steps import STEPS, OwnFaultError, global_limits, step
 from tests.books import LedgerState
 from tests.deployments.bootstrap.conftest import clear
 from tests.events import events

@@ -16,6 +16,7 @@ from tasks import gather_facts as gathering
 from tasks.desk import open_desk
 from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Actor
+from tasks.policy.clocks import store_zone
 from tasks.policy.record import Record
 from tasks.policy.return_facts import Money, ReturnFacts, Unknown, facts_of
 from tasks.policy.side_facts import enriched
@@ -23,7 +24,6 @@ from tasks.policy.verdict import judge
 from tasks.reporting.report import Mode, ReturnsReport
 from tasks.returns import PendingReturn
 from tasks.settings import load_settings
-from tasks.store_zone import store_zone
 from tests.tasks.policy.rule_texts import in_short, rules_of
 from tests.world import Start, World
 
