@@ -407,6 +407,13 @@ def name_of(action: Action) -> str:
     return _NAMES[type(action)]
 
 
+def alike(one: Action, other: Action) -> bool:
+    """Whether two actions of a kind do the same, whatever their words. Not two fees: each rule's fee is taken once."""
+    if isinstance(one, Decline | Accept):
+        return type(one) is type(other)
+    return one == other and not isinstance(one, Fee)
+
+
 def action_in_words(action: Action) -> str:
     """An action with its fields, as a person reads it: `pay (at first_scan)`."""
     fields = action.model_dump(mode="json", exclude_unset=True)

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from rever_api.models import CompensationMethod
-from tasks.policy.actions import OF_RETURN, Action, Cancel, Methods, action_in_words, kind_of, name_of
+from tasks.policy.actions import OF_RETURN, Action, Cancel, Methods, action_in_words, alike, kind_of, name_of
 from tasks.policy.condition_fields import FIELDS
 from tasks.policy.conditions import AllOf, Check, Condition, Operator, checks_of, in_words
 from tasks.policy.coverage import gaps
@@ -94,7 +94,7 @@ def never_decisive(
     found: dict[Action, tuple[MerchantRule, ...]] = {}
     for action in rule.then:
         others = [other for other in above if _rival(action, other)]
-        if by := _always_first(rule, others, today, of_return=kind_of(action) in OF_RETURN):
+        if by := _always_first(rule, action, others, today):
             found[action] = by
     return found
 
@@ -120,13 +120,14 @@ def _outranked(rule: MerchantRule, above: Sequence[MerchantRule], today: date) -
 
 
 def _always_first(
-    rule: MerchantRule, others: Sequence[MerchantRule], today: date, *, of_return: bool
+    rule: MerchantRule, action: Action, others: Sequence[MerchantRule], today: date
 ) -> tuple[MerchantRule, ...]:
     """Few rules one of which always stands before this one; none where it may decide."""
 
     def may_decide(above: Sequence[MerchantRule]) -> bool:
-        claims = [matching(rule), *map(not_matching, above)]
-        return is_possible(claims, today, a_line=not of_return)
+        others = ((other, _rival(action, other)) for other in above)
+        claims = [not_matching(other, may_be_unknown=it is not None and alike(it, action)) for other, it in others]
+        return is_possible([matching(rule), *claims], today, a_line=kind_of(action) not in OF_RETURN)
 
     if not others or may_decide(others):
         return ()

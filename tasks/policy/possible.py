@@ -171,6 +171,9 @@ def matching(rule: MerchantRule) -> Claim:
     return Claim(rule.when if rule.applies_to is AppliesTo.NEW else in_force_and(rule), Says.NOT_NO)
 
 
-def not_matching(rule: MerchantRule) -> Claim:
-    """That the rule neither matches nor, being unknown, leaves its kinds open."""
-    return Claim(in_force_and(rule), Says.NOT_YES if rule.if_unknown is IfUnknown.DOES_NOT_MATCH else Says.NO)
+def not_matching(rule: MerchantRule, *, may_be_unknown: bool = False) -> Claim:
+    """That the rule neither matches nor, being unknown, leaves its kinds open. It may be unknown where it would do the
+    same as the one that decides.
+    """
+    passes = rule.if_unknown is IfUnknown.DOES_NOT_MATCH or (may_be_unknown and rule.if_unknown is IfUnknown.HOLD)
+    return Claim(in_force_and(rule), Says.NOT_YES if passes else Says.NO)

@@ -2,8 +2,9 @@
 
 For each line, and for the return as a whole, the rules are gone through in their order, kind by kind: the first that
 matches decides, those below it that match too are outranked. A rule whose condition is unknown, and that comes before
-any that matches, leaves its kinds open and says what is missing, unless it says itself what unknown means. So a kind
-that is decided while facts are missing stays decided the same way, whatever they turn out to be.
+any that matches, leaves its kinds open and says what is missing, unless it says itself what unknown means, or would do
+the same as the one that matches. So a kind that is decided while facts are missing stays decided the same way, whatever
+they turn out to be.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tasks.policy.actions import Action, ActionKind, Decline, Fee, action_in_words, fee_of
+from tasks.policy.actions import Action, ActionKind, Decline, Fee, action_in_words, alike, fee_of
 from tasks.policy.conditions import Trace, Truth, explained, needs
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
@@ -43,11 +44,14 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The action of one kind, the rule that it is of, and the rules below it that matched too."""
+    """The action of one kind, the rule that it is of, and the rules below it that matched too. `would_too` are rules
+    above it of which facts are missing, and which would do the same.
+    """
 
     action: Action
     rule: str
     outranked: tuple[str, ...] = ()
+    would_too: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,18 +191,17 @@ def _outcomes(speak: Sequence[Stood], *, of_return: bool) -> Outcomes:
 
 
 def _outcome(candidates: Sequence[tuple[Stood, Action]]) -> Outcome:
-    """The first candidate decides; those that are unknown before any that matches leave it open."""
-    unknown, possible = [], []
-    for each, action in candidates:
-        possible.append(action)
-        if each.standing is Standing.MATCHES:
-            break
-        unknown.append(each)
-    if unknown:
-        missing = dict.fromkeys(word for each in unknown for word in each.needs)
-        return Open(tuple(each.rule.name for each in unknown), tuple(missing), tuple(possible))
-    (first, action), *others = candidates
-    return Decided(action, first.rule.name, tuple(it.rule.name for it, _ in others if it.standing is Standing.MATCHES))
+    """The first that matches decides; those that are unknown above it leave it open, unless all do the same."""
+    first = next((n for n, (each, _) in enumerate(candidates) if each.standing is Standing.MATCHES), len(candidates))
+    names: tuple[str, ...] = ()
+    if unknown := candidates[:first]:
+        names, possible = tuple(each.rule.name for each, _ in unknown), tuple(it for _, it in candidates[: first + 1])
+        if first == len(candidates) or not all(alike(action, possible[-1]) for action in possible):
+            missing = dict.fromkeys(word for each, _ in unknown for word in each.needs)
+            return Open(names, tuple(missing), possible)
+    (decides, action), *others = candidates[first:]
+    outranked = tuple(it.rule.name for it, _ in others if it.standing is Standing.MATCHES)
+    return Decided(action, decides.rule.name, outranked, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,9 @@ def _in_words(what: str, outcomes: Outcomes) -> Iterator[str]:
             yield f"{what}, {kind}: open, {names} needs {', '.join(outcome.needs)}"
             continue
         over = f"; matched too, outranked: {', '.join(map(repr, outcome.outranked))}" if outcome.outranked else ""
-        yield f"{what}, {kind}: {action_in_words(outcome.action)} by {outcome.rule!r}{over}"
+        too = f"; whatever {', '.join(map(repr, outcome.would_too))} says, which would do the same"
+        same = too if outcome.would_too else ""
+        yield f"{what}, {kind}: {action_in_words(outcome.action)} by {outcome.rule!r}{over}{same}"
 
 
 def _above(each: Asked, verdict: Verdict) -> str:

@@ -234,6 +234,8 @@ def test_a_missing_fact_holds_only_where_it_decides() -> None:
     assert "they need the product's tags (the table of products), for rule 'final sale'" in held.why
     assert told(decide(waiting, shop(vip), record(), NOW)) == ("Hold", "needs_facts"), "VIPs would be paid now"
     assert told(decide(process(**AT_HOME), shop(vip), record(), NOW))[0] == "MakeLabel"
+    none = "{name: nothing comes back, then: {decline: {why: a sale}}}"
+    assert told(decide(due, shop(SALE, none), record(), NOW)) == told(decide(due, shop(none), record(), NOW))
     assert pays(decide(due, shop(SALE.replace("}}}", "}}, if_unknown: does_not_match}")), record(), NOW))
     settled = carry_out(decide(due, shop(), record(), NOW), record(), due)
     assert told(decide(settled[1], shop(SALE), settled[0], NOW)) == ("Nothing", "all_settled")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.policy.actions import KeepItem, kind_of
+from tasks.policy.actions import Accept, Decline, Pay, kind_of
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.return_facts import LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.verdict import Decided, Open, Standing, Verdict, explain, fees, judge
@@ -29,10 +29,10 @@ def numbered(facts: ReturnFacts) -> ReturnFacts:
 
 
 def decided(verdict: Verdict) -> dict[tuple[str, str], Any]:
-    """Each kind that is decided, of the return and of each line: the action and its rule."""
+    """Each kind that is decided, of the return and of each line: the action, without the words of a decline."""
     every = {"": verdict.whole, **verdict.lines}
     return {
-        (line, kind): (it.action, it.rule)
+        (line, kind): type(it.action) if isinstance(it.action, Decline | Accept) else it.action
         for line, outcomes in every.items()
         for kind, it in outcomes.items()
         if isinstance(it, Decided)
@@ -87,30 +87,53 @@ def test_the_order_of_rules_of_different_kinds_does_not_matter(rules: list[Merch
 
 
 def test_an_unknown_rule_above_leaves_its_kinds_open_and_one_below_changes_nothing() -> None:
-    unknown = "{name: u, when: {gateway: {is: x}}, then: {keep_item: {}, no_fee: {}}}"
-    sure = "{name: s, then: {keep_item: {}}}"
+    unknown = "{name: u, when: {gateway: {is: x}}, then: {pay: {at: start}, no_fee: {}}}"
+    sure = "{name: s, then: {pay: {at: arrival}}}"
     opened = judge(rules_of(f"rules: [{unknown}, {sure}]"), BARE)
     missing = ("the order's payment gateway (the table of orders or the shop's order)",)
-    assert opened.lines["a"]["keep"] == Open(("u",), missing, (KeepItem(), KeepItem()))  # type: ignore[index]
+    assert opened.lines["a"]["pay"] == Open(("u",), missing, (Pay(at="start"), Pay(at="arrival")))  # type: ignore[index]
     assert opened.needs == ("the order's payment gateway (the table of orders or the shop's order)",)
     assert said(f"rules: [{sure}, {unknown}]", BARE) == {
-        "a keep": "keep_item by s",
+        "a pay": "pay by s",
         "a fee": "open",
-        "b keep": "keep_item by s",
+        "b pay": "pay by s",
         "b fee": "open",
     }
 
 
 @pytest.mark.parametrize(
-    ("if_unknown", "expected"), [("hold", "open"), ("matches", "keep_item by u"), ("does_not_match", "keep_item by s")]
+    ("one", "other", "says"),
+    [
+        ("keep_item: {}", "keep_item: {}", "keep_item by s"),
+        ("no_fee: {}", "no_fee: {}", "no_fee by s"),
+        ("decline: {why: final sale}", "decline: {why: a promotion}", "decline by s"),
+        ("pay: {at: arrival}", "pay: {at: arrival}", "pay by s"),
+        ("pay: {at: arrival}", "pay: {at: arrival, plus_days: 1}", "open"),
+        ("decline: {why: x}", "accept: {why: x}", "open"),
+        ("approve: {who: ann, why: x}", "approve: {who: bob, why: x}", "open"),
+        # A fee is taken once for each rule that decides: which of the two it is matters to the other lines.
+        ("fee: {amount: 3.00 EUR}", "fee: {amount: 3.00 EUR}", "open"),
+    ],
+)
+def test_a_missing_fact_leaves_nothing_open_where_all_that_may_decide_do_the_same(
+    one: str, other: str, says: str
+) -> None:
+    rules = f"rules: [{{name: u, when: {{gateway: {{is: x}}}}, then: {{{one}}}}}, {{name: s, then: {{{other}}}}}]"
+    assert list(said(rules, BARE).values()) == [says, says]
+    words = list(explain(judge(rules_of(rules), BARE)))
+    assert ("; whatever 'u' says, which would do the same" in words[0]) is (says != "open")
+
+
+@pytest.mark.parametrize(
+    ("if_unknown", "expected"), [("hold", "open"), ("matches", "pay by u"), ("does_not_match", "pay by s")]
 )
 def test_a_rule_may_say_what_unknown_means(if_unknown: str, expected: str) -> None:
     rules = f"""
 rules:
-- {{name: u, when: {{gateway: {{is: x}}}}, if_unknown: {if_unknown}, then: {{keep_item: {{}}}}}}
-- {{name: s, then: {{keep_item: {{}}}}}}
+- {{name: u, when: {{gateway: {{is: x}}}}, if_unknown: {if_unknown}, then: {{pay: {{at: start}}}}}}
+- {{name: s, then: {{pay: {{at: arrival}}}}}}
 """
-    assert said(rules, BARE)["a keep"] == expected
+    assert said(rules, BARE)["a pay"] == expected
 
 
 @pytest.mark.parametrize(
