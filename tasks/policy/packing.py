@@ -33,16 +33,14 @@ UNMEASURED = Measured(Unknown("what it weighs"), Unknown("its size"), Unknown("i
 
 def to_come_back(process: ReturnProcess, ruling: Ruling | None) -> dict[str, int]:
     """Line -> units that the shopper has to send: neither inspected already, nor kept, nor never received."""
-    inspected: dict[str, int] = {}
+    left: dict[str, int] = {}
+    for line in process.return_line_items:
+        if line.return_reason != NOT_RECEIVED and (ruling is None or ruling.comes_back(line.id)):
+            left[line.id] = left.get(line.id, 0) + max(0, line.quantity)
     for review in process.reviews or ():
-        inspected[review.line_item_id] = inspected.get(review.line_item_id, 0) + 1
-    return {
-        line.id: units
-        for line in process.return_line_items
-        if line.return_reason != NOT_RECEIVED
-        and (ruling is None or ruling.comes_back(line.id))
-        and (units := line.quantity - inspected.get(line.id, 0)) > 0
-    }
+        if review.line_item_id in left:
+            left[review.line_item_id] -= 1
+    return {line_id: units for line_id, units in left.items() if units > 0}
 
 
 def packed(goods: Mapping[str, int], lines: Mapping[str, LineFacts], split: ParcelSplit) -> tuple[Parcel, ...]:

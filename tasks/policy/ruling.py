@@ -164,10 +164,6 @@ class Ruling:
             for action in (found.candidates if isinstance(found, Open) else (found.action,))
         )
 
-    def needs_label(self) -> bool:
-        """Whether any line is to come back."""
-        return not self.facts.lines or any(self.comes_back(line.line_id) for line in self.facts.lines)
-
     def comes_back(self, line_id: str) -> bool:
         """Whether a line is to come back: neither excluded nor kept. Who gets an exchange sends the goods back."""
         if self.excludes(line_id):

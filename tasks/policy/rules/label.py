@@ -23,7 +23,7 @@ from tasks.policy.clocks import believed, come
 from tasks.policy.comparison import went_out
 from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.facts import counted, inspect, later, quoted
+from tasks.policy.facts import counted, later, quoted
 from tasks.policy.label_choice import Candidate, Choice, Wanted, choose, in_words
 from tasks.policy.packing import MOST_PARCELS, UNMEASURED, measured, packed, parcel_in_words, to_come_back
 from tasks.policy.pickup_days import order_on
@@ -347,10 +347,13 @@ class _Label:
             return Nothing("no_label", f"a return by {method or 'no method'} needs no label")
         if self.process.return_status not in {ReturnStatus.STARTED, ""} and not self.goods_left:
             return Nothing("no_label", f"the goods are past collection ({quoted(str(self.process.return_status))})")
-        if all(line.return_reason == NOT_RECEIVED for line in self.process.return_line_items):
+        lines = self.process.return_line_items
+        if lines and all(line.return_reason == NOT_RECEIVED for line in lines):
             return Nothing("no_label", "the goods never reached the shopper: there is nothing to send back")
-        if self.process.reviews and not inspect(self.process, self.rules).uninspected:
-            return Nothing("no_label", "every unit is inspected: the goods are there")
+        if not to_come_back(self.process, None):
+            seen = bool(self.process.reviews)
+            why = "every unit is inspected: the goods are there" if seen else "by its lines no unit is to come back"
+            return Nothing("no_label", why)
         return None
 
     @property
@@ -363,7 +366,7 @@ class _Label:
         """By the store's own rules nothing is to come back, or they need more before they can say so, or from whom."""
         if self.ruling is None:
             return None
-        if not self.ruling.needs_label():
+        if not to_come_back(self.process, self.ruling):
             return Nothing("no_label", "by the store's own rules nothing of it is to come back")
         goes_on = went_out(self.process, self.record) or cancellation_given_up(self.record)
         if isinstance(self.ruling.cancellation(), Cancellation) and not goes_on:

@@ -68,6 +68,11 @@ def test_what_comes_back_is_neither_inspected_nor_never_received() -> None:
     assert to_come_back(it, None) == {"a": 1, "c": 1}
 
 
+def test_two_lines_of_one_id_are_counted_together_and_their_reviews_once() -> None:
+    it = process(line("a", quantity=3), line("a", quantity=2), line("b", quantity=0), reviews=approved("a", 1))
+    assert to_come_back(it, None) == {"a": 4}
+
+
 @given(
     st.dictionaries(
         st.sampled_from("abcde"), st.tuples(st.integers(1, 4), st.integers(1, 9000) | st.none()), min_size=1

@@ -192,6 +192,10 @@ def test_goods_that_the_shopper_keeps_are_paid_at_once_and_get_no_label() -> Non
     both = process(line("a", 1, "10.00"), line("b", 1, "10.01"), **AT_HOME)
     assert pays(decide(both, shop(keep), record(), NOW)) == {ORIGINAL: "10.00"}
     assert isinstance(decide_label(both, shop(keep), record(), NOW), MakeLabel)
+    beside = process(line("a"), line("b", 1, "10.01", reason="NOT_RECEIVED"), **AT_HOME)
+    assert told(decide_label(beside, shop(keep), record(), NOW)) == ("Nothing", "no_label")
+    seen = process(line("a"), line("b", 1, "10.01"), reviews=approved("b"), **AT_HOME)
+    assert told(decide_label(seen, shop(keep), record(), NOW)) == ("Nothing", "no_label")
 
 
 # A person is asked.

@@ -393,6 +393,14 @@ def test_goods_that_never_arrived_need_no_label() -> None:
     assert decide_label(it, rules(), record(), NOW) == Nothing("no_label", why)
 
 
+@pytest.mark.parametrize("lines", [(), (line(quantity=0),), (line(quantity=-2),)])
+def test_lines_that_name_no_goods_get_no_label_and_are_not_taken_for_never_received(lines: tuple[Any, ...]) -> None:
+    it = process(**FRESH, return_line_items=lines)
+    decision = decide_label(it, rules(), record(), NOW)
+    assert decision == Nothing("no_label", "by its lines no unit is to come back")
+    assert decide(it, rules(), record(), NOW).rule == "contradictory", "a person is asked all the same"
+
+
 def test_goods_of_which_some_are_inspected_need_one() -> None:
     it = process(line(quantity=2), reviews=approved(), **FRESH)
     assert isinstance(decide_label(it, rules(), record(), NOW), MakeLabel)
