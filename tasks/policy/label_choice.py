@@ -25,11 +25,15 @@ _NO_LIMITS = CarrierLimits()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The label that is looked for: from which country, by which return method, for a parcel of which measures."""
+    """The label that is looked for: from which country, by which return method, for a parcel of which measures.
+
+    `carrier` is the `PROVIDER/CARRIER` that a rule of the merchant's names, empty where none does.
+    """
 
     country: str
     method: str
     parcel: Measured
+    carrier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,25 @@ class Choice:
 def choose(
     settings: EcommerceSettings, policy: LabelPolicy, preferred: Sequence[str], wanted: Wanted, refused: frozenset[str]
 ) -> Choice:
-    """Ask every carrier of the store. `refused` are those that REVER does not combine with this return."""
+    """Ask every carrier of the store, and say so where a rule names one that it does not have. `refused` are those that
+    REVER does not combine with this return.
+    """
     found = []
     for carrier in settings.carriers:
         limits = policy.carriers.get(carrier_name(carrier), _NO_LIMITS)
         takes, why = _answer(carrier, limits, wanted, refused)
         found.append(Candidate(carrier, takes, why, limits))
 
+    if wanted.carrier and wanted.carrier not in {it.name for it in found}:
+        provider, _, name = wanted.carrier.partition("/")
+        why = "a rule names it, and the store's settings at REVER do not"
+        found.append(Candidate(Carrier(provider=provider, carrier=name), Truth.NO, why, _NO_LIMITS))
+    first = (wanted.carrier, *preferred)
+
     def place(candidate: Candidate) -> tuple[int, bool, bool, Decimal]:
-        named = preferred.index(candidate.name) if candidate.name in preferred else len(preferred)
+        named = first.index(candidate.name) if candidate.name in first else len(first)
         cost = candidate.limits.cost if candidate.limits.currency == settings.currency else None
-        by_hand = candidate.carrier.provider == BY_HAND and named == len(preferred)
+        by_hand = candidate.carrier.provider == BY_HAND and named == len(first)
         return named, by_hand, cost is None, cost or Decimal(0)
 
     return Choice(tuple(sorted(found, key=place)))

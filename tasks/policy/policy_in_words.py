@@ -96,8 +96,9 @@ def _sentences(policy: StorePolicy) -> dict[str, str]:
 def _labels(policy: LabelPolicy) -> Iterator[str]:
     """What carriers take, when pickups are ordered, and when a return travels in several parcels."""
     for name, limits in policy.carriers.items():
-        said = [f"parcels of {weight_in_words(limits.max_weight)} at most"] if limits.max_weight else []
-        said += [f"of {size_in_words(limits.max_size)} at most"] if limits.max_size else []
+        most = [f"of {weight_in_words(limits.max_weight)}"] if limits.max_weight else []
+        most += [f"of {size_in_words(limits.max_size)}"] if limits.max_size else []
+        said = [f"parcels {' and '.join(most)} at most"] if most else []
         if limits.cost is not None and limits.currency:
             said.append(f"a label for {shown(limits.cost, limits.currency)}")
         said += [f"nothing from {', '.join(limits.not_in)}"] if limits.not_in else []
@@ -112,6 +113,10 @@ def _labels(policy: LabelPolicy) -> Iterator[str]:
     several += [f"of {counted(split.max_units)} at most"] if split.max_units else []
     several += [f"one for each unit of {', '.join(split.alone)}"] if split.alone else []
     yield f"A return travels in parcels {', and '.join(several)}." if several else "A return travels in one parcel."
+    days = [it for it in (policy.reissue.unused_days, policy.reissue.expire_days) if it is not None]
+    often = "once" if policy.reissue.at_most == 1 else f"{policy.reissue.at_most} times"
+    replaced = f"A label that nobody has used for {counted(min(days), 'day')} is replaced" if days else ""
+    yield f"{replaced}, {often} a return at most." if days else "No label is replaced by the policy."
 
 
 _DAYS_OFF = {DaysOff.ORDER: "ordered all the same", DaysOff.WAIT: "ordered later, so that it comes on a working day"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from rever_api.models import CompensationMethod, EcommerceSettings, PickupRange, ShippingStatus, Warehouse
+from tasks.policy.country import COUNTRIES, country_code
 from tasks.policy.measures import SIZE, WEIGHT, read_size, read_weight
 
 if TYPE_CHECKING:
@@ -63,18 +64,28 @@ def _currency(code: str) -> str:
 
 
 def _carrier(name: str) -> str:
+    """Refuse what no carrier of a store's settings can be called: what is said of it would do nothing."""
     provider, slash, carrier = name.partition("/")
-    if not (provider and slash and carrier):
-        msg = "a name such as PROVIDER/CARRIER"
+    if not (provider and slash and carrier) or name != name.strip():
+        msg = "a name such as PROVIDER/CARRIER, without blanks around it"
         raise ValueError(msg)
     return name
 
 
 def _country(code: str) -> str:
-    if not (len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()):
-        msg = "a country's two capital letters, such as ES"
+    """Refuse what is no country's code: no address is ever of it. Some are written by another (UK is GB)."""
+    if code not in COUNTRIES:
+        other = country_code(code) if len(code) == 2 and code.isupper() else ""
+        msg = other or "a country's two capital letters, such as ES"
         raise ValueError(msg)
     return code
+
+
+def _sku(sku: str) -> str:
+    if not sku or sku != sku.strip():
+        msg = "a SKU, without blanks around it"
+        raise ValueError(msg)
+    return sku
 
 
 def _out_of_stock(method: str) -> str:
@@ -222,7 +233,9 @@ class ParcelSplit(BaseModel):
 
     max_weight: WeightLimit | None = Field(None, description="The heaviest that one parcel may be, as 15 kg.")
     max_units: int | None = Field(None, ge=1, le=10_000, description="The most units in one parcel.")
-    alone: tuple[str, ...] = Field((), description="SKUs of which each unit travels in a parcel of its own.")
+    alone: tuple[Annotated[str, AfterValidator(_sku)], ...] = Field(
+        (), description="SKUs of which each unit travels in a parcel of its own."
+    )
 
 
 class LabelReissue(BaseModel):

@@ -604,10 +604,10 @@ class _Label:
         )
 
     def _choice(self, refused: frozenset[str]) -> Choice:
-        preferred = (self.ruling.carrier() if self.ruling else "", *self.rules.policy.label_carriers)
-        policy = self.rules.policy.labels
-        size = measured(self.contents, self.lines) if policy.carriers else UNMEASURED
-        return choose(self.rules.settings, policy, preferred, Wanted(self.country, self.method, size), refused)
+        policy = self.rules.policy
+        size = measured(self.contents, self.lines) if policy.labels.carriers else UNMEASURED
+        wanted = Wanted(self.country, self.method, size, self.ruling.carrier() if self.ruling else "")
+        return choose(self.rules.settings, policy.labels, policy.label_carriers, wanted, refused)
 
     def _made(self, intent: Intent) -> Decision:
         """What follows from a label that was made and that REVER does not show."""

@@ -33,10 +33,11 @@ def choice(
     parcel: Measured = BOX,
     preferred: tuple[str, ...] = (),
     refused: tuple[str, ...] = (),
+    ruled: str = "",
     **limits: Any,
 ) -> Choice:
     policy = LabelPolicy(carriers={f"X/{name}": each for name, each in limits.items()})
-    return choose(STORE, policy, preferred, Wanted(country, method, parcel), frozenset(refused))
+    return choose(STORE, policy, preferred, Wanted(country, method, parcel, ruled), frozenset(refused))
 
 
 def names(found: Choice) -> list[str]:
@@ -58,6 +59,13 @@ def limited(**fields: Any) -> CarrierLimits:
 def test_the_store_s_order_holds_and_hands_come_last() -> None:
     assert names(choice()) == ["X/DHL", "X/GLS", "X/UPS", "OPS/HAND"]
     assert names(choice(preferred=("OPS/HAND", "X/UPS", "X/NOBODY"))) == ["OPS/HAND", "X/UPS", "X/DHL", "X/GLS"]
+
+
+def test_the_one_that_a_rule_names_comes_first_and_where_the_store_has_none_that_is_said() -> None:
+    assert names(choice(ruled="OPS/HAND", preferred=("X/UPS",)))[:2] == ["OPS/HAND", "X/UPS"]
+    found = choice(ruled="X/DLH", preferred=("X/UPS", "X/NOBODY"))
+    assert names(found) == ["X/UPS", "X/DHL", "X/GLS", "OPS/HAND"]
+    assert in_words(found.passed_over) == "X/DLH: a rule names it, and the store's settings at REVER do not"
 
 
 def test_the_cheapest_comes_first_but_not_before_a_preferred_one() -> None:
