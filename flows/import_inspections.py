@@ -12,7 +12,7 @@ from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
-from flows.sub_flows import at, count_asked, settle, settle_own
+from flows.sub_flows import count_asked, go_on, settle, settle_own, side_by_side
 from tasks.add_reviews import ReviewedReturn, add_reviews
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, WrongNameError
@@ -197,28 +197,36 @@ async def _review(
     came: dict[str, Came],
     pays: dict[str, Decimal],
 ) -> None:
-    """Review the units of each return; what came of each is entered in `came`, also where the run is cut off."""
+    """Review the units of each return, the stores side by side.
+
+    What came of each is entered in `came`, also where the run is cut off.
+    """
     report.progress.find(len(wanted))
-    for store in stores:
-        mine = [process_id for process_id in wanted if named.stores[process_id] == store]
-        with at(desk, store):
-            await desk.rules(store)
-            for first in range(0, len(mine), BATCH):
-                ids = mine[first : first + BATCH]
-                with about(f"{store} {first // BATCH + 1} ({len(ids)} returns)"):
-                    batch = [PendingReturn(store, named.returns[it], searched=True) for it in ids]
-                    inspected, unread = await check_inspections(desk, batch)
-                    report.fail(store, unread)
-                    report.progress.finish(len(unread))
-                    came |= {failed.process_id: Came(Verdict.REFUSED, failed.why, passes=True) for failed in unread}
-                    reviewed: list[ReviewedReturn] = []
-                    try:
-                        await add_reviews(desk, [item.pending for item in inspected], wanted, reviewed)
-                    finally:
-                        came |= {item.process_id: item.came for item in reviewed}
-                        _count(desk, report, reviewed, pays)
+
+    async def review(store: str) -> None:
+        await desk.rules(store)
+        mine = of_store[store]
+        for first in range(0, len(mine), BATCH):
+            go_on(desk, store)
+            ids = mine[first : first + BATCH]
+            with about(f"{store} {first // BATCH + 1} ({len(ids)} returns)"):
+                batch = [PendingReturn(store, named.returns[it], searched=True) for it in ids]
+                inspected, unread = await check_inspections(desk, batch)
+                report.fail(store, unread)
+                report.progress.finish(len(unread))
+                came.update({failed.process_id: Came(Verdict.REFUSED, failed.why, passes=True) for failed in unread})
+                reviewed: list[ReviewedReturn] = []
+                try:
+                    await add_reviews(desk, [item.pending for item in inspected], wanted, reviewed)
+                finally:
+                    came.update({item.process_id: item.came for item in reviewed})
+                    _count(desk, report, reviewed, pays)
+
+    of_store = {store: [it for it in wanted if named.stores[it] == store] for store in stores}
+    await side_by_side(desk, stores, review)
+    for store, mine in of_store.items():
         if why := report.stores_failed.get(store):
-            came |= {it: Came(Verdict.REFUSED, why, passes=True) for it in mine if it not in came}
+            came.update({it: Came(Verdict.REFUSED, why, passes=True) for it in mine if it not in came})
 
 
 async def _ask(
@@ -230,11 +238,14 @@ async def _ask(
     """
     unasked = set(found.contradictions())
     ids = sorted({*unasked, *found.agreed()})
-    for store in stores:
-        with at(desk, store), about(f"contradictions, {store}"):
-            batch = [PendingReturn(store, named.returns[it]) for it in ids if named.stores.get(it) == store]
+
+    async def ask(store: str) -> None:
+        batch = [PendingReturn(store, named.returns[it]) for it in ids if named.stores.get(it) == store]
+        with about(f"contradictions, {store}"):
             count_decisions(report, await hold_contradictions(desk, batch, found) if batch else [])
-            unasked -= {pending.process_id for pending in batch}
+        unasked.difference_update(pending.process_id for pending in batch)
+
+    await side_by_side(desk, stores, ask)
     return unasked
 
 

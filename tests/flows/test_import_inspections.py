@@ -19,6 +19,7 @@ from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
 from tasks.returns import Entry
 from tests.books import LedgerState
+from tests.flows.test_many_stores import move_to
 from tests.judge import assert_promises_kept
 from tests.world import Start, World
 
@@ -87,6 +88,18 @@ def test_a_file_becomes_reviews_and_the_refunds_follow(start_world: Start, tmp_p
     world.act()
     assert world.paid()
     assert_promises_kept(world)
+
+
+def test_a_store_with_many_rows_does_not_keep_the_rows_of_another_waiting(start_world: Start, tmp_path: Path) -> None:
+    world = start_world({"REVER_MAX_IN_FLIGHT": "1"}, shops=("acme", "nordic"), returns=30, scenarios=("in_warehouse",))
+    move_to(world, "acme", ("nordic",))
+    report = sent_file(world, tmp_path, day_rows(world))
+    reviewed = [effect.store for effect in world.sandbox.books if effect.operation == "addReview"]
+    assert Counter(reviewed) == {"acme": len(returns(world)) - 1, "nordic": 1}
+    assert len(reviewed) > 6
+    assert reviewed.index("nordic") < len(reviewed) / 2
+    assert report.outcomes["done"] == len(reviewed)
+    assert world.sandbox.audit().violations == ()
 
 
 def test_a_plan_writes_nothing_anywhere(start_world: Start, tmp_path: Path) -> None:
