@@ -280,9 +280,9 @@ async def searched_through(
         await side_by_side(desk, going, *steps, search)
         if left is not None:
             left = (parameters.max_returns or 0) - sum(found.came for found in searches.values())
-        unasked = set(going) - searches.keys() - report.stores_failed.keys()
+        unasked = set(going) - searches.keys()
         more = unasked | {store for store, found in searches.items() if found.more}
-        going = [store for store in going if left and store in more and desk.halted_at(store) is None]
+        going = [store for store in _not_given_up(desk, report) if left and store in more]
         steps = ()
 
 
@@ -291,7 +291,7 @@ async def pay_from_the_rest(desk: Desk, report: ReturnsReport) -> None:
     left of theirs.
     """
     while True:
-        going = [it for it in report.stores if it not in report.stores_failed and desk.halted_at(it) is None]
+        going = _not_given_up(desk, report)
         first = int(desk.clock().timestamp() // 60) % max(1, len(going))
         handed_on = desk.budget.hand_on(going[first:] + going[:first])
         if not handed_on:
@@ -312,6 +312,11 @@ async def _once_more(desk: Desk, report: ReturnsReport, handed_on: Mapping[str, 
         report.progress.finish(len(failures))
         if found:
             await take_through(desk, report, found, label, again=True)
+
+
+def _not_given_up(desk: Desk, report: ReturnsReport) -> list[str]:
+    """The report's stores at which the work goes on."""
+    return [it for it in report.stores if it not in report.stores_failed and desk.halted_at(it) is None]
 
 
 def equal_parts(whole: int | None, stores: Sequence[str], first: int = 0) -> dict[str, int | None]:

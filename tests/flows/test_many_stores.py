@@ -13,9 +13,11 @@ from flows.run import RunFailedError
 from flows.sub_flows import Step, equal_parts, side_by_side
 from rever_api.sandbox import further
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
+from tasks.decide_returns import DecidedReturn, decide_returns
 from tasks.desk import Desk
-from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report import Failure, ReturnsReport
 from tasks.reporting.report_page import stores_table
+from tasks.returns import PendingReturn
 from tests.flows.test_one_stores_fault import break_at, reported
 from tests.world import Start, World
 
@@ -226,3 +228,21 @@ def test_a_store_that_the_key_is_refused_at_is_given_nothing_of_what_others_do_n
     assert list(report.stores_failed) == ["acme"]
     assert {store: tally.seen for store, tally in report.by_store.items()} == {"acme": 5, "nordic": 1}
     assert len(rounds) == 1
+
+
+def test_a_store_that_was_given_up_is_given_nothing_of_what_others_do_not_need(
+    start_world: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = start_world(shops=("acme", "nordic"), returns=20, scenarios=("approved_one",))
+    move_to(world, "acme", ("nordic",))
+
+    async def decide(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[DecidedReturn], list[Failure]]:
+        if batch[0].store == "acme":
+            raise TimeoutError
+        return await decide_returns(desk, batch)
+
+    monkeypatch.setattr("flows.sub_flows.decide_returns", decide)
+    report, _ = reported(world, max_returns="10")
+    assert list(report.stores_failed) == ["acme"]
+    assert report.progress.words.startswith("1 of 6 returns")
+    assert calls(world)["searchReturnProcesses"] == 2
