@@ -8,6 +8,7 @@ from functools import partial
 
 from flows.parameters import SearchParameters
 from rever_api import share_of
+from tasks.answer_hold import end_overdue_approvals
 from tasks.decide_returns import DecidedReturn, decide_labels, decide_returns
 from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects.carry_out import (
@@ -24,7 +25,6 @@ from tasks.fetch_returns import BATCH, PendingReturns, check_inspections, fetch_
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, open_holds, took_on
 from tasks.lookup import read_key
-from tasks.overdue_approvals import end_overdue_approvals
 from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
 from tasks.reporting.label_files_report import LabelFilesTally

@@ -29,7 +29,7 @@ from tasks.policy.rules import at_rever
 from tasks.policy.rules.gates import held_already
 from tasks.policy.rules.payment import NEEDS_FACTS
 from tasks.policy.rules.reissue import label_or_reissue
-from tasks.policy.side_needs import left_out
+from tasks.policy.side_facts import left_out
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import view_of
 from tasks.reporting.report import Failure, Mode, ReturnsReport

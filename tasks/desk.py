@@ -31,8 +31,7 @@ from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import idle_where_rever_pays
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
-from tasks.policy.side_facts import SHOP_TELLS, SideFacts
-from tasks.policy.side_needs import needed
+from tasks.policy.side_facts import SHOP_TELLS, SideFacts, needed
 from tasks.policy.store import RefundsBy, StoreRules
 from tasks.reporting.report import Mode, RunReport
 from tasks.settings import Settings

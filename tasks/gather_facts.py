@@ -24,8 +24,7 @@ from tasks.policy.merchant_rules import AppliesTo, MerchantRule
 from tasks.policy.record import OrderShipping
 from tasks.policy.return_facts import EarlierReturn, ShippingPart, Unknown
 from tasks.policy.shop_facts import not_asked, shop_facts
-from tasks.policy.side_facts import SHOP_TELLS, OrderFacts, SideFacts
-from tasks.policy.side_needs import EARLIER, needed
+from tasks.policy.side_facts import EARLIER, SHOP_TELLS, OrderFacts, SideFacts, needed
 from tasks.policy.store import StoreRules
 from tasks.returns import PendingReturn
 

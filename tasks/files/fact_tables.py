@@ -31,8 +31,7 @@ from tasks.lookup import bare_order
 from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile
-from tasks.policy.side_facts import SHOP_TELLS, OrderFacts, ProductFacts, SideFacts
-from tasks.policy.side_needs import EARLIER, WHOLE_ORDER, needed
+from tasks.policy.side_facts import EARLIER, SHOP_TELLS, WHOLE_ORDER, OrderFacts, ProductFacts, SideFacts, needed
 from tasks.policy.store import FactTables, LabelPolicy
 
 TableT = TypeVar("TableT")

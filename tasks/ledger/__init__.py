@@ -13,7 +13,6 @@ from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import LONGEST_WAIT, Checked, Finding, check
 from tasks.ledger.claim import decide
 from tasks.ledger.condition import Condition, condition
-from tasks.ledger.errors import AnswerError, LedgerError, NoLedgerError, OutdatedAnswer
 from tasks.ledger.export import Format, export
 from tasks.ledger.files import answered_contradictions, close_agreed, file_taken, known_reviews, note_file_taken
 from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
@@ -25,7 +24,6 @@ from tasks.ledger.label_files import (
     note_label_files,
 )
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.order_shipping import shipping_parts
 from tasks.ledger.parcels import (
     Moved,
     Sighting,
@@ -56,7 +54,7 @@ from tasks.ledger.queries import (
     server_clock,
     unfinished,
 )
-from tasks.ledger.records import load_records, replaced_labels
+from tasks.ledger.records import load_records, replaced_labels, shipping_parts
 from tasks.ledger.rehearsal import Rehearsal, rehearse
 from tasks.ledger.reminders import remind_once
 from tasks.ledger.send import mark_sent, put_back, release, withdraw
@@ -88,6 +86,7 @@ from tasks.ledger.types import (
     Actor,
     Answer,
     Answered,
+    AnswerError,
     AuditRow,
     Claim,
     Decided,
@@ -98,7 +97,10 @@ from tasks.ledger.types import (
     HoldRow,
     IntentRow,
     KeptWords,
+    LedgerError,
+    NoLedgerError,
     OpenIntent,
+    OutdatedAnswer,
     PastHold,
     Recorded,
     RecordRow,

@@ -15,9 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tasks.database.engines import Where, upsert
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, caught_up, ledger, records, waivers
-from tasks.ledger.types import Actor
+from tasks.ledger.types import Actor, LedgerError
 from tasks.policy.clocks import DIFFER, ahead
 from tasks.policy.rules.gates import LABEL_ASKED, MONEY_ASKED
 

@@ -10,9 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.errors import AnswerError, OutdatedAnswer
 from tasks.ledger.holds import going_on
-from tasks.ledger.order_shipping import next_number, shipping_parts
 from tasks.ledger.records import (
     claim_of,
     intent_row,
@@ -21,7 +19,9 @@ from tasks.ledger.records import (
     load_records,
     new_id,
     new_token,
+    next_number,
     shipping_of,
+    shipping_parts,
     shipping_row,
     terms_of,
     terms_row,
@@ -30,7 +30,7 @@ from tasks.ledger.records import (
 from tasks.ledger.schema import holds, intents, order_shipping, units, waivers
 from tasks.ledger.send import change, further_trail
 from tasks.ledger.stops import end_trial
-from tasks.ledger.types import Actor, Answer, Answered, Claim
+from tasks.ledger.types import Actor, Answer, Answered, AnswerError, Claim, OutdatedAnswer
 from tasks.ledger.writing import free_dead_units, lock_rows, write_terms
 from tasks.policy.clocks import clock_time
 from tasks.policy.decision import NOT_WAIVED

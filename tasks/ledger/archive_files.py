@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, MetaData, Table, Text
 
 from tasks.database.engines import Money, UtcTime
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import SECRET, UNTOLD, audit, intents, parcel_changes, reminders, shadow
+from tasks.ledger.types import LedgerError
 
 MANIFEST = "manifest.json"
 

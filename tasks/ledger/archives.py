@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 
 from tasks.database.engines import chunks
 from tasks.ledger.archive_files import ArchiveFolder, Row, decoded, returns
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.parcels import parcels_of
 from tasks.ledger.records import load_records
 from tasks.ledger.schema import archives, chains, intents, parcel_changes, parcels
+from tasks.ledger.types import LedgerError
 from tasks.policy.record import ParcelChange, Record
 
 _NEWEST = select(chains.c.process_id, chains.c.archive).where(

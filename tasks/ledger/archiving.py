@@ -56,7 +56,6 @@ from tasks.ledger.archive_files import (
 )
 from tasks.ledger.archives import ARCHIVED_EVENT, known_archives
 from tasks.ledger.audit import append, audit_row, lock_heads
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.schema import (
     REVISION,
@@ -74,7 +73,7 @@ from tasks.ledger.schema import (
     shadow,
     words,
 )
-from tasks.ledger.types import Actor
+from tasks.ledger.types import Actor, LedgerError
 from tasks.ledger.writing import lock_rows
 from tasks.policy.record import MADE, OPEN_STATES, IntentState
 

@@ -19,11 +19,10 @@ from sqlalchemy import Connection, Row, func, select
 from tasks.database.engines import PATIENCE_S, Where, make_private
 from tasks.ledger.after_restore import FormerReturn, mark_restored
 from tasks.ledger.checking import AHEAD, ARCHIVE, Checked, check
-from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.schema import audit, chains, intents, ledger, records
 from tasks.ledger.stops import switch
-from tasks.ledger.types import Actor, Answer
+from tasks.ledger.types import Actor, Answer, LedgerError, NoLedgerError
 from tasks.policy.clocks import clock_time
 from tasks.policy.record import DEAD_STATES, IntentState
 

@@ -36,7 +36,6 @@ from tasks.database.engines import chunks
 from tasks.ledger.archive_files import decoded, returns
 from tasks.ledger.archives import ARCHIVED_EVENT, Archive, known_archives
 from tasks.ledger.audit import Head
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import e4
 from tasks.ledger.records import intent_of, unit_rows
 from tasks.ledger.schema import (
@@ -64,6 +63,7 @@ from tasks.ledger.schema import (
 )
 from tasks.ledger.send import UNKNOWN_OUTCOME
 from tasks.ledger.stops import LONGEST
+from tasks.ledger.types import LedgerError
 from tasks.ledger.words import IN_AUDIT, digest
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING, clock_time
 from tasks.policy.kinds import KINDS

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +16,7 @@ from tasks.ledger.types import Actor, Decided, DecideRequest, Sending
 from tasks.ledger.writing import LostClaim, PendingWrite, lock_and_load, write
 from tasks.policy.clocks import believed
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Hold, MakeLabel, Wait, refunds_of
-from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, kind_due
+from tasks.policy.kinds import EXCHANGE, KINDS, LABEL, REFUND, Kind
 
 LOST = "another run was first with these units"
 TWICE = "the return is in this batch twice; its first place counts"
@@ -132,7 +133,7 @@ class Batch:
         self, draft: PendingWrite, decision: Compensate | Adopt | MakeLabel | AskedEffect, gate: Gate
     ) -> Wait | None:
         until = draft.request.next_look_at
-        before = draft.open_intent(kind_due(decision))
+        before = draft.open_intent(_kind_due(decision))
         if before is not None:
             why = f"the outcome of its {KINDS[before.kind].noun} is still to come ({before.state})"
             return Wait("open_intent", why, believed(before.look_at, self.now) if before.look_at else until)
@@ -190,3 +191,16 @@ def _paid_elsewhere(draft: PendingWrite) -> datetime | None:
     decision = draft.decision
     new = isinstance(decision, Adopt) or (isinstance(decision, Hold) and draft.new_hold)
     return decision.paid_elsewhere if new and isinstance(decision, Adopt | Hold) else None
+
+
+def _kind_due(decision: Compensate | Adopt | MakeLabel | AskedEffect) -> Kind[Any, Any]:
+    """The kind of the first effect that a decision asks for."""
+    match decision:
+        case AskedEffect(kind=kind):
+            return KINDS[kind]
+        case MakeLabel():
+            return LABEL
+        case Compensate(refunds=()):
+            return EXCHANGE
+        case _:
+            return REFUND

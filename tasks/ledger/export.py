@@ -16,7 +16,6 @@ from sqlalchemy import Column, Connection, Table, select
 
 from tasks.ledger.archive_files import MOVED, told
 from tasks.ledger.archives import archived_evidence, archived_rows
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import (
     SECRET,
     audit,
@@ -34,6 +33,7 @@ from tasks.ledger.schema import (
     units,
     waivers,
 )
+from tasks.ledger.types import LedgerError
 
 TABLES = (
     records,

@@ -12,9 +12,9 @@ from tasks.database.database import Database, GroupCommit, Reader, ReadOnlyReade
 from tasks.database.engines import Where, check_durable, translated, writing_engine
 from tasks.ledger.after_restore import check_server, identity, stay_on_server
 from tasks.ledger.checking import unreadable
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.migrate import check_revision, has_revision, migrate, no_ledger
 from tasks.ledger.schema import ledger, metadata
+from tasks.ledger.types import LedgerError
 
 
 class Ledger(Database):

@@ -6,8 +6,8 @@ from threading import Lock
 from sqlalchemy import Connection, inspect, text
 
 from tasks.database.engines import Where
-from tasks.ledger.errors import LedgerError, NoLedgerError
 from tasks.ledger.schema import REVISION, VERSION_TABLE
+from tasks.ledger.types import LedgerError, NoLedgerError
 
 _ONE_AT_A_TIME = 7_203_665_001
 """The key of PostgreSQL's advisory lock around a migration; any number that nobody else uses."""

@@ -15,9 +15,8 @@ from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, upda
 from tasks.database.engines import upsert
 from tasks.ledger.after_restore import mark_restored, up_to_date
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.schema import audit, intents, ledger, pauses
-from tasks.ledger.types import Actor, Sending, SendVerdict, Switch
+from tasks.ledger.types import Actor, LedgerError, Sending, SendVerdict, Switch
 from tasks.policy.clocks import ahead, clock_time, come
 from tasks.policy.kinds import REFUND
 from tasks.policy.record import IntentState

@@ -13,7 +13,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from tasks.ledger.audit import append, audit_row
-from tasks.ledger.errors import LedgerError
 from tasks.ledger.guards import shopper_hash, shopper_hashes
 from tasks.ledger.label_files import forget_label_files
 from tasks.ledger.parcels import forget_tracking
@@ -29,7 +28,7 @@ from tasks.ledger.schema import (
     shoppers,
     words,
 )
-from tasks.ledger.types import Actor, Claim, KeptWords
+from tasks.ledger.types import Actor, Claim, KeptWords, LedgerError
 
 IN_AUDIT = "words_sha256"
 """Under this name a row of the audit has the hash of REVER's words."""

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from tasks.policy.condition_fields import FIELDS, Field, FieldKind
-from tasks.policy.side_facts import OF_PRODUCT, SHOP_TELLS
-from tasks.policy.side_needs import EARLIER, OF_FIELD
+from tasks.policy.side_facts import EARLIER, OF_FIELD, OF_PRODUCT, SHOP_TELLS
 
 HEAD = """# Conditions: what a rule of yours can ask
 

@@ -117,6 +117,11 @@ def net_amounts(values: Sequence[Decimal], before: Decimal, costs: Decimal) -> t
     return tuple(amounts)
 
 
+def add_to(sums: dict[str, Decimal], currency: str, amount: Decimal) -> None:
+    """Add an amount to the sum of its currency."""
+    sums[currency] = sums.get(currency, ZERO) + amount
+
+
 def in_minor_units(amount: Decimal, currency: str) -> Decimal:
     """An amount that is payable, written with the decimals of its currency: `24` euros become `24.00`."""
     return amount.quantize(_step(minor_unit(currency)))

@@ -12,11 +12,6 @@ Money = dict[str, Decimal]
 """Currency -> amount."""
 
 
-def add_to(money: Money, currency: str, amount: Decimal) -> None:
-    """Add an amount to the sum of its currency."""
-    money[currency] = money.get(currency, Decimal(0)) + amount
-
-
 @dataclass(slots=True)
 class StoreTally:
     """What a run did at one store. `seen` counts what the run was about there, `failures` what could not be worked on.

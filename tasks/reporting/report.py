@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 from tasks.policy.clocks import clock_time
 from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
+from tasks.policy.money import add_to
 from tasks.policy.shadow import Candidate
-from tasks.reporting.by_store import OUTCOMES, StoreTally, add_to
+from tasks.reporting.by_store import OUTCOMES, StoreTally
 from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.plain_words import plain_words
 from tasks.reporting.printable import printable

@@ -225,7 +225,7 @@ def test_an_approval_that_a_person_gives_at_the_moment_of_its_limit_is_no_failur
     as_listed = world.read(open_holds)
     said = {"hold_id": hold.hold_id, "version": str(hold.version), "answer": "approve", "by": "olga", "reason": "yes"}
     world.run("answer-hold", mode="act", **said)
-    monkeypatch.setattr("tasks.overdue_approvals.open_holds", lambda *_: as_listed)
+    monkeypatch.setattr("tasks.answer_hold.open_holds", lambda *_: as_listed)
     report = world.act()
     assert report.failures == []
     assert refunds(world) == totals(world)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.decision import Adopt, AskedEffect, Compensate, MakeLabel
 from tasks.policy.kinds.cancel import CANCEL
 from tasks.policy.kinds.create_return import CREATE_RETURN
 from tasks.policy.kinds.exchange import EXCHANGE
@@ -28,23 +27,9 @@ __all__ = [
     "Kind",
     "Side",
     "UnitKey",
-    "kind_due",
 ]
 
 KINDS: Mapping[str, Kind[Any, Any]] = MappingProxyType(
     {kind.name: kind for kind in (REFUND, EXCHANGE, LABEL, REVIEW, CANCEL, REGISTER_LABEL, CREATE_RETURN)}
 )
 """Name -> kind, for an `IntentKind` and for the text of a row."""
-
-
-def kind_due(decision: Compensate | Adopt | MakeLabel | AskedEffect) -> Kind[Any, Any]:
-    """The kind of the first effect that a decision asks for."""
-    match decision:
-        case AskedEffect(kind=kind):
-            return KINDS[kind]
-        case MakeLabel():
-            return LABEL
-        case Compensate(refunds=()):
-            return EXCHANGE
-        case _:
-            return REFUND

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from tasks.policy.actions import ActionKind, Pay
 from tasks.policy.conditions import Check, Operator
-from tasks.policy.coverage import left_out
 from tasks.policy.merchant_rules import IfUnknown, MerchantRule
 from tasks.policy.policy_file import read_policy
-from tasks.policy.policy_review import never_decisive, review, warnings
+from tasks.policy.policy_review import left_out, never_decisive, review, warnings
 from tasks.policy.possible import is_possible, matching
 from tasks.policy.return_facts import LineFacts, ReturnFacts
 from tasks.policy.verdict import Decided, Standing, judge

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from tasks.policy.condition_reader import ConditionReader
 from tasks.policy.conditions import Condition, asks_of_a_line, evaluate
 from tasks.policy.policy_text import read_yaml
-from tasks.policy.possible import Claim, is_possible
-from tasks.policy.possible_values import Says
+from tasks.policy.possible import Claim, Says, is_possible
 from tasks.policy.return_facts import ReturnFacts
 from tests.tasks.policy.test_conditions import CONDITIONS, FACTS, LINE_CHECKS, NOW, joined
 
