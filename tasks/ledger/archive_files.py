@@ -15,11 +15,24 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    true,
+)
 
 from tasks.database.engines import Money, UtcTime
-from tasks.ledger.schema import SECRET, UNTOLD, audit, intents, parcel_changes, reminders, shadow
+from tasks.ledger.schema import SECRET, UNTOLD, audit, intents, parcel_changes, parcels, reminders, shadow
 from tasks.ledger.types import LedgerError
+from tasks.policy.tracking import OF_RETURN
 
 MANIFEST = "manifest.json"
 
@@ -42,11 +55,16 @@ returns = Table(
 steps before, 0 for none. A table of archives alone.
 """
 
-MOVED = (audit, parcel_changes, shadow, reminders)
-"""The tables whose rows leave the ledger for an archive."""
+MOVED = (audit, parcel_changes, parcels, shadow, reminders)
+"""The tables whose rows leave the ledger for an archive: of parcels where the return itself stands, which has no
+tracking number.
+"""
+
+TAKEN_OFF = ("snapshot", "evidence", "deadline", "settle_at")
+"""What the effects of an archived return have in its archive alone."""
 
 ARCHIVED = (returns, intents, *MOVED)
-"""The tables of an archive. The rows of `intents` stay in the ledger too, without what only a person reads."""
+"""The tables of an archive. The rows of `intents` stay in the ledger too, without what is `TAKEN_OFF`."""
 
 Row = dict[str, Any]
 
@@ -54,6 +72,11 @@ Row = dict[str, Any]
 def columns_of(table: Table) -> list[Column[Any]]:
     """The columns of a table that an archive has: all but the tokens of claims."""
     return [column for column in table.columns if column.name not in SECRET]
+
+
+def which_move(table: Table) -> ColumnElement[bool]:
+    """Which rows of a table an archive takes of its returns."""
+    return parcels.c.parcel == OF_RETURN if table is parcels else true()
 
 
 def encoded(table: Table, row: Mapping[str, Any]) -> Row:

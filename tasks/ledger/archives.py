@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, bindparam, select, update
 
 from tasks.database.engines import chunks
-from tasks.ledger.archive_files import ArchiveFolder, Row, decoded, returns
+from tasks.ledger.archive_files import TAKEN_OFF, ArchiveFolder, Row, decoded, returns
 from tasks.ledger.parcels import parcels_of
 from tasks.ledger.records import load_records
 from tasks.ledger.schema import archives, chains, intents, parcel_changes, parcels
@@ -113,10 +113,10 @@ def _folders_of(conn: Connection, process_ids: Collection[str]) -> list[tuple[Ar
 
 
 def archived_evidence(conn: Connection, process_ids: Collection[str] | None = None) -> dict[str, Row]:
-    """Effect -> its `evidence` and `snapshot` as they were before it was archived."""
+    """Effect -> what was taken off it (`TAKEN_OFF`), as it was before it was archived."""
     found: dict[str, Row] = {}
     for effect in archived_rows(conn, intents, process_ids):
-        found.setdefault(effect["id"], {"evidence": effect["evidence"], "snapshot": effect["snapshot"]})
+        found.setdefault(effect["id"], {name: effect[name] for name in TAKEN_OFF})
     return found
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -45,6 +46,7 @@ from tasks.ledger.after_restore import restored
 from tasks.ledger.archive_files import (
     ARCHIVED,
     MOVED,
+    TAKEN_OFF,
     ArchiveFolder,
     Row,
     columns_of,
@@ -52,6 +54,7 @@ from tasks.ledger.archive_files import (
     key_of,
     returns,
     sync_folder,
+    which_move,
     write_folder,
 )
 from tasks.ledger.archives import ARCHIVED_EVENT, known_archives
@@ -152,10 +155,10 @@ def plan_archive(conn: Connection, cut: datetime) -> Plan:
     rows, moved = {}, -many * _ANCHOR
     for table in MOVED:
         here = table.c.process_id.in_(select(chosen.c.process_id))
-        found, size = conn.execute(select(func.count(), func.sum(_bytes(table))).where(here)).one()
+        found, size = conn.execute(select(func.count(), func.sum(_bytes(table))).where(here, which_move(table))).one()
         rows[table.name] = found
         moved += int(size or 0)
-    slim = func.length(cast(intents.c.snapshot, Text)) + func.length(cast(intents.c.evidence, Text))
+    slim = _lengths([intents.c[name] for name in (*TAKEN_OFF, "token")])
     here = intents.c.process_id.in_(select(chosen.c.process_id))
     found, size = conn.execute(select(func.count(), func.sum(slim)).where(here)).one()
     return Plan(many, whole, {"intents": found, **rows}, max(moved + int(size or 0), 0), ledger_size(conn))
@@ -172,8 +175,12 @@ def _bytes(table: Table) -> ColumnElement[int]:
     """About so many bytes does a row take, with its entries of indexes."""
     keys = [*(each.columns for each in table.indexes), *([table.primary_key.columns] if table is not audit else [])]
     values = [*table.columns, *(column for key in keys for column in key)]
-    lengths = [func.coalesce(func.length(cast(column, Text)), 0) for column in values]
-    return sum(lengths[1:], lengths[0]) + _ROW * (1 + len(keys))
+    return _lengths(values) + _ROW * (1 + len(keys))
+
+
+def _lengths(columns: Sequence[Column[Any]]) -> ColumnElement[Any]:
+    lengths = [func.coalesce(func.length(cast(column, Text)), 0) for column in columns]
+    return sum(lengths[1:], lengths[0])
 
 
 def _many(conn: Connection, what: Any) -> int:
@@ -269,7 +276,9 @@ def _rows_of(conn: Connection, ids: Sequence[str]) -> dict[Table, list[Row]]:
         rows = [
             encoded(table, dict(row))
             for some in chunks(ids)
-            for row in conn.execute(select(*columns_of(table)).where(table.c.process_id.in_(some))).mappings()
+            for row in conn.execute(
+                select(*columns_of(table)).where(table.c.process_id.in_(some), which_move(table))
+            ).mappings()
         ]
         found[table] = sorted(rows, key=lambda row, table=table: key_of(table, row))  # type: ignore[misc]
     return found
@@ -341,7 +350,7 @@ def remove_archived(conn: Connection, written: Written, *, now: datetime, actor:
             encoded(table, dict(row))
             for some in chunks(ids)
             for row in conn.execute(
-                delete(table).where(table.c.process_id.in_(some)).returning(*columns_of(table))
+                delete(table).where(table.c.process_id.in_(some), which_move(table)).returning(*columns_of(table))
             ).mappings()
         ]
         if sorted(gone, key=lambda row, table=table: key_of(table, row)) != written.tables[table]:  # type: ignore[misc]
@@ -377,7 +386,7 @@ def _anchor(conn: Connection, written: Written) -> None:
 
 
 def _slim(conn: Connection, written: Written) -> None:
-    """Take off the effects what only a person reads."""
+    """Take off the effects what only a person reads, and what they were claimed with: who sent each still knows it."""
     ids, now = written.process_ids, list[Row]()
     for some in chunks(ids):
         query = select(*columns_of(intents)).where(intents.c.process_id.in_(some)).with_for_update()
@@ -393,7 +402,7 @@ def _slim(conn: Connection, written: Written) -> None:
         slim = update(intents).where(intents.c.id == bindparam("intent"))
         said = bindparam("said", type_=intents.c.evidence.type)
         rows = [{"intent": each, "said": kept} for each, kept in found.items()]
-        conn.execute(slim.values(snapshot={}, evidence=said), rows)
+        conn.execute(slim.values(snapshot={}, evidence=said, deadline=None, settle_at=None, token=""), rows)
 
 
 # The whole way, one archive after another.

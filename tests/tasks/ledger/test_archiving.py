@@ -22,9 +22,11 @@ from tasks.ledger import (
     Actor,
     Answer,
     Archived,
+    Done,
     Format,
     Ledger,
     LedgerError,
+    Recorded,
     all_parcels_of,
     archive_returns,
     back_up,
@@ -38,6 +40,7 @@ from tasks.ledger import (
     move_archives,
     past_records,
     plan_archive,
+    record_done,
     restore,
     returns_tracked_as,
     stop_switch,
@@ -45,11 +48,12 @@ from tasks.ledger import (
 from tasks.ledger.archive_files import MOVED
 from tasks.ledger.archives import archived_rows
 from tasks.ledger.backup import known_since, lineage
-from tasks.ledger.schema import audit, parcel_changes, records, units
+from tasks.ledger.schema import audit, intents, parcel_changes, parcels, records, units
 from tasks.policy.decision import Nothing
 from tasks.policy.record import Replaced
+from tasks.policy.tracking import ParcelView
 from tests.postgres import ACCOUNT
-from tests.tasks.ledger.desk import APPROVAL, LABEL, NOON, STORE, Clock, LedgerDesk, always, pay, refund
+from tests.tasks.ledger.desk import APPROVAL, FLOW, LABEL, NOON, STORE, Clock, LedgerDesk, always, pay, refund
 from tests.tasks.ledger.desk import units as these
 from tests.tasks.ledger.tampering import tamper
 from tests.tasks.ledger.test_parcels import note, sighting
@@ -118,6 +122,32 @@ def test_only_what_is_wholly_over_and_old_moves_and_its_history_is_told_as_befor
     assert json.loads((folder / "manifest.json").read_text())["paid"] == {"EUR": "10.00"}
     assert b"TRK1" not in b"".join(file.read_bytes() for file in folder.iterdir())
     assert archive(desk, tmp_path / "kept") == Archived()  # nothing is moved twice
+
+
+def test_what_stays_of_an_archived_return_is_what_decides_and_finds_it(desk: LedgerDesk, tmp_path: Path) -> None:
+    paid(desk, "p1")
+    claim = desk.claim("p1", pay(refund("9.99", items=these(1, line="l2"), gross="9.99")))
+    desk.send(claim, refunds=1)
+    desk.done(claim)
+    note(desk, replace(sighting("p1", "IN_WAREHOUSE"), view=ParcelView(of_return="REVIEW_REQUIRED")))
+    desk.one("p1", OVER)
+    before = desk.record("p1").intents
+
+    def kept(table: Table) -> list[dict[str, Any]]:
+        return desk.ledger.read(lambda conn: [dict(row) for row in conn.execute(select(table)).mappings()])
+
+    assert [row["parcel"] for row in kept(parcels)] == [1, 0]
+    desk.clock.forward(days=500)
+    plan = desk.ledger.read(plan_archive, desk.clock() - WINDOW)
+    moved = archive(desk, tmp_path / "kept")
+    assert {table: moved.rows[table] for table in plan.rows} == plan.rows
+    assert [(row["parcel"], row["tracking"]) for row in kept(parcels)] == [(1, "TRK1")]
+    for row in kept(intents):
+        gone = [row[name] for name in ("token", "snapshot", "evidence", "deadline", "settle_at")]
+        assert gone == ["", {}, {}, None, None]
+    assert desk.record("p1").intents == before
+    assert desk.ledger.write(record_done, [Done(claim, {}, desk.clock(), FLOW)]) == [Recorded.KNOWN]
+    assert findings(desk) == []
 
 
 def test_the_units_of_an_archived_return_stay_taken(desk: LedgerDesk, tmp_path: Path) -> None:
