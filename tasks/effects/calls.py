@@ -27,7 +27,7 @@ from rever_api.models import (
 from tasks.desk import Desk, DeskError
 from tasks.files.made_label import LabelFile, read_label
 from tasks.files.table import InputFileError
-from tasks.ledger import Claim
+from tasks.ledger import Claim, returns_tracked_as
 from tasks.policy.comparison import Standing
 from tasks.policy.country import country_of
 from tasks.policy.decision import Cancellation, MakeLabel
@@ -168,9 +168,15 @@ class NothingToSendError(Exception):
 async def send_register_label(desk: Desk, claim: Claim, process: ReturnProcess, slot: Slot) -> Confirmed:
     """One createReverseDelivery for a label that was made outside of REVER: each registers another parcel.
 
-    Raises `NothingToSendError` where the label's file is gone, or is another one by now.
+    Raises `NothingToSendError` where the label's file is gone, or is another one by now, and where another return has
+    its tracking number: of two that are claimed at the same time, the one that looks later sees the other.
     """
     label: MadeLabel = claim.content
+    named = await desk.ledger.aread(returns_tracked_as, label.tracking_id) if label.tracking_id else []
+    if any(process_id != claim.process_id for process_id, _ in named):
+        raise NothingToSendError(
+            "another return has a label of this tracking number, or is being given one; look at the label"
+        )
     order = LogisticOrder(
         provider=label.provider,
         carrier=label.carrier,

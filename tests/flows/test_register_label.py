@@ -1,5 +1,6 @@
 """register-label: a label that a person has made is registered at REVER once, and what waited for it goes on."""
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -8,9 +9,14 @@ import pytest
 from flows.run import UsageError, parameters_for
 from rever_api.models import Review
 from rever_api.sandbox.label_files import label_pdf
-from tasks.desk import WrongNameError
+from tasks.desk import Desk, WrongNameError
+from tasks.effects.perform import Outcome, Result
+from tasks.fetch_returns import fetch_return
 from tasks.ledger import Actor, forget_return, history
+from tasks.register_label import LabelByHand, register_labels
 from tasks.reporting.report import ReturnsReport
+from tasks.returns import PendingReturn
+from tests.asked import at_desk
 from tests.books import LedgerState
 from tests.judge import assert_promises_kept
 from tests.world import Start, World, told
@@ -147,6 +153,40 @@ def test_a_number_that_was_registered_a_moment_ago_is_taken_too(start_world: Sta
     assert "is not known" in said(world.run(FLOW, mode="act", process_id=one, **values))
     with pytest.raises(WrongNameError, match=f"is that of {one} "):
         world.run(FLOW, mode="act", process_id=other, **values)
+
+
+def test_of_two_returns_that_are_given_one_number_at_the_same_instant_not_both_get_it(start_world: Start) -> None:
+    world = start_world(shops=("acme",), returns=34)
+    world.keep_only(("carrier_ops", "label_needed_drop_off"))
+    ids = [*world.sandbox.process_ids("carrier_ops")[:1], *world.sandbox.process_ids("label_needed_drop_off")[:1]]
+    label = LabelByHand("OPS", "CTT", "", NUMBER, "")
+
+    outcomes: list[Outcome | None] = []
+
+    async def both(desk: Desk) -> None:
+        async def one(process_id: str) -> None:
+            pending = await fetch_return(desk, process_id)
+            assert isinstance(pending, PendingReturn)
+            _, asked = await register_labels(desk, pending, label)
+            outcomes.append(asked.outcome)
+
+        await asyncio.gather(*map(one, ids))
+
+    at_desk(world, both)
+    assert len(registered(world)) <= 1
+    refused = [it for it in outcomes if it is not None and it.result is Result.NOT_SENT]
+    assert refused, "both have passed the check before either was claimed"
+    for it in refused:
+        assert it.why == "another return has a label of this tracking number, or is being given one; look at the label"
+    world.pass_time(600)
+    if not registered(world):
+        world.run(FLOW, mode="act", process_id=ids[0], carrier="CTT", tracking_id=NUMBER)
+    (owner,) = registered(world)
+    with pytest.raises(WrongNameError, match=f"is that of {owner} "):
+        world.run(FLOW, mode="act", process_id=next(it for it in ids if it != owner), carrier="CTT", tracking_id=NUMBER)
+    assert len(registered(world)) == 1
+    world.act()
+    assert_promises_kept(world)
 
 
 @pytest.mark.parametrize(
