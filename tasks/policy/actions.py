@@ -26,7 +26,7 @@ from pydantic import (
 
 from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
-from tasks.policy.condition_reader import MONEY, PERCENT, has_coins, money, no_coins, percent
+from tasks.policy.condition_reader import MONEY, PERCENT, money, percent, wrong_amount
 from tasks.policy.conditions import Truth
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
@@ -70,8 +70,7 @@ def _money(data: Any) -> Money:
     if found is None:
         msg = "an amount with its currency, such as 24.00 EUR"
         raise ValueError(msg)
-    if not has_coins(found):
-        msg = no_coins(found)
+    if msg := wrong_amount(found):
         raise ValueError(msg)
     return found
 

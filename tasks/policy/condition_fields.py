@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from rever_api.models import CompensationMethod, ReturnMethod, ReviewStatus, ShippingStatus
 from tasks.policy.country import COUNTRIES
+from tasks.policy.currencies import CURRENCIES
 from tasks.policy.facts import one_mailbox
 from tasks.policy.return_facts import EarlierReturn, EarlierReturns, Fact, LineFacts, Money, ReturnFacts, Unknown
 
@@ -35,9 +36,9 @@ class FieldKind(StrEnum):
 class Field:
     """One field. `read_line` is None for a field of the return, `read` for one of its lines.
 
-    `counts` takes the earlier returns of a window, for a field that has one (`within_days`). The values of a `personal`
-    field are shown nowhere. `words` are all that it can be, where that is a closed list. `spelled` brings a list's
-    entries into the one spelling that its values have.
+    `counts` takes the earlier returns of a window, for a field that has one (`within_days`). The values of a `hidden`
+    field are shown nowhere; of a `personal` one neither is what a rule asks for. `words` are all that it can be, where
+    that is a closed list. `spelled` brings a list's entries into the one spelling that its values have.
     """
 
     name: str
@@ -47,8 +48,13 @@ class Field:
     read_line: Callable[[LineFacts], Fact[Value]] | None = None
     counts: Callable[[ReturnFacts, Iterable[EarlierReturn]], Fact[Value]] | None = None
     personal: bool = False
+    hidden: bool = False
     words: frozenset[str] = frozenset()
     spelled: Callable[[str], str] = str
+
+    def __post_init__(self) -> None:
+        if self.personal:
+            object.__setattr__(self, "hidden", True)
 
     def reader(self, within_days: int | None = None) -> Callable[[ReturnFacts, LineFacts | None], Fact[Value]]:
         """What reads it from the facts of a return, or of one of its lines."""
@@ -176,6 +182,9 @@ _RETURN_FIELDS = (
         words=COUNTRIES,
     ),
     Field(
+        "postcode", _K.TEXT, "the postcode of the pickup address, without blanks", lambda it: it.postcode, hidden=True
+    ),
+    Field(
         "return_method",
         _K.TEXT,
         "how the goods come back, as DROP_OFF_POINT",
@@ -283,6 +292,7 @@ _LINE_FIELDS = (
         "method", _K.TEXT, "the compensation wished for, as GIFT_CARD", read_line=lambda it: it.method, words=_METHODS
     ),
     Field("quantity", _K.NUMBER, "how many units of the line", read_line=lambda it: it.quantity),
+    Field("currency", _K.TEXT, "the line's currency, as EUR", read_line=lambda it: it.currency, words=CURRENCIES),
     Field("line_value", _K.MONEY, "what the line is worth", read_line=lambda it: it.value),
     Field("unit_price", _K.MONEY, "the price of a unit", read_line=lambda it: it.unit_price),
     Field("discount", _K.MONEY, "the line's discounts", read_line=lambda it: it.discount),

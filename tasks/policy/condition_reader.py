@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.policy.condition_fields import FIELDS, Field, FieldKind
 from tasks.policy.conditions import (
+    OF_PARTS,
     OPERATORS,
     AllOf,
     AnyOf,
@@ -20,6 +21,7 @@ from tasks.policy.conditions import (
     Wanted,
     asks_of_a_line,
 )
+from tasks.policy.currencies import CURRENCIES
 from tasks.policy.money import minor_unit
 from tasks.policy.other_words import FIELDS as FIELDS_OF_OTHERS
 from tasks.policy.other_words import meant, operator_meant, value_meant
@@ -169,11 +171,10 @@ class ConditionReader:
         wanted = text_list(data) if operator in SEVERAL else _wanted(field.kind, data)
         if wanted is None and operator in SEVERAL:
             return self.wrong_texts(data, at)
-        no_fit = isinstance(wanted, Money) and not has_coins(wanted)
-        if wanted is None or no_fit:
-            right = no_coins(wanted) if isinstance(wanted, Money) else _right(field, data)
+        right = wrong_amount(wanted) if isinstance(wanted, Money) else "" if wanted is not None else _right(field, data)
+        if wanted is None or right:
             return self.wrong(at, f"is {_as_written(data)}; right would be {right}")
-        if field.words and operator is not Operator.STARTS_WITH:
+        if field.words and operator not in OF_PARTS:
             for word in sorted(set(wanted if isinstance(wanted, tuple) else (str(wanted),)) - field.words):
                 known = f"; there are {', '.join(sorted(field.words))}" if len(field.words) < _MOST_SHOWN else ""
                 hint = value_meant(word, field.words)
@@ -250,16 +251,18 @@ def day(data: Any) -> date | None:
         return None
 
 
-def has_coins(money: Money) -> bool:
-    """Whether an amount is written with no more decimals than its currency has. `1.000 EUR` may mean a thousand."""
-    return len(f"{money.amount:f}".partition(".")[2]) <= minor_unit(money.currency)
-
-
-def no_coins(money: Money) -> str:
-    """What would be right in the place of an amount with too many decimals."""
+def wrong_amount(money: Money) -> str:
+    """What would be right in the place of an amount in no currency, or with more decimals than its currency has: `1.000
+    EUR` may mean a thousand. Empty where it is right.
+    """
+    if money.currency not in CURRENCIES:
+        return "an amount in a currency that there is, such as 24.00 EUR"
     text = f"{money.amount:f}"
-    whole = f"; if its point parts thousands, write {text.replace('.', '')} {money.currency}"
-    return f"an amount that {money.currency} has coins for{whole if text[-4:-3] == '.' else ''}"
+    decimals = len(text.partition(".")[2])
+    if decimals <= minor_unit(money.currency):
+        return ""
+    whole = f"; if its point parts thousands, write {text.replace('.', '')} {money.currency}" if decimals == 3 else ""
+    return f"an amount that {money.currency} has coins for{whole}"
 
 
 def _right(field: Field, data: Any) -> str:

@@ -41,6 +41,8 @@ class Operator(StrEnum):
     IS_ONE_OF = "is_one_of"
     IN_LIST = "in_list"
     STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+    CONTAINS = "contains"
     HAS = "has"
     HAS_ANY_OF = "has_any_of"
     HAS_ALL_OF = "has_all_of"
@@ -55,10 +57,13 @@ class Operator(StrEnum):
 
 
 _O, _K = Operator, FieldKind
+OF_PARTS = (_O.STARTS_WITH, _O.ENDS_WITH, _O.CONTAINS)
+"""Operators that ask for a part of a text."""
+
 _NUMBERS = (_O.IS, _O.OVER, _O.AT_LEAST, _O.UNDER, _O.AT_MOST)
 OPERATORS: Mapping[FieldKind, tuple[Operator, ...]] = MappingProxyType(
     {
-        _K.TEXT: (_O.IS, _O.IS_ONE_OF, _O.IN_LIST, _O.STARTS_WITH),
+        _K.TEXT: (_O.IS, _O.IS_ONE_OF, _O.IN_LIST, *OF_PARTS),
         _K.TEXTS: (_O.HAS, _O.HAS_ANY_OF, _O.HAS_ALL_OF, _O.IN_LIST),
         _K.FLAG: (_O.IS,),
         _K.NUMBER: _NUMBERS,
@@ -319,15 +324,20 @@ def _of_texts(check: Check) -> Callable[[Any], bool]:
     wanted = tuple(map(str.casefold, wanted)) if check.any_case else wanted
     several = frozenset(wanted)
 
-    if not check.any_case and FIELDS[check.field].kind is FieldKind.TEXT and check.operator is not Operator.STARTS_WITH:
+    if not check.any_case and FIELDS[check.field].kind is FieldKind.TEXT and check.operator not in OF_PARTS:
         return several.__contains__
 
     def texts(found: str | frozenset[str]) -> frozenset[str]:
         each = frozenset({found}) if isinstance(found, str) else found
         return frozenset(map(str.casefold, each)) if check.any_case else each
 
-    if check.operator is Operator.STARTS_WITH:
-        return lambda found: any(text.startswith(wanted) for text in texts(found))
+    match check.operator:
+        case Operator.STARTS_WITH:
+            return lambda found: any(text.startswith(wanted) for text in texts(found))
+        case Operator.ENDS_WITH:
+            return lambda found: any(text.endswith(wanted) for text in texts(found))
+        case Operator.CONTAINS:
+            return lambda found: any(wanted[0] in text for text in texts(found))
     if check.operator is Operator.HAS_ALL_OF:
         return lambda found: several <= texts(found)
     return lambda found: not several.isdisjoint(texts(found))
@@ -381,7 +391,7 @@ def _found(check: Check, found: Fact[Value]) -> str:
         return f"needs {found.needs}"
     if found is None:
         return "there is none yet"
-    return "found" if FIELDS[check.field].personal else f"found {_in_words(found)}"
+    return "found" if FIELDS[check.field].hidden else f"found {_in_words(found)}"
 
 
 def in_words(condition: Condition) -> str:

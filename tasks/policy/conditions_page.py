@@ -34,15 +34,16 @@ difference to what is due. A fact that is known to be none (no scan yet) makes a
 
 | of | operators | a value |
 | --- | --- | --- |
-| a text | `is`, `is_one_of`, `in_list`, `starts_with` | `ES`; `any_case: true` beside it: capitals do not count |
-| texts | `has`, `has_any_of`, `has_all_of`, `in_list` (one of them is in it) | `VIP`; `any_case: true` as above |
+| a text | `is`, `is_one_of`, `in_list`, `starts_with`, `ends_with`, `contains` | `ES`; `any_case: true` beside it |
+| texts | `has`, `has_any_of`, `has_all_of`, `in_list` (one of them is in it) | `VIP`; the same |
 | true or false | `is` | `true` |
 | a whole number | `is`, `over`, `at_least`, `under`, `at_most` | `3` |
 | an amount | the same | `24.00 EUR`; an amount in another currency is unknown |
 | a percentage | the same | `50 %`, not rounded: 49.99 is under 50 |
 | a date | `is`, `after`, `from`, `before`, `until` | `2026-12-01`, a day of the store's zone |
 
-`over`, `under`, `after` and `before` leave the value itself out; `at_least`, `at_most`, `from` and `until` take it in.
+With `any_case: true` capitals do not count. `over`, `under`, `after` and `before` leave the value itself out;
+`at_least`, `at_most`, `from` and `until` take it in.
 """
 
 BETWEEN = """
@@ -55,7 +56,19 @@ BETWEEN = """
 TAIL = """
 What *table* and *shop's order* are: [policy.md](policy.md#what-rever-does-not-tell). Of the shopper's other returns
 those in the stores of this desk count, without cancelled ones. Fields that are personal are asked by a list (`in_list`)
-and shown nowhere. Whole days are counted: 0 on the day itself.
+and shown nowhere; of the postcode only whether it fits is shown. Whole days are counted: 0 on the day itself.
+
+Texts that your shop or others chose (`reason`, `reject_reason`, `gateway`, tags, types) have no closed list: they are
+compared as they stand there, capitals too. `policy explain RETURN` shows what was found in a return.
+
+**An amount in another currency is unknown**, and holds. Where a store sells in several, say which one is meant:
+
+```yaml
+when:
+  any:
+  - {currency: {is: EUR}, line_value: {at_most: 8.00 EUR}}
+  - {currency: {is: SEK}, line_value: {at_most: 90.00 SEK}}
+```
 """
 
 _SEEN = frozenset({"days_since_first_scan", "days_since_arrival"})
@@ -81,7 +94,7 @@ def conditions_page() -> str:
 
 def _rows(fields: list[Field]) -> Iterator[str]:
     for field in fields:
-        personal = ", personal" if field.personal else ""
+        personal = ", personal" if field.personal else ", not shown" if field.hidden else ""
         window = "; `within_days`" if field.counts else ""
         yield f"| `{field.name}` | {_KINDS[field.kind]}{personal} | {field.about}{window} | {_known_from(field)} |\n"
 

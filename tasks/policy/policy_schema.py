@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from tasks.policy.actions import ACTIONS, OF_RETURN
 from tasks.policy.condition_fields import FIELDS, Field, FieldKind
 from tasks.policy.condition_reader import DAY, LARGEST_WHOLE, MONEY, PERCENT, SEVERAL
-from tasks.policy.conditions import OPERATORS, Operator
+from tasks.policy.conditions import OF_PARTS, OPERATORS, Operator
 from tasks.policy.merchant_rules import LONGEST_NAME, MOST_RULES, AppliesTo, IfUnknown
 from tasks.policy.policy_file import PolicyDocument
 from tasks.policy.store import StorePolicy
@@ -182,7 +182,7 @@ def _wanted(operator: Operator, value: Schema) -> Schema:
         return {"type": "array", "minItems": 1, "items": value}
     if operator is Operator.IN_LIST:
         return {**_TEXT, "description": "The name of one of `lists`."}
-    return _TEXT if operator is Operator.STARTS_WITH else value
+    return _TEXT if operator in OF_PARTS else value
 
 
 def _actions() -> dict[str, Schema]:

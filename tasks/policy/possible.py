@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from tasks.policy.condition_fields import FIELDS, Field, FieldKind, Value
 from tasks.policy.conditions import (
+    OF_PARTS,
     AllOf,
     AnyOf,
     Check,
@@ -179,14 +180,25 @@ def _texts(check: Check) -> tuple[str, ...]:
 
 
 def _some_text(field: Field, asked: Sequence[Asked]) -> Found | None:
-    """A text that is one of those named, or begins as one of them, or is another."""
+    """A text that is one of those named, or has them as its parts, or is another."""
     checks = _in_one_spelling(asked)
     named = [text for check, _ in checks for text in _texts(check)]
-    texts = _WEEK if field.name == "weekday" else (*named, *(f"{text}{OTHER}" for text in named), OTHER)
+    texts = _WEEK if field.name == "weekday" else (*named, *_made_of_parts(checks))
     tests = [(is_true_of(check), wanted) for check, wanted in checks]
     fit = (text for text in texts if all(test(text) is wanted for test, wanted in tests))
     found = next(fit, None)
     return None if found is None else Found(found, sure=not any(it.check.any_case for it in asked))
+
+
+def _made_of_parts(checks: Sequence[tuple[Check, bool]]) -> Iterator[str]:
+    """Texts that are none of those named, with all that must be in them: another letter stands between the parts."""
+    parts = {
+        operator: [text for check, wanted in checks if wanted and check.operator is operator for text in _texts(check)]
+        for operator in OF_PARTS
+    }
+    middle = "".join(f"{OTHER}{text}" for text in parts[Operator.CONTAINS]) + OTHER
+    starts, ends = parts[Operator.STARTS_WITH] or [""], parts[Operator.ENDS_WITH] or [""]
+    yield from (f"{start}{middle}{end}" for start in starts for end in ends)
 
 
 def _some_set(asked: Sequence[Asked]) -> Found | None:

@@ -109,6 +109,7 @@ class LineFacts:
     variant_id: Fact[str] = Unknown("the line's variant id")
     reason: Fact[str] = Unknown("the line's return reason")
     method: Fact[str] = Unknown("the compensation wished for")
+    currency: Fact[str] = Unknown("the line's currency")
     value: Fact[Money] = Unknown("the line's total")
     unit_price: Fact[Money] = Unknown("the line's unit price")
     discount: Fact[Money] = Unknown("the line's discounts")
@@ -136,6 +137,7 @@ class ReturnFacts:
     order_id: str = ""
     order_name: str = ""
     country: Fact[str] = Unknown("the country of the pickup address")
+    postcode: Fact[str] = field(default=Unknown("the postcode of the pickup address"), repr=False)
     return_method: Fact[str] = Unknown("the return method")
     shipping_statuses: Fact[frozenset[str]] = Unknown("the parcels' status")
     started_on: Fact[date] = Unknown("the day the return began")
@@ -199,6 +201,7 @@ def facts_of(
         order_id=process.order_id,
         order_name=process.order_name,
         country=country_of(process.pickup_address) or _BARE.country,
+        postcode=_postcode(process) or _BARE.postcode,
         return_method=str(process.return_method) or _BARE.return_method,
         started_on=began.astimezone(zone).date() if began else _BARE.started_on,
         refunded=_refunded(process, record, rules, _BARE.refunded),
@@ -282,6 +285,10 @@ def _refunded(process: ReturnProcess, record: Record, rules: StoreRules, unknown
     return False if told or rules.omits_empty_fields else unknown
 
 
+def _postcode(process: ReturnProcess) -> str:
+    return "".join(process.pickup_address.postcode.split()).upper() if process.pickup_address else ""
+
+
 def _currency(process: ReturnProcess) -> str:
     """The one currency of the lines; empty where there is none or more than one."""
     currencies = {line.currency for line in process.return_line_items}
@@ -309,6 +316,7 @@ def _line(line: ReturnLineItem, process: ReturnProcess, *, told: bool) -> LineFa
         variant_id=product.variant_id or _BARE_LINE.variant_id,
         reason=line.return_reason or _BARE_LINE.reason,
         method=str(line.compensation_method) or _BARE_LINE.method,
+        currency=line.currency or _BARE_LINE.currency,
         value=_money(line.total_price, line) or _BARE_LINE.value,
         unit_price=_money(line.unit_price, line) or _BARE_LINE.unit_price,
         discount=_money(line.total_discounts, line) or _BARE_LINE.discount,

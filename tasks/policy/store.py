@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from rever_api.models import CompensationMethod, EcommerceSettings, PickupRange, ShippingStatus, Warehouse
 from tasks.policy.country import COUNTRIES, country_code
+from tasks.policy.currencies import CURRENCIES
 from tasks.policy.measures import SIZE, WEIGHT, read_size, read_weight
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def is_currency(code: str) -> bool:
 
 
 def _currency(code: str) -> str:
-    if not is_currency(code):
-        msg = "a currency's three capital letters, such as EUR"
+    if code not in CURRENCIES:
+        msg = "the three capital letters of a currency that there is, such as EUR"
         raise ValueError(msg)
     return code
 

@@ -24,9 +24,9 @@ def test_it_names_every_field_and_operator() -> None:
     assert [it for fit in OPERATORS.values() for it in fit if f"`{it}`" not in page] == []
 
 
-def test_its_example_is_a_condition() -> None:
-    ((_, text),) = blocks(PAGE, "yaml")
-    read, reader = read_yaml(text), ConditionReader()
-    reader.condition(read.values["when"], ("when",))
-    assert (*read.problems, *reader.problems) == ()
-    assert yaml.safe_load(text)
+def test_its_examples_are_conditions() -> None:
+    for _, text in blocks(PAGE, "yaml"):
+        read, reader = read_yaml(text), ConditionReader()
+        reader.condition(read.values["when"], ("when",))
+        assert (*read.problems, *reader.problems) == ()
+        assert yaml.safe_load(text)

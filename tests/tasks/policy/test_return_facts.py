@@ -104,6 +104,16 @@ def test_who_inspected_is_known_only_where_all_are_named() -> None:
     assert isinstance(of(line("a", 2), reviews=[*named, *approved("a")]).lines[0].inspectors, Unknown)
 
 
+def test_the_postcode_and_the_currency() -> None:
+    spain = Address(country_code="ES", postcode=" 35 001 ")
+    assert of(pickup_address=spain).postcode == "35001"
+    assert of(pickup_address=Address(country_code="GB", postcode="sw1a 1aa")).postcode == "SW1A1AA"
+    assert of(line("a", currency="SEK")).lines[0].currency == "SEK"
+    for read in (of(pickup_address=None), of(pickup_address=Address(country_code="ES"))):
+        assert isinstance(read.postcode, Unknown)
+    assert isinstance(of(line("a", currency="")).lines[0].currency, Unknown)
+
+
 def test_whether_anything_was_refunded() -> None:
     assert of().refunded is False
     assert of(refunds=[refund()]).refunded is True

@@ -53,6 +53,16 @@ WRITTEN = [
         then("fee: {amount: 1.000 EUR}"),
         "right would be an amount that EUR has coins for; if its point parts thousands, write 1000 EUR",
     ),
+    (
+        when("return_value: {over: 100.00 ERU}"),
+        "; right would be an amount in a currency that there is, such as 24.00 EUR",
+    ),
+    (then("fee: {amount: 5.00 ERU}"), "; right would be an amount in a currency that there is, such as 24.00 EUR"),
+    (when("currency: {is: eur}"), "which currency never is (did you mean EUR?)"),
+    (
+        "default:\n  guards:\n    max_refund: {ERU: 300}\n",
+        "right would be the three capital letters of a currency that there is, such as EUR",
+    ),
     # Several values where one belongs.
     (when("country: {is: [ES, PT]}"), "is [ES, PT]; right would be a text; several stand under `is_one_of`"),
     (when("product_tags: {has: [a, b]}"), "several stand under `has_any_of` or `has_all_of`"),
@@ -68,6 +78,8 @@ WRITTEN = [
     (when("type: {is: shoe}"), "is no field (did you mean product_type?)"),
     (when("tags: {has: x}"), "is no field (did you mean product_tags, order_tags or customer_tags?)"),
     (when("country: {equals: ES}"), "(did you mean is?)"),
+    (when("product_tags: {contains: x}"), "(did you mean has?)"),
+    (when("sku: {like: x}"), "(did you mean contains?)"),
     (when('return_value: {">=": 9.00 EUR}'), "(did you mean at_least?)"),
     (when("country: {not_in: [ES]}"), "write `not: {country: {is_one_of: ...}}`"),
     (when("product_tags: {is: x}"), "(did you mean has?)"),
