@@ -215,9 +215,9 @@ class Settings(BaseSettings):
     timeout: Seconds = Field(10.0, description="Seconds one call may take. At most half of `REVER_SETTLE_AFTER`.")
     rate: Rate = Field(
         default_factory=_default_rate,
-        description="Requests per second of one process and key, or `none`; runs at the same time are processes of their "
-        "own, and each has it whole. REVER limits but publishes no number: 10 is a careful guess, about 200 returns a "
-        "minute.",
+        description="Requests per second of one process and key, or `none`; runs at the same time are processes of "
+        "their own, and each has it whole. REVER limits but publishes no number: 10 is a careful guess, about 200 "
+        "returns a minute.",
         json_schema_extra={"default": "`none` where REVER is this machine; `10` elsewhere"},
     )
     max_in_flight: Count = Field(8, ge=1, le=100, description="Calls of one process at the same time.")
