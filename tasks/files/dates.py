@@ -15,16 +15,36 @@ class DateFormat(StrEnum):
     DAY_FIRST = "DD/MM/YYYY"
     MONTH_FIRST = "MM/DD/YYYY"
     UNIX = "UNIX"
+    SERIAL = "SERIAL"
 
 
 DATE = re.compile(
     r"""(?P<one>\d{1,4})[/.-](?P<two>\d{1,2})[/.-](?P<three>\d{4}|\d{1,2})
-    (?:[T ]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?\s*(?P<half>[AaPp][Mm])?)?
+    (?:[T ]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?)?
     \s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?""",
     re.VERBOSE | re.ASCII,
 )
+_MONTHS = (
+    "jan gen ene sty", "feb fev fév lut", "mar mär mrt maa mrz", "apr abr avr kwi", "may mai mag mei maj",
+    "jun jui giu cze", "jul lug lip", "aug ago aou aoû sie", "sep set wrz", "oct okt ott out paź paz", "nov lis",
+    "dec dez déc dic gru",
+)  # fmt: skip
+_MONTH = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()} | {"juil": 7}
+"""How the names of months begin, in eight languages -> their number."""
+_BY_NAME = re.compile(
+    r"""(?:[^\W\d]{2,10}[.,]?\s+)??
+    (?:(?P<day>\d{1,2})(?:st|nd|rd|th|\.|º)?[\s./-]*(?:de\s+)?(?P<name>[^\W\d]{3,10})\.?[\s./,-]*(?:del?\s+)?
+    |(?P<named>[^\W\d]{3,10})\.?\s+(?P<of>\d{1,2})(?:st|nd|rd|th)?,?\s+)
+    (?P<year>\d{4}|\d{2})(?P<rest>(?:[,T\s].*)?)""",
+    re.VERBOSE,
+)
+"""A date with the name of its month: 21-Nov-2026, Nov 21, 2026 3:15 PM, 22 de noviembre de 2026."""
 UNIX = re.compile(r"\d{9,10}|\d{13}", re.ASCII)
 """Seconds or milliseconds since 1970."""
+
+_SERIAL = re.compile(r"[2-6]\d{4}(?:[.,]\d+)?", re.ASCII)
+"""Days since the end of 1899, as a spreadsheet program keeps a date: from 1954 to 2091."""
+_FIRST_DAY = datetime(1899, 12, 30, tzinfo=UTC)
 
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)", re.ASCII)
 
@@ -46,6 +66,23 @@ def bare(text: str) -> str:
     return text.strip().strip("'\"").strip()
 
 
+def date_in(text: str) -> re.Match[str] | None:
+    """The parts of a date and its time; None where it is none. A month's name is its number."""
+    plain = " ".join(bare(text).split())
+    if (found := DATE.fullmatch(plain)) or not (named := _BY_NAME.fullmatch(plain)):
+        return found
+    name = (named["name"] or named["named"]).casefold()
+    month = _MONTH.get(name[:4]) or _MONTH.get(name[:3])
+    year = named["year"] if len(named["year"]) == 4 else f"20{named['year']}"
+    rest = named["rest"].lstrip(", ")
+    return DATE.fullmatch(f"{year}-{month:02}-{int(named['day'] or named['of']):02} {rest}".strip()) if month else None
+
+
+def is_time(text: str) -> bool:
+    """Whether a cell may be a date or a time, however it is written."""
+    return bool(date_in(text) or UNIX.fullmatch(bare(text)) or _SERIAL.fullmatch(bare(text)))
+
+
 def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
     """The time that a cell means; `zone` is that of a time that names none. A date is the last second of that day.
 
@@ -54,7 +91,12 @@ def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
     plain = bare(text)
     if written is DateFormat.UNIX and UNIX.fullmatch(plain):
         return datetime.fromtimestamp(int(plain) / (1000 if len(plain) == 13 else 1), UTC)
-    found = DATE.fullmatch(plain)
+    if written is DateFormat.SERIAL and _SERIAL.fullmatch(plain):
+        moment = _FIRST_DAY + timedelta(seconds=round(float(plain.replace(",", ".")) * 86_400))
+        if "." not in plain and "," not in plain:
+            moment += timedelta(days=1, seconds=-1)
+        return moment.replace(tzinfo=zone)
+    found = date_in(plain)
     if found is None:
         raise ValueError(f"write it as {written}")
     one, two, three = (int(part) for part in found.group("one", "two", "three"))
@@ -71,7 +113,7 @@ def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
     else:
         hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
     if found["half"]:
-        hour = hour % 12 + (12 if found["half"].lower() == "pm" else 0)
+        hour = hour % 12 + (12 if found["half"][0] in "Pp" else 0)
     at = zone_named(found["zone"]) if found["zone"] else zone
     try:
         return datetime(year + 2000 if year < 100 else year, month, day, hour, minute, second, tzinfo=at or zone)
@@ -84,9 +126,10 @@ def format_of(texts: list[str]) -> DateFormat | None:
 
     A first number above 12 is a day, a second one above 12 a day too.
     """
-    dates = [DATE.fullmatch(bare(text)) for text in texts if text.strip()]
-    if dates and all(UNIX.fullmatch(bare(text)) for text in texts if text.strip()):
-        return DateFormat.UNIX
+    dates = [date_in(text) for text in texts if text.strip()]
+    for pattern, written in ((UNIX, DateFormat.UNIX), (_SERIAL, DateFormat.SERIAL)):
+        if dates and all(pattern.fullmatch(bare(text)) for text in texts if text.strip()):
+            return written
     found = [date for date in dates if date]
     if not found or len(found) < len(dates):
         return None

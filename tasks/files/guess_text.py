@@ -23,6 +23,8 @@ def mapping_text(found: FileGuess, name: str) -> str:
     for field in ("separator", "encoding", "sheet", "several_parted_by"):
         if value := getattr(found, field):
             lines.append(f"{field}: {_text(value)}")
+    if not found.quoted:
+        lines.append("quoted: false")
     if found.fill_down:
         lines.append("# fill_down: true  # some rows name no return: does the one above them hold for them?")
     if found.footers:
@@ -40,14 +42,21 @@ def _columns(found: FileGuess) -> Iterator[str]:
 
 def _meanings(found: Guess) -> Iterator[str]:
     if not {"outcome", *COUNTS} & set(found.meant):
-        yield "# No column says what was found. If all that came is approved, write:"
-        yield "# received_is: APPROVED"
+        if found.counting:
+            yield "# Columns that count what was found may stand beside `quantity`, which is then their sum."
+        elif any(it.what == "outcome" for it in found.columns):
+            yield "# Choose the column that says what was found, and list its words below `words`."
+        else:
+            yield "# No column says what was found. If all that came is approved, write:"
+            yield "# received_is: APPROVED"
     if found.words:
         yield "words:"
     for it in found.words:
         best = it.candidates[0]
         means = '{status: DECLINED, reason: "..."}' if best.meaning == "DECLINED" else best.meaning
         yield f"  {'' if it.meant else '# '}{_text(it.what)}: {means}  # {_sure(best.sure)}: {best.why}"
+    if any(it.what == "declined" for it in found.columns):
+        yield '# declined_reason: "..."  # what the shopper reads of units that are declined'
     if {"declined", "reason"} & set(found.meant):
         yield '# reasons: {"the warehouse\'s word": "what the shopper reads"}'
 

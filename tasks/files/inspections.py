@@ -147,10 +147,19 @@ def _units(
             raise RefusedRowError(f"{words}; write how many there are")
         if not 0 < sum(many.values()) <= MOST_UNITS:
             raise RefusedRowError(f"it counts {sum(many.values())} units")
+        if "quantity" in said and sum(many.values()) != (
+            stated := whole(said["quantity"], columns["quantity"], mapping.decimal)
+        ):
+            found = ", ".join(f"{many[name]} in {columns[name]!r}" for name in counts)
+            raise RefusedRowError(f"{columns['quantity']!r} is {stated}, and the units that are counted are {found}")
         product = products[0][0]
         for name in counts:
             status = COUNTS[name]
-            reason = _reason(said, "", mapping) if status is ReviewStatus.DECLINED and many[name] else ""
+            reason = (
+                _reason(said, mapping.declined_reason, mapping)
+                if status is ReviewStatus.DECLINED and many[name]
+                else ""
+            )
             yield from [InspectedUnit(product, status, reason, _source(said, product, status, at))] * many[name]
         return
     status, reason = _outcome(said, mapping)
@@ -172,7 +181,9 @@ def _outcome(said: Mapping[str, str], mapping: InspectionMapping) -> tuple[Revie
     if meaning.status == NOT_YET:
         raise RefusedRowError(f"{word!r} says that it is not inspected yet")
     status = ReviewStatus(meaning.status)
-    return status, _reason(said, meaning.reason, mapping) if status is ReviewStatus.DECLINED else ""
+    return status, _reason(
+        said, meaning.reason or mapping.declined_reason, mapping
+    ) if status is ReviewStatus.DECLINED else ""
 
 
 def _reason(said: Mapping[str, str], otherwise: str, mapping: InspectionMapping) -> str:

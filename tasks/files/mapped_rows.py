@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tasks.files.mapping import FileMapping, fold
-from tasks.files.table import InputFileError, Row
+from tasks.files.table import BLANKS, InputFileError, Row
 from tasks.policy.policy_text import nearest
 
 MOST_UNITS = 1_000
@@ -19,6 +19,8 @@ HEADER_WITHIN = 50
 
 _DAMAGED = re.compile(r"\d[.,]\d+E\+?\d+|\dE\+\d+", re.IGNORECASE | re.ASCII)
 _GROUPED = re.compile(r"-?\d{1,3}([.,])\d{3}(?:\1\d{3})*", re.ASCII)
+_RULES = frozenset({"---", "===", "___", "***", "+--", "+=="})
+_RULED = "-=_*+| \t"
 _PLAIN = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 _TIMES = (
     re.compile(r"(?P<many>\d+)\s*[x\u00d7*]\s+(?P<what>.+)", re.IGNORECASE),
@@ -47,7 +49,7 @@ class WrongRow:
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """A row that is no data, by the mapping."""
+    """A row that is no data: by the mapping, or a ruled line, or the header again."""
 
     number: int
 
@@ -82,6 +84,20 @@ def find_header(rows: Iterable[Row], columns: Mapping[str, str], name: str) -> H
     raise InputFileError(f"{name}: no header with the mapping's columns; {where}. Missing: {near}.")
 
 
+def first_of(row: Row) -> str:
+    """The first cell of a row that holds anything."""
+    return next(cell for cell in row.cells if cell.strip())
+
+
+def is_no_data(row: Row, header: Sequence[str]) -> bool:
+    """Whether a row is a ruled line, or the header again: each page of a printed list begins with both."""
+    first = first_of(row).strip(BLANKS)
+    if first[:3] in _RULES:
+        return all(not cell.strip(_RULED) for cell in row.cells)
+    there = next((name for name in header if name.strip()), "").strip(BLANKS)
+    return first == there and list(map(fold, row.cells)) == list(map(fold, header))
+
+
 def below_header(
     rows: Iterable[Row], header: Header, mapping: FileMapping, filled: Sequence[str]
 ) -> Iterator[Row | Footer]:
@@ -94,7 +110,7 @@ def below_header(
     for row in rows:
         if row.number <= header.row:
             continue
-        if fold(next(cell for cell in row.cells if cell.strip())) in footers:
+        if fold(first_of(row)) in footers or is_no_data(row, header.names):
             yield Footer(row.number)
             continue
         cells = row.cells + ("",) * (len(header.names) - len(row.cells))
@@ -110,7 +126,7 @@ def said_in(row: Row, header: Header, names: Iterable[str]) -> dict[str, str]:
     """Field -> what its cell says. Raises `RefusedRowError` where one of `names`, which name something, is damaged."""
     if any(cell.strip() for cell in row.cells[len(header.names) :]):
         raise RefusedRowError(f"it has more cells than the header, {len(header.names)}: a separator stands in a cell")
-    said = {name: row.cells[place].strip() for name, place in header.places.items()}
+    said = {name: row.cells[place].strip(BLANKS) for name, place in header.places.items()}
     for name in names:
         if _DAMAGED.fullmatch(said.get(name, "")):
             column = header.names[header.places[name]]

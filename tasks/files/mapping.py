@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 
 from rever_api.models import ReviewStatus
 from tasks.files.dates import DateFormat, zone_named
-from tasks.files.table import InputFileError, Reading
+from tasks.files.table import BLANKS, InputFileError, Reading
 from tasks.policy.policy_text import PolicyText, Problem, nearest, read_yaml, shown
 
 NOT_YET = "NOT_YET"
@@ -116,6 +116,7 @@ class FileMapping(BaseModel):
     decimal: str = Field(".", description="The decimal sign of quantities.", pattern=r"^[.,]$")
     encoding: str = Field("", description="The encoding of a file that is not UTF-8.")
     separator: str = Field("", description="What parts the cells; left out, it is found.", max_length=1)
+    quoted: bool = Field(True, description="Whether cells may be in quotation marks; else these are text.")
     sheet: str = Field("", description="The sheet of a workbook that has several.")
     fill_down: bool = Field(False, description="An empty cell that would name the return means the one above it.")
     several_parted_by: str = Field("", description="What parts several products in one cell; \\n for lines.")
@@ -134,7 +135,7 @@ class FileMapping(BaseModel):
     @property
     def reading(self) -> Reading:
         """How the file is read."""
-        return Reading(self.encoding, self.separator, self.sheet)
+        return Reading(self.encoding, self.separator, self.sheet, self.quoted)
 
 
 def each_word_once(value: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +152,7 @@ class InspectionMapping(FileMapping):
     columns: Columns
     words: dict[str, Outcome] = Field({}, description="Word of the outcome's column -> what it means.")
     reasons: dict[str, str] = Field({}, description="Word of the reason's column -> what the shopper reads.")
+    declined_reason: str = Field("", description="What the shopper reads of a decline that has no other reason.")
     received_is: Outcome | None = Field(None, description="What every row means, of a file that says only: received.")
     cumulative: bool = Field(False, description="Each file has the rows of those before it again.")
     date_format: DateFormat = Field(DateFormat.ISO, description="How dates are written.")
@@ -175,12 +177,12 @@ class InspectionMapping(FileMapping):
             found = f", and not {' and '.join(ways)} at once" if ways else ""
             words = "one way to tell what was found: the column `outcome`, columns that count (`approved`, `declined`,"
             raise ValueError(f"{words} `missing`), or `received_is` for a file that says only what came{found}")
-        if counted and "quantity" in there:
-            raise ValueError("either the column `quantity` or columns that count by what was found")
         declines = [*self.words.values(), *([self.received_is] if self.received_is else [])]
         bare = any(it.status == ReviewStatus.DECLINED and not it.reason.strip() for it in declines)
-        if (bare or "declined" in counted) and not ("reason" in there and self.reasons):
-            raise ValueError("a reason for each DECLINED, which the shopper reads: `reason:` beside it, or `reasons`")
+        given = self.declined_reason.strip() or ("reason" in there and self.reasons)
+        if (bare or "declined" in counted) and not given:
+            places = "`reason:` beside it, `declined_reason`, or `reasons`"
+            raise ValueError(f"a reason for each DECLINED, which the shopper reads: {places}")
         return self
 
 
@@ -197,7 +199,7 @@ class MappingError(InputFileError):
 
 def fold(word: str) -> str:
     """A word, or a column's name, as it is compared: without blanks around it, capitals do not count."""
-    return " ".join(word.split()).casefold()
+    return " ".join(word.strip(BLANKS).split()).casefold()
 
 
 def load_mapping(path: Path, model: type[MappingT], name: str = "") -> MappingT:

@@ -70,12 +70,14 @@ class ReturnIndex:
         An id or number that names no return is never passed over for a weaker name. A tracking number counts where
         the order is of several returns, or unknown: shoppers send goods with labels that REVER does not know.
         """
-        found: dict[str, tuple[ReturnProcess, ...]] = {}
-        for key in RETURN_KEYS:
-            if key in keys:
-                found[key] = self.by(key, keys[key])
-                if key in {"process_id", "rma"} and not found[key]:
-                    raise NoMatchError(f"no return has the {NAMES[key]} {keys[key]}")
+        found = {key: self.by(key, keys[key]) for key in RETURN_KEYS if key in keys}
+        for key in ("process_id", "rma"):
+            if key in keys and not found[key]:
+                words = f"no return has the {NAMES[key]} {keys[key]}"
+                if other := next((it for it in RETURN_KEYS if found.get(it)), None):
+                    words += f", though the {NAMES[other]} {keys[other]} is known; where that number is the warehouse's"
+                    words += f" own, leave `{key}` out of the mapping"
+                raise NoMatchError(words)
         strong = not keys.keys().isdisjoint({"process_id", "rma"})
         candidates = _agreed(keys, {key: each for key, each in found.items() if each and key != "tracking"})
         parcels = found.get("tracking", ())

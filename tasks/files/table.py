@@ -25,6 +25,12 @@ LONGEST_CELL = 32_767
 NO_VALUE = "#NO VALUE"
 """Stands for a formula that was never calculated, so that it is not taken for an empty cell."""
 
+BLANKS = (
+    " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\xad"
+)
+"""What nobody sees at the ends of a cell: blanks, byte order marks of files put together, marks of direction."""
+
 
 class InputFileError(Exception):
     """A file cannot be read, or means nothing that can be used; the text is a sentence that names the file."""
@@ -57,6 +63,7 @@ class Reading:
     encoding: str = ""
     separator: str = ""
     sheet: str = ""
+    quoted: bool = True
 
 
 AS_FOUND = Reading()
@@ -66,8 +73,9 @@ AS_FOUND = Reading()
 class Table:
     """A file that can be read, each time from its beginning.
 
-    `how` says how it is read, for people. `encoding` and `separator` are those of a text file, `sheet` is that of a
-    workbook; `sheets` are all visible sheets that hold something. `read` may raise `InputFileError` at any row.
+    `how` says how it is read, for people. `encoding`, `separator` and `quoted` are those of a text file, `sheet` is
+    that of a workbook; `sheets` are all visible sheets that hold something. `read` may raise `InputFileError` at any
+    row.
     """
 
     path: Path
@@ -76,6 +84,7 @@ class Table:
     read: Callable[[], Iterator[Row]]
     encoding: str = ""
     separator: str = ""
+    quoted: bool = True
     sheet: str = ""
     sheets: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tasks.files.table import Form, InputFileError, Reading, Row, Table
 
@@ -23,12 +24,21 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
+_ZERO = "it has a zero character"
 _GUARDS = frozenset("='")
 """What a cell begins with that may hold more than its text."""
 KEPT_TEXT = re.compile(r'="([^"]*)"')
 """How programs keep a spreadsheet from changing 007 into 7."""
 GUARDED = re.compile(r"'*[=+\-@\t]")
 """The beginning of a cell that a spreadsheet program would calculate, once its apostrophes are gone."""
+
+
+_Quoting = Literal[0, 3]
+"""Whether cells may be in quotation marks (`csv.QUOTE_MINIMAL`), or these are text (`csv.QUOTE_NONE`)."""
+
+
+class BrokenQuotesError(InputFileError):
+    """A quotation mark is left open or stands alone; or the file's cells are in none, and it is text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +53,15 @@ def text_table(path: Path, reading: Reading) -> Table:
     """The table of a text file. Raises `InputFileError` where it is no text, or its encoding is not known."""
     encoding = _encoding(path, reading.encoding)
     stated, skip = _separator_line(path, encoding.codec)
-    separator = reading.separator or stated or _separator(path, encoding.codec)
+    quoting: _Quoting = csv.QUOTE_MINIMAL if reading.quoted else csv.QUOTE_NONE
+    separator = reading.separator or stated or _separator(path, encoding.codec, quoting)
     name = SEPARATORS.get(separator, repr(separator))
 
     def read() -> Iterator[Row]:
-        return _rows(path, encoding.codec, separator, skip)
+        return _rows(path, encoding.codec, separator, quoting, skip=skip)
 
-    how = f"text in {encoding.words}, cells parted by {name}"
-    return Table(path, Form.TEXT, how, read, encoding=encoding.codec, separator=separator)
+    how = f"text in {encoding.words}, cells parted by {name}" + ("" if reading.quoted else ", quotation marks are text")
+    return Table(path, Form.TEXT, how, read, encoding=encoding.codec, separator=separator, quoted=reading.quoted)
 
 
 def _encoding(path: Path, named: str) -> _Encoding:
@@ -68,11 +79,13 @@ def _encoding(path: Path, named: str) -> _Encoding:
     if max(even, odd) * 4 > len(begins) and min(even, odd) * 10 < max(even, odd):
         codec = "utf-16-le" if odd > even else "utf-16-be"
         return _checked(path, _Encoding(codec, "UTF-16 without a byte order mark"))
-    if not _fault(path, "utf-8"):
+    fault = _fault(path, "utf-8")
+    if not fault or fault.startswith(_ZERO):
         return _checked(path, _Encoding("utf-8", "UTF-8"))
     if named and codecs.lookup(named).name != "utf-8":
         return _checked(path, _Encoding(named, f"{named}, as the mapping says"))
-    if _fault(path, "cp1252"):
+    fault = _fault(path, "cp1252")
+    if fault and not fault.startswith(_ZERO):
         words = "is neither UTF-8 nor Windows-1252; name its encoding (`encoding:` in the mapping)"
         raise InputFileError(f"{path}: {words}.")
     return _checked(path, _Encoding("cp1252", "Windows-1252"))
@@ -97,7 +110,7 @@ def _fault(path: Path, codec: str) -> str:
                 at = getattr(error, "start", 0)
                 return f"the bytes around {read + at:,} are not valid"
             if "\0" in text:
-                return f"it has a zero character around byte {read + text.index(chr(0)):,}"
+                return f"{_ZERO} around byte {read + text.index(chr(0)):,}"
             if not chunk:
                 return ""
             read += len(chunk)
@@ -110,7 +123,7 @@ def _separator_line(path: Path, codec: str) -> tuple[str, bool]:
     return (first[4], True) if len(first) == 5 and first.lower().startswith("sep=") else ("", False)
 
 
-def _separator(path: Path, codec: str) -> str:
+def _separator(path: Path, codec: str, quoting: _Quoting) -> str:
     """What parts the cells: that by which the most rows have the same number of cells, and of these the most cells."""
     with path.open(encoding=codec, newline="") as file:
         sample = file.read(64 * 1024)
@@ -120,7 +133,9 @@ def _separator(path: Path, codec: str) -> str:
     for separator in SEPARATORS:
         widths = Counter[int]()
         try:
-            for many, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator)):
+            for many, cells in enumerate(
+                csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
+            ):
                 if many == _SAMPLE:
                     break
                 widths[len(cells)] += 1
@@ -137,11 +152,11 @@ def _separator(path: Path, codec: str) -> str:
     return found
 
 
-def _rows(path: Path, codec: str, separator: str, skip: bool) -> Iterator[Row]:
+def _rows(path: Path, codec: str, separator: str, quoting: _Quoting, *, skip: bool) -> Iterator[Row]:
     """The rows that are not empty. A row that is broken ends the file: what comes after it would be guesswork."""
     number = 0
     with path.open(encoding=codec, newline="") as file:
-        reader = csv.reader(file, delimiter=separator, strict=True)
+        reader = csv.reader(file, delimiter=separator, quoting=quoting, strict=True)
         while True:
             number += 1
             try:
@@ -150,7 +165,8 @@ def _rows(path: Path, codec: str, separator: str, skip: bool) -> Iterator[Row]:
                 return
             except csv.Error as error:
                 words = f"row {number} cannot be read ({error}); a quotation mark may be left open or stand alone"
-                raise InputFileError(f"{path}: {words}.") from error
+                more = "where none of the file's cells is in quotation marks, say `quoted: false` in the mapping"
+                raise BrokenQuotesError(f"{path}: {words}; {more}.") from error
             if (skip and number == 1) or not any(cell and not cell.isspace() for cell in cells):
                 continue
             yield Row(number, tuple([_plain(cell) if cell[:1] in _GUARDS else cell for cell in cells]))

@@ -39,7 +39,13 @@ def test_a_return_is_found_by_what_names_it(keys: dict[str, str], product: Produ
 @pytest.mark.parametrize(
     ("keys", "product", "said"),
     [
-        ({"rma": "X", "order": "1001"}, Product(sku="SKU-1"), "no return has the return number X"),
+        (
+            {"rma": "X", "order": "1001"},
+            Product(sku="SKU-1"),
+            "no return has the return number X, though the order 1001 is known; where that number is the "
+            "warehouse's own, leave `rma` out of the mapping",
+        ),
+        ({"rma": "X", "order": "Y"}, Product(sku="SKU-1"), "no return has the return number X"),
         ({"order": "7", "tracking": "8"}, Product(sku="A"), "no return has the order 7 or the tracking number 8"),
         (
             {"order": "1001", "tracking": "DHL 0077"},

@@ -66,7 +66,7 @@ def test_a_line_for_excel_that_names_the_separator_is_obeyed(tmp_path: Path) -> 
         (b'a,b\n1,"open\n2,x\n', "row 2 cannot be read (unexpected end of data)"),
         (b'a,b\n1,"x" y\n', "row 2 cannot be read"),
         (b"a,b\n1,\x81\n", "neither UTF-8 nor Windows-1252"),
-        (b"a,b\n\0\0\0\x01,2\n", "neither UTF-8 nor Windows-1252"),
+        (b"a,b\n\0\0\0\x01,2\n", "is not text in UTF-8: it has a zero character around byte 4"),
         (b"\xff\xfea\x00,\x00b", "is not text in UTF-16"),
         (b"%PDF-1.7", "a PDF"),
         (b"  <html><table>", "is a web page or XML"),
