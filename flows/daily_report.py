@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import FlowParameters, StoreTime, Whole, whole
-from flows.payout_files import named_file, payout_files
+from flows.reconcile_payouts import named_file, payout_files
 from tasks.desk import Desk, WrongNameError
 from tasks.files.private_copy import private_copies
 from tasks.files.table import InputFileError

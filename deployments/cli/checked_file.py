@@ -5,11 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from deployments.console.columns import columns
 from deployments.console.errors import UsageError
 from tasks.files.guess import FileGuess
 from tasks.files.guess_text import guess_lines, mapping_text
-from tasks.reporting.printable import printable
+from tasks.reporting.printable import columns, printable
 
 MOST_SHOWN = 100
 """Rows that are listed unless all are asked for."""

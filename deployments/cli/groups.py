@@ -144,7 +144,7 @@ def archive(
 ) -> None:
     """Move the history of returns over long ago to files. What was paid stays known, unit by unit."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.archive import archived
+        from deployments.cli.ledger_care import archived
 
         print_out("\n".join(archived(older_than, to, act=act, by=by)))
 
@@ -159,7 +159,7 @@ def archives(
 ) -> None:
     """List the ledger's archives, and whether they are there."""
     with errors_as_sentences(debug=debug):
-        from deployments.cli.archive import archives_told
+        from deployments.cli.ledger_care import archives_told
 
         print_out("\n".join(archives_told(moved_to)))
 

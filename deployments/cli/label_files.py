@@ -12,7 +12,6 @@ from pathlib import Path
 
 from deployments.cli.find import Finding, finding, typed_key
 from deployments.cli.ledger import opened_ledger
-from deployments.console.columns import columns
 from deployments.console.errors import CommandError, UsageError, print_error
 from rever_api.errors import ReverError
 from rever_api.label_file import FileKind, LabelFile, LabelFileError
@@ -28,7 +27,7 @@ from tasks.policy.record import ParcelChange, Record
 from tasks.policy.replaced import reissues, replaced_as_seen
 from tasks.policy.rules.label import DEAD_PARCEL
 from tasks.policy.tracking import ParcelView, in_words, standing, view_of
-from tasks.reporting.printable import json_text, printable
+from tasks.reporting.printable import columns, json_text, printable
 from tasks.settings import Settings, load_settings
 
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from deployments.console.columns import columns
 from deployments.console.errors import UsageError
 from deployments.console.logs import log_to_stderr
 from tasks.desk import utc_now
@@ -33,8 +32,7 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import clock_time
 from tasks.policy.money import shown
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import json_text, printable
+from tasks.reporting.printable import columns, json_text, plain_words, printable
 from tasks.settings import Settings, load_settings, read_variable, without_password
 
 T = TypeVar("T")

@@ -210,8 +210,7 @@ def returns_lines(rows: Sequence[Row], *, every_row: bool, width: int | None) ->
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.reporting.plain_words import plain_words
-    from tasks.reporting.printable import printable
+    from tasks.reporting.printable import plain_words, printable
 
     shown = [row for row in rows if row.moves or every_row] + [row for row in rows if row.held and not every_row]
     rest = Counter(

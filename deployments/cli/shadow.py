@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from deployments.cli.ledger import opened_ledger
-from deployments.console.columns import columns
 from tasks.ledger import ShadowRow, shadow_rows
 from tasks.policy.backtest.differences import Change, Purse
 from tasks.policy.clocks import clock_time
 from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.shadow import Said, read_candidate
 from tasks.reporting.csv_file import check_target, write_csv
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import json_text, printable
+from tasks.reporting.printable import columns, json_text, plain_words, printable
 from tasks.reporting.shadow_report import ShadowTally, changes_words
 from tasks.settings import load_settings
 

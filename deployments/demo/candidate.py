@@ -20,7 +20,7 @@ from tasks.ledger import ShadowRow
 from tasks.policy.facts import counted
 from tasks.policy.policy_file import read_policy
 from tasks.policy.record import IntentKind, IntentState
-from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import plain_words
 from tasks.reporting.shadow_report import changes_words
 
 FILE = "candidate.yaml"

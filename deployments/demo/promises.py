@@ -9,7 +9,7 @@ from typing import Any
 from rever_api.sandbox.auditor import Audit
 from rever_api.sandbox.state import Effect
 from tasks.ledger import AuditRow, History
-from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import plain_words
 
 TELLING = ("why", "attempt", "by", "refunds like this", "known before")
 """The evidence that a reader of the trail is shown."""

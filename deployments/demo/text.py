@@ -8,14 +8,12 @@ from typing import Protocol, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from deployments.console.columns import columns
 from deployments.demo.account import Account, StoreTotals
 from deployments.demo.promises import Promise
 from tasks.ledger import IntentRow
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentKind
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import printable
+from tasks.reporting.printable import columns, plain_words, printable
 
 WIDTH = 96
 A_FEW = 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deployments.doctor import ledger, openapi, prefect, rever, settings, shop, webhook
+from deployments.doctor import ledger, openapi, prefect, rever, settings, webhook
 from deployments.doctor.examination import Examination, Line, Named, State, looked, sound
 from rever_api import DEFAULT_BASE_URL
 from rever_api.openapi import read_document
@@ -21,7 +21,7 @@ CHECKS = (
     Named("API key", rever.api_key),
     Named("stores", rever.stores, seconds=60),
     Named("policy file", settings.policy, seconds=60),
-    Named("shop", shop.shops, seconds=30),
+    Named("shop", rever.shops, seconds=30),
     Named(settings.FILE_MODES, settings.modes),
     Named("rate", rever.rate, seconds=30),
     Named("clock of REVER", rever.clock),

@@ -25,8 +25,7 @@ from rever_api.models import (
 from rever_api.sandbox.auditor import LOST_LABEL, audit
 from rever_api.sandbox.effects import cancel, come_back, open_return, part_in_legs, pay, pay_out, refunds_due, review
 from rever_api.sandbox.faults import Faults, parse_faults
-from rever_api.sandbox.label_files import LabelFault, faulty
-from rever_api.sandbox.labels import is_signed
+from rever_api.sandbox.labels import LabelFault, faulty, is_signed
 from rever_api.sandbox.operations import wire
 from rever_api.sandbox.responses import CutResponse, DripResponse, SlowResponse, error
 from rever_api.sandbox.state import NOT_FOUND, Actor, Journal, Refusal, Sandbox, StoredProcess, invalid, unreadable

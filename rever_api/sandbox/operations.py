@@ -24,8 +24,7 @@ from rever_api.models import (
 )
 from rever_api.sandbox.arithmetic import minor, paid, refund_value, refunds
 from rever_api.sandbox.effects import cancel, open_return, pay, review, send_exchange
-from rever_api.sandbox.label_files import ADDRESSES, LabelFault
-from rever_api.sandbox.labels import new_order, presigned_path, register
+from rever_api.sandbox.labels import ADDRESSES, LabelFault, new_order, presigned_path, register
 from rever_api.sandbox.shops import OPS
 from rever_api.sandbox.state import (
     FAILED_PRECONDITION,

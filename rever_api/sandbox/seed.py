@@ -20,8 +20,7 @@ from rever_api.models import (
     ShippingStatus,
 )
 from rever_api.sandbox.effects import pay, pay_by_itself_later, refunds_due
-from rever_api.sandbox.label_files import label_of
-from rever_api.sandbox.labels import new_order, parcel_of
+from rever_api.sandbox.labels import label_of, new_order, parcel_of
 from rever_api.sandbox.shops import OPS, SOLD_OUT, Shop, address, shopper
 from rever_api.sandbox.state import Actor, Ids, Sandbox, StoredProcess
 

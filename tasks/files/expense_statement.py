@@ -28,8 +28,8 @@ from tasks.files.mapped_rows import Footer, Header, RefusedRowError, below_heade
 from tasks.files.mapping import FileColumns, FileMapping, ZoneName
 from tasks.files.payout_file import Cells, PayoutFile, RefusedRow, named_rows, quoted, shown_reference
 from tasks.files.table import Row
+from tasks.policy.money import is_currency
 from tasks.policy.payouts import FileRow, RowKind, Source
-from tasks.policy.store import is_currency
 
 _YEAR_FIRST = re.compile(r"(?P<year>2[0-9]{3})[-/](?P<month>[0-9]{1,2})")
 _YEAR_LAST = re.compile(r"(?P<month>[0-9]{1,2})[-/](?P<year>2[0-9]{3})")

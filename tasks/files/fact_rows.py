@@ -17,12 +17,11 @@ from tasks.files.open_table import open_table
 from tasks.files.table import InputFileError, Row
 from tasks.files.text_table import KEPT_TEXT
 from tasks.policy.measures import Grams, Size, read_size, read_weight
-from tasks.policy.money import payable
+from tasks.policy.money import is_currency, payable
 from tasks.policy.policy_file import PolicyFileError
 from tasks.policy.policy_text import nearest
 from tasks.policy.return_facts import Money, Unknown
 from tasks.policy.side_facts import NOT_TOLD, OrderFacts, OrderItem, ProductFacts
-from tasks.policy.store import is_currency
 
 FactsT = TypeVar("FactsT", ProductFacts, OrderFacts)
 

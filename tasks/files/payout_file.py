@@ -21,9 +21,8 @@ from tasks.files.mapped_rows import HEADER_WITHIN, RefusedRowError
 from tasks.files.mapping import fold
 from tasks.files.open_table import open_table
 from tasks.files.table import InputFileError, Row, Table
-from tasks.policy.money import minor_unit, payable
+from tasks.policy.money import is_currency, minor_unit, payable
 from tasks.policy.payouts import FileRow, RowKind, Source
-from tasks.policy.store import is_currency
 
 _HARMLESS = re.compile(r"[0-9 .,:/+-]{0,30}")
 _WORD = re.compile(r"[A-Z]{1,4}", re.ASCII)

@@ -21,8 +21,7 @@ from tasks.files.fact_rows import (
     number,
     text,
 )
-from tasks.policy.money import ZERO
-from tasks.policy.store import is_currency
+from tasks.policy.money import ZERO, is_currency
 from tasks.reporting.daily_data import Rate, Sold, StoreWindow
 
 _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")

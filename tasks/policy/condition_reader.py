@@ -22,12 +22,11 @@ from tasks.policy.conditions import (
     asks_of_a_line,
 )
 from tasks.policy.currencies import CURRENCIES
-from tasks.policy.money import minor_unit
+from tasks.policy.money import is_currency, minor_unit
 from tasks.policy.other_words import FIELDS as FIELDS_OF_OTHERS
 from tasks.policy.other_words import meant, operator_meant, value_meant
 from tasks.policy.policy_text import Problem, Where, nearest, shown
 from tasks.policy.return_facts import Money
-from tasks.policy.store import is_currency
 
 _JOINS = ("all", "any", "not", "some_line", "every_line")
 SEVERAL = frozenset({Operator.IS_ONE_OF, Operator.HAS_ANY_OF, Operator.HAS_ALL_OF})

@@ -20,8 +20,8 @@ from rever_api.models import (
     ReviewStatus,
     ShippingStatus,
 )
-from tasks.policy.money import LARGEST, ZERO, minor_unit, payable
-from tasks.policy.store import StoreRules, is_currency
+from tasks.policy.money import LARGEST, ZERO, is_currency, minor_unit, payable
+from tasks.policy.store import StoreRules
 
 GOODS_HERE = frozenset({ReturnStatus.REVIEW_REQUIRED, ReturnStatus.COMPLETED})
 """The statuses of a return whose goods are where they are inspected."""

@@ -42,6 +42,11 @@ def _shared(amount: Decimal, exponent: object) -> Decimal:  # noqa: ARG001 - 10 
     return amount
 
 
+def is_currency(code: str) -> bool:
+    """Whether this looks like a currency code of ISO 4217: three capital letters."""
+    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
+
+
 def minor_unit(currency: str) -> int:
     """The number of decimals of a currency, 2 where ISO 4217's list of exceptions does not name it."""
     return _MINOR_UNIT.get(currency, 2)

@@ -5,9 +5,9 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 
 from rever_api.shop import ShopFee, ShopLine, ShopOrder, ShopTransaction
+from tasks.policy.money import is_currency
 from tasks.policy.return_facts import Fact, Money, Unknown
 from tasks.policy.side_facts import NOT_TOLD, SHOP_TELLS, OrderFacts, OrderItem, ProductFacts
-from tasks.policy.store import is_currency
 
 SOURCE = "the shop"
 SHIPPING_FEE = "SHIPPING_FEE"

@@ -52,11 +52,6 @@ REFUND_METHODS = frozenset(CompensationMethod) - {CompensationMethod.EXCHANGE}
 """Compensation methods that are paid by issueRefund."""
 
 
-def is_currency(code: str) -> bool:
-    """Whether this looks like a currency code of ISO 4217: three capital letters."""
-    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
-
-
 def _currency(code: str) -> str:
     if code not in CURRENCIES:
         msg = "the three capital letters of a currency that there is, such as EUR"

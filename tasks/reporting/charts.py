@@ -7,8 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from tasks.policy.money import minor_unit
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import printable
+from tasks.reporting.printable import plain_words, printable
 from tasks.reporting.tables import Kind, Table, readable
 
 MOST_BARS = 12

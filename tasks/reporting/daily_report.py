@@ -22,8 +22,7 @@ from tasks.reporting.daily_times import FIGURES as TIME_FIGURES
 from tasks.reporting.daily_times import time_tables
 from tasks.reporting.daily_waiting import FIGURES as WAITING_FIGURES
 from tasks.reporting.daily_waiting import waiting_tables
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import markdown
+from tasks.reporting.printable import markdown, plain_words
 from tasks.reporting.report import RunReport
 from tasks.reporting.report_page import linked
 from tasks.reporting.tables import Cell, Column, Figure, Kind, Table, exact, readable

@@ -11,8 +11,7 @@ from tasks.policy.facts import counted
 from tasks.policy.money import shown
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import HoldKind
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import code, markdown
+from tasks.reporting.printable import code, markdown, plain_words
 from tasks.reporting.report import amounts
 from tasks.reporting.report_page import linked
 

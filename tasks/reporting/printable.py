@@ -1,4 +1,5 @@
-"""Text that came from outside, fit for where people read it: a terminal, a page of markdown, a message.
+"""Text fit for where people read it, a terminal, a page of markdown or a message: what is from outside, REVER's words,
+rows as aligned lines.
 
 REVER's names are written by shops and shoppers. On a terminal they must not move the cursor, change the title or turn
 the direction of writing; on a page they must not become a link, an image or HTML.
@@ -6,7 +7,19 @@ the direction of writing; on a page they must not become a link, an image or HTM
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
+
+from rever_api.models import (
+    CompensationMethod,
+    PickupRange,
+    ProcessStatus,
+    RefundTiming,
+    ReturnMethod,
+    ReturnStatus,
+    ReviewStatus,
+    ShippingStatus,
+)
 
 _ACTIVE = re.compile(r"([\\`*\[\]<>|~&$^@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _ADDRESS = re.compile(r"(?i)(://|\bwww\.|\bmailto:)")
@@ -58,3 +71,39 @@ def _escape(letter: str) -> str:
     if letter.isspace() and letter not in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029":
         return " "
     return letter.encode("unicode_escape").decode("ascii")
+
+
+# REVER's words as people read them.
+
+_ENUMS = (
+    CompensationMethod,
+    PickupRange,
+    ProcessStatus,
+    RefundTiming,
+    ReturnMethod,
+    ReturnStatus,
+    ReviewStatus,
+    ShippingStatus,
+)
+_PLAIN = {str(word): word.lower().replace("_", " ") for words in _ENUMS for word in words if "_" in word}
+_WORD = re.compile(rf"(?<!\w)(?:{'|'.join(sorted(_PLAIN, key=len, reverse=True))})(?!\w)")
+
+
+def plain_words(text: str) -> str:
+    """A sentence without REVER's spelling of its words: `gift card` for `GIFT_CARD`.
+
+    A word that is not known here stays as it is: a person has to find it as REVER has it. So do names of settings.
+    """
+    return _WORD.sub(lambda found: _PLAIN[found[0]], text)
+
+
+def columns(cells: Sequence[Sequence[str]], left: int, gap: str = "   ") -> list[str]:
+    """Rows of text as aligned lines: the first `left` columns to the left, the others, numbers, to the right."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        gap.join(
+            text.ljust(width) if place < left else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]

@@ -18,8 +18,7 @@ from tasks.policy.money import add_to
 from tasks.policy.shadow import Candidate
 from tasks.reporting.by_store import OUTCOMES, StoreTally
 from tasks.reporting.label_files_report import LabelFilesTally
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import printable
+from tasks.reporting.printable import plain_words, printable
 from tasks.reporting.shadow_report import ShadowTally
 
 FAILED_SHARE = Decimal("0.2")

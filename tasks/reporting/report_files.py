@@ -20,8 +20,7 @@ from tasks.policy.money import minor_unit
 from tasks.reporting.charts import STYLE, Bars, bars_of, chart_svg
 from tasks.reporting.csv_file import in_place_of, write_csv, write_whole
 from tasks.reporting.daily_report import DailyReport, cell_text, counted_by
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import printable
+from tasks.reporting.printable import plain_words, printable
 from tasks.reporting.report_page import return_url
 from tasks.reporting.tables import Cell, Column, Kind, Table, exact, in_decimals
 

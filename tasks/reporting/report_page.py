@@ -9,8 +9,7 @@ from tasks.policy.clocks import clock_time
 from tasks.policy.order_returns import OrderKey
 from tasks.reporting.archive_report import ArchiveReport
 from tasks.reporting.parcels_report import BACK, MOVED, STOPPED, ParcelsReport
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import markdown
+from tasks.reporting.printable import markdown, plain_words
 from tasks.reporting.report import MANY_STORES, NOT_WORKED_ON, Mode, ReturnsReport, Row, RunReport, amounts, counts
 from tasks.reporting.stale_report import StaleReport, what_comes
 

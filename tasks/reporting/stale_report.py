@@ -12,7 +12,7 @@ from tasks.policy.facts import counted
 from tasks.policy.order_returns import OrderKey
 from tasks.policy.stale import StaleReturn, StaleStage
 from tasks.reporting.parcels_report import OF_MONEY
-from tasks.reporting.plain_words import plain_words
+from tasks.reporting.printable import plain_words
 from tasks.reporting.report import ReturnsReport, Row, counts
 
 

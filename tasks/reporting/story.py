@@ -21,8 +21,7 @@ from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentState, ParcelChange
 from tasks.policy.replaced import REPLACED, number_of
 from tasks.policy.tracking import change_in_words
-from tasks.reporting.plain_words import plain_words
-from tasks.reporting.printable import code, markdown, printable
+from tasks.reporting.printable import code, markdown, plain_words, printable
 from tasks.reporting.report_page import linked
 
 _STATES = {

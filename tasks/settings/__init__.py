@@ -6,9 +6,15 @@ name the variables.
 
 from rever_api.config import is_loopback
 from tasks.settings.addresses import account_of, without_password
-from tasks.settings.load import SettingsError, load_notices_url, load_settings, read_variable
+from tasks.settings.load import (
+    SettingsError,
+    load_notices_url,
+    load_settings,
+    masked_settings,
+    read_variable,
+    settings_table,
+)
 from tasks.settings.model import Settings
-from tasks.settings.table import masked_settings, settings_table
 
 __all__ = [
     "Settings",

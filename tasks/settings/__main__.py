@@ -2,7 +2,7 @@
 
 import sys
 
-from tasks.settings.table import settings_table
+from tasks.settings.load import settings_table
 
 if __name__ == "__main__":
     sys.stdout.write(settings_table())

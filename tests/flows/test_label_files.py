@@ -10,7 +10,7 @@ import pytest
 
 from rever_api.label_file import kind_of
 from rever_api.sandbox import Options
-from rever_api.sandbox.label_files import LabelFault
+from rever_api.sandbox.labels import LabelFault
 from tasks.ledger import label_files_of
 from tasks.policy.label_files import KnownFile
 from tasks.reporting.label_files_report import LabelFilesTally

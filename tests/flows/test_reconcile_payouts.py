@@ -243,7 +243,7 @@ def test_a_refund_that_only_rever_knows_is_missing_at_the_ledger(paid: Paid) -> 
 def test_a_form_reads_nothing_but_what_is_there_to_be_read(
     paid: Paid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.payout_files.deployment", type("Deployment", (), {"id": "d"}))
+    monkeypatch.setattr("flows.reconcile_payouts.deployment", type("Deployment", (), {"id": "d"}))
     outside, inside = tmp_path / "outside.csv", tmp_path / "inside"
     inside.mkdir()
     for folder in (tmp_path, inside):

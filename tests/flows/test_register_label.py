@@ -8,7 +8,7 @@ import pytest
 
 from flows.run import UsageError, parameters_for
 from rever_api.models import Review
-from rever_api.sandbox.label_files import label_pdf
+from rever_api.sandbox.labels import label_pdf
 from tasks.desk import Desk, WrongNameError
 from tasks.effects.perform import Outcome, Result
 from tasks.fetch_returns import fetch_return

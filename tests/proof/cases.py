@@ -9,7 +9,7 @@ from decimal import Decimal
 from rever_api.models import Compensation, ProcessStatus, RefundTiming, ReviewStatus
 from rever_api.sandbox import further
 from rever_api.sandbox.faults import Fault, NamedFault
-from rever_api.sandbox.label_files import label_pdf
+from rever_api.sandbox.labels import label_pdf
 from rever_api.sandbox.shops import catalogue
 from tasks.crash_points import CrashPoint
 from tasks.policy.rules.gates import ARCHIVED

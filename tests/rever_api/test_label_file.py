@@ -29,7 +29,7 @@ from rever_api.label_file import (
     kind_of,
     no_public_address,
 )
-from rever_api.sandbox.label_files import LabelFault, faulty, label_pdf, label_png
+from rever_api.sandbox.labels import LabelFault, faulty, label_pdf, label_png
 from tests.rever_api.told_server import ToldServer, answers, closes, cuts, told_server
 
 SECRET = "s1gned-s1gned"

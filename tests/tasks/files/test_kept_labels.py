@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rever_api.label_file import FileKind, LabelFile
-from rever_api.sandbox.label_files import label_pdf
+from rever_api.sandbox.labels import label_pdf
 from tasks.files.kept_labels import KeptLabels, LabelFolderError
 
 FILE = LabelFile(label_pdf("DHL"), FileKind.PDF)

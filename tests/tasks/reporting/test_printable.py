@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.reporting.printable import code, json_text, markdown, message, printable, printable_lines
+from tasks.reporting.printable import (
+    code,
+    columns,
+    json_text,
+    markdown,
+    message,
+    plain_words,
+    printable,
+    printable_lines,
+)
+from tasks.reporting.report import Mode, ReturnsReport
+from tasks.reporting.report_page import report_page
 
 
 @pytest.mark.parametrize(
@@ -73,3 +84,26 @@ def test_a_message_has_no_link_mention_or_tag() -> None:
     assert message("<!channel> <http://evil.example|paid> [x](https://y) www.z") == (
         "(!channel) (http: //evil.example|paid) (x)(https: //y) www .z"
     )
+
+
+def test_revers_spelling_becomes_words_but_not_what_is_unknown_nor_a_setting_nor_a_store() -> None:
+    said = "refunds 10.00 EUR by ORIGINAL_PAYMENT_METHOD at ACME_ES; not known here: 'STORE_CREDIT_PLUS' (REVER_LEASE)"
+    assert plain_words(said) == (
+        "refunds 10.00 EUR by original payment method at ACME_ES; not known here: 'STORE_CREDIT_PLUS' (REVER_LEASE)"
+    )
+    assert plain_words("DROP_OFF_POINT, GIFT_CARDs") == "drop off point, GIFT_CARDs"
+
+
+def test_notes_have_them_too_but_not_the_json() -> None:
+    report = ReturnsReport(
+        "reconcile", mode=Mode.ACT, notes=["paid 4.00 EUR by GIFT_CARD"], headline="by BANK_TRANSFER"
+    )
+    shown = "\n".join([*report.lines(), report_page(report)])
+    assert shown.count("by gift card") == 2
+    assert "by bank transfer" in shown
+    assert report.as_json()["notes"] == ["paid 4.00 EUR by GIFT_CARD"]
+
+
+def test_columns_line_up_without_spaces_at_the_end() -> None:
+    assert columns([("store", "paid"), ("a", "1,000.00")], left=1) == ["store       paid", "a       1,000.00"]
+    assert columns([("a", "b"), ("aa", "")], left=2) == ["a    b", "aa"]
