@@ -10,10 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import KEYS, ReturnKey, ReturnsParameters
-from flows.sub_flows import count_asked, fetch_some, named_ids, settle, settle_own
+from flows.sub_flows import count_asked, fetch_some, settle_own, the_one_named
 from rever_api.models import ReturnMethod
 from tasks.decide_returns import note_returns
-from tasks.desk import Desk, DeskError, WrongNameError
+from tasks.desk import Desk, WrongNameError
 from tasks.effects.carry_out import AskedReturn
 from tasks.effects.perform import Result
 from tasks.files.drop_folder import inside
@@ -119,32 +119,22 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         file = _file(desk, parameters.file)
     except InputFileError as error:
         raise WrongNameError(f"nothing was sent: {error}") from None
-    report.stores = desk.chosen(parameters.stores)
-    named = await named_ids(desk, report, [parameters.process_id], parameters.stores)
-    if len(named) > 1:
-        several = f"{parameters.process_id} has {len(named)} returns; name one by its id"
-        raise WrongNameError(f"{several}: {', '.join(named)}")
-    await settle(desk, report, report.stores, named)
-    with about(named[0]):
-        found = await fetch_some(desk, report, named)
-        if not found:
-            raise DeskError("; ".join(f"{failed.process_id}: {failed.why}" for failed in report.failures))
-        report.stores = (found[0].store,)
-        report.progress.find(1)
-        made = LabelByHand(
-            parameters.provider,
-            parameters.carrier,
-            parameters.return_method,
-            parameters.tracking_id,
-            parameters.tracking_url,
-            file,
-        )
-        label, asked = await register_labels(desk, found[0], made)
+    pending = await the_one_named(desk, report, parameters.process_id, parameters.stores)
+    made = LabelByHand(
+        parameters.provider,
+        parameters.carrier,
+        parameters.return_method,
+        parameters.tracking_id,
+        parameters.tracking_url,
+        file,
+    )
+    with about(pending.process_id):
+        label, asked = await register_labels(desk, pending, made)
     count_asked(desk, report, [asked])
     _tell(report, asked, in_words(label, file))
     await settle_own(desk, report, report.stores)
     if asked.outcome is not None and asked.outcome.result in {Result.DONE, Result.COUNTED}:
-        await _go_on(desk, report, found[0])
+        await _go_on(desk, report, pending)
 
 
 def _file(desk: Desk, typed: str) -> LabelFile | None:

@@ -24,6 +24,9 @@ What = Annotated[
         help="Its id, an order number, a hold's id, a tracking number or the shopper's e-mail; - reads it from stdin.",
     ),
 ]
+OneReturn = Annotated[
+    str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
+]
 By = Annotated[str, typer.Option(help="Who says so, for the audit.")]
 
 
@@ -187,9 +190,7 @@ def _list(
 
 @inbox.command("drop")
 def _drop(
-    process_id: Annotated[
-        str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
-    ],
+    process_id: OneReturn,
     *,
     by: Annotated[str, typer.Option(help="Who drops its events.")],
     why: Annotated[str, typer.Option(help="Why.")],

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.groups import Debug, Json, NoPrefect, What
+from deployments.cli.groups import Debug, Json, NoPrefect, OneReturn, What
 from deployments.console.errors import FAILED, errors_as_sentences, print_out
 
 labels = typer.Typer(no_args_is_help=True, help="Labels of returns, and their files: docs/labels.md.")
@@ -48,9 +48,7 @@ def _prune(*, debug: Debug = False) -> None:
 
 @labels.command("register")
 def _register(
-    order: Annotated[
-        str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
-    ],
+    order: OneReturn,
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The label: pdf, png or jpg. Left out: it has no file.")
     ] = None,
@@ -86,9 +84,7 @@ def _register(
 
 @labels.command("reissue")
 def _reissue(
-    what: Annotated[
-        str, typer.Argument(metavar="RETURN", help="Its id, an order number, a hold's id or a tracking number.")
-    ],
+    what: OneReturn,
     *,
     why: Annotated[str, typer.Option(help="Why, in a few words that name no shopper.")],
     parcel: Annotated[
