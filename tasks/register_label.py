@@ -7,10 +7,11 @@ from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.files.made_label import LabelFile
 from tasks.ledger import load_records, returns_tracked_as
+from tasks.lookup import same_tracking
 from tasks.policy.kinds import REGISTER_LABEL
 from tasks.policy.kinds.register_label import MadeLabel, unknown_carrier
 from tasks.policy.record import Parcel
-from tasks.policy.rules.label import label_number, next_parcel
+from tasks.policy.rules.label import DEAD_PARCEL, label_number, next_parcel, not_to_be_made
 from tasks.returns import PendingReturn
 from tasks.steps import step
 
@@ -51,6 +52,9 @@ async def register_labels(desk: Desk, pending: PendingReturn, made: LabelByHand)
     await _check(desk, pending, made)
     rules, records = await desk.rules(pending.store), await desk.ledger.aread(load_records, [pending.process_id])
     about = pending.process, rules, records[pending.process_id], desk.clock()
+    if (own := _own_parcel(pending, made.tracking_id)) and not not_to_be_made(*about):
+        number = f"tracking number {made.tracking_id} is that of its parcel {own} already"
+        raise WrongNameError(f"nothing was sent: {number}, and the return waits for the label of another")
     label = made.of(pending, label_number(*about), *next_parcel(*about))
     return label, await carry_out_asked(desk, EFFECTS[REGISTER_LABEL.name], pending, label)
 
@@ -66,6 +70,13 @@ async def _check(desk: Desk, pending: PendingReturn, made: LabelByHand) -> None:
     if theirs:
         whose = f"nothing was sent: tracking number {made.tracking_id} is that of {', '.join(theirs)}"
         raise WrongNameError(f"{whose}; look at the label again")
+
+
+def _own_parcel(pending: PendingReturn, tracking: str) -> int:
+    """The number of the return's own parcel with this tracking number, but for one that came to nothing; else 0."""
+    shown = enumerate(pending.process.logistics or (), start=1)
+    live = ((number, it.tracking_number) for number, it in shown if it.status not in DEAD_PARCEL)
+    return next((number for number, its in live if same_tracking(its, tracking)), 0)
 
 
 def in_words(label: MadeLabel, file: LabelFile | None) -> str:

@@ -272,6 +272,10 @@ def test_of_several_parcels_the_second_is_registered_beside_the_first(
     for number in ("A1", "A2"):
         assert register(world, file, tracking_id=number).outcomes["done"] == 1
         world.run("generate-labels", mode="act")
+        if number == "A1":  # the same command again
+            for mode in ("plan", "act"):
+                with pytest.raises(WrongNameError, match="tracking number a 1 is that of its parcel 1 already"):
+                    register(world, file, mode, tracking_id="a 1")
     assert "REVER shows all its parcels already" in said(register(world, file, tracking_id="A3"))
     assert (len(registered(world)), world.holds()) == (2, [])
 
