@@ -102,8 +102,8 @@ def told(column: Column[Any], value: Any) -> Any:
 
 
 def decoded(table: Table, row: Mapping[str, Any]) -> Row:
-    """The reverse of `encoded`."""
-    return {column.name: _decoded(column, row[column.name]) for column in columns_of(table)}
+    """The reverse of `encoded`; None in a column that the ledger did not have when the file was written."""
+    return {column.name: _decoded(column, row.get(column.name)) for column in columns_of(table)}
 
 
 def _decoded(column: Column[Any], value: Any) -> Any:

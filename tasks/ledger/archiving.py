@@ -483,8 +483,11 @@ def _count(moved: Archived, written: Written) -> None:
 def _alone_in(folder: Path) -> Iterator[Path]:
     """The folder, made where it is missing, for one process at a time; a killed one lets go of it."""
     folder = folder.resolve()
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in new:
+            sync_folder(each.parent)
         lock = os.open(folder / ".lock", os.O_CREAT | os.O_WRONLY, 0o600)
     except OSError as error:
         raise LedgerError(f"the folder of archives {folder} cannot be used: {error.strerror}") from None

@@ -510,20 +510,23 @@ def _unit(key: Key) -> str:
 
 
 def check_parcels(conn: Connection) -> Iterator[Finding]:
-    """Yield parcels with a change that is missing or does not follow, and those that stand elsewhere."""
+    """Yield parcels with a change that is missing or does not follow, and those that stand elsewhere.
+
+    The first changes of a return that was archived are in its archive: those in the ledger follow from these.
+    """
+    archived = {process_id for (process_id,) in conn.execute(select(chains.c.process_id).where(chains.c.archive > 0))}
     last: dict[tuple[str, int], tuple[int, str]] = {}
     broken: set[tuple[str, int]] = set()
     in_order = (parcel_changes.c.process_id, parcel_changes.c.parcel, parcel_changes.c.n)
     for row in conn.execute(select(parcel_changes).order_by(*in_order)):
         key = (row.process_id, row.parcel)
-        n, status = last.get(key, (0, ""))
+        n, status = last.get(key, (row.n - 1, row.before) if row.process_id in archived else (0, ""))
         if (row.n, row.before) != (n + 1, status) and key not in broken:
             broken.add(key)
             why = f"change {row.n} of parcel {row.parcel} does not follow from the one before: changed, or one is gone"
             yield Finding("parcels", row.process_id, why)
         last[key] = (row.n, row.status)
     stands = {(row.process_id, row.parcel): (row.changes, row.status) for row in conn.execute(select(parcels))}
-    archived = {process_id for (process_id,) in conn.execute(select(chains.c.process_id).where(chains.c.archive > 0))}
     for key in sorted({*last, *stands} - broken):
         if key[0] in archived:  # its changes are in an archive, whose digests hold them together
             continue

@@ -1,6 +1,7 @@
 """Old returns move to archives: what is paid stays paid, each step is still there, and nothing else moves."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Column, MetaData, Table, Text, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tasks.crash_points import CrashPoint
@@ -209,6 +210,51 @@ def test_a_return_that_changes_while_it_is_archived_is_written_anew_or_left(
     assert [event for event in desk.events("p1") if event == "held"] == ["held"] * touched
     told = {each: len(found) for each, found in desk.ledger.read(all_parcels_of, ["p1", "p2"]).items()}
     assert told == {"p1": 3, "p2": 2}
+
+
+def test_a_change_of_a_parcel_that_comes_while_its_return_is_archived_is_no_finding(
+    desk: LedgerDesk, tmp_path: Path
+) -> None:
+    """On PostgreSQL whoever has read the changes before they went writes the next one after it."""
+    paid(desk, "p1")
+    desk.clock.forward(days=500)
+    archive(desk, tmp_path / "kept")
+    late = {"process_id": "p1", "parcel": 1, "n": 3, "before": "IN_WAREHOUSE", "status": "", "seen_at": desk.clock()}
+    desk.ledger.write(lambda conn: conn.execute(insert(parcel_changes).values(late)).rowcount)
+    assert findings(desk) == []
+    assert [it.n for it in desk.ledger.read(all_parcels_of, ["p1"])["p1"]] == [1, 2, 3]
+    gap = late | {"n": 5}
+    desk.ledger.write(lambda conn: conn.execute(insert(parcel_changes).values(gap)).rowcount)
+    assert ["change 5 of parcel 1 does not follow" in each for each in findings(desk)] == [True]
+
+
+def test_the_folder_of_archives_is_on_the_disk_before_any_row_goes(
+    desk: LedgerDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(desk, "p1")
+    desk.clock.forward(days=500)
+    synced: list[tuple[int, int]] = []
+    fsync, folder = os.fsync, tmp_path / "new" / "kept"
+
+    def seen(opened: int) -> None:
+        synced.append((os.fstat(opened).st_ino, many(desk, audit)))
+        fsync(opened)
+
+    steps = many(desk, audit)
+    monkeypatch.setattr("os.fsync", seen)
+    archive(desk, folder)
+    for each in (tmp_path, tmp_path / "new", folder, only_archive(folder), only_archive(folder) / "audit.parquet"):
+        assert (each.stat().st_ino, steps) in synced, each
+
+
+def test_an_archive_of_before_a_column_was_added_can_be_read(desk: LedgerDesk, tmp_path: Path) -> None:
+    paid(desk, "p1")
+    desk.clock.forward(days=500)
+    archive(desk, tmp_path / "kept")
+    (row, *_) = desk.ledger.read(lambda conn: list(archived_rows(conn, audit)))
+    later = Table("audit", MetaData(), *(Column(it.name, it.type) for it in audit.columns), Column("more", Text))
+    (same, *_) = desk.ledger.read(lambda conn: list(archived_rows(conn, later)))
+    assert same == row | {"more": None}
 
 
 def test_no_other_row_of_the_audit_can_be_removed_or_changed(desk: LedgerDesk, tmp_path: Path) -> None:
