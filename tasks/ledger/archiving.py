@@ -439,6 +439,7 @@ def archive_returns(
     """
     moved = Archived()
     ledger.read(_refuse_restored)
+    ledger.read(_refuse_unmounted, folder.resolve())
     with _alone_in(folder) as whole:
         moved.left_behind = ledger.read(_clean_up, whole)
         tries = 0
@@ -466,6 +467,16 @@ def _refuse_restored(conn: Connection) -> None:
         raise LedgerError(
             f"nothing was archived: the ledger was restored, and {names} has not caught up; first"
             " `rever-returns run reconcile mode=act`"
+        )
+
+
+def _refuse_unmounted(conn: Connection, folder: Path) -> None:
+    """Where an archive is gone from this folder, its disk may not be mounted: a new one would be lost, or hidden."""
+    gone = [each.path for each in known_archives(conn) if each.folder == folder and not each.path.is_dir()]
+    if gone:
+        raise LedgerError(
+            f"{gone[0]} is missing, so nothing was archived: mount its disk, put it back from a copy, or archive into"
+            " another folder"
         )
 
 

@@ -319,6 +319,22 @@ def test_what_lies_in_the_folder_and_is_no_archive_is_left_alone(
     assert strange.exists()
 
 
+def test_nothing_is_archived_into_a_folder_that_has_lost_an_archive(desk: LedgerDesk, tmp_path: Path) -> None:
+    """Its disk is not mounted: what was written there now would be gone with the container, or hidden by the disk."""
+    paid(desk, "p1")
+    desk.clock.forward(days=500)
+    archive(desk, tmp_path / "kept")
+    paid(desk, "p2")
+    desk.clock.forward(days=500)
+    (tmp_path / "kept").rename(tmp_path / "unmounted")
+    with pytest.raises(LedgerError, match=r"kept/archive-000001-\w+ is missing.*nothing was archived"):
+        archive(desk, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+    assert archive(desk, tmp_path / "other").returns == 1
+    (tmp_path / "unmounted").rename(tmp_path / "kept")
+    assert findings(desk) == []
+
+
 def test_what_was_left_behind_and_cannot_be_removed_is_named(desk: LedgerDesk, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / ".part-archive-000001").write_text("a file")
