@@ -6,7 +6,6 @@ seldom and not without end.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -159,30 +158,22 @@ async def fetched_file(
 ) -> LabelFile:
     """The file of a label: from the address that the return shows, else from one that REVER is asked for.
 
-    Where the address has run out, REVER is asked for another one, once. Raises `LabelFileError`, or the `ReverError`
-    for which REVER could not be asked.
+    Where no file comes from the one that is shown, or REVER's has run out, REVER is asked for another one, once. Raises
+    `LabelFileError`, or the `ReverError` for which REVER could not be asked.
     """
-    shown = bool(wanted.url.get_secret_value())
-    if shown:
-        with suppress(_RunOutError):
-            return await _fetch(fetcher, wanted.url, again=wanted.youngest)
+    if wanted.url.get_secret_value():
+        try:
+            return await fetcher.fetch(wanted.url)
+        except LabelFileError:
+            if not wanted.youngest:
+                raise
     else:
-        with suppress(_RunOutError):
-            return _of_this_label(await _fetch(fetcher, await _address(client, wanted), again=True), wanted, known)
-    return _of_this_label(await _fetch(fetcher, await _address(client, wanted), again=False), wanted, known)
-
-
-class _RunOutError(Exception):
-    """The address has run out, and another one may be asked for."""
-
-
-async def _fetch(fetcher: LabelFetcher, url: SecretStr, *, again: bool) -> LabelFile:
-    try:
-        return await fetcher.fetch(url)
-    except LabelFileError as error:
-        if not again or error.trouble is not Trouble.EXPIRED:
-            raise
-    raise _RunOutError
+        try:
+            return _of_this_label(await fetcher.fetch(await _address(client, wanted)), wanted, known)
+        except LabelFileError as error:
+            if error.trouble is not Trouble.EXPIRED:
+                raise
+    return _of_this_label(await fetcher.fetch(await _address(client, wanted)), wanted, known)
 
 
 async def _address(client: AsyncReverClient, wanted: WantedFile) -> SecretStr:
