@@ -217,6 +217,7 @@ class Bonus(_Action):
     methods: tuple[Credit, ...] = Field(
         description="For whom: those who take one of these.", json_schema_extra={"minItems": 1}
     )
+    at_most: Sum | None = Field(None, description="The most that all bonuses of the return come to.")
 
     @model_validator(mode="after")
     def _is_for_somebody(self) -> Self:

@@ -1,6 +1,6 @@
 """One return at one moment, with all that the rules ask of it worked out once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -183,7 +183,17 @@ class Case:
         """Approved units that no intent has taken, line by line."""
         claimed = taken(self.record)
         parts = (self._free(line, claimed.get(line.id, frozenset())) for line in self.process.return_line_items)
-        return tuple(part for part in parts if part.units and not self._exchanged_by_rever(part))
+        return self._bounded(part for part in parts if part.units and not self._exchanged_by_rever(part))
+
+    def _bounded(self, parts: Iterable[FreeUnits]) -> tuple[FreeUnits, ...]:
+        """The parts with no more bonus than their rules leave, by what the return has had as such already."""
+        had, bounded = sum((it.bonus for it in money_intents(self.record)), ZERO), []
+        for part in parts:
+            most = self.ruling.most_bonus(part.line.id) if self.ruling and part.bonus else None
+            within = part if most is None else replace(part, bonus=max(ZERO, min(part.bonus, most - had)))
+            had += within.bonus
+            bounded.append(within)
+        return tuple(bounded)
 
     @cached_property
     def exchange_inspected(self) -> bool:

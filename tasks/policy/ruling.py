@@ -150,6 +150,11 @@ class Ruling:
         found = self.decided(line_id, ActionKind.BONUS, Bonus)
         return found.percent if found and method in found.methods else ZERO
 
+    def most_bonus(self, line_id: str) -> Decimal | None:
+        """What the return's bonuses come to at most, a line's included; None where its rule says no bound."""
+        found = self.decided(line_id, ActionKind.BONUS, Bonus)
+        return found.at_most.amount if found and found.at_most else None
+
     def excludes(self, line_id: str) -> bool:
         """Whether a line is not compensated at all: it is declined, or no goods."""
         return excluded(self.verdict.lines[line_id])
@@ -300,6 +305,11 @@ class Ruling:
             if any(self._matters(it, found, wish, already, out_of_stock=out_of_stock) for it in outcome.candidates):
                 rules = ", ".join(map(repr, outcome.rules))
                 yield from ((word, rules) for word in outcome.needs)
+        bonus = self.decided(found.line_id, ActionKind.BONUS, Bonus)
+        if bonus and self._matters(bonus, found, wish, already, out_of_stock=out_of_stock):
+            currency = next(line.currency for line in self.facts.lines if line.line_id == found.line_id)
+            if bonus.at_most is not None and bonus.at_most.currency != currency:
+                yield f"the bonus's bound in {currency}", repr(self.rule(found.line_id, ActionKind.BONUS))
         pay = self.decided(found.line_id, ActionKind.PAY, Pay)
         if pay is None or not _has_moment(found, wish) or _most(found, pay) <= already:
             return

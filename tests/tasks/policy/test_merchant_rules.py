@@ -46,7 +46,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "decline": {"why": "late"},
     "accept": {"why": "friend"},
     "methods": {"only": ["GIFT_CARD"], "never": ["EXCHANGE"], "instead": ["GIFT_CARD"]},
-    "bonus": {"percent": "10.5 %", "methods": ["GIFT_CARD", "PROMO_CODE"]},
+    "bonus": {"percent": "10.5 %", "methods": ["GIFT_CARD", "PROMO_CODE"], "at_most": "2.00 EUR"},
     "fee": {"amount": "6.00 EUR", "per": "unit", "free_units": 2},
     "refund_shipping": {"share": "proportion"},
     "warehouse": {"name": "Two"},

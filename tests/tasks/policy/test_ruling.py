@@ -352,6 +352,41 @@ def test_unit_by_unit_the_bonus_comes_to_the_same() -> None:
     assert [str(made.bonus) for made in known.intents] == ["0.33", "0.34", "0.33"]
 
 
+CAPPED = MORE.replace("methods:", "at_most: 15.00 EUR, methods:")
+
+
+@pytest.mark.parametrize(
+    ("total", "amount"), [("150.00", "165.00"), ("150.01", "165.01"), ("150.10", "165.10"), ("900.00", "915.00")]
+)
+def test_a_bonus_stops_at_its_bound(total: str, amount: str) -> None:
+    it = process(line("a", 1, total, GIFT), reviews=approved("a"))
+    assert pays(decide(it, shop(CAPPED), record(), NOW)) == {GIFT: amount}
+
+
+def test_the_bound_of_a_bonus_is_of_the_return_however_many_lines_methods_and_refunds_it_has() -> None:
+    lines = (line("a", 2, "100.00", GIFT), line("b", 1, "30.00", "PROMO_CODE"), line("c", 1, "100.00", GIFT))
+    bonus = CAPPED.replace("[GIFT_CARD]", "[GIFT_CARD, PROMO_CODE]")
+    whole = process(*lines, reviews=[*approved("a", 2), *approved("b"), *approved("c")])
+    assert pays(decide(whole, shop(bonus), record(), NOW)) == {GIFT: "212.00", "PROMO_CODE": "33.00"}
+    # One after another, as they are inspected: the same sum. What is declined takes nothing from the others.
+    known, it = record(), process(*lines)
+    for reviewed in (approved("c"), reviews("a", "APPROVED", "DECLINED"), approved("b")):
+        it = it.model_copy(update={"reviews": (*(it.reviews or ()), *reviewed)})
+        known, it = carry_out(decide(it, shop(bonus), known, NOW), known, it)
+    assert [made.bonus for made in known.intents] == [10, 5, 0]
+    assert decide(it, shop(bonus), known, NOW).rule == "all_settled"
+
+
+def test_a_bound_in_another_currency_holds_the_credit_and_not_the_money() -> None:
+    of_sek = [line("a", 1, "100.00", method, currency="SEK") for method in (GIFT, ORIGINAL)]
+    credit, money = (
+        decide(process(it, reviews=approved("a")), shop(CAPPED, currencies=("SEK",)), record(), NOW) for it in of_sek
+    )
+    assert told(credit) == ("Hold", "needs_facts")
+    assert "the bonus's bound in SEK, for rule 'more'" in credit.why
+    assert pays(money) == {ORIGINAL: "100.00"}
+
+
 # The label, and whose money it is.
 
 
