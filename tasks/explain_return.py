@@ -13,7 +13,18 @@ from rever_api.models import ReturnProcess
 from tasks.desk import Clock, Desk, DeskError, utc_now
 from tasks.find_returns import FoundReturn
 from tasks.gather_facts import gather_facts
-from tasks.ledger import History, Ledger, all_parcels_of, history, kept_back, load_records, pauses_of, switch
+from tasks.ledger import (
+    History,
+    Ledger,
+    LedgerError,
+    all_parcels_of,
+    history,
+    kept_back,
+    load_records,
+    parcels_of,
+    pauses_of,
+    switch,
+)
 from tasks.policy.case import ruling_of
 from tasks.policy.clocks import store_zone
 from tasks.policy.record import ParcelChange
@@ -46,7 +57,7 @@ class Explainer:
         """The story of a return that was found."""
         found = await self._read_whole(found)
         now = self.clock()
-        known, stops, back, parcels = await self.ledger.aread(_told, found.process_id, found.store, now)
+        known, stops, back, parcels, gap = await self.ledger.aread(_told, found.process_id, found.store, now)
         return tell(
             Known(
                 process_id=found.process_id,
@@ -55,6 +66,7 @@ class Explainer:
                 process=found.process,
                 problem=found.problem,
                 history=known,
+                gap=gap,
                 stops=stops,
                 kept_back=back,
                 rules=await self.rules(found),
@@ -116,14 +128,18 @@ async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Stor
 
 def _told(
     conn: Connection, process_id: str, store: str, now: datetime
-) -> tuple[History | None, tuple[str, ...], str, tuple[ParcelChange, ...]]:
-    """The ledger's history of a return, what keeps effects from being sent now, why one of its store is not, and the
-    changes of its parcels.
+) -> tuple[History | None, tuple[str, ...], str, tuple[ParcelChange, ...], str]:
+    """The ledger's history of a return, what keeps effects from being sent now, why one of its store is not, the
+    changes of its parcels, and why its archive cannot be read: what was paid is told all the same.
     """
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
     stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
-    moved = all_parcels_of(conn, [process_id])[process_id]
-    return history(conn, process_id), stops, kept_back(conn, store, now), moved
+    back, gap = kept_back(conn, store, now), ""
+    try:
+        whole, moved = history(conn, process_id), all_parcels_of(conn, [process_id])
+    except LedgerError as error:
+        whole, moved, gap = history(conn, process_id, archived=False), parcels_of(conn, [process_id]), str(error)
+    return whole, stops, back, moved[process_id], gap
 
 
 async def explain_rules(desk: Desk, found: FoundReturn) -> tuple[str, ...]:

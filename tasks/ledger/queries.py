@@ -25,8 +25,8 @@ def last_run(conn: Connection) -> datetime | None:
     return conn.execute(select(func.max(records.c.looked_at))).scalar()
 
 
-def history(conn: Connection, process_id: str) -> History | None:
-    """All that is known of one return, each part oldest first, what was archived too; None for one never seen.
+def history(conn: Connection, process_id: str, *, archived: bool = True) -> History | None:
+    """All that is known of one return, each part oldest first, what was `archived` too; None for one never seen.
 
     Raises `LedgerError` where an archive is missing or was changed.
     """
@@ -37,7 +37,7 @@ def history(conn: Connection, process_id: str) -> History | None:
     steps = select(audit).where(audit.c.process_id == process_id).order_by(audit.c.id)
     held = HOLDS.where(holds.c.process_id == process_id)
     evidence, before = dict[str, dict[str, Any]](), list[AuditRow]()
-    if row.archived_at is not None:
+    if archived and row.archived_at is not None:
         evidence = archived_evidence(conn, [process_id])
         before = [_step(SimpleNamespace(**each)) for each in archived_rows(conn, audit, [process_id])]
     return History(

@@ -83,10 +83,10 @@ _INDENT = " " * (_WIDTH + 2)
 @dataclass(frozen=True, slots=True)
 class Known:
     """All that is known of a return. `process` is what REVER shows now, `problem` why there is none; `history` is the
-    ledger's, None where no run has looked at it. `stops` keep effects from being sent now; `kept_back` is why none of
-    this store is, empty where they go, None where nobody looked. `rules` is what the merchant's own rules say,
-    `label` how its label is chosen now, `parcels` the changes of its parcels that were seen. Without `now` no time is
-    said to be past. `zone` is the store's.
+    ledger's, None where no run has looked at it, and `gap` why its archived steps are not in it. `stops` keep effects
+    from being sent now; `kept_back` is why none of this store is, empty where they go, None where nobody looked.
+    `rules` is what the merchant's own rules say, `label` how its label is chosen now, `parcels` the changes of its
+    parcels that were seen. Without `now` no time is said to be past. `zone` is the store's.
     """
 
     process_id: str
@@ -95,6 +95,7 @@ class Known:
     process: ReturnProcess | None = field(default=None, repr=False)
     problem: str = ""
     history: History | None = None
+    gap: str = ""
     stops: tuple[str, ...] = ()
     kept_back: str | None = None
     rules: tuple[str, ...] = ()
@@ -272,6 +273,8 @@ class _Teller:
         if self.known.history is None:
             yield "nothing yet: no run with mode act has looked at it"
             return
+        if self.known.gap:
+            yield f"its steps were archived and are not told: {self.known.gap}"
         record = self.known.history.record
         if not record.decision:
             yield "nothing yet"

@@ -14,6 +14,8 @@ from tasks.policy.rules.gates import ARCHIVED
 from tasks.reporting.archive_report import ArchiveReport
 from tasks.reporting.daily_report import DailyRun
 from tasks.reporting.report_page import report_page
+from tasks.reporting.story import Story
+from tasks.reporting.story_report import StoryReport
 from tests.flows.test_order_shipping import agrees
 from tests.flows.test_own_rules import refunds
 from tests.world import Start, World, told
@@ -123,6 +125,28 @@ def test_when_goods_of_an_archived_return_arrived_is_in_a_report_and_its_lack_is
     without, notes = said()
     assert {name for name, rows in without.items() if rows != before[0][name]} == {"return_days", "times"}
     assert ["when goods moved is left out" in note for note in notes] == [True]
+
+
+def test_without_its_archive_a_story_still_says_what_was_paid_and_what_is_missing(world: World) -> None:
+    (process_id,) = world.sandbox.process_ids(PAID)
+    (paid,) = set(refunds(world).values()) - {0}
+
+    def story() -> Story:
+        report = world.tell("explain-return", process_id=process_id)
+        assert isinstance(report, StoryReport)
+        (found,) = report.stories
+        return found
+
+    before = story()
+    archive(world)
+    assert story() == before
+    (folder,) = world.ledger_file.parent.glob("*.archives")
+    folder.rename(folder.with_name("elsewhere"))
+    without = story()
+    assert str(paid) in " ".join(without.sent)
+    assert without.decided[0].startswith("its steps were archived and are not told: ")
+    assert "manifest.json is missing" in without.decided[0]
+    assert without.decided[1:] == before.decided
 
 
 def test_what_was_paid_stays_paid_and_what_is_new_is_asked_about_once(world: World) -> None:
