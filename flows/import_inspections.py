@@ -13,7 +13,7 @@ from pydantic import Field
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
 from flows.sub_flows import count_asked, go_on, settle, settle_own, side_by_side
-from tasks.add_reviews import ReviewedReturn, add_reviews
+from tasks.add_reviews import ReviewedReturn, add_reviews, hold_contradictions
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
@@ -25,7 +25,6 @@ from tasks.files.private_copy import Arrived, private_copies
 from tasks.files.refused_file import expect_new
 from tasks.files.table import InputFileError
 from tasks.files.verdicts import Came, FileVerdict, Known, Verdict, judge, together
-from tasks.hold_contradictions import hold_contradictions
 from tasks.in_prefect.credentials import storage_options
 from tasks.ledger import known_reviews, switch
 from tasks.policy.decision import AskedEffect

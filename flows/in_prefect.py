@@ -26,9 +26,8 @@ from tasks.desk import Desk, UnfitPolicyError, utc_now
 from tasks.in_prefect.credentials import stated_by
 from tasks.in_prefect.events import LATELY, hold_events, parcel_events, pause_events, policy_event, send, stale_events
 from tasks.in_prefect.global_limits import standing_limits
-from tasks.in_prefect.holds_artifact import write_holds
 from tasks.in_prefect.quiet import quiet_or_unknown
-from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links
+from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, this_ui, ui_links, write_holds
 from tasks.ledger import HoldRow, Pause, held_since, open_holds, opened_by, pauses_of
 from tasks.policy.policy_file import PolicyFileError
 from tasks.reporting.backtest_report import BacktestReport

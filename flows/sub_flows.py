@@ -27,8 +27,8 @@ from tasks.ledger import LedgerError, open_holds, took_on
 from tasks.lookup import read_key
 from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
-from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
+from tasks.reporting.report_parts import LabelFilesTally
 from tasks.reporting.tally import (
     count_carried,
     count_decisions,

@@ -30,8 +30,8 @@ from tasks.ledger import (
 )
 from tasks.policy.label_files import KnownFile, WantedFile, due, file_of_new_label, files_of
 from tasks.policy.record import IntentKind
-from tasks.reporting.label_files_report import LabelFilesTally, MissingFile
 from tasks.reporting.report import Mode
+from tasks.reporting.report_parts import LabelFilesTally, MissingFile
 from tasks.returns import PendingReturn
 from tasks.settings import Settings
 from tasks.steps import each, step

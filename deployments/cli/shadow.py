@@ -17,7 +17,7 @@ from tasks.policy.policy_file import PolicyFileError, read_policy
 from tasks.policy.shadow import Said, read_candidate
 from tasks.reporting.csv_file import check_target, write_csv
 from tasks.reporting.printable import columns, json_text, plain_words, printable
-from tasks.reporting.shadow_report import ShadowTally, changes_words
+from tasks.reporting.report_parts import ShadowTally, changes_words
 from tasks.settings import load_settings
 
 CSV_COLUMNS = (

@@ -9,9 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deployments.demo.account import Account, read_shadow
 from deployments.demo.process import DemoError, started_worker
-from deployments.demo.promises import Promise, same_effects
+from deployments.demo.promises import Account, Promise, read_shadow, same_effects
 from deployments.demo.text import Page
 from rever_api.models import ReviewStatus
 from rever_api.sandbox import RunningSandbox
@@ -21,7 +20,7 @@ from tasks.policy.facts import counted
 from tasks.policy.policy_file import read_policy
 from tasks.policy.record import IntentKind, IntentState
 from tasks.reporting.printable import plain_words
-from tasks.reporting.shadow_report import changes_words
+from tasks.reporting.report_parts import changes_words
 
 FILE = "candidate.yaml"
 RULE = "small things at the first scan"

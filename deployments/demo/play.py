@@ -15,7 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 
-from deployments.demo.account import Account, read_account, read_history, totals
 from deployments.demo.candidate import (
     nothing_by_the_shadow,
     policy_with_shadow,
@@ -25,13 +24,17 @@ from deployments.demo.candidate import (
 from deployments.demo.one_parcel import one_parcel
 from deployments.demo.process import DemoError, Worker, environment, started_worker
 from deployments.demo.promises import (
+    Account,
     Promise,
     added,
     audited,
+    read_account,
+    read_history,
     same_effects,
     settled_by_evidence,
     step_words,
     sums_agree,
+    totals,
     trail_of,
 )
 from deployments.demo.text import Page, examples, rest

@@ -8,8 +8,7 @@ from typing import Protocol, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from deployments.demo.account import Account, StoreTotals
-from deployments.demo.promises import Promise
+from deployments.demo.promises import Account, Promise, StoreTotals
 from tasks.ledger import IntentRow
 from tasks.policy.kinds import KINDS
 from tasks.policy.record import IntentKind

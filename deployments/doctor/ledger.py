@@ -1,4 +1,4 @@
-"""The ledger: that it opens, is ours, keeps what it commits, and what in it stops or waits. Only read."""
+"""The ledger: that it opens, is ours, keeps what it commits, and what in it stops or waits. It is only read."""
 
 import shlex
 from collections.abc import Callable

@@ -12,7 +12,6 @@ from tasks.ledger.archiving import Archived, Plan, archive_returns, ledger_size,
 from tasks.ledger.backup import back_up, restore
 from tasks.ledger.checking import LONGEST_WAIT, Checked, Finding, check
 from tasks.ledger.claim import decide
-from tasks.ledger.condition import Condition, condition
 from tasks.ledger.export import Format, export
 from tasks.ledger.files import answered_contradictions, close_agreed, file_taken, known_reviews, note_file_taken
 from tasks.ledger.holds import find_hold, held_by, held_since, open_holds, opened_by
@@ -24,6 +23,7 @@ from tasks.ledger.label_files import (
     note_label_files,
 )
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.migrate import Condition, condition
 from tasks.ledger.parcels import (
     Moved,
     Sighting,

@@ -115,7 +115,7 @@ class Ending(StrEnum):
     """A read by id brings it: what follows is worked out anew, as for a return that was never held."""
     FILE_AGREES = "the file and REVER say the same"
     """REVER shows as many units of each outcome as the file says; or a later file says what REVER shows, which the
-    import itself sees (`tasks.hold_contradictions`). Then what is due is paid."""
+    import itself sees (`tasks.add_reviews`). Then what is due is paid."""
     PERSON = "only a person's answer"
     """What happened stays so, whatever REVER shows."""
 

@@ -16,10 +16,8 @@ from tasks.policy.decision import DecisionName
 from tasks.policy.facts import counted
 from tasks.policy.money import add_to
 from tasks.policy.shadow import Candidate
-from tasks.reporting.by_store import OUTCOMES, StoreTally
-from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.printable import plain_words, printable
-from tasks.reporting.shadow_report import ShadowTally
+from tasks.reporting.report_parts import OUTCOMES, LabelFilesTally, ShadowTally, StoreTally
 
 FAILED_SHARE = Decimal("0.2")
 """A run fails when more than this share of its returns failed of our own fault."""

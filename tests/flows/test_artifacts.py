@@ -14,8 +14,7 @@ import pytest
 from flows import answer_hold, answer_holds
 from flows.in_prefect import artifacts_of, open_holds_page
 from tasks.answer_hold import list_mark
-from tasks.in_prefect.holds_artifact import holds_key
-from tasks.in_prefect.ui_links import NO_LINKS, UiLinks
+from tasks.in_prefect.ui_links import NO_LINKS, UiLinks, holds_key
 from tasks.ledger import HoldRow, Pause
 from tasks.policy.parcel import ParcelLine
 from tasks.reporting.holds_page import in_order

@@ -13,8 +13,8 @@ from rever_api.sandbox import Options
 from rever_api.sandbox.labels import LabelFault
 from tasks.ledger import label_files_of
 from tasks.policy.label_files import KnownFile
-from tasks.reporting.label_files_report import LabelFilesTally
 from tasks.reporting.report_page import report_page
+from tasks.reporting.report_parts import LabelFilesTally
 from tests.flows.test_generate_labels import waiting
 from tests.world import Start, World
 

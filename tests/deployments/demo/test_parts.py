@@ -8,11 +8,20 @@ from typing import Any
 
 import pytest
 
-from deployments.demo.account import Account, StoreTotals, totals
 from deployments.demo.candidate import Tried, nothing_by_the_shadow, policy_with_shadow, really_done, the_wrong_one
 from deployments.demo.play import conclusion, fresh_folder
 from deployments.demo.process import DemoError
-from deployments.demo.promises import Promise, added, audited, same_effects, settled_by_evidence, sums_agree
+from deployments.demo.promises import (
+    Account,
+    Promise,
+    StoreTotals,
+    added,
+    audited,
+    same_effects,
+    settled_by_evidence,
+    sums_agree,
+    totals,
+)
 from deployments.demo.text import Page, few, rest, shape
 from rever_api.sandbox import running_sandbox
 from rever_api.sandbox.auditor import Audit, Due, Violation

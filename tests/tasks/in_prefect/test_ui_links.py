@@ -13,8 +13,16 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId, ArtifactFilterKey
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_UI_V2_ENABLED, PREFECT_UI_URL, temporary_settings
 
-from tasks.in_prefect.holds_artifact import holds_artifacts, holds_key, write_holds
-from tasks.in_prefect.ui_links import ANSWER_ONE, NO_LINKS, this_ui, ui_links, ui_links_now
+from tasks.in_prefect.ui_links import (
+    ANSWER_ONE,
+    NO_LINKS,
+    holds_artifacts,
+    holds_key,
+    this_ui,
+    ui_links,
+    ui_links_now,
+    write_holds,
+)
 from tests.samples import NEW_HOLD as HOLD
 
 HERE = {PREFECT_API_URL: "http://127.0.0.1:9/api"}

@@ -1,8 +1,9 @@
-"""A ledger of the first version, with data in it, is brought up to this one and loses nothing."""
+"""A ledger of the first version is brought up to this one and loses nothing; its condition is found untouched."""
 
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from sqlalchemy import Column, Connection, MetaData, Table, create_engine, inspe
 
 import tasks.ledger
 from tasks.database.engines import Where, writing_engine
-from tasks.ledger import Answer, Ledger, LedgerError, check, runs_began
+from tasks.desk import utc_now
+from tasks.ledger import Answer, Ledger, LedgerError, check, condition, runs_began
 from tasks.ledger.migrate import revision
 from tasks.ledger.schema import REVISION, chains, metadata
 from tasks.policy.decision import Nothing
@@ -118,3 +120,32 @@ def copy(source: Path, conn: Connection) -> None:
                 keep = Table(table.name, MetaData(), *(Column(column.name, column.type) for column in columns))
                 conn.execute(keep.insert(), [dict(row) for row in found])
     here.dispose()
+
+
+def test_it_tells_revision_account_and_the_databases_clock(url: str) -> None:
+    assert condition(url).account == ""
+    Ledger.open(url, account="acme", clock=utc_now).close()
+    before = utc_now()
+    found = condition(url)
+    assert (found.account, found.revision, found.newest, found.writable) == ("acme", REVISION, REVISION, True)
+    if url.startswith("sqlite"):
+        assert found.now is None
+        assert found.durable
+    else:
+        assert found.now is not None
+        assert abs(found.now - before) < timedelta(seconds=30)
+        assert not found.durable, "the tests' server does no fsync"
+
+
+def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    found = condition(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    assert (found.revision, found.account, found.writable) == ("", "", True)
+    assert not condition(f"sqlite:///{tmp_path / 'none' / 'ledger.sqlite'}").writable
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_file_is_no_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    file.write_text("a text" * 1000)
+    with pytest.raises(LedgerError, match="not a SQLite database"):
+        condition(f"sqlite:///{file}")
