@@ -23,12 +23,11 @@ from tasks.ledger import Actor, Ledger, LedgerError, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, StoreZone, store_zone, translated
 from tasks.policy.decision import Decision, Wait, refunds_of
-from tasks.policy.label_choice import carrier_name
+from tasks.policy.label_choice import carrier_name, named_warehouse
 from tasks.policy.label_files import WantedFile
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
-from tasks.policy.rules.label import named_warehouse
 from tasks.policy.ruling import idle_where_rever_pays
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
 from tasks.policy.side_facts import SHOP_TELLS, SideFacts, needed

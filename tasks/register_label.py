@@ -10,8 +10,9 @@ from tasks.ledger import load_records, returns_tracked_as
 from tasks.lookup import same_tracking
 from tasks.policy.kinds import REGISTER_LABEL
 from tasks.policy.kinds.register_label import MadeLabel, unknown_carrier
+from tasks.policy.label_case import DEAD_PARCEL, label_number, next_parcel
 from tasks.policy.record import Parcel
-from tasks.policy.rules.label import DEAD_PARCEL, label_number, next_parcel, not_to_be_made
+from tasks.policy.rules.label import not_to_be_made
 from tasks.returns import PendingReturn
 from tasks.steps import step
 

@@ -30,9 +30,9 @@ from tasks.ledger import (
 )
 from tasks.policy.clocks import DIFFER
 from tasks.policy.facts import PARCEL_MOVED, believed
+from tasks.policy.label_case import NEEDS_LABEL
 from tasks.policy.record import ParcelChange, Record
 from tasks.policy.replaced import replaced_as_seen
-from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.store import ParcelLimits
 from tasks.policy.tracking import GIVEN_UP, view_of, view_of_shipping
 from tasks.reporting.report import Failure, Mode

@@ -22,10 +22,10 @@ from tasks.find_returns import FoundReturn
 from tasks.ledger import Came, label_files_of, note_label_files, parcels_of, replaced_labels
 from tasks.policy.clocks import clock_time
 from tasks.policy.facts import counted
+from tasks.policy.label_case import DEAD_PARCEL
 from tasks.policy.label_files import KnownFile, WantedFile, asks_again_at, files_of, replaced_numbers
 from tasks.policy.record import ParcelChange, Record
 from tasks.policy.replaced import reissues, replaced_as_seen
-from tasks.policy.rules.label import DEAD_PARCEL
 from tasks.policy.tracking import ParcelView, in_words, standing, view_of
 from tasks.reporting.printable import columns, json_text, printable
 from tasks.settings import Settings, load_settings

@@ -36,8 +36,8 @@ from tasks.policy.kinds import CANCEL, CREATE_RETURN, EXCHANGE, LABEL, REFUND, R
 from tasks.policy.kinds.create_return import NewReturn
 from tasks.policy.kinds.register_label import MadeLabel
 from tasks.policy.kinds.review import Reviews
+from tasks.policy.label_choice import named_warehouse, warehouse_for
 from tasks.policy.record import MADE, IntentKind, PaidSeen
-from tasks.policy.rules.label import named_warehouse, warehouse_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which carrier takes a parcel: every candidate is asked in order, and says why it does not. Pure.
+"""Which carrier takes a parcel, and to which warehouse: every carrier is asked in order, and says why not. Pure.
 
 The order: the carrier that a rule of the merchant's names, the policy's `label_carriers`, then the others, the cheapest
 first where the policy says what a label costs. A provider that makes labels by hand comes last, unless it is named.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rever_api.models import Carrier, EcommerceSettings
+from rever_api.models import Carrier, EcommerceSettings, Warehouse
 from tasks.policy.conditions import Truth
 from tasks.policy.country import country_code
 from tasks.policy.measures import size_in_words, weight_in_words
@@ -175,3 +175,28 @@ def _size(limits: CarrierLimits, parcel: Measured) -> tuple[Truth, str]:
 
 def _needs(fact: object) -> str:
     return fact.needs if isinstance(fact, Unknown) else ""
+
+
+# To which warehouse.
+
+
+def named_warehouse(warehouses: Iterable[Warehouse], name: str) -> Warehouse | None:
+    """The warehouse of this id or name; capitals in the name do not count."""
+    wanted = name.casefold()
+    return next((house for house in warehouses if name == house.id or wanted == house.name.casefold()), None)
+
+
+def warehouse_for(warehouses: Iterable[Warehouse], country: str) -> Warehouse | None:
+    """Choose the warehouse goods go back to: one that serves the country, else the default, else the only one.
+
+    None where none of these is there, and where order tags decide ("dynamic warehouses"), which this desk does not see:
+    then the order names no warehouse, and REVER chooses.
+    """
+    known = tuple(warehouses)
+    if any(house.tags for house in known):
+        return None
+    wanted = country_code(country)
+    serving = [house for house in known if wanted and wanted in map(country_code, house.countries)]
+    defaults = [house for house in known if house.is_default]
+    only = known if len(known) == 1 else ()
+    return next(iter((*serving, *defaults, *only)), None)

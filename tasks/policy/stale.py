@@ -15,9 +15,9 @@ from tasks.policy.case import Case
 from tasks.policy.decide import decide
 from tasks.policy.decision import AskedEffect, Decision, Hold, Nothing, Wait
 from tasks.policy.facts import exchange_shown, goods_here, goods_sent, refunds_shown
+from tasks.policy.label_case import DEAD_PARCEL, NEEDS_LABEL
 from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, ParcelChange, Record, taken
 from tasks.policy.replaced import replaced_as_seen
-from tasks.policy.rules.label import DEAD_PARCEL, NEEDS_LABEL
 from tasks.policy.store import RefundsBy, StaleLimits, StoreRules
 from tasks.policy.tracking import OF_RETURN, goods_moved, parcel_statuses
 

@@ -16,10 +16,10 @@ from typing import Annotated, get_args, get_type_hints
 from rever_api.models import ProcessStatus, ReturnLineItem, ReturnProcess, ReviewStatus, ShippingStatus
 from tasks.policy.comparison import compare
 from tasks.policy.facts import goods_here, goods_sent, paid_of, refunds_shown, strange
+from tasks.policy.label_case import DEAD_PARCEL
 from tasks.policy.money import ZERO, shared, value
 from tasks.policy.parcel import parcel_of
 from tasks.policy.record import IntentKind, IntentState, Record
-from tasks.policy.rules.label import DEAD_PARCEL
 from tasks.policy.tracking import goods_moved, parcel_statuses
 
 

@@ -60,7 +60,7 @@ _MONEY = (
     "kinds/label",
     "kinds/kind",
 )
-_RULES = ("case", "decide", "facts", "record", "store", "rules/gates", "rules/label")
+_RULES = ("case", "decide", "facts", "record", "store", "label_case", "rules/gates", "rules/label")
 _LEDGER = ("claim", "send", "settle", "answers", "guards", "audit")
 
 PARTS = {

@@ -11,8 +11,9 @@ from tasks.policy.decision import AskedEffect, Decision, Hold
 from tasks.policy.kinds.asked import AskedKind
 from tasks.policy.kinds.kind import Held, Seen, UnitKey
 from tasks.policy.kinds.label import LABEL, parcels_read
+from tasks.policy.label_case import label_number
 from tasks.policy.record import Intent, IntentKind, Parcel
-from tasks.policy.rules.label import MADE_BY_HAND, label_number, not_to_be_made
+from tasks.policy.rules.label import MADE_BY_HAND, not_to_be_made
 
 MADE_LABEL = "made_label"
 """The name under which an intent's details have the label."""

@@ -1,55 +1,39 @@
-"""When a return needs a label or pickup, and from which carrier and to which warehouse."""
+"""When a label or pickup is made for a return, waits or is held: the rules, in their order, and what they say."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time
-from functools import cached_property
 
 from rever_api.errors import Reason
 from rever_api.models import (
     NOT_RECEIVED,
     Address,
-    LogisticsEntry,
-    PickupRange,
     ProcessStatus,
     ReturnMethod,
     ReturnProcess,
     ReturnStatus,
     ShippingStatus,
-    Warehouse,
 )
-from tasks.policy.case import facts_with, ruling_of
 from tasks.policy.clocks import believed, come
 from tasks.policy.comparison import went_out
-from tasks.policy.country import country_code, country_of
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.facts import counted, later, quoted
-from tasks.policy.label_choice import Candidate, Choice, Wanted, choose, in_words
-from tasks.policy.packing import MOST_PARCELS, UNMEASURED, measured, packed, parcel_in_words, to_come_back
+from tasks.policy.label_case import AT_HOME, NEEDS_LABEL, LabelCase
+from tasks.policy.label_choice import Candidate, Choice, in_words, named_warehouse, warehouse_for
+from tasks.policy.packing import MOST_PARCELS, parcel_in_words, to_come_back
 from tasks.policy.pickup_days import order_on
 from tasks.policy.record import (
-    BY_A_PERSON,
     LABEL_KINDS,
     HoldKind,
     Intent,
     IntentKind,
     IntentState,
-    Parcel,
     Record,
     Replaced,
     cancellation_given_up,
 )
-from tasks.policy.replaced import both_used, not_shown_by_hand, place_of, replaced_in_use, superseded
-from tasks.policy.return_facts import LineFacts
+from tasks.policy.replaced import both_used, replaced_in_use, superseded
 from tasks.policy.rules.gates import label_after_restore, may_be_lost, told_no_until
-from tasks.policy.ruling import Ruling
-from tasks.policy.store import DaysOff, ParcelSplit, StoreRules
-
-NEEDS_LABEL = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DROP_OFF_POINT, ReturnMethod.DELIVERY_PICKUP})
-"""Return methods whose goods travel by a carrier."""
-
-DEAD_PARCEL = frozenset({ShippingStatus.CANCELED, ShippingStatus.ERROR})
-"""States of a parcel that came to nothing."""
+from tasks.policy.store import DaysOff, StoreRules
 
 MADE_BY_HAND = frozenset({"label_error", "label_refused", "no_address", "no_carrier", "no_country", "too_many_parcels"})
 """Rules that hold a label which a person makes by hand: a label that is registered is what they wait for."""
@@ -68,14 +52,8 @@ where REVER had refused one, or a ledger was lost.
 TAKEN_AS_SHOWN = frozenset({BOTH_LABELS_USED, LABELS_BY_OTHERS})
 """Rules that ask about labels that are there: who goes on takes them as REVER shows them."""
 
-_AT_HOME = frozenset({ReturnMethod.HOME_PICK_UP, ReturnMethod.DELIVERY_PICKUP})
-"""Return methods for which a carrier comes to the shopper's address."""
-
 _NO_LABEL = {ReturnMethod.NO_RETURN_METHOD, ReturnMethod.IN_STORE, ""}
 _PENDING = {ShippingStatus.NO_SHIPPING_STATUS, ""}
-
-ONE_PARCEL = (Parcel(),)
-"""All that comes back travels in one."""
 
 
 def decide_label(
@@ -85,7 +63,7 @@ def decide_label(
 
     Where a label is to be replaced, `replacing` is its parcel: what follows is decided as if that were gone.
     """
-    case = _Label(process, rules, record, now, replacing)
+    case = _LabelRules(process, rules, record, now, replacing)
     rule = (
         case.held_already,
         case.called_off,
@@ -104,7 +82,7 @@ def decide_label(
 
 def not_to_be_made(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> str:
     """Say why the return gets no label, whoever makes it; empty where it waits for one. Pure."""
-    case = _Label(process, rules, record, now)
+    case = _LabelRules(process, rules, record, now)
     for answer in (case.called_off, case.not_needed, case.by_own_rules, case.unknown_method, case.not_told):
         if (decision := answer()) is not None:
             return decision.why
@@ -115,25 +93,12 @@ def not_to_be_made(process: ReturnProcess, rules: StoreRules, record: Record, no
     return "REVER shows a parcel already" if len(case.parcels) == 1 else "REVER shows all its parcels already"
 
 
-def label_number(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> int:
-    """The number that the next label of a return has, whoever makes it. Pure."""
-    return _Label(process, rules, record, now).generation
-
-
-def next_parcel(
-    process: ReturnProcess, rules: StoreRules, record: Record, now: datetime
-) -> tuple[int, tuple[Parcel, ...]]:
-    """Which parcel of the return the next label is for, from 1, and all of them; none where it travels in one. Pure."""
-    case = _Label(process, rules, record, now)
-    return (case.parcel, case.parcels) if len(case.parcels) > 1 else (1, ())
-
-
 def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now: datetime) -> tuple[str, ...]:
     """How the label of a return is chosen now, as lines for a person: what is due, each parcel, each carrier. Pure.
 
     None where the return needs no label. Nothing of the shopper is in them.
     """
-    case = _Label(process, rules, record, now)
+    case = _LabelRules(process, rules, record, now)
     if any(answer() is not None for answer in (case.called_off, case.not_needed, case.by_own_rules)):
         return ()
     decision = decide_label(process, rules, record, now)
@@ -148,36 +113,9 @@ def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now
     return (*due, *lines, *carriers)
 
 
-def next_generation(process: ReturnProcess) -> int:
-    """The number of the next label of a return: one more than the parcels that REVER shows, whatever became of them."""
-    return 1 + len(process.logistics or ())
-
-
 def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
     """Name what this read left out and no label can be decided without; read again by id where any."""
     return ("logistics",) if process.logistics is None and not rules.omits_empty_fields else ()
-
-
-def named_warehouse(warehouses: Iterable[Warehouse], name: str) -> Warehouse | None:
-    """The warehouse of this id or name; capitals in the name do not count."""
-    wanted = name.casefold()
-    return next((house for house in warehouses if name == house.id or wanted == house.name.casefold()), None)
-
-
-def warehouse_for(warehouses: Iterable[Warehouse], country: str) -> Warehouse | None:
-    """Choose the warehouse goods go back to: one that serves the country, else the default, else the only one.
-
-    None where none of these is there, and where order tags decide ("dynamic warehouses"), which this desk does not see:
-    then the order names no warehouse, and REVER chooses.
-    """
-    known = tuple(warehouses)
-    if any(house.tags for house in known):
-        return None
-    wanted = country_code(country)
-    serving = [house for house in known if wanted and wanted in map(country_code, house.countries)]
-    defaults = [house for house in known if house.is_default]
-    only = known if len(known) == 1 else ()
-    return next(iter((*serving, *defaults, *only)), None)
 
 
 def _names_a_place(address: Address | None) -> bool:
@@ -185,132 +123,8 @@ def _names_a_place(address: Address | None) -> bool:
     return address is not None and bool(address.address_line_1.strip() and (address.city + address.postcode).strip())
 
 
-@dataclass(frozen=True)
-class _Label:
-    """One return's label at one moment; each method is a rule that answers or passes."""
-
-    process: ReturnProcess
-    rules: StoreRules
-    record: Record
-    now: datetime
-    replacing: Replaced | None = None
-
-    @cached_property
-    def entries(self) -> tuple[LogisticsEntry, ...]:
-        """The parcels that REVER shows."""
-        return self.process.logistics or ()
-
-    @cached_property
-    def generation(self) -> int:
-        """The number of the next label: one more than the parcels that REVER shows and those that a person closed.
-
-        From an older view, which lacks a label that was made, comes a number that is taken: none is made twice.
-        """
-        return next_generation(self.process) + self.by_hand
-
-    @cached_property
-    def intents(self) -> tuple[Intent, ...]:
-        """The intents of this return that bring a label: those made by REVER, and those registered there."""
-        return tuple(intent for intent in self.record.intents if intent.kind in LABEL_KINDS)
-
-    @cached_property
-    def made_here(self) -> tuple[Intent, ...]:
-        """The labels that this desk had made or registered, in the order of their numbers: REVER shows each of them."""
-        done = (it for it in self.intents if it.state is IntentState.DONE)
-        return tuple(sorted(done, key=lambda it: it.generation))
-
-    @cached_property
-    def by_hand(self) -> int:
-        """How many labels of a person's REVER does not show."""
-        return not_shown_by_hand(self.process, self.record)
-
-    @property
-    def labelled(self) -> int:
-        """How many parcels have their label. A new label that a person gave up is none: the old one is there still."""
-        given_up = sum(it.state is IntentState.DROPPED and it.replaces is not None for it in self.intents)
-        return len(self.live) + max(0, self.by_hand - given_up)
-
-    @cached_property
-    def live(self) -> tuple[LogisticsEntry, ...]:
-        """The parcels that REVER shows but those that came to nothing, and those whose label was replaced."""
-        return tuple(self.entries[place - 1] for place in sorted(self.places))
-
-    @cached_property
-    def places(self) -> frozenset[int]:
-        """The places of these parcels among all that REVER shows, from 1."""
-        return self.not_dead - superseded(self.process, self.record, self.replacing)
-
-    @cached_property
-    def not_dead(self) -> frozenset[int]:
-        """The places of the parcels that did not come to nothing."""
-        return frozenset(place for place, it in enumerate(self.entries, 1) if it.status not in DEAD_PARCEL)
-
-    @cached_property
-    def lines(self) -> Mapping[str, LineFacts]:
-        """What is known of each line, with what the tables of products tell."""
-        rules = self.rules
-        facts = self.ruling.facts if self.ruling else facts_with(self.process, rules, self.record, self.now)
-        return {line.line_id: line for line in facts.lines}
-
-    @cached_property
-    def parcels(self) -> tuple[Parcel, ...]:
-        """The parcels that the return travels in.
-
-        The first label that was asked for or registered fixes them, whatever the policy says later: the shopper has
-        packed. A label that somebody else has made is that of the whole return, unless it was registered through this
-        desk.
-        """
-        if fixed := next((it for it in self.intents if it.live and self._tells_parcels(it)), None):
-            return fixed.parcels or ONE_PARCEL
-        if self.not_dead and not any(it.live and it.kind is IntentKind.REGISTER_LABEL for it in self.intents):
-            return ONE_PARCEL
-        return self._by_policy
-
-    @cached_property
-    def _by_policy(self) -> tuple[Parcel, ...]:
-        """The parcels in which it would travel had it no label yet."""
-        split = self.rules.policy.labels.parcels
-        if split == ParcelSplit():
-            return ONE_PARCEL
-        return packed(to_come_back(self.process, self.ruling), self.lines, split)
-
-    @staticmethod
-    def _tells_parcels(label: Intent) -> bool:
-        """Whether it says in how many parcels the return travels: not one that a person closed without asking REVER."""
-        return bool(label.parcel) or (label.kind is IntentKind.LABEL and label.state not in BY_A_PERSON)
-
-    @cached_property
-    def parcel(self) -> int:
-        """Which of the parcels the next label is for, from 1: the first that has none.
-
-        REVER shows parcels in the order in which they were made; one that no intent of this desk is of stands for any.
-        """
-        mine = {it.parcel for it in self.made_here if place_of(it, self.process, self.record) in self.places} - {0}
-        free = [number for number in range(1, len(self.parcels) + 1) if number not in mine]
-        others = self.labelled - len(mine)
-        return free[min(others, len(free) - 1)] if free else len(self.parcels)
-
-    @cached_property
-    def asked(self) -> tuple[Intent, ...]:
-        """The labels that REVER was asked to make."""
-        return tuple(intent for intent in self.intents if intent.kind is IntentKind.LABEL)
-
-    @cached_property
-    def ruling(self) -> Ruling | None:
-        """What the store's own rules say; None where there are none."""
-        rules = self.rules
-        return ruling_of(self.process, rules, self.record, self.now) if rules.merchant_rules else None
-
-    @cached_property
-    def method(self) -> str:
-        """How the goods come back: as the store's own rules would have it, else as the shopper chose."""
-        ruled = self.ruling.return_method() if self.ruling else ""
-        return ruled or str(self.process.return_method)
-
-    @cached_property
-    def country(self) -> str:
-        """The country the goods are picked up in, empty where it cannot be told."""
-        return country_of(self.process.pickup_address)
+class _LabelRules(LabelCase):
+    """The rules about one return's label; each method is one that answers or passes."""
 
     def held_already(self) -> Decision | None:
         """An unanswered hold of the label goes on holding it."""
@@ -421,7 +235,7 @@ class _Label:
         labels = counted(shown, "label")
         why = f"REVER refused a label of {wanted} parcels', and shows {labels} that somebody else has made"
         if not wanted and may_be_lost(self.process, self.record):
-            wanted = len(self._by_policy)
+            wanted = len(self.parcels_by_policy)
             why = f"it would travel in {wanted} parcels, and REVER shows {labels}, made before this ledger was"
         why += ": whether all goods travel with that is not known"
         if shown >= wanted:
@@ -474,7 +288,7 @@ class _Label:
             "return_method": self.method,
             "country": self.country,
             "warehouse": (house.name or house.id) if house else named or "as REVER chooses it",
-            "pickup_hours": ", ".join(hours) if self.method in _AT_HOME else "",
+            "pickup_hours": ", ".join(hours) if self.method in AT_HOME else "",
             "in_the_parcel": self.parcel_words,
             "tried": in_words(self.choice.candidates),
             "address": "the shopper's address stands at REVER alone, in the return's pickup address",
@@ -497,7 +311,7 @@ class _Label:
             return hold
         choice = self.choice
         if choice.chosen is None and self.record.waived("label_refused"):
-            choice = self._choice(frozenset())
+            choice = self.choice_without(frozenset())
         if choice.chosen is None:
             return self._no_carrier(choice)
         asked = label_after_restore(self.process, self.record)
@@ -507,7 +321,7 @@ class _Label:
         """Without a place to be fetched from, a country, or as too many parcels, nothing can be chosen."""
         method = self.method
         told = {"return_method": method}
-        if method in _AT_HOME and not _names_a_place(self.process.pickup_address):
+        if method in AT_HOME and not _names_a_place(self.process.pickup_address):
             why = f"a return by {method} has no pickup address with a street and a town, so no carrier is sent"
             return Hold("no_address", why, HoldKind.LABEL, told, label=True)
         if not self.country:
@@ -555,7 +369,7 @@ class _Label:
     def _day_off(self, chosen: Candidate) -> Wait | None:
         """A pickup whose next possible day is a day off is ordered later, where the policy says so."""
         policy = self.rules.policy.labels
-        if self.method not in _AT_HOME or (chosen.limits.days_off or policy.days_off) is not DaysOff.WAIT:
+        if self.method not in AT_HOME or (chosen.limits.days_off or policy.days_off) is not DaysOff.WAIT:
             return None
         zone = self.rules.zone
         day, why = order_on(self.now.astimezone(zone).date(), policy.lead_days, self.process.pickup_address)
@@ -563,51 +377,6 @@ class _Label:
             return None
         until = datetime.combine(day, time(), zone).astimezone(UTC)
         return self._wait("label_day_off", f"{why}, when no carrier comes; the pickup is ordered on {day:%F}", until)
-
-    @cached_property
-    def slots(self) -> tuple[str, ...]:
-        """The hours in which a pickup may come: the shopper's wish, else the policy's; empty for as the return says."""
-        policy = self.rules.policy.labels.slots
-        if self.method not in _AT_HOME or not policy:
-            return ()
-        wish = tuple(str(each) for each in self.process.pickup_ranges if each not in {PickupRange.NO_RANGE, ""})
-        return wish or policy
-
-    @property
-    def parcel_words(self) -> str:
-        """Which parcel it is, and what is in it."""
-        number = f"{self.parcel} of {len(self.parcels)}: " if len(self.parcels) > 1 else ""
-        return f"{number}{parcel_in_words(self.contents, self.lines)}"
-
-    @property
-    def contents(self) -> Parcel:
-        """What travels in the parcel that the next label is for."""
-        return self.parcels[self.parcel - 1] if self.parcels != ONE_PARCEL else self._all
-
-    @cached_property
-    def _all(self) -> Parcel:
-        return Parcel(tuple(to_come_back(self.process, self.ruling).items()))
-
-    @cached_property
-    def choice(self) -> Choice:
-        """The carriers of the store, asked in the policy's order."""
-        return self._choice(self._refused)
-
-    @property
-    def _refused(self) -> frozenset[str]:
-        """The carriers that REVER has refused as a combination for this label, or for another of the same parcels."""
-        dead = len(self.entries) - len(self.live)
-        return frozenset(
-            it.carrier
-            for it in self.asked
-            if it.state is IntentState.REFUSED and it.generation > dead and it.reason == Reason.COMBINATION
-        )
-
-    def _choice(self, refused: frozenset[str]) -> Choice:
-        policy = self.rules.policy
-        size = measured(self.contents, self.lines) if policy.labels.carriers else UNMEASURED
-        wanted = Wanted(self.country, self.method, size, self.ruling.carrier() if self.ruling else "")
-        return choose(self.rules.settings, policy.labels, policy.label_carriers, wanted, refused)
 
     def _made(self, intent: Intent) -> Decision:
         """What follows from a label that was made and that REVER does not show."""

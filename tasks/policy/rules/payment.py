@@ -10,6 +10,7 @@ from tasks.policy.case import Case
 from tasks.policy.clocks import come
 from tasks.policy.decision import Compensate, Decision, ExchangeDue, Hold, Nothing, RefundDue
 from tasks.policy.facts import LineInspection, counted, goods_here, goods_sent, later, quoted
+from tasks.policy.label_case import NEEDS_LABEL
 from tasks.policy.money import ZERO, Due, price_difference, shown
 from tasks.policy.record import (
     HoldKind,
@@ -25,7 +26,6 @@ from tasks.policy.record import (
 from tasks.policy.replaced import superseded
 from tasks.policy.return_facts import Unknown
 from tasks.policy.rules.at_rever import all_paid, on_its_way, told_on_its_way
-from tasks.policy.rules.label import NEEDS_LABEL
 from tasks.policy.store import NotReceived
 
 

@@ -11,9 +11,10 @@ from rever_api.models import LogisticsEntry, ReturnProcess, ShippingStatus
 from tasks.policy.clocks import clock_time
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing
 from tasks.policy.facts import PARCEL_MOVED, counted, quoted
+from tasks.policy.label_case import DEAD_PARCEL
 from tasks.policy.record import IntentState, ParcelChange, Record, Replaced
 from tasks.policy.replaced import mark_of, number_of, reissues, replaced_parcels
-from tasks.policy.rules.label import DEAD_PARCEL, LABEL_THERE, decide_label
+from tasks.policy.rules.label import LABEL_THERE, decide_label
 from tasks.policy.store import StoreRules
 
 NOT_DUE = "reissue_not_due"

@@ -17,8 +17,9 @@ from rever_api.models import Carrier, ReturnProcess
 from tasks.policy.decision import Decision, MakeLabel
 from tasks.policy.kinds import LABEL
 from tasks.policy.kinds.kind import Seen
+from tasks.policy.label_case import DEAD_PARCEL
 from tasks.policy.record import Intent, IntentKind, IntentState, Record
-from tasks.policy.rules.label import DEAD_PARCEL, decide_label
+from tasks.policy.rules.label import decide_label
 from tests.tasks.policy.factories import NOW, line, process, record, rules
 
 MOST_STEPS = 14
