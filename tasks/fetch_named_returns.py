@@ -9,7 +9,7 @@ from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.models.inputs import MOST_PER_PAGE
 from tasks.desk import Desk
 from tasks.files.inspections import Inspection
-from tasks.files.matching import comparable, names_of, without_zeros
+from tasks.files.matching import comparable, names_in, names_of, without_zeros
 from tasks.lookup import KeyKind, Lookup, order_names
 from tasks.policy.facts import believed
 from tasks.returns import Entry
@@ -36,10 +36,11 @@ class NamedReturns:
 def wanted_names(rows: Iterable[object]) -> dict[Name, str]:
     """All names in the rows of a file, as they are compared -> as they were written."""
     return {
-        (key, comparable(key, text)): text
+        (key, plain): text
         for row in rows
         if isinstance(row, Inspection)
         for key, text in row.keys.items()
+        for plain in names_in(key, text)
     }
 
 

@@ -68,9 +68,11 @@ def bare(text: str) -> str:
 
 def date_in(text: str) -> re.Match[str] | None:
     """The parts of a date and its time; None where it is none. A month's name is its number."""
-    plain = " ".join(bare(text).split())
-    if (found := DATE.fullmatch(plain)) or not (named := _BY_NAME.fullmatch(plain)):
+    if found := DATE.fullmatch(bare(text)):
         return found
+    plain = " ".join(bare(text).split())
+    if not (named := _BY_NAME.fullmatch(plain)):
+        return DATE.fullmatch(plain)
     name = (named["name"] or named["named"]).casefold()
     month = _MONTH.get(name[:4]) or _MONTH.get(name[:3])
     year = named["year"] if len(named["year"]) == 4 else f"20{named['year']}"
@@ -99,7 +101,7 @@ def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
     found = date_in(plain)
     if found is None:
         raise ValueError(f"write it as {written}")
-    one, two, three = (int(part) for part in found.group("one", "two", "three"))
+    one, two, three = map(int, found.group("one", "two", "three"))
     if len(found["one"]) == 4:
         year, month, day = one, two, three
     elif written is DateFormat.DAY_FIRST:
@@ -111,7 +113,7 @@ def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
     if found["hour"] is None:
         hour, minute, second = 23, 59, 59
     else:
-        hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+        hour, minute, second = (int(part or 0) for part in found.group("hour", "minute", "second"))
     if found["half"]:
         hour = hour % 12 + (12 if found["half"][0] in "Pp" else 0)
     at = zone_named(found["zone"]) if found["zone"] else zone

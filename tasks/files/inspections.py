@@ -4,7 +4,7 @@ Pure. A row that does not say all of it in one way is refused, with the reason; 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -122,11 +122,12 @@ def _source(said: Mapping[str, str], product: Product, status: ReviewStatus, at:
     Where the warehouse names the unit or the receipt, a row that says another outcome is still the same; else it is by
     product, outcome and time, and a row that differs in one of them is another.
     """
-    parts: tuple[str, ...] = (str(status), at.isoformat() if at else "", product.line, product.sku, product.ean)
-    if receipt := said.get("receipt"):
-        parts = ("receipt", receipt, product.line, product.sku, product.ean)
     if label := said.get("unit"):
-        parts = ("unit", label)
+        parts: tuple[str, ...] = ("unit", label)
+    elif receipt := said.get("receipt"):
+        parts = ("receipt", receipt, product.line, product.sku, product.ean)
+    else:
+        parts = (status, at.isoformat() if at else "", product.line, product.sku, product.ean)
     return hashlib.blake2b("\0".join(parts).casefold().encode(), digest_size=8).hexdigest()
 
 
@@ -141,31 +142,46 @@ def _units(
     if counts:
         if len(products) > 1:
             raise RefusedRowError("it counts units of several products at once")
-        many = {name: whole(said[name], columns[name], mapping.decimal) if said[name] else 0 for name in counts}
-        if negative := next((name for name in counts if many[name] < 0), None):
-            words = f"{columns[negative]!r} is {said[negative]!r}: units are counted, and a correction is not"
-            raise RefusedRowError(f"{words}; write how many there are")
-        if not 0 < sum(many.values()) <= MOST_UNITS:
-            raise RefusedRowError(f"it counts {sum(many.values())} units")
-        if "quantity" in said and sum(many.values()) != (
-            stated := whole(said["quantity"], columns["quantity"], mapping.decimal)
-        ):
-            found = ", ".join(f"{many[name]} in {columns[name]!r}" for name in counts)
-            raise RefusedRowError(f"{columns['quantity']!r} is {stated}, and the units that are counted are {found}")
+        many = _counted(said, counts, mapping, columns)
         product = products[0][0]
         for name in counts:
             status = COUNTS[name]
-            reason = (
-                _reason(said, mapping.declined_reason, mapping)
-                if status is ReviewStatus.DECLINED and many[name]
-                else ""
-            )
+            declined = status is ReviewStatus.DECLINED and many[name]
+            reason = _reason(said, mapping.declined_reason, mapping) if declined else ""
             yield from [InspectedUnit(product, status, reason, _source(said, product, status, at))] * many[name]
         return
     status, reason = _outcome(said, mapping)
     for product, counted in products:
         quantity = quantity_of(said, counted, len(products), mapping.columns.quantity, mapping.decimal)
         yield from [InspectedUnit(product, status, reason, _source(said, product, status, at))] * quantity
+
+
+def _counted(
+    said: Mapping[str, str], counts: Sequence[str], mapping: InspectionMapping, columns: Mapping[str, str]
+) -> dict[str, int]:
+    """How many units each of these columns counts; a column with a cross is about all units of the row."""
+    stated = whole(said["quantity"], columns["quantity"], mapping.decimal) if "quantity" in said else None
+    crossed = [name for name in counts if said[name].casefold() in _CROSSES]
+    if crossed:
+        if len(crossed) > 1 or any(said[name] not in {"", "0"} for name in counts if name not in crossed):
+            told = ", ".join(f"{said[name]!r} in {columns[name]!r}" for name in counts if said[name])
+            raise RefusedRowError(f"it says more than one thing: {told}")
+        many = {name: (1 if stated is None else stated) if name in crossed else 0 for name in counts}
+    else:
+        many = {name: whole(said[name], columns[name], mapping.decimal) if said[name] else 0 for name in counts}
+    if not crossed and (negative := next((name for name in counts if many[name] < 0), None)):
+        words = f"{columns[negative]!r} is {said[negative]!r}: units are counted, and a correction is not"
+        raise RefusedRowError(f"{words}; write how many there are")
+    if not 0 < sum(many.values()) <= MOST_UNITS:
+        raise RefusedRowError(f"it counts {sum(many.values())} units")
+    if stated is not None and sum(many.values()) != stated:
+        found = ", ".join(f"{many[name]} in {columns[name]!r}" for name in counts)
+        raise RefusedRowError(f"{columns['quantity']!r} is {stated}, and the units that are counted are {found}")
+    return many
+
+
+_CROSSES = frozenset({"x", "\u2713", "\u2714", "\u2612", "\u2611"})
+"""What people put into the one of several columns that is right."""
 
 
 def _outcome(said: Mapping[str, str], mapping: InspectionMapping) -> tuple[ReviewStatus, str]:
@@ -196,9 +212,11 @@ def _reason(said: Mapping[str, str], otherwise: str, mapping: InspectionMapping)
 
 
 def _time(said: Mapping[str, str], mapping: InspectionMapping) -> datetime | None:
-    text = " ".join(filter(None, (said.get("inspected_at", ""), said.get("inspected_time", ""))))
-    if not said.get("inspected_at"):
+    text = said.get("inspected_at", "")
+    if not text:
         return None
+    if time := said.get("inspected_time", ""):
+        text = f"{text} {time}"
     zone = zone_named(mapping.zone)
     assert zone is not None  # noqa: S101 - the mapping has been checked
     try:

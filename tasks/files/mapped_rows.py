@@ -17,6 +17,9 @@ MOST_UNITS = 1_000
 HEADER_WITHIN = 50
 """Rows, from the first, among which the header is."""
 
+_DIGITS = frozenset("0123456789")
+_SHORT = 6
+"""Digits of a number that is far from damaged."""
 _DAMAGED = re.compile(r"\d[.,]\d+E\+?\d+|\dE\+\d+", re.IGNORECASE | re.ASCII)
 _GROUPED = re.compile(r"-?\d{1,3}([.,])\d{3}(?:\1\d{3})*", re.ASCII)
 _RULES = frozenset({"---", "===", "___", "***", "+--", "+=="})
@@ -86,16 +89,16 @@ def find_header(rows: Iterable[Row], columns: Mapping[str, str], name: str) -> H
 
 def first_of(row: Row) -> str:
     """The first cell of a row that holds anything."""
-    return next(cell for cell in row.cells if cell.strip())
+    return next(cell for cell in row.cells if cell and not cell.isspace())
 
 
 def is_no_data(row: Row, header: Sequence[str]) -> bool:
     """Whether a row is a ruled line, or the header again: each page of a printed list begins with both."""
-    first = first_of(row).strip(BLANKS)
-    if first[:3] in _RULES:
+    if first_of(row)[:3] in _RULES:
         return all(not cell.strip(_RULED) for cell in row.cells)
-    there = next((name for name in header if name.strip()), "").strip(BLANKS)
-    return first == there and list(map(fold, row.cells)) == list(map(fold, header))
+    # A row of data is told by its first cell, mostly: to fold every cell would take as long as all the rest.
+    again = row.cells[0].strip(BLANKS) == header[0].strip(BLANKS)
+    return again and list(map(fold, row.cells)) == list(map(fold, header))
 
 
 def below_header(
@@ -110,7 +113,7 @@ def below_header(
     for row in rows:
         if row.number <= header.row:
             continue
-        if fold(first_of(row)) in footers or is_no_data(row, header.names):
+        if (footers and fold(first_of(row)) in footers) or is_no_data(row, header.names):
             yield Footer(row.number)
             continue
         cells = row.cells + ("",) * (len(header.names) - len(row.cells))
@@ -124,11 +127,11 @@ def below_header(
 
 def said_in(row: Row, header: Header, names: Iterable[str]) -> dict[str, str]:
     """Field -> what its cell says. Raises `RefusedRowError` where one of `names`, which name something, is damaged."""
-    if any(cell.strip() for cell in row.cells[len(header.names) :]):
+    if len(row.cells) > len(header.names) and any(cell.strip() for cell in row.cells[len(header.names) :]):
         raise RefusedRowError(f"it has more cells than the header, {len(header.names)}: a separator stands in a cell")
     said = {name: row.cells[place].strip(BLANKS) for name, place in header.places.items()}
     for name in names:
-        if _DAMAGED.fullmatch(said.get(name, "")):
+        if (text := said.get(name)) and text[-1] in _DIGITS and text[0] in _DIGITS and _DAMAGED.fullmatch(text):
             column = header.names[header.places[name]]
             words = f"{column!r} is {said[name]}, which a spreadsheet program has rounded"
             raise RefusedRowError(f"{words}; write the whole number as text")
@@ -181,6 +184,8 @@ def quantity_of(said: Mapping[str, str], counted: int | None, products: int, col
 
 def whole(text: str, column: str, decimal: str) -> int:
     """A count in whole units, whatever zeros the program wrote behind it. Raises `RefusedRowError`."""
+    if len(text) < _SHORT and text.isascii() and text.isdigit():
+        return int(text)
     grouping = "," if decimal == "." else "."
     grouped = _GROUPED.fullmatch(text)
     plain = text.replace(grouping, "") if grouped and grouped[1] == grouping else text

@@ -4,6 +4,7 @@ Capitals, the # of an order and blanks in a tracking number do not count. Leadin
 with them: a spreadsheet program takes them away.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from tasks.lookup import bare_order
 NAMES = {"process_id": "return", "rma": "return number", "order": "order", "tracking": "tracking number"}
 """What names a return, in words."""
 
+_PARTS = re.compile(r"[,;/|\n]")
+"""What parts several tracking numbers in one cell."""
 _NEVER = frozenset({ProcessStatus.CANCELED, ProcessStatus.FAILED})
 
 
@@ -25,9 +28,17 @@ class NoMatchError(Exception):
 
 def comparable(key: str, text: str) -> str:
     """What names a return, as it is compared."""
+    if key not in {"line", "sku"} and text.endswith(".0") and text[:-2].isdigit():
+        text = text[:-2]  # a program took a number of digits for an amount
     if key == "order":
         return bare_order(text)
     return ("".join(text.split()) if key == "tracking" else " ".join(text.split())).casefold()
+
+
+def names_in(key: str, text: str) -> list[str]:
+    """What a cell names, as it is compared: the whole of it, and each of several tracking numbers in it."""
+    parts = _PARTS.split(text) if key == "tracking" else []
+    return list(dict.fromkeys(comparable(key, each) for each in (text, *parts) if each.strip()))
 
 
 def without_zeros(text: str) -> str:
@@ -60,9 +71,12 @@ class ReturnIndex:
         return cls(by_exact, by_loose, unread)
 
     def by(self, key: str, text: str) -> tuple[ReturnProcess, ...]:
-        """The returns that this names."""
-        plain = comparable(key, text)
-        return self.exact.get((key, plain)) or self.loose.get((key, without_zeros(plain)), ())
+        """The returns that this names; of several tracking numbers in it, those of each."""
+        found = dict[str, ReturnProcess]()
+        for plain in names_in(key, text):
+            named = self.exact.get((key, plain)) or self.loose.get((key, without_zeros(plain)), ())
+            found |= {it.rever_process_id: it for it in named}
+        return tuple(found.values())
 
     def find(self, keys: Mapping[str, str], product: Product) -> ReturnProcess:
         """The one return that a row is about. Raises `NoMatchError`.

@@ -80,8 +80,10 @@ def _encoding(path: Path, named: str) -> _Encoding:
         codec = "utf-16-le" if odd > even else "utf-16-be"
         return _checked(path, _Encoding(codec, "UTF-16 without a byte order mark"))
     fault = _fault(path, "utf-8")
-    if not fault or fault.startswith(_ZERO):
-        return _checked(path, _Encoding("utf-8", "UTF-8"))
+    if not fault:
+        return _Encoding("utf-8", "UTF-8")
+    if fault.startswith(_ZERO):
+        raise InputFileError(f"{path}: is not text in UTF-8: {fault}.")
     if named and codecs.lookup(named).name != "utf-8":
         return _checked(path, _Encoding(named, f"{named}, as the mapping says"))
     fault = _fault(path, "cp1252")
@@ -167,9 +169,12 @@ def _rows(path: Path, codec: str, separator: str, quoting: _Quoting, *, skip: bo
                 words = f"row {number} cannot be read ({error}); a quotation mark may be left open or stand alone"
                 more = "where none of the file's cells is in quotation marks, say `quoted: false` in the mapping"
                 raise BrokenQuotesError(f"{path}: {words}; {more}.") from error
-            if (skip and number == 1) or not any(cell and not cell.isspace() for cell in cells):
+            row = "".join(cells)
+            if not row or row.isspace() or (skip and number == 1):
                 continue
-            yield Row(number, tuple([_plain(cell) if cell[:1] in _GUARDS else cell for cell in cells]))
+            if "=" in row or "'" in row:
+                cells = [_plain(cell) if cell[:1] in _GUARDS else cell for cell in cells]
+            yield Row(number, tuple(cells))
 
 
 def _plain(cell: str) -> str:

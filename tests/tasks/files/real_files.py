@@ -103,3 +103,13 @@ PUT_TOGETHER = (
     "\ufeff\ufeffRMA,SKU,QC result\n\u200bR-1,SKU-1\u00a0,Approved\n\ufeffRMA,SKU,QC result\nR-2,SKU-2,Approved\n"
 )
 """Two files in one, with their byte order marks; marks that nobody sees in the cells."""
+
+CROSSES = """\
+Order,SKU,Units,OK,Damaged,Missing,Remark
+#1001,SKU-1,2,x,,,
+#1002,SKU-2,1,,X,,torn
+#1003,SKU-3,1,x,x,,
+#1004,SKU-4,0,x,,,
+#1005,SKU-5,1,,,,
+"""
+"""A cross in one of several columns; one row with two, one about no unit, one without."""

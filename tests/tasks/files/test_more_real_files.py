@@ -126,6 +126,17 @@ READ = {
             "#1003 SKU-3 APPROVED x1 2026-11-22T23:59:59+00:00",
         ],
     ),
+    "CROSSES": (
+        "columns: {order: Order, sku: SKU, quantity: Units, approved: OK, declined: Damaged, missing: Missing}\n"
+        f"{REASON}",
+        [
+            "#1001 SKU-1 APPROVED x2 ",
+            "#1002 SKU-2 DECLINED x1 ",
+            "refused: it says more than one thing: 'x' in 'OK', 'x' in 'Damaged'",
+            "refused: it counts 0 units",
+            "refused: it counts 0 units",
+        ],
+    ),
     "AMAZON_QUOTES": (
         "columns: {order: order-id, sku: sku, outcome: detailed-disposition}\nquoted: false\n"
         "words: {SELLABLE: APPROVED, DEFECTIVE: {status: DECLINED, reason: It was torn}}\n",
@@ -158,7 +169,7 @@ def test_the_columns_of_a_real_file_are_guessed_and_its_mapping_says_what_is_lef
 @pytest.mark.parametrize("name", READ)
 def test_a_real_file_becomes_inspections_by_its_mapping(tmp_path: Path, name: str) -> None:
     mapping, expected = READ[name]
-    path = text(tmp_path / "day.csv", getattr(real_files, name), GUESSED[name][0])
+    path = text(tmp_path / "day.csv", getattr(real_files, name), GUESSED.get(name, ("utf-8",))[0])
     read = read_warehouse_file(path, text(tmp_path / "m.yaml", mapping))
     assert [words for row in read.rows if not isinstance(row, Footer) for words in said(row)] == expected
 
