@@ -54,6 +54,11 @@ def incomplete(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
     return tuple(missing)
 
 
+def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
+    """Name what this read left out and no label can be decided without; read again by id where any."""
+    return ("logistics",) if process.logistics is None and not rules.omits_empty_fields else ()
+
+
 def refunds_shown(process: ReturnProcess) -> tuple[Refund, ...]:
     """The refunds that REVER shows; none where it did not say."""
     return (process.compensation.refunds or ()) if process.compensation else ()

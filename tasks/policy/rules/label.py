@@ -16,7 +16,7 @@ from rever_api.models import (
 from tasks.policy.clocks import believed, come
 from tasks.policy.comparison import went_out
 from tasks.policy.decision import Cancellation, Decision, Hold, MakeLabel, Nothing, Wait
-from tasks.policy.facts import counted, later, quoted
+from tasks.policy.facts import counted, incomplete_label, later, quoted
 from tasks.policy.label_case import AT_HOME, NEEDS_LABEL, LabelCase
 from tasks.policy.label_choice import Candidate, Choice, in_words, named_warehouse, warehouse_for
 from tasks.policy.packing import MOST_PARCELS, parcel_in_words, to_come_back
@@ -111,11 +111,6 @@ def explain_label(process: ReturnProcess, rules: StoreRules, record: Record, now
     carriers = [it.in_words for it in case.choice.candidates] if case.country else []
     due = [] if isinstance(decision, Hold) else [decision.why]  # why it is held stands with the hold
     return (*due, *lines, *carriers)
-
-
-def incomplete_label(process: ReturnProcess, rules: StoreRules) -> tuple[str, ...]:
-    """Name what this read left out and no label can be decided without; read again by id where any."""
-    return ("logistics",) if process.logistics is None and not rules.omits_empty_fields else ()
 
 
 def _names_a_place(address: Address | None) -> bool:

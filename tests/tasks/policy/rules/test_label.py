@@ -11,9 +11,10 @@ from rever_api.models import Address, Carrier, Warehouse
 from tasks.policy.country import country_of
 from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, Hold, MakeLabel, Nothing, Wait
+from tasks.policy.facts import incomplete_label
 from tasks.policy.label_choice import warehouse_for
 from tasks.policy.record import HoldKind, Intent, IntentKind, IntentState, Record, Waiver
-from tasks.policy.rules.label import decide_label, incomplete_label
+from tasks.policy.rules.label import decide_label
 from tests.tasks.policy.factories import NOW, approved, hold, intent, line, process, record, refund, rules, terms
 
 LABEL = IntentKind.LABEL
