@@ -77,7 +77,9 @@ def left_out(
     """The values that a table of this kind of action parts, field by field, and the cells that no rule is about."""
     mine = [rule for rule in rules if any(kind_of(action) is kind for action in rule.then)]
     table = [rule for rule in mine if not any(isinstance(action, NoFee) for action in rule.then)]
-    fields = [name for name in _BY if sum(bool(_asked(rule, name)) for rule in table) > 1]
+    # Of what is out of stock an exchange alone is asked.
+    by = [name for name in _BY if (kind, name) != (ActionKind.OUT_OF_STOCK, "method")]
+    fields = [name for name in by if sum(bool(_asked(rule, name)) for rule in table) > 1]
     groups = [_groups(name, [check for rule in mine for check in _asked(rule, name)]) for name in fields]
     if not fields or prod(map(len, groups)) > _MOST_CELLS:
         return (), ()

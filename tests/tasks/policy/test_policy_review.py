@@ -196,7 +196,7 @@ stores:
 
 
 @pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.name)
-def test_the_forty_have_no_warnings(file: Path) -> None:
+def test_the_rules_of_shops_have_no_warnings(file: Path) -> None:
     assert [it.words for it in warnings(read_policy(file).rules.default, TODAY)] == NONE
 
 
