@@ -343,7 +343,7 @@ _MEDIA = ("application/pdf", "image/png", "image/jpeg")
 _BEGINS = {FileKind.PDF: b"%PDF-", FileKind.PNG: b"\x89PNG\r\n\x1a\n", FileKind.JPG: b"\xff\xd8\xff"}
 _ENDS = {FileKind.PDF: b"%%EOF", FileKind.PNG: b"IEND\xaeB`\x82", FileKind.JPG: b"\xff\xd9"}
 _TAIL = 1_024
-"""Bytes at the end of a file in which its end mark stands; some programs write a little behind it."""
+"""Bytes at the end of a file in which its end mark stands; some programs write a little behind it, or fill it up."""
 
 
 def kind_of(content: bytes) -> FileKind | None:
@@ -353,4 +353,4 @@ def kind_of(content: bytes) -> FileKind | None:
 
 def is_whole(kind: FileKind, content: bytes) -> bool:
     """Whether a file of this kind has its end."""
-    return _ENDS[kind] in content[-_TAIL:]
+    return _ENDS[kind] in content.rstrip(b"\0\r\n\t ")[-_TAIL:]

@@ -66,7 +66,9 @@ def _region(address: Address | None) -> str:
     """The region of an address as the `holidays` package knows it; empty where it does not."""
     if address is None:
         return ""
-    return _known_region(country_of(address), address.state_province_code.strip(), address.state_province.strip())
+    country = country_of(address)
+    code = address.state_province_code.strip().upper().removeprefix(f"{country}-")  # ISO 3166-2 writes ES-CT
+    return _known_region(country, code, address.state_province.strip())
 
 
 @lru_cache(maxsize=1024)

@@ -207,6 +207,10 @@ def test_what_is_not_whole_or_no_label_is_refused_with_its_sentence(told: ToldSe
         (answers(200, b""), Trouble.KIND, "no PDF, PNG or JPG"),
         (answers(200, PDF, headers={"content-encoding": "gzip"}), Trouble.KIND, "packed"),
         (answers(200, PDF[:-20]), Trouble.CUT_OFF, "has no end"),
+        (answers(200, PDF + b"x" * 1024), Trouble.CUT_OFF, "has no end"),
+        (answers(200, b"\n" + PDF), Trouble.KIND, "no PDF, PNG or JPG"),
+        (cuts(PDF, 40), Trouble.CUT_OFF, "has no end"),
+        (answers(200, PDF, headers={"content-length": "12"}), Trouble.UNREACHABLE, "remote protocol error"),
         (cuts(PDF[:40], len(PDF)), Trouble.CUT_OFF, "broke off"),
         (closes(), Trouble.UNREACHABLE, "could not be reached"),
         (closes(reset=True), Trouble.UNREACHABLE, "could not be reached"),
@@ -214,14 +218,15 @@ def test_what_is_not_whole_or_no_label_is_refused_with_its_sentence(told: ToldSe
         told.tell(play)
         error = refused(*local(told))
         assert (error.trouble, sentence in str(error)) == (trouble, True), str(error)
-    assert len(told.heard) == 15, "each was asked for once: nothing is followed, and nothing tried again"
+    assert len(told.heard) == 19, "each was asked for once: nothing is followed, and nothing tried again"
 
 
 def test_the_largest_file_is_taken_and_each_kind_is_known_by_its_content(told: ToldServer) -> None:
     png, jpg = label_png("DHL123"), b"\xff\xd8\xff\xe0" + bytes(100) + b"\xff\xd9"
     full = faulty(LabelFault.LARGEST, PDF)
     assert len(full) == LARGEST
-    for content, kind in ((PDF, "pdf"), (png, "png"), (jpg, "jpg"), (full, "pdf")):
+    padded = PDF + bytes(4096) + b"\r\n"
+    for content, kind in ((PDF, "pdf"), (png, "png"), (jpg, "jpg"), (full, "pdf"), (padded, "pdf")):
         told.tell(answers(200, content, headers={"content-type": "text/html", "content-encoding": ""}))
         found = fetch(*local(told))
         assert (found.content, found.kind) == (content, kind)
