@@ -17,7 +17,8 @@ from flows.sub_flows import (
     settling,
 )
 from rever_api import share_of
-from tasks.desk import Budget, Desk
+from tasks.budget import Budget
+from tasks.desk import Desk
 from tasks.reporting.report import ReturnsReport
 
 NAME = "process-pending-returns"

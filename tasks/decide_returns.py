@@ -230,6 +230,7 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
     # To note a return, or to decide about its label alone, is not to take it as far as it can go.
     actor = desk.actor if rule is money.decide else replace(desk.actor, run_began_at=None)
     decided = await desk.ledger.awrite(decide, requests, actor=actor, now=now, lease=desk.settings.lease_duration)
+    desk.budget.claim(item.process_id for item in decided if item.claim)
     by_id = {item.process_id: item for item in decided}
     return [DecidedReturn(pending, by_id[pending.process_id], asked=asked.get(pending.process_id)) for pending in batch]
 
@@ -318,6 +319,7 @@ async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide,
         found = await desk.ledger.aread(
             rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=lease
         )
+    desk.budget.claim(it for it, decision in found.decisions.items() if refunds_of(decision))
     report = desk.report
     rehearsed = []
     for item in planned:

@@ -6,10 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from heapq import heapify, heappop, heapreplace
 from http import HTTPStatus
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from rever_api import AsyncReverClient, ClientConfig, Endpoints
@@ -17,16 +14,15 @@ from rever_api.errors import NotFound, ReverError, Unauthorized, WrongSetup
 from rever_api.messages import OtherClock, in_words
 from rever_api.models import Warehouse
 from rever_api.shop import ShopClient
+from tasks.budget import Budget
 from tasks.files.fact_tables import facts_by_store, read_store_facts
 from tasks.gather_facts import Gathered
 from tasks.ledger import Actor, Ledger, LedgerError, Rehearsal, server_clock
 from tasks.policy.actions import Warehouse as SendTo
 from tasks.policy.clocks import DIFFER, StoreZone, store_zone, translated
-from tasks.policy.decision import Decision, Wait, refunds_of
 from tasks.policy.label_choice import carrier_name, named_warehouse
 from tasks.policy.label_files import WantedFile
 from tasks.policy.merchant_rules import MerchantRule
-from tasks.policy.money import ZERO
 from tasks.policy.policy_file import PolicyFile, PolicyFileError, read_policy
 from tasks.policy.ruling import idle_where_rever_pays
 from tasks.policy.shadow import Candidate, read_candidate, unjudged
@@ -37,78 +33,6 @@ from tasks.settings import Settings
 
 if TYPE_CHECKING:
     from tasks.effects.perform import Outcome
-
-
-@dataclass(slots=True)
-class Budget:
-    """A cap on a run's refunds, the same number in each currency; None is no cap. Thread-safe: all stores share it.
-
-    Each of `stores` has an equal part of it, and what one does not need goes to the others (`hand_on`). It remembers
-    the amount by return, so that deciding about the same return again does not count it twice.
-    """
-
-    most: Decimal | None = None
-    stores: int = 1
-    _kept: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    _sums: dict[str, Decimal] = field(default_factory=dict)
-    _by_store: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    _waiting: dict[tuple[str, str], dict[str, Decimal]] = field(default_factory=dict)
-    _handed_on: set[str] = field(default_factory=set)
-    _lock: Lock = field(default_factory=Lock)
-
-    def within(self, store: str, process_id: str, decision: Decision, until: datetime) -> Decision:
-        """The decision itself where its refunds fit into what is left for the store, else a wait until the next run."""
-        refunds = refunds_of(decision)
-        if self.most is None or not refunds:
-            return decision
-        currency = refunds[0].currency
-        amount = sum((refund.amount for refund in refunds), ZERO)
-        with self._lock:
-            before = self._kept.get((process_id, currency), ZERO)
-            all_others = self._sums.get(currency, ZERO) - before
-            others = self._by_store.get((store, currency), ZERO) - before
-            kept = max(amount, before)
-            in_part = others + kept <= self.most / self.stores or process_id in self._handed_on
-            if in_part and all_others + kept <= self.most:
-                self._kept[process_id, currency] = kept
-                self._sums[currency], self._by_store[store, currency] = all_others + kept, others + kept
-                self._waiting.get((store, currency), {}).pop(process_id, None)
-                return decision
-            if self.stores > 1 and not before:
-                self._waiting.setdefault((store, currency), {})[process_id] = amount
-        left = f"only {self.most - all_others:,} {currency} more"
-        if self.stores > 1:
-            left = f"{self.most:,} {currency} in all, and too little of that is left for it"
-        why = f"{amount:,} {currency} is due, but this run may pay {left} (max_amount)"
-        return Wait("run_limit", why, until, for_another_run=True)
-
-    def hand_on(self, stores: Sequence[str]) -> dict[str, list[str]]:
-        """The returns to be decided about again, by store: they found no room in their store's part, and find it in
-        what others have left of theirs.
-
-        The store for which the least is paid is next, each time with its first return that fits; of stores that are
-        alike, the first of these.
-        """
-        found: dict[str, list[str]] = {}
-        with self._lock:
-            for currency in sorted({currency for _, currency in self._waiting}):
-                left = (self.most or ZERO) - self._sums.get(currency, ZERO)
-                turns = [(self._by_store.get((store, currency), ZERO), place) for place, store in enumerate(stores)]
-                waiting = [iter([*self._waiting.get((store, currency), {}).items()]) for store in stores]
-                heapify(turns)
-                while turns:
-                    paid, place = turns[0]
-                    fits = next((it for it in waiting[place] if it[1] <= left), None)
-                    if fits is None:
-                        heappop(turns)
-                        continue
-                    process_id, amount = fits
-                    left -= amount
-                    heapreplace(turns, (paid + amount, place))
-                    del self._waiting[stores[place], currency][process_id]
-                    found.setdefault(stores[place], []).append(process_id)
-            self._handed_on.update(*found.values())
-        return found
 
 
 Clock = Callable[[], datetime]
