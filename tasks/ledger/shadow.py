@@ -67,14 +67,17 @@ def note_shadow(
 
 
 def shadow_rows(conn: Connection, candidate: str, stores: Collection[str] | None = None) -> list[ShadowRow]:
-    """All that is known of this candidate: what differs now, then what did, each in the order in which it began."""
+    """All that is known of this candidate: what differs now, then what did, each in the order in which it began.
+
+    Of a return that differs again after it was archived, what it says now.
+    """
     query = select(shadow).where(shadow.c.candidate == candidate)
     if stores is not None:
         query = query.where(shadow.c.store.in_(sorted(stores)))
     archived = [_read(SimpleNamespace(**row)) for row in archived_rows(conn, shadow) if row["candidate"] == candidate]
-    found = [_read(row) for row in conn.execute(query)]
-    found += [row for row in archived if stores is None or row.differs.store in stores]
-    return sorted(found, key=lambda row: (row.until is not None, row.since, row.differs.process_id))
+    of_stores = [row for row in archived if stores is None or row.differs.store in stores]
+    found = {row.differs.process_id: row for row in (*of_stores, *map(_read, conn.execute(query)))}
+    return sorted(found.values(), key=lambda row: (row.until is not None, row.since, row.differs.process_id))
 
 
 def _written(candidate: str, differs: Differs, now: datetime) -> dict[str, Any]:

@@ -39,11 +39,13 @@ from tasks.ledger import (
     held_returns,
     known_archives,
     move_archives,
+    note_shadow,
     past_records,
     plan_archive,
     record_done,
     restore,
     returns_tracked_as,
+    shadow_rows,
     stop_switch,
 )
 from tasks.ledger.archive_files import MOVED
@@ -58,6 +60,7 @@ from tests.tasks.ledger.desk import APPROVAL, FLOW, LABEL, NOON, STORE, Clock, L
 from tests.tasks.ledger.desk import units as these
 from tests.tasks.ledger.tampering import tamper
 from tests.tasks.ledger.test_parcels import note, sighting
+from tests.tasks.ledger.test_shadow import differs
 
 WINDOW = timedelta(days=400)
 BY = Actor("archive-ledger")
@@ -391,6 +394,21 @@ def test_archives_that_were_moved_are_read_where_they_are_now(desk: LedgerDesk, 
         desk.ledger.write(move_archives, tmp_path)
     desk.ledger.write(move_archives, tmp_path / "elsewhere")
     assert (desk.history("p1"), findings(desk)) == (before, [])
+
+
+def test_what_a_candidate_said_of_an_archived_return_is_told_once_whatever_it_says_later(
+    desk: LedgerDesk, tmp_path: Path
+) -> None:
+    paid(desk, "p1", "p2")
+    desk.ledger.write(note_shadow, "c1", [differs("p1"), differs("p2")], [], now=desk.clock())
+    before = desk.ledger.read(shadow_rows, "c1")
+    assert len(before) == 2
+    desk.clock.forward(days=500)
+    assert archive(desk, tmp_path / "kept").rows["shadow"] == 2
+    assert desk.ledger.read(shadow_rows, "c1") == before
+    desk.ledger.write(note_shadow, "c1", [differs("p1")], [], now=desk.clock())
+    told = [(row.differs.process_id, row.looked_at) for row in desk.ledger.read(shadow_rows, "c1")]
+    assert told == [("p2", NOON), ("p1", desk.clock())]
 
 
 @pytest.mark.parametrize("form", Format)
