@@ -87,7 +87,7 @@ def archive_folder(settings: Settings, typed: Path | None = None) -> Path:
 class LedgerArchiving:
     """What moves, or has moved: the plan, and with `act` what came of it. `size` is what the ledger takes then.
 
-    `not_smaller` says why SQLite's file is as large as before.
+    `not_smaller` says why the ledger takes as much of its disk as before.
     """
 
     cut: datetime

@@ -340,13 +340,16 @@ class Database:
             engine.dispose()
 
     def shrink(self) -> None:
-        """Write SQLite's file anew without the pages that are free; writers wait meanwhile. Nothing on PostgreSQL.
+        """Write SQLite's file anew without the pages that are free; writers wait meanwhile.
 
         It takes room for the file as it will be, twice. Raises `DatabaseError` where there is too little, or a writer
-        is in the way for too long; the file is as it was then.
+        is in the way for too long, and on PostgreSQL, which does it by itself; the file is as it was then.
         """
         if self._where.path is None:
-            return
+            raise DatabaseError(
+                "PostgreSQL keeps the space that is free now for new rows, once autovacuum has been there; VACUUM FULL"
+                " or pg_repack gives it back to the disk"
+            )
         engine = reading_engine(self._where)
         try:
             with translated(self._where), engine.connect() as conn:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, Text, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from tasks.archive_ledger import LedgerArchiving, archive_ledger
 from tasks.crash_points import CrashPoint
 from tasks.ledger import (
     Actor,
@@ -394,6 +396,32 @@ def test_archives_that_were_moved_are_read_where_they_are_now(desk: LedgerDesk, 
         desk.ledger.write(move_archives, tmp_path)
     desk.ledger.write(move_archives, tmp_path / "elsewhere")
     assert (desk.history("p1"), findings(desk)) == (before, [])
+
+
+def test_the_file_is_smaller_afterwards_or_it_says_why_not(
+    desk: LedgerDesk, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(desk, *(f"p{n}" for n in range(60)))
+    desk.clock.forward(days=500)
+    paid(desk, "p99")
+    file = tmp_path / "ledger.sqlite"
+    on_sqlite, large = url.startswith("sqlite"), file.stat().st_size if file.exists() else 0
+
+    def archived() -> LedgerArchiving:
+        return archive_ledger(desk.ledger, tmp_path / "kept", 400, act=True, clock=desk.clock, actor=BY)
+
+    done = archived()
+    assert done.moved is not None
+    assert done.moved.returns == 60
+    if not on_sqlite:
+        assert "VACUUM FULL" in done.not_smaller
+        return
+    assert (done.not_smaller, done.size < done.plan.size) == ("", True)
+    assert file.stat().st_size < 0.9 * large
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    desk.clock.forward(days=500)
+    done = archived()
+    assert (done.moved is not None and done.moved.returns, "of which there are 0" in done.not_smaller) == (1, True)
 
 
 def test_what_a_candidate_said_of_an_archived_return_is_told_once_whatever_it_says_later(
