@@ -14,8 +14,7 @@ from tasks.desk import Desk
 from tasks.ledger import held_by, order_spellings
 from tasks.lookup import KeyKind, Lookup, order_names
 from tasks.policy.comparison import READS_DIFFER, differences
-from tasks.policy.decide import incomplete
-from tasks.policy.facts import believed, incomplete_label, inspect
+from tasks.policy.facts import believed, incomplete, incomplete_label, inspect
 from tasks.policy.order_returns import OrderKey, OrderReturns
 from tasks.reporting.report import Failure
 from tasks.returns import Entry, InspectedReturn, PendingReturn, denied_return, taken_in, unread_return

@@ -31,7 +31,7 @@ CONTEXT.set_forkserver_preload(
         "flows.process_return",
         "flows.reconcile",
         "flows.run",
-        "tasks.ledger.migrate",
+        "tasks.ledger.ledger",
         "tests.tasks.ledger.racing",
     ]
 )

@@ -15,14 +15,14 @@ from sqlalchemy import ClauseElement, Connection, Dialect
 
 from tasks.database.engines import Where
 from tasks.desk import utc_now
-from tasks.ledger import Ledger, migrate
+from tasks.ledger import Ledger, ledger
 
 _making = Lock()
 
 
 def remember_migrations() -> None:
     """Have this process make each new ledger by the statements that the migrations came to the first time."""
-    upgrade, statements = migrate._upgrade, list[str]()
+    upgrade, statements = ledger._upgrade, list[str]()
 
     def remembered(conn: Connection, where: Where, found: str) -> None:
         if found or where.path is None:
@@ -36,7 +36,7 @@ def remember_migrations() -> None:
             assert isinstance(connection, sqlite3.Connection)
             statements[:] = [each for each in connection.iterdump() if each not in {"BEGIN TRANSACTION;", "COMMIT;"}]
 
-    migrate._upgrade = remembered
+    ledger._upgrade = remembered
 
 
 def remember_compiled() -> None:

@@ -6,6 +6,7 @@ Below the report of a run over returns stands a table: a row for each that moved
 import io
 import shutil
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import get_args
 
 from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deployments.console.errors import (
     FAILED,
@@ -27,10 +30,10 @@ from deployments.console.errors import (
     print_out,
 )
 from deployments.console.logs import log_to_stderr
-from deployments.free_port import LOOPBACK
-from deployments.prefect_server import new_auth
+from deployments.prefect_server import LOOPBACK, new_auth
 from flows.catalog import FLOWS
 from tasks.reporting.report import Mode, ReturnsReport, Row, RunReport, counts
+from tasks.reporting.report import Progress as RunProgress
 
 _STOPPED = "stopped. What was under way is settled by the next run."
 _STOPPED_BEFORE = "stopped. Nothing was under way."
@@ -110,7 +113,7 @@ def _ran(flow: str, values: dict[str, str], begun: list[RunReport], *, prefect: 
     log_to_stderr(debug=debug)
     # Whoever prints meanwhile (a library, a notice of Prefect's) must not spoil the one object on stdout.
     with redirect_stdout(sys.stderr):
-        from deployments.cli.progress import shown_progress
+        from deployments.cli.run import shown_progress
         from flows.run import BEGUN, RunFailedError, run_flow
 
         BEGUN.set(begun)
@@ -254,3 +257,48 @@ def _closed_server() -> Iterator[None]:
     nobody = {PREFECT_SERVER_CORS_ALLOWED_ORIGINS: f"http://{LOOPBACK}"}
     with temporary_settings({PREFECT_API_AUTH_STRING: auth, PREFECT_SERVER_API_AUTH_STRING: auth, **nobody}):
         yield
+
+
+# How far a run is, on stderr while it goes: a bar in a terminal, elsewhere a line every ten seconds.
+
+EVERY_S = 10.0
+"""Seconds between two lines where stderr is no terminal."""
+
+REFRESH_S = 0.5
+"""Seconds between two looks where it is one."""
+
+
+@contextmanager
+def shown_progress(begun: Sequence[RunReport], every_s: float = EVERY_S) -> Iterator[None]:
+    """Show how far the run is whose report `begun` gets, until the block ends. What is said goes to stderr alone."""
+    ended = threading.Event()
+    show, pause_s = (_bar, REFRESH_S) if sys.stderr.isatty() else (_lines, every_s)
+    thread = threading.Thread(target=show, args=(begun, ended, pause_s), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _lines(begun: Sequence[RunReport], ended: threading.Event, every_s: float) -> None:
+    while not ended.wait(every_s):
+        if progress := _known(begun):
+            print(f"{begun[0].flow}: {progress.words}", file=sys.stderr, flush=True)
+
+
+def _bar(begun: Sequence[RunReport], ended: threading.Event, every_s: float) -> None:
+    columns = (BarColumn(bar_width=30), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    # It goes away at the end: the report says what was done. What is logged meanwhile is printed above it.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = None
+        while not ended.wait(every_s):
+            if progress := _known(begun):
+                task = bar.add_task("", total=None) if task is None else task
+                bar.update(task, completed=progress.done, total=progress.found, description=progress.words)
+
+
+def _known(begun: Sequence[RunReport]) -> RunProgress | None:
+    """The progress of a run that has found something; one without returns has none to show."""
+    return begun[0].progress if begun and begun[0].progress.found else None

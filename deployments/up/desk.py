@@ -19,10 +19,12 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from deployments.console.errors import UsageError
-from deployments.free_port import LOOPBACK, free_port, is_free
 from deployments.prefect_server import (
     CLIENT_AUTH,
+    LOOPBACK,
     SERVER_AUTH,
+    free_port,
+    is_free,
     kept_auth,
     prefect_variables,
     shared_settings,

@@ -10,8 +10,7 @@ from uuid import uuid4
 
 import httpx
 
-from deployments.free_port import LOOPBACK
-from deployments.prefect_server import CLIENT_AUTH, SERVER_AUTH, server_command
+from deployments.prefect_server import CLIENT_AUTH, LOOPBACK, SERVER_AUTH, server_command
 from deployments.up.desk import DeskEnvironment, Ports
 from deployments.up.supervisor import Spec
 from deployments.work_pools import FAST_LANE, POOL

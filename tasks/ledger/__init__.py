@@ -22,8 +22,7 @@ from tasks.ledger.label_files import (
     label_files_of,
     note_label_files,
 )
-from tasks.ledger.ledger import Ledger
-from tasks.ledger.migrate import Condition, condition
+from tasks.ledger.ledger import Condition, Ledger, condition
 from tasks.ledger.parcels import (
     Moved,
     Sighting,

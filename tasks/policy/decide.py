@@ -11,15 +11,12 @@ from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.policy.case import Case
 from tasks.policy.comparison import READS_DIFFER
 from tasks.policy.decision import Adopt, Decision, Hold, MakeLabel, Nothing, Wait, left_to_another_run
-from tasks.policy.facts import incomplete
 from tasks.policy.record import INSPECTION_CONTRADICTS, HoldKind, OpenHold, Record
 from tasks.policy.rules import at_rever, cancel, gates, payment
-from tasks.policy.rules.label import TAKEN_AS_SHOWN, decide_label
+from tasks.policy.rules.label import TAKEN_AS_SHOWN
 from tasks.policy.rules.payment import WAITS, same_at_rever
 from tasks.policy.rules.reissue import label_or_reissue
 from tasks.policy.store import StoreRules
-
-__all__ = ["RULES", "decide", "decide_label", "incomplete", "label_or_reissue"]
 
 Rule = Callable[[Case], Decision | None]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from deployments.free_port import free_port
+from deployments.prefect_server import free_port
 
 PATIENCE_S = 30.0
 

@@ -25,8 +25,7 @@ import pytest
 from prefect import get_client
 from pydantic import SecretStr
 
-from deployments.free_port import free_port
-from deployments.prefect_server import PrefectServer, prefect_server
+from deployments.prefect_server import PrefectServer, free_port, prefect_server
 from deployments.receiver.delivery import Kind
 from deployments.receiver.example import example_body
 from rever_api.sandbox import RunningSandbox

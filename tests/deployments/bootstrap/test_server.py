@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.bootstrap.command import server
 from deployments.bootstrap.objects import BootstrapError
-from deployments.free_port import free_port
+from deployments.prefect_server import free_port
 
 
 async def why_not(url: str | None, wait_s: float = 0) -> str:

@@ -2,7 +2,7 @@
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.free_port import free_port
+from deployments.prefect_server import free_port
 from tests.deployments.cli.conftest import Call
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.cli.progress import shown_progress
+from deployments.cli.run import shown_progress
 from rever_api.sandbox import RunningSandbox
 from tasks.reporting.report import Mode, Progress, ReturnsReport
 from tests.world import Start

@@ -15,7 +15,7 @@ import tasks.ledger
 from tasks.database.engines import Where, writing_engine
 from tasks.desk import utc_now
 from tasks.ledger import Answer, Ledger, LedgerError, check, condition, runs_began
-from tasks.ledger.migrate import revision
+from tasks.ledger.ledger import revision
 from tasks.ledger.schema import REVISION, chains, metadata
 from tasks.policy.decision import Nothing
 from tests.postgres import ACCOUNT

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rever_api.models import ReturnLineItem, ReturnProcess, Review
-from tasks.policy.decide import decide, decide_label
+from tasks.policy.decide import decide
 from tasks.policy.decision import Adopt, Compensate, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.kinds import KINDS
 from tasks.policy.kinds.kind import Held, NotYet, Seen
 from tasks.policy.money import value
 from tasks.policy.record import IntentKind, IntentState, LineUnits, Record
+from tasks.policy.rules.label import decide_label
 from tasks.policy.store import RefundsBy
 from tests.tasks.policy.carrying_out import carry_out, paid
 from tests.tasks.policy.factories import BANK, EXCHANGE, GIFT, NOW, ORIGINAL, line, process, record, rules

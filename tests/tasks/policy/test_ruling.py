@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from rever_api.models import Address, Carrier, Product, ReturnLineItem
-from tasks.policy.decide import decide, decide_label
+from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Hold, MakeLabel, Nothing
 from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, Waiver
+from tasks.policy.rules.label import decide_label
 from tasks.policy.side_facts import ProductFacts, SideFacts
 from tasks.policy.store import RefundsBy, StoreRules
 from tests.tasks.policy.carrying_out import carry_out, paid

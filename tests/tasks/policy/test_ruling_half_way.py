@@ -13,11 +13,12 @@ from rever_api.models import ReturnProcess, Review
 from tasks.ledger.checking import check_payments
 from tasks.policy.actions import ActionKind, Decline
 from tasks.policy.case import Case, told_terms
-from tasks.policy.decide import decide, decide_label
+from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Hold, MakeLabel
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import gross
 from tasks.policy.record import IntentKind, IntentState, LineUnits, Record, money_intents, taken
+from tasks.policy.rules.label import decide_label
 from tasks.policy.side_facts import ProductFacts, SideFacts
 from tasks.policy.verdict import Open
 from tests.tasks.policy.carrying_out import carry_out, paid

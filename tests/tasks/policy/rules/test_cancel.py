@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tasks.policy.decide import decide, decide_label
+from tasks.policy.decide import decide
 from tasks.policy.decision import AskedEffect, Cancellation, Decision, Hold, MakeLabel, Wait
 from tasks.policy.kinds import CANCEL
 from tasks.policy.record import IntentKind, IntentState, Record, Waiver
+from tasks.policy.rules.label import decide_label
 from tasks.policy.store import RefundsBy, StoreRules
 from tests.tasks.policy.factories import (
     EXCHANGE,

@@ -10,9 +10,9 @@ import pytest
 from rever_api.models import Compensation, Product, ReturnLineItem, ReturnProcess
 from tasks.policy import money
 from tasks.policy.case import Case
-from tasks.policy.decide import decide, incomplete
+from tasks.policy.decide import decide
 from tasks.policy.decision import Compensate, Decision, Hold, Nothing, Wait
-from tasks.policy.facts import contradictions, later, quoted
+from tasks.policy.facts import contradictions, incomplete, later, quoted
 from tasks.policy.record import HoldKind, IntentKind, IntentState, LineTerms, Record, Waiver
 from tasks.policy.rules import payment
 from tasks.policy.rules.gates import fewer_approvals, terms_changed
