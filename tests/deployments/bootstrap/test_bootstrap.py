@@ -23,7 +23,6 @@ from deployments.bootstrap.deployments import PREFECT_FILE
 from deployments.receiver.offers import MANY
 from flows.catalog import FLOWS
 from tasks.steps import global_limits
-from tests.deployments.bootstrap.conftest import clear
 from tests.deployments.bootstrap.test_deployments import SCHEDULES
 
 pytestmark = pytest.mark.prefect
@@ -40,8 +39,58 @@ def not_left(changes: list[Change]) -> list[str]:
     return [change.line() for change in changes if change.outcome is not Outcome.LEFT]
 
 
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    """`prefect.yaml` with one deployment alone, for what is not about deployments: Prefect takes its time for each."""
+    text = PREFECT_FILE.read_text()
+    entries = text.index("deployments:\n") + len("deployments:\n")
+    (reconcile,) = [entry for entry in text[entries:].split("\n\n") if "name: reconcile\n" in entry]
+    file = tmp_path / "one.yaml"
+    file.write_text(f"{text[:entries]}{reconcile}\n")
+    return file
+
+
 async def read(client: PrefectClient, name: str) -> DeploymentResponse:
     return await client.read_deployment_by_name(f"{name}/{name}")
+
+
+async def test_notices_are_left_out_without_an_address_and_follow_a_new_one(fresh: PrefectClient, one: Path) -> None:
+    [words] = [change.words for change in await put_up(fresh, file=one) if change.what == "notices"]
+    assert "set REVER_NOTICES_URL" in words
+    assert {each.name for each in await fresh.read_automations()} == {dead_runs().name, runs_not_begun().name}
+    former = runs_not_begun().model_copy(update={"name": "rever: notices of tripped guards"})
+    await fresh.create_automation(former)
+    made = not_left(await put_up(fresh, URL, file=one))
+    assert sum("notices" in line for line in made) == 8
+    assert made[-1] == f"changed  automation {former.name!r}: no longer made, removed"
+    assert await fresh.read_automations_by_name(former.name) == []
+    changed = await put_up(fresh, SecretStr("http://127.0.0.1:9/another"), file=one)
+    assert not_left(changed) == ["changed  block custom-webhook/rever-notices: the address"]
+    # What is on the server counts where the environment says nothing.
+    assert not_left(await put_up(fresh, file=one)) == []
+    shown = await fresh.read_block_document_by_name("rever-notices", "custom-webhook", include_secrets=False)
+    assert "another" not in str(shown)
+
+
+async def test_a_pool_of_another_type_is_a_persons_to_move(fresh: PrefectClient, one: Path) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    await fresh.create_work_pool(WorkPoolCreate(name="rever", type="docker"))
+    with pytest.raises(BootstrapError, match="type 'docker', and 'process' is needed"):
+        await put_up(fresh, file=one)
+
+
+async def test_a_file_of_ones_own_adds_a_deployment_for_a_store(fresh: PrefectClient, one: Path, tmp_path: Path) -> None:
+    file = tmp_path / "prefect.yaml"
+    before, after = one.read_text().split("name: reconcile\n")
+    file.write_text(f"{before}name: reconcile-acme\n{after.replace('parameters: *act', ONE_STORE, 1)}")
+    await put_up(fresh, file=file)
+    found = await fresh.read_deployment_by_name("reconcile/reconcile-acme")
+    assert found.schedules[0].parameters == {"parameters": {"mode": "act", "stores": ["acme"]}}
+    await fresh.delete_deployment(found.id)
+
+
+ONE_STORE = "parameters: {parameters: {mode: act, stores: [acme]}}"
 
 
 async def test_the_second_time_changes_nothing_and_a_check_does_nothing(fresh: PrefectClient) -> None:
@@ -137,7 +186,9 @@ async def test_what_a_person_paused_or_set_stays_so(client: PrefectClient) -> No
     assert again.tags != ["other"]
     assert next(each for each in again.schedules if each.slug).parameters == {"parameters": {"mode": "act"}}
     assert (await client.read_work_queue_by_name("batches", "rever")).concurrency_limit == 9
-    await clear(client)
+    await client.update_work_queue(queue.id, concurrency_limit=queue.concurrency_limit)
+    for changed in (again, await read(client, "generate-labels")):
+        await client.delete_deployment(changed.id)
 
 
 async def test_the_time_zone_of_the_variable_is_the_schedules(client: PrefectClient) -> None:
@@ -149,7 +200,7 @@ async def test_the_time_zone_of_the_variable_is_the_schedules(client: PrefectCli
     await client.update_variable(VariableUpdate(name="rever_time_zone", value="Madrid"))
     with pytest.raises(BootstrapError, match="'Madrid', not a time zone: write it like Europe/Madrid"):
         await put_up(client)
-    await clear(client)
+    await client.delete_variable_by_name("rever_time_zone")
 
 
 async def test_an_automation_that_was_edited_is_put_right_and_one_switched_off_stays_off(client: PrefectClient) -> None:
@@ -167,42 +218,3 @@ async def test_an_automation_that_was_edited_is_put_right_and_one_switched_off_s
     assert isinstance(found.trigger, EventTrigger)
     assert (found.trigger.within, found.enabled) == (timedelta(seconds=90), False)
     await client.delete_automation(found.id)
-
-
-async def test_notices_are_left_out_without_an_address_and_follow_a_new_one(fresh: PrefectClient) -> None:
-    [words] = [change.words for change in await put_up(fresh) if change.what == "notices"]
-    assert "set REVER_NOTICES_URL" in words
-    assert {each.name for each in await fresh.read_automations()} == {dead_runs().name, runs_not_begun().name}
-    former = runs_not_begun().model_copy(update={"name": "rever: notices of tripped guards"})
-    await fresh.create_automation(former)
-    made = not_left(await put_up(fresh, URL))
-    assert sum("notices" in line for line in made) == 8
-    assert made[-1] == f"changed  automation {former.name!r}: no longer made, removed"
-    assert await fresh.read_automations_by_name(former.name) == []
-    changed = await put_up(fresh, SecretStr("http://127.0.0.1:9/another"))
-    assert not_left(changed) == ["changed  block custom-webhook/rever-notices: the address"]
-    # What is on the server counts where the environment says nothing.
-    assert not_left(await put_up(fresh)) == []
-    shown = await fresh.read_block_document_by_name("rever-notices", "custom-webhook", include_secrets=False)
-    assert "another" not in str(shown)
-
-
-async def test_a_pool_of_another_type_is_a_persons_to_move(fresh: PrefectClient) -> None:
-    from prefect.client.schemas.actions import WorkPoolCreate
-
-    await fresh.create_work_pool(WorkPoolCreate(name="rever", type="docker"))
-    with pytest.raises(BootstrapError, match="type 'docker', and 'process' is needed"):
-        await put_up(fresh)
-
-
-async def test_a_file_of_ones_own_adds_a_deployment_for_a_store(fresh: PrefectClient, tmp_path: Path) -> None:
-    file = tmp_path / "prefect.yaml"
-    before, after = PREFECT_FILE.read_text().split("name: reconcile\n")
-    file.write_text(f"{before}name: reconcile-acme\n{after.replace('parameters: *act', ONE_STORE, 1)}")
-    await put_up(fresh, file=file)
-    found = await fresh.read_deployment_by_name("reconcile/reconcile-acme")
-    assert found.schedules[0].parameters == {"parameters": {"mode": "act", "stores": ["acme"]}}
-    await fresh.delete_deployment(found.id)
-
-
-ONE_STORE = "parameters: {parameters: {mode: act, stores: [acme]}}"
