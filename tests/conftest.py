@@ -56,7 +56,9 @@ FEW = 10
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """All tests that need one of Prefect's servers go to one worker, so that it is started once.
+    """Tests that need one of Prefect's servers share it: those of `deployments` one, and all others one.
+
+    Two workers so have each a server of its own, and neither waits for the other's.
 
     Coverage takes as long again as the tests. It is not measured in properties: their lines are those of the examples.
     Unless the slow tests ask for all, or a bug is planted, a property is tried by a quarter of its examples, and of a
@@ -81,9 +83,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if name in seen:
                 item.add_marker(pytest.mark.slow)
             seen.add(name)
-        for name in ("prefect", "live"):
-            if item.get_closest_marker(name):
-                item.add_marker(pytest.mark.xdist_group(name))
+        if item.get_closest_marker("prefect"):
+            part = "deployments" if item.nodeid.startswith("tests/deployments/") else "others"
+            item.add_marker(pytest.mark.xdist_group(f"prefect {part}"))
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.xdist_group("live"))
 
 
 def pytest_collection_finish() -> None:

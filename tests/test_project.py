@@ -115,10 +115,10 @@ def test_a_python_that_is_too_old_is_told_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.prefect
-def test_all_tests_marked_prefect_go_to_one_worker(request: pytest.FixtureRequest) -> None:
+def test_tests_marked_prefect_go_to_the_worker_with_their_server(request: pytest.FixtureRequest) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
-        assert request.node.nodeid.endswith("@prefect")
-    assert request.node.get_closest_marker("xdist_group").args == ("prefect",)
+        assert request.node.nodeid.endswith("@prefect others")
+    assert request.node.get_closest_marker("xdist_group").args == ("prefect others",)
 
 
 def test_the_command_is_installed() -> None:
