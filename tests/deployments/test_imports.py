@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAMS = (
     "bootstrap.command",
     "cli.ledger_care",
@@ -34,6 +36,7 @@ for program in programs:
 """
 
 
+@pytest.mark.slow
 def test_each_program_can_be_imported_first() -> None:
     command = [sys.executable, "-c", SCRIPT, ",".join(FOREIGN), ",".join(PROGRAMS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

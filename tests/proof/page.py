@@ -160,7 +160,7 @@ def _bugs() -> str:
     rows += [f"| {bug.words} | `{bug.test}` |" for bug in BUGS.values()]
     why = (
         "A proof that cannot fail proves nothing. Each of these is put into a copy of the source, and the named test"
-        " must fail there (`tests/proof/test_planted.py`, part of `make test`)."
+        " must fail there (`tests/proof/test_planted.py`, part of `make test-slow`)."
     )
     return "\n".join(["## Planted bugs", "", why, "", *rows])
 

@@ -1,6 +1,6 @@
 """A proof that cannot fail proves nothing: each planted bug must be caught by the test that is named for it.
 
-`make test` plants those that break a promise, and of the others one for each file of tests; all are in the slow tests.
+`make test` plants those that break a promise of the ledger; the others are in the slow tests.
 """
 
 import re
@@ -10,18 +10,12 @@ import pytest
 
 from tests.proof.planted import BUGS, FAILED, HERE, PASSED, ROOT, Bug, plant, run_tests
 
-FIRST_OF_A_FILE = {bug.test.partition("::")[0]: name for name, bug in reversed(BUGS.items())}.values()
-"""The first bug of each file of tests."""
-
-
-def planted() -> list[object]:
-    """Each bug; slow where it breaks no promise and is not the first of a file."""
-    quick = {*FIRST_OF_A_FILE, *(name for name, bug in BUGS.items() if bug.test.startswith(HERE))}
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in BUGS]
-
 
 @pytest.mark.crash
-@pytest.mark.parametrize("name", planted())
+@pytest.mark.parametrize(
+    "name",
+    [name if bug.test.startswith(HERE) else pytest.param(name, marks=pytest.mark.slow) for name, bug in BUGS.items()],
+)
 def test_a_planted_bug_is_caught_by_its_test(name: str, tmp_path: Path) -> None:
     bug = BUGS[name]
     ended = run_tests(plant(bug, tmp_path), bug.test)

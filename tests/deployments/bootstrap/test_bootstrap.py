@@ -80,17 +80,20 @@ async def test_a_pool_of_another_type_is_a_persons_to_move(fresh: PrefectClient,
         await put_up(fresh, file=one)
 
 
-async def test_a_file_of_ones_own_adds_a_deployment_for_a_store(fresh: PrefectClient, one: Path, tmp_path: Path) -> None:
-    file = tmp_path / "prefect.yaml"
+@pytest.fixture
+def acmes(one: Path) -> Path:
+    """A file of one's own, with the deployment for one store."""
     before, after = one.read_text().split("name: reconcile\n")
-    file.write_text(f"{before}name: reconcile-acme\n{after.replace('parameters: *act', ONE_STORE, 1)}")
-    await put_up(fresh, file=file)
+    after = after.replace("parameters: *act", "parameters: {parameters: {mode: act, stores: [acme]}}", 1)
+    one.write_text(f"{before}name: reconcile-acme\n{after}")
+    return one
+
+
+async def test_a_file_of_ones_own_adds_a_deployment_for_a_store(fresh: PrefectClient, acmes: Path) -> None:
+    await put_up(fresh, file=acmes)
     found = await fresh.read_deployment_by_name("reconcile/reconcile-acme")
     assert found.schedules[0].parameters == {"parameters": {"mode": "act", "stores": ["acme"]}}
     await fresh.delete_deployment(found.id)
-
-
-ONE_STORE = "parameters: {parameters: {mode: act, stores: [acme]}}"
 
 
 async def test_the_second_time_changes_nothing_and_a_check_does_nothing(fresh: PrefectClient) -> None:

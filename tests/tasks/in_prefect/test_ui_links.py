@@ -86,6 +86,7 @@ async def test_the_forms_are_those_of_the_deployments_and_a_page_keeps_its_addre
         await client.delete_deployment(made)
 
 
+@pytest.mark.prefect
 async def test_runs_that_write_a_store_s_first_page_at_the_same_time_leave_one(prefect_server: None) -> None:
     async with get_client() as client:
         await asyncio.gather(*(write_holds(client, "race", f"### {n}") for n in range(8)))
