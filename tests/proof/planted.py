@@ -250,6 +250,22 @@ BUGS = {
         "test_it_is_not_ordered_before_a_person_has_seen_that_the_shopper_paid",
         (("tasks/policy/decide.py", "    payment.exchange_difference,\n", ""),),
     ),
+    "dearer still": Bug(
+        "an exchange ordered for goods that became dearer still after a person was told what the shopper is to pay",
+        "tests/flows/test_exchange_difference.py::"
+        "test_who_has_seen_that_a_difference_is_paid_has_not_seen_a_larger_one",
+        (("tasks/policy/case.py", "(to_pay is None or ", "(True or "),),
+    ),
+    "cap of a run": Bug(
+        "a run that passes its cap on money where several stores ask at the same time",
+        "tests/tasks/test_budget.py::test_threads_that_ask_at_the_same_time_never_go_beyond_the_cap",
+        (("tasks/budget.py", "if in_part and most <= left:", "if in_part:"),),
+    ),
+    "cap given on twice": Bug(
+        "what was paid of a run's cap given on to other stores as if it had come to nothing",
+        "tests/flows/test_shared_cap.py::test_what_is_not_paid_after_all_at_one_store_is_paid_at_others",
+        (("tasks/decide_returns.py", "desk.budget.claim(item.process_id for item in decided if item.claim)", "pass"),),
+    ),
     "label too many": Bug(
         "a label made while each parcel has one",
         f"{PARCELS}test_each_parcel_gets_its_label_in_one_run_and_no_run_after_it_makes_another",
