@@ -1,5 +1,6 @@
 """Conditions in the policy file: read from its values, with every problem at its place, and written back."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -281,4 +282,6 @@ def _as_written(data: Any, *, quoted: bool = True) -> str:
         return f"[{', '.join(_as_written(it, quoted=False) for it in data)}]"
     if isinstance(data, bool):
         return str(data).lower()
+    if isinstance(data, str) and not data.isprintable():
+        return json.dumps(data)  # a blank that does not break looks like one that does
     return f'"{data}"' if isinstance(data, str) and quoted else "empty" if data is None else str(data)

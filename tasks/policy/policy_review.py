@@ -12,10 +12,15 @@ from typing import NamedTuple
 from rever_api.models import CompensationMethod
 from tasks.policy.actions import (
     OF_RETURN,
+    Accept,
     Action,
     ActionKind,
+    Bonus,
     Cancel,
+    Decline,
+    KeepItem,
     Methods,
+    NoBonus,
     NoFee,
     action_in_words,
     alike,
@@ -23,7 +28,7 @@ from tasks.policy.actions import (
     name_of,
 )
 from tasks.policy.condition_fields import FIELDS
-from tasks.policy.conditions import AllOf, Check, Condition, Operator, checks_of, in_words, is_true_of
+from tasks.policy.conditions import AllOf, AnyOf, Check, Condition, Operator, SomeLine, checks_of, in_words, is_true_of
 from tasks.policy.merchant_rules import AppliesTo, IfUnknown, MerchantRule
 from tasks.policy.policy_file import FileRules
 from tasks.policy.possible import OTHER, Claim, Says, in_force_and, is_possible, matching, not_matching
@@ -146,13 +151,15 @@ def review(rules: FileRules, today: date) -> list[str]:
 def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[Warned]:
     """The warnings about rules in their order."""
     alive: list[MerchantRule] = []
-    for rule in rules:
+    for number, rule in enumerate(rules):
         if why := _why_dead(rule, today):
             words = [f"rule {rule.name!r} can never match: {why}{_holds_still(rule, today)}"]
         else:
-            words = [*_outranked(rule, alive, today), *_calls_off_what_was_sent(rule, today)]
+            words = [*_outranked(rule, alive, today)] or [*_exception_below(rule, rules[number + 1 :])]
+            words += _calls_off_what_was_sent(rule, today)
             alive.append(rule)
-        yield from (Warned(it, rule.line) for it in (*words, *_misspelt(rule), *_never_instead(rule)))
+        words += [*_misspelt(rule), *_unseen(rule), *_never_instead(rule), *_of_all_lines(rule)]
+        yield from (Warned(it, rule.line) for it in words)
     yield from map(Warned, gaps(alive, today))
 
 
@@ -261,6 +268,48 @@ def _misspelt(rule: MerchantRule) -> Iterator[str]:
                 yield f"rule {rule.name!r}: the list {check.list_name} has {entry!r}, which {field.name} never is"
 
 
+def _unseen(rule: MerchantRule) -> Iterator[str]:
+    """Texts that are probably compared with nothing, and do not look like it."""
+    for check in checks_of(rule.when):
+        texts = check.wanted if isinstance(check.wanted, tuple) else (check.wanted,)
+        for text in (it for it in texts if isinstance(it, str)):
+            if check.field == "shopper":
+                if "@" not in text:
+                    yield f"rule {rule.name!r}: the list {check.list_name} has an entry that is no e-mail address"
+            elif text != text.strip():
+                yield f"rule {rule.name!r}: {text!r} begins or ends with a blank"
+            elif not text.isprintable():
+                yield f"rule {rule.name!r}: {text!r} has a letter that cannot be seen"
+
+
+def _of_all_lines(rule: MerchantRule) -> Iterator[str]:
+    """What a rule does with all lines of a return because of one of them."""
+    if rule.of_line or not _asks_some_line(rule.when):
+        return
+    for action in rule.then:
+        if isinstance(action, Decline | KeepItem):
+            yield (
+                f"{name_of(action)} of rule {rule.name!r} is of every line of a return with one such line; "
+                "without `some_line` it is of that line alone"
+            )
+
+
+def _asks_some_line(condition: Condition) -> bool:
+    if isinstance(condition, AllOf | AnyOf):
+        return any(map(_asks_some_line, condition.parts))
+    return isinstance(condition, SomeLine)
+
+
+def _exception_below(rule: MerchantRule, below: Sequence[MerchantRule]) -> Iterator[str]:
+    """An exception that stands below all that it could be an exception of."""
+    done = {type(action) for other in below for action in other.then}
+    for action in rule.then:
+        of, does = {Accept: (Decline, "declines"), NoBonus: (Bonus, "gives a bonus")}.get(type(action), (None, ""))
+        if of and of not in done:
+            words = f"{name_of(action)} of rule {rule.name!r} does nothing: no rule below it {does}"
+            yield f"{words}; put it above those that do"
+
+
 def _calls_off_what_was_sent(rule: MerchantRule, today: date) -> Iterator[str]:
     """A rule that calls returns off whatever became of the goods: nothing is paid for them afterwards."""
     sent = Claim(Check("scanned", Operator.IS, True), Says.YES)
@@ -276,6 +325,8 @@ def _never_instead(rule: MerchantRule) -> Iterator[str]:
     for action in rule.then:
         if not isinstance(action, Methods):
             continue
+        if not {*(action.only or CompensationMethod)} - {*action.never}:
+            yield f"rule {rule.name!r} leaves no method: every line that it is about is held"
         for method in action.instead:
             why = ""
             if method == CompensationMethod.EXCHANGE:

@@ -306,3 +306,69 @@ def test_a_rule_that_calls_off_what_was_sent(when: str, warns: bool) -> None:
     )
     found = warned(f"rules: [{{name: a, when: {{{when}}}, then: {{cancel: {{why: old}}}}}}]")
     assert found == ([words] if warns else [])
+
+
+LATE = "{name: late, when: {days_from_order: {over: 30}}, then: {decline: {why: late}}}"
+VIP = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {accept: {why: a friend}}}"
+MORE = "{name: more, when: {units: {over: 1}}, then: {bonus: {percent: 5 %, methods: [GIFT_CARD]}}}"
+NO_MORE = "{name: none, when: {customer_tags: {has: VIP}}, then: {no_bonus: {}}}"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "says"),
+    [
+        (LATE, VIP, "accept of rule 'VIP' does nothing: no rule below it declines; put it above those that do"),
+        (VIP, LATE, ""),
+        (
+            MORE,
+            NO_MORE,
+            "no_bonus of rule 'none' does nothing: no rule below it gives a bonus; put it above those that do",
+        ),
+        (NO_MORE, MORE, ""),
+    ],
+)
+def test_an_exception_that_stands_below_what_it_is_an_exception_of(above: str, below: str, says: str) -> None:
+    assert warned(f"rules: [{above}, {below}]") == ([says] if says else [])
+
+
+@pytest.mark.parametrize(
+    ("when", "then", "warns"),
+    [
+        ("some_line: {sku: {is: A}}", "decline: {why: x}", "decline"),
+        ("country: {is: ES}, some_line: {sku: {is: A}}", "keep_item: {}", "keep_item"),
+        ("any: [{some_line: {sku: {is: A}}}, {units: {over: 9}}]", "decline: {why: x}", "decline"),
+        ("sku: {is: A}", "decline: {why: x}", ""),
+        ("some_line: {sku: {is: A}}, sku: {is: B}", "decline: {why: x}", ""),
+        ("every_line: {sku: {is: A}}", "decline: {why: x}", ""),
+        ("not: {some_line: {sku: {is: A}}}", "decline: {why: x}", ""),
+        ("some_line: {sku: {is: A}}", "approve: {who: ann, why: x}", ""),
+    ],
+)
+def test_one_line_that_takes_all_others_with_it(when: str, then: str, warns: str) -> None:
+    words = (
+        f"{warns} of rule 'a' is of every line of a return with one such line; without `some_line` it is of that line"
+    )
+    assert warned(f"rules: [{{name: a, when: {{{when}}}, then: {{{then}}}}}]") == ([f"{words} alone"] if warns else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('when: {sku: {is: "A-1 "}}', "'A-1 ' begins or ends with a blank"),
+        ('when: {product_tags: {has_any_of: [sale, " new"]}}', "' new' begins or ends with a blank"),
+        ("when: {sku: {in_list: ours}}", "'B\\u200b1' has a letter that cannot be seen"),
+        ("when: {shopper: {in_list: ours}}", "the list ours has an entry that is no e-mail address"),
+        ("when: {sku: {is: A 1}}", ""),
+    ],
+)
+def test_what_cannot_be_seen_in_a_text(text: str, says: str) -> None:
+    found = warned(f'lists: {{ours: ["B\u200b1"]}}\nrules: [{{name: a, {text}, then: {{no_fee: {{}}}}}}]')
+    assert [it for it in found if says] == ([f"rule 'a': {says}"] if says else [])
+
+
+def test_a_rule_that_forbids_every_method_says_so() -> None:
+    every = "ORIGINAL_PAYMENT_METHOD, BANK_TRANSFER, GIFT_CARD, PROMO_CODE"
+    assert warned(f"rules: [{{name: a, then: {{methods: {{never: [{every}]}}}}}}]") == []
+    assert warned(f"rules: [{{name: a, then: {{methods: {{never: [{every}, EXCHANGE]}}}}}}]") == [
+        "rule 'a' leaves no method: every line that it is about is held"
+    ]

@@ -63,6 +63,7 @@ WRITTEN = [
         "default:\n  guards:\n    max_refund: {ERU: 300}\n",
         "right would be the three capital letters of a currency that there is, such as EUR",
     ),
+    (when("return_value: {over: 24.00\u00a0EUR}"), f'is "24.00\\u00a0EUR"; {AMOUNT}'),
     # Several values where one belongs.
     (when("country: {is: [ES, PT]}"), "is [ES, PT]; right would be a text; several stand under `is_one_of`"),
     (when("product_tags: {has: [a, b]}"), "several stand under `has_any_of` or `has_all_of`"),
