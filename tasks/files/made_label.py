@@ -29,7 +29,7 @@ class LabelFile:
 def read_label(path: Path) -> LabelFile:
     """Read the file of a label whole. Raises `InputFileError` for what REVER would not take, or is no plain file."""
     name = printable(path)
-    extension = path.suffix.removeprefix(".").lower()
+    extension = Path(name).suffix.removeprefix(".").lower()
     if extension not in set(FileKind):
         raise InputFileError(f"{name}: {_other_extension(extension)}")
     content = _content(path, name)
@@ -39,7 +39,7 @@ def read_label(path: Path) -> LabelFile:
     if real is None:
         raise InputFileError(f"{name}: is no {extension} by its content; save the label as a pdf, png or jpg.")
     if real != extension:
-        raise InputFileError(f"{name}: is a {real} by its content; rename it to {path.stem}.{real}.")
+        raise InputFileError(f"{name}: is a {real} by its content; rename it to {Path(name).stem}.{real}.")
     if not is_whole(real, content):
         raise InputFileError(f"{name}: has no end, so it is not whole; save the label again.")
     return LabelFile(Path(os.path.abspath(path)), extension, hashlib.sha256(content).hexdigest(), content)  # noqa: PTH100 - a link stays one

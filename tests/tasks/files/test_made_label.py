@@ -46,6 +46,14 @@ def test_what_rever_would_not_take_is_refused(tmp_path: Path, name: str, content
     assert str(refused.value).startswith(f"{tmp_path / name}: {why}")
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31mb.pdf", "y.p\x1b[31mdf", "n\nl.gif"])
+def test_nothing_of_a_name_reaches_the_screen_that_is_no_letter(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(PNG)
+    with pytest.raises(InputFileError) as refused:
+        read_label(tmp_path / name)
+    assert str(refused.value).isprintable()
+
+
 def test_a_link_a_folder_a_pipe_a_device_and_what_is_not_there_are_no_label(tmp_path: Path) -> None:
     (tmp_path / "label.pdf").write_bytes(PDF)
     (tmp_path / "link.pdf").symlink_to(tmp_path / "label.pdf")
