@@ -138,10 +138,10 @@ class _Fetching:
 
     async def _failed(self, wanted: WantedFile, why: str) -> None:
         self.in_a_row += 1
-        if self.in_a_row >= FAILED_IN_A_ROW and not self.tally.why_left:
+        self.tally.left -= 1
+        if self.in_a_row >= FAILED_IN_A_ROW and self.tally.left and not self.tally.why_left:
             self.tally.why_left = f"{self.in_a_row} files in a row did not come, so the others are left to another run"
         self.tally.missing.append(MissingFile(wanted.process_id, wanted.order_name, wanted.parcel, why))
-        self.tally.left -= 1
         await self._note(Came(wanted, why=why))
 
     async def _note(self, came: Came) -> None:

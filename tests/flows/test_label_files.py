@@ -236,6 +236,15 @@ def test_after_many_in_a_row_the_rest_is_left_to_another_run(world: World) -> No
     assert "files in a row did not come" in tally.why_left
 
 
+def test_where_the_last_ones_failed_nothing_is_said_of_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.fetch_label_files.FAILED_IN_A_ROW", 2)
+    ids = world.sandbox.process_ids("label_ready")[:2]
+    for process_id in ids:
+        world.sandbox.act("label_fault", process_id, fault="html")
+    tally = run(world, process_ids=",".join(ids))
+    assert (len(tally.missing), tally.left, tally.why_left) == (2, 0, "")
+
+
 def test_an_address_that_the_return_shows_is_used_and_saves_the_call(start_world: Start) -> None:
     shown = Options(shows_label_urls=True)
     world = start_world(LABELS, returns=6, scenarios=("label_ready",), options=shown)
