@@ -13,12 +13,12 @@ import pytest
 
 from flows.run import run_flow
 from rever_api import AsyncReverClient
-from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
+from rever_api.models import Compensation, ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import WrongNameError
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
 from tasks.returns import Entry
-from tests.books import LedgerState
+from tests.books import Books, LedgerState
 from tests.flows.test_many_stores import move_to
 from tests.judge import assert_promises_kept
 from tests.world import Start, World
@@ -218,6 +218,27 @@ def test_where_rever_pays_the_guards_hold_and_a_plan_says_the_money(start_world:
     assert {hold.rule for hold in world.holds()} == {"guard:max_refund"}
     back = (tmp_path / "day.refused.csv").read_text("utf-8-sig")
     assert "held: a person is asked: " in back
+
+
+def test_where_rever_pays_an_older_view_of_what_it_has_paid_approves_nothing(
+    start_world: Start, tmp_path: Path
+) -> None:
+    """The back office had approved a unit, and REVER paid. The file comes by while REVER shows neither."""
+    world = waiting(start_world, {"REVER_REFUNDS_BY": "rever"}, shops=("autopay",))
+    for each in returns(world):
+        world.sandbox.act("review_one", each.rever_process_id, line_item_id=each.return_line_items[0].id)
+    for _ in range(2):
+        world.act()
+        world.pass_time(3600)
+    paid = Books.of(world.sandbox).refunds(of_all=True)
+    assert paid
+    with world.sandbox.sandbox.locked():
+        for stored in world.sandbox.sandbox.processes.values():
+            world.sandbox.sandbox.change(stored, reviews=(), compensation=Compensation(refunds=()))
+            world.sandbox.sandbox.change(stored, rever_process_status=ProcessStatus.RUNNING)
+    report = sent_file(world, tmp_path, day_rows(world))
+    assert (calls(world), Books.of(world.sandbox).refunds(of_all=True)) == (0, paid), report.headline
+    assert [str(it) for it in world.sandbox.audit().violations] == []
 
 
 def test_the_stop_switch_stops_it(start_world: Start, tmp_path: Path) -> None:
