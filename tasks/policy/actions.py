@@ -29,7 +29,7 @@ from tasks.policy.condition_fields import days_between
 from tasks.policy.condition_reader import MONEY, PERCENT, money, percent, wrong_amount
 from tasks.policy.conditions import Truth
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
-from tasks.policy.store import REFUND_METHODS
+from tasks.policy.store import REFUND_METHODS, provider_and_carrier
 
 
 class ActionKind(StrEnum):
@@ -99,14 +99,6 @@ def _line(text: str) -> str:
 def _reason(text: str) -> str:
     if "@" in text:
         msg = "a reason without an e-mail address: REVER shows it"
-        raise ValueError(msg)
-    return text
-
-
-def _provider_and_carrier(text: str) -> str:
-    provider, _, carrier = text.partition("/")
-    if not (provider and carrier):
-        msg = "PROVIDER/CARRIER, such as SENDCLOUD/DHL"
         raise ValueError(msg)
     return text
 
@@ -279,7 +271,7 @@ class Warehouse(_Action):
 class Carrier(_Action):
     """Who brings them."""
 
-    name: Annotated[Text, AfterValidator(_provider_and_carrier), _in_the_file("[^/]+/.+")] = Field(
+    name: Annotated[Text, AfterValidator(provider_and_carrier), _in_the_file("[^/]+/.+")] = Field(
         description="PROVIDER/CARRIER."
     )
 

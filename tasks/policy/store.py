@@ -59,11 +59,11 @@ def _currency(code: str) -> str:
     return code
 
 
-def _carrier(name: str) -> str:
+def provider_and_carrier(name: str) -> str:
     """Refuse what no carrier of a store's settings can be called: what is said of it would do nothing."""
     provider, slash, carrier = name.partition("/")
     if not (provider and slash and carrier) or name != name.strip():
-        msg = "a name such as PROVIDER/CARRIER, without blanks around it"
+        msg = "PROVIDER/CARRIER, such as SENDCLOUD/DHL, without blanks around it"
         raise ValueError(msg)
     return name
 
@@ -93,7 +93,7 @@ def _out_of_stock(method: str) -> str:
 
 
 CurrencyCode = Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})]
-CarrierName = Annotated[str, AfterValidator(_carrier), Field(json_schema_extra={"pattern": "^[^/]+/.+$"})]
+CarrierName = Annotated[str, AfterValidator(provider_and_carrier), Field(json_schema_extra={"pattern": "^[^/]+/.+$"})]
 OutOfStock = Annotated[
     str, AfterValidator(_out_of_stock), Field(json_schema_extra={"enum": ["hold", *sorted(REFUND_METHODS)]})
 ]

@@ -31,7 +31,7 @@ def limits(text: str) -> str:
         (limits("not_in: [ES, UK]"), 'not_in[2] is "UK"; right would be GB'),
         (limits("not_in: [EL]"), 'not_in[1] is "EL"; right would be GR'),
         (limits("not_in: [XX]"), "a country's two capital letters, such as ES"),
-        ('labels: {carriers: {"X/DHL ": {}}}', "a name such as PROVIDER/CARRIER, without blanks around it"),
+        ('labels: {carriers: {"X/DHL ": {}}}', "PROVIDER/CARRIER, such as SENDCLOUD/DHL, without blanks around it"),
         ('label_carriers: [" X/DHL"]', "without blanks around it"),
         ("labels: {parcels: {max_units: 0}}", "greater than or equal to 1"),
         ("labels: {parcels: {max_weight: 15}}", "a weight with its unit"),
