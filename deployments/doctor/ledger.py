@@ -104,10 +104,14 @@ async def consistency(examination: Examination) -> Line:
     many = len(found.findings)
     first = "; ".join(map(str, found.findings[:FINDINGS_SHOWN]))
     words = f"{many} finding{'s' if many > 1 else ''} in {seen}: {first}"
-    if all(each.rule == "ahead" for each in found.findings):
+    rules = {each.rule for each in found.findings}
+    if rules == {"ahead"}:
         return attention("ledger check", words, "right the clock that was ahead; nothing waits for these times")
-    if all(each.rule in {"late", "ahead"} for each in found.findings):
+    if rules <= {"late", "ahead"}:
         return attention("ledger check", words, "no run comes by: rever-returns run reconcile mode=act, and a schedule")
+    if rules <= {"late", "ahead", "archive"}:
+        mend = "put it back, or say where it is: rever-returns ledger archives --moved-to FOLDER; runs go on without it"
+        return attention("ledger check", words, mend)
     return broken(
         "ledger check", words, "read them all: rever-returns ledger check; docs/ledger.md says what each means"
     )

@@ -11,7 +11,7 @@ import pytest
 from deployments.doctor.examination import Examination, State
 from deployments.doctor.ledger import ledger_line
 from tasks.desk import utc_now
-from tasks.ledger import Actor, Condition, Ledger, mark_restored, stop_switch
+from tasks.ledger import Actor, Condition, Ledger, archive_returns, mark_restored, stop_switch
 from tasks.ledger.stops import not_answered
 from tests.deployments.doctor.conftest import Desk
 
@@ -37,6 +37,20 @@ def test_a_ledger_with_work_in_it_is_read_and_left_as_it_is(desk: Desk) -> None:
     assert lines["open holds"].found != "none"
     assert desk.ledger_file.read_bytes() == before
     assert {path.name for path in desk.ledger_file.parent.iterdir()} == {desk.ledger_file.name}
+
+
+def test_an_archive_that_is_not_at_hand_is_no_damage_and_is_named(desk: Desk, tmp_path: Path) -> None:
+    desk.work()
+    cut = utc_now() + timedelta(days=1)
+    with changed(desk) as ledger:
+        moved = archive_returns(ledger, tmp_path / "kept", cut, clock=utc_now, actor=Actor("ann"))
+    assert moved.returns
+    assert desk.lines("ledger", *LINES)["ledger check"].state is State.OK
+    (tmp_path / "kept").rename(tmp_path / "unmounted")
+    line = desk.lines("ledger", *LINES)["ledger check"]
+    assert line.state is State.ATTENTION
+    assert f"{moved.names[0]}/manifest.json is missing" in line.found
+    assert "rever-returns ledger archives --moved-to" in line.to_do
 
 
 def test_holds_that_wait_for_days_are_worth_a_word(desk: Desk) -> None:
