@@ -74,6 +74,12 @@ def photographed(folder: Path) -> None:
     with opened_page((folder / "report.html").as_uri()) as page:
         page.set_viewport_size({"width": WIDTH, "height": 900})
         page.screenshot(path=PICTURES / "report-html.png")
+    printed(folder / "report.xlsx", PICTURES / "report-excel", f"-r 70 -f {PAGE} -l {PAGE}")
+
+
+def printed(workbook: Path, picture: Path, page: str) -> None:
+    """Print a workbook as LibreOffice does, and keep a picture of it; `page` says which part, as pdftoppm takes it."""
+    folder = workbook.parent
     office: list[str | Path] = [
         "soffice",
         "--headless",
@@ -81,10 +87,9 @@ def photographed(folder: Path) -> None:
         "--convert-to",
         "pdf",
     ]
-    subprocess.run([*office, "--outdir", folder, folder / "report.xlsx"], check=True, capture_output=True)
-    target = PICTURES / "report-excel"
-    command = ["pdftoppm", "-png", *f"-r 70 -f {PAGE} -l {PAGE} -singlefile".split()]
-    subprocess.run([*command, folder / "report.pdf", target], check=True, capture_output=True)
+    subprocess.run([*office, "--outdir", folder, workbook], check=True, capture_output=True)
+    command = ["pdftoppm", "-png", "-singlefile", *page.split()]
+    subprocess.run([*command, workbook.with_suffix(".pdf"), picture], check=True, capture_output=True)
 
 
 def main() -> None:

@@ -142,3 +142,29 @@ def test_sftp_with_the_password_in_the_options_and_only_from_a_known_server(
         with pytest.raises(InputFileError, match="cannot be fetched") as refused:
             fetched(url, tmp_path / "m.yaml", tmp_path, options)
         assert PASSWORD not in str(refused.value)
+
+
+def test_s3_with_the_keys_in_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("s3fs")
+    moto = pytest.importorskip(
+        "moto.server", reason="pip install 's3fs' 'moto[server]': 70 packages, so no part of dev"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        address = f"http://{host}:{port}"
+        keys = {"key": "made-up", "secret": PASSWORD, "endpoint_url": address}
+        bucket = fsspec.filesystem("s3", **keys, skip_instance_cache=True, asynchronous=False)
+        bucket.mkdir("returns-of-may")
+        bucket.pipe("returns-of-may/out/day.csv", b"a,b\n1,2\n")
+        (tmp_path / "m.yaml").touch()
+        found = fetched("s3://returns-of-may/out/day.csv", tmp_path / "m.yaml", tmp_path, keys)
+        assert (found.name, found.copy.read_text()) == ("s3://returns-of-may/out/day.csv", "a,b\n1,2\n")
+        for url in ("s3://returns-of-may/out/none.csv", "s3://another/day.csv"):
+            with pytest.raises(InputFileError, match="is not there") as refused:
+                fetched(url, tmp_path / "m.yaml", tmp_path, keys)
+            assert PASSWORD not in str(refused.value)
+    finally:
+        server.stop()
