@@ -101,8 +101,8 @@ def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
     found = date_in(plain)
     if found is None:
         raise ValueError(f"write it as {written}")
-    one, two, three = map(int, found.group("one", "two", "three"))
-    if len(found["one"]) == 4:
+    one, two, three, hour, minute, second, half, named = found.groups()
+    if len(one) == 4:
         year, month, day = one, two, three
     elif written is DateFormat.DAY_FIRST:
         day, month, year = one, two, three
@@ -110,15 +110,13 @@ def read_time(text: str, written: DateFormat, zone: tzinfo) -> datetime:
         month, day, year = one, two, three
     else:
         raise ValueError(f"write it as {written}, or state `date_format`")
-    if found["hour"] is None:
-        hour, minute, second = 23, 59, 59
-    else:
-        hour, minute, second = (int(part or 0) for part in found.group("hour", "minute", "second"))
-    if found["half"]:
-        hour = hour % 12 + (12 if found["half"][0] in "Pp" else 0)
-    at = zone_named(found["zone"]) if found["zone"] else zone
+    hours, minutes, seconds = (int(hour), int(minute), int(second or 0)) if hour else (23, 59, 59)
+    if half:
+        hours = hours % 12 + (12 if half[0] in "Pp" else 0)
+    at = (named and zone_named(named)) or zone
+    of_year = int(year) if len(year) > 2 else int(year) + 2000
     try:
-        return datetime(year + 2000 if year < 100 else year, month, day, hour, minute, second, tzinfo=at or zone)
+        return datetime(of_year, int(month), int(day), hours, minutes, seconds, tzinfo=at)
     except ValueError:
         raise ValueError(f"there is no such day or time, written as {written}") from None
 
