@@ -206,7 +206,8 @@ class LabelFilesTally:
         if not self.acts:
             return f"{counted(self.left, 'file')} would be fetched" if self.left else "none to be fetched"
         said = [f"{self.kept} fetched"] if self.kept else []
-        said += [f"{len(self.missing)} did not come, and will be asked for again"] if self.missing else []
+        missing = f"{len(self.missing)} did not come (rever-returns labels show ORDER says when it is asked for again)"
+        said += [missing] if self.missing else []
         said += [f"{self.left} left to another run"] if self.left else []
         said += [f"{self.deleted} deleted for their age (REVER_LABELS_KEPT)"] if self.deleted else []
         if self.kept:
