@@ -141,6 +141,36 @@ def _of_order(
     return of_these([other for other in every if other.order_id == facts.order_id])
 
 
+def _before(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> tuple[EarlierReturn, ...] | Unknown:
+    """Those that began before this one; of one of the same day it must be known when."""
+    if not isinstance(facts.started_on, date):
+        return facts.started_on or Unknown("the day the return began")
+    found = []
+    for other in earlier:
+        same_day, sure = other.started_on == facts.started_on, other.shown
+        if sure and same_day and other.began is not None and facts.began is not None:
+            before = (other.began, other.process_id) < (facts.began, facts.process_id)
+        elif (sure and same_day) or (not sure and other.started_on >= facts.started_on):
+            return Unknown(f"whether the shopper's other return {other.process_id} began before this one")
+        else:
+            before = other.started_on < facts.started_on
+        found += [other] if before else []
+    return tuple(found)
+
+
+def _how_many_before(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Fact[Value]:
+    before = _before(facts, earlier)
+    return before if isinstance(before, Unknown) else len(before)
+
+
+def _number_of_order(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Fact[Value]:
+    def count(of_order: Sequence[EarlierReturn]) -> Fact[Value]:
+        before = _before(facts, of_order)
+        return before if isinstance(before, Unknown) else 1 + len(before)
+
+    return _of_order(facts, earlier, count)
+
+
 def _refunds(facts: ReturnFacts, earlier: Iterable[EarlierReturn]) -> Fact[Value]:
     """What was refunded to the shopper, in this return's currency. A refund in another cannot be added."""
     if not isinstance(facts.value, Money):
@@ -266,6 +296,13 @@ _RETURN_FIELDS = (
         _K.NUMBER,
         "the shopper's other returns with a bonus",
         counts=_how_many(lambda other: other.bonus),
+    ),
+    Field("returns_before", _K.NUMBER, "the shopper's returns that began before this one", counts=_how_many_before),
+    Field(
+        "number_of_order",
+        _K.NUMBER,
+        "which of the order's returns this is, by when they began: 1 is the first",
+        counts=_number_of_order,
     ),
     Field(
         "returns_of_order",

@@ -55,9 +55,10 @@ BETWEEN = """
 
 TAIL = """
 What *table* and *shop's order* are: [policy.md](policy.md#what-rever-does-not-tell). Of the shopper's other returns
-those in the stores of this desk count, without cancelled ones, and also those that began after this one while it waits:
-of four that are open at once each has three others. Fields that are personal are asked by a list (`in_list`) and shown
-nowhere; of the postcode only whether it fits is shown. Whole days are counted: 0 on the day itself.
+those in the stores of this desk count, without cancelled ones, and also those that began after this one while it
+waits: of four that are open at once each has three others. `returns_before` and `number_of_order` leave those out.
+Fields that are personal are asked by a list (`in_list`) and shown nowhere; of the postcode only whether it fits is
+shown. Whole days are counted: 0 on the day itself.
 
 Texts that your shop or others chose (`reason`, `reject_reason`, `gateway`, tags, types) have no closed list: they are
 compared as they stand there, capitals too. `policy explain RETURN` shows what was found in a return.

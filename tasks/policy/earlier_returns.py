@@ -66,6 +66,7 @@ def earlier_of(
             value=value_of(process),
             wrong_items=_wrong_items(process, told=reviews_told),
             bonus=any(it.bonus for it in by_desk) or _bonus(process, refunds, by_desk, reviews_told=reviews_told),
+            began=process.started_at,
         )
     for name in sorted({*refunded} - shown):
         if (known := _by_ledger_alone(records.get(name, Record(name)), zone)) is not None:

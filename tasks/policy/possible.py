@@ -127,7 +127,13 @@ def _bounds(field: Field) -> tuple[float, float]:
     """The least and the most that a whole number can be."""
     if field.name == "hour":
         return 0, 23
-    least = 1 if field.name == "returns_of_order" else 0 if field.counts or field.name == "lines" else float("-inf")
+    least = (
+        1
+        if field.name in {"returns_of_order", "number_of_order"}
+        else 0
+        if field.counts or field.name == "lines"
+        else float("-inf")
+    )
     return least, float("inf")
 
 

@@ -71,6 +71,7 @@ class EarlierReturn:
     wrong_items: bool | Unknown = False
     bonus: bool | Unknown = False
     shown: bool = True
+    began: datetime | None = None
 
 
 EarlierReturns: TypeAlias = tuple[EarlierReturn, ...] | Unknown
@@ -136,6 +137,7 @@ class ReturnFacts:
     lines: tuple[LineFacts, ...]
     order_id: str = ""
     order_name: str = ""
+    began: datetime | None = None
     country: Fact[str] = Unknown("the country of the pickup address")
     postcode: Fact[str] = field(default=Unknown("the postcode of the pickup address"), repr=False)
     return_method: Fact[str] = Unknown("the return method")
@@ -200,6 +202,7 @@ def facts_of(
         tuple([_line(line, process, told=told) for line in process.return_line_items]),
         order_id=process.order_id,
         order_name=process.order_name,
+        began=began,
         country=country_of(process.pickup_address) or _BARE.country,
         postcode=_postcode(process) or _BARE.postcode,
         return_method=str(process.return_method) or _BARE.return_method,

@@ -255,6 +255,8 @@ OF_FIELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "earlier_refund_value": (EARLIER,),
         "earlier_wrong_items": (EARLIER,),
         "earlier_bonuses": (EARLIER,),
+        "returns_before": (EARLIER,),
+        "number_of_order": (EARLIER,),
         "returns_of_order": (EARLIER,),
         "order_returns_value": (EARLIER,),
         "product_type": ("product_type",),

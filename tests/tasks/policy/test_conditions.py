@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -168,6 +168,30 @@ def test_lines_are_asked_one_by_one_or_together() -> None:
     assert truth({"every_line": is_x}, replace(of, lines=())) is NO
     assert asks_of_a_line(read({"country": {"is": "ES"}, "not": is_x}))
     assert not asks_of_a_line(read({"some_line": is_x}))
+
+
+def test_which_return_came_first_is_told_by_when_each_began() -> None:
+    today, yesterday = date(2026, 3, 21), date(2026, 3, 20)
+    began = datetime(2026, 3, 21, 9, 0, tzinfo=UTC)
+
+    def of(*others: EarlierReturn) -> ReturnFacts:
+        return facts(earlier=others, started_on=today, began=began)
+
+    sooner = EarlierReturn("retp_0", "o-1", today, began=began - timedelta(seconds=1))
+    later = replace(sooner, process_id="retp_2", began=began + timedelta(seconds=1))
+    at_once = [replace(sooner, process_id=name, began=began) for name in ("retp_0", "retp_2")]
+    for others, before in (((sooner, later), 1), (at_once, 1), ((later,), 0), ((), 0)):
+        assert truth({"returns_before": {"is": before}}, of(*others)) is YES
+        assert truth({"number_of_order": {"is": before + 1}}, of(*others)) is YES
+    old = EarlierReturn("retp_3", "o-9", yesterday)
+    assert truth({"returns_before": {"is": 1}}, of(old, later)) is YES
+    assert truth({"number_of_order": {"is": 1}}, of(old, later)) is YES
+    assert truth({"returns_before": {"is": 0, "within_days": 0}}, of(old)) is YES
+    # Nobody says when it began, only that it had by then.
+    assert truth({"returns_before": {"over": 0}}, of(replace(old, started_on=today))) is UNKNOWN
+    assert truth({"returns_before": {"over": 0}}, of(replace(old, shown=False))) is YES
+    assert truth({"returns_before": {"over": 0}}, of(replace(old, shown=False, started_on=today))) is UNKNOWN
+    assert truth({"returns_before": {"over": 0}}, facts(earlier=(old,))) is UNKNOWN
 
 
 def test_earlier_returns_are_counted_within_a_window_without_cancelled_ones_and_this_one() -> None:

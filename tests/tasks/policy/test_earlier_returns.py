@@ -44,7 +44,7 @@ def test_returns_of_the_mailbox_count_once_and_those_of_others_do_not() -> None:
     mine = process(shopper=Shopper(email="Ann+shop@Example.com"), order_id="o-1", started_at=late)
     others = [process(shopper=Shopper(email=email)) for email in ("anna@example.com", "")]
     found = earlier_of([mine, mine, *others, process(shopper=None)], ANN, ZoneInfo("Europe/Madrid"))
-    expected = EarlierReturn("retp_1", "o-1", date(2026, 3, 21), value=Money(Decimal("10.00"), "EUR"))
+    expected = EarlierReturn("retp_1", "o-1", date(2026, 3, 21), value=Money(Decimal("10.00"), "EUR"), began=late)
     assert found == (expected,)
     assert earlier_of(others, "", UTC) == ()
 

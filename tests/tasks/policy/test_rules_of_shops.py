@@ -99,18 +99,38 @@ EDGES: dict[str, Sequence[tuple[ReturnFacts, dict[str, str]]]] = {
         (discounted("5.00", currency="SEK"), {"a acceptance": "open"}),
     ),
     "R11": (
-        (known(item("a"), earlier=(EarlierReturn("x", "o-1", TODAY),)), {}),
-        (
-            known(item("a"), earlier=(EarlierReturn("x", "o-1", TODAY), EarlierReturn("y", "o-1", TODAY))),
-            {"a approval": "approve by third of the order"},
-        ),
-        (known(item("a"), earlier=(EarlierReturn("x", "o-1", TODAY), EarlierReturn("y", "o-2", TODAY))), {}),
+        (known(item("a"), earlier=(EarlierReturn("x", "o-1", STARTED - timedelta(days=1)),)), {}),
         (
             known(
-                item("a"), earlier=(EarlierReturn("x", "o-1", TODAY), EarlierReturn("y", "o-1", TODAY, cancelled=True))
+                item("a"),
+                earlier=(
+                    EarlierReturn("x", "o-1", STARTED - timedelta(days=1)),
+                    EarlierReturn("y", "o-1", STARTED - timedelta(days=1)),
+                ),
+            ),
+            {"a approval": "approve by third of the order"},
+        ),
+        (
+            known(
+                item("a"),
+                earlier=(
+                    EarlierReturn("x", "o-1", STARTED - timedelta(days=1)),
+                    EarlierReturn("y", "o-2", STARTED - timedelta(days=1)),
+                ),
             ),
             {},
         ),
+        (
+            known(
+                item("a"),
+                earlier=(
+                    EarlierReturn("x", "o-1", STARTED - timedelta(days=1)),
+                    EarlierReturn("y", "o-1", STARTED - timedelta(days=1), cancelled=True),
+                ),
+            ),
+            {},
+        ),
+        (known(item("a"), earlier=(EarlierReturn("x", "o-1", TODAY), EarlierReturn("y", "o-1", TODAY))), {}),
         (known(item("a")), {"a approval": "open"}),
     ),
     "R12": ((known(item("a")), {"a fee": "fee by per unit"}),),
@@ -195,6 +215,7 @@ EDGES: dict[str, Sequence[tuple[ReturnFacts, dict[str, str]]]] = {
         (known(item("a"), earlier=earlier(3, days_ago=90)), {"a approval": "approve by many returns"}),
         (known(item("a"), earlier=earlier(3, days_ago=91)), {}),
         (known(item("a"), earlier=(*earlier(2), *earlier(9, cancelled=True))), {}),
+        (known(item("a"), earlier=(*earlier(2), *earlier(9, days_ago=2))), {}),
         (known(item("a")), {"a approval": "open"}),
     ),
     "R23": (

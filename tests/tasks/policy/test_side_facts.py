@@ -218,7 +218,7 @@ def told(facts: Any, **values: Any) -> Any:
 
 
 LINE: LineFacts = told(LineFacts("a", 1), **known(LineFacts))
-EARLIER_ONE = EarlierReturn("other", "o", date(2026, 3, 1), value=TEN)
+EARLIER_ONE = EarlierReturn("other", "o", date(2026, 2, 1), value=TEN)
 ALL: ReturnFacts = told(
     ReturnFacts("retp_1", "acme", NOW, (LINE,), order_id="o"), **{**known(ReturnFacts), "earlier": (EARLIER_ONE,)}
 )
