@@ -250,5 +250,9 @@ def archives_told(moved_to: Path | None) -> list[str]:
 
 def _told(archive: Archive) -> str:
     many = f"{counted(archive.counts['returns'], 'return')}, {counted(archive.counts['audit'], 'step')} of the audit"
-    missing = "" if archive.path.is_dir() else "; IT IS NOT THERE"
-    return f"{archive.path}: {many}, made {clock_time(archive.made_at)}{missing}"
+    told = f"{archive.path}: {many}, made {clock_time(archive.made_at)}"
+    try:
+        archive.opened()
+    except LedgerError as error:
+        return f"{told}; IT CANNOT BE READ: {error}"
+    return told

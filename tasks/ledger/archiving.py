@@ -471,13 +471,16 @@ def _refuse_restored(conn: Connection) -> None:
 
 
 def _refuse_unmounted(conn: Connection, folder: Path) -> None:
-    """Where an archive is gone from this folder, its disk may not be mounted: a new one would be lost, or hidden."""
-    gone = [each.path for each in known_archives(conn) if each.folder == folder and not each.path.is_dir()]
-    if gone:
-        raise LedgerError(
-            f"{gone[0]} is missing, so nothing was archived: mount its disk, put it back from a copy, or archive into"
-            " another folder"
-        )
+    """Where an archive cannot be read in this folder, its disk may not be mounted: a new one would be lost, or hidden.
+
+    Raises `LedgerError`.
+    """
+    for archive in known_archives(conn):
+        if archive.folder == folder:
+            try:
+                archive.opened()
+            except LedgerError as error:
+                raise LedgerError(f"nothing was archived: {error}; until then, archive into another folder") from None
 
 
 def _count(moved: Archived, written: Written) -> None:
@@ -494,8 +497,8 @@ def _count(moved: Archived, written: Written) -> None:
 def _alone_in(folder: Path) -> Iterator[Path]:
     """The folder, made where it is missing, for one process at a time; a killed one lets go of it."""
     folder = folder.resolve()
-    new = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
+        new = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in new:
             sync_folder(each.parent)

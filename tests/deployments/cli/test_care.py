@@ -4,16 +4,20 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from deployments.cli.ledger import opened_ledger
 from deployments.receiver.delivery import Kind, read_content
 from deployments.receiver.example import example_body
 from deployments.receiver.inbox import Delivery, Inbox, store
 from flows.catalog import FLOWS
 from rever_api.sandbox import RunningSandbox
 from tasks.desk import utc_now
+from tasks.ledger import Actor, archive_returns
+from tasks.settings import load_settings
 from tests.deployments.cli.conftest import Call
 
 RUN = ("run", "process-pending-returns", "--no-prefect", "mode=act")
@@ -250,3 +254,21 @@ def test_archive_says_what_would_move_and_refuses_a_window_that_is_too_short(cal
     assert "--act moves it" in plan.out
     assert call("ledger", "archive", "--older-than", "400d", "--act").code == 0
     assert "The ledger has no archives." in call("ledger", "archives").out
+
+
+def test_archives_that_cannot_be_read_are_named_until_it_is_said_where_they_are(
+    call: Call, rever: RunningSandbox, tmp_path: Path
+) -> None:
+    with opened_ledger(load_settings()) as ledger:
+        cut = utc_now() + timedelta(days=1)
+        assert archive_returns(ledger, tmp_path / "kept", cut, clock=utc_now, actor=Actor("ann")).returns
+    assert "kept/archive-000001-" in call("ledger", "archives").out
+    (tmp_path / "kept").rename(tmp_path / "there")
+    told = call("ledger", "archives").out
+    assert "; IT CANNOT BE READ: " in told
+    assert "manifest.json is missing" in told
+    moved = call("ledger", "archives", "--moved-to", str(tmp_path / "there"))
+    assert (moved.code, "there/archive-000001-" in moved.out, "CANNOT" in moved.out) == (0, True, False)
+    for file in (tmp_path / "there").glob("*/manifest.json"):
+        file.write_text("{}")
+    assert "was changed or damaged" in call("ledger", "archives").out
