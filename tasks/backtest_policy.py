@@ -1,6 +1,7 @@
 """Try a candidate policy over past returns beside the policy in force. Nothing is written at REVER or in the ledger."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -133,9 +134,11 @@ async def replay_in_processes(
         return await asyncio.to_thread(backtest, past, policies, until, others)
     mine, *rest = shares(past, policies, until, others, many)
     elsewhere = [asyncio.create_task(_in_a_process(share)) for share in rest]
+    gc.freeze()  # the returns that were read stay: looking through them for what could be freed takes its time
     try:
         found = await asyncio.gather(asyncio.to_thread(mine.replayed), *elsewhere)
     finally:
+        gc.unfreeze()
         for each in elsewhere:
             each.cancel()
         await asyncio.gather(*elsewhere, return_exceptions=True)
@@ -164,7 +167,7 @@ async def _in_a_process(share: Share) -> Replays:
             f"a process that replayed {counted(len(share.past), 'return')} {how} before it was done: there may be too"
             " little memory. Nothing was written; try again with a shorter window (started_since)"
         )
-    return unpacked(answer)
+    return await asyncio.to_thread(unpacked, answer)
 
 
 def usable_cores() -> int:

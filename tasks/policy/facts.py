@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -420,29 +420,28 @@ def inspect(process: ReturnProcess, rules: StoreRules) -> Inspection:
 def inspected_lines(process: ReturnProcess, rules: StoreRules) -> tuple[LineInspection, ...]:
     """Count the reviews of every line."""
     before_review = counts_unreviewed(process, rules)
-    found: dict[str, Counter[str]] = {}
+    found: dict[str, list[str]] = {}
     for review in process.reviews or ():
-        found.setdefault(review.line_item_id, Counter())[str(review.status)] += 1
-    none = Counter[str]()
-    return tuple([_line(item, found.get(item.id, none), before_review) for item in process.return_line_items])
+        found.setdefault(review.line_item_id, []).append(str(review.status))
+    return tuple([_line(item, found.get(item.id, ()), before_review) for item in process.return_line_items])
 
 
-def _line(item: ReturnLineItem, found: Counter[str], before_review: bool) -> LineInspection:
+def _line(item: ReturnLineItem, found: Sequence[str], before_review: bool) -> LineInspection:
     """Count one line. An exchange always waits for the inspection: the timing is one of refunds."""
-    approved = found[ReviewStatus.APPROVED]
+    approved = found.count(ReviewStatus.APPROVED)
     not_received = item.return_reason == NOT_RECEIVED
     early = before_review and item.compensation_method != CompensationMethod.EXCHANGE
-    uninspected = max(0, item.quantity - found.total())
+    uninspected = max(0, item.quantity - len(found))
     assumed = uninspected if not_received or early else 0
     return LineInspection(
         line_id=item.id,
         quantity=item.quantity,
         approved=approved,
-        declined=found[ReviewStatus.DECLINED],
-        missing=found[ReviewStatus.MISSING],
+        declined=found.count(ReviewStatus.DECLINED),
+        missing=found.count(ReviewStatus.MISSING),
         uninspected=uninspected,
         counted=approved + assumed,
         assumed=assumed,
         not_received=not_received,
-        unknown=tuple([status for status in found if status not in _STATUSES]),
+        unknown=tuple(dict.fromkeys([status for status in found if status not in _STATUSES])),
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingStatus
 from tasks.policy.country import country_of
@@ -99,8 +99,7 @@ _ORDER = f"{_ORDERS} or the shop's order"
 """Who may tell what REVER does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineFacts:
+class LineFacts(NamedTuple):
     """What is known of one line. `weight` and `size` are of one unit, as it is packed."""
 
     line_id: str
@@ -127,9 +126,14 @@ class LineFacts:
     size: Fact[Size] = Unknown(f"the product's size ({_PRODUCTS})")
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnFacts:
-    """What is known of one return. `now` is in the store's zone."""
+_PERSONAL = frozenset({"postcode", "shopper"})
+
+
+class ReturnFacts(NamedTuple):
+    """What is known of one return. `now` is in the store's zone.
+
+    A tuple with names, as many are made: each look at a return takes one, and each moment of a backtest.
+    """
 
     process_id: str
     store: str
@@ -139,7 +143,7 @@ class ReturnFacts:
     order_name: str = ""
     began: datetime | None = None
     country: Fact[str] = Unknown("the country of the pickup address")
-    postcode: Fact[str] = field(default=Unknown("the postcode of the pickup address"), repr=False)
+    postcode: Fact[str] = Unknown("the postcode of the pickup address")
     return_method: Fact[str] = Unknown("the return method")
     shipping_statuses: Fact[frozenset[str]] = Unknown("the parcels' status")
     started_on: Fact[date] = Unknown("the day the return began")
@@ -154,7 +158,7 @@ class ReturnFacts:
     held: Fact[bool] = Unknown("the ledger's holds")
     value: Fact[Money] = Unknown("the lines' totals")
     costs: Fact[Money] = Unknown("the return's costs")
-    shopper: Fact[str] = field(default=Unknown("the shopper's e-mail"), repr=False)
+    shopper: Fact[str] = Unknown("the shopper's e-mail")
     ordered_on: Fact[date] = Unknown(f"the order's date ({_ORDER})")
     fulfilled_on: Fact[date] = Unknown(f"the order's fulfilment date ({_ORDER})")
     delivered_on: Fact[date] = Unknown(f"the order's delivery date ({_ORDERS})")
@@ -169,6 +173,11 @@ class ReturnFacts:
     shipping_parts: tuple[ShippingPart, ...] | Unknown = ()
     label_cost: Fact[Money] = Unknown(f"what the return's label costs ({_ORDERS})")
     earlier: EarlierReturns = EARLIER_NOT_TOLD
+
+    def __repr__(self) -> str:
+        """Without what is the shopper's own."""
+        told = (f"{name}={value!r}" for name, value in self._asdict().items() if name not in _PERSONAL)
+        return f"ReturnFacts({', '.join(told)})"
 
     @property
     def today(self) -> date:

@@ -376,4 +376,4 @@ def _most(found: LineInspection, pay: Pay) -> int:
 
 
 def _counted(found: LineInspection, units: int) -> LineInspection:
-    return replace(found, counted=units, assumed=max(0, units - found.approved))
+    return found if units == found.counted else replace(found, counted=units, assumed=max(0, units - found.approved))

@@ -7,7 +7,7 @@ Where two sources tell different things, the fact is unknown and both are named.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import date
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -133,7 +133,7 @@ def enriched(facts: ReturnFacts, side: SideFacts | None) -> ReturnFacts:
     if side.shipping_parts is not None:
         new["shipping_parts"] = side.shipping_parts.get(facts.order_id, _PARTS)
     lines = tuple([_line(line, side, orders) for line in facts.lines])
-    return replace(facts, lines=lines, **new) if new or lines != facts.lines else facts
+    return facts._replace(lines=lines, **new) if new or lines != facts.lines else facts
 
 
 _PARTS = Unknown("what was refunded of the order's shipping costs before")
@@ -142,7 +142,7 @@ _PARTS = Unknown("what was refunded of the order's shipping costs before")
 def _line(line: LineFacts, side: SideFacts, orders: Sequence[OrderFacts]) -> LineFacts:
     table = _found(side.products, line.sku) if isinstance(line.sku, str) else ()
     sources = (*table, *(product for order in orders for product in _bought(line, order)))
-    return replace(line, **_told(line, sources, OF_PRODUCT)) if sources else line
+    return line._replace(**_told(line, sources, OF_PRODUCT)) if sources else line
 
 
 def _bought(line: LineFacts, order: OrderFacts) -> Iterator[ProductFacts]:

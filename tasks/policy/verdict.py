@@ -71,7 +71,10 @@ Outcomes = Mapping[ActionKind, Outcome]
 
 
 class Stood(NamedTuple):
-    """How a rule stood to the return, or to one of its lines. `needs` is what is missing before it can be answered."""
+    """A rule that has a say about the return, or about one of its lines: it matches, or is unknown.
+
+    `needs` is what is missing before it can be answered.
+    """
 
     rule: MerchantRule
     line_id: str
@@ -80,16 +83,17 @@ class Stood(NamedTuple):
 
 
 Known = dict[int, tuple[Stood, ...]]
-"""How rules stood to some facts, by the rule's identity: for asking several policies of the same facts."""
+"""Where each rule has a say about some facts, by its identity: for asking several policies of the same facts."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rules say: of the return as a whole, of each line, and how each rule stood."""
+    """What the rules say: of the return as a whole, and of each line. `stood` are those that have a say."""
 
     whole: Outcomes
     lines: Mapping[str, Outcomes]
     stood: tuple[Stood, ...]
+    rules: Sequence[MerchantRule] = field(repr=False)
     facts: ReturnFacts = field(repr=False)
 
     @property
@@ -102,17 +106,17 @@ class Verdict:
     @cached_property
     def asked(self) -> tuple[Asked, ...]:
         """Each rule as it was asked, with the trace of its condition; worked out where somebody wants to see it."""
-        lines = {line.line_id: line for line in self.facts.lines}
-        return tuple(_traced(each, self.facts, lines.get(each.line_id)) for each in self.stood)
+        facts = self.facts
+        return tuple(_asked(rule, facts, line) for rule in self.rules for line in _asked_of(rule, facts))
 
 
-def judge(rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known | None = None) -> Verdict:
-    """What these rules, in this order, say of these facts. What is `known` of them is not asked again, and added to."""
-    return said_by(standings(rules, facts, {} if known is None else known), facts)
+def judge(rules: Sequence[MerchantRule], facts: ReturnFacts) -> Verdict:
+    """What these rules, in this order, say of these facts."""
+    return said_by(rules, standings(rules, facts, {}), facts)
 
 
 def standings(rules: Iterable[MerchantRule], facts: ReturnFacts, known: Known) -> tuple[Stood, ...]:
-    """How these rules stand to these facts, in their order. What is `known` is not asked again, and added to."""
+    """Where these rules have a say, in their order. What is `known` of these facts is not asked again, and added to."""
     stood: list[Stood] = []
     for rule in rules:
         found = known.get(id(rule))
@@ -122,41 +126,64 @@ def standings(rules: Iterable[MerchantRule], facts: ReturnFacts, known: Known) -
     return tuple(stood)
 
 
-def said_by(stood: tuple[Stood, ...], facts: ReturnFacts) -> Verdict:
-    """What rules say that stand so to these facts."""
-    speak = [each for each in stood if each.standing in SPEAKS]
-    of_return = [each for each in speak if not each.line_id]
+def said_by(rules: Sequence[MerchantRule], stood: tuple[Stood, ...], facts: ReturnFacts) -> Verdict:
+    """What these rules say, of which those that `stood` so have a say about these facts."""
     lines = {
-        line.line_id: _outcomes([each for each in speak if each.line_id in {"", line.line_id}], of_return=False)
+        line.line_id: _outcomes(
+            [each for each in stood if not each.line_id or each.line_id == line.line_id], of_return=False
+        )
         for line in facts.lines
     }
-    return Verdict(_outcomes(of_return, of_return=True), MappingProxyType(lines), stood, facts)
+    whole = _outcomes([each for each in stood if not each.line_id], of_return=True)
+    return Verdict(whole, MappingProxyType(lines), stood, rules, facts)
 
 
 def stands(rule: MerchantRule, facts: ReturnFacts) -> tuple[Stood, ...]:
-    """How one rule stands to the return, or to each of its lines."""
+    """Where one rule has a say: about the return, or about some of its lines. Nothing is traced where it has none."""
     in_force = _in_force(rule, facts)
-    return tuple([_stands(rule, facts, line, in_force) for line in (facts.lines if rule.of_line else (None,))])
-
-
-def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None, in_force: Truth) -> Stood:
-    line_id = line.line_id if line else ""
     if in_force is Truth.NO:
-        return Stood(rule, line_id, Standing.NOT_IN_FORCE)
-    truth = rule.answer(facts, line)
-    if truth is Truth.NO:
-        return Stood(rule, line_id, Standing.DOES_NOT_MATCH)
-    if truth is Truth.YES and in_force is Truth.YES:
+        return ()
+    found = []
+    for line in _asked_of(rule, facts):
+        truth = rule.answer(facts, line)
+        if truth is not Truth.NO:
+            stood = _stands(rule, facts, line, min(truth, in_force))
+            found += [stood] if stood.standing in SPEAKS else []
+    return tuple(found)
+
+
+def _asked_of(rule: MerchantRule, facts: ReturnFacts) -> Sequence[LineFacts | None]:
+    """The lines that a rule is asked of; None stands for the return."""
+    return facts.lines if rule.of_line else _THE_RETURN
+
+
+def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None, truth: Truth) -> Stood:
+    """How a rule stands that matches, or cannot be answered."""
+    line_id = line.line_id if line else ""
+    if truth is Truth.YES:
         return Stood(rule, line_id, Standing.MATCHES)
-    began = ("the day the return began",) if in_force is Truth.UNKNOWN else ()
-    return Stood(rule, line_id, _WHERE_UNKNOWN[rule.if_unknown], (*began, *needs(rule.ask(facts, line, ""))))
+    return Stood(rule, line_id, _WHERE_UNKNOWN[rule.if_unknown], _missing(rule, facts, rule.ask(facts, line, "")))
 
 
-def _traced(stood: Stood, facts: ReturnFacts, line: LineFacts | None) -> Asked:
+def _asked(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None) -> Asked:
     """A rule with the trace of its condition; none where its days rule it out."""
-    trace = None if stood.standing is Standing.NOT_IN_FORCE else stood.rule.ask(facts, line, "")
-    return Asked(stood.rule, stood.line_id, stood.standing, trace, stood.needs)
+    line_id, in_force = line.line_id if line else "", _in_force(rule, facts)
+    if in_force is Truth.NO:
+        return Asked(rule, line_id, Standing.NOT_IN_FORCE)
+    trace = rule.ask(facts, line, "")
+    truth = min(trace.truth, in_force)
+    if truth is Truth.UNKNOWN:
+        return Asked(rule, line_id, _WHERE_UNKNOWN[rule.if_unknown], trace, _missing(rule, facts, trace))
+    return Asked(rule, line_id, Standing.MATCHES if truth is Truth.YES else Standing.DOES_NOT_MATCH, trace)
 
+
+def _missing(rule: MerchantRule, facts: ReturnFacts, trace: Trace) -> tuple[str, ...]:
+    """What is missing before a rule can be answered: the day by which it is in force, and what its condition needs."""
+    began = ("the day the return began",) if _in_force(rule, facts) is Truth.UNKNOWN else ()
+    return (*began, *needs(trace))
+
+
+_THE_RETURN = (None,)
 
 SPEAKS = frozenset({Standing.MATCHES, Standing.UNKNOWN})
 """How a rule stands that has a say."""

@@ -158,7 +158,7 @@ class _Replays:
         others = [it for name, it in self.by_shopper[shopper].items() if name != past.process_id] if shopper else []
         rules = pair.current
 
-        times = sorted({at for it in others for at in happenings(it)})
+        times = sorted({at for it in others for at in self._turns(shopper, it)})
         found: dict[int, EarlierReturns] = {}
 
         def known(at: datetime) -> EarlierReturns:
@@ -175,14 +175,18 @@ class _Replays:
 
     def _earlier(self, process: ReturnProcess, shopper: str, rules: StoreRules, at: datetime) -> EarlierReturns:
         """A return as an earlier one of its shopper at a time: the same for all their others until it turns."""
-        name = shopper, process.rever_process_id
-        if name not in self.turns:
-            self.turns[name] = sorted(happenings(process))
-        key = (*name, rules.store, bisect_right(self.turns[name], at))
+        key = shopper, process.rever_process_id, rules.store, bisect_right(self._turns(shopper, process), at)
         if key not in self.earlier:
             omits = rules.omits_empty_fields
             self.earlier[key] = earlier_of([known_at(process, at)], shopper, rules.zone, omits_empty_fields=omits)
         return self.earlier[key]
+
+    def _turns(self, shopper: str, process: ReturnProcess) -> list[datetime]:
+        """The times at which a return looks otherwise to its shopper's others."""
+        name = shopper, process.rever_process_id
+        if name not in self.turns:
+            self.turns[name] = sorted(happenings(process))
+        return self.turns[name]
 
 
 class _Summed:

@@ -14,7 +14,7 @@ from tasks.policy.backtest.moments import turning_points
 from tasks.policy.backtest.outcome import Replayed, RulesHeard
 from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import PastReturn, View, mailbox_of
-from tasks.policy.backtest.replayed_desk import Look, ReplayedDesk, waits_for_a_day
+from tasks.policy.backtest.replayed_desk import Look, ReplayedDesk, put_off
 from tasks.policy.conditions import Truth
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.record import Record
@@ -22,7 +22,7 @@ from tasks.policy.return_facts import EARLIER_NOT_TOLD, EarlierReturns, ReturnFa
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import SideFacts, enriched
 from tasks.policy.store import StoreRules
-from tasks.policy.verdict import SPEAKS, Known, Verdict, said_by, standings, stands
+from tasks.policy.verdict import Known, Verdict, said_by, standings, stands
 
 History = Callable[[datetime], EarlierReturns]
 """The shopper's other returns as they were known at a time."""
@@ -66,17 +66,22 @@ class _Track:
         """What these rules say: the same object as long as all of them stand as before."""
         stood, before = standings(rules, facts, known), self.last.get(side)
         if before is None or before.stood != stood:
-            self.last = {**self.last, side: said_by(stood, facts)}
+            self.last = {**self.last, side: said_by(rules, stood, facts)}
         return self.last[side]
 
     def ask_again(self, pair: Pair, at: datetime, earlier: EarlierReturns) -> bool:
-        """Ask anew where REVER shows the same as at the last look. Returns whether any rule says something else."""
+        """Ask anew where REVER shows the same as at the last look.
+
+        Returns whether any rule says something else, or the day has come that one waits for.
+        """
         assert self.facts is not None  # noqa: S101 - there was a last look
-        facts = replace(self.facts, now=at.astimezone(pair.both[self.sides[0]].zone), earlier=earlier)
+        before = self.facts
+        facts = before._replace(now=at.astimezone(pair.both[self.sides[0]].zone), earlier=earlier)
         fresh = {id(rule): stands(rule, facts) for side in self.sides for rule in pair.restless[side]}
         self.facts = facts
         if all(self.known[name] == stood for name, stood in fresh.items()):
-            return any(map(waits_for_a_day, self.said))
+            pays = [pay for said in self.said for pay in put_off(said)]
+            return any(is_due(pay, before) is not is_due(pay, facts) for pay in pays)
         self.ask(pair, facts, {**self.known, **fresh})
         return True
 
@@ -145,14 +150,14 @@ class _Replay:
 
     def _speaks(self, facts: ReturnFacts, known: Known) -> bool:
         """Whether a watched rule matches, or cannot be answered. How they stand becomes known."""
-        return any(it.standing in SPEAKS for it in standings(self.pair.watched, facts, known))
+        return bool(standings(self.pair.watched, facts, known))
 
     def _may_pay(self, track: _Track) -> bool:
         """Whether a rule speaks that may pay before the inspection, and its moment may have come."""
         assert track.facts is not None  # noqa: S101 - it was asked just now
         for name, actions in self.pair.payers.items():
             came = any(not isinstance(it, Pay) or is_due(it, track.facts) is not Truth.NO for it in actions)
-            if came and any(it.standing in SPEAKS for it in track.known.get(name, ())):
+            if came and track.known.get(name):
                 return True
         return False
 

@@ -90,7 +90,7 @@ class ReplayedDesk:
         late = limit is not None and limit.is_up(rules.merchant_rules, at)
         if limit is not None and late:
             self._end(limit.then, process)
-        if not (decides or late or (before and (waits_for_a_day(says) or says.lines != before.lines))):
+        if not (decides or late or (before and (put_off(says) or says.lines != before.lines))):
             return
         shown = str(process.rever_process_status), len(process.reviews or ())
         if self.held and before and says.lines == before.lines and self.shown == shown:
@@ -148,12 +148,13 @@ class ReplayedDesk:
             rules = deciding(says, (item.line_id for item in intent.items)) or (due.rule,)
             amount, method = (intent.gross, "EXCHANGE") if goods else (intent.amount, intent.method)
             self.payments.append(Payment(at, amount, intent.currency, method, intent.items, rules, exact, goods))
-        self.compensation = shown_once_paid(self.compensation, due, at)
         taken = sum(item.quantity for intent in self.record.intents for item in intent.items)
         self.over = taken == sum(line.quantity for line in process.return_line_items)
+        if not self.over:  # nobody looks at it again
+            self.compensation = shown_once_paid(self.compensation, due, at)
 
 
-def waits_for_a_day(says: Verdict) -> bool:
-    """Whether a line is to be paid so many days after something: the day may have come."""
-    paid = (outcomes.get(ActionKind.PAY) for outcomes in says.lines.values())
-    return any(isinstance(it, Decided) and isinstance(it.action, Pay) and it.action.plus_days for it in paid)
+def put_off(says: Verdict) -> list[Pay]:
+    """What says of lines that they are to be paid so many days after something: the day may have come."""
+    paid = [outcomes.get(ActionKind.PAY) for outcomes in says.lines.values()]
+    return [it.action for it in paid if isinstance(it, Decided) and isinstance(it.action, Pay) and it.action.plus_days]

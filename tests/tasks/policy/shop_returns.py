@@ -1,7 +1,6 @@
 """Returns and what is known of them, for the rules of real shops; and those rules, read from `docs/policies`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -41,12 +40,12 @@ def item(line_id: str = "a", sku: str = "", reason: str = "CHANGED_MIND", **fiel
 
 def known(*lines: Any, of: Mapping[str, Any] | None = None, now: datetime = NOW, **facts: Any) -> ReturnFacts:
     """The facts of a return of these lines, and further facts that REVER does not tell."""
-    return replace(facts_of(process(*lines, order_id="o-1", **(of or {})), record(), rules(), now, UTC), **facts)
+    return facts_of(process(*lines, order_id="o-1", **(of or {})), record(), rules(), now, UTC)._replace(**facts)
 
 
 def of_product(facts: ReturnFacts, **lines: Mapping[str, Any]) -> ReturnFacts:
     """The facts with what a table of products says of single lines."""
-    return replace(facts, lines=tuple(replace(it, **lines.get(it.line_id, {})) for it in facts.lines))
+    return facts._replace(lines=tuple(it._replace(**lines.get(it.line_id, {})) for it in facts.lines))
 
 
 def eur(amount: str) -> Money:
@@ -66,7 +65,7 @@ def abroad(country: str) -> dict[str, Any]:
 def began(at: datetime, ordered: date) -> ReturnFacts:
     """A return that began at this time at a shop in Madrid."""
     read = process(item("a"), started_at=at)
-    return replace(facts_of(read, record(), rules(), at + timedelta(days=1), MADRID), ordered_on=ordered)
+    return facts_of(read, record(), rules(), at + timedelta(days=1), MADRID)._replace(ordered_on=ordered)
 
 
 def discounted(discount: str, currency: str = "EUR") -> ReturnFacts:

@@ -37,11 +37,11 @@ YES, UNKNOWN, NO = Truth.YES, Truth.UNKNOWN, Truth.NO
 
 
 def line(line_id: str = "a", **facts: Any) -> LineFacts:
-    return replace(LineFacts(line_id, 1), **facts)
+    return LineFacts(line_id, 1)._replace(**facts)
 
 
 def facts(*lines: LineFacts, **known: Any) -> ReturnFacts:
-    return replace(ReturnFacts("retp_1", "acme", NOW, lines or (line(),), "o-1"), **known)
+    return ReturnFacts("retp_1", "acme", NOW, lines or (line(),), "o-1")._replace(**known)
 
 
 def read(data: Any, lists: Mapping[str, tuple[str, ...]] | None = None) -> Condition:
@@ -164,8 +164,8 @@ def test_lines_are_asked_one_by_one_or_together() -> None:
     assert truth({"some_line": is_x}, of) is YES
     assert truth({"every_line": is_x}, of) is NO
     assert truth({"every_line": {"not": {"sku": {"is": "Z"}}}}, of) is UNKNOWN
-    assert truth({"some_line": is_x}, replace(of, lines=())) is NO
-    assert truth({"every_line": is_x}, replace(of, lines=())) is NO
+    assert truth({"some_line": is_x}, of._replace(lines=())) is NO
+    assert truth({"every_line": is_x}, of._replace(lines=())) is NO
     assert asks_of_a_line(read({"country": {"is": "ES"}, "not": is_x}))
     assert not asks_of_a_line(read({"some_line": is_x}))
 
@@ -340,10 +340,9 @@ def test_what_is_known_stays_so_whatever_a_missing_fact_turns_out_to_be(
 ) -> None:
     names = (*FLAGS, "value", "gateway", "order_tags", "ordered_on")
     missing = [name for name in names if isinstance(getattr(of, name), Unknown)]
-    told = replace(
-        of,
+    told = of._replace(
         lines=tuple(
-            replace(it, discount_share=other.lines[0].discount_share) if isinstance(it.discount_share, Unknown) else it
+            it._replace(discount_share=other.lines[0].discount_share) if isinstance(it.discount_share, Unknown) else it
             for it in of.lines
         ),
         **{name: getattr(other, name) for name in missing},

@@ -117,7 +117,7 @@ def test_what_one_of_them_does_not_tell_is_unknown_of_all_and_their_number_is_kn
     silent = earlier_of(
         [process(shopper=Shopper(email=ANN), compensation=None, reviews=None, rever_process_id="retp_2")], ANN, UTC
     )
-    facts = replace(facts_of(process(), record(), rules(), NOW, UTC), earlier=silent)
+    facts = facts_of(process(), record(), rules(), NOW, UTC)._replace(earlier=silent)
     assert isinstance(FIELDS[name].reader()(facts, None), Unknown)
     assert FIELDS["earlier_returns"].reader()(facts, None) == 1
     assert FIELDS[name].reader(within_days=1)(facts, None) in (0, Money(Decimal(0), "EUR"))
@@ -240,7 +240,7 @@ def test_a_return_that_rever_does_not_show_counts_by_the_ledger_alone() -> None:
         False,
     )
     assert isinstance(told.wrong_items, Unknown)
-    facts = replace(facts_of(process(), record(), rules(), NOW, UTC), earlier=(told,))
+    facts = facts_of(process(), record(), rules(), NOW, UTC)._replace(earlier=(told,))
     asked = {name: FIELDS[name].reader()(facts, None) for name in ("earlier_returns", "earlier_refunds")}
     assert asked == {"earlier_returns": 1, "earlier_refunds": 1}
     assert isinstance(FIELDS["earlier_returns"].reader(within_days=3650)(facts, None), Unknown)

@@ -103,7 +103,7 @@ def test_what_was_sent_and_denied_counts_as_long_as_rever_may_come_to_show_it() 
 )
 def test_what_is_not_known_is_no_amount(told: dict[str, Any], needs: str) -> None:
     assert shipping_part(PART, facts(**told), Decimal(20), "EUR") == Unknown(needs)
-    assert shipping_part(WHOLE, replace(facts(), order_id=""), Decimal(20), "EUR") == Unknown("the order's id")
+    assert shipping_part(WHOLE, facts()._replace(order_id=""), Decimal(20), "EUR") == Unknown("the order's id")
 
 
 @given(st.lists(st.integers(1, 9_999), min_size=1, max_size=8), st.integers(1, 5_000), st.booleans(), st.data())

@@ -1,5 +1,6 @@
 """The facts that REVER and the ledger tell, and what stays unknown."""
 
+from dataclasses import Field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,17 @@ def test_what_rever_tells_is_known() -> None:
     assert (found.line_id, found.quantity, found.sku, found.product_id, found.variant_id) == ("a", 2, "S", "p", "v")
     assert (found.reason, found.method, found.value) == ("DAMAGED", "GIFT_CARD", _eur("80.00"))
     assert (found.unit_price, found.discount, found.discount_share) == (_eur("50.00"), _eur("20.00"), Decimal(20))
+
+
+def test_the_shoppers_mailbox_and_postcode_are_in_no_log() -> None:
+    shown = repr(of(shopper=Shopper(email="ann@example.com"), pickup_address=Address(postcode="07460")))
+    assert "ann@" not in shown
+    assert "07460" not in shown
+
+
+@pytest.mark.parametrize("kind", [ReturnFacts, LineFacts])
+def test_what_a_fact_is_where_nobody_tells_it_is_no_field_of_a_dataclass(kind: Any) -> None:
+    assert not [name for name, told in kind._field_defaults.items() if isinstance(told, Field)]
 
 
 def test_what_nobody_tells_is_unknown_and_says_what_is_missing() -> None:

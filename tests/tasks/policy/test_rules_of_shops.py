@@ -4,7 +4,6 @@ What the desk does with what a rule says (amounts, methods, moments) is in `test
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -399,4 +398,4 @@ def test_r35_the_days_are_told() -> None:
 def test_r26_the_question_stands_until_it_is_answered() -> None:
     read = process(item("a"))
     answered = facts_of(read, record(), rules(), NOW, UTC)
-    assert in_short(judge(shop_rules("R26"), replace(answered, held=False))) == {"a pay": "pay by buffer"}
+    assert in_short(judge(shop_rules("R26"), answered._replace(held=False))) == {"a pay": "pay by buffer"}

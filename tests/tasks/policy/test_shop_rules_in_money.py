@@ -70,7 +70,7 @@ def test_r3_what_is_not_allowed_becomes_credit_or_is_held(wish: str, offered: tu
 
 def test_r6_an_exchange_falls_to_the_next_method_that_the_store_has() -> None:
     facts = known(item("a"))
-    (methods,) = decided("R06", replace(facts, lines=tuple(replace(it, variants=1) for it in facts.lines)))
+    (methods,) = decided("R06", facts._replace(lines=tuple(it._replace(variants=1) for it in facts.lines)))
     assert isinstance(methods, Methods)
     assert method_for("EXCHANGE", methods, ("EXCHANGE", "ORIGINAL_PAYMENT_METHOD")) == "ORIGINAL_PAYMENT_METHOD"
     assert method_for("BANK_TRANSFER", methods, ()) == "BANK_TRANSFER"
@@ -102,7 +102,7 @@ def test_r16_and_r25_are_due_at_their_own_moment() -> None:
     at_depot = known(item("a"), of={"logistics": ("COLLECTED",), "return_status": "COLLECTED", "reviews": ()})
     due = {at: is_due(Pay(at=at), at_depot) for at in ("start", "first_scan", "arrival", "inspection")}
     assert due == {"start": Truth.YES, "first_scan": Truth.YES, "arrival": Truth.NO, "inspection": Truth.NO}
-    assert [it.at for it in decided("R16", replace(at_depot, customer_tags=frozenset({"VIP"}))) if isinstance(it, Pay)]
+    assert [it.at for it in decided("R16", at_depot._replace(customer_tags=frozenset({"VIP"}))) if isinstance(it, Pay)]
     here = known(item("a"))
     assert is_due(Pay(at="arrival"), here) is Truth.YES
     assert is_due(Pay(at="inspection"), known(item("a"), of={"reviews": approved("a")})) is Truth.YES

@@ -55,7 +55,7 @@ def test_an_order_is_found_by_its_id_and_by_its_name() -> None:
         assert isinstance(found.gateway, Unknown)
     for missed in (SideFacts(orders={"42": row}), SideFacts(orders_by_name={"1002": row}), SideFacts(), None):
         assert enriched(of(), missed) == of()
-    nameless = replace(of(), order_id="", order_name="")
+    nameless = of()._replace(order_id="", order_name="")
     assert enriched(nameless, SideFacts(orders={"": row}, orders_by_name={"": row})) == nameless
 
 
@@ -128,7 +128,7 @@ def test_a_line_s_product_comes_from_the_order_s_items_too() -> None:
 
 def test_earlier_returns_are_those_of_the_shopper_s_mailbox() -> None:
     other = EarlierReturn("retp_2", "o-2", date(2026, 1, 1))
-    ann = replace(of(), shopper="ann@example.com")
+    ann = of()._replace(shopper="ann@example.com")
     assert enriched(ann, SideFacts(earlier={"ann@example.com": (other,)})).earlier == (other,)
     assert enriched(of(), SideFacts(earlier={"": (other,)})).earlier == of().earlier
     cut = Unknown("the shopper's earlier returns (the search was cut short)")
@@ -156,8 +156,7 @@ SIDES = st.builds(
     shop_orders=st.dictionaries(st.just("0042"), ORDERS),
 )
 FACTS = st.builds(
-    lambda known, tags, whole: replace(
-        of(bought("a", "S-1", 2), bought("b", "S-2")),
+    lambda known, tags, whole: of(bought("a", "S-1", 2), bought("b", "S-2"))._replace(
         **({"ordered_on": known} if not isinstance(known, Unknown) else {}),
         **({"order_tags": tags} if not isinstance(tags, Unknown) else {}),
         **({"whole_order": whole} if whole is not None else {}),
@@ -174,7 +173,7 @@ def test_what_is_known_never_changes_and_what_no_source_tells_stays_unknown(
 ) -> None:
     after = enriched(facts, side)
     sources = list(side.of_order(facts))
-    for name in (each.name for each in fields(ReturnFacts) if each.name != "lines"):
+    for name in set(ReturnFacts._fields) - {"lines"}:
         was, now = getattr(facts, name), getattr(after, name)
         if not isinstance(was, Unknown):
             assert now == was, name
@@ -184,20 +183,20 @@ def test_what_is_known_never_changes_and_what_no_source_tells_stays_unknown(
             assert known, f"{name} was told by nobody"
             assert name == "whole_order" or all(value == now for value in known), name
     for was_line, now_line in zip(facts.lines, after.lines, strict=True):
-        for each in fields(LineFacts):
-            was, now = getattr(was_line, each.name), getattr(now_line, each.name)
+        for name in LineFacts._fields:
+            was, now = getattr(was_line, name), getattr(now_line, name)
             assert now == was or isinstance(was, Unknown)
             if now != was and not isinstance(now, Unknown):
-                assert getattr(side.products[str(was_line.sku)], each.name) == now
+                assert getattr(side.products[str(was_line.sku)], name) == now
 
 
 @given(FACTS, SIDES)
 def test_putting_them_in_twice_changes_nothing_more(facts: ReturnFacts, side: SideFacts) -> None:
     once = enriched(facts, side)
     twice = enriched(once, side)
-    for each in fields(ReturnFacts):
-        if not isinstance(getattr(once, each.name), Unknown) and each.name != "lines":
-            assert getattr(twice, each.name) == getattr(once, each.name)
+    for name in set(ReturnFacts._fields) - {"lines"}:
+        if not isinstance(getattr(once, name), Unknown):
+            assert getattr(twice, name) == getattr(once, name)
 
 
 TEN = Money(Decimal(10), "TEN")
@@ -207,14 +206,14 @@ OF_ORDER = {each.name for each in fields(OrderFacts)} - {"source", "items"} | {W
 VALUES = {str: "x", date: date(2026, 3, 1), Money: TEN, bool: True, int: 1, Decimal: Decimal(1)}
 
 
-def known(kind: type[Any]) -> dict[str, Any]:
+def known(kind: Any) -> dict[str, Any]:
     """A value for every fact that is unknown where nobody tells it."""
-    unknown = [each for each in fields(kind) if isinstance(each.default, Unknown)]
-    return {each.name: VALUES.get(get_args(each.type)[0], frozenset("x")) for each in unknown}
+    unknown = [name for name, value in kind._field_defaults.items() if isinstance(value, Unknown)]
+    return {name: VALUES.get(get_args(kind.__annotations__[name])[0], frozenset("x")) for name in unknown}
 
 
 def told(facts: Any, **values: Any) -> Any:
-    return replace(facts, **values)
+    return facts._replace(**values)
 
 
 LINE: LineFacts = told(LineFacts("a", 1), **known(LineFacts))

@@ -25,7 +25,7 @@ POLICIES = st.lists(RULES, max_size=6).map(
 
 def numbered(facts: ReturnFacts) -> ReturnFacts:
     """The facts with an id of its own for each line."""
-    return replace(facts, lines=tuple(replace(it, line_id=f"l{n}") for n, it in enumerate(facts.lines)))
+    return facts._replace(lines=tuple(it._replace(line_id=f"l{n}") for n, it in enumerate(facts.lines)))
 
 
 def decided(verdict: Verdict) -> dict[tuple[str, str], Any]:
@@ -71,7 +71,7 @@ def test_what_is_decided_stays_so_whatever_a_missing_fact_turns_out_to_be(
     facts = numbered(facts)
     names = (*FLAGS, "value", "gateway", "order_tags", "ordered_on")
     told = {name: getattr(other, name) for name in names if isinstance(getattr(facts, name), Unknown)}
-    before, after = decided(judge(rules, facts)), decided(judge(rules, replace(facts, **told)))
+    before, after = decided(judge(rules, facts)), decided(judge(rules, facts._replace(**told)))
     assert before.items() <= after.items()
 
 
@@ -153,7 +153,7 @@ def test_both_days_count_and_are_asked_of_today_or_of_the_begin(
     rules = rules_of(
         f"rules: [{{name: r, applies_to: {applies_to}, from: 2026-03-20, until: 2026-03-22, then: {{no_fee: {{}}}}}}]"
     )
-    (asked,) = judge(rules, replace(BARE, started_on=started)).asked
+    (asked,) = judge(rules, BARE._replace(started_on=started)).asked
     assert asked.standing is standing
     assert asked.needs == (("the day the return began",) if standing is Standing.UNKNOWN else ())
 
