@@ -30,7 +30,16 @@ from tasks.ledger import known_reviews, switch
 from tasks.policy.decision import AskedEffect
 from tasks.policy.facts import counted
 from tasks.policy.kinds.review import Reviews
-from tasks.receive_files import NamedFile, finish, forget_done, out_folder, receive_named, receive_waiting, refuse
+from tasks.receive_files import (
+    NamedFile,
+    finish,
+    forget_done,
+    of_inspections,
+    out_folder,
+    receive_named,
+    receive_waiting,
+    refuse,
+)
 from tasks.reporting.report import Failure, ReturnsReport, amounts
 from tasks.reporting.tally import count_decisions
 from tasks.returns import PendingReturn
@@ -103,7 +112,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         finally:
             report.headline = together(found).words if files else "no new file"
     if not parameters.file and report.acts and desk.settings.inspections:
-        forget_done(desk, desk.settings.inspections, report.notes)
+        forget_done(desk, of_inspections(desk), report.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,8 @@ async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, c
         expect_new(Path(parameters.refused))
     if parameters.file:
         options = await storage_options(parameters.storage)
-        named = receive_named(desk, NamedFile(parameters.file, parameters.mapping, confined, options), copies)
+        typed = NamedFile(parameters.file, parameters.mapping, confined, options)
+        named = receive_named(desk, of_inspections(desk), typed, copies)
         read = read_warehouse_file(named.copy, named.mapping, (named.name, named.meaning))
         return [_File(named, read, desk.chosen(_stores(parameters, read)))]
     if parameters.mapping or parameters.refused:
@@ -137,7 +147,7 @@ async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, c
         report.notes.append(f"files wait in {root} while all effects are stopped ({stop.why})")
         return []
     found: list[_File] = []
-    for arrived in await receive_waiting(desk, root, copies, report.notes):
+    for arrived in await receive_waiting(desk, of_inspections(desk), copies, report.notes, "inspections guess"):
         try:
             read = read_warehouse_file(arrived.copy, arrived.mapping, (arrived.name, arrived.meaning))
             stores = _stores(parameters, read)
@@ -148,7 +158,7 @@ async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, c
             report.notes.append(f"{arrived.name} waits: {error}")
         except InputFileError as error:
             if report.acts:
-                refuse(desk, arrived, str(error), report.notes)
+                refuse(desk, of_inspections(desk), arrived, str(error), report.notes)
             else:
                 report.notes.append(str(error))
     return found
@@ -272,7 +282,7 @@ def _hand_back(desk: Desk, report: ReturnsReport, file: _File, found: FileVerdic
         return None
     try:
         if file.arrived.digest and to is None:  # a copy: what lies beside it is gone after the run
-            into = out_folder(desk, file.arrived, REFUSED)
+            into = out_folder(of_inspections(desk), file.arrived, REFUSED)
             path: Path | None = file.read.hand_back_into(into, found.returned(), file.arrived.digest)
         else:
             path = file.read.hand_back(found.returned(), to)
@@ -296,7 +306,8 @@ async def _finish(desk: Desk, report: ReturnsReport, file: _File, found: FileVer
         report.notes.append(f"{file.arrived.name}: stays where it is until they can be written")
         return
     reached(CrashPoint.BEFORE_FILE_NOTED)
-    await finish(desk, file.arrived, found, report.notes)
+    counts = {str(verdict): many for verdict, many in found.counts.items()}
+    await finish(desk, of_inspections(desk), file.arrived, counts, report.notes)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

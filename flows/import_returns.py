@@ -1,6 +1,7 @@
 """import-returns: returns that a shop's file asks for are made at REVER, each once, and each row has its answer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,14 +16,27 @@ from rever_api.models import NOT_RECEIVED
 from tasks.create_returns import AskedOrder, by_order, create_returns, note_settled
 from tasks.desk import Desk, WrongNameError, one_store
 from tasks.fetch_returns import BATCH
-from tasks.files.drop_folder import inside
+from tasks.files.drop_folder import REFUSED
 from tasks.files.mapped_rows import Footer, WrongRow
+from tasks.files.mapping import MappingError
 from tasks.files.new_returns import ReturnsFile, WantedReturn, read_returns_file, wanted_returns
-from tasks.files.private_copy import arrived, private_copies
-from tasks.files.refused_file import expect_new, refused_path
-from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict, file_verdict
+from tasks.files.private_copy import Arrived, private_copies
+from tasks.files.refused_file import expect_new
+from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict, file_verdict, together
 from tasks.files.table import InputFileError
+from tasks.in_prefect.credentials import storage_options
+from tasks.ledger import switch
 from tasks.policy.facts import counted
+from tasks.receive_files import (
+    NamedFile,
+    finish,
+    forget_done,
+    of_returns,
+    out_folder,
+    receive_named,
+    receive_waiting,
+    refuse,
+)
 from tasks.reporting.report import ReturnsReport
 from tasks.steps import about
 
@@ -30,25 +44,36 @@ NAME = "import-returns"
 
 
 class Parameters(ReturnsParameters):
-    """Import returns: make at REVER what a shop's file asks for."""
+    """Import returns: make at REVER what a shop's file asks for.
+
+    Without a file: all new files of the folder that the workers read such files from (`REVER_RETURN_FILES`).
+    """
 
     begins: ClassVar[bool] = True
 
     file: str = Field(
+        "",
         title="File",
-        description="A file in the folder that the workers read such files from (`REVER_RETURN_FILES`): CSV in any of "
-        "its forms, XLSX, XLS or ODS.",
+        description="A file in the folder that the workers read such files from (`REVER_RETURN_FILES`), or a URL (s3, "
+        "gs, sftp): CSV in any of its forms, XLSX, XLS or ODS. Empty: all new files of that folder.",
     )
     mapping: str = Field(
+        "",
         title="Mapping",
         description="What the file's columns and words mean, a YAML file in the same folder; `rever-returns returns "
-        "guess` writes the first one.",
+        "guess` writes the first one. Empty: the `mapping.yaml` beside the file.",
     )
     refused: str = Field(
         "",
         title="Rows that come back",
         description="A new file for the rows that are refused or held, each with its reason, where the command is "
         "typed on the machine itself. Empty: beside the file. A plan writes none.",
+    )
+    storage: str = Field(
+        "",
+        title="Storage block",
+        description="Name of a `Secret` block in Prefect with what a URL's storage needs, as JSON. Empty: what the "
+        "worker's environment says. No password or key belongs into the URL.",
     )
     store: str = Field(
         "",
@@ -59,22 +84,92 @@ class Parameters(ReturnsParameters):
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
-    """Settle what is open, read the file, and make the returns that are not there yet, order by order.
+    """Settle what is open, and take one file after the other: make the returns that are not there yet.
 
-    Raises `WrongNameError` for a file, mapping or store that cannot be used; nothing is begun then.
+    Raises `WrongNameError` for a file, mapping, folder or store that cannot be used; nothing is begun then. Of the
+    watched folder's files one that cannot be read stops no other.
     """
-    try:
-        file, refused = _read(desk, parameters)
-    except InputFileError as error:
-        raise WrongNameError(str(error)) from None
-    store = one_store(parameters.store or file.mapping.store, desk.stores)
-    report.stores = (store,)
-    report.notes += file.how
-    wanted, wrong = wanted_returns(file.rows, file.mapping, store)
+    found: list[ReturnsFileVerdict] = []
+    with private_copies(desk.clock()) as copies:
+        try:
+            files = await _received(desk, parameters, report, copies)
+        except InputFileError as error:
+            raise WrongNameError(str(error)) from None
+        report.stores = tuple(dict.fromkeys(file.store for file in files))
+        if files:
+            await settle(desk, report, report.stores)
+        try:
+            for file in files:
+                await _import(desk, parameters, report, file, found)
+        finally:
+            report.headline = together(found).words if files else "no new file"
+    if not parameters.file and report.acts:
+        forget_done(desk, of_returns(desk), report.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to be imported, and the store whose orders it is of."""
+
+    arrived: Arrived
+    read: ReturnsFile
+    store: str
+
+
+async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, copies: Path) -> list[_File]:
+    """The files of this run, read. Raises `InputFileError` and `WrongNameError` for the one that was named."""
+    confined, inbox = deployment.id is not None, of_returns(desk)
+    if parameters.refused and confined:
+        raise WrongNameError("rows that come back are put where the workers' settings say; leave `refused` empty.")
+    if parameters.refused:
+        expect_new(Path(parameters.refused))
+    if parameters.file:
+        options = await storage_options(parameters.storage)
+        typed = NamedFile(parameters.file, parameters.mapping, confined, options)
+        named = receive_named(desk, inbox, typed, copies)
+        return [_read(desk, parameters, named)]
+    if parameters.mapping or parameters.refused:
+        raise WrongNameError("a mapping or a file for the rows that come back is of one file; name the file too.")
+    if inbox.root is None:
+        report.notes.append(f"no folder is watched: {inbox.setting} is not set")
+        return []
+    if report.acts and (stop := await desk.ledger.aread(switch)).stopped:
+        report.notes.append(f"files wait in {inbox.root} while all effects are stopped ({stop.why})")
+        return []
+    found: list[_File] = []
+    for each in await receive_waiting(desk, inbox, copies, report.notes, "returns guess"):
+        try:
+            file = _read(desk, parameters, each)
+            if parameters.store in {"", file.store}:  # else it is another deployment's
+                found.append(file)
+        except (MappingError, WrongNameError) as error:
+            report.notes.append(f"{each.name} waits: {error}")
+        except InputFileError as error:
+            if report.acts:
+                refuse(desk, inbox, each, str(error), report.notes)
+            else:
+                report.notes.append(str(error))
+    return found
+
+
+def _read(desk: Desk, parameters: Parameters, file: Arrived) -> _File:
+    """The store of the mapping goes before that of the form where the folder is watched, and after it by hand."""
+    read = read_returns_file(file.copy, file.mapping, (file.name, file.meaning))
+    stores = (parameters.store, read.mapping.store)
+    first, other = stores if parameters.file else stores[::-1]
+    return _File(file, read, one_store(first or other, desk.stores))
+
+
+async def _import(
+    desk: Desk, parameters: Parameters, report: ReturnsReport, file: _File, into: list[ReturnsFileVerdict]
+) -> None:
+    """Make the returns that one file asks for, and say what became of its rows, also where the run is cut off."""
+    store = file.store
+    report.notes += file.read.how
+    wanted, wrong = wanted_returns(file.read.rows, file.read.mapping, store)
     orders = by_order(wanted, store)
     report.progress.find(len(orders))
     try:
-        await settle(desk, report, report.stores)
         with at(desk, store):
             await desk.rules(store)
             for first in range(0, len(orders), BATCH):
@@ -84,67 +179,66 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
                         await create_returns(desk, batch)
                     finally:
                         _count(desk, report, batch)
-        await settle_own(desk, report, report.stores)
+        await settle_own(desk, report, [store])
         await note_settled(desk, orders)
     finally:
         if why := report.stores_failed.get(store):
             for order in orders:
                 order.give_up(why)
-        _tell(report, file, [end for order in orders for end in order.ends()], wrong, refused)
+        found = _told(report, file.read, [end for order in orders for end in order.ends()], wrong)
+        into.append(found)
+        if report.acts and not file.arrived.watched:
+            _hand_back(desk, report, file, found, Path(parameters.refused) if parameters.refused else None)
+    if report.acts and file.arrived.watched:
+        await _finish(desk, report, file, found)
 
 
-def _read(desk: Desk, parameters: Parameters) -> tuple[ReturnsFile, Path | None]:
-    """The file, read, and where its rows come back; None stands for beside it. Raises `InputFileError`.
-
-    What was typed into a form is read by a worker with its own rights, so it reads only what is there to be read so.
-    """
-    file, mapping, refused = Path(parameters.file), Path(parameters.mapping), Path(parameters.refused)
-    if deployment.id is not None:
-        root = desk.settings.return_files
-        if root is None:
-            words = "no folder is set from which files are taken; set REVER_RETURN_FILES where the workers run"
-            raise InputFileError(f"{words}, and put them there.")
-        if parameters.refused:
-            raise InputFileError("rows that come back are put beside the file; leave `refused` empty.")
-        file, mapping = inside(root, parameters.file), inside(root, parameters.mapping)
-        with private_copies(desk.clock()) as copies:  # nobody puts a link in their place once they were looked at
-            found = arrived(file, mapping, copies, watched=False)
-            read = read_returns_file(found.copy, found.mapping, (found.name, found.meaning))
-        return read, refused_path(file, read.table.form)
-    if parameters.refused:
-        expect_new(refused)
-    return read_returns_file(file, mapping), refused if parameters.refused else None
-
-
-def _tell(
-    report: ReturnsReport,
-    file: ReturnsFile,
-    ends: Sequence[tuple[WantedReturn, Came]],
-    wrong: Sequence[WrongRow],
-    refused: Path | None,
-) -> None:
-    """Say what became of the rows, and which goods nobody will inspect; a run that acts hands back what is to mend."""
+def _told(
+    report: ReturnsReport, file: ReturnsFile, ends: Sequence[tuple[WantedReturn, Came]], wrong: Sequence[WrongRow]
+) -> ReturnsFileVerdict:
+    """Say what became of the rows, and which goods nobody will inspect."""
     footers = sum(isinstance(row, Footer) for row in file.rows)
     found = file_verdict(ends, wrong, footers=footers, acted=report.acts)
-    report.headline = found.words
     report.notes.append(found.words)
     if unseen := sum(it.never_arrived for it, end in ends if end.verdict is ReturnVerdict.CREATE):
         goods = f"{counted(unseen, 'return')} of goods that never arrived ({NOT_RECEIVED}): nothing will be inspected"
         report.notes.append(f"{goods}, and the next run pays where the policy says so (`not_received`)")
-    _hand_back(report, file, found, refused)
+    return found
 
 
-def _hand_back(report: ReturnsReport, file: ReturnsFile, found: ReturnsFileVerdict, refused: Path | None) -> None:
-    """Write the rows that come back, and say where they are; a plan leaves no file."""
-    if not report.acts:
-        return
+def _hand_back(
+    desk: Desk, report: ReturnsReport, file: _File, found: ReturnsFileVerdict, to: Path | None
+) -> Path | None:
+    """Write the rows that come back to `to`, else beside the file or where the inbox says; None without such rows."""
+    rows = found.returned()
+    if not rows:
+        return None
     try:
-        path = file.hand_back(found.returned(), refused)
+        if file.arrived.digest and to is None:  # a copy: what lies beside it is gone after the run
+            into = out_folder(of_returns(desk), file.arrived, REFUSED)
+            path: Path | None = file.read.hand_back_into(into, rows, file.arrived.digest)
+        else:
+            path = file.read.hand_back(rows, to)
     except InputFileError as error:
         report.notes.append(f"the rows that come back could not be written: {error}")
+        return None
+    report.notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
+    return path
+
+
+async def _finish(desk: Desk, report: ReturnsReport, file: _File, found: ReturnsFileVerdict) -> None:
+    """Give back what is to be mended, note that the file is taken, and put it away: in this order, so that a run that
+    is killed between two of them leaves the file for the next one.
+    """
+    if found.passing:
+        waits = f"{counted(found.passing, 'row')} {'waits' if found.passing == 1 else 'wait'} for what passes by itself"
+        report.notes.append(f"{file.arrived.name}: {waits}; the file stays, and the next run takes it again")
         return
-    if path is not None:
-        report.notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
+    if found.returned() and _hand_back(desk, report, file, found, None) is None:
+        report.notes.append(f"{file.arrived.name}: stays where it is until they can be written")
+        return
+    counts = {str(verdict): many for verdict, many in found.counts.items()}
+    await finish(desk, of_returns(desk), file.arrived, counts, report.notes)
 
 
 def _count(desk: Desk, report: ReturnsReport, batch: Sequence[AskedOrder]) -> None:

@@ -21,8 +21,8 @@ from tasks.reporting.report import Failure, Mode
 from tasks.returns import PendingReturn
 from tasks.steps import FATAL, each, failure, step
 
-UNDER_WAY = Came(ReturnVerdict.HELD, "the run was cut off; what was under way is settled by the next run")
-NOT_BEGUN = Came(ReturnVerdict.REFUSED, "the run ended before it")
+UNDER_WAY = Came(ReturnVerdict.HELD, "the run was cut off; what was under way is settled by the next run", passes=True)
+NOT_BEGUN = Came(ReturnVerdict.REFUSED, "the run ended before it", passes=True)
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class AskedOrder:
     def give_up(self, why: str) -> None:
         """Say of the returns that nothing came of why that is."""
         for place in range(len(self.wanted)):
-            self.came.setdefault(place, Came(ReturnVerdict.REFUSED, why))
+            self.came.setdefault(place, Came(ReturnVerdict.REFUSED, why, passes=True))
 
     def ends(self) -> Iterable[tuple[WantedReturn, Came]]:
         """What became of each; of what the run did not come to nothing did."""
@@ -126,7 +126,9 @@ def _carried_out(outcome: Outcome) -> Came:
     if outcome.result in {Result.DONE, Result.COUNTED}:
         return Came(ReturnVerdict.CREATE, "")
     if outcome.result is Result.UNKNOWN:
-        return Came(ReturnVerdict.HELD, "it was sent, and whether REVER made it is not known; the next run looks")
+        return Came(
+            ReturnVerdict.HELD, "it was sent, and whether REVER made it is not known; the next run looks", passes=True
+        )
     return Came(ReturnVerdict.REFUSED, outcome.why or str(outcome.result))
 
 

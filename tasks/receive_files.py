@@ -1,4 +1,4 @@
-"""Receive the files that warehouses sent: all new ones of the watched folder, or the one that was named."""
+"""Receive the files of inspections or of returns: all new ones of the watched folder, or the one that was named."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +24,33 @@ from tasks.files.private_copy import Arrived, StillGrowingError, arrived, printa
 from tasks.files.refused_file import UNFINISHED
 from tasks.files.remote import checked_url, fetched, is_url
 from tasks.files.table import InputFileError
-from tasks.files.verdicts import FileVerdict
 from tasks.ledger import file_taken, note_file_taken
 from tasks.policy.facts import counted
 from tasks.reporting.report import Mode
 
-OUT = Path("inspections-out")
-"""Where rows that come back are put if neither the setting nor the warehouse's folder takes them: here."""
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where files of one kind come from, and where they go. `root` is the folder that `setting` names, if it does.
+
+    What is done and what comes back is put into `out`, else beside the file, and else into `fallback`.
+    """
+
+    root: Path | None
+    setting: str
+    fallback: Path
+    out: Path | None = None
+
+
+def of_inspections(desk: Desk) -> Inbox:
+    """Where the files of warehouses come from."""
+    settings = desk.settings
+    return Inbox(settings.inspections, "REVER_INSPECTIONS", Path("inspections-out"), settings.inspections_out)
+
+
+def of_returns(desk: Desk) -> Inbox:
+    """Where shops' lists of returns come from."""
+    return Inbox(desk.settings.return_files, "REVER_RETURN_FILES", Path("returns-out"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +66,14 @@ class NamedFile:
     options: Mapping[str, Any]
 
 
-def receive_named(desk: Desk, named: NamedFile, copies: Path) -> Arrived:
+def receive_named(desk: Desk, inbox: Inbox, named: NamedFile, copies: Path) -> Arrived:
     """The one file that was named, where it may be read. Raises `InputFileError`.
 
     What was typed into a form is read by a worker with its own rights, so it reads only what is there to be read so.
     """
-    root = desk.settings.inspections
-    confined = named.confined
+    root, confined = inbox.root, named.confined
     if confined and root is None:
-        words = "no folder is set from which files are taken; set REVER_INSPECTIONS where the workers run"
+        words = f"no folder is set from which files are taken; set {inbox.setting} where the workers run"
         raise InputFileError(f"{words}, and put them there.")
     mapping = inside(root, named.mapping) if confined and root and named.mapping else Path(named.mapping).resolve()
     if is_url(named.file):
@@ -75,19 +94,20 @@ def receive_named(desk: Desk, named: NamedFile, copies: Path) -> Arrived:
     return arrived(path, mapping, copies, watched=watched)
 
 
-async def receive_waiting(desk: Desk, root: Path, copies: Path, notes: list[str]) -> list[Arrived]:
+async def receive_waiting(desk: Desk, inbox: Inbox, copies: Path, notes: list[str], guess: str) -> list[Arrived]:
     """All new and complete files of the watched folder; of the others `notes` say why they are left.
 
-    One that was taken before, by its content, is put away. Raises `InputFileError` where the folder cannot be read.
+    One that was taken before, by its content, is put away. `guess` is the command that begins a mapping. Raises
+    `InputFileError` where the folder cannot be read.
     """
     found: list[Arrived] = []
-    for folder in warehouses(root):
+    for folder in warehouses(inbox.root) if inbox.root else ():
         paths, said = waiting(folder, desk.clock())
         notes += said
         mapping = folder / MAPPING
         if paths and not (mapping.exists() or mapping.is_symlink()):
-            guess = f"rever-returns inspections guess {printable(paths[0])} --mapping {mapping}"
-            notes.append(f"{folder}: {counted(len(paths), 'file')} wait for a {MAPPING}; begin one: {guess}")
+            command = f"rever-returns {guess} {printable(paths[0])} --mapping {mapping}"
+            notes.append(f"{folder}: {counted(len(paths), 'file')} wait for a {MAPPING}; begin one: {command}")
             continue
         for path in paths:
             try:
@@ -97,73 +117,70 @@ async def receive_waiting(desk: Desk, root: Path, copies: Path, notes: list[str]
             except InputFileError as error:
                 notes.append(f"{error} It is left there.")
             else:
-                if not await _was_taken(desk, file, notes):
+                if not await _was_taken(desk, inbox, file, notes):
                     found.append(file)
     return found
 
 
-async def _was_taken(desk: Desk, file: Arrived, notes: list[str]) -> bool:
+async def _was_taken(desk: Desk, inbox: Inbox, file: Arrived, notes: list[str]) -> bool:
     before = await desk.ledger.aread(file_taken, file.digest)
     if before is None:
         return False
     taken = f"{file.name}: a file of just this content was taken on {before:%Y-%m-%d} at {before:%H:%M} UTC"
-    moved = _put_away(desk, file, DONE) if desk.mode is Mode.ACT else None
+    moved = _put_away(desk, inbox, file, DONE) if desk.mode is Mode.ACT else None
     notes.append(f"{taken}; nothing of it is done again{f', it is in {moved.parent}' if moved else ''}")
     return True
 
 
-async def finish(desk: Desk, file: Arrived, found: FileVerdict, notes: list[str]) -> None:
+async def finish(desk: Desk, inbox: Inbox, file: Arrived, counts: Mapping[str, int], notes: list[str]) -> None:
     """Note that a watched file is taken, then put it away: whoever is killed between the two does nothing twice."""
-    counts = {str(verdict): many for verdict, many in found.counts.items()}
     await desk.ledger.awrite(note_file_taken, file.digest, counts, now=desk.clock())
     reached(CrashPoint.AFTER_FILE_NOTED)
-    if _put_away(desk, file, DONE) is None:
+    if _put_away(desk, inbox, file, DONE) is None:
         words = "it could not be moved away (another has come in its place, or the folder cannot be written)"
         notes.append(f"{file.name}: {words}; it is known by its content, and is not done again")
 
 
-def refuse(desk: Desk, file: Arrived, why: str, notes: list[str]) -> None:
+def refuse(desk: Desk, inbox: Inbox, file: Arrived, why: str, notes: list[str]) -> None:
     """Put a watched file aside that cannot be read, with the reason beside it."""
     notes.append(why)
     try:
-        into = out_folder(desk, file, REFUSED)
+        into = out_folder(inbox, file, REFUSED)
         reason = write_reason(into, file.name, file.digest, why)
     except (InputFileError, OSError) as error:
         notes.append(f"{file.name}: the reason could not be written to a file: {error}")
         return
-    moved = _put_away(desk, file, REFUSED)
+    moved = _put_away(desk, inbox, file, REFUSED)
     notes.append(f"{reason}: the reason{'' if moved else '; the file itself could not be moved, and is left'}")
 
 
-def out_folder(desk: Desk, file: Arrived, name: str) -> Path:
+def out_folder(inbox: Inbox, file: Arrived, name: str) -> Path:
     """The folder `done` or `refused` for what comes of a file. Raises `InputFileError` where none can be written."""
     home = file.origin.parent if file.origin else None
     if home is not None and home.name in {DONE, REFUSED}:
         home = home.parent  # a file that was mended where it came back
-    warehouse = home.name if home is not None and home != desk.settings.inspections else ""
-    stated = desk.settings.inspections_out
-    folders = [stated / warehouse] if stated else []
+    warehouse = home.name if home is not None and home != inbox.root else ""
+    folders = [inbox.out / warehouse] if inbox.out else []
     folders += [home] if home is not None else []
-    return writable([*folders, OUT / warehouse], name)
+    return writable([*folders, inbox.fallback / warehouse], name)
 
 
-def _put_away(desk: Desk, file: Arrived, name: str) -> Path | None:
+def _put_away(desk: Desk, inbox: Inbox, file: Arrived, name: str) -> Path | None:
     if file.origin is None:
         return None
     try:
-        return put_away(file.origin, file.stamp, out_folder(desk, file, name), desk.clock())
+        return put_away(file.origin, file.stamp, out_folder(inbox, file, name), desk.clock())
     except (InputFileError, OSError):
         return None
 
 
-def forget_done(desk: Desk, root: Path, notes: list[str]) -> None:
+def forget_done(desk: Desk, inbox: Inbox, notes: list[str]) -> None:
     """Delete the files that were done long enough ago, and remind of the rows that came back and wait to be mended."""
     kept = timedelta(days=desk.settings.inspections_kept)
-    stated = desk.settings.inspections_out
     gone = waits = 0
-    for folder in warehouses(root):
-        name = folder.name if folder != root else ""
-        homes = {folder, OUT / name, *([stated / name] if stated else [])}
+    for folder in warehouses(inbox.root) if inbox.root else ():
+        name = folder.name if folder != inbox.root else ""
+        homes = {folder, inbox.fallback / name, *([inbox.out / name] if inbox.out else [])}
         gone += sum(delete_old(home / DONE, desk.clock() - kept) for home in homes)
         for home in homes:  # what runs that were killed have not finished
             delete_old(home / REFUSED, desk.clock() - timedelta(days=1), f"*{UNFINISHED}")

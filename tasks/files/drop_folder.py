@@ -55,7 +55,7 @@ def warehouses(root: Path) -> list[Path]:
     try:
         found = sorted(it for it in root.iterdir() if it.is_dir() and it.name not in {DONE, REFUSED})
     except OSError as error:
-        raise InputFileError(f"{root}: the folder of inspections cannot be read ({error.strerror}).") from error
+        raise InputFileError(f"{root}: the folder cannot be read ({error.strerror}).") from error
     return [*([root] if (root / MAPPING).exists() else []), *(it for it in found if not it.name.startswith("."))]
 
 

@@ -34,11 +34,15 @@ class ReturnVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What becomes of a return, and why. `new` is what is sent where it is to be made."""
+    """What becomes of a return, and why. `new` is what is sent where it is to be made.
+
+    `passes`: the next run knows more, with nobody's help.
+    """
 
     verdict: ReturnVerdict
     why: str
     new: NewReturn | None = None
+    passes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,11 @@ def known_return(it: WantedReturn, intent: Intent, record: Record) -> Came:
     """What becomes of a return whose key the ledger knows."""
     if intent.state is IntentState.INTENDED:
         why = "another run has it in hand, or was cut off before it was sent; send it again in some minutes"
-        return Came(ReturnVerdict.HELD, why)
+        return Came(ReturnVerdict.HELD, why, passes=True)
     if intent.open:
         asked = any(hold.intent_id == intent.id for hold in record.holds)
         why = "whether REVER made it is not known; " + ("a person is asked" if asked else "the next run looks")
-        return Came(ReturnVerdict.HELD, why)
+        return Came(ReturnVerdict.HELD, why, passes=not asked)
     which = intent.made or "a person says that it was made"
     if intent.state is IntentState.DROPPED:
         return Came(ReturnVerdict.REFUSED, "a person has given up the return of this key; give it another key")
@@ -206,6 +210,7 @@ class ReturnRowVerdict:
     verdict: ReturnVerdict
     why: str
     order_name: str = ""
+    passes: bool = False
 
     @property
     def comes_back(self) -> bool:
@@ -227,6 +232,11 @@ class ReturnsFileVerdict:
         """How many rows have which verdict; together they are all rows that were read."""
         found = Counter(row.verdict for row in self.rows)
         return {verdict: found[verdict] for verdict in ReturnVerdict}
+
+    @property
+    def passing(self) -> int:
+        """The rows that come back for what passes by itself: they can be sent again as they are."""
+        return sum(1 for row in self.rows if row.passes)
 
     def returned(self) -> list[ReturnedRow]:
         """The rows that come back, each with its reason."""
@@ -253,8 +263,20 @@ def file_verdict(
     made = 0
     for it, end in came:
         made += end.verdict is ReturnVerdict.CREATE
-        rows += [ReturnRowVerdict(row.number, row.cells, end.verdict, end.why, row.order_name) for row in it.rows]
+        rows += [
+            ReturnRowVerdict(row.number, row.cells, end.verdict, end.why, row.order_name, end.passes) for row in it.rows
+        ]
     return ReturnsFileVerdict(tuple(sorted(rows, key=lambda row: row.number)), made, footers, acted)
+
+
+def together(found: Sequence[ReturnsFileVerdict]) -> ReturnsFileVerdict:
+    """What became of several files, as though they were one."""
+    return ReturnsFileVerdict(
+        tuple(row for it in found for row in it.rows),
+        sum(it.returns for it in found),
+        sum(it.footers for it in found),
+        any(it.acted for it in found),
+    )
 
 
 def with_words(came: Came, words: str) -> Came:

@@ -256,8 +256,8 @@ class Settings(BaseSettings):
     )
     inspections_kept: Days = Field(
         30.0,
-        description="Days after which files in `done/` are deleted: they may hold shoppers' names. Rows that came back "
-        "are yours to delete.",
+        description="Days after which files in `done/` are deleted, of inspections and of returns: they may hold "
+        "shoppers' names. Rows that came back are yours to delete.",
     )
     inspections_urls: Names = Field(
         (),
@@ -267,7 +267,7 @@ class Settings(BaseSettings):
     return_files: Path | None = Field(
         None,
         description="The folder from which runs of the deployment `import-returns` read files, with their mappings. "
-        "Empty: they read none.",
+        "Without a file it takes all new ones of the folders in it that have a `mapping.yaml`. Empty: they read none.",
     )
     label_files: Path | None = Field(
         None,

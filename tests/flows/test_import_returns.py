@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from flows.run import run_flow
@@ -414,7 +415,7 @@ def test_a_form_reads_nothing_but_what_is_there_to_be_read(
         world.run(FLOW, mode="act", file="returns.csv", mapping="m.yaml", refused=str(tmp_path / "back.csv"))
     report = world.run(FLOW, mode="act", file="returns.csv", mapping="m.yaml")
     assert "5 rows read = 4 created" in report.headline
-    assert (inside / "returns.refused.csv").exists()
+    assert len(list((inside / "refused").iterdir())) == 1
 
 
 def test_the_next_run_of_generate_labels_makes_the_labels_of_what_was_imported(
@@ -430,3 +431,80 @@ def test_the_next_run_of_generate_labels_makes_the_labels_of_what_was_imported(
     assert len([it for it in world.sandbox.books if it.operation == "createOrderV2"]) == len(news)
     assert world.holds() == []
     assert_promises_kept(world)
+
+
+def watched(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one shop that the desk watches, with its mapping."""
+    mine = folder / "in" / "acme"
+    mine.mkdir(parents=True)
+    (mine / "mapping.yaml").write_text(PER_KEY + WORDS)
+    monkeypatch.setenv("REVER_RETURN_FILES", str(folder / "in"))
+    world.let_pass(120)
+    return mine
+
+
+def put(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *rows])
+
+
+def lying(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*") if path.name != "mapping.yaml")
+
+
+def test_all_new_files_of_the_folder_are_taken_once_and_put_away(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(start_world)
+    folder = watched(world, tmp_path, monkeypatch)
+    put(folder / "a.csv", ROWS[:2])
+    put(folder / "b.csv", [*ROWS[2:], ["R-9", "#N9", "nobody", "ACME-001-M", "1", "Faulty", "Card"]])
+    (folder / "c.csv").write_bytes(b"%PDF-1.7")
+    plan = world.run(FLOW, mode="plan")
+    assert plan.headline == "5 rows read = 4 to create + 0 already there + 1 refused + 0 held: 3 returns"
+    assert (lying(folder), made(world)) == (["a.csv", "b.csv", "c.csv"], [])
+    report = world.run(FLOW, mode="act")
+    assert report.headline == "5 rows read = 4 created + 0 already there + 1 refused + 0 held: 3 returns"
+    back = sorted(it.name for it in (folder / "refused").iterdir())
+    assert lying(folder) == ["done/a.csv", "done/b.csv", *(f"refused/{name}" for name in back)]
+    assert [name.endswith(".why.txt") for name in back].count(True) == 1
+    assert sorted(made(world)) == ALL
+    put(folder / "again.csv", ROWS[:2])
+    assert world.run(FLOW, mode="act").headline == "no new file"
+    assert sorted(made(world)) == ALL
+    assert "done/again.csv" in lying(folder)
+
+
+def test_a_watched_file_stays_while_an_answer_was_lost_or_all_is_stopped(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(start_world)
+    folder = watched(world, tmp_path, monkeypatch)
+    put(folder / "a.csv", ROWS[3:])
+    for stopped in (True, False):
+        world.write(stop_switch, on=stopped, by="olga", why="a wrong file", now=world.clock())
+        if stopped:
+            assert world.run(FLOW, mode="act").headline == "no new file"
+    world.sandbox.set_faults("createReturn:1:error_500_before")
+    for _ in range(2):
+        assert "1 held" in world.run(FLOW, mode="act").headline
+        assert lying(folder) == ["a.csv"]
+    world.pass_time(120)
+    assert "1 held" in world.run(FLOW, mode="act").headline  # a person is asked, and the row comes back
+    assert [name.split("/")[0] for name in lying(folder)] == ["done", "refused"]
+    assert made(world) == []
+
+
+def test_a_file_is_fetched_by_its_url(start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = shop(start_world)
+    system = fsspec.filesystem("memory")
+    system.pipe("/lists/returns.csv", "\n".join(map(",".join, [HEADER, *ROWS])).encode())
+    (tmp_path / "m.yaml").write_text(PER_KEY + WORDS)
+    monkeypatch.setenv("REVER_RETURN_FILES", str(tmp_path))
+    monkeypatch.setenv("REVER_INSPECTIONS_URLS", "memory://lists")
+    in_deployment(monkeypatch)
+    with pytest.raises(WrongNameError, match="files are not fetched from there"):
+        world.run(FLOW, mode="act", file="memory://others/returns.csv", mapping="m.yaml")
+    report = world.run(FLOW, mode="act", file="memory://lists/returns.csv", mapping="m.yaml")
+    assert "4 rows read = 4 created" in report.headline
+    system.rm("/lists", recursive=True)

@@ -147,10 +147,14 @@ def test_the_schedules_are_as_often_as_the_docs_say_and_act_in_the_open() -> Non
         "track-parcels/hourly": 60,
         "chase-stale-returns/daily": 24 * 60,
         "reconcile/hourly": 60,
+        "import-returns/every-10-minutes": 10,
         "archive-ledger/monthly": 30 * 24 * 60,
         "daily-report/daily": 24 * 60,
     }
-    assert [name for name, entry in SCHEDULES.items() if not entry.active] == ["archive-ledger/monthly"]
+    assert [name for name, entry in SCHEDULES.items() if not entry.active] == [
+        "import-returns/every-10-minutes",
+        "archive-ledger/monthly",
+    ]
     acting = [entry for name, entry in SCHEDULES.items() if name != "daily-report/daily"]
     assert {str(entry.parameters.parameters["mode"]) for entry in acting} == {"act"}
 
