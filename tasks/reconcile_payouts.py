@@ -20,7 +20,7 @@ from tasks.files.table import InputFileError
 from tasks.ledger import Effect, effects, history, load_records
 from tasks.lookup import bare_order
 from tasks.policy.comparison import Comparison, compare
-from tasks.policy.facts import paid_of, refunds_shown, strange
+from tasks.policy.facts import counted, paid_of, refunds_shown, strange
 from tasks.policy.money import ZERO
 from tasks.policy.order_returns import OrderKey
 from tasks.policy.payouts import (
@@ -92,6 +92,9 @@ class _ReadReturns:
     unread: dict[str, str] = field(default_factory=dict)
 
 
+_SHOWN = 3
+"""Rows that could not be read of which is said why, where no other was."""
+
 Changed = Callable[[str, datetime], AsyncIterator[list[PendingReturn]]]
 """Reads the returns of a store that changed at a time or later, batch by batch."""
 
@@ -112,7 +115,14 @@ async def compare_payouts(
     starts = [*(row.at for row in rows), *(month.since for month in months)]
     ends = _ends(files)
     if not starts:
-        raise InputFileError("the files have no row that could be read; nothing can be compared.")
+        refused = [row for file in files for row in file.refused]
+        sentences = "; ".join(f"{row.file} row {row.number}: {row.why}" for row in refused[:_SHOWN])
+        why = (
+            f"{counted(len(refused), 'row')} could not be read, {sentences}"
+            if refused
+            else "Below their headers is none"
+        )
+        raise InputFileError(f"the files have no row that could be read; nothing can be compared. {why}.")
     until = {store: zone.begins(_after(asked.until)) for store, zone in zones.items() if asked.until is not None}
     since = {store: zone.begins(asked.since) for store, zone in zones.items() if asked.since is not None}
     if asked.windows:

@@ -33,7 +33,7 @@ _NUMBER = r"(n|no|n o|nr|num|numero|numer|nummer|id|cod|codigo|code|codice)( (de
 NAMES: Names = (
     ("process_id", r"(return )?process id|retp", 95),
     ("rma", r"(return )?rma( (number|no|id|code|nr))?|return authori[sz]ation( number)?", 95),
-    ("rma", r"return (id|number|no|nr|reference|order (id|number)|name)|returns? ref|retour(en)?(nummer|nr)", 85),
+    ("rma", r"return (id|number|no|nr|reference|order (id|number)|name)|returns? ref|retour(en)? ?(nummer|nr)", 85),
     ("rma", _NUMBER + r" (rma|devolucion|devolucao|retorno|retour|reso|zwrotu)", 85),
     ("rma", r"return code|reference id|return", 70),
     (
@@ -42,7 +42,7 @@ NAMES: Names = (
         r"( (id|number|no|nr|name|ref|reference))?",
         90,
     ),
-    ("order", r"(bestell|auftrags|bestel)(ung|nummer|nr)|auftrag|pedido|encomenda|commande|zamowienie", 90),
+    ("order", r"(bestell|auftrags|bestel) ?(ung|nummer|nr)|auftrag|pedido|encomenda|commande|zamowienie", 90),
     ("order", _NUMBER + r" (pedido|encomenda|commande|ordine|zam[oó]wienia|auftrag|bestellung)", 90),
     ("order", r"web ?shop (order|bestel) ?(nummer|number)", 95),
     ("order", r"(forward|parent) order id|ordernummer", 85),
@@ -50,7 +50,7 @@ NAMES: Names = (
     ("order", r"name", 40),
     (
         "tracking",
-        r"(return |parcel |shipment )?tracking( (numbers?|no|nr|id|code))?|awb|(sendungs|tracking|paket)nummer",
+        r"(return |parcel |shipment )?tracking( (numbers?|no|nr|id|code))?|awb|(sendungs|tracking|paket) ?(nummer|nr)",
         90,
     ),
     ("tracking", _NUMBER + r" (seguimiento|suivi|rastreio|przesyłki|envio)|track trace( code)?|objeto", 85),
@@ -58,7 +58,7 @@ NAMES: Names = (
     ("line", r"(order )?(item|line) id|order line( id)?", 50),
     (
         "sku",
-        r"(item |product |seller |merchant |variant )?sku( code)?|referencia|artikel(nummer|nr)|article number",
+        r"(item |product |seller |merchant |variant )?sku( code)?|referencia|artikel ?(nummer|nr)|article number",
         95,
     ),
     ("sku", _NUMBER + r" (articulo|article|articolo|artigo|produto|produktu)|(product|article) reference", 85),

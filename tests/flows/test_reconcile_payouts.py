@@ -178,6 +178,11 @@ def test_a_month_of_revers_statement_stands_beside_the_ledgers(paid: Paid) -> No
         ({}, "name a payout file, or REVER's statement with its mapping"),
         ({"files": "right.csv,right.csv"}, "right.csv is named twice; name each file once"),
         ({"files": "none.csv"}, "none.csv: is not there."),
+        ({"files": "empty.csv"}, "nothing can be compared. Below their headers is none."),
+        (
+            {"files": "saved.csv"},
+            "nothing can be compared. 1 row could not be read, saved.csv row 2: 'Creation Date' is '30/11/2026",
+        ),
         ({"files": "wrong.csv"}, "no header of a known payout file"),
         ({"files": "right.csv,again.csv"}, "again.csv has the same content as right.csv; name each file once"),
         ({"files": "right.csv", "zone": "Madrid"}, "'Madrid' is no zone; write one such as Europe/Madrid"),
@@ -193,6 +198,8 @@ def test_what_cannot_be_used_is_said(paid: Paid, values: dict[str, str], said: s
     Path("wrong.csv").write_text("Date,Name\n2026-11-05,Ana Ruiz\n")
     for name in ("right.csv", "again.csv"):
         Path(name).write_text(file_of(ADYEN_HEADER, [adyen_row("1", "24.00")]))
+    Path("empty.csv").write_text(file_of(ADYEN_HEADER, []))
+    Path("saved.csv").write_text(file_of(ADYEN_HEADER, [adyen_row("1", "24.00", at="30/11/2026 11:26")]))
     with pytest.raises(WrongNameError) as refused:
         told(paid.world, **values)
     assert said in str(refused.value)

@@ -113,3 +113,9 @@ Order,SKU,Units,OK,Damaged,Missing,Remark
 #1005,SKU-5,1,,,,
 """
 """A cross in one of several columns; one row with two, one about no unit, one without."""
+
+GERMAN_QUOTED = """\
+"Retouren-Nr.";"Bestell-Nr.";"Sendungs-Nr.";"Artikel-Nr.";"Menge";"Status";"Datum"
+"R-1";"#1001";"00340434";"0007";"1";"Genehmigt";"30.11.2026"
+"""
+"""Everything in quotation marks; `Genehmigt` in a status may be the shopper's request."""

@@ -46,6 +46,12 @@ GUESSED = {
          "ean": "EAN", "quantity": "Menge", "inspected_at": "Eingang am"},
         {"outcome": ["Prüfergebnis", "Zustand"]},
     ),
+    "GERMAN_QUOTED": (
+        "utf-8",
+        {"rma": "Retouren-Nr.", "order": "Bestell-Nr.", "tracking": "Sendungs-Nr.", "sku": "Artikel-Nr.",
+         "quantity": "Menge", "outcome": "Status"},
+        {"inspected_at": ["Datum"]},
+    ),
     "FRENCH": (
         "cp1252",
         {"rma": "N° retour", "order": "N° de commande", "tracking": "N° de suivi", "sku": "Référence article",
