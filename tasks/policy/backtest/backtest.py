@@ -171,7 +171,7 @@ class _Replays:
                 found[place] = untold or tuple(it for each in begun if isinstance(each, tuple) for it in each)
             return found[place]
 
-        return known
+        return History(times, known)
 
     def _earlier(self, process: ReturnProcess, shopper: str, rules: StoreRules, at: datetime) -> EarlierReturns:
         """A return as an earlier one of its shopper at a time: the same for all their others until it turns."""

@@ -24,8 +24,13 @@ from tasks.policy.side_facts import SideFacts, enriched
 from tasks.policy.store import StoreRules
 from tasks.policy.verdict import Known, Verdict, said_by, standings, stands
 
-History = Callable[[datetime], EarlierReturns]
-"""The shopper's other returns as they were known at a time."""
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The shopper's other returns: the times, in order, at which one looks otherwise, and what was known at a time."""
+
+    turns: Sequence[datetime]
+    known: Callable[[datetime], EarlierReturns]
 
 
 def replay(
@@ -36,6 +41,8 @@ def replay(
     As long as the rules of both say the same, one desk stands for both.
     """
     it = _Replay(past, pair, history, until)
+    if history:
+        it.points = [at for at in history.turns if seen[0].at < at <= until]
     for number, view in enumerate(seen, start=1):
         it.change(view, last=number == len(seen))
         it.pass_time(view.process, seen[number].at if number < len(seen) else None)
@@ -127,7 +134,7 @@ class _Replay:
         if not seen or self.pair.asked.calm:
             return
         facts, _ = next(iter(seen.values()))
-        others = self.history(self.until) if self.history and self.pair.asked.within else ()
+        others = self.history.known(self.until) if self.history and self.pair.asked.within else ()
         earlier = others if isinstance(others, tuple) else ()
         for point in turning_points(self.pair.asked, facts, earlier, self.pair.current.zone, self.until):
             heappush(self.points, point)
@@ -146,7 +153,7 @@ class _Replay:
 
     def _earlier(self, at: datetime) -> EarlierReturns:
         """The shopper's earlier returns as they were known then, where rules ask for them."""
-        return EARLIER_NOT_TOLD if self.history is None or not self.shopper else self.history(at)
+        return EARLIER_NOT_TOLD if self.history is None or not self.shopper else self.history.known(at)
 
     def _speaks(self, facts: ReturnFacts, known: Known) -> bool:
         """Whether a watched rule matches, or cannot be answered. How they stand becomes known."""

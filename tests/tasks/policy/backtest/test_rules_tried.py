@@ -162,6 +162,13 @@ def test_history_is_what_was_known_then() -> None:
     assert (use(found, "second").fired, use(found, "second").decisive) == (1, 1)
 
 
+def test_a_return_that_waits_is_asked_again_when_its_shopper_begins_another() -> None:
+    """A run asks all that waits: what it says must not hang on when the policy beside asks."""
+    first, later = past(name="retp_1", reviewed=[]), past(name="retp_2", began=BEGAN + DAY, reviewed=[])
+    alone = tried(ruled(SECOND), ruled(SECOND), first, later)
+    assert [it.fired for it in alone.rules] == [2, 2]
+
+
 def test_a_return_from_before_the_window_counts_as_history_alone() -> None:
     before = past(name="retp_0", began=BEGAN - 3 * DAY).process
     found = tried(ruled(), ruled(SECOND), past(), others=[before])
