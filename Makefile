@@ -1,6 +1,7 @@
 # Everything is set up in .venv inside this folder. Needs Python 3.11 to 3.13 and make, nothing else.
 PYTHON ?= python3
-WORKERS ?= 2
+# More than two cores have, since tests wait too: for servers, for workers, for a killed one to be given up.
+WORKERS ?= 3
 ARGS ?=
 BIN := .venv/bin
 
@@ -33,7 +34,7 @@ test-slow: .venv/.dev  ## What test leaves out because it only repeats: more kil
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "slow or property" $(ARGS)
 
 test-ui: .venv/.dev  ## What a person sees in Prefect: real servers, workers, a browser (Debian: apt-get install chromium); ARGS='-k up' for a part
-	$(BIN)/python -m pytest -q -m live -n $(WORKERS) --dist loadfile $(ARGS) tests/ui
+	$(BIN)/python -m pytest -q -m live -n 2 --dist loadfile $(ARGS) tests/ui
 
 test-scale: .venv/.dev  ## Several workers on PostgreSQL and Redis, one killed; needs both (Debian: apt-get install postgresql redis-server)
 	$(BIN)/python -m pytest -q -s -m live $(ARGS) tests/scale

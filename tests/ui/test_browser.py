@@ -233,8 +233,8 @@ def _pay(up: Up, process_id: str) -> None:
 
 def _open_the_form(page: Page, deployment_name: str = "process-return") -> None:
     page.get_by_role("link", name="Deployments").click()
-    # They fill more than one page, so it is searched for, as a person does. A click before the page has the search would
-    # be undone by it.
+    # They fill more than one page, so it is searched for, as a person does. The search undoes a click that came before
+    # its result.
     page.get_by_placeholder("Search deployments").fill(deployment_name)
     page.get_by_text("Page 1 of 1").wait_for()
     deployment = page.get_by_role("link", name=deployment_name, exact=True).first

@@ -210,6 +210,7 @@ async def test_a_real_server_before_and_after_bootstrap(fresh: PrefectClient) ->
 
 
 @pytest.mark.prefect
+@pytest.mark.slow
 async def test_what_went_quiet_on_a_real_server_is_told(fresh: PrefectClient) -> None:  # noqa: F811
     check = Named(prefect.SCHEDULES, prefect.schedules, 60)
 
