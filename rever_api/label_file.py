@@ -102,6 +102,7 @@ async def resolved(host: str, port: int) -> Sequence[str]:
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _WORLD = IPv6Network("2000::/3")
+_PRIVATE_V6 = IPv6Network("fc00::/7")
 _PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("this machine", ("127.0.0.0/8", "0.0.0.0/8")),
     ("the address at which clouds tell machines their secrets", ("169.254.169.254/32", "168.63.129.16/32")),
@@ -143,7 +144,7 @@ def _no_public_v6(address: IPv6Address) -> str:
         return "this machine"
     if address.is_link_local:
         return "a link-local address"
-    if address.is_private and address not in _WORLD:
+    if address in _PRIVATE_V6:  # not `is_private`: what that takes in differs from one Python to the next
         return "a private network"
     known = address in _WORLD and not any(address in network for network in _REFUSED_V6)
     return "" if known else "an address that is not for files"
