@@ -1,7 +1,6 @@
 """The command line against a local REVER over real HTTP: what it prints agrees with the sandbox's books."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,6 +10,7 @@ from threading import Thread
 import pytest
 
 from rever_api.sandbox import RunningSandbox
+from tasks.reporting.printable import plain_words
 from tests.deployments.cli.conftest import KEY, Call
 from tests.hurry import hurry
 
@@ -41,7 +41,7 @@ def test_a_run_pays_what_is_due_and_says_so(call: Call, rever: RunningSandbox) -
     assert all(list(hold) == HOLD_KEYS for hold in listed)
     held = call("why", listed[0]["process_id"]).out
     assert listed[0]["hold_id"] in held
-    assert re.sub(r"\b[A-Z]+(_[A-Z]+)+\b", lambda it: it[0].lower().replace("_", " "), listed[0]["why"]) in held
+    assert plain_words(listed[0]["why"]) in held
     done = call("why", rever.process_ids("approved_one")[0]).out
     assert "refund" in done
     assert ": done" in done
