@@ -42,15 +42,22 @@ def opened_page(address: str, auth: str = "") -> Iterator[Page]:
         try:
             page.goto(address)
             if auth:
-                page.locator("input[type=password]").fill(auth)
-                page.get_by_role("button", name="Login").click()
-                page.wait_for_url(lambda url: "/login" not in url)
+                log_in(page, auth)
             yield page
         except BaseException:
             picture(page, "where it failed")
             raise
         finally:
             browser.close()
+
+
+def log_in(page: Page, auth: str) -> None:
+    """Log in, and wait until the page has: its form is gone then."""
+    form = page.locator("input[type=password]")
+    form.fill(auth)
+    page.get_by_role("button", name="Login").click()
+    form.wait_for(state="detached")
+    page.wait_for_url(lambda url: "/login" not in url)
 
 
 def picture(page: Page, name: str) -> None:
