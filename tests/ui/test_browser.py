@@ -121,6 +121,7 @@ def test_the_ui_asks_nobody_else(up: Up, ui: str) -> None:
         asked: list[tuple[str, str]] = []
         page.on("response", lambda response: asked.append((response.url, "answered")))
         page.on("requestfailed", lambda request: asked.append((request.url, request.failure or "")))
+        page.wait_for_load_state("networkidle")  # a reload that cuts a call off would log out
         page.reload()
         page.get_by_text("Deployments").first.wait_for()
         page.wait_for_timeout(5_000)

@@ -48,14 +48,13 @@ def test_the_progress_of_a_run_of_5000_returns_is_seen(
 
             def seen() -> bool:
                 # The page asks for the artifact after it has loaded: on a busy machine that takes seconds.
-                page.reload()
                 with suppress(PageTimeoutError):
                     shown.wait_for(timeout=5_000)
                     return True
                 # Prefect's page forgets the password where its first call fails: also one that a reload cuts off.
                 if page.locator("input[type=password]").is_visible():
                     log_in(page, auth)
-                    page.goto(progress)
+                page.goto(progress)
                 return False
 
             wait_until(seen, "the progress to be seen")
