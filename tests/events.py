@@ -11,7 +11,7 @@ from prefect import get_client
 Event = dict[str, Any]
 
 
-async def events(name: str, mine: Callable[[Event], bool], *, at_least: int, within_s: float = 30) -> list[Event]:
+async def events(name: str, mine: Callable[[Event], bool], *, at_least: int, within_s: float = 90) -> list[Event]:
     """The events of this name of the last minutes that are `mine`, once there are so many."""
     now, minutes = datetime.now(UTC), timedelta(minutes=10)
     occurred = {"since": (now - minutes).isoformat(), "until": (now + minutes).isoformat()}
