@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,32 +15,18 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import ReturnsParameters
 from flows.sub_flows import count_asked, go_on, settle, settle_own, side_by_side
 from tasks.add_reviews import ReviewedReturn, add_reviews, hold_contradictions
-from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
 from tasks.fetch_returns import BATCH, check_inspections
-from tasks.files.drop_folder import REFUSED
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
-from tasks.files.mapping import MappingError
 from tasks.files.private_copy import Arrived, private_copies
-from tasks.files.refused_file import expect_new
 from tasks.files.table import InputFileError
 from tasks.files.verdicts import Came, FileVerdict, Known, Verdict, judge, together
 from tasks.in_prefect.credentials import storage_options
-from tasks.ledger import known_reviews, switch
+from tasks.ledger import known_reviews
 from tasks.policy.decision import AskedEffect
-from tasks.policy.facts import counted
 from tasks.policy.kinds.review import Reviews
-from tasks.receive_files import (
-    NamedFile,
-    finish,
-    forget_done,
-    of_inspections,
-    out_folder,
-    receive_named,
-    receive_waiting,
-    refuse,
-)
+from tasks.receive_files import NamedFile, finish, forget_done, hand_back, of_inspections, receive
 from tasks.reporting.report import Failure, ReturnsReport, amounts
 from tasks.reporting.tally import count_decisions
 from tasks.returns import PendingReturn
@@ -98,9 +85,13 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     then. Of the watched folder's files one that cannot be read stops no other.
     """
     found: list[FileVerdict] = []
+    inbox, take = of_inspections(desk), partial(_read, desk, parameters)
+    options = await storage_options(parameters.storage) if parameters.file else {}
+    confined = deployment.id is not None
+    named = NamedFile(parameters.file, parameters.mapping, parameters.refused, confined, options)
     with private_copies(desk.clock()) as copies:
         try:
-            files = await _received(desk, parameters, report, copies)
+            files = await receive(desk, inbox, named, copies, report.notes, take)
         except InputFileError as error:
             raise WrongNameError(str(error)) from None
         report.stores = desk.chosen([*dict.fromkeys(store for it in files for store in it.stores)] or parameters.stores)
@@ -111,8 +102,8 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
                 await _import(desk, parameters, report, file, found)
         finally:
             report.headline = together(found).words if files else "no new file"
-    if not parameters.file and report.acts and desk.settings.inspections:
-        forget_done(desk, of_inspections(desk), report.notes)
+    if not parameters.file and report.acts:
+        forget_done(desk, inbox, report.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,44 +115,13 @@ class _File:
     stores: tuple[str, ...]
 
 
-async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, copies: Path) -> list[_File]:
-    """The files of this run, read. Raises `InputFileError` and `WrongNameError` for the one that was named."""
-    confined = deployment.id is not None
-    if parameters.refused and confined:
-        raise WrongNameError("rows that come back are put where the workers' settings say; leave `refused` empty.")
-    if parameters.refused:
-        expect_new(Path(parameters.refused))
-    if parameters.file:
-        options = await storage_options(parameters.storage)
-        typed = NamedFile(parameters.file, parameters.mapping, confined, options)
-        named = receive_named(desk, of_inspections(desk), typed, copies)
-        read = read_warehouse_file(named.copy, named.mapping, (named.name, named.meaning))
-        return [_File(named, read, desk.chosen(_stores(parameters, read)))]
-    if parameters.mapping or parameters.refused:
-        raise WrongNameError("a mapping or a file for the rows that come back is of one file; name the file too.")
-    root = desk.settings.inspections
-    if root is None:
-        report.notes.append("no folder is watched: REVER_INSPECTIONS is not set")
-        return []
-    if report.acts and (stop := await desk.ledger.aread(switch)).stopped:
-        report.notes.append(f"files wait in {root} while all effects are stopped ({stop.why})")
-        return []
-    found: list[_File] = []
-    for arrived in await receive_waiting(desk, of_inspections(desk), copies, report.notes, "inspections guess"):
-        try:
-            read = read_warehouse_file(arrived.copy, arrived.mapping, (arrived.name, arrived.meaning))
-            stores = _stores(parameters, read)
-            if parameters.stores and not set(stores) <= set(parameters.stores):
-                continue  # another deployment's
-            found.append(_File(arrived, read, desk.chosen(stores)))
-        except (MappingError, WrongNameError) as error:
-            report.notes.append(f"{arrived.name} waits: {error}")
-        except InputFileError as error:
-            if report.acts:
-                refuse(desk, of_inspections(desk), arrived, str(error), report.notes)
-            else:
-                report.notes.append(str(error))
-    return found
+def _read(desk: Desk, parameters: Parameters, file: Arrived) -> _File | None:
+    """The file, read; None for one of the watched folder that is another deployment's."""
+    read = read_warehouse_file(file.copy, file.mapping, (file.name, file.meaning))
+    stores = _stores(parameters, read)
+    if not parameters.file and parameters.stores and not set(stores) <= set(parameters.stores):
+        return None
+    return _File(file, read, desk.chosen(stores))
 
 
 def _stores(parameters: Parameters, read: WarehouseFile) -> list[str]:
@@ -192,9 +152,10 @@ async def _import(
         into.append(done)
         report.notes += _said(done, pays)
         if report.acts and not file.arrived.watched:
-            _hand_back(desk, report, file, done, Path(parameters.refused) if parameters.refused else None)
+            to = Path(parameters.refused) if parameters.refused else None
+            hand_back(of_inspections(desk), file.arrived, file.read, done.returned(), report.notes, to)
     if report.acts and file.arrived.watched:
-        await _finish(desk, report, file, done)
+        await finish(desk, of_inspections(desk), file.arrived, file.read, done, report.notes)
 
 
 async def _review(
@@ -274,40 +235,6 @@ def _said(found: FileVerdict, pays: dict[str, Decimal]) -> list[str]:
     more = [f"and {len(reasons) - MOST_REASONS:,} more reasons"] if len(reasons) > MOST_REASONS else []
     money = [f"REVER pays by itself for what is approved: {amounts(pays)}"] if pays else []
     return [found.words, *money, *reasons[:MOST_REASONS], *more]
-
-
-def _hand_back(desk: Desk, report: ReturnsReport, file: _File, found: FileVerdict, to: Path | None) -> Path | None:
-    """Write the rows that come back to `to`, else beside the file or where the settings say; None without such rows."""
-    if not any(row.comes_back for row in found.rows):
-        return None
-    try:
-        if file.arrived.digest and to is None:  # a copy: what lies beside it is gone after the run
-            into = out_folder(of_inspections(desk), file.arrived, REFUSED)
-            path: Path | None = file.read.hand_back_into(into, found.returned(), file.arrived.digest)
-        else:
-            path = file.read.hand_back(found.returned(), to)
-    except InputFileError as error:
-        report.notes.append(f"the rows that come back could not be written: {error}")
-        return None
-    report.notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
-    return path
-
-
-async def _finish(desk: Desk, report: ReturnsReport, file: _File, found: FileVerdict) -> None:
-    """Give back what is to be mended, note that the file is taken, and put it away: in this order, so that a run that
-    is killed between two of them leaves the file for the next one.
-    """
-    if found.passing:
-        waits = f"{counted(found.passing, 'row')} {'waits' if found.passing == 1 else 'wait'} for what passes by itself"
-        report.notes.append(f"{file.arrived.name}: {waits}; the file stays, and the next run takes it again")
-        return
-    back = any(row.comes_back for row in found.rows)
-    if back and _hand_back(desk, report, file, found, None) is None:
-        report.notes.append(f"{file.arrived.name}: stays where it is until they can be written")
-        return
-    reached(CrashPoint.BEFORE_FILE_NOTED)
-    counts = {str(verdict): many for verdict, many in found.counts.items()}
-    await finish(desk, of_inspections(desk), file.arrived, counts, report.notes)
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,27 +17,14 @@ from rever_api.models import NOT_RECEIVED
 from tasks.create_returns import AskedOrder, by_order, create_returns, note_settled
 from tasks.desk import Desk, WrongNameError, one_store
 from tasks.fetch_returns import BATCH
-from tasks.files.drop_folder import REFUSED
 from tasks.files.mapped_rows import Footer, WrongRow
-from tasks.files.mapping import MappingError
 from tasks.files.new_returns import ReturnsFile, WantedReturn, read_returns_file, wanted_returns
 from tasks.files.private_copy import Arrived, private_copies
-from tasks.files.refused_file import expect_new
 from tasks.files.return_verdicts import Came, ReturnsFileVerdict, ReturnVerdict, file_verdict, together
 from tasks.files.table import InputFileError
 from tasks.in_prefect.credentials import storage_options
-from tasks.ledger import switch
 from tasks.policy.facts import counted
-from tasks.receive_files import (
-    NamedFile,
-    finish,
-    forget_done,
-    of_returns,
-    out_folder,
-    receive_named,
-    receive_waiting,
-    refuse,
-)
+from tasks.receive_files import NamedFile, finish, forget_done, hand_back, of_returns, receive
 from tasks.reporting.report import ReturnsReport
 from tasks.steps import about
 
@@ -90,9 +78,13 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     watched folder's files one that cannot be read stops no other.
     """
     found: list[ReturnsFileVerdict] = []
+    inbox, take = of_returns(desk), partial(_read, desk, parameters)
+    options = await storage_options(parameters.storage) if parameters.file else {}
+    confined = deployment.id is not None
+    named = NamedFile(parameters.file, parameters.mapping, parameters.refused, confined, options)
     with private_copies(desk.clock()) as copies:
         try:
-            files = await _received(desk, parameters, report, copies)
+            files = await receive(desk, inbox, named, copies, report.notes, take)
         except InputFileError as error:
             raise WrongNameError(str(error)) from None
         report.stores = tuple(dict.fromkeys(file.store for file in files))
@@ -104,7 +96,7 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         finally:
             report.headline = together(found).words if files else "no new file"
     if not parameters.file and report.acts:
-        forget_done(desk, of_returns(desk), report.notes)
+        forget_done(desk, inbox, report.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,48 +108,16 @@ class _File:
     store: str
 
 
-async def _received(desk: Desk, parameters: Parameters, report: ReturnsReport, copies: Path) -> list[_File]:
-    """The files of this run, read. Raises `InputFileError` and `WrongNameError` for the one that was named."""
-    confined, inbox = deployment.id is not None, of_returns(desk)
-    if parameters.refused and confined:
-        raise WrongNameError("rows that come back are put where the workers' settings say; leave `refused` empty.")
-    if parameters.refused:
-        expect_new(Path(parameters.refused))
-    if parameters.file:
-        options = await storage_options(parameters.storage)
-        typed = NamedFile(parameters.file, parameters.mapping, confined, options)
-        named = receive_named(desk, inbox, typed, copies)
-        return [_read(desk, parameters, named)]
-    if parameters.mapping or parameters.refused:
-        raise WrongNameError("a mapping or a file for the rows that come back is of one file; name the file too.")
-    if inbox.root is None:
-        report.notes.append(f"no folder is watched: {inbox.setting} is not set")
-        return []
-    if report.acts and (stop := await desk.ledger.aread(switch)).stopped:
-        report.notes.append(f"files wait in {inbox.root} while all effects are stopped ({stop.why})")
-        return []
-    found: list[_File] = []
-    for each in await receive_waiting(desk, inbox, copies, report.notes, "returns guess"):
-        try:
-            file = _read(desk, parameters, each)
-            if parameters.store in {"", file.store}:  # else it is another deployment's
-                found.append(file)
-        except (MappingError, WrongNameError) as error:
-            report.notes.append(f"{each.name} waits: {error}")
-        except InputFileError as error:
-            if report.acts:
-                refuse(desk, inbox, each, str(error), report.notes)
-            else:
-                report.notes.append(str(error))
-    return found
+def _read(desk: Desk, parameters: Parameters, file: Arrived) -> _File | None:
+    """The file, read; None for one of the watched folder that is another deployment's.
 
-
-def _read(desk: Desk, parameters: Parameters, file: Arrived) -> _File:
-    """The store of the mapping goes before that of the form where the folder is watched, and after it by hand."""
+    The store of the mapping goes before that of the form where the folder is watched, and after it by hand.
+    """
     read = read_returns_file(file.copy, file.mapping, (file.name, file.meaning))
     stores = (parameters.store, read.mapping.store)
     first, other = stores if parameters.file else stores[::-1]
-    return _File(file, read, one_store(first or other, desk.stores))
+    store = one_store(first or other, desk.stores)
+    return _File(file, read, store) if parameters.store in {"", store} else None
 
 
 async def _import(
@@ -188,9 +148,10 @@ async def _import(
         found = _told(report, file.read, [end for order in orders for end in order.ends()], wrong)
         into.append(found)
         if report.acts and not file.arrived.watched:
-            _hand_back(desk, report, file, found, Path(parameters.refused) if parameters.refused else None)
+            to = Path(parameters.refused) if parameters.refused else None
+            hand_back(of_returns(desk), file.arrived, file.read, found.returned(), report.notes, to)
     if report.acts and file.arrived.watched:
-        await _finish(desk, report, file, found)
+        await finish(desk, of_returns(desk), file.arrived, file.read, found, report.notes)
 
 
 def _told(
@@ -204,41 +165,6 @@ def _told(
         goods = f"{counted(unseen, 'return')} of goods that never arrived ({NOT_RECEIVED}): nothing will be inspected"
         report.notes.append(f"{goods}, and the next run pays where the policy says so (`not_received`)")
     return found
-
-
-def _hand_back(
-    desk: Desk, report: ReturnsReport, file: _File, found: ReturnsFileVerdict, to: Path | None
-) -> Path | None:
-    """Write the rows that come back to `to`, else beside the file or where the inbox says; None without such rows."""
-    rows = found.returned()
-    if not rows:
-        return None
-    try:
-        if file.arrived.digest and to is None:  # a copy: what lies beside it is gone after the run
-            into = out_folder(of_returns(desk), file.arrived, REFUSED)
-            path: Path | None = file.read.hand_back_into(into, rows, file.arrived.digest)
-        else:
-            path = file.read.hand_back(rows, to)
-    except InputFileError as error:
-        report.notes.append(f"the rows that come back could not be written: {error}")
-        return None
-    report.notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
-    return path
-
-
-async def _finish(desk: Desk, report: ReturnsReport, file: _File, found: ReturnsFileVerdict) -> None:
-    """Give back what is to be mended, note that the file is taken, and put it away: in this order, so that a run that
-    is killed between two of them leaves the file for the next one.
-    """
-    if found.passing:
-        waits = f"{counted(found.passing, 'row')} {'waits' if found.passing == 1 else 'wait'} for what passes by itself"
-        report.notes.append(f"{file.arrived.name}: {waits}; the file stays, and the next run takes it again")
-        return
-    if found.returned() and _hand_back(desk, report, file, found, None) is None:
-        report.notes.append(f"{file.arrived.name}: stays where it is until they can be written")
-        return
-    counts = {str(verdict): many for verdict, many in found.counts.items()}
-    await finish(desk, of_returns(desk), file.arrived, counts, report.notes)
 
 
 def _count(desk: Desk, report: ReturnsReport, batch: Sequence[AskedOrder]) -> None:

@@ -1,13 +1,15 @@
-"""Receive the files of inspections or of returns: all new ones of the watched folder, or the one that was named."""
+"""Receive the files of inspections or of returns, all new ones of the watched folder or the one that was named; give
+back what is to be mended, and put away what is done.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tasks.crash_points import CrashPoint, reached
-from tasks.desk import Desk
+from tasks.desk import Desk, WrongNameError
 from tasks.files.drop_folder import (
     DONE,
     MAPPING,
@@ -20,24 +22,30 @@ from tasks.files.drop_folder import (
     writable,
     write_reason,
 )
+from tasks.files.mapped_file import MappedFile
+from tasks.files.mapping import MappingError
 from tasks.files.private_copy import Arrived, StillGrowingError, arrived, printable
-from tasks.files.refused_file import UNFINISHED
+from tasks.files.refused_file import UNFINISHED, ReturnedRow, expect_new
 from tasks.files.remote import checked_url, fetched, is_url
 from tasks.files.table import InputFileError
-from tasks.ledger import file_taken, note_file_taken
+from tasks.ledger import file_taken, note_file_taken, switch
 from tasks.policy.facts import counted
 from tasks.reporting.report import Mode
+
+FileT = TypeVar("FileT")
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """Where files of one kind come from, and where they go. `root` is the folder that `setting` names, if it does.
 
-    What is done and what comes back is put into `out`, else beside the file, and else into `fallback`.
+    `guess` is the command that begins a mapping. What is done and what comes back is put into `out`, else beside the
+    file, and else into `fallback`.
     """
 
     root: Path | None
     setting: str
+    guess: str
     fallback: Path
     out: Path | None = None
 
@@ -45,28 +53,90 @@ class Inbox:
 def of_inspections(desk: Desk) -> Inbox:
     """Where the files of warehouses come from."""
     settings = desk.settings
-    return Inbox(settings.inspections, "REVER_INSPECTIONS", Path("inspections-out"), settings.inspections_out)
+    setting, guess, fallback = "REVER_INSPECTIONS", "inspections guess", Path("inspections-out")
+    return Inbox(settings.inspections, setting, guess, fallback, settings.inspections_out)
 
 
 def of_returns(desk: Desk) -> Inbox:
     """Where shops' lists of returns come from."""
-    return Inbox(desk.settings.return_files, "REVER_RETURN_FILES", Path("returns-out"))
+    return Inbox(desk.settings.return_files, "REVER_RETURN_FILES", "returns guess", Path("returns-out"))
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that a person named, and its mapping. `confined`: they typed it into a form, for another machine to read.
+    """What a person named: a file, its mapping and where `refused` rows go, each empty where they did not.
 
-    `options` are what its storage needs, and may hold passwords.
+    `confined`: they typed it into a form, for another machine to read. `options` are what the file's storage needs, and
+    may hold passwords.
     """
 
     file: str
     mapping: str
+    refused: str
     confined: bool
     options: Mapping[str, Any]
 
 
-def receive_named(desk: Desk, inbox: Inbox, named: NamedFile, copies: Path) -> Arrived:
+class FoundRows(Protocol):
+    """What became of a file's rows."""
+
+    @property
+    def passing(self) -> int:
+        """The rows that come back for what passes by itself."""
+
+    @property
+    def counts(self) -> Mapping[Any, int]:
+        """How many rows have which verdict."""
+
+    def returned(self) -> list[ReturnedRow]:
+        """The rows that come back, each with its reason."""
+
+
+async def receive(
+    desk: Desk,
+    inbox: Inbox,
+    named: NamedFile,
+    copies: Path,
+    notes: list[str],
+    take: Callable[[Arrived], FileT | None],
+) -> list[FileT]:
+    """What `take` makes of the file that was named, else of each new file of the watched folder; None is left there.
+
+    Raises what `take` does for the one that was named, `InputFileError` and `WrongNameError`. Of the watched folder one
+    that cannot be read stops no other: it is put aside, or waits where its mapping or store is wrong.
+    """
+    if named.refused and named.confined:
+        raise WrongNameError("rows that come back are put where the workers' settings say; leave `refused` empty.")
+    if named.refused:
+        expect_new(Path(named.refused))
+    if named.file:
+        one = take(_receive_named(desk, inbox, named, copies))
+        return [] if one is None else [one]
+    if named.mapping or named.refused:
+        raise WrongNameError("a mapping or a file for the rows that come back is of one file; name the file too.")
+    if inbox.root is None:
+        notes.append(f"no folder is watched: {inbox.setting} is not set")
+        return []
+    acts = desk.mode is Mode.ACT
+    if acts and (stop := await desk.ledger.aread(switch)).stopped:
+        notes.append(f"files wait in {inbox.root} while all effects are stopped ({stop.why})")
+        return []
+    found: list[FileT] = []
+    for file in await _receive_waiting(desk, inbox, inbox.root, copies, notes):
+        try:
+            if (taken := take(file)) is not None:
+                found.append(taken)
+        except (MappingError, WrongNameError) as error:
+            notes.append(f"{file.name} waits: {error}")
+        except InputFileError as error:
+            if acts:
+                _refuse(desk, inbox, file, str(error), notes)
+            else:
+                notes.append(str(error))
+    return found
+
+
+def _receive_named(desk: Desk, inbox: Inbox, named: NamedFile, copies: Path) -> Arrived:
     """The one file that was named, where it may be read. Raises `InputFileError`.
 
     What was typed into a form is read by a worker with its own rights, so it reads only what is there to be read so.
@@ -94,19 +164,18 @@ def receive_named(desk: Desk, inbox: Inbox, named: NamedFile, copies: Path) -> A
     return arrived(path, mapping, copies, watched=watched)
 
 
-async def receive_waiting(desk: Desk, inbox: Inbox, copies: Path, notes: list[str], guess: str) -> list[Arrived]:
+async def _receive_waiting(desk: Desk, inbox: Inbox, root: Path, copies: Path, notes: list[str]) -> list[Arrived]:
     """All new and complete files of the watched folder; of the others `notes` say why they are left.
 
-    One that was taken before, by its content, is put away. `guess` is the command that begins a mapping. Raises
-    `InputFileError` where the folder cannot be read.
+    One that was taken before, by its content, is put away. Raises `InputFileError` where the folder cannot be read.
     """
     found: list[Arrived] = []
-    for folder in warehouses(inbox.root) if inbox.root else ():
+    for folder in warehouses(root):
         paths, said = waiting(folder, desk.clock())
         notes += said
         mapping = folder / MAPPING
         if paths and not (mapping.exists() or mapping.is_symlink()):
-            command = f"rever-returns {guess} {printable(paths[0])} --mapping {mapping}"
+            command = f"rever-returns {inbox.guess} {printable(paths[0])} --mapping {mapping}"
             notes.append(f"{folder}: {counted(len(paths), 'file')} wait for a {MAPPING}; begin one: {command}")
             continue
         for path in paths:
@@ -132,8 +201,48 @@ async def _was_taken(desk: Desk, inbox: Inbox, file: Arrived, notes: list[str]) 
     return True
 
 
-async def finish(desk: Desk, inbox: Inbox, file: Arrived, counts: Mapping[str, int], notes: list[str]) -> None:
-    """Note that a watched file is taken, then put it away: whoever is killed between the two does nothing twice."""
+def hand_back(
+    inbox: Inbox,
+    file: Arrived,
+    read: MappedFile[Any, Any],
+    rows: Sequence[ReturnedRow],
+    notes: list[str],
+    to: Path | None = None,
+) -> Path | None:
+    """Write the rows that come back to `to`, else beside the file or where the inbox says.
+
+    Returns None where there are none, and where they could not be written.
+    """
+    if not rows:
+        return None
+    try:
+        if file.digest and to is None:  # a copy: what lies beside it is gone after the run
+            path: Path | None = read.hand_back_into(out_folder(inbox, file, REFUSED), rows, file.digest)
+        else:
+            path = read.hand_back(rows, to)
+    except InputFileError as error:
+        notes.append(f"the rows that come back could not be written: {error}")
+        return None
+    notes.append(f"{path}: the rows that come back, each with its reason; mend them and send it again")
+    return path
+
+
+async def finish(
+    desk: Desk, inbox: Inbox, file: Arrived, read: MappedFile[Any, Any], found: FoundRows, notes: list[str]
+) -> None:
+    """Give back what is to be mended, note that a watched file is taken, and put it away: in this order, so that a run
+    that is killed between two of them leaves the file for the next one, and whoever is killed last does nothing twice.
+    """
+    if found.passing:
+        waits = f"{counted(found.passing, 'row')} {'waits' if found.passing == 1 else 'wait'} for what passes by itself"
+        notes.append(f"{file.name}: {waits}; the file stays, and the next run takes it again")
+        return
+    rows = found.returned()
+    if rows and hand_back(inbox, file, read, rows, notes) is None:
+        notes.append(f"{file.name}: stays where it is until they can be written")
+        return
+    reached(CrashPoint.BEFORE_FILE_NOTED)
+    counts = {str(verdict): many for verdict, many in found.counts.items()}
     await desk.ledger.awrite(note_file_taken, file.digest, counts, now=desk.clock())
     reached(CrashPoint.AFTER_FILE_NOTED)
     if _put_away(desk, inbox, file, DONE) is None:
@@ -141,7 +250,7 @@ async def finish(desk: Desk, inbox: Inbox, file: Arrived, counts: Mapping[str, i
         notes.append(f"{file.name}: {words}; it is known by its content, and is not done again")
 
 
-def refuse(desk: Desk, inbox: Inbox, file: Arrived, why: str, notes: list[str]) -> None:
+def _refuse(desk: Desk, inbox: Inbox, file: Arrived, why: str, notes: list[str]) -> None:
     """Put a watched file aside that cannot be read, with the reason beside it."""
     notes.append(why)
     try:

@@ -448,16 +448,22 @@ BUGS = {
         f"{WATCHED}test_all_new_files_are_taken_and_put_away_and_the_refused_rows_come_back",
         (
             (
-                "flows/import_inspections.py",
-                "    if back and _hand_back(desk, report, file, found, None) is None:\n",
-                "    if back is None:\n",
+                "tasks/receive_files.py",
+                "    if rows and hand_back(inbox, file, read, rows, notes) is None:\n",
+                "    if rows is None:\n",
             ),
         ),
     ),
     "moved too early": Bug(
         "a file put away though rows of it wait for what passes by itself",
         f"{WATCHED}test_rows_that_wait_keep_the_file",
-        (("flows/import_inspections.py", "    if found.passing:\n", "    if found.passing > len(found.rows):\n"),),
+        (
+            (
+                "tasks/receive_files.py",
+                "    if found.passing:\n",
+                "    if found.passing > sum(found.counts.values()):\n",
+            ),
+        ),
     ),
     "approval": Bug(
         "an approval that a rule of the merchant's wants not asked for",
