@@ -1,9 +1,10 @@
 """generate-labels: labels and pickups for the returns that wait for one, and the labels' files."""
 
 from prefect import State, flow
+from pydantic import Field
 
 from flows.in_prefect import in_prefect, run_name
-from flows.parameters import SearchParameters
+from flows.parameters import Amount, SearchParameters
 from flows.sub_flows import (
     at,
     fetch_files,
@@ -24,6 +25,12 @@ NAME = "generate-labels"
 
 class Parameters(SearchParameters):
     """Generate labels: order the label or pickup of every started return that has none."""
+
+    max_amount: Amount = Field(
+        None,
+        title="At most this much money",
+        description="Has no effect here: it is a cap on refunds, and this flow refunds nothing.",
+    )
 
 
 async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> None:
