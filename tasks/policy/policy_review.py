@@ -9,7 +9,7 @@ from itertools import combinations, product
 from math import prod
 from typing import NamedTuple
 
-from rever_api.models import CompensationMethod
+from rever_api.models import NOT_RECEIVED, CompensationMethod
 from tasks.policy.actions import (
     OF_RETURN,
     Accept,
@@ -22,6 +22,7 @@ from tasks.policy.actions import (
     Methods,
     NoBonus,
     NoFee,
+    Pay,
     action_in_words,
     alike,
     kind_of,
@@ -156,7 +157,7 @@ def warnings(rules: Sequence[MerchantRule], today: date) -> Iterator[Warned]:
             words = [f"rule {rule.name!r} can never match: {why}{_holds_still(rule, today)}"]
         else:
             words = [*_outranked(rule, alive, today)] or [*_exception_below(rule, rules[number + 1 :])]
-            words += _calls_off_what_was_sent(rule, today)
+            words += [*_calls_off_what_was_sent(rule, today), *_keeps_its_moment(rule, today)]
             alive.append(rule)
         words += [*_misspelt(rule), *_unseen(rule), *_never_instead(rule), *_of_all_lines(rule)]
         yield from (Warned(it, rule.line) for it in words)
@@ -337,3 +338,28 @@ def _never_instead(rule: MerchantRule) -> Iterator[str]:
                 why = "`only` does not name it"
             if why:
                 yield f"rule {rule.name!r}: {method} under `instead` is never taken, since {why}"
+
+
+def _keeps_its_moment(rule: MerchantRule, today: date) -> Iterator[str]:
+    """What a rule says of the moment of lines that keep their own. Nothing is said where it gives an exchange just the
+    moment that it has.
+    """
+    exchange = Check("method", Operator.IS, str(CompensationMethod.EXCHANGE))
+    not_received = Check("reason", Operator.IS, NOT_RECEIVED)
+
+    def is_of_nothing_but(*checks: Check) -> bool:
+        others = [Claim(check, Says.NOT_YES) for check in checks]
+        return not is_possible([matching(rule), *others], today, a_line=True)
+
+    for action in rule.then:
+        why = ""
+        if isinstance(action, KeepItem) and is_of_nothing_but(exchange):
+            why = "goods that are to be exchanged come back, and are inspected"
+        elif isinstance(action, Pay) and is_of_nothing_but(not_received):
+            why = "goods that never reached the shopper are not waited for"
+        elif isinstance(action, Pay) and is_of_nothing_but(exchange):
+            why = "an exchange waits for its inspection" if action.at != "inspection" or action.plus_days else ""
+        elif isinstance(action, Pay) and is_of_nothing_but(exchange, not_received):
+            why = "an exchange waits for its inspection, and goods that never reached the shopper are not waited for"
+        if why:
+            yield f"{name_of(action)} of rule {rule.name!r} does nothing: {why}, whatever a rule says"

@@ -372,3 +372,47 @@ def test_a_rule_that_forbids_every_method_says_so() -> None:
     assert warned(f"rules: [{{name: a, then: {{methods: {{never: [{every}, EXCHANGE]}}}}}}]") == [
         "rule 'a' leaves no method: every line that it is about is held"
     ]
+
+
+EXCHANGE_WAITS = "an exchange waits for its inspection"
+NOT_WAITED_FOR = "goods that never reached the shopper are not waited for"
+
+
+@pytest.mark.parametrize(
+    ("when", "then", "why"),
+    [
+        ("method: {is: EXCHANGE}", "pay: {at: first_scan}", EXCHANGE_WAITS),
+        ("method: {is: EXCHANGE}, country: {is: ES}", "pay: {at: inspection, plus_days: 3}", EXCHANGE_WAITS),
+        ("every_line: {method: {is: EXCHANGE}}", "pay: {at: start}", EXCHANGE_WAITS),
+        (
+            "any: [{method: {is: EXCHANGE}, sku: {is: A}}, {method: {is_one_of: [EXCHANGE]}}]",
+            "pay: {at: arrival}",
+            EXCHANGE_WAITS,
+        ),
+        ("reason: {is: NOT_RECEIVED}", "pay: {at: inspection}", NOT_WAITED_FOR),
+        ("reason: {is: NOT_RECEIVED}, method: {is: EXCHANGE}", "pay: {at: start}", NOT_WAITED_FOR),
+        (
+            "any: [{method: {is: EXCHANGE}}, {reason: {is: NOT_RECEIVED}}]",
+            "pay: {at: start}",
+            f"{EXCHANGE_WAITS}, and {NOT_WAITED_FOR}",
+        ),
+        ("method: {is: EXCHANGE}", "keep_item: {}", "goods that are to be exchanged come back, and are inspected"),
+        # A rule that says of an exchange what is so in any case, as a table of moments may.
+        ("method: {is: EXCHANGE}", "pay: {at: inspection}", ""),
+        ("method: {is_one_of: [EXCHANGE, GIFT_CARD]}", "pay: {at: start}", ""),
+        ("some_line: {method: {is: EXCHANGE}}", "pay: {at: start}", ""),
+        ("not: {method: {is: EXCHANGE}}", "pay: {at: start}", ""),
+        ("method: {is: EXCHANGE}", "no_fee: {}", ""),
+        ("", "pay: {at: start}", ""),
+    ],
+)
+def test_a_moment_for_lines_that_keep_their_own(when: str, then: str, why: str) -> None:
+    name = then.partition(":")[0]
+    words = f"{name} of rule 'a' does nothing: {why}, whatever a rule says"
+    found = warned(f"rules: [{{name: a, when: {{{when}}}, then: {{{then}}}}}]".replace("when: {}, ", ""))
+    assert found == ([words] if why else [])
+
+
+def test_of_a_rule_that_never_matches_nothing_is_said_of_its_moment() -> None:
+    (only,) = warned("rules: [{name: a, when: {hour: {over: 23}}, then: {pay: {at: start}}}]")
+    assert only.startswith("rule 'a' can never match")
