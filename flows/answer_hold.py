@@ -1,6 +1,7 @@
 """answer-hold: a person's answer to one held return."""
 
 import re
+from contextlib import suppress
 from typing import Annotated, ClassVar
 
 from prefect import State, flow
@@ -9,8 +10,9 @@ from pydantic import BeforeValidator, Field, field_validator
 from flows.answering import AnswerParameters, answer_all, list_hold, when
 from flows.in_prefect import in_prefect, run_name
 from flows.parameters import Amount, Schema, whole
+from rever_api.errors import ReverError
 from tasks.answer_hold import check_day, hold_by_id
-from tasks.desk import Desk
+from tasks.desk import Desk, DeskError
 from tasks.ledger import Answer, AnswerError
 from tasks.policy.clocks import clock_time
 from tasks.policy.record import LineUnits
@@ -85,7 +87,10 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
     if parameters.answer not in {None, Answer.RETRY, *hold.answers}:
         raise AnswerError(f"{parameters.answer} is no answer to this hold; it takes {', '.join(hold.answers)}")
     list_hold(report, hold)
-    report.notes.append(f"{hold.process_id} is held since {clock_time(hold.since)} ({hold.rule}): {hold.why}")
+    with suppress(DeskError, ReverError):
+        await desk.rules(hold.store)  # it tells the store's zone; where REVER cannot be asked, the time is in UTC
+    since = clock_time(hold.since, report.zone(hold.store))
+    report.notes.append(f"{hold.process_id} is held since {since} ({hold.rule}): {hold.why}")
     report.notes += [f"seen: {name}: {value}" for name, value in hold.evidence.items()]
     meant = {parameters.answer} & hold.answers.keys() or hold.answers.keys()
     report.notes += [f"{name} {words}" for name, words in hold.answers.items() if name in meant]

@@ -27,7 +27,6 @@ async def work(desk: Desk, parameters: Parameters, report: StaleReport) -> None:
 
     async def chase(store: str) -> None:
         await desk.rules(store)  # days are counted by this machine's clock: it must be right
-        report.zones[store] = (await desk.zone(store)).zone
         with about(store):
             found = await find_stale(desk, store)
             report.see(store, len(found.read))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -246,16 +246,16 @@ class Ending:
     async def tell(self) -> None:
         """Emit the events of the holds that were opened and of the stores that were paused."""
         run, back_office = flow_run.id or "", self.report.back_office if self.report else ""
+        zones = self.report.zones if self.report else {}
         held = hold_events(self.opened, self.recent, flow_run_id=run, back_office=back_office, links=self.links)
         stopped = self.report.told if isinstance(self.report, ParcelsReport) else ()
-        told = parcel_events(stopped, utc_now(), flow_run_id=run)
+        told = parcel_events(stopped, utc_now(), zones=zones, flow_run_id=run)
         if isinstance(self.report, StaleReport):
-            zones = self.report.zones
             told += stale_events(self.report.told, utc_now(), zones=zones, flow_run_id=run, back_office=back_office)
         if self.refused:
             problems = list(dict.fromkeys(problem for why in self.refused.values() for problem in why))
             told.append(policy_event(problems, utc_now(), flow_run_id=run, stores=list(self.refused)))
-        await send([*held, *pause_events(self.paused, flow_run_id=run), *told])
+        await send([*held, *pause_events(self.paused, zones=zones, flow_run_id=run), *told])
 
 
 async def _write_page(
@@ -273,7 +273,7 @@ async def _write_page(
         if found == shown:
             break
         shown = found
-        page = open_holds_page(store, *found, links, desk.settings.back_office, now, silent)
+        page = open_holds_page(store, *found, links, desk.settings.back_office, now, silent, desk.report.zone(store))
         written = await write_holds(client, store, page)
     return written
 
@@ -357,15 +357,20 @@ def open_holds_page(
     back_office: str,
     now: datetime,
     quiet: Sequence[str] = (),
+    zone: tzinfo = UTC,
 ) -> str:
-    """What waits for a person at one store, with the forms of the answers, and above it what went quiet."""
+    """What waits for a person at one store, with the forms of the answers, and above it what went quiet.
+
+    Times are those of the store's zone.
+    """
     forms = {hold.hold_id: form for hold in holds if (form := links.answers(hold))}
     causes = []
     for rule, many in Counter(hold.rule for hold in holds).most_common():
         if many > 1:
             alike = of_cause(holds, rule)
             causes.append(Cause(rule, len(alike), links.cause(rule, store, list_mark(alike))))
-    return holds_page(store, holds, forms, causes, [*quiet, *(it.words for it in pauses)], back_office, now)
+    stopped = [*quiet, *(it.words(zone) for it in pauses)]
+    return holds_page(store, holds, forms, causes, stopped, back_office, now, zone)
 
 
 def _table(rows: Iterable[dict[str, str]], key: str, description: str) -> TableArtifact:

@@ -140,7 +140,7 @@ async def _stopped(desk: Desk) -> list[str]:
     start = "`rever-returns start --by NAME` lets them go"
     return [
         *([f"all effects are stopped by {now.by}: {now.why}; {start}"] if now.stopped else []),
-        *(pause.words for pause in pauses),
+        *(pause.words(desk.report.zone(pause.store)) for pause in pauses),
     ]
 
 

@@ -381,10 +381,11 @@ async def end_overdue_approvals(
         limit = Limit.told(hold.evidence) if hold.rule == APPROVAL else None
         if limit is None or (process_ids and hold.process_id not in process_ids):
             continue
-        if not limit.is_up((await desk.rules(store)).merchant_rules, desk.clock()):
+        rules = await desk.rules(store)
+        if not limit.is_up(rules.merchant_rules, desk.clock()):
             continue
         done = Answer.APPROVE if limit.then is Then.GO_ON else Answer.DROP
-        why = f"nobody answered until {limit.end}"
+        why = f"nobody answered until {clock_time(limit.until, rules.zone)}"
         said = f"hold {hold.hold_id} of {hold.order_name or hold.process_id}: {why}"
         try:
             if not await _still_asked(desk, hold, limit):

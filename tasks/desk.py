@@ -169,6 +169,7 @@ class Desk:
             known = "REVER_STORES" if self.settings.stores else "REVER_GROUP"
             raise DeskError(f"REVER knows no store {store!r} for this key; correct {known}") from None
         zone = store_zone(settings.timezone)
+        self.report.zones[store] = zone.zone
         if zone.problem:
             self.report.notes.append(f"store {store!r}: {zone.problem}; its days are those of UTC")
         carriers = {carrier_name(carrier) for carrier in settings.carriers}

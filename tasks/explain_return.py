@@ -56,8 +56,8 @@ class Explainer:
     async def story(self, found: FoundReturn) -> Story:
         """The story of a return that was found."""
         found = await self._read_whole(found)
-        now = self.clock()
-        known, stops, back, parcels, gap = await self.ledger.aread(_told, found.process_id, found.store, now)
+        now, zone = self.clock(), await self._zone(found.store)
+        known, stops, back, parcels, gap = await self.ledger.aread(_told, found.process_id, found.store, now, zone)
         return tell(
             Known(
                 process_id=found.process_id,
@@ -72,7 +72,7 @@ class Explainer:
                 rules=await self.rules(found),
                 label=await self._label(found),
                 parcels=parcels,
-                zone=await self._zone(found.store),
+                zone=zone,
                 now=now,
                 back_office=self.back_office,
             )
@@ -127,13 +127,13 @@ async def explain_returns(desk: Desk, found: Sequence[FoundReturn]) -> list[Stor
 
 
 def _told(
-    conn: Connection, process_id: str, store: str, now: datetime
+    conn: Connection, process_id: str, store: str, now: datetime, zone: tzinfo
 ) -> tuple[History | None, tuple[str, ...], str, tuple[ParcelChange, ...], str]:
     """The ledger's history of a return, what keeps effects from being sent now, why one of its store is not, the
     changes of its parcels, and why its archive cannot be read: what was paid is told all the same.
     """
     stopped, pauses = switch(conn), pauses_of(conn, [store], now)
-    stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence for pause in pauses))
+    stops = (*([stopped.sentence] if stopped.stopped else []), *(pause.sentence(zone) for pause in pauses))
     back, gap = kept_back(conn, store, now), ""
     try:
         whole, moved = history(conn, process_id), all_parcels_of(conn, [process_id])

@@ -48,7 +48,7 @@ def holds_text(*, as_json: bool) -> str:
     forms, pages = _in_prefects_ui(rows)
     if as_json:
         return json_text([hold_json(row, forms.get(row.hold_id)) for row in rows])
-    stops = [printable(line) for line in (stopped.sentence, *(pause.sentence for pause in pauses)) if line]
+    stops = [printable(line) for line in (stopped.sentence, *(pause.sentence() for pause in pauses)) if line]
     return "\n\n".join([*stops, holds_table(rows, forms, pages)])
 
 

@@ -188,7 +188,9 @@ def switch_event(now: Switch) -> Event:
     )
 
 
-def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Event]:
+def pause_events(
+    pauses: Sequence[Pause], *, zones: Mapping[str, tzinfo] = MappingProxyType({}), flow_run_id: str = ""
+) -> list[Event]:
     """The events of stores that are paused. The same pause is one event, whoever tells it; a longer one is another."""
     return [
         Event(
@@ -199,7 +201,7 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
             related=_of_run(flow_run_id),
             payload={
                 "subject": message(f"store {pause.store} is paused"),
-                "sentence": message(pause.sentence),
+                "sentence": message(pause.sentence(zones.get(pause.store, UTC))),
                 "store": message(pause.store),
                 "process_id": "",
                 "rule": "pause",
@@ -210,7 +212,13 @@ def pause_events(pauses: Sequence[Pause], *, flow_run_id: str = "") -> list[Even
     ]
 
 
-def parcel_events(parcels: Sequence[StandingParcel], now: datetime, *, flow_run_id: str = "") -> list[Event]:
+def parcel_events(
+    parcels: Sequence[StandingParcel],
+    now: datetime,
+    *,
+    zones: Mapping[str, tzinfo] = MappingProxyType({}),
+    flow_run_id: str = "",
+) -> list[Event]:
     """The events of parcels that have stopped, one each. The same stop is one event, whoever tells it."""
     return [
         Event(
@@ -227,7 +235,7 @@ def parcel_events(parcels: Sequence[StandingParcel], now: datetime, *, flow_run_
             related=_of_run(flow_run_id),
             payload={
                 "subject": message(f"a parcel of {_what(it)} has stopped"),
-                "sentence": message(f"{it.store}: {_what(it)}: {stopped_in_words(it, now)}"),
+                "sentence": message(f"{it.store}: {_what(it)}: {stopped_in_words(it, now, zones.get(it.store, UTC))}"),
                 "store": message(it.store),
                 "process_id": message(it.process_id),
                 "order": message(it.order_name),

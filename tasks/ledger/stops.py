@@ -6,7 +6,7 @@ A pause comes after five unknown outcomes in a row: one minute, doubling to thir
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,20 +54,19 @@ class Pause:
     until: datetime
     over: bool = False
 
-    @property
-    def words(self) -> str:
-        """The pause in a sentence, with the command that ends it."""
+    def words(self, zone: tzinfo = UTC) -> str:
+        """The pause in a sentence, with the command that ends it; its time is that of the store's zone."""
         end = f"`rever-returns resume {shlex.quote(self.store)} --by NAME` ends the pause"
         why = f"store {self.store} is paused, since the outcome of {IN_A_ROW} effects in a row was unknown"
         if self.over:
             return f"{why}: one effect is sent as a trial, and no other before its outcome is known; {end}"
-        until = clock_time(self.until)
+        until = clock_time(self.until, zone)
         return f"{why}: nothing is sent there until {until}, then one as a trial; {end}"
 
-    @property
-    def sentence(self) -> str:
+    def sentence(self, zone: tzinfo = UTC) -> str:
         """The same, as a sentence that stands alone."""
-        return self.words[0].upper() + self.words[1:]
+        words = self.words(zone)
+        return words[0].upper() + words[1:]
 
 
 def pauses_of(conn: Connection, stores: Collection[str] | None, now: datetime) -> list[Pause]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from tasks.policy.actions import Approve
@@ -51,16 +51,10 @@ class Limit:
         """The limit as the evidence of a hold."""
         return {"until": self.until.isoformat(), "within_days": str(self.days), "then": str(self.then)}
 
-    @property
-    def end(self) -> str:
-        """The time of the limit, as a person reads it."""
-        return clock_time(self.until)
-
-    @property
-    def words(self) -> str:
-        """What happens without an answer, as the end of a sentence."""
+    def words(self, zone: tzinfo) -> str:
+        """What happens without an answer, as the end of a sentence; the time is that of the store's zone."""
         what = "paid" if self.then is Then.GO_ON else "dropped"
-        return f"; without an answer by {self.end} it is {what}"
+        return f"; without an answer by {clock_time(self.until, zone)} it is {what}"
 
     def is_up(self, rules: Iterable[MerchantRule], now: datetime) -> bool:
         """Whether the time has passed, and a rule that says so is still among these."""

@@ -6,7 +6,7 @@ the latest. Days that are counted from such a time end later than by the true on
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, Shipping, ShippingStatus
@@ -199,12 +199,12 @@ def goods_moved(known: Iterable[ParcelChange]) -> GoodsMoved:
     return GoodsMoved(scanned, arrived)
 
 
-def change_in_words(change: ParcelChange) -> str:
-    """A change as a person reads it, without the parcel's tracking number."""
+def change_in_words(change: ParcelChange, zone: tzinfo = UTC) -> str:
+    """A change as a person in the store's zone reads it, without the parcel's tracking number."""
     what = "the return" if change.parcel == OF_RETURN else f"parcel {change.parcel}"
     what += f" ({change.carrier})" if change.carrier else ""
     before = f", was {in_words(change.before)}" if change.before else ""
-    told = f"; REVER says since {clock_time(change.told_at)}" if change.told_at else ""
+    told = f"; REVER says since {clock_time(change.told_at, zone)}" if change.told_at else ""
     back = "; it went back" if went_back(change) else ""
     return f"{what} is {in_words(change.status)}{before}{told}{back}"
 

@@ -6,7 +6,7 @@ unless the files were asked for with shoppers.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, ClassVar
 
 from tasks.policy.clocks import clock_time
@@ -78,7 +78,9 @@ SHOWN_IN_TERMINAL = ("money", "returns", "waiting", "fourteen_days", "reconciled
 
 @dataclass(frozen=True)
 class DailyReport:
-    """The report. `windows` are the stores' windows in words, `tables` in the order in which they are read."""
+    """The report. `windows` are the stores' windows in words, `tables` in the order in which they are read; `zone` is
+    that of all its stores, UTC where they are in several.
+    """
 
     made_at: datetime
     windows: Mapping[str, str]
@@ -86,12 +88,14 @@ class DailyReport:
     not_computable: tuple[str, ...]
     unread: Mapping[str, str] = field(default_factory=dict)
     personal: bool = False
+    zone: tzinfo = UTC
 
     @classmethod
     def of(cls, data: ReportData) -> "DailyReport":
         """Work the report out."""
         parts = (money_tables, payout_tables, return_tables, waiting_tables, time_tables)
         tables = (table for part in parts for table in part(data))
+        zones = {window.zone for window in data.windows.values()}
         return cls(
             made_at=data.now,
             windows={store: window.words for store, window in data.windows.items()},
@@ -99,7 +103,13 @@ class DailyReport:
             not_computable=tuple(_not_computable(data)),
             unread=dict(data.unread),
             personal=data.personal,
+            zone=zones.pop() if len(zones) == 1 else UTC,
         )
+
+    @property
+    def made(self) -> str:
+        """When it was made, by the clock of its stores."""
+        return clock_time(self.made_at, self.zone)
 
     @property
     def title(self) -> str:
@@ -288,7 +298,7 @@ def _page(report: DailyReport, back_office: str) -> Iterator[str]:
     yield f"### {markdown(report.title)}\n"
     for store, words in report.windows.items():
         yield f"- **{markdown(store)}**: {markdown(words)}"
-    yield f"- made {clock_time(report.made_at)}; what waits is as of then"
+    yield f"- made {report.made}; what waits is as of then"
     yield "\n#### In short\n"
     yield from (f"- {markdown(plain_words(words))}" for words in report.totals())
     for table in report.tables:

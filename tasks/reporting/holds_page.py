@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from tasks.ledger import HoldRow
@@ -54,9 +54,9 @@ class Cause:
     form: str
 
 
-def in_order(holds: Sequence[HoldRow]) -> list[HoldRow]:
-    """The holds as the page lists them: the newest day (UTC) first, of a day the largest amount, then the newest."""
-    return sorted(holds, key=lambda hold: (hold.since.astimezone(UTC).date(), _amount(hold), hold.since), reverse=True)
+def in_order(holds: Sequence[HoldRow], zone: tzinfo = UTC) -> list[HoldRow]:
+    """The holds as the page lists them: the newest day first, of a day the largest amount, then the newest."""
+    return sorted(holds, key=lambda hold: (hold.since.astimezone(zone).date(), _amount(hold), hold.since), reverse=True)
 
 
 def holds_page(
@@ -67,12 +67,13 @@ def holds_page(
     stopped: Sequence[str],
     back_office: str,
     now: datetime,
+    zone: tzinfo = UTC,
 ) -> str:
     """The page as markdown. `forms` has, by hold id, each answer's form; a hold without gets the commands to type.
 
-    `stopped` are the sentences at its top: what went quiet, and that the store is paused.
+    `stopped` are the sentences at its top: what went quiet, and that the store is paused. `zone` is the store's.
     """
-    return "\n".join(_lines(store, holds, forms, causes, stopped, back_office, now)) + "\n"
+    return "\n".join(_lines(store, holds, forms, causes, stopped, back_office, now, zone)) + "\n"
 
 
 def _lines(
@@ -83,30 +84,31 @@ def _lines(
     stopped: Sequence[str],
     back_office: str,
     now: datetime,
+    zone: tzinfo,
 ) -> Iterator[str]:
     yield f"### Open holds of {markdown(store)}\n"
     for words in stopped:
         yield f"**{markdown(words[0].upper() + words[1:])}.**\n"
     if not holds:
         yield "Nothing waits for a person.\n"
-        yield _written(now)
+        yield _written(now, zone)
         return
     money = f", {markdown(amounts(sums))} in all" if (sums := sums_of(holds)) else ""
-    yield f"**{counted(len(holds), 'hold')}**{money}. Newest day first (UTC); of a day, the largest amount first.\n"
+    yield f"**{counted(len(holds), 'hold')}**{money}. Newest day first; of a day, the largest amount first.\n"
     yield f"{_BY_LINK if forms else _BY_COMMAND} An answer to a hold that has changed since is refused.\n"
-    listed = in_order(holds)[:MOST_HOLDS]
+    listed = in_order(holds, zone)[:MOST_HOLDS]
     if len(holds) > MOST_HOLDS:
-        oldest = min(hold.since for hold in holds)
-        yield f"Listed are {MOST_HOLDS}; `rever-returns holds` lists all, the oldest since {clock_time(oldest)}.\n"
+        oldest = clock_time(min(hold.since for hold in holds), zone)
+        yield f"Listed are {MOST_HOLDS}; `rever-returns holds` lists all, the oldest since {oldest}.\n"
     if causes:
         yield "Many of one cause at once: " + ", ".join(map(_cause, causes)) + ".\n"
-    yield _written(now)
+    yield _written(now, zone)
     for hold in listed:
-        yield from _hold(hold, forms.get(hold.hold_id, {}), back_office, now)
+        yield from _hold(hold, forms.get(hold.hold_id, {}), back_office, now, zone)
 
 
-def _written(now: datetime) -> str:
-    return f"Written {clock_time(now)}; any run in which a hold changes writes it anew.\n"
+def _written(now: datetime, zone: tzinfo) -> str:
+    return f"Written {clock_time(now, zone)}; any run in which a hold changes writes it anew.\n"
 
 
 def _cause(cause: Cause) -> str:
@@ -114,11 +116,11 @@ def _cause(cause: Cause) -> str:
     return f"[{name}]({cause.form})" if cause.form else name
 
 
-def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: datetime) -> Iterator[str]:
+def _hold(hold: HoldRow, forms: Mapping[str, str], back_office: str, now: datetime, zone: tzinfo) -> Iterator[str]:
     order = linked(hold.process_id, back_office, hold.order_name)
     money = "no amount" if hold.amount is None else markdown(shown(hold.amount, hold.currency))
     yield f"\n---\n\n#### {order}: {money}\n"
-    since = clock_time(hold.since)
+    since = clock_time(hold.since, zone)
     by, why = _HELD_BY.get(hold.kind, "a rule"), markdown(plain_words(hold.why))
     yield f"Held for {age(now - hold.since)}, since {since}, by {by} ({code(hold.rule)}): {why}\n"
     if hold.parcel:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from tasks.ledger import Moved, StandingParcel
@@ -45,10 +45,17 @@ class ParcelsReport(ReturnsReport):
         self.stopped = sorted([*self.stopped, *stopped], key=lambda it: (it.since, it.process_id, it.parcel))
         self.rows = {}
         for each in self.stopped:
-            self._row(each.process_id, each.order_name, each.store, STOPPED, stopped_in_words(each, now))
+            self._row(
+                each.process_id,
+                each.order_name,
+                each.store,
+                STOPPED,
+                stopped_in_words(each, now, self.zone(each.store)),
+            )
         for it in self.moved:
             what = BACK if went_back(it.change) else MOVED
-            self._row(it.process_id, it.order_name, it.store, what, change_in_words(it.change) + self._of_replaced(it))
+            words = change_in_words(it.change, self.zone(it.store)) + self._of_replaced(it)
+            self._row(it.process_id, it.order_name, it.store, what, words)
 
     def _of_replaced(self, moved: Moved) -> str:
         """What a move means where a label of the return was replaced, as the end of a sentence."""
@@ -126,11 +133,11 @@ OF_MONEY = frozenset(
 """What the report of a run over returns has and this one says nothing of."""
 
 
-def stopped_in_words(parcel: StandingParcel, now: datetime) -> str:
-    """Since when a parcel stands where it is."""
+def stopped_in_words(parcel: StandingParcel, now: datetime, zone: tzinfo = UTC) -> str:
+    """Since when a parcel stands where it is, as people in the store's zone read it."""
     days = counted((now - parcel.since).days, "day")
     carrier = f" ({parcel.carrier})" if parcel.carrier else ""
-    since = clock_time(parcel.since)
+    since = clock_time(parcel.since, zone)
     return f"parcel {parcel.parcel}{carrier} has been {in_words(parcel.status)} since {since}, {days}"
 
 

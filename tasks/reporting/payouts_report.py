@@ -6,7 +6,7 @@ No shopper in any of it: a refund is named by its order and its ids.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Any, ClassVar
 
 from tasks.files.payout_file import RefusedRow
@@ -110,19 +110,19 @@ class PayoutsReport(RunReport):
         if self.found is None:
             return []
         lines = [f"  file:      {file.how}" for file in self.found.files]
-        window = f"{clock_time(self.found.since)} to {clock_time(self.found.until)}"
-        lines.append(f"  refunds:   paid from {window}, and earlier ones that the files have")
+        since, until = (clock_time(at, self.zone()) for at in (self.found.since, self.found.until))
+        lines.append(f"  refunds:   paid from {since} to {until}, and earlier ones that the files have")
         for currency, sums in self.sums.items():
             lines += _sum_lines(currency, sums)
         lines += [f"  {it['period']}: {_month_words(it)}" for it in self._months()]
         lines += [f"  {many:>5} {outcome}: {self._amounts(outcome)}" for outcome, many in self._outcomes().items()]
         lines += [] if self._outcomes() else ["  no refund in the window"]
         differing = [it for it in self.judged() if it.outcome not in AGREES]
-        lines += _few([f"  {_judged_words(it)}" for it in differing])
+        lines += _few([f"  {_judged_words(it, self.zone(it.refund.store))}" for it in differing])
         unexplained = self.unexplained()
         if unexplained:
             lines.append(f"  {counted(len(unexplained), 'row')} about refunds that no refund here explains:")
-            lines += _few([f"    {_row_words(it)}" for it in unexplained])
+            lines += _few([f"    {_row_words(it, self.zone())}" for it in unexplained])
         refused = list(self._refused())
         if refused:
             lines.append(f"  {counted(len(refused), 'row')} could not be read, and so {_is(refused)} in no sum:")
@@ -250,11 +250,11 @@ def _month_words(it: dict[str, str]) -> str:
     )
 
 
-def _judged_words(it: Judged) -> str:
+def _judged_words(it: Judged, zone: tzinfo) -> str:
     refund = it.refund
     where = f" at {', '.join(it.missing_at)}" if it.missing_at else ""
     said = f"{it.outcome}{where}: order {refund.order} ({refund.process_id}), {shown(refund.amount, refund.currency)}"
-    said += f" by {refund.method}, {clock_time(refund.at)}"
+    said += f" by {refund.method}, {clock_time(refund.at, zone)}"
     places: dict[str, list[str]] = {}
     for row in it.rows:
         places.setdefault(row.file, []).append(str(row.number))
@@ -262,12 +262,12 @@ def _judged_words(it: Judged) -> str:
     return "; ".join(filter(None, [said, rows, it.why]))
 
 
-def _row_words(it: JudgedRow) -> str:
+def _row_words(it: JudgedRow, zone: tzinfo) -> str:
     row = it.row
     order = f"order {row.order}, " if row.order else ""
     what = f"{row.type}, " if row.type else ""
     amount = shown(row.asked, row.currency)
-    return f"{row.file} row {row.number}: {what}{order}{amount}, {clock_time(row.at)}: {it.why}"
+    return f"{row.file} row {row.number}: {what}{order}{amount}, {clock_time(row.at, zone)}: {it.why}"
 
 
 def _is(rows: Sequence[object]) -> str:

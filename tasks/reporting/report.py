@@ -6,7 +6,7 @@ No names, addresses or e-mails.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -158,7 +158,7 @@ class RunReport:
     are further tables of a flow, by name. `limits` says what bounded how much was worked on at a time.
     `back_office` is where a person looks at a return: a URL with `{process_id}` in it, or nothing; `holds_pages`
     where the open holds of a store are shown. `paused` are the stores that were paused at its end, each with the
-    time until which it is. `progress` is how far it is.
+    time until which it is. `progress` is how far it is, `zones` are the time zones of the stores that it asked for.
     """
 
     flow: str
@@ -177,6 +177,7 @@ class RunReport:
     holds_pages: dict[str, str] = field(default_factory=dict)
     paused: dict[str, datetime] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
+    zones: dict[str, tzinfo] = field(default_factory=dict, repr=False)
 
     thing: ClassVar[str] = "thing"
     """What `seen` counts, in the singular."""
@@ -197,6 +198,14 @@ class RunReport:
     def counted(self) -> str:
         """How many things the run was about, in words."""
         return counted(self.seen, self.thing)
+
+    def zone(self, store: str = "") -> tzinfo:
+        """The zone in which people of a store read times; without one, that which all the run's stores share.
+
+        UTC where it is not known.
+        """
+        zones = {self.zones[store]} if store in self.zones else set() if store else {*self.zones.values()}
+        return zones.pop() if len(zones) == 1 else UTC
 
     def watch(self, candidate: Candidate | None) -> None:
         """Tell of the candidate policy that decides in shadow, if there is one: here what is wrong with it."""
@@ -348,7 +357,10 @@ class RunReport:
         if len(self.paused) > MANY_STORES:
             said.append(f"{len(self.paused)} stores are paused")
         else:
-            said += [f"{store} is paused until {clock_time(at)}" for store, at in sorted(self.paused.items())]
+            said += [
+                f"{store} is paused until {clock_time(at, self.zone(store))}"
+                for store, at in sorted(self.paused.items())
+            ]
         return "; ".join(said)
 
     def result(self) -> str:
@@ -403,6 +415,14 @@ class ReturnsReport(RunReport):
     def title(self) -> str:
         """The flow and its mode."""
         return f"{self.flow} ({self.mode})"
+
+    def zone(self, store: str = "") -> tzinfo:
+        """The zone in which people of a store read times; without one, that which all the run's stores share.
+
+        UTC where it is not known.
+        """
+        zones = {self.zones[store]} if store in self.zones else set() if store else {*self.zones.values()}
+        return zones.pop() if len(zones) == 1 else UTC
 
     def watch(self, candidate: Candidate | None) -> None:
         """Begin to count what the candidate decides otherwise."""

@@ -15,7 +15,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from tasks.desk import WrongNameError
-from tasks.policy.clocks import clock_time
 from tasks.policy.money import minor_unit
 from tasks.reporting.charts import STYLE, Bars, bars_of, chart_svg
 from tasks.reporting.csv_file import in_place_of, write_csv, write_whole
@@ -168,7 +167,7 @@ def _overview(book: Any, look: _Look, report: DailyReport) -> None:
     for store, words in report.windows.items():
         sheet.write_string(row, 0, printable(f"{store}: {words}"))
         row += 1
-    sheet.write_string(row, 0, f"made {clock_time(report.made_at)}; what waits is as of then", look.aside)
+    sheet.write_string(row, 0, f"made {report.made}; what waits is as of then", look.aside)
     row += 1
     if report.personal:
         sheet.write_string(row, 0, NAMES_SHOPPERS, look.warn)
@@ -343,7 +342,7 @@ def report_html(report: DailyReport, back_office: str = "") -> str:
         page = _template().render(
             report=report,
             totals=[plain_words(words) for words in report.totals()],
-            made=clock_time(report.made_at),
+            made=report.made,
             tables=[_table(table, back_office, rows, charts) for table in report.tables if not table.lists],
             figures=report.figures,
             chart_style=Markup(STYLE),  # noqa: S704 - ours

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 from urllib.parse import quote
 
 from tasks.policy.clocks import clock_time
@@ -177,7 +176,7 @@ def stale_table(report: StaleReport, most: int) -> list[dict[str, str]]:
             "order": markdown(it.order_name),
             "store": markdown(it.store),
             "stands at": it.stage.words,
-            "since": clock_time(it.since, report.zones.get(it.store, UTC)),
+            "since": clock_time(it.since, report.zone(it.store)),
             "known by": str(it.known_by),
             "days over": str(it.over),
             "waits for": str(it.waits_for),

@@ -21,12 +21,11 @@ class StaleReport(ReturnsReport):
     """The account of a run that chases returns. `seen` counts the returns that it read.
 
     `stale` are those that have stood still for too long, the oldest first, and `told` those of them of which people are
-    told now. `zones` are the stores' own.
+    told now.
     """
 
     stale: list[StaleReturn] = field(default_factory=list)
     told: list[StaleReturn] = field(default_factory=list)
-    zones: dict[str, tzinfo] = field(default_factory=dict)
 
     by_stores: ClassVar[bool] = False
 
@@ -43,7 +42,7 @@ class StaleReport(ReturnsReport):
 
     def words_of(self, it: StaleReturn) -> str:
         """Since when a return stands still, by how much too long, for whom it waits, and what comes next."""
-        return stale_in_words(it, self.zones.get(it.store, UTC))
+        return stale_in_words(it, self.zone(it.store))
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""

@@ -374,7 +374,7 @@ class _Teller:
     def _of_parcels(self) -> Iterator[Happening]:
         """The changes of the parcels when this desk saw them: REVER tells no times of its own."""
         for change in self.known.parcels:
-            yield Happening(change.seen_at, "seen at REVER", change_in_words(change))
+            yield Happening(change.seen_at, "seen at REVER", change_in_words(change, self.known.zone))
 
     def _step(self, step: AuditRow, row: IntentRow | None) -> str:
         why = str(step.evidence.get("why") or "")

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +18,7 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import DeskError, utc_now
 from tasks.ledger import AnswerError, HoldRow, LedgerError, history
 from tasks.ledger.types import History
+from tasks.policy.clocks import clock_time
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import ReturnsReport
 from tasks.reporting.report_page import report_page
@@ -114,6 +116,8 @@ def test_a_plan_of_an_answer_does_not_say_that_nothing_would_be_paid(world: Worl
     text = "\n".join([*plan.lines(), plan.sentence(), report_page(plan)]).lower()
     assert "act would" not in text
     assert "the shopper gets" in text
+    since = clock_time(hold.since, ZoneInfo("Europe/Madrid"))
+    assert any(note.startswith(f"{hold.process_id} is held since {since} (") for note in plan.notes)
     one = world.run("process-return", process_id=hold.process_id)
     assert "act would pay now" in "\n".join(one.lines())
 

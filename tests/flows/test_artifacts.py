@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_the_page_of_open_holds_says_that_the_store_is_paused_and_what_it_leaves
     assert "Listed are 100; `rever-returns holds` lists all" in page
     assert page.count("#### ") == 100
     assert "Nothing waits for a person." in holds_page("acme", [])
+
+
+def test_the_times_of_the_page_are_those_of_the_stores_zone() -> None:
+    pause = Pause("acme", NOON, NOON + timedelta(minutes=4))
+    late = replace(HOLD, hold_id="late", since=NOON - timedelta(hours=12, minutes=30), amount=Decimal(500))
+    noon = replace(HOLD, hold_id="noon", since=NOON)
+    page = open_holds_page("acme", [noon, late], [pause], NO_LINKS, BACK_OFFICE, NOON, zone=ZoneInfo("Europe/Madrid"))
+    assert "nothing is sent there until 2026-11-23 13:04 CET" in page
+    assert "Written 2026-11-23 13:00 CET;" in page
+    assert "since 2026-11-23 00:30 CET" in page
+    assert "UTC" not in page
+    assert page.index("hold `late`") < page.index("hold `noon`"), "the same day at the store: by amount"
 
 
 def test_what_went_quiet_stands_at_the_top_of_the_page() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,7 @@ from rever_api.models import CompensationMethod, LogisticOrderRequest
 from tasks.desk import DeskError
 from tasks.effects.calls import order_request
 from tasks.ledger import Claim, check, find_hold, open_holds, open_intents
+from tasks.policy.clocks import clock_time
 from tasks.policy.decision import MakeLabel
 from tests.world import Start, World
 
@@ -171,12 +173,14 @@ def test_an_approval_that_nobody_gives_in_time_ends_as_the_rule_says(shop: Shop,
     world = shop("approved_one", rules=f"{{name: ask, then: {ASK.format(then=then)}}}")
     world.act()
     (hold,) = world.holds()
-    assert f"without an answer by {hold.since + timedelta(days=3):%F %H:%M} UTC it is " in hold.why
+    until = clock_time(hold.since + timedelta(days=3), ZoneInfo("Europe/Madrid"))
+    assert f"without an answer by {until} it is " in hold.why
     world.pass_time(3 * 86_400 - 60)
     assert world.act().notes == []
     world.pass_time(120)
     plan = world.run("process-pending-returns", mode="plan")
     assert "`act` answers" in plan.notes[0]
+    assert f"nobody answered until {until}" in plan.notes[0]
     assert (len(world.holds()), refunds(world)) == (1, {})
     said = world.act().notes
     assert len(said) == 1

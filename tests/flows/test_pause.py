@@ -1,12 +1,14 @@
 """The pause after five unknown outcomes in a row: an outage costs a handful of holds, not thousands."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from deployments.cli.find import why_text
 from deployments.cli.ledger import holds_text, resume
 from rever_api.sandbox.faults import Fault, FaultPlan
+from tasks.policy.clocks import clock_time
 from tests.world import Start, World
 
 OUTAGE = FaultPlan(rate=1.0, weights={Fault.ERROR_500_BEFORE: 1}, effects_only=True)
@@ -68,10 +70,13 @@ def test_a_pause_is_told_by_the_report_why_and_holds_with_its_end_and_the_comman
     assert note.startswith("store acme is paused, since the outcome of 5 effects in a row was unknown")
     assert command in note
     assert before < report.paused["acme"] <= datetime.now(UTC) + timedelta(minutes=1)
-    assert f"acme is paused until {report.paused['acme']:%F %H:%M} UTC" in report.sentence()
+    until = clock_time(report.paused["acme"], ZoneInfo("Europe/Madrid"))
+    assert f"acme is paused until {until}" in report.sentence()
+    assert f"nothing is sent there until {until}" in note
     assert report.as_json()["paused"] == {"acme": report.paused["acme"].isoformat(timespec="seconds")}
     some = next(hold.process_id for hold in world.holds()) if world.holds() else next(iter(report.rows))
     assert command in why_text(some)
+    assert f"nothing is sent there until {until}" in why_text(some)
     assert command in holds_text(as_json=False).split("\n")[0]
     world.let_pass(90)
     assert "one effect is sent as a trial" in next(note for note in world.run("process-pending-returns").notes)

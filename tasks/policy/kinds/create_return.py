@@ -7,7 +7,7 @@ A return that is made moves no money by itself, but where REVER pays as soon as 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rever_api.models import NOT_RECEIVED, RefundTiming, ReturnProcess
@@ -112,7 +112,7 @@ class CreateReturnKind(AskedKind[NewReturn]):
         until = max((at for at in settled if not come(at, case.now, case.rules.settle_after)), default=None)
         if until is not None:
             why = "a new return of this order was refused a moment ago, and may show yet; ask for it again after"
-            why = f"{why} {until.astimezone(UTC):%H:%M} UTC"
+            why = f"{why} {until.astimezone(case.rules.zone):%H:%M %Z}"
             return case.wait("told_no", why, until)
         return None
 

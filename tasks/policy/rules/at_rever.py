@@ -89,7 +89,7 @@ def on_its_way(case: Case) -> Decision | None:
     if running and (case.free or not all(line.reviewed for line in case.inspection.lines)):
         return None
     limit = min(it for it in (until, goods_until) if it is not None)
-    why = f"{_words(case, amount, currency, units)}; it is waited for until {clock_time(limit)}"
+    why = f"{_words(case, amount, currency, units)}; it is waited for until {clock_time(limit, case.rules.zone)}"
     wait = case.wait(ON_ITS_WAY, why)
     return replace(wait, until=min(limit, wait.until), reopens=True)
 
@@ -264,7 +264,7 @@ def expected_of_rever(case: Case) -> Decision | None:
     if not case.due.amount and case.due.exchange is None:
         return _adopt(case, "the return's costs use up what is due: REVER has nothing to pay")
     deadline = later(_approved_at(case), timedelta(hours=case.rules.policy.rever_pays_within_hours))
-    by = deadline.isoformat(timespec="minutes")
+    by = clock_time(deadline, case.rules.zone)
     pending = case.wait(
         "rever_pays", f"{owed} is due, which REVER pays by itself until {by}", min(deadline, _next(case))
     )

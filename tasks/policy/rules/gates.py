@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from rever_api.models import CompensationMethod, ProcessStatus, RefundTiming, ReturnProcess, ReviewStatus
 from tasks.policy.case import Case, told_terms
@@ -305,7 +305,7 @@ def after_restore(case: Case) -> Hold | None:
         return None
     amount = due.amount or (due.exchange.gross if due.exchange else None)
     why = f"{_asked(record)}; a person looks at it once before it is paid"
-    return case.hold(MONEY_ASKED, HoldKind.AFTER_RESTORE, why, _evidence(record), amount=amount)
+    return case.hold(MONEY_ASKED, HoldKind.AFTER_RESTORE, why, _evidence(record, case.rules.zone), amount=amount)
 
 
 def may_be_lost(process: ReturnProcess, record: Record) -> bool:
@@ -313,21 +313,21 @@ def may_be_lost(process: ReturnProcess, record: Record) -> bool:
     return bool(record.former) or _began_before(process, record)
 
 
-def label_after_restore(process: ReturnProcess, record: Record) -> Hold | None:
+def label_after_restore(process: ReturnProcess, record: Record, zone: tzinfo) -> Hold | None:
     """A label is due that a person may have ordered by hand, or given up, before the ledger was restored."""
     if not may_be_lost(process, record) or any(it.rule == LABEL_ASKED for it in record.waivers):
         return None
     why = f"{_asked(record)}; a person looks at it once before its label is made"
-    return Hold(LABEL_ASKED, why, HoldKind.AFTER_RESTORE, _evidence(record), label=True)
+    return Hold(LABEL_ASKED, why, HoldKind.AFTER_RESTORE, _evidence(record, zone), label=True)
 
 
 def _asked(record: Record) -> str:
     return f"the ledger before this one knows more of it: {record.former}" if record.former else _GENERAL
 
 
-def _evidence(record: Record) -> dict[str, str]:
+def _evidence(record: Record, zone: tzinfo) -> dict[str, str]:
     found = {"former_ledger": record.former} if record.former else {}
-    return found | ({"restored": clock_time(record.review_before)} if record.review_before else {})
+    return found | ({"restored": clock_time(record.review_before, zone)} if record.review_before else {})
 
 
 def _began_before(process: ReturnProcess, record: Record) -> bool:
@@ -366,8 +366,7 @@ def archived(case: Case) -> Hold | None:
     due, at = case.due, case.record.archived_at
     if at is None or not (due.amount or due.exchange):
         return None
-    why = (
-        f"the return was over long ago, and archived at {clock_time(at)}; a person looks at it before it is paid again"
-    )
+    when = clock_time(at, case.rules.zone)
+    why = f"the return was over long ago, and archived at {when}; a person looks at it before it is paid again"
     amount = due.amount or (due.exchange.gross if due.exchange else None)
-    return case.hold(ARCHIVED, HoldKind.APPROVAL, why, {"archived": clock_time(at)}, amount=amount)
+    return case.hold(ARCHIVED, HoldKind.APPROVAL, why, {"archived": when}, amount=amount)

@@ -309,7 +309,7 @@ class _LabelRules(LabelCase):
             choice = self.choice_without(frozenset())
         if choice.chosen is None:
             return self._no_carrier(choice)
-        asked = label_after_restore(self.process, self.record)
+        asked = label_after_restore(self.process, self.record, self.rules.zone)
         return asked or self._day_off(choice.chosen) or self._due(choice, choice.chosen)
 
     def _not_sendable(self) -> Hold | None:

@@ -121,7 +121,7 @@ def approval(case: Case) -> Decision | None:
     units = sum(item.quantity for item in items)
     limit = Limit.of(asked.values(), case.now)
     said = f"payment of {counted(units)} needs the approval of {who}: {why} (rule {names})"
-    said += limit.words if limit else ""
+    said += limit.words(case.rules.zone) if limit else ""
     evidence = {"policy_rules": names, "asked": who} | (limit.evidence if limit else {})
     return case.hold(APPROVAL, HoldKind.APPROVAL, said, evidence, items=items)
 
@@ -239,7 +239,8 @@ def _stock_may_come(case: Case, refused: Intent, due: ExchangeDue) -> Decision |
     until = later(refused.created_at, timedelta(days=days))
     if come(until, case.now, timedelta(days=days)):
         return None
-    return case.wait("wait_stock", f"a variant of the exchange is out of stock; a person is asked on {until:%F}", until)
+    day = until.astimezone(case.rules.zone)
+    return case.wait("wait_stock", f"a variant of the exchange is out of stock; a person is asked on {day:%F}", until)
 
 
 def _by_rules(case: Case, due: Due) -> str:

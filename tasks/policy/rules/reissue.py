@@ -171,7 +171,7 @@ def _by_policy(process: ReturnProcess, rules: StoreRules, record: Record, now: d
 
 def _too_old(it: _Unused, rules: StoreRules, now: datetime) -> str:
     policy, there = rules.policy.labels.reissue, now - it.since
-    since = f"it is there since {clock_time(it.since)} and was not used"
+    since = f"it is there since {clock_time(it.since, rules.zone)} and was not used"
     if policy.expire_days is not None and there >= timedelta(days=policy.expire_days):
         return f"{since}; labels expire after {counted(policy.expire_days, 'day')}"
     if policy.unused_days is not None and there >= timedelta(days=policy.unused_days):

@@ -1,6 +1,7 @@
 """A return that somebody asks for, over HTTP: made once, settled by its order, held and answered like any effect."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -296,7 +297,9 @@ def test_what_was_refused_though_it_was_done_is_not_made_again(start_world: Star
     world.sandbox.set_faults("createReturn:1:conflict_409_after")
     assert result(asked(world)) is Result.REFUSED
     world.sandbox.set_faults(FaultPlan(1.0, weights={Fault.STALE_READ: 1}))
-    assert asked(world).decided.decision.rule == "told_no"
+    waits = asked(world).decided.decision
+    assert waits.rule == "told_no"
+    assert re.search(r"ask for it again after \d\d:\d\d CES?T$", waits.why)
     world.sandbox.stop_faults()
     world.pass_time(120)
     assert asked(world).outcome is None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -144,7 +145,9 @@ def test_a_pause_is_one_event_of_its_store_with_the_command_that_ends_it() -> No
     assert (event.event, event.resource.id) == ("rever.store.paused", "rever.store.acme")
     assert "`rever-returns resume acme --by NAME` ends the pause" in event.payload["sentence"]
     assert event.payload["until"] == "2026-11-23T12:04:00+00:00"
-    assert event.id == pause_events([replace(pause, over=True)])[0].id
+    (told,) = pause_events([pause], zones={"acme": ZoneInfo("Europe/Madrid")})
+    assert "nothing is sent there until 2026-11-23 13:04 CET" in told.payload["sentence"]
+    assert told.id == event.id == pause_events([replace(pause, over=True)])[0].id
     assert event.id != pause_events([replace(pause, until=until + timedelta(minutes=4))])[0].id
 
 
@@ -186,5 +189,7 @@ def test_a_parcel_that_stopped_is_one_event_for_each_stop_whoever_tells_it() -> 
     assert event.event == "rever.parcel.stopped"
     assert "order #1001: parcel 1 (DHL) has been collected since" in event.payload["sentence"]
     assert event.payload["sentence"].endswith("11 days")
+    (told,) = parcel_events([stopped], now, zones={"acme": ZoneInfo("Europe/Madrid")})
+    assert "since 2026-11-18 13:00 CET, 11 days" in told.payload["sentence"]
     assert event.id == parcel_events([stopped], now + timedelta(hours=1))[0].id
     assert event.id != parcel_events([replace(stopped, n=3)], now)[0].id

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -230,7 +231,7 @@ def test_what_is_not_this_desks_to_pay_is_told_with_its_deadline() -> None:
     why = "10.00 EUR by BANK_TRANSFER and the exchange of 1 unit is due, and it is not stated who pays at this store: "
     why += "set REVER_REFUNDS_BY to us or rever"
     same(it, rules(RefundsBy.UNSTATED), EMPTY, Wait("refunds_by_unstated", why, SOON))
-    it, by = process(reviews=approved(), refunds=[refund("4.00")]), "2026-03-23T11:00+00:00"
+    it, by = process(reviews=approved(), refunds=[refund("4.00")]), "2026-03-23 11:00 UTC"
     same(it, REVERS, EMPTY, Wait("rever_pays", f"{OWED} is due, which REVER pays by itself until {by}", SOON))
     why = f"{OWED} is due, and REVER, which pays at this store, has not paid it until {by}"
     told = {"due": OWED, "deadline": by, "shown": "4.00 EUR by ORIGINAL_PAYMENT_METHOD"}
@@ -241,6 +242,23 @@ def test_what_is_not_this_desks_to_pay_is_told_with_its_deadline() -> None:
     waived = record(waivers=(Waiver("not_paid_by_rever", TEN, "EUR"),))
     waits = Wait("rever_pays", f"{why}; a person said to go on waiting", LATE + timedelta(minutes=10))
     same(it, REVERS, waived, waits, LATE)
+
+
+def test_times_in_a_reason_are_those_of_the_stores_zone() -> None:
+    """Clocks in Madrid go forward on the 29th."""
+    it, winter = process(reviews=approved()), replace(REVERS, zone=ZoneInfo("Europe/Madrid"))
+    held = decide(it, winter, EMPTY, LATE)
+    assert isinstance(held, Hold)
+    assert "has not paid it until 2026-03-23 12:00 CET" in held.why
+    assert held.evidence["deadline"] == "2026-03-23 12:00 CET"
+    ours = replace(OURS, zone=ZoneInfo("Europe/Madrid"))
+    over = decide(it, ours, record(archived_at=NOW + timedelta(days=10)), NOW + timedelta(days=11))
+    assert isinstance(over, Hold)
+    assert "archived at 2026-03-31 14:00 CEST; a person looks" in over.why
+    assert over.evidence == {"archived": "2026-03-31 14:00 CEST"}
+    lost = decide(it, ours, record(review_before=NOW), NOW)
+    assert isinstance(lost, Hold)
+    assert lost.evidence == {"restored": "2026-03-21 13:00 CET"}
 
 
 def test_what_rever_paid_itself_is_adopted_with_its_costs() -> None:

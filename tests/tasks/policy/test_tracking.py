@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rever_api.models import LogisticsEntry, Shipping, ShippingStatus
+from tasks.policy.clocks import clock_time
 from tasks.policy.record import ParcelChange, Record
 from tasks.policy.return_facts import Unknown, facts_of
 from tasks.policy.tracking import (
@@ -92,6 +93,8 @@ def test_what_rever_says_of_the_time_counts_where_it_can_be() -> None:
     asked = view_of_shipping(Shipping(status="COLLECTED", tracking_id="T0", updated_at=NOW - timedelta(hours=5)))
     known = seen(parcel("CREATED"), asked)
     assert (known[-1].at, known[-1].seen_at) == (NOW - timedelta(hours=5), NOW)
+    said = clock_time(NOW - timedelta(hours=5), ZoneInfo("Europe/Madrid"))
+    assert f"; REVER says since {said}" in change_in_words(known[-1], ZoneInfo("Europe/Madrid"))
     for strange in (NOW + timedelta(hours=1), NOW - 2 * DAY):
         told = ParcelView(asked.parcels, told_at=strange)
         assert seen(parcel("CREATED"), told)[-1].at == NOW, "to come, or before it was seen elsewhere"

@@ -1,6 +1,8 @@
 """The report: its JSON shape, and when a run counts as failed."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from tasks.reporting.report import Failure, Mode, Progress, ReturnsReport, Row
 from tasks.reporting.report_page import returns_table
@@ -54,6 +56,18 @@ def test_one_return_is_no_plural() -> None:
     assert "1 return has an effect whose outcome act looks at first, so it is left out" in text
     report.open_outcomes = 2
     assert "2 returns have an effect" in "\n".join(report.lines())
+
+
+def test_times_are_told_in_the_zone_of_their_store_and_else_in_the_one_that_all_stores_share() -> None:
+    madrid, lisbon = ZoneInfo("Europe/Madrid"), ZoneInfo("Europe/Lisbon")
+    report = ReturnsReport("x", ("acme", "north"), mode=Mode.ACT)
+    report.paused["acme"] = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert report.sentence().endswith("acme is paused until 2026-11-23 12:00 UTC")
+    report.zones["acme"] = madrid
+    assert report.sentence().endswith("acme is paused until 2026-11-23 13:00 CET")
+    assert (report.zone("acme"), report.zone("north"), report.zone()) == (madrid, UTC, madrid)
+    report.zones["north"] = lisbon
+    assert (report.zone("north"), report.zone()) == (lisbon, UTC)
 
 
 def test_progress_says_returns_money_and_what_waits_for_the_rate() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,9 @@ def test_what_is_on_its_way_is_waited_for_then_held_whatever_the_status(status: 
     assert isinstance(waits, Wait)
     assert (waits.rule, waits.reopens) == ("on_its_way", True)
     assert "REVER has paid 14.00 EUR; 10.00 EUR is on its way" in waits.why
+    assert waits.why.endswith("it is waited for until 2026-03-28 10:00 UTC")
+    there = decide(it, replace(rules(), zone=ZoneInfo("Europe/Madrid")), KNOWN, NOW)
+    assert there.why.endswith("it is waited for until 2026-03-28 11:00 CET")
     assert NOW < waits.until <= NOW + rules().look_again
     held = decide(it, rules(), KNOWN, NOW + WEEK)
     assert isinstance(held, Hold)

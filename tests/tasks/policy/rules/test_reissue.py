@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rever_api.models import LogisticsEntry, ReturnProcess
+from tasks.policy.clocks import clock_time
 from tasks.policy.decide import decide
 from tasks.policy.decision import Decision, Hold, MakeLabel, Nothing, Wait
 from tasks.policy.kinds import LABEL
@@ -133,6 +135,11 @@ def test_the_policy_gives_a_label_up_after_so_many_days_and_none_that_nobody_has
     decision = label_or_reissue(it, by_policy(**fields), known, NOW)
     assert isinstance(decision, MakeLabel) is due
     assert isinstance(decide(it, by_policy(**fields), known, NOW), MakeLabel) is due
+    if isinstance(decision, MakeLabel):
+        in_madrid = label_or_reissue(it, replace(by_policy(**fields), zone=ZoneInfo("Europe/Madrid")), known, NOW)
+        since = clock_time(seen_for(days)[0].seen_at, ZoneInfo("Europe/Madrid"))
+        assert isinstance(in_madrid, MakeLabel)
+        assert f"it is there since {since} and was not used" in in_madrid.why
     assert isinstance(label_or_reissue(it, rules(), known, NOW), Nothing), "off by default"
     assert isinstance(label_or_reissue(it, by_policy(**fields), record(parcels=()), NOW), Nothing)
 
