@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tasks.files.code_page import code_page
 from tasks.files.table import Form, InputFileError, Reading, Row, Table
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -18,6 +19,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 200
 """Rows by which the separator is found."""
 _CHUNK = 1 << 20
+_WORDS = 8 << 20
+"""Bytes whose words tell Windows-1250 from Windows-1252."""
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a byte order mark"),
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
@@ -65,7 +68,8 @@ def text_table(path: Path, reading: Reading) -> Table:
 
 
 def _encoding(path: Path, named: str) -> _Encoding:
-    """How the letters are coded: by its mark, as UTF-8 where all of it is, as it was named, else as Windows-1252.
+    """How the letters are coded: by its mark, as UTF-8 where all of it is, as it was named, else as Windows-1252, or as
+    Windows-1250 where its words say so.
 
     UTF-8 goes before what was named: a text in another encoding is practically never UTF-8 by chance, and one and the
     same program writes either.
@@ -86,11 +90,18 @@ def _encoding(path: Path, named: str) -> _Encoding:
         raise InputFileError(f"{path}: is not text in UTF-8: {fault}.")
     if named and codecs.lookup(named).name != "utf-8":
         return _checked(path, _Encoding(named, f"{named}, as the mapping says"))
+    with path.open("rb") as file:
+        found = code_page(file.read(_WORDS))
+    such_as = ", ".join(map(repr, found.central[:3]))
+    if found.is_central and not _fault(path, "cp1250"):
+        words = f"Windows-1250, by words such as {such_as} (`encoding: cp1252` in the mapping if they are wrong)"
+        return _Encoding("cp1250", words)
     fault = _fault(path, "cp1252")
     if fault and not fault.startswith(_ZERO):
         words = "is neither UTF-8 nor Windows-1252; name its encoding (`encoding:` in the mapping)"
         raise InputFileError(f"{path}: {words}.")
-    return _checked(path, _Encoding("cp1252", "Windows-1252"))
+    doubt = f" (`encoding: cp1250` in the mapping if {such_as} is right)" if such_as else ""
+    return _checked(path, _Encoding("cp1252", f"Windows-1252{doubt}"))
 
 
 def _checked(path: Path, encoding: _Encoding) -> _Encoding:
