@@ -21,6 +21,9 @@ class Then(StrEnum):
     GO_ON = "go_on"
 
 
+_THEN = frozenset(Then)
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """Until when a hold is for a person alone, and what happens then: fixed when the hold is opened."""
@@ -42,7 +45,7 @@ class Limit:
     def told(cls, evidence: Mapping[str, str]) -> "Limit | None":
         """The limit that the evidence of a hold has, if any."""
         until, days, then = (evidence.get(name, "") for name in ("until", "within_days", "then"))
-        if then not in set(Then) or not days.isdigit():
+        if then not in _THEN or not days.isdigit():
             return None
         return cls(datetime.fromisoformat(until), int(days), Then(then))
 

@@ -22,6 +22,7 @@ from tasks.policy.record import (
     LineUnits,
     OrderShipping,
     Record,
+    Units,
     closed_by_person,
     money_intents,
     overlap,
@@ -179,9 +180,14 @@ class Case:
         return sum((self._gross(it) for it in paid), free) if by_desk or free else ZERO
 
     @cached_property
+    def taken(self) -> Units:
+        """Units that an intent has taken already."""
+        return taken(self.record)
+
+    @cached_property
     def free(self) -> tuple[FreeUnits, ...]:
         """Approved units that no intent has taken, line by line."""
-        claimed = taken(self.record)
+        claimed = self.taken
         parts = (self._free(line, claimed.get(line.id, frozenset())) for line in self.process.return_line_items)
         return self._bounded(part for part in parts if part.units and not self._exchanged_by_rever(part))
 
@@ -213,7 +219,7 @@ class Case:
 
     def already(self, line_id: str) -> int:
         """How many of a line's first units intents have taken without a gap: a person may close one further on."""
-        gone = taken(self.record).get(line_id, frozenset())
+        gone = self.taken.get(line_id, frozenset())
         return next(unit for unit in range(len(gone) + 1) if unit + 1 not in gone)
 
     def inspected(self, line_id: str) -> LineInspection:

@@ -114,6 +114,18 @@ class Comparison:
     exchange_short: int = 0
 
 
+NOTHING_MADE = Comparison(
+    missing={},
+    foreign={},
+    others={},
+    foreign_unpaid=False,
+    foreign_taken_back=False,
+    exchange_missing=False,
+    exchange_foreign=False,
+)
+"""Where neither REVER nor the ledger has any refund or exchange."""
+
+
 def went_out(process: ReturnProcess, record: Record) -> bool:
     """Whether money or goods went out for a return, by what REVER shows or by the ledger."""
     return bool(refunds_shown(process) or exchange_shown(process) or money_intents(record))
@@ -128,15 +140,7 @@ def compare(process: ReturnProcess, record: Record) -> Comparison:
     person closed by hand is matched by its amount where it can be seen.
     """
     if not (record.intents or refunds_shown(process) or exchange_shown(process)):
-        return Comparison(
-            missing={},
-            foreign={},
-            others={},
-            foreign_unpaid=False,
-            foreign_taken_back=False,
-            exchange_missing=False,
-            exchange_foreign=False,
-        )
+        return NOTHING_MADE
     done = [intent for intent in money_intents(record) if intent.state is IntentState.DONE]
     refunds = [intent for intent in done if intent.kind is IntentKind.REFUND and intent.amount]
     rest: dict[Shape, list[Refund]] = defaultdict(list)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from rever_api.models import (
     NOT_RECEIVED,
@@ -156,7 +157,11 @@ def later(at: datetime, by: timedelta) -> datetime:
 
 def told_of_the_past(at: datetime | None, now: datetime) -> datetime | None:
     """A time that tells of the past; more than a day ahead of the clock it cannot be, and counts as not told."""
-    return None if at is None or at > later(now, timedelta(days=1)) else at
+    return None if at is None or at > later(now, _AHEAD) else at
+
+
+_AHEAD = timedelta(days=1)
+"""How far a time may lie ahead of the clock and be believed."""
 
 
 def believed(process: ReturnProcess, now: datetime) -> ReturnProcess:
@@ -165,18 +170,18 @@ def believed(process: ReturnProcess, now: datetime) -> ReturnProcess:
     Applied where a process is taken in: no rule, filter or wait has to look again. A refund whose only sign of payment
     is such a time is not paid, but on its way.
     """
-    told = {name: getattr(process, name) for name in ("started_at", "updated_at")}
-    changes: dict[str, object] = {name: None for name, at in told.items() if at and not told_of_the_past(at, now)}
-    if any(it.review_date and not told_of_the_past(it.review_date, now) for it in process.reviews or ()):
+    last, changes = later(now, _AHEAD), dict[str, object]()
+    for name, at in (("started_at", process.started_at), ("updated_at", process.updated_at)):
+        if at is not None and at > last:
+            changes[name] = None
+    reviews, refunds = process.reviews or (), refunds_shown(process)
+    if any(it.review_date is not None and it.review_date > last for it in reviews):
         changes["reviews"] = tuple(
-            it.model_copy(update={"review_date": told_of_the_past(it.review_date, now)}) for it in process.reviews or ()
+            it.model_copy(update={"review_date": told_of_the_past(it.review_date, now)}) for it in reviews
         )
-    if any(it.refunded_at and not told_of_the_past(it.refunded_at, now) for it in refunds_shown(process)):
-        refunds = tuple(
-            it.model_copy(update={"refunded_at": told_of_the_past(it.refunded_at, now)})
-            for it in refunds_shown(process)
-        )
-        changes["compensation"] = process.compensation and process.compensation.model_copy(update={"refunds": refunds})
+    if any(it.refunded_at is not None and it.refunded_at > last for it in refunds):
+        paid = tuple(it.model_copy(update={"refunded_at": told_of_the_past(it.refunded_at, now)}) for it in refunds)
+        changes["compensation"] = process.compensation and process.compensation.model_copy(update={"refunds": paid})
     return process.model_copy(update=changes) if changes else process
 
 
@@ -360,8 +365,7 @@ def one_mailbox(email: str) -> str:
 _STATUSES = frozenset(ReviewStatus)
 
 
-@dataclass(frozen=True, slots=True)
-class LineInspection:
+class LineInspection(NamedTuple):
     """The units of one line, counted by the outcome of their inspection.
 
     `counted` is how many count as approved (`k`), given the store's timing and NOT_RECEIVED: units 1..k are to be

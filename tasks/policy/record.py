@@ -51,6 +51,9 @@ MONEY_KINDS = frozenset({IntentKind.REFUND, IntentKind.EXCHANGE})
 LABEL_KINDS = frozenset({IntentKind.LABEL, IntentKind.REGISTER_LABEL})
 """Kinds that bring the return a parcel. They share the numbers of its labels, and stand beside money."""
 
+ALL_BUT_LABELS = frozenset(IntentKind) - LABEL_KINDS
+"""Kinds of which one at a time is under way."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineUnits:

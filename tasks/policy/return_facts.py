@@ -7,7 +7,7 @@ shopper's earlier returns: they are unknown until `side_facts.enriched` fills th
 Days are whole calendar days in the store's zone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingStatus
 from tasks.policy.country import country_of
 from tasks.policy.facts import (
+    LineInspection,
     believed,
     exchange_shown,
     goods_here,
@@ -201,14 +202,22 @@ def facts_of(
     reviewed: they were then at the latest. Where no changes are kept, only whether there was one is known.
     """
     process = believed(process, now)
-    told = _told(process, rules)
+    inspected = inspected_lines(process, rules)
+    return facts_now(lasting_facts(process, rules, zone), process, inspected, record, rules, now, zone, earlier)
+
+
+def lasting_facts(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> ReturnFacts:
+    """The facts that no review, scan, refund or hold changes, and no day that passes; the others are unknown in it.
+
+    Its time is none (year 1). A return that is looked at many times has these worked out once.
+    """
     began, shopper = process.started_at, one_mailbox(process.shopper.email) if process.shopper else ""
     currency = _currency(process)
     return ReturnFacts(
         process.rever_process_id,
         rules.store,
-        now.astimezone(zone),
-        tuple([_line(line, process, told=told) for line in process.return_line_items]),
+        _BARE.now,
+        tuple([_line(line) for line in process.return_line_items]),
         order_id=process.order_id,
         order_name=process.order_name,
         began=began,
@@ -216,14 +225,35 @@ def facts_of(
         postcode=_postcode(process) or _BARE.postcode,
         return_method=str(process.return_method) or _BARE.return_method,
         started_on=began.astimezone(zone).date() if began else _BARE.started_on,
-        refunded=_refunded(process, record, rules, _BARE.refunded),
-        held=bool(record.holds),
         value=value_of(process) or _BARE.value,
         costs=Money(process.return_costs, currency) if process.return_costs is not None and currency else _BARE.costs,
         shopper=shopper or _BARE.shopper,
+    )
+
+
+def facts_now(
+    lasting: ReturnFacts,
+    process: ReturnProcess,
+    inspected: Sequence[LineInspection],
+    record: Record,
+    rules: StoreRules,
+    now: datetime,
+    zone: tzinfo,
+    earlier: EarlierReturns = EARLIER_NOT_TOLD,
+) -> ReturnFacts:
+    """The facts of a return at one moment, as `facts_of`: those that last, and what this read of it shows.
+
+    The process tells no time that cannot be (`facts.believed`); `inspected` are its lines by their inspection.
+    """
+    told = process.reviews is not None or rules.omits_empty_fields
+    return lasting._replace(
+        now=now.astimezone(zone),
+        lines=tuple([_reviewed(line, process) for line in lasting.lines]) if told else lasting.lines,
+        refunded=_refunded(process, record, rules, _BARE.refunded),
+        held=bool(record.holds),
         earlier=earlier,
         **_of_parcels(process, record, rules, now, zone),
-        **(_of_reviews(process, rules, zone) if told else {}),
+        **(_of_reviews(process, inspected, zone) if told else {}),
     )
 
 
@@ -232,14 +262,8 @@ _BARE_LINE = LineFacts("", 0)
 """Of which nothing is known: what each fact needs."""
 
 
-def _told(process: ReturnProcess, rules: StoreRules) -> bool:
-    """Whether REVER says which reviews there are, none included."""
-    return process.reviews is not None or rules.omits_empty_fields
-
-
-def _of_reviews(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> dict[str, Any]:
-    """The facts about reviews, where REVER says which there are."""
-    lines = inspected_lines(process, rules)
+def _of_reviews(process: ReturnProcess, lines: Sequence[LineInspection], zone: tzinfo) -> dict[str, Any]:
+    """The facts about reviews, where REVER says which there are, none included."""
     reviewed = all(line.reviewed for line in lines)
     days = [at.astimezone(zone).date() for review in process.reviews or () if (at := review.review_date)]
     dated = bool(days) and len(days) == len(process.reviews or ())
@@ -316,10 +340,8 @@ def value_of(process: ReturnProcess) -> Money | None:
     return Money(sum(totals, Decimal(0)), currency)
 
 
-def _line(line: ReturnLineItem, process: ReturnProcess, *, told: bool) -> LineFacts:
+def _line(line: ReturnLineItem) -> LineFacts:
     product = line.product or Product()
-    reviews = [review for review in process.reviews or () if review.line_item_id == line.id]
-    users = [review.user for review in reviews]
     return LineFacts(
         line.id,
         line.quantity,
@@ -333,11 +355,17 @@ def _line(line: ReturnLineItem, process: ReturnProcess, *, told: bool) -> LineFa
         unit_price=_money(line.unit_price, line) or _BARE_LINE.unit_price,
         discount=_money(line.total_discounts, line) or _BARE_LINE.discount,
         discount_share=_share(line, _BARE_LINE.discount_share),
-        reviews=frozenset([str(review.status) for review in reviews]) if told else _BARE_LINE.reviews,
-        reject_reasons=frozenset([it.reject_reason for it in reviews if it.reject_reason])
-        if told
-        else _BARE_LINE.reject_reasons,
-        inspectors=frozenset(users) if told and all(users) else _BARE_LINE.inspectors,
+    )
+
+
+def _reviewed(line: LineFacts, process: ReturnProcess) -> LineFacts:
+    """A line with what its reviews say, where REVER says which there are."""
+    reviews = [review for review in process.reviews or () if review.line_item_id == line.line_id]
+    users = [review.user for review in reviews]
+    return line._replace(
+        reviews=frozenset([str(review.status) for review in reviews]),
+        reject_reasons=frozenset([it.reject_reason for it in reviews if it.reject_reason]),
+        inspectors=frozenset(users) if all(users) else _BARE_LINE.inspectors,
     )
 
 

@@ -6,7 +6,7 @@ method and the costs. What this desk has paid already it leaves alone.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -270,8 +270,7 @@ class Ruling:
         kept = min(already, found.not_turned_down)
         if self.excludes(found.line_id):
             no_goods = self.decided(found.line_id, ActionKind.ADD_ON, AddOn) is not None
-            return replace(
-                found,
+            return found._replace(
                 counted=kept,
                 assumed=max(0, kept - found.approved),
                 ruled_out=found.not_turned_down - kept,
@@ -287,7 +286,8 @@ class Ruling:
         most = _most(found, pay)
         if self._is_due(pay) is Truth.YES:
             return _counted(found, most)
-        return replace(_counted(found, min(most, kept) if pay.at == "inspection" else kept), later=max(0, most - kept))
+        counted = _counted(found, min(most, kept) if pay.at == "inspection" else kept)
+        return counted._replace(later=max(0, most - kept))
 
     def missing(
         self, found: LineInspection, wish: str, already: int, *, out_of_stock: bool
@@ -376,4 +376,4 @@ def _most(found: LineInspection, pay: Pay) -> int:
 
 
 def _counted(found: LineInspection, units: int) -> LineInspection:
-    return found if units == found.counted else replace(found, counted=units, assumed=max(0, units - found.approved))
+    return found if units == found.counted else found._replace(counted=units, assumed=max(0, units - found.approved))

@@ -16,7 +16,7 @@ from tasks.policy.decide import decide
 from tasks.policy.decision import AskedEffect, Decision, Hold, Nothing, Wait
 from tasks.policy.facts import exchange_shown, goods_here, goods_sent, refunds_shown
 from tasks.policy.label_case import DEAD_PARCEL, NEEDS_LABEL
-from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, ParcelChange, Record, taken
+from tasks.policy.record import LABEL_KINDS, Intent, IntentKind, IntentState, ParcelChange, Record
 from tasks.policy.replaced import replaced_as_seen
 from tasks.policy.store import RefundsBy, StaleLimits, StoreRules
 from tasks.policy.tracking import OF_RETURN, goods_moved, parcel_statuses
@@ -207,7 +207,7 @@ def _unpaid(case: Case) -> Iterator[_Standing]:
         return
     if not case.by_us and (refunds_shown(case.process) or exchange_shown(case.process)):
         return
-    claimed = taken(case.record)
+    claimed = case.taken
     methods = {line.id: line.compensation_method for line in case.process.return_line_items}
     if not any(
         line.counted > len(claimed.get(line.line_id, ()))

@@ -18,7 +18,7 @@ from tasks.policy.backtest.replayed_desk import Look, ReplayedDesk, put_off
 from tasks.policy.conditions import Truth
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.record import Record
-from tasks.policy.return_facts import EARLIER_NOT_TOLD, EarlierReturns, ReturnFacts, facts_of
+from tasks.policy.return_facts import EARLIER_NOT_TOLD, EarlierReturns, ReturnFacts, facts_now, lasting_facts
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import SideFacts, enriched
 from tasks.policy.store import StoreRules
@@ -53,12 +53,14 @@ def replay(
 class _Track:
     """One desk, and the policies (0: current, 1: candidate) that have decided alike so far.
 
-    `facts` are those of the last look, None once the desk has done something; `known` is how the rules stood to them.
+    `lasting` are the facts of the return that no look changes. `facts` are those of the last look, None once the desk
+    has done something; `known` is how the rules stood to them.
     `said` is what the rules of each of its policies said, and `last` what they said when they were asked last.
     """
 
     desk: ReplayedDesk
     sides: tuple[int, ...]
+    lasting: ReturnFacts | None = None
     facts: ReturnFacts | None = None
     known: Known = field(default_factory=dict)
     said: tuple[Verdict, ...] = ()
@@ -70,11 +72,17 @@ class _Track:
         self.facts, self.known = facts, known
 
     def _verdict(self, side: int, rules: Sequence[MerchantRule], facts: ReturnFacts, known: Known) -> Verdict:
-        """What these rules say: the same object as long as all of them stand as before."""
+        """What these rules say: the same object as long as all of them stand as before.
+
+        Where the rules of both policies stand alike, what follows from it is worked out once.
+        """
         stood, before = standings(rules, facts, known), self.last.get(side)
-        if before is None or before.stood != stood:
-            self.last = {**self.last, side: said_by(rules, stood, facts)}
-        return self.last[side]
+        if before is not None and before.stood == stood:
+            return before
+        alike = next((it for it in self.last.values() if it.stood == stood), None)
+        said = said_by(rules, stood, facts) if alike is None else replace(alike, rules=rules, facts=facts)
+        self.last = {**self.last, side: said}
+        return said
 
     def ask_again(self, pair: Pair, at: datetime, earlier: EarlierReturns) -> bool:
         """Ask anew where REVER shows the same as at the last look.
@@ -84,7 +92,8 @@ class _Track:
         assert self.facts is not None  # noqa: S101 - there was a last look
         before = self.facts
         facts = before._replace(now=at.astimezone(pair.both[self.sides[0]].zone), earlier=earlier)
-        fresh = {id(rule): stands(rule, facts) for side in self.sides for rule in pair.restless[side]}
+        restless = {id(rule): rule for side in self.sides for rule in pair.restless[side]}
+        fresh = {name: stands(rule, facts) for name, rule in restless.items()}
         self.facts = facts
         if all(self.known[name] == stood for name, stood in fresh.items()):
             pays = [pay for said in self.said for pay in put_off(said)]
@@ -149,7 +158,11 @@ class _Replay:
         own, shown, record = self.pair.both[track.sides[0]], track.desk.sees(process), track.desk.record
         if (parcels := self.past.parcels(at)) is not None:
             record = replace(record, parcels=parcels)
-        return enriched(facts_of(shown, record, own, at, own.zone, self._earlier(at)), own.side)
+        if track.lasting is None:
+            track.lasting = lasting_facts(process, own, own.zone)
+        lines, earlier = self._look(track, shown).lines, self._earlier(at)
+        facts = facts_now(track.lasting, shown, lines, record, own, at, own.zone, earlier)
+        return enriched(facts, own.side)
 
     def _earlier(self, at: datetime) -> EarlierReturns:
         """The shopper's earlier returns as they were known then, where rules ask for them."""
@@ -210,7 +223,7 @@ class _Replay:
             self.tracks = parted = [track, other]
         for it in parted:
             assert it.facts is not None  # noqa: S101 - it was asked just now
-            before, look = it.desk.record, self._look(it, process)
+            before, look = it.desk.record, self._look(it, it.desk.sees(process))
             ruling = Ruling(it.facts, it.said[0])
             it.desk.decide(self._rules(it, at), look, ruling, at, exact=exact, decides=decides)
             if it.desk.record is not before and self.pair.asked.desk:
@@ -219,9 +232,9 @@ class _Replay:
             if limit is not None and at < limit.until <= self.until:
                 heappush(self.points, limit.until)
 
-    def _look(self, track: _Track, process: ReturnProcess) -> Look:
-        """The return as REVER shows it to this desk: one object for both desks as long as they see the same."""
-        own, shown = self.pair.both[track.sides[0]], track.desk.sees(process)
+    def _look(self, track: _Track, shown: ReturnProcess) -> Look:
+        """The return as it is shown to this desk: one object for both desks as long as they see the same."""
+        own = self.pair.both[track.sides[0]]
         if self.look is None or self.look.process is not shown or not self.pair.alike:
             self.look = Look(shown, own)
         return self.look

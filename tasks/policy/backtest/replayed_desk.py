@@ -14,7 +14,7 @@ from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
 from tasks.policy.case import Case, told_terms
 from tasks.policy.decide import decide_money, ended_holds
 from tasks.policy.decision import AskedEffect, Compensate, Decision, Hold, Wait
-from tasks.policy.facts import Inspection, inspect
+from tasks.policy.facts import Inspection, LineInspection, contradictions, inspected_lines
 from tasks.policy.kinds import EXCHANGE, REFUND
 from tasks.policy.money import ZERO, gross
 from tasks.policy.once_done import record_once_done, shown_once_paid
@@ -32,9 +32,14 @@ class Look:
     rules: StoreRules
 
     @cached_property
+    def lines(self) -> tuple[LineInspection, ...]:
+        """The lines by their reviews."""
+        return inspected_lines(self.process, self.rules)
+
+    @cached_property
     def inspection(self) -> Inspection:
         """The reviews, counted."""
-        return inspect(self.process, self.rules)
+        return Inspection(self.lines, contradictions(self.process))
 
 
 @dataclass(frozen=True)

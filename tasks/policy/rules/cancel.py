@@ -12,8 +12,8 @@ from tasks.policy.comparison import went_out
 from tasks.policy.decision import AskedEffect, Decision, Hold
 from tasks.policy.facts import later, quoted
 from tasks.policy.record import (
+    ALL_BUT_LABELS,
     CANCEL_REFUSED,
-    LABEL_KINDS,
     HoldKind,
     Intent,
     IntentKind,
@@ -51,7 +51,7 @@ def by_rule(case: Case) -> Decision | None:
     if isinstance(wanted, Unknown):
         why = f"the store's own rules cannot say whether this return is called off: they need {wanted.needs}"
         return Hold(NEEDS_FACTS, why, HoldKind.UNKNOWN_VALUE, {"missing": wanted.needs})
-    until = told_no_until(case.record.intents, set(IntentKind) - LABEL_KINDS, case.rules, case.now)
+    until = told_no_until(case.record.intents, ALL_BUT_LABELS, case.rules, case.now)
     if until is not None:
         why = "an effect was sent, and REVER or a proxy before it answered that it was not done; the return is called"
         wait = case.wait("told_no", f"{why} off once REVER would show it by now", until)

@@ -11,7 +11,7 @@ from tasks.policy.decision import Decision, Hold
 from tasks.policy.facts import counted, incomplete, later, parts_contradict, quoted
 from tasks.policy.money import ZERO, shown
 from tasks.policy.record import (
-    LABEL_KINDS,
+    ALL_BUT_LABELS,
     SHOWS_LESS,
     HoldKind,
     Intent,
@@ -55,7 +55,7 @@ def told_no(case: Case) -> Decision | None:
     A proxy can say 401, 403, 404, 405, 407 or 429 by itself after REVER has acted. What REVER shows is adopted or held
     by the rules before this one.
     """
-    until = told_no_until(case.record.intents, set(IntentKind) - LABEL_KINDS, case.rules, case.now)
+    until = told_no_until(case.record.intents, ALL_BUT_LABELS, case.rules, case.now)
     if until is None or not case.due:
         return None
     why = "it was sent, and REVER or a proxy before it answered that it was not done; it is sent again once REVER"

@@ -19,7 +19,6 @@ from tasks.policy.record import (
     LineUnits,
     OrderShipping,
     refusal,
-    taken,
     taken_by_desk,
     units_of,
 )
@@ -381,7 +380,7 @@ def _ruled_out(case: Case) -> str:
 
 def _open_beyond(case: Case, line: LineInspection, many: int) -> tuple[int, ...]:
     """The units after those that are counted, so many of them, but for those that a person has closed."""
-    gone = taken(case.record).get(line.line_id, frozenset())
+    gone = case.taken.get(line.line_id, frozenset())
     return tuple(unit for unit in range(line.counted + 1, line.counted + many + 1) if unit not in gone)
 
 
