@@ -268,10 +268,17 @@ def _answer_of_lines(answer: Answer, best: Callable[..., Truth]) -> Answer:
 
 def _answering_check(check: Check) -> Answer:
     read, is_true, currency = _parts_of(check)
+    read_line, read_return = FIELDS[check.field].read_line, FIELDS[check.field].read
     unknown, yes, no = Truth.UNKNOWN, Truth.YES, Truth.NO
 
     def answer(facts: ReturnFacts, line: LineFacts | None) -> Truth:
-        found = read(facts, line)
+        # Asked more often than anything else, so that most fields are read without a call between.
+        if line is not None and read_line is not None:
+            found = read_line(line)
+        elif read_return is not None:
+            found = read_return(facts)
+        else:
+            found = read(facts, line)
         if found is None:
             return no
         if isinstance(found, Unknown) or (currency and isinstance(found, Money) and found.currency != currency):

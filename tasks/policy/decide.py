@@ -216,11 +216,19 @@ def ended_holds(
         ended |= {
             hold.id: f"nothing is left to answer: {decision.why}"
             for hold in asked
-            if gone
-            and not (isinstance(decision, Wait) and _older(process, hold))
-            and not _still_disputed(process, hold)
+            if gone and _ends(process, hold, decision)
         }
     return ended
+
+
+def hold_of_money_ends(hold: OpenHold, case: Case) -> bool:
+    """Whether nothing is left to answer of an open hold of money, by the rules as if it were not there: `case` is the
+    return without it.
+    """
+    if not _by_rules(hold):
+        return False
+    decision = decide_money(case)
+    return _money_gone(case, decision) and _ends(case.process, hold, decision)
 
 
 def _by_rules(hold: OpenHold) -> bool:
@@ -247,6 +255,11 @@ def _money_gone(case: Case, decision: Decision) -> bool:
 def _label_gone(decision: Decision) -> bool:
     """Whether no label would be asked for: none is needed, it is there, or REVER is making it."""
     return isinstance(decision, Nothing) or (isinstance(decision, Wait) and decision.rule == "label_pending")
+
+
+def _ends(process: ReturnProcess, hold: OpenHold, decision: Decision) -> bool:
+    """Whether this decision, by which nothing would be sent, ends the hold: not by a view from before it or beside."""
+    return not (isinstance(decision, Wait) and _older(process, hold)) and not _still_disputed(process, hold)
 
 
 def _still_disputed(process: ReturnProcess, hold: OpenHold) -> bool:

@@ -81,10 +81,9 @@ def costs_told(process: ReturnProcess) -> Decimal:
 
     Where it tells them in several ways that contradict each other (`costs_contradict`) this is no ground to pay.
     """
-    parts = _cost_parts(process)
     if process.return_costs is not None:
         return process.return_costs
-    return next(iter(parts.values()), Decimal(0))
+    return next(iter(_cost_parts(process).values()), Decimal(0))
 
 
 def costs_contradict(process: ReturnProcess) -> Iterator[str]:
@@ -238,9 +237,9 @@ def _of_return(process: ReturnProcess) -> Iterator[str]:
     """Lines: at least one, each id once, one currency for all."""
     if not process.return_line_items:
         yield "the return has no lines"
-    for line_id, times in Counter(line.id for line in process.return_line_items).items():
-        if times > 1:
-            yield f"line {quoted(line_id)} is there {times} times"
+    ids = [line.id for line in process.return_line_items]
+    if len(set(ids)) < len(ids):
+        yield from (f"line {quoted(name)} is there {times} times" for name, times in Counter(ids).items() if times > 1)
     currencies = sorted({line.currency for line in process.return_line_items if line.currency})
     if len(currencies) > 1:
         yield f"the lines are in more than one currency: {', '.join(map(quoted, currencies))}"
@@ -249,24 +248,23 @@ def _of_return(process: ReturnProcess) -> Iterator[str]:
 def _of_lines(process: ReturnProcess) -> Iterator[str]:
     """Every line: a quantity, a currency and a total that can be paid."""
     for line in process.return_line_items:
-        name = f"line {quoted(line.id)}"
-        if not 1 <= line.quantity <= MOST_UNITS:
-            yield f"{name} has the quantity {line.quantity}"
-        if not line.currency:
-            yield f"{name} has no currency"
-        elif not is_currency(line.currency):
-            yield f"{name} has the currency {quoted(line.currency)}, not three capital letters"
-        yield from _of_total(line, name)
+        yield from (f"line {quoted(line.id)} has {what}" for what in _of_line(line))
 
 
-def _of_total(line: ReturnLineItem, name: str) -> Iterator[str]:
-    """A line's total: there, not negative, and no finer than its currency."""
+def _of_line(line: ReturnLineItem) -> Iterator[str]:
+    """What a line has that cannot be. Its total is there, not negative, and no finer than its currency."""
+    if not 1 <= line.quantity <= MOST_UNITS:
+        yield f"the quantity {line.quantity}"
+    if not line.currency:
+        yield "no currency"
+    elif not is_currency(line.currency):
+        yield f"the currency {quoted(line.currency)}, not three capital letters"
     if line.total_price is None:
-        yield f"{name} has no total"
+        yield "no total"
     elif line.total_price < 0:
-        yield f"{name} has a negative total, {line.total_price}"
+        yield f"a negative total, {line.total_price}"
     elif not payable(line.total_price, line.currency):
-        yield f"{name} has the total {line.total_price}, {_unpayable(line.total_price, line.currency)}"
+        yield f"the total {line.total_price}, {_unpayable(line.total_price, line.currency)}"
 
 
 def parts_contradict(line: ReturnLineItem) -> tuple[str, ...]:
@@ -277,34 +275,25 @@ def parts_contradict(line: ReturnLineItem) -> tuple[str, ...]:
     v2: subtotal = (unit price - unit discount) x quantity); less than the parts come to is the shop's to give. Unit
     price, subtotal, discounts and taxes may have more decimals than the currency, but no sign and no absurd size.
     """
-    parts = {
-        "unit price": line.unit_price,
-        "subtotal": line.subtotal_price,
-        "discounts": line.total_discounts,
-        "taxes": line.total_taxes,
-    }
-    price, subtotal, discounts, taxes = parts.values()
+    price, subtotal, discounts, taxes = line.unit_price, line.subtotal_price, line.total_discounts, line.total_taxes
     if price is None or subtotal is None or discounts is None or taxes is None or line.total_price is None:
         return ()
-    name = f"line {quoted(line.id)}"
-    for part, amount in parts.items():
-        if amount is not None and not (amount.is_finite() and 0 <= amount < LARGEST):
-            return (f"{name} has the {part} {shortened(amount)}",)
+    for part, amount in (("unit price", price), ("subtotal", subtotal), ("discounts", discounts), ("taxes", taxes)):
+        if not (amount.is_finite() and 0 <= amount < LARGEST):
+            return (f"line {quoted(line.id)} has the {part} {shortened(amount)}",)
     rounding = line.quantity * Decimal(1).scaleb(-minor_unit(line.currency))
     found = []
     inside = subtotal <= price * line.quantity - discounts + rounding
     most = subtotal + taxes if inside else subtotal - discounts + taxes
     if line.total_price > most + rounding:
         less = "" if inside else f"less discounts {discounts} and "
-        found.append(
-            f"{name} has the total {line.total_price}, and the subtotal {subtotal} {less}with taxes {taxes} is {most}"
-        )
+        found.append(f"the total {line.total_price}, and the subtotal {subtotal} {less}with taxes {taxes} is {most}")
     if subtotal > price * line.quantity + taxes + rounding:
         found.append(
-            f"{name} has the subtotal {subtotal}, and {counted(line.quantity)} at {price} with taxes {taxes} are "
+            f"the subtotal {subtotal}, and {counted(line.quantity)} at {price} with taxes {taxes} are "
             f"{price * line.quantity + taxes}"
         )
-    return tuple(found)
+    return tuple(f"line {quoted(line.id)} has {what}" for what in found)
 
 
 def shortened(amount: Decimal) -> str:

@@ -106,7 +106,9 @@ class Verdict:
     def asked(self) -> tuple[Asked, ...]:
         """Each rule as it was asked, with the trace of its condition; worked out where somebody wants to see it."""
         facts = self.facts
-        return tuple(_asked(rule, facts, line) for rule in self.rules for line in _asked_of(rule, facts))
+        return tuple(
+            _asked(rule, facts, line) for rule in self.rules for line in (facts.lines if rule.of_line else _THE_RETURN)
+        )
 
 
 def judge(rules: Sequence[MerchantRule], facts: ReturnFacts) -> Verdict:
@@ -138,22 +140,19 @@ def said_by(rules: Sequence[MerchantRule], stood: tuple[Stood, ...], facts: Retu
 
 
 def stands(rule: MerchantRule, facts: ReturnFacts) -> tuple[Stood, ...]:
-    """Where one rule has a say: about the return, or about some of its lines. Nothing is traced where it has none."""
-    in_force = _in_force(rule, facts)
-    if in_force is Truth.NO:
-        return ()
+    """Where one rule has a say: about the return, or about some of its lines.
+
+    Most have none: nothing is traced of them, nor asked whether they are in force.
+    """
     found = []
-    for line in _asked_of(rule, facts):
+    for line in facts.lines if rule.of_line else _THE_RETURN:
         truth = rule.answer(facts, line)
-        if truth is not Truth.NO:
-            stood = _stands(rule, facts, line, min(truth, in_force))
-            found += [stood] if stood.standing in SPEAKS else []
+        if truth is Truth.NO or (in_force := _in_force(rule, facts)) is Truth.NO:
+            continue
+        stood = _stands(rule, facts, line, min(truth, in_force))
+        if stood.standing in SPEAKS:
+            found.append(stood)
     return tuple(found)
-
-
-def _asked_of(rule: MerchantRule, facts: ReturnFacts) -> Sequence[LineFacts | None]:
-    """The lines that a rule is asked of; None stands for the return."""
-    return facts.lines if rule.of_line else _THE_RETURN
 
 
 def _stands(rule: MerchantRule, facts: ReturnFacts, line: LineFacts | None, truth: Truth) -> Stood:
@@ -182,7 +181,8 @@ def _missing(rule: MerchantRule, facts: ReturnFacts, trace: Trace) -> tuple[str,
     return (*began, *needs(trace))
 
 
-_THE_RETURN = (None,)
+_THE_RETURN: Sequence[None] = (None,)
+"""What a rule is asked of that is of no line."""
 
 SPEAKS = frozenset({Standing.MATCHES, Standing.UNKNOWN})
 """How a rule stands that has a say."""

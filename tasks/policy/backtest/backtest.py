@@ -133,8 +133,9 @@ class _Replays:
     ) -> None:
         self.past, self.until = past, until
         self.pairs = {name: Pair.of(it.current, it.candidate) for name, it in stores.items()}
-        self.turns: dict[tuple[str, str], list[datetime]] = {}
-        self.earlier: dict[tuple[str, str, str, int], EarlierReturns] = {}
+        self.outcomes = any(pair.asked.outcomes for pair in self.pairs.values())
+        self.turns: dict[str, list[datetime]] = {}
+        self.earlier: dict[tuple[str, str, int], EarlierReturns] = {}
         self.by_shopper: dict[str, dict[str, ReturnProcess]] = defaultdict(dict)
         if any(pair.asked.history for pair in self.pairs.values()):
             for process in (*others, *(it.process for it in self.past)):
@@ -158,7 +159,7 @@ class _Replays:
         others = [it for name, it in self.by_shopper[shopper].items() if name != past.process_id] if shopper else []
         rules = pair.current
 
-        times = sorted({at for it in others for at in self._turns(shopper, it)})
+        times = sorted({at for it in others for at in self._turns(it)})
         found: dict[int, EarlierReturns] = {}
 
         def known(at: datetime) -> EarlierReturns:
@@ -175,17 +176,17 @@ class _Replays:
 
     def _earlier(self, process: ReturnProcess, shopper: str, rules: StoreRules, at: datetime) -> EarlierReturns:
         """A return as an earlier one of its shopper at a time: the same for all their others until it turns."""
-        key = shopper, process.rever_process_id, rules.store, bisect_right(self._turns(shopper, process), at)
+        key = process.rever_process_id, rules.store, bisect_right(self._turns(process), at)
         if key not in self.earlier:
             omits = rules.omits_empty_fields
             self.earlier[key] = earlier_of([known_at(process, at)], shopper, rules.zone, omits_empty_fields=omits)
         return self.earlier[key]
 
-    def _turns(self, shopper: str, process: ReturnProcess) -> list[datetime]:
-        """The times at which a return looks otherwise to its shopper's others."""
-        name = shopper, process.rever_process_id
+    def _turns(self, process: ReturnProcess) -> list[datetime]:
+        """The times at which a return looks otherwise to its shopper's others, as far as rules ask what they see."""
+        name = process.rever_process_id
         if name not in self.turns:
-            self.turns[name] = sorted(happenings(process))
+            self.turns[name] = sorted(happenings(process, outcomes=self.outcomes))
         return self.turns[name]
 
 
@@ -199,6 +200,8 @@ class _Summed:
     ) -> None:
         unique = {it.process_id: it for it in past}
         self.past = [unique[name] for name in sorted(unique)]
+        self.replayed = {name: unique[name] for name in sorted(unique) if name in replays}
+        self.shoppers = {name: mailbox_of(it.process) for name, it in self.replayed.items()}
         self.until, self.replays = until, replays
         self.pairs = {name: Pair.of(it.current, it.candidate) for name, it in stores.items()}
         self.money: dict[Purse, Totals] = defaultdict(Totals)
@@ -211,12 +214,7 @@ class _Summed:
 
     def run(self) -> Backtest:
         first, second = (self._capped(side) for side in (0, 1))
-        found = [
-            one
-            for it in self.past
-            if it.process_id in self.replays
-            for one in self._compared(it, first[it.process_id], second[it.process_id])
-        ]
+        found = [one for name, it in self.replayed.items() for one in self._compared(it, first[name], second[name])]
         found.sort(key=lambda one: (-one.amount, one.process_id, one.purse))
         return Backtest(
             len(self.replays),
@@ -229,10 +227,8 @@ class _Summed:
         )
 
     def _capped(self, side: int) -> dict[str, Replayed]:
-        mine = [it for it in self.past if it.process_id in self.replays]
-        rules = {it.process_id: self.pairs[it.store].both[side] for it in mine}
-        shoppers = {it.process_id: mailbox_of(it.process) for it in mine}
-        return capped({it.process_id: self.replays[it.process_id][side] for it in mine}, rules, shoppers)
+        rules = {name: self.pairs[it.store].both[side] for name, it in self.replayed.items()}
+        return capped({name: self.replays[name][side] for name in self.replayed}, rules, self.shoppers)
 
     def _compared(self, past: PastReturn, current: Replayed, candidate: Replayed) -> Iterable[Difference]:
         """Count one return, and tell where the two differ."""

@@ -36,6 +36,7 @@ PARCELS = _SCAN | _ARRIVAL
 
 _REVIEWS = frozenset({"review", "reject_reason", "inspector", "reviewed", "all_approved", "days_since_review"})
 _DESK = frozenset({"refunded", "held"})
+_OUTCOMES = frozenset({"earlier_refunds", "earlier_refund_value", "earlier_wrong_items", "earlier_bonuses"})
 
 WEEK = 8
 """Days after each change at which rules that ask for the weekday are asked again: each weekday comes once."""
@@ -46,7 +47,7 @@ class TimesAsked:
     """What rules ask about time. `after` has, by fact, the days after it at which an answer may turn; `within` are
     windows of earlier returns in days; `hours` those at which an answer may turn. `scan` and `arrival` say that they
     ask how far the goods have come, `reviews` what was inspected, `history` about the shopper's earlier returns,
-    `endless` about these without a window, and `desk` what this desk has done.
+    `outcomes` what became of these, `endless` about these without a window, and `desk` what this desk has done.
     """
 
     after: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class TimesAsked:
     arrival: bool = False
     reviews: bool = False
     history: bool = False
+    outcomes: bool = False
     endless: bool = False
     desk: bool = False
 
@@ -81,7 +83,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
     """What these rules ask about time."""
     after: dict[str, set[int]] = {}
     on, within, hours = set[date](), set[int](), set[int]()
-    weekdays = scan = arrival = reviews = history = endless = desk = False
+    weekdays = scan = arrival = reviews = history = outcomes = endless = desk = False
     for rule in rules:
         if rule.applies_to is AppliesTo.ALL:
             on |= {rule.begins} if rule.begins else set()
@@ -96,7 +98,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
             reviews, desk = reviews or check.field in _REVIEWS, desk or check.field in _DESK
             weekdays = weekdays or check.field == "weekday"
             if FIELDS[check.field].counts is not None:
-                history = True
+                history, outcomes = True, outcomes or check.field in _OUTCOMES
                 endless = endless or check.within_days is None
                 within |= set() if check.within_days is None else {check.within_days}
             elif check.field in _AFTER and isinstance(check.wanted, int):
@@ -107,7 +109,7 @@ def times_asked(rules: Iterable[MerchantRule]) -> TimesAsked:
                 on |= {check.wanted, check.wanted + timedelta(days=1)}
     days = {name: frozenset(many) for name, many in after.items()}
     turns = frozenset(on), frozenset(within), frozenset(hours)
-    return TimesAsked(days, *turns, weekdays, scan, arrival, reviews, history, endless, desk)
+    return TimesAsked(days, *turns, weekdays, scan, arrival, reviews, history, outcomes, endless, desk)
 
 
 def turning_points(

@@ -125,12 +125,13 @@ def known_at(process: ReturnProcess, at: datetime) -> ReturnProcess:
     )
 
 
-def happenings(process: ReturnProcess) -> Iterator[datetime]:
-    """The times at which `known_at` turns."""
-    refunds = process.compensation.refunds if process.compensation else ()
-    reviewed = (it.review_date for it in process.reviews or ())
-    paid = (it.refunded_at for it in refunds or ())
-    yield from (at for at in (process.started_at, process.updated_at, *reviewed, *paid) if at is not None)
+def happenings(process: ReturnProcess, *, outcomes: bool = True) -> Iterator[datetime]:
+    """The times at which `known_at` turns; without `outcomes` not those of its reviews and refunds."""
+    ended = process.updated_at if process.rever_process_status not in _GOES_ON else None
+    refunds = process.compensation.refunds if process.compensation and outcomes else ()
+    reviewed = [it.review_date for it in (process.reviews or () if outcomes else ())]
+    paid = [it.refunded_at for it in refunds or ()]
+    yield from (at for at in (process.started_at, ended, *reviewed, *paid) if at is not None)
 
 
 class _Views:
@@ -214,4 +215,5 @@ class _Views:
 
 
 def _no_further(entry: LogisticsEntry, parcel: ShippingStatus) -> LogisticsEntry:
-    return entry.model_copy(update={"status": parcel}) if entry.status in PARCEL_MOVED else entry
+    further = entry.status in PARCEL_MOVED and entry.status != parcel
+    return entry.model_copy(update={"status": parcel}) if further else entry

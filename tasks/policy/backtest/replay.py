@@ -20,8 +20,7 @@ from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.record import Record
 from tasks.policy.return_facts import EARLIER_NOT_TOLD, EarlierReturns, ReturnFacts, facts_now, lasting_facts
 from tasks.policy.ruling import Ruling
-from tasks.policy.side_facts import SideFacts, enriched
-from tasks.policy.store import StoreRules
+from tasks.policy.side_facts import enriched
 from tasks.policy.verdict import Known, Verdict, said_by, standings, stands
 
 
@@ -109,7 +108,8 @@ class _Replay:
         unreceived = any(it.return_reason == NOT_RECEIVED for it in past.process.return_line_items)
         self.early = pair.early or unreceived
         together: tuple[tuple[int, ...], ...] = ((0, 1),) if pair.alike else ((0,), (1,))
-        self.tracks = [_Track(ReplayedDesk(Record(past.process_id, pair.current.store)), sides) for sides in together]
+        record = Record(past.process_id, pair.current.store)
+        self.tracks = [_Track(ReplayedDesk(record, pair.asked.desk), sides) for sides in together]
         self.heard = RulesHeard(), RulesHeard()
         self.noted: list[Verdict | None] = [None, None]
         self.points: list[datetime] = []
@@ -225,7 +225,7 @@ class _Replay:
             assert it.facts is not None  # noqa: S101 - it was asked just now
             before, look = it.desk.record, self._look(it, it.desk.sees(process))
             ruling = Ruling(it.facts, it.said[0])
-            it.desk.decide(self._rules(it, at), look, ruling, at, exact=exact, decides=decides)
+            it.desk.decide(self.pair.both[it.sides[0]], look, ruling, at, exact=exact, decides=decides)
             if it.desk.record is not before and self.pair.asked.desk:
                 it.facts = None  # the rules ask what the desk has done
             limit = it.desk.limit
@@ -238,13 +238,6 @@ class _Replay:
         if self.look is None or self.look.process is not shown or not self.pair.alike:
             self.look = Look(shown, own)
         return self.look
-
-    def _rules(self, track: _Track, at: datetime) -> StoreRules:
-        """The rules of this desk. Where it holds they are asked anew, and so know the shopper's earlier returns."""
-        own = self.pair.both[track.sides[0]]
-        if track.desk.held is None or self.history is None or not self.shopper:
-            return own
-        return replace(own, side=replace(own.side or SideFacts(), earlier={self.shopper: self._earlier(at)}))
 
 
 def _same(one: Verdict, other: Verdict) -> bool:

@@ -12,7 +12,7 @@ from tasks.policy.actions import ActionKind, Pay
 from tasks.policy.approvals import APPROVAL, Limit, Then
 from tasks.policy.backtest.outcome import HeldPayment, Payment, deciding
 from tasks.policy.case import Case, told_terms
-from tasks.policy.decide import decide_money, ended_holds
+from tasks.policy.decide import decide_money, hold_of_money_ends
 from tasks.policy.decision import AskedEffect, Compensate, Decision, Hold, Wait
 from tasks.policy.facts import Inspection, LineInspection, contradictions, inspected_lines
 from tasks.policy.kinds import EXCHANGE, REFUND
@@ -62,9 +62,14 @@ class _SeenCase(Case):
 
 @dataclass(slots=True)
 class ReplayedDesk:
-    """A replayed desk: its ledger's record of the return, what REVER shows of its payments, and how it ends."""
+    """A replayed desk: its ledger's record of the return, what REVER shows of its payments, and how it ends.
+
+    `asks` is the hold that nobody has answered, `limit` until when it asks for an approval, and what happens then.
+    `asked_of_it` says that rules ask what the desk itself has done, or holds.
+    """
 
     record: Record
+    asked_of_it: bool = False
     payments: list[Payment] = field(default_factory=list)
     held: HeldPayment | None = None
     waits: str = ""
@@ -73,11 +78,7 @@ class ReplayedDesk:
     last: Verdict | None = None
     shown: tuple[str, int] = ("", 0)
     asks: Hold | None = None
-
-    @property
-    def limit(self) -> Limit | None:
-        """Until when an approval is asked for, and what happens then; None where none is asked, or without an end."""
-        return Limit.told(self.asks.evidence) if self.asks is not None and self.asks.rule == APPROVAL else None
+    limit: Limit | None = None
 
     def is_late(self, at: datetime) -> bool:
         """Whether the time for an approval is up."""
@@ -101,11 +102,21 @@ class ReplayedDesk:
         if self.held and before and says.lines == before.lines and self.shown == shown:
             return  # nothing that could end the hold has changed
         self.last, self.shown = says, shown
-        if self.held and ended_holds(process, rules, self.record, at):
-            self.held, self.asks, self.record = None, None, replace(self.record, holds=())
         heard = ruling if rules.merchant_rules and rules.refunds_by is RefundsBy.US else None
-        case = _SeenCase(process, rules, self.record, at, heard, look)
+        record = replace(self.record, holds=()) if self.held else self.record
+        case = _SeenCase(process, rules, record, at, heard, look)
+        if self.held and not self._hold_ends(case):
+            return
+        if self.held:
+            self._goes_on(record)
         self._act(decide_money(case), process, at, says, exact=exact)
+
+    def _hold_ends(self, case: _SeenCase) -> bool:
+        """Whether the hold is at its end, by this case, which is without it."""
+        if case.heard and self.asked_of_it:
+            anew = Ruling.of(case.rules.merchant_rules, case.heard.facts._replace(held=False))
+            case = replace(case, heard=anew)
+        return hold_of_money_ends(self.record.holds[0], case)
 
     def _act(self, decision: Decision, process: ReturnProcess, at: datetime, says: Verdict, *, exact: bool) -> None:
         """Do what was decided."""
@@ -119,7 +130,7 @@ class ReplayedDesk:
             rules = deciding(says, (item.line_id for item in decision.items))
             currency = decision.currency or next((line.currency for line in process.return_line_items), "")
             self.held = HeldPayment(at, decision.rule, decision.why, amount, currency, rules)
-            self.asks = decision
+            self.asks, self.limit = decision, Limit.told(decision.evidence) if decision.rule == APPROVAL else None
             asks = OpenHold("replayed", 1, decision.kind, decision.rule, decision.why, at)
             self.record = replace(
                 self.record, holds=(replace(asks, amount=decision.amount, currency=decision.currency),)
@@ -140,7 +151,11 @@ class ReplayedDesk:
                 number, IntentKind.REFUND, IntentState.DROPPED, asks.items, currency=asks.currency, gross=worth
             )
             record = replace(record, intents=(*record.intents, closed))
-        self.held, self.asks, self.record = None, None, record
+        self._goes_on(record)
+
+    def _goes_on(self, record: Record) -> None:
+        """Ask nobody any more."""
+        self.held, self.asks, self.limit, self.record = None, None, None, record
 
     def _pay(self, due: Compensate, process: ReturnProcess, at: datetime, says: Verdict, *, exact: bool) -> None:
         """Pay all that is due, as the ledger and REVER show it afterwards."""
