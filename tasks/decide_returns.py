@@ -236,10 +236,13 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
 
 
 async def _with_facts(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> list[PendingReturn]:
-    """Learn what the rules ask for about these returns.
+    """Learn what the stores' own rules ask for about these returns; where there are none, nothing is.
 
     One that would be held for a fact which REVER tells, and its list has left out, is read by its id first.
     """
+    stores = [await desk.rules(store) for store in dict.fromkeys(pending.store for pending in batch)]
+    if not any(rules.merchant_rules for rules in stores):
+        return list(batch)
     batch, now = await gather_facts(desk, batch), desk.clock()
     listed: list[tuple[PendingReturn, StoreRules]] = []
     for pending in batch:
@@ -400,7 +403,7 @@ async def _request(
         process_id=pending.process_id,
         store=pending.store,
         order_name=process.order_name,
-        day=(await desk.zone(pending.store)).day(now),
+        day=now.astimezone(rules.zone).date(),
         decide=by_rule,
         guards=rules.policy.guards,
         shopper_email=shopper.email if shopper else "",

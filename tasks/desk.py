@@ -172,12 +172,13 @@ class Desk:
         self.report.zones[store] = zone.zone
         if zone.problem:
             self.report.notes.append(f"store {store!r}: {zone.problem}; its days are those of UTC")
-        carriers = {carrier_name(carrier) for carrier in settings.carriers}
         named = {*policy.label_carriers, *policy.labels.carriers}
-        if len(self.stores) == 1 and (strange := sorted(named - carriers)):  # else it may be of another store
-            names, known = ", ".join(strange), ", ".join(sorted(carriers)) or "none"
-            note = f"store {store!r}: the policy file names {names}, and its carriers at REVER are {known}"
-            self.report.notes.append(f"{note}; what is said of them does nothing")
+        if named and len(self.stores) == 1:  # else it may be of another store
+            carriers = {carrier_name(carrier) for carrier in settings.carriers}
+            if strange := sorted(named - carriers):
+                names, known = ", ".join(strange), ", ".join(sorted(carriers)) or "none"
+                note = f"store {store!r}: the policy file names {names}, and its carriers at REVER are {known}"
+                self.report.notes.append(f"{note}; what is said of them does nothing")
         return StoreRules(
             store=store,
             settings=settings,
@@ -188,7 +189,7 @@ class Desk:
             omits_empty_fields=self.settings.omits_empty_fields,
             merchant_rules=self.policies.rules.for_store(store),
             zone=zone.zone,
-            side=self.facts.side(store),
+            side=self.facts.side(store) if self.settings.policy else None,
         )
 
     async def warehouses(self, store: str) -> tuple[Warehouse, ...]:
