@@ -23,7 +23,7 @@ from tasks.effects.perform import Outcome, Result
 from tasks.fetch_label_files import fetch_label_files, note_wanted_files
 from tasks.fetch_returns import BATCH, PendingReturns, check_inspections, fetch_returns, since_at
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
-from tasks.ledger import LedgerError, open_holds, took_on
+from tasks.ledger import LedgerError, open_holds, to_settle, took_on
 from tasks.lookup import read_key
 from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
@@ -38,7 +38,7 @@ from tasks.reporting.tally import (
     forget_waits,
 )
 from tasks.returns import PendingReturn
-from tasks.settle_outcomes import Settled, settle_outcomes, to_settle
+from tasks.settle_outcomes import Settled, settle_outcomes
 from tasks.shadow import compare_with_candidate
 from tasks.steps import about, presentable, some
 
@@ -138,8 +138,12 @@ async def end_approvals(
 async def ending_approvals(
     desk: Desk, report: ReturnsReport, stores: Sequence[str], process_ids: Collection[str] = ()
 ) -> Step:
-    """The step that ends a store's overdue approvals; most stores have none, as one look tells."""
-    concerned = {hold.store for hold in await desk.ledger.aread(open_holds, stores) if hold.rule == APPROVAL}
+    """The step that ends a store's overdue approvals; most stores have none, as one look tells.
+
+    Without rules of the stores' own none ever ends: they say what happens then.
+    """
+    held = await desk.ledger.aread(open_holds, stores) if desk.policies.rules else []
+    concerned = {hold.store for hold in held if hold.rule == APPROVAL}
 
     async def end_at(store: str) -> None:
         if store in concerned:
@@ -385,7 +389,7 @@ async def _decide_and_act(
             await note_taken_on(desk, carried)
     if labels_only:
         await note_wanted_files(desk, batch, carried)
-    if not again:
+    if desk.candidate is not None and not again:
         await compare_with_candidate(desk, report, decided)
     return finished
 

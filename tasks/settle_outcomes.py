@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection
-
 from rever_api.errors import NotFound, ReverError, Unreadable, WrongSetup
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
@@ -117,13 +115,6 @@ async def _hold(desk: Desk, unknown: OpenIntent, held: Held, process: ReturnProc
         parcel=parcel_of(process) if process else (),
     )
     return Settled(unknown, Settlement.HELD, held.why)
-
-
-def to_settle(conn: Connection, stores: Collection[str], process_ids: Collection[str] | None) -> set[str]:
-    """The stores at which an effect is open, or a return held that could not be read; of these returns, or of any."""
-    opened = {found.store for found in open_intents(conn, stores=stores, process_ids=process_ids)}
-    held = (hold for hold in open_holds(conn, stores) if hold.rule in UNREAD_RULES)
-    return opened | {hold.store for hold in held if process_ids is None or hold.process_id in process_ids}
 
 
 @step("settle-outcomes")

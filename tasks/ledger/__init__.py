@@ -66,6 +66,7 @@ from tasks.ledger.settle import (
     record_unknown,
     settle_done,
     settle_hold,
+    to_settle,
     touch,
 )
 from tasks.ledger.shadow import ShadowRow, note_shadow, open_differences, shadow_rows
@@ -246,6 +247,7 @@ __all__ = [
     "stop_switch",
     "switch",
     "tell_once",
+    "to_settle",
     "took_on",
     "touch",
     "tracked_until",

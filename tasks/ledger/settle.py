@@ -31,6 +31,7 @@ from tasks.ledger.types import Actor, Claim, Done, Expired, OpenIntent, Recorded
 from tasks.ledger.words import NOTHING_SAID, Said, keep
 from tasks.ledger.writing import lock_rows
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING
+from tasks.policy.decide import UNREAD_RULES
 from tasks.policy.kinds import KINDS
 from tasks.policy.parcel import ParcelLine
 from tasks.policy.record import OPEN_STATES, HoldKind, IntentState, PaidSeen
@@ -79,6 +80,16 @@ def open_intents(
     pieces = chunks(process_ids)
     rows = [row for ids in pieces for row in conn.execute(query.where(intents.c.process_id.in_(ids)))]
     return [_open(row) for row in sorted(rows, key=lambda row: row.seq)]
+
+
+def to_settle(conn: Connection, stores: Collection[str], process_ids: Collection[str] | None) -> set[str]:
+    """The stores at which an effect is open, or a return held that could not be read; of these returns, or of any."""
+    opened = {found.store for found in open_intents(conn, stores=stores, process_ids=process_ids)}
+    unread = select(holds.c.store, holds.c.process_id).where(
+        holds.c.state == "open", holds.c.rule.in_(sorted(UNREAD_RULES)), holds.c.store.in_(sorted(stores))
+    )
+    held = {row.store for row in conn.execute(unread) if process_ids is None or row.process_id in process_ids}
+    return opened | held
 
 
 def _open(row: Row[Any]) -> OpenIntent:
