@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
     at_rever.came_back,
     at_rever.still_on_its_way,
     gates.stale_view,
-    cancel.called_off,
+    gates.called_off,
     gates.status,
     payment.ended,
     gates.unknown_timing,

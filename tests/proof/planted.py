@@ -640,7 +640,7 @@ BUGS = {
     "called off, paid": Bug(
         "a return paid by an old view of it after it was called off",
         f"{CANCEL}test_an_older_view_of_it_is_not_paid_and_gets_no_label",
-        (("tasks/policy/decide.py", "    cancel.called_off,\n", ""),),
+        (("tasks/policy/decide.py", "    gates.called_off,\n", ""),),
     ),
     "kept": Bug(
         "a label made for goods that the shopper keeps",

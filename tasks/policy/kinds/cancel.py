@@ -11,7 +11,8 @@ from tasks.policy.decision import Cancellation, Decision
 from tasks.policy.kinds.asked import AskedKind
 from tasks.policy.kinds.kind import Held, Seen
 from tasks.policy.record import Intent, IntentKind, Record
-from tasks.policy.rules.cancel import ENDED, why_not
+from tasks.policy.rules.cancel import why_not
+from tasks.policy.rules.gates import ENDED
 from tasks.policy.store import StoreRules
 
 

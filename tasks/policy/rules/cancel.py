@@ -1,4 +1,4 @@
-"""The rules of calling a return off: by the merchant's own rule, and what follows once it was done.
+"""The rules of calling a return off, as the merchant's own rule has it. What follows is `gates.called_off`.
 
 Nothing may have gone out for it, and nothing may be due: what is due is paid first, and what was paid stays.
 """
@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from rever_api.models import ProcessStatus
 from tasks.policy.case import Case
-from tasks.policy.clocks import come
 from tasks.policy.comparison import went_out
 from tasks.policy.decision import AskedEffect, Decision, Hold
-from tasks.policy.facts import later, quoted
+from tasks.policy.facts import quoted
 from tasks.policy.record import (
     ALL_BUT_LABELS,
     CANCEL_REFUSED,
@@ -21,14 +20,8 @@ from tasks.policy.record import (
     cancellation_given_up,
 )
 from tasks.policy.return_facts import Unknown
-from tasks.policy.rules.gates import told_no_until
+from tasks.policy.rules.gates import ENDED, told_no_until
 from tasks.policy.rules.payment import NEEDS_FACTS
-
-ENDED = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED})
-"""Statuses of a return that is at its end at REVER."""
-
-CANCEL_NOT_SHOWN = "cancel_not_shown"
-"""The rule of a return that was called off here, and that REVER goes on showing as one that runs."""
 
 
 def why_not(case: Case) -> str:
@@ -68,22 +61,6 @@ def _refused(case: Case, intent: Intent, why: str) -> Hold | None:
     """REVER has refused it before: it is not tried again by itself."""
     evidence = {"intent": intent.id, "code": intent.error_code}
     return case.hold(CANCEL_REFUSED, HoldKind.REFUSED, f"REVER has refused it: {why}", evidence, items=())
-
-
-def called_off(case: Case) -> Decision | None:
-    """The return was called off here, and REVER shows it as running: an older view, for `settle_after`; then held.
-
-    Nothing is paid for it meanwhile.
-    """
-    done = [it for it in _cancellations(case) if it.state in {IntentState.DONE, IntentState.DONE_BY_HAND}]
-    if not done or case.process.rever_process_status in ENDED:
-        return None
-    at = done[-1].sent_at or done[-1].created_at or case.now
-    until = later(at, case.rules.settle_after)
-    why = "the return was called off here, and REVER does not show that"
-    if not come(until, case.now, case.rules.settle_after):
-        return case.wait("stale_view", f"{why}; this may be an older view of the return", until)
-    return case.hold(CANCEL_NOT_SHOWN, HoldKind.CONTRADICTION, f"{why}, though it was done long enough ago", items=())
 
 
 def _cancellations(case: Case) -> list[Intent]:

@@ -28,6 +28,12 @@ from tasks.policy.store import REFUND_METHODS, StoreRules
 REVER_ON_HOLD = "rever_on_hold"
 """The rule by which a return waits that REVER's own people hold."""
 
+CANCEL_NOT_SHOWN = "cancel_not_shown"
+"""The rule of a return that was called off here, and that REVER goes on showing as one that runs."""
+
+ENDED = frozenset({ProcessStatus.COMPLETED, ProcessStatus.FAILED, ProcessStatus.CANCELED})
+"""Statuses of a return that is at its end at REVER."""
+
 
 def held_already(case: Case) -> Decision | None:
     """An unanswered hold goes on holding, whatever REVER shows meanwhile."""
@@ -126,6 +132,23 @@ def _legs(case: Case) -> Decision | None:
     amount = sum((it.intent.amount - it.amount for it in case.comparison.standings), ZERO)
     why = f"REVER shows a refund that was made only in part; {shown(amount, case.currency)} of it is still to appear"
     return replace(case.wait(ON_ITS_WAY, f"{why}, and until then nothing else is paid"), reopens=True)
+
+
+def called_off(case: Case) -> Decision | None:
+    """The return was called off here, and REVER shows it as running: an older view, for `settle_after`; then held.
+
+    Nothing is paid for it meanwhile.
+    """
+    ended = {IntentState.DONE, IntentState.DONE_BY_HAND}
+    done = [it for it in case.record.intents if it.kind is IntentKind.CANCEL and it.state in ended]
+    if not done or case.process.rever_process_status in ENDED:
+        return None
+    at = done[-1].sent_at or done[-1].created_at or case.now
+    until = later(at, case.rules.settle_after)
+    why = "the return was called off here, and REVER does not show that"
+    if not come(until, case.now, case.rules.settle_after):
+        return case.wait("stale_view", f"{why}; this may be an older view of the return", until)
+    return case.hold(CANCEL_NOT_SHOWN, HoldKind.CONTRADICTION, f"{why}, though it was done long enough ago", items=())
 
 
 def status(case: Case) -> Decision | None:
