@@ -50,7 +50,7 @@ async def two_policies(
     """
     sides = await asyncio.to_thread(read_store_facts, candidate, file, stores)
     tried = Candidate(file, candidate, sides=sides)
-    current = [await desk.rules(store) for store in stores]
+    current = [replace(await desk.rules(store), side=desk.facts.side(store)) for store in stores]
     return {it.store: StorePolicies(it, tried.rules(it)) for it in current}
 
 
