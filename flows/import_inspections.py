@@ -181,13 +181,13 @@ async def _review(
             ids = mine[first : first + BATCH]
             with about(f"{store} {first // BATCH + 1} ({len(ids)} returns)"):
                 batch = [PendingReturn(store, named.returns[it], searched=True) for it in ids]
-                inspected, unread = await check_inspections(desk, batch)
+                checked, unread = await check_inspections(desk, batch)
                 report.fail(store, unread)
                 report.progress.finish(len(unread))
                 came.update({failed.process_id: Came(Verdict.REFUSED, failed.why, passes=True) for failed in unread})
                 reviewed: list[ReviewedReturn] = []
                 try:
-                    await add_reviews(desk, [item.pending for item in inspected], wanted, reviewed)
+                    await add_reviews(desk, checked, wanted, reviewed)
                 finally:
                     came.update({item.process_id: item.came for item in reviewed})
                     _count(desk, report, reviewed, pays)

@@ -358,12 +358,12 @@ async def take_through(
     `again`: this run has decided about them before, that they wait.
     """
     with about(label):
-        inspected, unread = await check_inspections(desk, batch)
+        checked, unread = await check_inspections(desk, batch)
         report.fail(batch[0].store, unread)
         finished = 0
         together = max(FEWEST, BATCH // max(1, len(desk.working))) if report.acts else BATCH
-        for first in range(0, len(inspected), together):
-            some_of_them = [item.pending for item in inspected[first : first + together]]
+        for first in range(0, len(checked), together):
+            some_of_them = checked[first : first + together]
             finished += await _decide_and_act(desk, report, some_of_them, labels_only=labels_only, again=again)
     report.progress.finish(len(batch) - finished)
 

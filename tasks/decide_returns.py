@@ -264,7 +264,7 @@ async def _with_facts(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) 
 
     async def read_again(pending: PendingReturn) -> PendingReturn:
         found = await check_inspection(desk, pending, again=True)
-        return replace(pending, unasked=found.why) if isinstance(found, Failure) else found.pending
+        return replace(pending, unasked=found.why) if isinstance(found, Failure) else found
 
     read = await each("check-inspections", held, read_again)
     known = {pending.process_id: pending for pending in await gather_facts(desk, read)}

@@ -14,10 +14,10 @@ from tasks.desk import Desk
 from tasks.ledger import held_by, order_spellings
 from tasks.lookup import KeyKind, Lookup, order_names
 from tasks.policy.comparison import READS_DIFFER, differences
-from tasks.policy.facts import believed, incomplete, incomplete_label, inspect
+from tasks.policy.facts import believed, incomplete, incomplete_label
 from tasks.policy.order_returns import OrderKey, OrderReturns
 from tasks.reporting.report import Failure
-from tasks.returns import Entry, InspectedReturn, PendingReturn, denied_return, taken_in, unread_return
+from tasks.returns import Entry, PendingReturn, denied_return, taken_in, unread_return
 from tasks.steps import about, each, step
 
 BATCH = 100
@@ -326,8 +326,8 @@ def _changed_since(process: ReturnProcess, since: datetime) -> bool:
 
 async def check_inspection(
     desk: Desk, pending: PendingReturn, *, disputed: bool = False, again: bool = False
-) -> InspectedReturn | Failure:
-    """Read the reviews of one return.
+) -> PendingReturn | Failure:
+    """See to it that a return is read well enough for its reviews to be judged.
 
     A search page that left out what no payment, or no label, can do without is no ground to act, so the return is
     then read again by id; what that read leaves out too, or what cannot be read by id either, the rules hold. So is one
@@ -358,19 +358,19 @@ async def check_inspection(
             else:
                 why = f"it belongs to store {process.ecommerce_id!r}, though {pending.store!r} was asked for"
                 return Failure(pending.process_id, why)
-    return InspectedReturn(pending, inspect(pending.process, rules))
+    return pending
 
 
 @step("check-inspections")
-async def check_inspections(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[InspectedReturn], list[Failure]]:
+async def check_inspections(desk: Desk, batch: Sequence[PendingReturn]) -> tuple[list[PendingReturn], list[Failure]]:
     """Check a batch. The returns that could not be read come back as failures; the others go on, in order of id."""
     ids = [pending.process_id for pending in batch]
     disputed = await desk.ledger.aread(held_by, READS_DIFFER, ids)
 
-    async def check(pending: PendingReturn) -> InspectedReturn | Failure:
+    async def check(pending: PendingReturn) -> PendingReturn | Failure:
         return await check_inspection(desk, pending, disputed=pending.process_id in disputed)
 
     answers = await each("check-inspections", batch, check)
-    inspected = [answer for answer in answers if isinstance(answer, InspectedReturn)]
-    inspected.sort(key=lambda item: item.pending.process_id)
-    return inspected, [answer for answer in answers if isinstance(answer, Failure)]
+    checked = [answer for answer in answers if isinstance(answer, PendingReturn)]
+    checked.sort(key=lambda pending: pending.process_id)
+    return checked, [answer for answer in answers if isinstance(answer, Failure)]

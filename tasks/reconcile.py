@@ -92,11 +92,11 @@ async def _compare(desk: Desk, batch: Sequence[PendingReturn], result: Compared,
 
     A list may be older than a read by id, so a return is read again before its difference counts.
     """
-    inspected, unread = await check_inspections(desk, batch)
+    checked, unread = await check_inspections(desk, batch)
     result.failures += unread
-    unreadable = [item.pending for item in inspected if item.pending.unread]
-    batch = [item.pending for item in inspected if not item.pending.unread]
-    ids = [item.pending.process_id for item in inspected]
+    unreadable = [pending for pending in checked if pending.unread]
+    batch = [pending for pending in checked if not pending.unread]
+    ids = [pending.process_id for pending in checked]
     records = await desk.ledger.aread(load_records, ids)
     suspects = [each.process_id for each in batch if differs(each.process, records[each.process_id])]
     again, failures = await fetch_returns(desk, suspects)

@@ -1,11 +1,11 @@
-"""The values that pass from step to step: a return with its store, its inspection, its decision."""
+"""The value that passes from step to step: a return with its store."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.policy.decide import Unread
-from tasks.policy.facts import Inspection, believed
+from tasks.policy.facts import believed
 
 Entry = ReturnProcess | UnreadableProcess
 
@@ -58,11 +58,3 @@ def denied_return(pending: PendingReturn) -> PendingReturn:
     """A return that REVER's list shows, and its read by id denies."""
     found = UnreadableProcess(process_id=pending.process_id, why="", order_name=pending.process.order_name)
     return unread_return(pending.store, found)
-
-
-@dataclass(frozen=True, slots=True)
-class InspectedReturn:
-    """A return and the reading of its reviews, line by line."""
-
-    pending: PendingReturn
-    inspection: Inspection
