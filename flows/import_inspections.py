@@ -17,7 +17,7 @@ from flows.sub_flows import count_asked, go_on, settle, settle_own, side_by_side
 from tasks.add_reviews import ReviewedReturn, add_reviews, hold_contradictions
 from tasks.desk import Desk, WrongNameError
 from tasks.fetch_named_returns import NamedReturns, fetch_named_returns, wanted_names
-from tasks.fetch_returns import BATCH, check_inspections
+from tasks.fetch_returns import BATCH, PendingReturn, check_inspections
 from tasks.files.inspections import WarehouseFile, read_warehouse_file
 from tasks.files.private_copy import Arrived, private_copies
 from tasks.files.table import InputFileError
@@ -29,7 +29,6 @@ from tasks.policy.kinds.review import Reviews
 from tasks.receive_files import NamedFile, finish, forget_done, hand_back, of_inspections, receive
 from tasks.reporting.report import Failure, ReturnsReport, amounts
 from tasks.reporting.tally import count_decisions
-from tasks.returns import PendingReturn
 from tasks.steps import about
 
 NAME = "import-inspections"

@@ -16,6 +16,7 @@ from tasks.decide_returns import note_returns
 from tasks.desk import Desk, WrongNameError
 from tasks.effects.carry_out import AskedReturn
 from tasks.effects.perform import Result
+from tasks.fetch_returns import PendingReturn
 from tasks.files.drop_folder import inside
 from tasks.files.made_label import LabelFile, read_label
 from tasks.files.table import InputFileError
@@ -23,7 +24,6 @@ from tasks.ledger import load_records
 from tasks.policy.decision import AskedEffect
 from tasks.register_label import LabelByHand, in_words, register_labels
 from tasks.reporting.report import ReturnsReport
-from tasks.returns import PendingReturn
 from tasks.steps import about
 
 NAME = "register-label"

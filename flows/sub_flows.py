@@ -21,7 +21,7 @@ from tasks.effects.carry_out import (
 )
 from tasks.effects.perform import Outcome, Result
 from tasks.fetch_label_files import fetch_label_files, note_wanted_files
-from tasks.fetch_returns import BATCH, PendingReturns, check_inspections, fetch_returns, since_at
+from tasks.fetch_returns import BATCH, PendingReturn, PendingReturns, check_inspections, fetch_returns, since_at
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, open_holds, to_settle, took_on
 from tasks.lookup import read_key
@@ -37,7 +37,6 @@ from tasks.reporting.tally import (
     forget_unknown,
     forget_waits,
 )
-from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, settle_outcomes
 from tasks.shadow import compare_with_candidate
 from tasks.steps import about, presentable, some

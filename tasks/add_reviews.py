@@ -9,6 +9,7 @@ from tasks.desk import Desk
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.effects.perform import Outcome, Result
+from tasks.fetch_returns import PendingReturn
 from tasks.files.verdicts import Came, Contradiction, FileVerdict, Verdict
 from tasks.ledger import answered_contradictions, close_agreed
 from tasks.policy.case import Case
@@ -17,7 +18,6 @@ from tasks.policy.facts import incomplete
 from tasks.policy.kinds.review import Reviews
 from tasks.policy.record import INSPECTION_CONTRADICTS, HoldKind, IntentKind
 from tasks.reporting.report import Failure, Mode
-from tasks.returns import PendingReturn
 from tasks.steps import FATAL, each, failure, step
 
 

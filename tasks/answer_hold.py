@@ -12,7 +12,7 @@ from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk, DeskError, WrongNameError
 from tasks.effects.calls import EFFECTS
 from tasks.effects.perform import Outcome, perform
-from tasks.fetch_returns import read_now
+from tasks.fetch_returns import PendingReturn, read_now
 from tasks.gather_facts import gather_facts
 from tasks.ledger import (
     Answer,
@@ -40,7 +40,6 @@ from tasks.policy.kinds import KINDS
 from tasks.policy.money import shown
 from tasks.policy.record import Intent, IntentState, LineUnits, Record, units_of
 from tasks.reporting.report import Failure, Mode
-from tasks.returns import PendingReturn
 from tasks.settle_outcomes import Settled, Settlement, settle_outcome
 from tasks.steps import step
 

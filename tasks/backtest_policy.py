@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rever_api.models import ReturnProcess
 from tasks.desk import Desk, DeskError, open_shops
-from tasks.fetch_returns import since_at
+from tasks.fetch_returns import PendingReturn, since_at
 from tasks.files.fact_tables import read_store_facts
 from tasks.past_returns import ReadReturns, Window, read_export, search_past, with_records
 from tasks.policy.backtest.backtest import Backtest, Replays, StorePolicies, backtest, summed_up, widest_history
@@ -25,7 +25,6 @@ from tasks.policy.facts import counted
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.policy_file import PolicyFile
 from tasks.policy.shadow import Candidate
-from tasks.returns import PendingReturn
 from tasks.steps import step
 
 WORTH_A_PROCESS = 1500

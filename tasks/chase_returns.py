@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.desk import Desk
-from tasks.fetch_returns import BATCH, fetch_returns, waiting_query
+from tasks.fetch_returns import BATCH, PendingReturn, fetch_returns, taken_in, waiting_query
 from tasks.gather_facts import gather_facts
 from tasks.ledger import HoldRow, kept_back, load_records, open_holds, remind_once, unfinished
 from tasks.policy.facts import incomplete
@@ -12,7 +12,6 @@ from tasks.policy.order_returns import OrderKey
 from tasks.policy.stale import StaleReturn, StaleStage, coming, stale, stale_hold
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import Failure
-from tasks.returns import PendingReturn, taken_in
 from tasks.steps import step
 
 

@@ -8,7 +8,7 @@ from tasks.desk import Desk
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
 from tasks.effects.perform import Outcome, Result
-from tasks.fetch_returns import fetch_order
+from tasks.fetch_returns import PendingReturn, fetch_order
 from tasks.files.new_returns import WantedReturn
 from tasks.files.return_verdicts import Came, OrderBounds, ReturnVerdict, judge_order, known_return, with_words
 from tasks.ledger import load_records, words_of
@@ -18,7 +18,6 @@ from tasks.policy.kinds.create_return import asked_for, order_shown
 from tasks.policy.order_returns import OrderKey, folded
 from tasks.policy.record import IntentKind, IntentState, Record
 from tasks.reporting.report import Failure, Mode
-from tasks.returns import PendingReturn
 from tasks.steps import FATAL, each, failure, step
 
 UNDER_WAY = Came(ReturnVerdict.HELD, "the run was cut off; what was under way is settled by the next run", passes=True)

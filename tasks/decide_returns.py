@@ -10,7 +10,7 @@ from typing import Any
 from rever_api.models import ReturnProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
-from tasks.fetch_returns import check_inspection
+from tasks.fetch_returns import PendingReturn, check_inspection
 from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
@@ -33,7 +33,6 @@ from tasks.policy.side_facts import left_out
 from tasks.policy.store import StoreRules
 from tasks.policy.tracking import view_of
 from tasks.reporting.report import Failure, Mode, ReturnsReport
-from tasks.returns import PendingReturn
 from tasks.steps import FATAL, each, failure, step
 
 Decide = Callable[[ReturnProcess, StoreRules, Record, datetime], Decision]

@@ -11,6 +11,7 @@ from rever_api import AsyncReverClient
 from rever_api.errors import ReverError, Unreadable
 from rever_api.models import ReturnProcess
 from tasks.desk import Clock, Desk, DeskError, utc_now
+from tasks.fetch_returns import PendingReturn
 from tasks.find_returns import FoundReturn
 from tasks.gather_facts import gather_facts
 from tasks.ledger import (
@@ -32,7 +33,6 @@ from tasks.policy.return_facts import ReturnFacts
 from tasks.policy.rules.label import explain_label
 from tasks.policy.verdict import explain
 from tasks.reporting.story import Known, Story, tell
-from tasks.returns import PendingReturn
 from tasks.steps import step
 
 MOST_STORIES = 20

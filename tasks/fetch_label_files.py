@@ -17,6 +17,7 @@ from rever_api.label_file import LabelFetcher, LabelFile, LabelFileError, Troubl
 from tasks.desk import Desk
 from tasks.effects.carry_out import ReturnResult
 from tasks.effects.perform import Result
+from tasks.fetch_returns import PendingReturn
 from tasks.files.kept_labels import KeptLabels, LabelFolderError
 from tasks.ledger import (
     Came,
@@ -32,7 +33,6 @@ from tasks.policy.label_files import KnownFile, WantedFile, due, file_of_new_lab
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Mode
 from tasks.reporting.report_parts import LabelFilesTally, MissingFile
-from tasks.returns import PendingReturn
 from tasks.settings import Settings
 from tasks.steps import each, step
 

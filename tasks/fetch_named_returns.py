@@ -8,11 +8,11 @@ from rever_api.errors import Refused, Unreadable
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.models.inputs import MOST_PER_PAGE
 from tasks.desk import Desk
+from tasks.fetch_returns import Entry
 from tasks.files.inspections import Inspection
 from tasks.files.matching import comparable, names_in, names_of, without_zeros
 from tasks.lookup import KeyKind, Lookup, order_names
 from tasks.policy.facts import believed
-from tasks.returns import Entry
 from tasks.steps import step
 
 Name = tuple[str, str]

@@ -12,12 +12,12 @@ from rever_api import AsyncReverClient
 from rever_api.errors import NotFound, NotSent, Refused, Unreadable, WrongRoute
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import Desk, WrongNameError
+from tasks.fetch_returns import Entry
 from tasks.ledger import Ledger, RecordRow, find_hold, returns_of, returns_of_order
 from tasks.lookup import KeyKind, Lookup, hold_id, order_names, same_email, same_order, same_tracking
 from tasks.policy.facts import counted, status_in_words
 from tasks.policy.money import shown
 from tasks.policy.order_returns import OrderKey
-from tasks.returns import Entry
 from tasks.steps import step
 
 LOOKED_THROUGH = 2_000

@@ -26,10 +26,10 @@ from tasks.policy.return_facts import EarlierReturn, ShippingPart, Unknown
 from tasks.policy.shop_facts import not_asked, shop_facts
 from tasks.policy.side_facts import EARLIER, SHOP_TELLS, OrderFacts, SideFacts, needed
 from tasks.policy.store import StoreRules
-from tasks.returns import PendingReturn
 
 if TYPE_CHECKING:
     from tasks.desk import Desk
+    from tasks.fetch_returns import PendingReturn
 
 MOST_FOUND = 200
 """Returns of a store that REVER's search may show for one e-mail address; more are not its shopper's alone."""
@@ -67,7 +67,7 @@ class Gathered:
         tables = self.tables.get(store, SideFacts())
         return replace(tables, shop_orders=orders, earlier=earlier, shipping_parts=shipping)
 
-    def unasked(self, pending: PendingReturn) -> str:
+    def unasked(self, pending: "PendingReturn") -> str:
         """Why the shop or REVER could not be asked about a return in this run; empty where they told, or have told no.
 
         An order that the shop does not have, or a search that does not find, is no different in the next run.
@@ -76,7 +76,7 @@ class Gathered:
         return order or self._unasked.get(("", _mailbox(pending)), "")
 
     async def add(
-        self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], later: Sequence[MerchantRule] = ()
+        self, desk: "Desk", rules: StoreRules, batch: Sequence["PendingReturn"], later: Sequence[MerchantRule] = ()
     ) -> None:
         """Learn what the rules of a store ask for about these returns of it, so far as it is not known yet.
 
@@ -108,7 +108,7 @@ class Gathered:
             known[shipping.order_id] = (*known.get(shipping.order_id, ()), part)
 
     async def _ask_shop(
-        self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn], *, payments: bool
+        self, desk: "Desk", rules: StoreRules, batch: Sequence["PendingReturn"], *, payments: bool
     ) -> None:
         known = self._orders.setdefault(rules.store, {})
         ids = dict.fromkeys(pending.process.order_id for pending in batch)
@@ -145,7 +145,7 @@ class Gathered:
         self._unasked[store, order_id] = why
         return not_asked(why)
 
-    async def _learn_earlier(self, desk: "Desk", rules: StoreRules, batch: Sequence[PendingReturn]) -> None:
+    async def _learn_earlier(self, desk: "Desk", rules: StoreRules, batch: Sequence["PendingReturn"]) -> None:
         """Learn of the shoppers' other returns: from REVER once in a run, from the ledger anew for each batch."""
         shoppers: dict[str, PendingReturn] = {}
         for pending in batch:
@@ -158,7 +158,7 @@ class Gathered:
             for mailbox, email in emails.items()
         }
 
-        async def learn(mailbox: str, pending: PendingReturn) -> None:
+        async def learn(mailbox: str, pending: "PendingReturn") -> None:
             try:
                 async with self._searching[mailbox]:  # they may return to several stores, which are asked side by side
                     if mailbox not in self._found:
@@ -198,7 +198,7 @@ class Gathered:
             )
 
 
-async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> list[PendingReturn]:
+async def gather_facts(desk: "Desk", batch: Sequence["PendingReturn"]) -> list["PendingReturn"]:
     """Learn what the rules need to know of these returns, and REVER does not tell with them.
 
     Returns them, each with why something could not be asked for.
@@ -211,11 +211,11 @@ async def gather_facts(desk: "Desk", batch: Sequence[PendingReturn]) -> list[Pen
     return [replace(pending, unasked=desk.facts.unasked(pending)) for pending in batch]
 
 
-def _email(pending: PendingReturn) -> str:
+def _email(pending: "PendingReturn") -> str:
     return pending.process.shopper.email.strip() if pending.process.shopper else ""
 
 
-def _mailbox(pending: PendingReturn) -> str:
+def _mailbox(pending: "PendingReturn") -> str:
     return one_mailbox(_email(pending))
 
 
@@ -250,7 +250,7 @@ def reason(error: ReverError) -> str:
 
 
 async def _returns_of(
-    client: AsyncReverClient, stores: Sequence[str], mailbox: str, pending: PendingReturn, rules: StoreRules
+    client: AsyncReverClient, stores: Sequence[str], mailbox: str, pending: "PendingReturn", rules: StoreRules
 ) -> tuple[ReturnProcess, ...] | Unknown:
     """All returns of a mailbox at these stores, by REVER's text search. Unknown where the search may have left any out.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rever_api.models import UnreadableProcess
 from tasks.desk import Desk, WrongNameError
-from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns, waiting_query
+from tasks.fetch_returns import BATCH, PendingReturn, UpdatedReturns, fetch_returns, waiting_query
 from tasks.files.sales import read_rates, read_sold
 from tasks.ledger import Effect, HeldReturn, LedgerError, effects, held_returns, load_records, past_records, returns_of
 from tasks.policy.comparison import RefundComparison, beside, differs
@@ -19,7 +19,6 @@ from tasks.policy.record import Record
 from tasks.reconcile_payouts import Changed, PayoutsAsked, compare_payouts
 from tasks.reporting.daily_data import ReportData, StoreWindow
 from tasks.reporting.return_rows import ReturnParts, return_parts
-from tasks.returns import PendingReturn
 from tasks.steps import about, step
 
 

@@ -10,13 +10,12 @@ from rever_api.messages import read_json
 from rever_api.models import ReturnProcess, SearchQuery, UnreadableProcess
 from rever_api.operations import entry as read_entry
 from tasks.desk import Desk, WrongNameError
-from tasks.fetch_returns import BATCH
+from tasks.fetch_returns import BATCH, Entry
 from tasks.ledger import past_records
 from tasks.policy.backtest.past import PastReturn
 from tasks.policy.facts import believed
 from tasks.policy.record import Record
 from tasks.policy.tracking import goods_moved
-from tasks.returns import Entry
 from tasks.steps import step
 
 AT_ONCE = 500

@@ -8,7 +8,7 @@ from decimal import Decimal
 from rever_api.models import ProcessStatus, ReturnProcess
 from tasks.decide_returns import DecidedReturn, note_returns
 from tasks.desk import Desk
-from tasks.fetch_returns import BATCH, UpdatedReturns, check_inspections, fetch_returns
+from tasks.fetch_returns import BATCH, PendingReturn, UpdatedReturns, check_inspections, fetch_returns
 from tasks.ledger import catch_up, done_between, ended, final_returns, load_records, restored, unfinished
 from tasks.policy.clocks import ahead, clock_time
 from tasks.policy.comparison import RULE, RefundComparison, Seen, beside, compare, differs, outstanding
@@ -19,7 +19,6 @@ from tasks.policy.record import HoldKind, IntentKind, IntentState, Record, money
 from tasks.policy.rules.gates import REVER_ON_HOLD
 from tasks.policy.store import StoreRules
 from tasks.reporting.report import Failure, Mode
-from tasks.returns import PendingReturn
 from tasks.steps import step
 
 PAST_THE_END = timedelta(days=366)

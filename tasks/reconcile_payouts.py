@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rever_api.models import Refund, ReturnProcess
 from tasks.desk import Desk, WrongNameError
-from tasks.fetch_returns import BATCH, UpdatedReturns, fetch_returns
+from tasks.fetch_returns import BATCH, PendingReturn, UpdatedReturns, fetch_returns
 from tasks.files.dates import zone_named
 from tasks.files.expense_statement import MonthSum, Statement, read_statement
 from tasks.files.payout_file import PayoutFile, read_order_references, read_payout_file
@@ -36,7 +36,6 @@ from tasks.policy.payouts import (
     reconcile,
 )
 from tasks.policy.record import BY_A_PERSON, OPEN_STATES, REFUNDED, Intent, IntentKind, IntentState, Record
-from tasks.returns import PendingReturn
 from tasks.steps import about, step
 
 

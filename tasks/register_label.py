@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tasks.desk import Desk, WrongNameError
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
+from tasks.fetch_returns import PendingReturn
 from tasks.files.made_label import LabelFile
 from tasks.ledger import load_records, returns_tracked_as
 from tasks.lookup import same_tracking
@@ -13,7 +14,6 @@ from tasks.policy.kinds.register_label import MadeLabel, unknown_carrier
 from tasks.policy.label_case import DEAD_PARCEL, label_number, next_parcel
 from tasks.policy.record import Parcel
 from tasks.policy.rules.label import not_to_be_made
-from tasks.returns import PendingReturn
 from tasks.steps import step
 
 

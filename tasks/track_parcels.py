@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from rever_api.errors import NotFound, ReverError, WrongSetup
 from rever_api.models import ProcessStatus, ReturnProcess, ReturnStatus, SearchQuery, UnreadableProcess
 from tasks.desk import Desk
-from tasks.fetch_returns import BATCH
+from tasks.fetch_returns import BATCH, Entry, taken_in
 from tasks.ledger import (
     Moved,
     Sighting,
@@ -36,7 +36,6 @@ from tasks.policy.replaced import replaced_as_seen
 from tasks.policy.store import ParcelLimits
 from tasks.policy.tracking import GIVEN_UP, view_of, view_of_shipping
 from tasks.reporting.report import Failure, Mode
-from tasks.returns import Entry, taken_in
 from tasks.steps import each, step
 
 _GOING_ON = (ProcessStatus.RUNNING, ProcessStatus.ON_HOLD, ProcessStatus.COMPLETED)

@@ -15,7 +15,7 @@ from rever_api.models import ReturnProcess, ReviewStatus
 from tasks.desk import Desk, open_desk
 from tasks.effects.calls import EFFECTS
 from tasks.effects.carry_out import AskedReturn, carry_out_asked
-from tasks.fetch_returns import fetch_order, read_now
+from tasks.fetch_returns import PendingReturn, fetch_order, read_now
 from tasks.ledger import Actor
 from tasks.policy.decision import Cancellation
 from tasks.policy.kinds.create_return import NewItem, NewReturn
@@ -25,7 +25,6 @@ from tasks.policy.order_returns import OrderKey
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Mode, ReturnsReport
 from tasks.reporting.tally import count_outcome, count_settled
-from tasks.returns import PendingReturn
 from tasks.settings import load_settings
 from tasks.settle_outcomes import Settled, settle_outcomes
 from tests.world import World

@@ -13,6 +13,7 @@ from tasks.decide_returns import DecidedReturn, decide_again, decide_asked
 from tasks.desk import Desk, DeskError
 from tasks.effects.calls import EFFECTS, Effect
 from tasks.effects.perform import Outcome, Result, perform
+from tasks.fetch_returns import PendingReturn, unread_return
 from tasks.ledger import Claim, withdraw
 from tasks.policy.comparison import differences
 from tasks.policy.decision import Cancellation, Compensate, MakeLabel, left_to_another_run
@@ -20,7 +21,6 @@ from tasks.policy.facts import believed
 from tasks.policy.kinds import CANCEL, EXCHANGE, KINDS, LABEL, REFUND, Kind, Side
 from tasks.policy.record import Replaced
 from tasks.reporting.report import Failure
-from tasks.returns import PendingReturn, unread_return
 from tasks.steps import FATAL, each, failure, step
 
 MOST_EFFECTS = 24

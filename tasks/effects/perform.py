@@ -31,7 +31,7 @@ from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.effects.calls import Effect, NothingToSendError
-from tasks.fetch_returns import read_now
+from tasks.fetch_returns import PendingReturn, read_now, unread_return
 from tasks.ledger import (
     NOTHING_SAID,
     Claim,
@@ -59,7 +59,6 @@ from tasks.policy.kinds import KINDS, Side
 from tasks.policy.kinds.kind import Seen
 from tasks.policy.record import PaidSeen, Record
 from tasks.policy.store import StoreRules
-from tasks.returns import PendingReturn, unread_return
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ import pytest
 from rever_api.models import Compensation, ReturnProcess, Shopper
 from rever_api.sandbox.shop_orders import order_of
 from rever_api.sandbox.state import Sandbox, StoredProcess
+from tasks.fetch_returns import Entry
 from tasks.ledger import Actor, forget_email
-from tasks.returns import Entry
 from tests.world import Start, World
 
 VIP = "{name: VIP, when: {customer_tags: {has: VIP}}, then: {pay: {at: first_scan}}}"

@@ -15,9 +15,9 @@ from flows.run import run_flow
 from rever_api import AsyncReverClient
 from rever_api.models import Compensation, ProcessStatus, ReturnProcess, SearchQuery, UnreadableProcess
 from tasks.desk import WrongNameError
+from tasks.fetch_returns import Entry
 from tasks.ledger import stop_switch
 from tasks.reporting.report import ReturnsReport
-from tasks.returns import Entry
 from tests.books import Books, LedgerState
 from tests.flows.test_many_stores import move_to
 from tests.judge import assert_promises_kept

@@ -15,9 +15,9 @@ from rever_api.sandbox import further
 from rever_api.sandbox.faults import Fault, FaultPlan, NamedFault
 from tasks.decide_returns import DecidedReturn, decide_returns
 from tasks.desk import Desk
+from tasks.fetch_returns import PendingReturn
 from tasks.reporting.report import Failure, ReturnsReport
 from tasks.reporting.report_page import stores_table
-from tasks.returns import PendingReturn
 from tests.flows.test_one_stores_fault import break_at, reported
 from tests.world import Start, World
 

@@ -11,11 +11,10 @@ from rever_api.models import Review
 from rever_api.sandbox.labels import label_pdf
 from tasks.desk import Desk, WrongNameError
 from tasks.effects.perform import Outcome, Result
-from tasks.fetch_returns import fetch_return
+from tasks.fetch_returns import PendingReturn, fetch_return
 from tasks.ledger import Actor, forget_return, history
 from tasks.register_label import LabelByHand, register_labels
 from tasks.reporting.report import ReturnsReport
-from tasks.returns import PendingReturn
 from tests.asked import at_desk
 from tests.books import LedgerState
 from tests.judge import assert_promises_kept

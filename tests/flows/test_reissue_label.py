@@ -135,9 +135,8 @@ def test_two_who_ask_at_once_get_one(world: World, monkeypatch: pytest.MonkeyPat
 
     from tasks.desk import Desk
     from tasks.effects.carry_out import reissue_asked
-    from tasks.fetch_returns import fetch_return
+    from tasks.fetch_returns import PendingReturn, fetch_return
     from tasks.policy.rules.reissue import wanted_reissue
-    from tasks.returns import PendingReturn
     from tests.asked import at_desk
 
     async def both(desk: Desk) -> list[object]:

@@ -10,8 +10,8 @@ from rever_api.models import ReturnProcess, SearchQuery
 from tasks import fetch_named_returns
 from tasks.desk import client_config
 from tasks.fetch_named_returns import NamedReturns, fetch_named
+from tasks.fetch_returns import Entry
 from tasks.files.matching import comparable
-from tasks.returns import Entry
 from tasks.settings import load_settings
 from tests.world import World
 

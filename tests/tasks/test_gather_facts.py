@@ -14,6 +14,7 @@ from rever_api.sandbox.shop_orders import order_of
 from rever_api.shop import ShopClient
 from tasks import gather_facts as gathering
 from tasks.desk import open_desk
+from tasks.fetch_returns import PendingReturn
 from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Actor
 from tasks.policy.clocks import store_zone
@@ -22,7 +23,6 @@ from tasks.policy.return_facts import Money, ReturnFacts, Unknown, facts_of
 from tasks.policy.side_facts import enriched
 from tasks.policy.verdict import judge
 from tasks.reporting.report import Mode, ReturnsReport
-from tasks.returns import PendingReturn
 from tasks.settings import load_settings
 from tests.tasks.policy.rule_texts import in_short, rules_of
 from tests.world import Start, World
