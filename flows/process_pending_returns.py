@@ -41,11 +41,13 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
             await settle(desk, report, stores, named)
             await end_approvals(desk, report, stores, named)
             found = await fetch_some(desk, report, named[: parameters.max_returns])
-            desk.budget = Budget(parameters.max_amount, len({pending.store for pending in found}) or 1)
+            if parameters.max_amount is not None:
+                desk.budget = Budget(parameters.max_amount, len({pending.store for pending in found}) or 1)
             await named_through(desk, report, found, f"{len(found)} by id")
             await pay_from_the_rest(desk, report)
     else:
-        desk.budget = Budget(parameters.max_amount, len(stores))
+        if parameters.max_amount is not None:
+            desk.budget = Budget(parameters.max_amount, len(stores))
         before = await settling(desk, report, stores), await ending_approvals(desk, report, stores)
         await searched_through(desk, report, parameters, *before)
         await pay_from_the_rest(desk, report)

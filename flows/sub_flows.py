@@ -293,7 +293,7 @@ async def pay_from_the_rest(desk: Desk, report: ReturnsReport) -> None:
     """Take returns through again that found no room in their store's part of `max_amount`, as far as other stores have
     left of theirs.
     """
-    while True:
+    while desk.budget is not None:
         going = _not_given_up(desk, report)
         first = int(desk.clock().timestamp() // 60) % max(1, len(going))
         handed_on = desk.budget.hand_on(going[first:] + going[:first])

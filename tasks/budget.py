@@ -37,13 +37,13 @@ class _Purse:
 
 @dataclass(slots=True)
 class Budget:
-    """A cap on a run's refunds, the same number in each currency; None is no cap. Thread-safe: all stores share it.
+    """A cap on a run's refunds, the same number in each currency. Thread-safe: all stores share it.
 
     Each of `stores` has an equal part of it, and what one does not need goes to the others (`hand_on`). It remembers
     the amount by return, so that deciding about the same return again does not count it twice.
     """
 
-    most: Decimal | None = None
+    most: Decimal
     stores: int = 1
     _purses: dict[tuple[str, str], _Purse] = field(default_factory=dict)
     _claimed: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class Budget:
     def within(self, store: str, process_id: str, decision: Decision, until: datetime) -> Decision:
         """The decision itself where its refunds fit into what is left for the store, else a wait until the next run."""
         refunds = refunds_of(decision)
-        if self.most is None or not refunds:
+        if not refunds:
             return decision
         currency = refunds[0].currency
         amount = sum((refund.amount for refund in refunds), ZERO)
@@ -76,9 +76,8 @@ class Budget:
 
     def claim(self, process_ids: Iterable[str]) -> None:
         """Note of which returns something was claimed, or would be: what was let pass for the others is not paid."""
-        if self.most is not None:
-            with self._lock:
-                self._claimed.update(process_ids)
+        with self._lock:
+            self._claimed.update(process_ids)
 
     def hand_on(self, stores: Sequence[str]) -> dict[str, list[str]]:
         """The returns to be decided about again, by store: each found no room, and finds it in what is left by now.
@@ -98,7 +97,7 @@ class Budget:
         return found
 
     def _left(self, currency: str) -> Decimal:
-        return (self.most or ZERO) - sum((it.total for (_, of), it in self._purses.items() if of == currency), ZERO)
+        return self.most - sum((it.total for (_, of), it in self._purses.items() if of == currency), ZERO)
 
     def _next(self, currency: str, stores: Sequence[str]) -> Iterator[tuple[str, str]]:
         purses = [self._purses.get((store, currency), _Purse()) for store in stores]

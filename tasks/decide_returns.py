@@ -229,7 +229,8 @@ async def _decide(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> l
     # To note a return, or to decide about its label alone, is not to take it as far as it can go.
     actor = desk.actor if rule is money.decide else replace(desk.actor, run_began_at=None)
     decided = await desk.ledger.awrite(decide, requests, actor=actor, now=now, lease=desk.settings.lease_duration)
-    desk.budget.claim(item.process_id for item in decided if item.claim)
+    if desk.budget is not None:
+        desk.budget.claim(item.process_id for item in decided if item.claim)
     by_id = {item.process_id: item for item in decided}
     return [DecidedReturn(pending, by_id[pending.process_id], asked=asked.get(pending.process_id)) for pending in batch]
 
@@ -282,7 +283,7 @@ async def _plan(desk: Desk, batch: Sequence[PendingReturn], rule: Decide) -> lis
         ended = _ended(pending, rules, record, now)
         record = replace(record, holds=tuple(hold for hold in record.holds if hold.id not in ended))
         decision = decided_by(pending, rules, record, now, rule)
-        decision = desk.budget.within(pending.store, pending.process_id, decision, now + rules.look_again)
+        decision = _within_budget(desk, pending, decision, now + rules.look_again)
         for refund in refunds_of(decision):
             if refund.shipping is not None:
                 desk.facts.plan_shipping(pending.store, pending.process_id, refund.shipping)
@@ -321,7 +322,8 @@ async def _rehearsed(desk: Desk, planned: Sequence[DecidedReturn], rule: Decide,
         found = await desk.ledger.aread(
             rehearse, requests, so_far=desk.rehearsal, actor=desk.actor, now=now, lease=lease
         )
-    desk.budget.claim(it for it, decision in found.decisions.items() if refunds_of(decision))
+    if desk.budget is not None:
+        desk.budget.claim(it for it, decision in found.decisions.items() if refunds_of(decision))
     report = desk.report
     rehearsed = []
     for item in planned:
@@ -385,10 +387,10 @@ async def _request(
 
     def by_rule(record: Record) -> Decision:
         decision = _on_both_reads(pending, _rule_of(pending, rule)(process, rules, record, now), record)
-        return desk.budget.within(pending.store, pending.process_id, decision, until)
+        return _within_budget(desk, pending, decision, until)
 
     def again(shown: ReturnProcess, record: Record) -> Decision:
-        return desk.budget.within(pending.store, pending.process_id, rule(shown, rules, record, now), until)
+        return _within_budget(desk, pending, rule(shown, rules, record, now), until)
 
     def ended(record: Record) -> dict[str, str]:
         # The ledger asks this once, of the record by which it then decides; anew where it has to begin again.
@@ -418,6 +420,11 @@ async def _request(
         paid=lambda record: {} if pending.unread else at_rever.news(Case(process, rules, record, now)),
         after_payment=_after_payment(process, again, now) if rules.merchant_rules else None,
     )
+
+
+def _within_budget(desk: Desk, pending: PendingReturn, decision: Decision, until: datetime) -> Decision:
+    """The decision, or a wait where the run has a cap on money and too little is left of it."""
+    return decision if desk.budget is None else desk.budget.within(pending.store, pending.process_id, decision, until)
 
 
 def _rule_of(pending: PendingReturn, rule: Decide) -> Decide:

@@ -68,9 +68,10 @@ class Desk:
     what ends the run at every store: a set-up for which an effect was refused, a clock that is wrong, a ledger that
     fails; no other effect of this run starts after it. `working` are the stores that are worked on at this moment, and
     `rehearsing` keeps the batches of a plan apart, which share their counters. `rever_clock` is
-    how far REVER's clock is from ours. `began_at` is when the run began by our clock. `facts` is what rules ask for
-    and REVER's returns do not tell. `candidate` decides in shadow, where the policy file names one. `label_files` are
-    the files of labels that the run has found to be missing, and fetches at its end.
+    how far REVER's clock is from ours. `began_at` is when the run began by our clock. `budget` is its cap on money, if
+    it has one. `facts` is what rules ask for and REVER's returns do not tell. `candidate` decides in shadow, where the
+    policy file names one. `label_files` are the files of labels that the run has found to be missing, and fetches at
+    its end.
     """
 
     settings: Settings
@@ -84,7 +85,7 @@ class Desk:
     rever_clock: OtherClock
     clock: Clock = utc_now
     began_at: datetime | None = None
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget | None = None
     under_way: dict[str, "Outcome"] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     rehearsal: Rehearsal = field(default_factory=Rehearsal)

@@ -21,10 +21,6 @@ def due(amount: str, currency: str = "EUR") -> Compensate:
     return Compensate("refund", "approved", Decimal(0), (refund,))
 
 
-def test_no_cap_lets_all_pass() -> None:
-    assert Budget().within("acme", "a", due("1000000"), UNTIL) == due("1000000")
-
-
 def test_what_goes_beyond_the_cap_waits_and_says_what_is_left() -> None:
     budget = Budget(Decimal(50))
     assert budget.within("acme", "a", due("30"), UNTIL) == due("30")
