@@ -215,8 +215,11 @@ async def read_now(desk: Desk, process_id: str, *, slot: AsyncSlot | None = None
     Of a `slot` the reads take no more than one prepaid call. Raises a `ReverError`.
     """
     order = OrderKey.of(process_id)
-    if order is not None:
-        return await _read_order(desk, order, slot)
+    return await (read_return(desk, process_id, slot=slot) if order is None else _read_order(desk, order, slot))
+
+
+async def read_return(desk: Desk, process_id: str, *, slot: AsyncSlot | None = None) -> ReturnProcess:
+    """What REVER shows now of a return. Raises a `ReverError`."""
     return believed(await desk.client.get_return_process(process_id, slot=slot), desk.clock())
 
 
@@ -260,7 +263,7 @@ async def fetch_return(desk: Desk, process_id: str) -> PendingReturn | Failure:
     if OrderKey.of(process_id):
         return Failure(process_id, "it stands for an order of which a return was asked for, and is no return")
     try:
-        process = believed(await desk.client.get_return_process(process_id), desk.clock())
+        process = await read_return(desk, process_id)
     except WrongSetup:
         raise
     except NotFound:
@@ -395,7 +398,7 @@ async def check_inspection(
     left_out = incomplete(pending.process, rules) or incomplete_label(pending.process, rules)
     if pending.unread or disputed or left_out or again:
         try:
-            process = believed(await desk.client.get_return_process(pending.process_id), desk.clock())
+            process = await read_return(desk, pending.process_id)
         except WrongSetup:
             raise
         except NotFound:

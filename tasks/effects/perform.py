@@ -31,7 +31,7 @@ from rever_api.models import ReturnProcess, UnreadableProcess
 from tasks.crash_points import CrashPoint, reached
 from tasks.desk import Desk
 from tasks.effects.calls import Effect, NothingToSendError
-from tasks.fetch_returns import PendingReturn, read_now, unread_return
+from tasks.fetch_returns import PendingReturn, read_now, read_return, unread_return
 from tasks.ledger import (
     NOTHING_SAID,
     Claim,
@@ -137,7 +137,8 @@ async def _attempt(
         return Outcome(claim, Result.NOT_SENT, why)
     async with desk.client.slot(calls=2, urgent=True) as slot:
         try:
-            process = await read_now(desk, claim.process_id, slot=slot)
+            read = read_now if effect.kind.of_order else read_return
+            process = await read(desk, claim.process_id, slot=slot)
         except ReverError as error:
             await _withdraw(desk, claim, f"the return could not be read again: {error}")
             if isinstance(error, WrongSetup):

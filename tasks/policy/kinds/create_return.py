@@ -71,6 +71,7 @@ class CreateReturnKind(AskedKind[NewReturn]):
 
     name = IntentKind.CREATE_RETURN
     noun = "new return"
+    of_order = True
     again = "lets it go: it is sent once more when it is asked for again, since this desk does not keep the e-mail"
 
     def key(self, intent: Intent) -> list[UnitKey]:

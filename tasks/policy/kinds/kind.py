@@ -80,6 +80,8 @@ class Kind(ABC, Generic[Due, Content]):
     """Whether its `amount` is money that this desk sends to the shopper."""
     beside: ClassVar[frozenset[IntentKind]] = frozenset()
     """The kinds of which an intent may be open while one of this kind is begun."""
+    of_order: ClassVar[bool] = False
+    """Whether it is about an order, of which there is no return yet: then that is read before the call."""
     again: ClassVar[str] = "sends it once more"
     """What `send_again` does with one of unknown outcome that REVER does not show."""
 
