@@ -1,6 +1,6 @@
 """Decide what is to be done about returns, and in `act` claim it: one transaction of the ledger for a whole batch."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,15 +15,15 @@ from tasks.gather_facts import gather_facts, in_force
 from tasks.ledger import Decided, DecideRequest, decide, load_records, rehearse
 from tasks.policy import decide as money
 from tasks.policy.actions import Alarm
-from tasks.policy.case import Case, ruling_of
+from tasks.policy.case import Case, ruling_of, stated_terms
 from tasks.policy.comparison import reads_differ, received
 from tasks.policy.decide import ended_holds, unread_hold
 from tasks.policy.decision import Adopt, AskedEffect, Compensate, Decision, Hold, MakeLabel, Wait, refunds_of
-from tasks.policy.kinds import REFUND, Content, Kind
-from tasks.policy.once_done import record_once_done, shown_once_paid
+from tasks.policy.kinds import Content, Kind
+from tasks.policy.once_done import decided_after_payment, with_first_done
 from tasks.policy.order_returns import OrderReturns
 from tasks.policy.parcel import parcel_of
-from tasks.policy.record import LineTerms, Record
+from tasks.policy.record import Record
 from tasks.policy.return_facts import facts_of
 from tasks.policy.rules import at_rever
 from tasks.policy.rules.gates import held_already
@@ -344,37 +344,9 @@ def _planned(process: ReturnProcess, rules: StoreRules, record: Record, now: dat
     """The decision once refunds that come to nothing after costs are closed, as the ledger does it in `act`."""
     decision = rule(process, rules, record, now)
     while isinstance(decision, Compensate) and decision.refunds and not decision.refunds[0].amount:
-        record = _with_done(record, decision, _terms(process), now)
+        record = with_first_done(record, decision, stated_terms(process), now)
         decision = rule(process, rules, record, now)
     return decision
-
-
-def _with_done(record: Record, due: Compensate, terms: Mapping[str, LineTerms], now: datetime) -> Record:
-    """The record once the first refund of what is due is done."""
-    return record_once_done(record, REFUND.intent(due.refunds[0]), terms, due.costs, now)
-
-
-def _after_payment(
-    process: ReturnProcess, decide: Callable[[ReturnProcess, Record], Decision], now: datetime
-) -> Callable[[Record, Compensate], Iterator[Decision]]:
-    """What is decided after each refund of a payment, done and shown by REVER: for as long as `act` decides again."""
-
-    def decisions(record: Record, due: Compensate) -> Iterator[Decision]:
-        shown, decision = process, due
-        while decision.refunds:
-            first = replace(decision, refunds=decision.refunds[:1], exchange=None)
-            if len(decision.refunds) == 1 and decision.exchange is None and first.refunds[0].amount:
-                return  # nothing more was due
-            record = _with_done(record, first, _terms(process), now)
-            paid = shown_once_paid(shown.compensation, first, now)
-            shown = shown.model_copy(update={"compensation": paid})
-            found = decide(shown, record)
-            yield found
-            if not isinstance(found, Compensate):
-                return
-            decision = found
-
-    return decisions
 
 
 async def _request(
@@ -409,7 +381,7 @@ async def _request(
         guards=rules.policy.guards,
         shopper_email=shopper.email if shopper else "",
         next_look_at=until,
-        lines=_terms(process),
+        lines=stated_terms(process),
         without_costs=lambda record: (
             frozenset() if pending.unread else Case(process, rules, record, now).lines_without_costs
         ),
@@ -418,7 +390,7 @@ async def _request(
         parcel=partial(parcel_of, process),
         view=None if pending.unread or isinstance(process, OrderReturns) else view_of(process),
         paid=lambda record: {} if pending.unread else at_rever.news(Case(process, rules, record, now)),
-        after_payment=_after_payment(process, again, now) if rules.merchant_rules else None,
+        after_payment=partial(decided_after_payment, process, again, now) if rules.merchant_rules else None,
     )
 
 
@@ -458,12 +430,3 @@ def _or_ask_again(unasked: str, rule: Decide) -> Decide:
 
 def _ended(pending: PendingReturn, rules: StoreRules, record: Record, now: datetime) -> dict[str, str]:
     return {} if pending.unread else ended_holds(pending.process, rules, record, now, agreed=pending.agreed)
-
-
-def _terms(process: ReturnProcess) -> dict[str, LineTerms]:
-    """The terms of the lines that state them; without them nothing of a line is ever due."""
-    return {
-        line.id: LineTerms(line.total_price, line.quantity, line.currency)
-        for line in process.return_line_items
-        if line.total_price is not None
-    }

@@ -355,3 +355,12 @@ def usable(fixed: LineTerms, line: ReturnLineItem) -> bool:
 def told_terms(line: ReturnLineItem) -> LineTerms:
     """A line's total, quantity and currency as REVER tells them now."""
     return LineTerms(line.total_price if line.total_price is not None else ZERO, line.quantity, line.currency)
+
+
+def stated_terms(process: ReturnProcess) -> dict[str, LineTerms]:
+    """The terms of the lines that state them; without them nothing of a line is ever due."""
+    return {
+        line.id: LineTerms(line.total_price, line.quantity, line.currency)
+        for line in process.return_line_items
+        if line.total_price is not None
+    }

@@ -1,12 +1,14 @@
 """A return at REVER, and what the ledger knows of it, as both are once a payment is done: nothing is written. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from rever_api.models import Compensation, ExchangeOrder, Product, Refund
-from tasks.policy.decision import Compensate
+from rever_api.models import Compensation, ExchangeOrder, Product, Refund, ReturnProcess
+from tasks.policy.case import stated_terms
+from tasks.policy.decision import Compensate, Decision
+from tasks.policy.kinds import REFUND
 from tasks.policy.record import Intent, IntentKind, IntentState, LineTerms, Record
 
 
@@ -34,6 +36,34 @@ def record_once_done(
         lines={**record.lines, **fixed},
         costs=costs if fixes else record.costs,
     )
+
+
+def with_first_done(record: Record, due: Compensate, terms: Mapping[str, LineTerms], at: datetime) -> Record:
+    """The record once the first refund of what is due is done."""
+    return record_once_done(record, REFUND.intent(due.refunds[0]), terms, due.costs, at)
+
+
+def decided_after_payment(
+    process: ReturnProcess,
+    decide: Callable[[ReturnProcess, Record], Decision],
+    at: datetime,
+    record: Record,
+    due: Compensate,
+) -> Iterator[Decision]:
+    """What is decided after each refund of a payment, done and shown by REVER: for as long as `act` decides again."""
+    shown, decision = process, due
+    while decision.refunds:
+        first = replace(decision, refunds=decision.refunds[:1], exchange=None)
+        if len(decision.refunds) == 1 and decision.exchange is None and first.refunds[0].amount:
+            return  # nothing more was due
+        record = with_first_done(record, first, stated_terms(process), at)
+        paid = shown_once_paid(shown.compensation, first, at)
+        shown = shown.model_copy(update={"compensation": paid})
+        found = decide(shown, record)
+        yield found
+        if not isinstance(found, Compensate):
+            return
+        decision = found
 
 
 def shown_once_paid(before: Compensation | None, due: Compensate, at: datetime) -> Compensation:
