@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from tasks.database.engines import chunks
+from tasks.database.lists import among
 from tasks.ledger.archive_files import TAKEN_OFF, ArchiveFolder, Row, decoded, returns
 from tasks.ledger.parcels import parcels_of
 from tasks.ledger.records import load_records
@@ -20,9 +21,7 @@ from tasks.ledger.schema import archives, chains, intents, parcel_changes, parce
 from tasks.ledger.types import LedgerError
 from tasks.policy.record import ParcelChange, Record
 
-_NEWEST = select(chains.c.process_id, chains.c.archive).where(
-    chains.c.process_id.in_(bindparam("ids", expanding=True)), chains.c.archive > 0
-)
+_NEWEST = select(chains.c.process_id, chains.c.archive).where(among(chains.c.process_id, "ids"), chains.c.archive > 0)
 
 
 ARCHIVED_EVENT = "archived"

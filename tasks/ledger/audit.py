@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tasks.database.engines import chunks, upsert
+from tasks.database.lists import among
 from tasks.ledger.schema import audit, chains
 from tasks.ledger.types import Actor
 
@@ -25,8 +26,8 @@ _SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
 _NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
 
 _HEADS = (
-    select(chains)
-    .where(chains.c.process_id.in_(bindparam("ids", expanding=True)))
+    select(chains.c.process_id, chains.c.steps, chains.c.head)
+    .where(among(chains.c.process_id, "ids"))
     .order_by(chains.c.process_id)
     .with_for_update()
 )

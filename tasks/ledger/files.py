@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from tasks.database.engines import chunks, upsert
+from tasks.database.lists import among
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import SAYS
 from tasks.ledger.schema import files, holds, intents
@@ -21,7 +22,7 @@ from tasks.policy.record import BY_A_PERSON, DEAD_STATES, INSPECTION_CONTRADICTS
 _REVIEWS = (
     select(intents.c.process_id, intents.c.state, intents.c.details)
     .where(
-        intents.c.process_id.in_(bindparam("ids", expanding=True)),
+        among(intents.c.process_id, "ids"),
         intents.c.kind == IntentKind.REVIEW,
         intents.c.state.not_in(DEAD_STATES),
     )
@@ -30,7 +31,7 @@ _REVIEWS = (
 
 
 _ANSWERED = select(holds.c.process_id, holds.c.details).where(
-    holds.c.process_id.in_(bindparam("ids", expanding=True)),
+    among(holds.c.process_id, "ids"),
     holds.c.rule == INSPECTION_CONTRADICTS,
     holds.c.state == "answered",
 )

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from tasks.database.engines import upsert
+from tasks.database.lists import among
 from tasks.ledger.schema import shopper_refunds, shoppers, store_days
 from tasks.ledger.writing import PendingWrite
 from tasks.policy.decision import AskedEffect, Compensate, Hold, RefundDue, refunds_of
@@ -31,7 +32,7 @@ StoreDay = tuple[str, date, str]
 
 _REFUNDS = (
     select(shopper_refunds.c.hash, shopper_refunds.c.at)
-    .where(shopper_refunds.c.hash.in_(bindparam("hashes", expanding=True)))
+    .where(among(shopper_refunds.c.hash, "hashes"))
     .where(shopper_refunds.c.at >= bindparam("since"))
 )
 _ADD = (
@@ -43,7 +44,7 @@ _ADD = (
     )
     .values(amount_e4=store_days.c.amount_e4 + bindparam("e4"))
 )
-_FORGET = delete(shopper_refunds).where(shopper_refunds.c.intent_id.in_(bindparam("ids", expanding=True)))
+_FORGET = delete(shopper_refunds).where(among(shopper_refunds.c.intent_id, "ids"))
 
 
 def e4(amount: Decimal) -> int:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from tasks.database.engines import chunks, upsert
+from tasks.database.lists import among
 from tasks.ledger.guards import shopper_hash
 from tasks.ledger.schema import label_files, ledger
 from tasks.policy.label_files import KnownFile, WantedFile
 
-_ids: BindParameter[Any] = bindparam("ids", expanding=True)
 _OF = (
     select(label_files)
-    .where(label_files.c.process_id.in_(_ids))
+    .where(among(label_files.c.process_id, "ids"))
     .order_by(label_files.c.process_id, label_files.c.parcel)
 )
 _KEPT = (label_files.c.digest != "") & label_files.c.removed_at.is_(None)

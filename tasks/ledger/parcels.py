@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from tasks.database.engines import chunks, upsert
+from tasks.database.lists import among
 from tasks.ledger.schema import intents, parcel_changes, parcels, records, tracked
 from tasks.ledger.types import Actor
 from tasks.lookup import same_tracking
@@ -59,17 +60,17 @@ class StandingParcel:
     n: int
 
 
-_ids: BindParameter[Any] = bindparam("ids", expanding=True)
 _AT = parcels.c.since.type
-_CHANGES = (
-    select(parcel_changes, parcels.c.tracking, parcels.c.carrier)
+_OF_A_CHANGE = ("process_id", "parcel", "n", "before", "status", "seen_at", "told_at", "as_of")
+_CHANGES: Select[Any] = (
+    select(*(parcel_changes.c[name] for name in _OF_A_CHANGE), parcels.c.tracking, parcels.c.carrier)
     .select_from(
         parcel_changes.outerjoin(
             parcels,
             (parcels.c.process_id == parcel_changes.c.process_id) & (parcels.c.parcel == parcel_changes.c.parcel),
         )
     )
-    .where(parcel_changes.c.process_id.in_(_ids))
+    .where(among(parcel_changes.c.process_id, "ids"))
     .order_by(parcel_changes.c.seen_at, parcel_changes.c.parcel, parcel_changes.c.n)
 )
 _LOOKED = (
@@ -140,7 +141,7 @@ def moves(conn: Connection, seen: Sequence[Sighting], now: datetime) -> list[Mov
 
 
 def _archived(conn: Connection, process_ids: Collection[str]) -> set[str]:
-    query = select(records.c.process_id).where(records.c.process_id.in_(_ids), records.c.archived_at.is_not(None))
+    query = select(records.c.process_id).where(among(records.c.process_id, "ids"), records.c.archived_at.is_not(None))
     return {row.process_id for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})}
 
 
@@ -165,7 +166,9 @@ def note_looks(
 ) -> None:
     """Note that all parcels of these returns were looked at, where it is `every` or more since the last look."""
     before = now - every
-    old = select(parcels.c.process_id).where(parcels.c.process_id.in_(_ids), parcels.c.looked_at <= before).distinct()
+    old = (
+        select(parcels.c.process_id).where(among(parcels.c.process_id, "ids"), parcels.c.looked_at <= before).distinct()
+    )
     due = [row.process_id for ids in chunks(process_ids) for row in conn.execute(old, {"ids": ids})]
     if due:
         # One by one and in order, so that of two who write the same rows none waits for the other.
@@ -239,7 +242,7 @@ def last_looks(conn: Connection, process_ids: Collection[str]) -> dict[str, date
     """When all parcels of these returns were last looked at; those of which none was seen are left out."""
     query = (
         select(parcels.c.process_id, func.min(parcels.c.looked_at, type_=_AT).label("at"))
-        .where(parcels.c.process_id.in_(_ids))
+        .where(among(parcels.c.process_id, "ids"))
         .group_by(parcels.c.process_id)
     )
     return {row.process_id: row.at for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})}

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Row, Select, exists, func, or_, select
 
 from tasks.database.engines import chunks
+from tasks.database.lists import among
 from tasks.ledger.archives import archived_evidence, archived_rows
 from tasks.ledger.guards import shopper_hashes
 from tasks.ledger.holds import HOLDS, past_hold
@@ -51,7 +52,7 @@ def history(conn: Connection, process_id: str, *, archived: bool = True) -> Hist
 
 def returns_of(conn: Connection, process_ids: Collection[str]) -> list[RecordRow]:
     """Those of these returns that the ledger knows, in order of id."""
-    query = select(records).where(records.c.process_id.in_(bindparam("ids", expanding=True)))
+    query = select(records).where(among(records.c.process_id, "ids"))
     rows = [row for ids in chunks(process_ids) for row in conn.execute(query, {"ids": ids})]
     return sorted((_record(row) for row in rows), key=lambda row: row.process_id)
 
@@ -67,7 +68,7 @@ def refunded_returns(conn: Connection, emails: Collection[str]) -> dict[str, dic
     query = (
         select(shopper_refunds.c.hash, intents.c.process_id, intents.c.store)
         .join(intents, intents.c.id == shopper_refunds.c.intent_id)
-        .where(shopper_refunds.c.hash.in_(bindparam("hashes", expanding=True)))
+        .where(among(shopper_refunds.c.hash, "hashes"))
         .where(intents.c.kind == IntentKind.REFUND, intents.c.state.in_(sorted(REFUNDED)))
         .order_by(intents.c.seq)
     )
@@ -114,7 +115,7 @@ def final_returns(conn: Connection, process_ids: Collection[str]) -> set[str]:
     """Those of these returns that are at their end: every unit has its outcome, REVER showed the same, and no hold is
     open.
     """
-    query = select(records.c.process_id).where(records.c.process_id.in_(bindparam("ids", expanding=True)))
+    query = select(records.c.process_id).where(among(records.c.process_id, "ids"))
     held = exists().where(holds.c.process_id == records.c.process_id, holds.c.state == "open")
     ended = query.where(records.c.final, ~held)
     return {row.process_id for ids in chunks(process_ids) for row in conn.execute(ended, {"ids": ids})}
@@ -160,7 +161,7 @@ def runs_began(conn: Connection, process_ids: Collection[str], *, now: datetime 
     stand for every run to come.
     """
     known = select(records.c.process_id, records.c.run_began_at).where(
-        records.c.process_id.in_(bindparam("ids", expanding=True)), records.c.run_began_at.is_not(None)
+        among(records.c.process_id, "ids"), records.c.run_began_at.is_not(None)
     )
     if now is not None:
         known = known.where(records.c.run_began_at <= now + DIFFER)

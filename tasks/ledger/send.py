@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from tasks.database.lists import among
 from tasks.ledger import guards, stops
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.records import new_id
@@ -220,7 +221,7 @@ _RELEASE = change(
 )
 _LIKE = ("process_id", "kind", "state", "method", "amount", "currency", "generation")
 _KNOWN = select(*(intents.c[name] for name in _LIKE)).where(
-    intents.c.process_id.in_(bindparam("ids", expanding=True)),
+    among(intents.c.process_id, "ids"),
     intents.c.state.in_((IntentState.DONE, IntentState.DONE_BY_HAND)),
 )
 LOST = SendVerdict(Sending.LOST, "another worker took it over, or it has ended")

@@ -11,9 +11,10 @@ from decimal import Decimal
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, literal_column, select, update
+from sqlalchemy import Connection, case, literal_column, select, update
 
 from tasks.database.engines import chunks, upsert
+from tasks.database.lists import among
 from tasks.ledger.archives import archived_rows
 from tasks.ledger.schema import shadow
 from tasks.policy.backtest.differences import Change, Purse
@@ -41,7 +42,7 @@ class ShadowRow:
 def open_differences(conn: Connection, candidate: str, process_ids: Collection[str]) -> set[str]:
     """Those of these returns about which the candidate was last seen to differ."""
     query = select(shadow.c.process_id).where(
-        shadow.c.process_id.in_(bindparam("ids", expanding=True)),
+        among(shadow.c.process_id, "ids"),
         shadow.c.candidate == candidate,
         shadow.c.until.is_(None),
     )
@@ -53,7 +54,7 @@ def note_shadow(
 ) -> None:
     """Write down what the candidate says otherwise, and of the returns in `alike` that it does so no longer."""
     ended = update(shadow).where(
-        shadow.c.process_id.in_(bindparam("ids", expanding=True)),
+        among(shadow.c.process_id, "ids"),
         shadow.c.candidate == candidate,
         shadow.c.until.is_(None),
     )

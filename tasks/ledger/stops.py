@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, func, or_, select, update
 
 from tasks.database.engines import upsert
+from tasks.database.lists import among
 from tasks.ledger.after_restore import mark_restored, up_to_date
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.schema import audit, intents, ledger, pauses
@@ -42,7 +43,7 @@ _RESET = (
     .where(pauses.c.store == bindparam("s"), or_(pauses.c.unknown_in_a_row > 0, pauses.c.paused_until.is_not(None)))
     .values(unknown_in_a_row=0, paused_until=None, pause_minutes=0, trial_intent="")
 )
-_END_TRIAL = update(pauses).where(pauses.c.trial_intent.in_(bindparam("ids", expanding=True))).values(trial_intent="")
+_END_TRIAL = update(pauses).where(among(pauses.c.trial_intent, "ids")).values(trial_intent="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,11 @@ def not_answered(conn: Connection, store: str, intent_id: str, now: datetime) ->
 # in a row.
 
 
+_OF_THE_LEDGER = ("stopped", "stopped_by", "restored_at", "restored_from", "shopper_key", "stopped_why")
+_OF_A_PAUSE = ("store", "unknown_in_a_row", "paused_until", "trial_intent")
 _GATE = (
-    select(ledger, pauses)
-    .outerjoin_from(ledger, pauses, pauses.c.store.in_(bindparam("stores", expanding=True)))
+    select(*(ledger.c[name] for name in _OF_THE_LEDGER), *(pauses.c[name] for name in _OF_A_PAUSE))
+    .outerjoin_from(ledger, pauses, among(pauses.c.store, "stores"))
     .with_for_update(read=True, of=ledger)
 )
 _TRY = (

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
 from tasks.database.engines import chunks, upsert
+from tasks.database.lists import among
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.parcels import Moved, end_parcels, note_looks, write_moves
 from tasks.ledger.records import (
@@ -321,7 +322,7 @@ def _check_free(record: Record, intent: Intent) -> None:
 
 _LOCK = (
     select(records, REVIEW_BEFORE)
-    .where(records.c.process_id.in_(bindparam("ids", expanding=True)))
+    .where(among(records.c.process_id, "ids"))
     .order_by(records.c.process_id)
     .with_for_update(of=records)
 )
@@ -359,9 +360,7 @@ _IN_HAND = select(intents.c.id).where(
 _TOOK_ON = (
     update(records).where(records.c.process_id == bindparam("p"), ~_IN_HAND.exists()).values(run_began_at=_LAST_BEGAN)
 )
-_FREE = delete(units).where(
-    units.c.process_id.in_(bindparam("ids", expanding=True)), units.c.intent_id.in_(bindparam("dead", expanding=True))
-)
+_FREE = delete(units).where(among(units.c.process_id, "ids"), among(units.c.intent_id, "dead"))
 _PAID = (
     update(intents)
     .where(intents.c.id == bindparam("intent"), intents.c.state == IntentState.DONE)
