@@ -13,7 +13,7 @@ from tasks.files.new_returns import WantedReturn
 from tasks.files.return_verdicts import Came, OrderBounds, ReturnVerdict, judge_order, known_return, with_words
 from tasks.ledger import load_records, words_of
 from tasks.lookup import bare_order
-from tasks.policy.decision import AskedEffect, Decision, Hold
+from tasks.policy.decision import AskedEffect, Decision, Hold, Wait
 from tasks.policy.kinds.create_return import asked_for, order_shown
 from tasks.policy.order_returns import OrderKey, folded
 from tasks.policy.record import IntentKind, IntentState, Record
@@ -21,7 +21,7 @@ from tasks.reporting.report import Failure, Mode
 from tasks.steps import FATAL, each, failure, step
 
 UNDER_WAY = Came(ReturnVerdict.HELD, "the run was cut off; what was under way is settled by the next run", passes=True)
-NOT_BEGUN = Came(ReturnVerdict.REFUSED, "the run ended before it", passes=True)
+NOT_BEGUN = Came(ReturnVerdict.HELD, "the run ended before it", passes=True)
 
 
 @dataclass(slots=True)
@@ -35,9 +35,9 @@ class AskedOrder:
     failure: Failure | None = None
 
     def give_up(self, why: str) -> None:
-        """Say of the returns that nothing came of why that is."""
+        """Say of the returns that nothing came of why that is; the next run takes them again."""
         for place in range(len(self.wanted)):
-            self.came.setdefault(place, Came(ReturnVerdict.REFUSED, why, passes=True))
+            self.came.setdefault(place, Came(ReturnVerdict.HELD, why, passes=True))
 
     def ends(self) -> Iterable[tuple[WantedReturn, Came]]:
         """What became of each; of what the run did not come to nothing did."""
@@ -111,14 +111,18 @@ async def _make(desk: Desk, order: AskedOrder, place: int, pending: PendingRetur
 
 
 async def _not_claimed(desk: Desk, order: OrderKey, decision: Decision, wanted: WantedReturn, came: Came) -> Came:
-    """What becomes of one that was not claimed: a plan would, a hold asks a person, or another run was faster."""
+    """What becomes of one that was not claimed: a plan would, a person is asked, it waits, or another was faster."""
     if isinstance(decision, AskedEffect):
         return came
     if isinstance(decision, Hold):
         return Came(ReturnVerdict.HELD, f"a person is asked: {decision.why}")
     record = await _record(desk, order)
     intent = asked_for(record, wanted.source)
-    return Came(ReturnVerdict.REFUSED, decision.why) if intent is None else known_return(wanted, intent, record)
+    if intent is not None:
+        return known_return(wanted, intent, record)
+    if isinstance(decision, Wait):
+        return Came(ReturnVerdict.HELD, decision.why, passes=True)
+    return Came(ReturnVerdict.REFUSED, decision.why)
 
 
 def _carried_out(outcome: Outcome) -> Came:
@@ -128,7 +132,10 @@ def _carried_out(outcome: Outcome) -> Came:
         return Came(
             ReturnVerdict.HELD, "it was sent, and whether REVER made it is not known; the next run looks", passes=True
         )
-    return Came(ReturnVerdict.REFUSED, outcome.why or str(outcome.result))
+    why = outcome.why or str(outcome.result)
+    if outcome.result is Result.REFUSED:
+        return Came(ReturnVerdict.REFUSED, why)
+    return Came(ReturnVerdict.HELD, why, passes=True)
 
 
 async def note_settled(desk: Desk, orders: Iterable[AskedOrder]) -> None:

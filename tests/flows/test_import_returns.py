@@ -12,7 +12,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from flows.run import run_flow
+from flows.run import RunFailedError, run_flow
 from rever_api.sandbox.faults import Fault, FaultPlan
 from tasks.desk import WrongNameError
 from tasks.ledger import Actor, Forgotten, forget_email, stop_switch
@@ -493,6 +493,55 @@ def test_a_watched_file_stays_while_an_answer_was_lost_or_all_is_stopped(
     assert "1 held" in world.run(FLOW, mode="act").headline  # a person is asked, and the row comes back
     assert [name.split("/")[0] for name in lying(folder)] == ["done", "refused"]
     assert made(world) == []
+
+
+def test_what_a_pause_has_stopped_waits_and_what_is_refused_comes_back_once_nothing_waits(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(start_world, {"REVER_MAX_IN_FLIGHT": "1"})
+    folder = watched(world, tmp_path, monkeypatch)
+    rows = [[f"R-{n}", f"#M{n}", f"m{n}@example.com", "ACME-001-S", "1", "Faulty", "Card"] for n in range(12)]
+    put(folder / "a.csv", [*rows, ["R-99", "#N9", "n9@example.com", "NO-SUCH", "1", "Faulty", "Card"]])
+    world.sandbox.set_faults(FaultPlan(1.0, weights={Fault.ERROR_500_AFTER: 1}))
+    first = world.run(FLOW, mode="act")
+    world.sandbox.stop_faults()
+    assert "held" in first.headline
+    assert len(made(world)) < len(rows), "the store was paused in the middle"
+    assert lying(folder) == ["a.csv"]
+    assert any(note.endswith("the file stays, and the next run takes it again") for note in first.notes)
+    second = world.run(FLOW, mode="act")
+    assert lying(folder) == ["a.csv"], "the pause is not over"
+    assert "0 held" not in second.headline
+    for _ in range(6):
+        world.pass_time(3600)
+        world.run(FLOW, mode="act")
+    assert sorted(made(world)) == sorted(f"#M{n} 1 ACME-001-S" for n in range(12))
+    (back,) = (folder / "refused").iterdir()
+    assert lying(folder) == ["done/a.csv", f"refused/{back.name}"]
+    text = back.read_text("utf-8-sig")
+    assert (text.count("#N9"), text.count("#M")) == (1, 0)
+    world.act()
+    assert_promises_kept(world)
+
+
+def test_a_store_that_was_given_up_keeps_its_file(
+    start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = shop(start_world)
+    folder = watched(world, tmp_path, monkeypatch)
+    put(folder / "a.csv", ROWS)
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.import_returns.create_returns", broken)
+        with pytest.raises(RunFailedError):
+            world.run(FLOW, mode="act")
+    assert (lying(folder), made(world)) == (["a.csv"], [])
+    assert "4 created" in world.run(FLOW, mode="act").headline
+    assert lying(folder) == ["done/a.csv"]
+
+
+async def broken(*_: object) -> None:
+    """The store's part of the run fails."""
+    raise ValueError("the policy file is broken")
 
 
 def test_a_file_is_fetched_by_its_url(start_world: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
