@@ -1,8 +1,8 @@
 """One attempt over HTTP: the request goes out once, and the whole answer comes back or an error says how far it got.
 
 httpx carries it. Its client reads the proxies and certificates that the environment names, and another one can be
-handed in (`http_client`). Added here: a transport with a connection for each call in flight, a deadline for the attempt
-as a whole, a body that is unpacked piece by piece, and what a failure means for an effect.
+handed in (`http_client`). Added here: a connection for each call in flight (`rever_api.connections`), a deadline for
+the attempt as a whole, a body that is unpacked piece by piece, and what a failure means for an effect.
 """
 
 import asyncio
@@ -11,18 +11,19 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
 from http.cookiejar import CookieJar
-from typing import Any, Self, cast
+from typing import Any, Self
 from urllib.parse import urlencode
 from urllib.request import getproxies
 
 import httpx
 
 from rever_api.config import ClientConfig
+from rever_api.connections import KEEP_ALIVE, ConnectionPerCall
 from rever_api.errors import ClientClosed, NotSent, OutcomeUnknown, ReverError, WrongSetup
 from rever_api.messages import Answer, Body, Request
 from rever_api.redaction import masked
@@ -30,7 +31,6 @@ from rever_api.redaction import masked
 KEY_HEADER = "x-rever-api-key"
 """The only place the API key goes to (REVER's reference)."""
 
-_KEEP_ALIVE = 4.0  # under the 5 s after which common servers close: an effect must not meet a closing connection
 _STAGES = ("pool", "connect", "write", "read")
 _PACKED = "gzip, deflate"
 _USER_AGENT = {"user-agent": "rever-returns"}
@@ -48,7 +48,7 @@ class Progress:
     Past the deadline neither the request's head nor its body begins to go out: in a process that was stopped meanwhile
     (SIGSTOP) the event loop first goes on with what was ready before, and only then looks at its timers.
 
-    `timeouts` is the mapping that httpcore reads at the start of each stage.
+    `timeouts` is the mapping that httpcore reads at the start of each stage; without any the deadline alone holds.
     """
 
     deadline: float
@@ -69,12 +69,14 @@ class Progress:
             self.left = self._begun = True
         elif event.endswith(".send_request_body.started"):
             self.check()
-        remaining = max(0.001, self.remaining())
-        self.timeouts.update({stage: min(limit, remaining) for stage, limit in self.timeouts.items()})
+        if self.timeouts:
+            remaining = max(0.001, self.remaining())
+            self.timeouts.update({stage: min(limit, remaining) for stage, limit in self.timeouts.items()})
 
     async def anote(self, event: str, info: Any) -> None:
         """As `note`, for the asynchronous client."""
-        self.note(event, info)
+        if event.endswith(".started"):
+            self.note(event, info)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
@@ -84,60 +86,6 @@ class Progress:
         """Raise TimeoutError past the deadline."""
         if self.remaining() <= 0:
             raise TimeoutError
-
-
-class ConnectionPerCall(httpx.AsyncBaseTransport):
-    """A transport of httpx's for each call in flight, the last used first. The options are `AsyncHTTPTransport`'s.
-
-    A pool with many connections looks through all of them, and asks the system about each that is idle, several times
-    in each call; that took a quarter of it.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        # One connection to REVER, and one to where the labels' files are.
-        limits = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=_KEEP_ALIVE)
-        self._options = {"limits": limits, **options}
-        self._all: list[httpx.AsyncHTTPTransport] = []
-        self._free: list[httpx.AsyncHTTPTransport] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send over a transport that nobody else uses until the answer is closed."""
-        one = self._free.pop() if self._free else self._one_more()
-        try:
-            response = await one.handle_async_request(request)
-        except BaseException:
-            self._free.append(one)
-            raise
-        response.stream = _Lent(cast("httpx.AsyncByteStream", response.stream), partial(self._free.append, one))
-        return response
-
-    def _one_more(self) -> httpx.AsyncHTTPTransport:
-        self._all.append(httpx.AsyncHTTPTransport(**self._options))
-        return self._all[-1]
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        for one in self._all:
-            await one.aclose()
-
-
-class _Lent(httpx.AsyncByteStream):
-    """The body of an answer, whose transport is given back when it is closed."""
-
-    def __init__(self, stream: httpx.AsyncByteStream, give_back: Callable[[], None]) -> None:
-        self._stream = stream
-        self._give_back: Callable[[], None] | None = give_back
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._stream.__aiter__()
-
-    async def aclose(self) -> None:
-        give_back, self._give_back = self._give_back, None
-        try:
-            await self._stream.aclose()
-        finally:
-            if give_back is not None:
-                give_back()
 
 
 class _Sender:
@@ -228,10 +176,20 @@ class AsyncSender(_Sender):
         options = _options(self._config, _forget_location_async)
         try:
             return httpx.AsyncClient(
-                transport=None if proxies else ConnectionPerCall(verify=options["verify"]), **options
+                transport=None if proxies else ConnectionPerCall(options["verify"], 2 * self._config.max_in_flight),
+                **options,
             )
         except _WRONG_PROXY:
             raise _wrong_proxy() from None
+
+    def _progress(self) -> Progress:
+        """A fresh attempt. No stage has a time of its own where that could not end before the deadline does.
+
+        A timer for each read and write costs more than the deadline's. Another's transport may go by them alone.
+        """
+        if self._own and self._config.timeout >= self._config.attempt_deadline:
+            return Progress(self._config.attempt_deadline)
+        return super()._progress()
 
     async def send(self, request: Request) -> Answer:
         """Send once, within the deadline. A cancellation goes through as such."""
@@ -365,7 +323,7 @@ def _options(config: ClientConfig, hook: Callable[[httpx.Response], Any]) -> dic
         "verify": trusted(trust_env=not config.loopback),
         "cookies": _NoCookies(),
         "event_hooks": {"response": [hook]},
-        "limits": httpx.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=_KEEP_ALIVE),
+        "limits": httpx.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=KEEP_ALIVE),
     }
 
 
