@@ -67,7 +67,7 @@ from tasks.ledger.types import LedgerError
 from tasks.ledger.words import IN_AUDIT, digest
 from tasks.policy.clocks import DIFFER, LONGEST_SETTING, clock_time
 from tasks.policy.kinds import KINDS
-from tasks.policy.money import ZERO, gross, net
+from tasks.policy.money import ZERO, fee_in_percent, gross, net
 from tasks.policy.record import (
     BY_A_PERSON,
     DEAD_STATES,
@@ -359,6 +359,7 @@ def check_payments(
     """Yield what is wrong with the live refunds and exchanges of one return, which are in the order they were made."""
     yield from _worth(process_id, made, terms)
     yield from _paid(process_id, made, costs)
+    yield from _fees(process_id, made, terms)
 
 
 def _live(rows: Sequence[Row[Any]]) -> list[Intent]:
@@ -391,12 +392,28 @@ def _paid(process_id: str, made: Sequence[Intent], costs: Decimal) -> Iterator[F
         if not KINDS[intent.kind].pays:
             continue
         after = before + intent.gross - intent.exempt
-        due = net(after, costs) - net(before, costs) + intent.exempt + intent.bonus
+        due = net(after, costs) - net(before, costs) + intent.exempt + intent.bonus - intent.fee
         due += intent.shipping.amount if intent.shipping else ZERO
         if intent.state not in BY_A_PERSON and intent.amount != due:
             why = f"refund {intent.id} is of {intent.amount} {intent.currency}, where {due} was due after costs"
             yield Finding("money", process_id, why)
         before = after
+
+
+def _fees(process_id: str, made: Sequence[Intent], terms: Mapping[str, LineTerms]) -> Iterator[Finding]:
+    """Yield refunds whose fees in percent are not what their terms come to, after all that bore them before."""
+    worth: dict[str, Decimal] = defaultdict(Decimal)
+    for intent in made:
+        due, of = ZERO, dict(intent.fee_terms)
+        for item in intent.items:
+            if (fee := of.get(item.line_id)) is None or item.line_id not in terms:
+                continue
+            before = worth[fee.rule]
+            worth[fee.rule] = after = before + gross(terms[item.line_id], item.units)
+            due += fee_in_percent(after, fee, intent.currency) - fee_in_percent(before, fee, intent.currency)
+        if intent.state not in BY_A_PERSON and intent.fee != due:
+            why = f"refund {intent.id} bears a fee of {intent.fee} {intent.currency}, where {due} was due by its terms"
+            yield Finding("money", process_id, why)
 
 
 # Whether no order's shipping was refunded beyond what it cost, and each refund that has a part of it is numbered.

@@ -26,6 +26,7 @@ from tasks.policy.record import (
     MADE,
     MONEY_KINDS,
     SHIPPING,
+    FeeTerms,
     HoldKind,
     Intent,
     IntentKind,
@@ -113,8 +114,12 @@ def paid_of(found: Mapping[str, Any] | None) -> PaidSeen | None:
 SAYS = "says"
 """Under this name the details of a hold have what a file says of the inspected units: line -> status -> units."""
 
-EXEMPT, BONUS = "exempt", "bonus"
-"""Under these names the details of a refund have the value of its units that bear no costs, and what is paid on top."""
+EXEMPT, BONUS, BONUS_SUM, FEE = "exempt", "bonus", "bonus_sum", "fee"
+"""Under these names the details of a refund have the value of its units that bear no costs, what is paid on top, how
+much of that is a fixed sum, and what fees in percent take off."""
+
+FEE_TERMS = "fee_terms"
+"""Under this name they have those fees: line -> the rule, how many percent, and the bounds."""
 
 
 def intent_of(row: Row[Any]) -> Intent:
@@ -143,9 +148,36 @@ def intent_of(row: Row[Any]) -> Intent:
         made=str(row.evidence.get(MADE, "")) if row.state == IntentState.DONE else "",
         exempt=Decimal(row.details.get(EXEMPT, "0")),
         bonus=Decimal(row.details.get(BONUS, "0")),
+        bonus_sum=Decimal(row.details.get(BONUS_SUM, "0")),
+        fee=Decimal(row.details.get(FEE, "0")),
+        fee_terms=fee_terms_of(row.details),
         source=row.details.get("new_return", {}).get("source", ""),
         shipping=shipping_of(row.details),
         replaces=Replaced(**row.details["replaces"]) if "replaces" in row.details else None,
+    )
+
+
+def fee_terms_json(terms: Iterable[tuple[str, FeeTerms]]) -> dict[str, dict[str, str]]:
+    """The fees in percent of a refund's lines, for the details of its intent."""
+    found = {}
+    for line_id, it in terms:
+        bounds = {"at_least": it.at_least, "at_most": it.at_most}
+        told = {name: format(amount, "f") for name, amount in bounds.items() if amount is not None}
+        found[line_id] = {"rule": it.rule, "percent": format(it.percent, "f"), **told}
+    return found
+
+
+def fee_terms_of(details: Mapping[str, Any]) -> tuple[tuple[str, FeeTerms], ...]:
+    """The reverse of `fee_terms_json`."""
+    bounds = ("at_least", "at_most")
+    return tuple(
+        (
+            line_id,
+            FeeTerms(
+                it["rule"], Decimal(it["percent"]), *(Decimal(it[name]) if name in it else None for name in bounds)
+            ),
+        )
+        for line_id, it in details.get(FEE_TERMS, {}).items()
     )
 
 
@@ -218,8 +250,9 @@ def unit_rows(process_id: str, intent: Intent) -> list[dict[str, Any]]:
 
 def _beside_gross(intent: Intent) -> dict[str, Any]:
     """The amounts of a refund by which it is not just its units' value less costs."""
-    amounts = {EXEMPT: intent.exempt, BONUS: intent.bonus}
+    amounts = {EXEMPT: intent.exempt, BONUS: intent.bonus, BONUS_SUM: intent.bonus_sum, FEE: intent.fee}
     told: dict[str, Any] = {name: format(amount, "f") for name, amount in amounts.items() if amount}
+    told |= {FEE_TERMS: fee_terms_json(intent.fee_terms)} if intent.fee_terms else {}
     return told if intent.shipping is None else told | shipping_json(intent.shipping)
 
 

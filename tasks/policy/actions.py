@@ -28,6 +28,8 @@ from rever_api.models import CompensationMethod
 from tasks.policy.condition_fields import days_between
 from tasks.policy.condition_reader import MONEY, PERCENT, money, percent, wrong_amount
 from tasks.policy.conditions import Truth
+from tasks.policy.money import fee_in_percent
+from tasks.policy.record import FeeTerms
 from tasks.policy.return_facts import Fact, LineFacts, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS, provider_and_carrier
 
@@ -196,28 +198,60 @@ class Methods(_Action):
         return self
 
 
-MOST_BONUS = 100
-"""Percent: more is a point that was forgotten, as in 1000 % for 10.00 %."""
+MOST_PERCENT = 100
+"""Of a bonus or a fee: more is a point that was forgotten, as in 1000 % for 10.00 %."""
 
 _UP_TO_100 = r"(?:0{0,2}[0-9]{1,2}(?:\.[0-9]{1,6})?|0?100(?:\.0{1,6})?) ?%"
 
 
-class Bonus(_Action):
-    """More than the value, for a shopper who takes credit. A refund in money is never above the value."""
+UpTo100 = Annotated[Share, _in_the_file(_UP_TO_100)]
 
-    percent: Annotated[Share, _in_the_file(_UP_TO_100)] = Field(description="Of the lines' value, at most 100 %.")
+_NULL: Mapping[str, Any] = MappingProxyType({"type": "null"})
+_TOLD: Mapping[str, Any] = MappingProxyType({"type": "string"})
+
+
+def _one_way(amount: Decimal | Money | None, percent: Decimal | None) -> None:
+    """Raise ValueError unless it is said how much, and in one way."""
+    if (amount is None) == (percent is None):
+        msg = "either `amount` or `percent` says how much"
+        raise ValueError(msg)
+    if percent is not None and percent > MOST_PERCENT:
+        msg = f"`percent` is more than {MOST_PERCENT} %"
+        raise ValueError(msg)
+
+
+class Bonus(_Action):
+    """More than the value, for a shopper who takes credit: so many percent of it, or a sum, once for the return. A
+    refund in money is never above the value.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["percent"], "properties": {"percent": {**_TOLD}, "amount": {**_NULL}}},
+                {
+                    "required": ["amount"],
+                    "properties": {"amount": {**_TOLD}, "percent": {**_NULL}, "at_most": {**_NULL}},
+                },
+            ]
+        }
+    )
+
+    percent: UpTo100 | None = Field(None, description="Of the lines' value, at most 100 %.")
+    amount: Sum | None = Field(None, description="Instead of percent: a sum, once for the return.")
     methods: tuple[Credit, ...] = Field(
         description="For whom: those who take one of these.", json_schema_extra={"minItems": 1}
     )
-    at_most: Sum | None = Field(None, description="The most that all bonuses of the return come to.")
+    at_most: Sum | None = Field(None, description="With percent: the most that all bonuses of the return come to.")
 
     @model_validator(mode="after")
     def _is_for_somebody(self) -> Self:
         if not self.methods:
             msg = "`methods` names none"
             raise ValueError(msg)
-        if self.percent > MOST_BONUS:
-            msg = f"`percent` is more than {MOST_BONUS} %"
+        _one_way(self.amount, self.percent)
+        if self.at_most is not None and self.percent is None:
+            msg = "`at_most` goes with `percent`"
             raise ValueError(msg)
         return self
 
@@ -231,18 +265,55 @@ class KeepItem(_Action):
 
 
 class Fee(_Action):
-    """What is taken off the refunds of the lines: once, or for each unit past the first `free_units`."""
+    """What is taken off the refunds of the lines: a sum, once or for each unit past the first `free_units`, or so many
+    percent of what is refunded.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             "if": {"required": ["free_units"], "properties": {"free_units": {"minimum": 1}}},
             "then": {"required": ["per"], "properties": {"per": {"const": "unit"}}},
+            "oneOf": [
+                {
+                    "required": ["amount"],
+                    "properties": {
+                        "amount": {**_TOLD},
+                        "percent": {**_NULL},
+                        "at_least": {**_NULL},
+                        "at_most": {**_NULL},
+                    },
+                },
+                {
+                    "required": ["percent"],
+                    "properties": {"percent": {**_TOLD}, "amount": {**_NULL}, "per": {"const": "return"}},
+                },
+            ],
         }
     )
 
-    amount: Sum = Field(description="The fee.")
+    amount: Sum | None = Field(None, description="The fee.")
+    percent: UpTo100 | None = Field(
+        None, description="Instead of amount: of the value of the units that are refunded, at most 100 %."
+    )
+    at_least: Sum | None = Field(None, description="With percent: the least that all units of these lines bear.")
+    at_most: Sum | None = Field(None, description="With percent: the most that all units of these lines bear.")
     per: Literal["return", "unit"] = Field("return", description="For what it is taken.")
     free_units: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(0, description="Units that are free.")
+
+    @model_validator(mode="after")
+    def _is_a_sum_or_a_share(self) -> Self:
+        _one_way(self.amount, self.percent)
+        if self.percent is None and (self.at_least or self.at_most):
+            msg = "`at_least` and `at_most` go with `percent`"
+            raise ValueError(msg)
+        if self.percent is not None and self.per != "return":
+            msg = "`per: unit` goes with `amount`"
+            raise ValueError(msg)
+        low, high = self.at_least, self.at_most
+        if low and high and (low.currency != high.currency or low.amount > high.amount):
+            msg = "`at_least` is no more than `at_most`, in one currency"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _counts_units(self) -> Self:
@@ -450,15 +521,23 @@ def method_for(wish: str, methods: Methods, offered: Sequence[str]) -> str:
 
 
 def fee_of(fee: Fee, lines: Iterable[LineFacts]) -> Fact[Money]:
-    """What the fee comes to for these lines: never more than they are worth."""
-    lines = tuple(lines)
-    units = max(0, sum(line.quantity for line in lines) - fee.free_units)
-    amount = fee.amount.amount * (units if fee.per == "unit" else 1)
-    worth = Decimal(0)
+    """What the fee comes to for all units of these lines: never more than they are worth."""
+    lines, sums = tuple(lines), [it for it in (fee.amount, fee.at_least, fee.at_most) if it is not None]
+    currency, worth = next((it.currency for it in sums), ""), Decimal(0)
     for line in lines:
         if not isinstance(line.value, Money):
             return line.value
-        if line.value.currency != fee.amount.currency:
-            return Unknown(f"the lines' totals in {fee.amount.currency}")
+        currency = currency or line.value.currency
+        if line.value.currency != currency:
+            return Unknown(f"the lines' totals in {currency}")
         worth += line.value.amount
-    return Money(min(amount, worth), fee.amount.currency)
+    if fee.amount is None:
+        return Money(fee_in_percent(worth, fee_terms(fee), currency), currency)
+    units = max(0, sum(line.quantity for line in lines) - fee.free_units)
+    return Money(min(fee.amount.amount * (units if fee.per == "unit" else 1), worth), currency)
+
+
+def fee_terms(fee: Fee, rule: str = "") -> FeeTerms:
+    """The terms of a fee in percent, as a refund fixes them."""
+    at_least, at_most = (None if it is None else it.amount for it in (fee.at_least, fee.at_most))
+    return FeeTerms(rule, fee.percent or Decimal(0), at_least, at_most)

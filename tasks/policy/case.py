@@ -10,10 +10,11 @@ from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, R
 from tasks.policy.comparison import Comparison, compare
 from tasks.policy.decision import Hold, Wait
 from tasks.policy.facts import MOST_UNITS, Inspection, LineInspection, believed, costs_told, inspect, later, timing_of
-from tasks.policy.money import ZERO, Due, FreeUnits, bonus, due_of, gross, payable
+from tasks.policy.money import ZERO, Due, FreeUnits, bonus, due_of, gross, payable, with_fees
 from tasks.policy.record import (
     BY_A_PERSON,
     TO_PAY_SEEN,
+    FeeTerms,
     HoldKind,
     Intent,
     IntentKind,
@@ -189,17 +190,72 @@ class Case:
         """Approved units that no intent has taken, line by line."""
         claimed = self.taken
         parts = (self._free(line, claimed.get(line.id, frozenset())) for line in self.process.return_line_items)
-        return self._bounded(part for part in parts if part.units and not self._exchanged_by_rever(part))
+        bounded = self._bounded(part for part in parts if part.units and not self._exchanged_by_rever(part))
+        return with_fees(bounded, self._worth_with_fees)
 
     def _bounded(self, parts: Iterable[FreeUnits]) -> tuple[FreeUnits, ...]:
-        """The parts with no more bonus than their rules leave, by what the return has had as such already."""
+        """The parts with no more bonus than their rules leave, by what the return has had as such already.
+
+        A fixed sum goes to the first part that is worth anything, and once for the return.
+        """
         had, bounded = sum((it.bonus for it in money_intents(self.record)), ZERO), []
+        once = any(it.bonus_sum for it in money_intents(self.record))
         for part in parts:
             most = self.ruling.most_bonus(part.line.id) if self.ruling and part.bonus else None
             within = part if most is None else replace(part, bonus=max(ZERO, min(part.bonus, most - had)))
+            if self.ruling and not once and (fixed := self.ruling.bonus_sum(part.line.id, part.method)) and part.gross:
+                within, once = replace(part, bonus=fixed, bonus_sum=fixed), True
             had += within.bonus
             bounded.append(within)
         return tuple(bounded)
+
+    @cached_property
+    def fees_fixed(self) -> Mapping[str, FeeTerms | None]:
+        """Line -> the fee in percent that its first refund by this desk fixed; None where it bore none."""
+        fixed: dict[str, FeeTerms | None] = {}
+        for intent in money_intents(self.record):
+            if intent.kind is IntentKind.REFUND and (intent.fee_terms or intent.state not in BY_A_PERSON):
+                found = dict(intent.fee_terms)
+                fixed |= {it.line_id: found.get(it.line_id) for it in intent.items if it.line_id not in fixed}
+        return fixed
+
+    @cached_property
+    def fees_changed(self) -> tuple[tuple[str, FeeTerms | None, FeeTerms | None], ...]:
+        """The lines whose first refund fixed another fee in percent than the rules say now, with both. Of interest only
+        if more is to be refunded, and of a line of which it is known.
+        """
+        if not self.by_us or not self.due.refunds:
+            return ()
+        now = {it: self.ruling.fee_in_percent(it) if self.ruling else None for it in self.fees_fixed}
+        open_ = {it for it in self.fees_fixed if self.ruling and self.ruling.fee_is_open(it)}
+        return tuple(
+            (line_id, fixed, now[line_id])
+            for line_id, fixed in self.fees_fixed.items()
+            if line_id not in open_ and (not fixed.same(now[line_id]) if fixed else now[line_id] is not None)
+        )
+
+    @cached_property
+    def _worth_with_fees(self) -> Mapping[str, Decimal]:
+        """Rule -> what the units are worth that were refunded under its fee in percent."""
+        lines, worth = {line.id: line for line in self.process.return_line_items}, dict[str, Decimal]()
+        for intent in money_intents(self.record):
+            found = dict(intent.fee_terms)
+            for item in intent.items if found else ():
+                if (terms := found.get(item.line_id)) is not None and item.line_id in lines:
+                    of_line = gross(self.terms(lines[item.line_id]), item.units)
+                    worth[terms.rule] = worth.get(terms.rule, ZERO) + of_line
+        return worth
+
+    def _fee_terms(self, line_id: str) -> FeeTerms | None:
+        """The fee in percent of a line: as its first refund fixed it, else as its rule's did, else as it is now."""
+        if line_id in self.fees_fixed:
+            return self.fees_fixed[line_id]
+        now = self.ruling.fee_in_percent(line_id) if self.ruling else None
+        return now and next((it for it in self.fees_fixed.values() if it and it.rule == now.rule), now)
+
+    def _bears_costs(self, line_id: str) -> bool:
+        """Whether the return's costs come off a line: not where a rule says so, nor beside a fee in percent."""
+        return self._fee_terms(line_id) is None and (self.ruling is None or self.ruling.bears_costs(line_id))
 
     @cached_property
     def exchange_inspected(self) -> bool:
@@ -214,7 +270,7 @@ class Case:
             line.id
             for line in self.process.return_line_items
             if self._method(line, tuple(range(1, min(line.quantity, MOST_UNITS) + 1))) == CompensationMethod.EXCHANGE
-            or (self.ruling is not None and not self.ruling.bears_costs(line.id))
+            or not self._bears_costs(line.id)
         )
 
     def already(self, line_id: str) -> int:
@@ -292,11 +348,13 @@ class Case:
             if part.method != CompensationMethod.EXCHANGE and part.bears_costs:
                 before += gross(part.terms, tuple(unit for unit in part.units if unit in ended))
             if units:
-                rest.append(replace(part, units=units))
+                more = self._bonus(part.line.id, part.method, part.terms, units)
+                rest.append(replace(part, units=units, bonus=more, bonus_sum=ZERO))
         carrying = next((it for it in self.due.refunds if it.shipping), None)
         stays = carrying is not None and not overlap(units_of(carrying.items), closed)
         shipping = carrying.shipping if carrying and stays else None
-        return due_of(rest, before, self.costs, exchange_ready=self.exchange_inspected, shipping=shipping)
+        left = with_fees(self._bounded(rest), self._worth_with_fees)
+        return due_of(left, before, self.costs, exchange_ready=self.exchange_inspected, shipping=shipping)
 
     @cached_property
     def _by_line(self) -> dict[str, LineInspection]:
@@ -307,10 +365,13 @@ class Case:
         last = min(self.inspected(line.id).counted, line.quantity, terms.quantity)
         units = tuple(unit for unit in range(1, last + 1) if unit not in claimed)
         method = self._method(line, units)
-        if self.ruling is None:
-            return FreeUnits(line, method, terms, units)
-        more = bonus(terms, units, self.ruling.bonus_percent(line.id, method))
-        return FreeUnits(line, method, terms, units, self.ruling.bears_costs(line.id), more)
+        more = self._bonus(line.id, method, terms, units)
+        fee = self._fee_terms(line.id)
+        return FreeUnits(line, method, terms, units, self._bears_costs(line.id), more, fee_terms=fee)
+
+    def _bonus(self, line_id: str, method: str, terms: LineTerms, units: tuple[int, ...]) -> Decimal:
+        """The bonus in percent that these units of a line get by this method, before its bound."""
+        return bonus(terms, units, self.ruling.bonus_percent(line_id, method)) if self.ruling else ZERO
 
     def _method(self, line: ReturnLineItem, units: tuple[int, ...]) -> str:
         """The method that the line's wish becomes by the merchant's rules, or instead of an exchange out of stock.

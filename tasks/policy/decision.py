@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from tasks.policy.record import HoldKind, IntentKind, LineUnits, OrderShipping, Parcel, Replaced
+from tasks.policy.record import FeeTerms, HoldKind, IntentKind, LineUnits, OrderShipping, Parcel, Replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class RefundDue:
     """One issueRefund: `amount` is what is paid, `gross` the value of its units before costs.
 
     `exempt` is the part of `gross` that bears no costs, `bonus` what the amount has on top, and `shipping` the part of
-    the order's shipping costs that it has on top too. An `amount` of 0 closes its units without a call.
+    the order's shipping costs that it has on top too. An `amount` of 0 closes its units without a call. `bonus_sum` is
+    the part of `bonus` that is a fixed sum, `fee` what the fees in percent of its lines (`fee_terms`) take off.
     """
 
     method: str
@@ -27,6 +28,9 @@ class RefundDue:
     exempt: Decimal = Decimal(0)
     bonus: Decimal = Decimal(0)
     shipping: OrderShipping | None = None
+    bonus_sum: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
+    fee_terms: tuple[tuple[str, FeeTerms], ...] = ()
 
     @property
     def on_top(self) -> Decimal:
@@ -35,8 +39,8 @@ class RefundDue:
 
     @property
     def costs(self) -> Decimal:
-        """What was taken off for the return's costs."""
-        return self.gross + self.on_top - self.amount
+        """What was taken off for the return's costs, beside the fees in percent."""
+        return self.gross + self.on_top - self.fee - self.amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from rever_api.models import CompensationMethod, ReturnLineItem, ReturnProcess
 from tasks.policy.decision import ExchangeDue, ExchangeDueItem, RefundDue
-from tasks.policy.record import ROUNDING, LineTerms, LineUnits, OrderShipping
+from tasks.policy.record import ROUNDING, FeeTerms, LineTerms, LineUnits, OrderShipping
 
 _MINOR_UNIT = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"), 0),
@@ -105,6 +105,16 @@ def bonus(terms: LineTerms, units: Iterable[int], percent: Decimal) -> Decimal:
     return gross(replace(terms, total=whole), units)
 
 
+def fee_in_percent(worth: Decimal, terms: FeeTerms, currency: str) -> Decimal:
+    """The fee in percent of units that are worth this in all: within its bounds, and never more than they are worth.
+
+    As the worth grows by a step, the fee grows by no more than that step, and never falls.
+    """
+    fee = _half_up(worth * terms.percent, 100, 1, currency)
+    fee = fee if terms.at_least is None else max(fee, terms.at_least)
+    return min(worth, fee if terms.at_most is None else min(fee, terms.at_most))
+
+
 def net(before_costs: Decimal, costs: Decimal) -> Decimal:
     """What is left of a gross value once the return's costs are taken off: never below 0."""
     return max(ZERO, before_costs - costs)
@@ -145,7 +155,8 @@ def shown(amount: Decimal, currency: str) -> str:
 class FreeUnits:
     """Approved units of one line that no intent has taken, the method that compensates them and the line's terms.
 
-    `bears_costs` says whether the return's costs may be taken off what they are worth; `bonus` is paid on top of it.
+    `bears_costs` says whether the return's costs may be taken off what they are worth; `bonus` is paid on top of it,
+    `bonus_sum` of it as a fixed sum. `fee` is taken off by the terms of a fee in percent.
     """
 
     line: ReturnLineItem
@@ -154,6 +165,9 @@ class FreeUnits:
     units: tuple[int, ...]
     bears_costs: bool = True
     bonus: Decimal = ZERO
+    bonus_sum: Decimal = ZERO
+    fee_terms: FeeTerms | None = None
+    fee: Decimal = ZERO
 
     @property
     def gross(self) -> Decimal:
@@ -198,6 +212,26 @@ class Due:
         return bool(self.refunds) or self.exchange is not None
 
 
+def with_fees(parts: Sequence[FreeUnits], refunded: Mapping[str, Decimal]) -> tuple[FreeUnits, ...]:
+    """The parts with their fees in percent. `refunded` is what the units already refunded under a rule's fee are worth.
+
+    A fee is worked out from the whole worth that bears it, so that refunds one after another take the fee of all. Here
+    too it goes in the order of the refunds: method by method, the first lines first.
+    """
+    if all(part.fee_terms is None for part in parts):
+        return tuple(parts)
+    methods, worth, fees = [part.method for part in parts], dict(refunded), dict[str, Decimal]()
+    for part in sorted(parts, key=lambda it: methods.index(it.method)):
+        if part.fee_terms is None or part.method == CompensationMethod.EXCHANGE:
+            continue
+        before, currency = worth.get(part.fee_terms.rule, ZERO), part.terms.currency
+        worth[part.fee_terms.rule] = after = before + part.gross
+        fees[part.line.id] = fee_in_percent(after, part.fee_terms, currency) - fee_in_percent(
+            before, part.fee_terms, currency
+        )
+    return tuple(replace(part, fee=fees.get(part.line.id, ZERO)) for part in parts)
+
+
 def due_of(
     free: Iterable[FreeUnits],
     before: Decimal,
@@ -233,15 +267,19 @@ def _refunds(methods: dict[str, list[FreeUnits]], before: Decimal, costs: Decima
         values = [part.gross for part in parts if part.bears_costs]
         exempt = sum((part.gross for part in parts if not part.bears_costs), ZERO)
         bonus = sum((part.bonus for part in parts), ZERO)
+        fee = sum((part.fee for part in parts), ZERO)
         worth, currency = sum(values, ZERO), parts[0].terms.currency
         yield RefundDue(
             method=str(method),
-            amount=in_minor_units(sum(net_amounts(values, before, costs), exempt + bonus), currency),
+            amount=in_minor_units(sum(net_amounts(values, before, costs), exempt + bonus - fee), currency),
             gross=in_minor_units(worth + exempt, currency),
             currency=currency,
             items=tuple(part.item for part in parts),
             exempt=exempt,
             bonus=bonus,
+            bonus_sum=sum((part.bonus_sum for part in parts), ZERO),
+            fee=fee,
+            fee_terms=tuple((part.line.id, part.fee_terms) for part in parts if part.fee_terms is not None),
         )
         before += worth
 

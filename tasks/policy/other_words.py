@@ -92,6 +92,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "refund": "pay",
         "refuse": "decline",
         "reject": "decline",
+        "restocking_fee": "fee",
         "review": "approve",
         "shipping": "refund_shipping",
         "store_credit": "methods",

@@ -88,6 +88,36 @@ class LineTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeTerms:
+    """A fee in percent of what is refunded, as a merchant's rule says it. It is one fee for all lines that the rule
+    gives it to, `at_least` and `at_most` bound it as a whole, in the return's currency.
+
+    A line's first refund fixes it for that line, and for those of the same rule.
+    """
+
+    rule: str
+    percent: Decimal
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+
+    def same(self, other: "FeeTerms | None") -> bool:
+        """Whether it is the same fee. Without bounds it does not matter by which rule it is."""
+        if other is None or (self.percent, self.at_least, self.at_most) != (
+            other.percent,
+            other.at_least,
+            other.at_most,
+        ):
+            return False
+        return self.rule == other.rule or (self.at_least is None and self.at_most is None)
+
+    def words(self, currency: str) -> str:
+        """The fee as a person reads it; the bounds are amounts of this currency."""
+        bounds = (("at least", self.at_least), ("at most", self.at_most))
+        said = (f", {which} {amount} {currency}" for which, amount in bounds if amount is not None)
+        return f"{self.percent} %{''.join(said)} by rule {self.rule!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class PaidSeen:
     """How much of a refund REVER showed as paid when it was last looked at; the rest was on its way.
 
@@ -149,6 +179,8 @@ class Intent:
 
     `gross` is the value of its units before costs, `exempt` the part of it that bears none, `amount` what is paid,
     `bonus` what it has on top of that value, `shipping` the part of the order's shipping that it has on top, too.
+    `bonus_sum` is the part of `bonus` that is a fixed sum, which a return has once. `fee` is what the fees in percent
+    of its lines (`fee_terms`, by line) take off; these lines bear no costs beside it.
     `look_at` is when an open intent is looked at next: its lease's end, its deadline, or the end of `settle_after`.
     `told_no_until` is the end of `settle_after` of one that was sent and withdrawn, since somebody on the way said no.
     `error_code` is REVER's code of a refusal (gRPC number as text), empty otherwise. `generation` counts labels; 0 for
@@ -185,6 +217,9 @@ class Intent:
     made: str = ""
     exempt: Decimal = Decimal(0)
     bonus: Decimal = Decimal(0)
+    bonus_sum: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
+    fee_terms: tuple[tuple[str, FeeTerms], ...] = ()
     source: str = ""
     shipping: OrderShipping | None = None
     replaces: Replaced | None = None

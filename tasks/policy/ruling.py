@@ -35,6 +35,7 @@ from tasks.policy.actions import (
     ReturnBy,
     Warehouse,
     day_of,
+    fee_terms,
     is_due,
     kind_of,
     method_for,
@@ -45,7 +46,7 @@ from tasks.policy.facts import LineInspection
 from tasks.policy.merchant_rules import MerchantRule
 from tasks.policy.money import ZERO
 from tasks.policy.order_shipping import shipping_part
-from tasks.policy.record import OrderShipping
+from tasks.policy.record import FeeTerms, OrderShipping
 from tasks.policy.return_facts import Fact, Money, ReturnFacts, Unknown
 from tasks.policy.store import REFUND_METHODS
 from tasks.policy.verdict import Decided, FeeDue, Open, Outcome, Outcomes, Verdict, excluded, fees, judge
@@ -148,7 +149,12 @@ class Ruling:
     def bonus_percent(self, line_id: str, method: str) -> Decimal:
         """How many percent of its value a line gets on top, compensated by this method: only ever by credit."""
         found = self.decided(line_id, ActionKind.BONUS, Bonus)
-        return found.percent if found and method in found.methods else ZERO
+        return found.percent or ZERO if found and method in found.methods else ZERO
+
+    def bonus_sum(self, line_id: str, method: str) -> Decimal:
+        """The fixed sum that the return gets on top where a line is compensated by this method: only ever by credit."""
+        found = self.decided(line_id, ActionKind.BONUS, Bonus)
+        return found.amount.amount if found and found.amount and method in found.methods else ZERO
 
     def most_bonus(self, line_id: str) -> Decimal | None:
         """What the return's bonuses come to at most, a line's included; None where its rule says no bound."""
@@ -239,17 +245,29 @@ class Ruling:
         """The fees that are taken off the refunds in the place of REVER's costs."""
         return fees(self.verdict, self.facts)
 
+    def fee_in_percent(self, line_id: str) -> FeeTerms | None:
+        """The fee in percent that a rule takes off what is refunded of a line, in the place of costs."""
+        found = self.decided(line_id, ActionKind.FEE, Fee)
+        if found is None or found.percent is None:
+            return None
+        return fee_terms(found, self.rule(line_id, ActionKind.FEE))
+
+    def fee_is_open(self, line_id: str) -> bool:
+        """Whether it cannot be said just now which fee a line has."""
+        return isinstance(self.outcome(line_id, ActionKind.FEE), Open)
+
     def bears_costs(self, line_id: str) -> bool:
         """Whether costs are taken off a line: not where a rule says so."""
         return self.decided(line_id, ActionKind.FEE, NoFee) is None
 
     def costs(self, told: Decimal) -> Decimal:
-        """What is taken off the refunds in all. `told` is what REVER tells: it goes on for lines of which no rule
-        speaks, up to what they are worth.
+        """What is taken off the refunds in all, beside fees in percent. `told` is what REVER tells: it goes on for
+        lines of which no rule speaks, up to what they are worth.
         """
         if not self.speaks_of_costs:
             return told
-        amounts = [fee.amount.amount for fee in self.fees if isinstance(fee.amount, Money)]
+        fixed = [fee.amount for fee in self.fees if not fee.in_percent]
+        amounts = [amount.amount for amount in fixed if isinstance(amount, Money)]
         rest = [
             line
             for line in self.facts.lines
@@ -306,10 +324,15 @@ class Ruling:
                 rules = ", ".join(map(repr, outcome.rules))
                 yield from ((word, rules) for word in outcome.needs)
         bonus = self.decided(found.line_id, ActionKind.BONUS, Bonus)
-        if bonus and self._matters(bonus, found, wish, already, out_of_stock=out_of_stock):
-            currency = next(line.currency for line in self.facts.lines if line.line_id == found.line_id)
-            if bonus.at_most is not None and bonus.at_most.currency != currency:
-                yield f"the bonus's bound in {currency}", repr(self.rule(found.line_id, ActionKind.BONUS))
+        fee = self.decided(found.line_id, ActionKind.FEE, Fee)
+        sums: list[tuple[str, Bonus | Fee, Money | None]] = []
+        sums += [("bonus's bound", bonus, bonus.at_most), ("bonus", bonus, bonus.amount)] if bonus else []
+        sums += [("fee's bound", fee, it) for it in (fee.at_least, fee.at_most)] if fee else []
+        currency = next((line.currency for line in self.facts.lines if line.line_id == found.line_id), "")
+        for what, action, amount in sums:
+            wrong = amount is not None and amount.currency != currency
+            if wrong and self._matters(action, found, wish, already, out_of_stock=out_of_stock):
+                yield f"the {what} in {currency}", repr(self.rule(found.line_id, kind_of(action)))
         pay = self.decided(found.line_id, ActionKind.PAY, Pay)
         if pay is None or not _has_moment(found, wish) or _most(found, pay) <= already:
             return
@@ -353,7 +376,11 @@ class Ruling:
             outcome = self.outcome(line.line_id, ActionKind.FEE)
             if isinstance(outcome, Open) and not self.excludes(line.line_id):
                 yield from ((word, ", ".join(map(repr, outcome.rules))) for word in outcome.needs)
-        yield from ((fee.amount.needs, repr(fee.rule)) for fee in self.fees if isinstance(fee.amount, Unknown))
+        yield from (
+            (fee.amount.needs, repr(fee.rule))
+            for fee in self.fees
+            if isinstance(fee.amount, Unknown) and not fee.in_percent
+        )
 
     def _is_due(self, pay: Pay) -> Truth:
         """Whether the moment has come. The inspection of a unit is its own: what is approved is due at once."""

@@ -234,11 +234,14 @@ def _outcome(candidates: Sequence[tuple[Stood, Action]]) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class FeeDue:
-    """A fee by one rule, for the lines of which it decides. `amount` is unknown where the lines' worth is."""
+    """A fee by one rule, for the lines of which it decides. `amount` is unknown where the lines' worth is; of a fee in
+    percent it is what comes off where all of them are refunded.
+    """
 
     rule: str
     lines: tuple[str, ...]
     amount: Fact[Money]
+    in_percent: bool = False
 
 
 def fees(verdict: Verdict, facts: ReturnFacts) -> tuple[FeeDue, ...]:
@@ -253,7 +256,7 @@ def fees(verdict: Verdict, facts: ReturnFacts) -> tuple[FeeDue, ...]:
         if isinstance(outcome, Decided) and isinstance(outcome.action, Fee) and not excluded(outcomes):
             charged.setdefault(outcome.rule, (outcome.action, []))[1].append(line)
     return tuple(
-        FeeDue(rule, tuple(line.line_id for line in lines), fee_of(fee, lines))
+        FeeDue(rule, tuple(line.line_id for line in lines), fee_of(fee, lines), fee.percent is not None)
         for rule, (fee, lines) in charged.items()
     )
 

@@ -13,7 +13,7 @@ import pytest
 from flows.run import RunFailedError
 from rever_api import AsyncReverClient
 from rever_api.errors import NotSent
-from rever_api.models import CompensationMethod, LogisticOrderRequest
+from rever_api.models import CompensationMethod, LogisticOrderRequest, Review
 from tasks.desk import DeskError
 from tasks.effects.calls import order_request
 from tasks.ledger import Claim, check, find_hold, open_holds, open_intents
@@ -137,6 +137,89 @@ def test_a_bonus_is_paid_once_and_only_on_top_of_credit(shop: Shop) -> None:
     assert world.sandbox.audit().violations == ()
     assert world.holds() == []
     assert agrees(world)
+
+
+def inspect_all(world: World) -> None:
+    """Approve the units of the one return that nobody has inspected yet."""
+    with world.sandbox.sandbox.locked():
+        (stored,) = world.sandbox.sandbox.processes.values()
+        reviews = list(stored.process.reviews or ())
+        for line in stored.process.return_line_items:
+            done = sum(review.line_item_id == line.id for review in reviews)
+            reviews += [Review(line_item_id=line.id, status="APPROVED") for _ in range(line.quantity - done)]
+        world.sandbox.sandbox.change(stored, reviews=tuple(reviews))
+
+
+def amounts(world: World) -> list[Decimal | None]:
+    """What was refunded through the API, one after another."""
+    return [it.amount for it in world.sandbox.books if it.operation == "issueRefund" and not it.foreign]
+
+
+def test_a_fee_in_percent_of_a_line_that_is_refunded_in_two_parts_is_that_of_all_to_the_cent(shop: Shop) -> None:
+    """Three units of 10.01 EUR in all, two approved at first: 15 % of 6.67 are 1.00, of 10.01 they are 1.50."""
+    world = shop("approved_two_of_three", rules="{name: opened, then: {fee: {percent: 15 %}}}")
+    plan = world.run("process-pending-returns", mode="plan")
+    for _ in range(2):
+        world.act()
+    assert plan.would_pay == {"EUR": Decimal("5.67")}
+    assert amounts(world) == [Decimal("5.67")]
+    inspect_all(world)
+    for _ in range(2):
+        world.act()
+    assert amounts(world) == [Decimal("5.67"), Decimal("2.84")]
+    assert sum(refunds(world).values()) == Decimal("10.01") - Decimal("1.50")
+    assert world.sandbox.audit().violations == ()
+    assert world.holds() == []
+    assert agrees(world)
+
+
+def test_a_fee_in_percent_that_the_store_changes_between_two_refunds_is_asked_about(shop: Shop, tmp_path: Path) -> None:
+    """Who approves goes on by the first one, as the ledger has it."""
+    world = shop("approved_two_of_three", rules="{name: opened, then: {fee: {percent: 15 %, at_most: 9.00 EUR}}}")
+    world.act()
+    (tmp_path / "policy.yaml").write_text("default: {rules: [{name: opened, then: {fee: {percent: 50 %}}}]}\n")
+    inspect_all(world)
+    world.act()
+    (hold,) = world.holds()
+    assert (hold.rule, amounts(world)) == ("terms_changed", [Decimal("5.67")])
+    assert "was 15 %, at most 9.00 EUR by rule 'opened', is 50 % by rule 'opened'" in hold.why
+    said = {"answer": "approve", "by": "olga", "reason": "as it was promised"}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    for _ in range(2):
+        world.act()
+    assert amounts(world) == [Decimal("5.67"), Decimal("2.84")]
+    assert world.holds() == []
+    assert agrees(world)
+
+
+def test_a_sum_on_top_of_credit_is_paid_once_for_the_return(shop: Shop) -> None:
+    """The sandbox's auditor knows no rule, and says of it what it says of every bonus."""
+    world = shop(
+        "approved_two_of_three",
+        rules="{name: credit, then: {methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}}, "
+        "{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}",
+    )
+    for _ in range(2):
+        world.act()
+    inspect_all(world)
+    for _ in range(2):
+        world.act()
+    assert amounts(world) == [Decimal("11.67"), Decimal("3.34")]
+    assert refunds(world) == {"GIFT_CARD": Decimal("15.01")}
+    assert "over_paid" in {violation.kind for violation in world.sandbox.audit().violations}
+    assert world.holds() == []
+    assert agrees(world)
+
+
+def test_a_cap_counts_the_sum_on_top(shop: Shop, tmp_path: Path) -> None:
+    world = shop("two_methods", rules="{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}")
+    gift = totals(world)["GIFT_CARD"]
+    with (tmp_path / "policy.yaml").open("a") as policy:
+        policy.write(f'  guards: {{max_refund: {{EUR: "{gift + Decimal("4.99")}"}}}}\n')
+    for _ in range(2):
+        world.act()
+    assert "GIFT_CARD" not in refunds(world)
+    assert [hold.rule for hold in world.holds()] == ["guard:max_refund"]
 
 
 def test_another_method_is_paid_once_and_seen_as_ours(shop: Shop) -> None:

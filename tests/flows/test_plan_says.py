@@ -54,6 +54,9 @@ ASKING = [
     ("true", "{decline: {why: paid enough}}"),
     ("true", "{fee: {amount: 3.00 EUR}}"),
     ("false", "{fee: {amount: 3.00 EUR}}"),
+    ("true", "{fee: {percent: 15 %}}"),
+    ("false", "{fee: {percent: 15 %, at_least: 3.00 EUR}}"),
+    ("false", "{bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}"),
     ("true", "{methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}"),
     ("true", "{pay: {at: inspection, plus_days: 40}}"),
 ]

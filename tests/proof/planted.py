@@ -508,8 +508,30 @@ BUGS = {
         (
             (
                 "tasks/policy/ruling.py",
-                "        return found.percent if found and method in found.methods else ZERO\n",
-                "        return found.percent if found else ZERO\n",
+                "        return found.percent or ZERO if found and method in found.methods else ZERO\n",
+                "        return found.percent or ZERO if found else ZERO\n",
+            ),
+        ),
+    ),
+    "fee in percent": Bug(
+        "a fee in percent worked out anew for each refund: its parts are not the fee of all",
+        f"{OWN_RULES}test_a_fee_in_percent_of_a_line_that_is_refunded_in_two_parts_is_that_of_all_to_the_cent",
+        (
+            (
+                "tasks/policy/case.py",
+                "        return with_fees(bounded, self._worth_with_fees)\n",
+                "        return with_fees(bounded, {})\n",
+            ),
+        ),
+    ),
+    "sum twice": Bug(
+        "the sum on top of credit given with each of a return's refunds",
+        f"{OWN_RULES}test_a_sum_on_top_of_credit_is_paid_once_for_the_return",
+        (
+            (
+                "tasks/policy/case.py",
+                "        once = any(it.bonus_sum for it in money_intents(self.record))\n",
+                "        once = False\n",
             ),
         ),
     ),

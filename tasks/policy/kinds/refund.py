@@ -51,6 +51,9 @@ class RefundKind(Kind[RefundDue, None]):
             gross=due.gross,
             exempt=due.exempt,
             bonus=due.bonus,
+            bonus_sum=due.bonus_sum,
+            fee=due.fee,
+            fee_terms=due.fee_terms,
             shipping=due.shipping,
         )
 

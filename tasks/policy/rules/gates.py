@@ -218,6 +218,9 @@ def terms_changed(case: Case) -> Decision | None:
     if case.record.costs is not None and case.costs_changed:
         before, now_costs = shown(case.record.costs, case.currency), shown(case.costs_now, case.currency)
         changes.append(f"the return costs were {before}, are {now_costs}")
+    for line_id, fixed_fee, fee_now in case.fees_changed:
+        was, now_is = (it.words(case.currency) if it else "none" for it in (fixed_fee, fee_now))
+        changes.append(f"the fee in percent of line {quoted(line_id)} was {was}, is {now_is}")
     if not changes:
         return None
     listed = "; ".join(changes[:3])

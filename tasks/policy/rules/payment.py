@@ -286,6 +286,7 @@ def _refund_words(refund: RefundDue) -> str:
     paid += f" (a bonus of {shown(refund.bonus, refund.currency)} in it)" if refund.bonus else ""
     if refund.shipping:
         paid += f" (the order's shipping of {shown(refund.shipping.amount, refund.currency)} in it)"
+    paid += f" (a fee of {shown(refund.fee, refund.currency)} taken off)" if refund.fee else ""
     return f"{paid} (costs of {shown(refund.costs, refund.currency)} taken off)" if refund.costs > ZERO else paid
 
 

@@ -45,7 +45,8 @@ def _intent(
 def _refund_intent(due: RefundDue, record: Record, state: IntentState) -> Intent:
     made = _intent(IntentKind.REFUND, due.items, due.currency, record, state if due.amount else IntentState.DONE)
     made = replace(made, method=due.method, nothing_sent=not due.amount)
-    return replace(made, amount=due.amount, gross=due.gross, exempt=due.exempt, bonus=due.bonus, shipping=due.shipping)
+    made = replace(made, amount=due.amount, gross=due.gross, exempt=due.exempt, bonus=due.bonus, shipping=due.shipping)
+    return replace(made, bonus_sum=due.bonus_sum, fee=due.fee, fee_terms=due.fee_terms)
 
 
 def _with(record: Record, made: Intent, process: ReturnProcess) -> Record:

@@ -197,6 +197,17 @@ EDGES: dict[str, Sequence[tuple[ReturnFacts, dict[str, str]]]] = {
         (known(item("a", method="EXCHANGE")), {"a out_of_stock": "open"}),
         (known(item("a")), {}),
     ),
+    "S16": (
+        (typed("electronics", reason="SIZE"), {"a fee": "fee by restocking"}),
+        (typed("electronics", reason="DEFECTIVE"), {"a fee": "no_fee by faulty"}),
+        (typed("shoe", reason="SIZE"), {}),
+        (known(item("a", reason="SIZE")), {"a fee": "open"}),
+    ),
+    "S17": (
+        (known(item("a", total="19.99", method=GIFT)), {"a bonus": "no_bonus by small"}),
+        (known(item("a", total="20.00", method=GIFT)), {"a bonus": "bonus by five for credit"}),
+        (known(item("a", currency="SEK", method=GIFT)), {"a bonus": "open"}),
+    ),
 }
 """The number of a rule -> returns, and all that its file says of each."""
 
@@ -242,6 +253,34 @@ def test_s06_a_wish_that_does_not_ask_for_money_needs_no_gateway() -> None:
 def test_s07_the_bonus_stops_at_its_bound(total: str, credit: str) -> None:
     assert pays("S07", item("a", total=total, method=GIFT)) == {GIFT: Decimal(credit)}
     assert pays("S07", item("a", total=total)) == {ORIGINAL: Decimal(total)}
+
+
+@pytest.mark.parametrize(
+    ("totals", "amount"),
+    [
+        (("2.50",), "2.50"),
+        (("19.99",), "3.00"),
+        (("20.01",), "3.00"),
+        (("20.04",), "3.01"),
+        (("199.99",), "30.00"),
+        (("200.00",), "30.00"),
+        (("900.00",), "30.00"),
+        (("150.00", "150.00"), "30.00"),
+    ],
+)
+def test_s16_the_restocking_fee_to_the_cent(totals: Sequence[str], amount: str) -> None:
+    names = [f"l{number}" for number in range(len(totals))]
+    facts = known(*(item(name, total=total, reason="SIZE") for name, total in zip(names, totals, strict=True)))
+    facts = of_product(facts, **{name: {"product_type": "electronics"} for name in names})
+    (fee,) = fees(judge(shop_rules("S16"), facts), facts)
+    assert (fee.lines, fee.amount) == (tuple(names), eur(amount))
+
+
+def test_s17_the_sum_is_had_once_and_for_credit_alone() -> None:
+    two = (item("a", total="10.00", method=GIFT), item("b", total="12.00", method=GIFT))
+    assert pays("S17", *two) == {GIFT: Decimal("27.00")}
+    assert pays("S17", item("a", total="20.00")) == {ORIGINAL: Decimal("20.00")}
+    assert pays("S17", item("a", total="19.99", method=GIFT)) == {GIFT: Decimal("19.99")}
 
 
 def test_s10_whether_the_whole_order_comes_back_is_not_asked_of_other_goods() -> None:

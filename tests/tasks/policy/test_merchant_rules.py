@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.policy.actions import ACTIONS, Decline, kind_of
+from tasks.policy.actions import ACTIONS, Decline, Fee, kind_of
 from tasks.policy.conditions import AllOf, Check
 from tasks.policy.merchant_rules import (
     AppliesTo,
@@ -58,6 +58,13 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 """An example of each action that has fields."""
 
+OTHER_FIELDS: list[tuple[str, dict[str, Any]]] = [
+    ("fee", {"percent": "15 %"}),
+    ("fee", {"percent": "12.5 %", "at_least": "2.00 EUR", "at_most": "30.00 EUR"}),
+    ("bonus", {"amount": "5.00 EUR", "methods": ["GIFT_CARD"]}),
+]
+"""Examples of those that can be written in more than one way."""
+
 
 def test_a_store_has_its_own_rules_above_the_others_and_instead_of_one_of_the_same_name(tmp_path: Path) -> None:
     rules = read_policy(written(tmp_path, ONE, "policy.yaml")).rules
@@ -103,6 +110,24 @@ WRONG_RULES = [
     ("{name: a, then: {bonus: {percent: 10, methods: [GIFT_CARD]}}}", "percent is 10; right would be a percentage"),
     ("{name: a, then: {bonus: {percent: 10 %, methods: []}}}", "bonus is not whole: `methods` names none"),
     ("{name: a, then: {bonus: {percent: 1000 %, methods: [GIFT_CARD]}}}", "`percent` is more than 100 %"),
+    ("{name: a, then: {bonus: {methods: [GIFT_CARD]}}}", "bonus is not whole: either `amount` or `percent` says how"),
+    (
+        "{name: a, then: {bonus: {percent: 10 %, amount: 5.00 EUR, methods: [GIFT_CARD]}}}",
+        "bonus is not whole: either `amount` or `percent` says how much",
+    ),
+    (
+        "{name: a, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD], at_most: 9.00 EUR}}}",
+        "`at_most` goes with `percent`",
+    ),
+    ("{name: a, then: {bonus: {amount: 5, methods: [GIFT_CARD]}}}", "amount is 5; right would be an amount"),
+    ("{name: a, then: {bonus: {amount: 5.00 EUR, methods: [BANK_TRANSFER]}}}", "right would be 'GIFT_CARD' or"),
+    ("{name: a, then: {fee: {}}}", "fee is not whole: either `amount` or `percent` says how much"),
+    ("{name: a, then: {fee: {percent: 15 %, amount: 3.00 EUR}}}", "either `amount` or `percent` says how much"),
+    ("{name: a, then: {fee: {percent: 15}}}", "fee.percent is 15; right would be a percentage, such as 10 %"),
+    ("{name: a, then: {fee: {percent: 150 %}}}", "fee is not whole: `percent` is more than 100 %"),
+    ("{name: a, then: {fee: {percent: 15 %, per: unit}}}", "`per: unit` goes with `amount`"),
+    ("{name: a, then: {fee: {amount: 3.00 EUR, at_most: 9.00 EUR}}}", "`at_least` and `at_most` go with `percent`"),
+    ("{name: a, then: {fee: {percent: 15 %, at_least: 3}}}", "at_least is 3; right would be an amount"),
     ("{name: a, then: {methods: {instead: [GIFT_CARD]}}}", "methods is not whole: `only` or `never`"),
     ("{name: a, then: {out_of_stock: {do: wait}}}", "days with `do: wait`"),
     ("{name: a, then: {out_of_stock: {do: refund, refund_by: EXCHANGE}}}", "no exchange"),
@@ -159,6 +184,9 @@ def test_what_is_wrong_is_said_once(rule: str, says: str) -> None:
     ("then", "says"),
     [
         ("fee: {amount: 6.005 EUR}", 'fee.amount is "6.005 EUR"; right would be an amount that EUR has coins for'),
+        ("fee: {percent: 15 %, at_least: 9.00 EUR, at_most: 3.00 EUR}", "`at_least` is no more than `at_most`, in"),
+        ("fee: {percent: 15 %, at_least: 3.00 EUR, at_most: 30.00 SEK}", "`at_least` is no more than `at_most`, in"),
+        ("fee: {percent: 15 %, at_most: 5.00 ERU}", "an amount in a currency that there is, such as 24.00 EUR"),
         ('decline: {why: "two\\nlines"}', "right would be one line of words"),
         ('approve: {who: " ", why: z}', 'who is " "; right would be one line of words'),
         ("cancel: {why: ask bob@example.com}", "right would be a reason without an e-mail address: REVER shows it"),
@@ -194,7 +222,26 @@ def test_every_action_can_be_written() -> None:
         assert rule_as_data(rule) == {"name": name, "then": {name: fields}}
 
 
-ACTION = st.sampled_from([model.model_validate(FIELDS.get(name, {})) for name, (model, _) in ACTIONS.items()])
+@pytest.mark.parametrize(("name", "fields"), OTHER_FIELDS)
+def test_those_with_several_ways_can_be_written_in_each(name: str, fields: dict[str, Any]) -> None:
+    (rule,) = read_rules([{"name": name, "then": {name: fields}}], {}, ()).rules
+    assert rule_as_data(rule) == {"name": name, "then": {name: fields}}
+
+
+@pytest.mark.parametrize("percent", ["15%", "15 %", '"15 %"', "15.0 %"])
+def test_a_percentage_may_be_written_in_each_of_these_ways(percent: str) -> None:
+    (rule,) = rules_of(f"rules: [{{name: a, then: {{fee: {{percent: {percent}}}}}}}]")
+    (fee,) = rule.then
+    assert isinstance(fee, Fee)
+    assert fee.percent == 15
+
+
+ACTION = st.sampled_from(
+    [
+        *(model.model_validate(FIELDS.get(name, {})) for name, (model, _) in ACTIONS.items()),
+        *(ACTIONS[name][0].model_validate(fields) for name, fields in OTHER_FIELDS),
+    ]
+)
 RULES = st.builds(
     lambda when, then, days, applies_to, if_unknown: MerchantRule(
         "a rule",

@@ -33,6 +33,7 @@ NOT_BY_THE_SCHEMA_AT_ALL = (
     "before the rule begins",
     "no list has that name",
     "has coins for",
+    "no more than `at_most`",
     "one line of words",
     "without an e-mail",
 )

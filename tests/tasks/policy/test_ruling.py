@@ -388,6 +388,79 @@ def test_a_bound_in_another_currency_holds_the_credit_and_not_the_money() -> Non
     assert pays(money) == {ORIGINAL: "100.00"}
 
 
+FIVE = "{name: five, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD, PROMO_CODE]}}}"
+
+
+def test_a_bonus_of_a_sum_is_on_top_of_credit_and_never_of_money() -> None:
+    lines = (line("a", 3, "10.00", GIFT), line("b", 1, "10.00"))
+    it = process(*lines, reviews=[*approved("a", 3), *approved("b")], costs="2.00")
+    decided = decide(it, shop(FIVE), record(), NOW)
+    assert pays(decided) == {GIFT: "13.00", ORIGINAL: "10.00"}
+    assert "by GIFT_CARD for 3 units (a bonus of 5.00 EUR in it) (costs of 2.00 EUR taken off)" in decided.why
+    none = "{name: first, then: {no_bonus: {}}}"
+    assert pays(decide(it, shop(none, FIVE), record(), NOW)) == {GIFT: "8.00", ORIGINAL: "10.00"}
+
+
+@pytest.mark.parametrize("order", [("a1", "a2", "b", "c"), ("c", "b", "a1", "a2"), ("b", "a1", "c", "a2")])
+def test_a_bonus_of_a_sum_is_had_once_for_the_return_in_however_many_refunds(order: tuple[str, ...]) -> None:
+    """By which line, method or rule does not matter."""
+    lines = (line("a", 2, "10.00", GIFT), line("b", 1, "10.00", "PROMO_CODE"), line("c", 1, "10.00", GIFT))
+    other = "{name: c, when: {quantity: {is: 2}}, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}"
+    whole = process(*lines, reviews=[*approved("a", 2), *approved("b"), *approved("c")])
+    assert pays(decide(whole, shop(other, FIVE), record(), NOW)) == {GIFT: "25.00", "PROMO_CODE": "10.00"}
+    known, it = record(), process(*lines)
+    for name in order:
+        it = it.model_copy(update={"reviews": (*(it.reviews or ()), *approved(name[0]))})
+        known, it = carry_out(decide(it, shop(other, FIVE), known, NOW), known, it)
+    assert [made.bonus for made in known.intents] == [5, 0, 0, 0]
+    assert paid(it) == Decimal("35.00")
+    assert told(decide(it, shop(other, FIVE), known, NOW)) == ("Nothing", "all_settled")
+
+
+def test_a_refund_that_did_not_go_out_has_not_had_the_sum() -> None:
+    it = process(line("a", 1, "10.00", GIFT), reviews=approved("a"))
+    known, _ = carry_out(decide(it, shop(FIVE), record(), NOW), record(), it, IntentState.WITHDRAWN)
+    assert pays(decide(it, shop(FIVE), known, NOW)) == {GIFT: "15.00"}
+
+
+def test_units_that_are_worth_nothing_get_no_sum() -> None:
+    it = process(
+        line("a", 1, "0.00", GIFT), line("b", 1, "7.00", "PROMO_CODE"), reviews=[*approved("a"), *approved("b")]
+    )
+    assert pays(decide(it, shop(FIVE), record(), NOW)) == {GIFT: "0.00", "PROMO_CODE": "12.00"}
+
+
+def test_a_sum_counts_towards_the_bound_of_a_percentage_and_is_had_beside_it() -> None:
+    bounded = (
+        "{name: b, when: {quantity: {is: 2}}, then: {bonus: {percent: 10 %, at_most: 8.00 EUR, methods: [GIFT_CARD]}}}"
+    )
+    lines = (line("a", 1, "10.00", GIFT), line("b", 2, "100.00", GIFT))
+    it = process(*lines, reviews=[*approved("a"), *approved("b", 2)])
+    assert pays(decide(it, shop(bounded, FIVE), record(), NOW)) == {GIFT: "118.00"}
+    first = process(*lines, reviews=approved("b", 2))
+    known, it = carry_out(decide(first, shop(bounded, FIVE), record(), NOW), record(), first)
+    it = it.model_copy(update={"reviews": (*approved("b", 2), *approved("a"))})
+    assert pays(decide(it, shop(bounded, FIVE), known, NOW)) == {GIFT: "15.00"}, "8.00 in percent, then the sum"
+
+
+def test_a_sum_in_another_currency_holds_the_credit_and_not_the_money() -> None:
+    of_sek = [line("a", 1, "100.00", method, currency="SEK") for method in (GIFT, ORIGINAL)]
+    credit, money = (
+        decide(process(it, reviews=approved("a")), shop(FIVE, currencies=("SEK",)), record(), NOW) for it in of_sek
+    )
+    assert told(credit) == ("Hold", "needs_facts")
+    assert "the bonus in SEK, for rule 'five'" in credit.why
+    assert pays(money) == {ORIGINAL: "100.00"}
+
+
+def test_what_stays_due_once_the_line_with_the_sum_is_closed_has_it() -> None:
+    ask = "{name: ask, when: {quantity: {is: 2}}, then: {approve: {who: o, why: w}}}"
+    lines = (line("a", 2, "10.00", GIFT), line("b", 1, "7.00", GIFT))
+    held = decide(process(*lines, reviews=[*approved("a", 2), *approved("b")]), shop(ask, FIVE), record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.pays, held.leaves) == (Decimal("22.00"), Decimal("12.00"))
+
+
 # The label, and whose money it is.
 
 

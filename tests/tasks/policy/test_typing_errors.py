@@ -36,6 +36,13 @@ WRITTEN = [
     (when("quantity: {over: 2.5}"), "is 2.5; right would be a whole number"),
     (then("fee: {amount: 5.00}"), f"is 5.00; {AMOUNT}"),
     (then("bonus: {percent: 0.1, methods: [GIFT_CARD]}"), "is 0.1; right would be a percentage, such as 10 %"),
+    (then("fee: {percent: 0.15}"), "is 0.15; right would be a percentage, such as 10 %"),
+    (then("fee: {percent: 150}"), "is 150; right would be a percentage, such as 10 %"),
+    (then("fee: {percent: 150 %}"), "`percent` is more than 100 %"),
+    (then("fee: {percent: 15 EUR}"), 'is "15 EUR"; right would be a percentage, such as 10 %'),
+    (then("fee: {percent: 15 %, amount: 5.00 EUR}"), "either `amount` or `percent` says how much"),
+    (then("bonus: {amount: 5.00, methods: [GIFT_CARD]}"), f"is 5.00; {AMOUNT}"),
+    (then("restocking_fee: {percent: 15 %}"), "is no action (did you mean fee?)"),
     (when("sku: {is: 12.50}"), 'is 12.50; right would be a text: write "12.50" with quotes'),
     (when("sku: {is: 1001}"), 'is 1001; right would be a text: write "1001" with quotes'),
     (

@@ -104,6 +104,17 @@ def test_a_refund_that_bears_no_costs_fixes_none() -> None:
     assert (one.purse.currency, dict(one.changes)) == ("EUR", {Change.LESS: Decimal("2.00")})
 
 
+def test_a_fee_in_percent_and_a_sum_on_top_are_those_of_all_refunds_together() -> None:
+    """Three units inspected on three days: 15 % of 10.01 EUR, and 5.00 EUR once."""
+    seen = [("APPROVED", 5), ("APPROVED", 8), ("APPROVED", 12)]
+    it = past(line("a", quantity=3, total="10.01", method=GIFT), reviewed=seen)
+    fee, more = "fee: {percent: 15 %}", "bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}"
+    for then, kind, amount in ((fee, Change.LESS, "1.50"), (more, Change.MORE, "5.00")):
+        (one,) = tried(ruled(), ruled(f"- {{name: r, then: {{{then}}}}}\n"), it).differences
+        assert one.changes[kind] == Decimal(amount)
+        assert one.candidate - one.current == Decimal(amount) * (1 if kind is Change.MORE else -1)
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
@@ -113,6 +124,7 @@ def test_a_refund_that_bears_no_costs_fixes_none() -> None:
             {"less": "120.00"},
         ),
         ("- {name: fee, then: {fee: {amount: 7.50 EUR}}}\n", {"less": "7.50"}),
+        ("- {name: fee, then: {fee: {percent: 15 %, at_most: 17.00 EUR}}}\n", {"less": "17.00"}),
         ("- {name: credit, then: {methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}}\n", {"another way": "120.00"}),
         ("- {name: kept, then: {keep_item: {}}}\n", {"earlier": "120.00"}),
         ("- {name: tags, when: {order_tags: {has: VIP}}, then: {pay: {at: start}}}\n", {"held": "120.00"}),
