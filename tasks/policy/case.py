@@ -198,8 +198,8 @@ class Case:
 
         A fixed sum goes to the first part that is worth anything, and once for the return.
         """
-        had, bounded = sum((it.bonus for it in money_intents(self.record)), ZERO), []
-        once = any(it.bonus_sum for it in money_intents(self.record))
+        intents, bounded = money_intents(self.record), list[FreeUnits]()
+        had, once = sum((it.bonus for it in intents), ZERO), any(it.bonus_sum for it in intents)
         for part in parts:
             most = self.ruling.most_bonus(part.line.id) if self.ruling and part.bonus else None
             within = part if most is None else replace(part, bonus=max(ZERO, min(part.bonus, most - had)))
@@ -237,10 +237,11 @@ class Case:
     @cached_property
     def _worth_with_fees(self) -> Mapping[str, Decimal]:
         """Rule -> what the units are worth that were refunded under its fee in percent."""
-        lines, worth = {line.id: line for line in self.process.return_line_items}, dict[str, Decimal]()
-        for intent in money_intents(self.record):
+        intents, worth = [it for it in money_intents(self.record) if it.fee_terms], dict[str, Decimal]()
+        lines = {line.id: line for line in self.process.return_line_items} if intents else {}
+        for intent in intents:
             found = dict(intent.fee_terms)
-            for item in intent.items if found else ():
+            for item in intent.items:
                 if (terms := found.get(item.line_id)) is not None and item.line_id in lines:
                     of_line = gross(self.terms(lines[item.line_id]), item.units)
                     worth[terms.rule] = worth.get(terms.rule, ZERO) + of_line

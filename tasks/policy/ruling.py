@@ -328,8 +328,8 @@ class Ruling:
         sums: list[tuple[str, Bonus | Fee, Money | None]] = []
         sums += [("bonus's bound", bonus, bonus.at_most), ("bonus", bonus, bonus.amount)] if bonus else []
         sums += [("fee's bound", fee, it) for it in (fee.at_least, fee.at_most)] if fee else []
-        currency = next((line.currency for line in self.facts.lines if line.line_id == found.line_id), "")
         for what, action, amount in sums:
+            currency = next(line.currency for line in self.facts.lines if line.line_id == found.line_id)
             wrong = amount is not None and amount.currency != currency
             if wrong and self._matters(action, found, wish, already, out_of_stock=out_of_stock):
                 yield f"the {what} in {currency}", repr(self.rule(found.line_id, kind_of(action)))

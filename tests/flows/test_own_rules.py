@@ -156,18 +156,18 @@ def amounts(world: World) -> list[Decimal | None]:
 
 
 def test_a_fee_in_percent_of_a_line_that_is_refunded_in_two_parts_is_that_of_all_to_the_cent(shop: Shop) -> None:
-    """Three units of 10.01 EUR in all, two approved at first: 15 % of 6.67 are 1.00, of 10.01 they are 1.50."""
-    world = shop("approved_two_of_three", rules="{name: opened, then: {fee: {percent: 15 %}}}")
+    """Three units of 10.01 EUR in all, two approved at first: 25 % of 6.67 are 1.67, of 10.01 they are 2.50."""
+    world = shop("approved_two_of_three", rules="{name: opened, then: {fee: {percent: 25 %}}}")
     plan = world.run("process-pending-returns", mode="plan")
     for _ in range(2):
         world.act()
-    assert plan.would_pay == {"EUR": Decimal("5.67")}
-    assert amounts(world) == [Decimal("5.67")]
+    assert plan.would_pay == {"EUR": Decimal("5.00")}
+    assert amounts(world) == [Decimal("5.00")]
     inspect_all(world)
     for _ in range(2):
         world.act()
-    assert amounts(world) == [Decimal("5.67"), Decimal("2.84")]
-    assert sum(refunds(world).values()) == Decimal("10.01") - Decimal("1.50")
+    assert amounts(world) == [Decimal("5.00"), Decimal("2.51")]
+    assert sum(refunds(world).values()) == Decimal("10.01") - Decimal("2.50")
     assert world.sandbox.audit().violations == ()
     assert world.holds() == []
     assert agrees(world)

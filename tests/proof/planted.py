@@ -527,13 +527,7 @@ BUGS = {
     "sum twice": Bug(
         "the sum on top of credit given with each of a return's refunds",
         f"{OWN_RULES}test_a_sum_on_top_of_credit_is_paid_once_for_the_return",
-        (
-            (
-                "tasks/policy/case.py",
-                "        once = any(it.bonus_sum for it in money_intents(self.record))\n",
-                "        once = False\n",
-            ),
-        ),
+        (("tasks/policy/case.py", "any(it.bonus_sum for it in intents)", "False"),),
     ),
     "shipping": Bug(
         "the shipping of an order refunded with each of its returns",
