@@ -38,6 +38,7 @@ AT_ONCE = "rules: [{name: at once, then: {pay: {at: start}}}]"
 ASK = "rules: [{name: dear, when: {return_value: {over: 15.00 EUR}}, then: {approve: {who: service, why: dear}}}]"
 GIFTS = "rules: [{name: gifts, then: {methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}}]"
 FEE = "rules: [{name: fee, then: {fee: {amount: 3.00 EUR}}}]"
+SHARE = "rules: [{name: fee, then: {fee: {percent: 15 %}}}]"
 NOT_PAID = "rules: [{name: final sale, then: {decline: {why: final sale}}}]"
 LATER = "rules: [{name: buffer, then: {pay: {at: inspection, plus_days: 5}}}]"
 
@@ -70,6 +71,7 @@ def changes(found: Differs | None) -> dict[Purse, dict[Change, Decimal]]:
         ("", LATER, False, {Change.LATER: Decimal("20.00")}),
         ("", FEE, False, {Change.LESS: Decimal("3.00")}),
         (FEE, "", False, {Change.MORE: Decimal("3.00")}),
+        ("", SHARE, False, {Change.LESS: Decimal("3.00")}),
         ("", NOT_PAID, False, {Change.LESS: Decimal("20.00")}),
         (NOT_PAID, "", False, {Change.MORE: Decimal("20.00")}),
         ("", ASK, False, {Change.HELD: Decimal("20.00")}),
@@ -91,6 +93,7 @@ def test_each_way_to_differ_is_named_with_its_money(
         (AT_ONCE, "", {Change.LATER: Decimal("10.00")}),
         ("", FEE, {Change.LESS: Decimal("3.00")}),
         (FEE, "", {Change.MORE: Decimal("3.00")}),
+        (SHARE, "", {Change.MORE: Decimal("1.50")}),
     ],
 )
 def test_of_a_return_that_is_half_inspected_the_other_half_is_earlier_or_later_and_not_more_or_less(
