@@ -4,9 +4,21 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.ledger import Answer, Done, Recorded, check, expire, open_intents, record_done, record_unknown, settle_done
+from tasks.ledger import (
+    Answer,
+    Done,
+    Recorded,
+    check,
+    expire,
+    open_intents,
+    record_done,
+    record_unknown,
+    settle_done,
+    to_settle,
+)
+from tasks.policy.decide import Unread, unread_hold
 from tasks.policy.record import HoldKind, IntentState
-from tests.tasks.ledger.desk import FLOW, NOON, LedgerDesk, pay, refund, units
+from tests.tasks.ledger.desk import APPROVAL, FLOW, NOON, LedgerDesk, always, pay, refund, units
 
 
 def expired(desk: LedgerDesk) -> None:
@@ -43,6 +55,17 @@ def test_unknown_stays_open_and_is_looked_at(desk: LedgerDesk) -> None:
     assert (found.intent.state, found.intent.look_at) == (IntentState.UNKNOWN, found.settle_at)
     assert found.hold_id == ""
     assert desk.send(claim).sending == "lost"
+
+
+def test_a_store_is_to_be_settled_for_its_open_effects_and_for_returns_that_could_not_be_read(desk: LedgerDesk) -> None:
+    desk.sent("open", store="one")
+    desk.one("unread", always(unread_hold(Unread("amount: 'x'"))), store="two")
+    desk.one("denied", always(unread_hold(Unread())), store="three")
+    desk.one("asked", always(APPROVAL), store="four")
+    stores = ["one", "two", "three", "four"]
+    assert desk.ledger.read(to_settle, stores, None) == {"one", "two", "three"}
+    assert desk.ledger.read(to_settle, ["two", "four"], None) == {"two"}
+    assert desk.ledger.read(to_settle, stores, {"open", "denied", "asked"}) == {"one", "three"}
 
 
 def test_nothing_is_recorded_for_what_was_never_sent(desk: LedgerDesk) -> None:
