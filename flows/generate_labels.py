@@ -7,7 +7,6 @@ from flows.in_prefect import in_prefect, run_name
 from flows.parameters import Amount, SearchParameters
 from flows.sub_flows import (
     at,
-    fetch_files,
     fetch_some,
     named_ids,
     named_through,
@@ -17,8 +16,11 @@ from flows.sub_flows import (
     settling,
 )
 from tasks.desk import Desk
+from tasks.fetch_label_files import fetch_label_files
 from tasks.policy.label_costs import costs_in_words
 from tasks.reporting.report import ReturnsReport
+from tasks.reporting.report_parts import LabelFilesTally
+from tasks.steps import about
 
 NAME = "generate-labels"
 
@@ -51,7 +53,19 @@ async def work(desk: Desk, parameters: Parameters, report: ReturnsReport) -> Non
         with at(desk, store):
             words = costs_in_words(labels, (await desk.rules(store)).policy.labels.carriers)
             report.notes.append(f"{store}: {words}")
-    await fetch_files(desk, report)
+    await _fetch_files(desk, report)
+
+
+async def _fetch_files(desk: Desk, report: ReturnsReport) -> None:
+    """Fetch the files of the labels that this run has found to be missing. No money waits for it: it comes last."""
+    if desk.settings.labels is None:
+        return
+    report.label_files = tally = LabelFilesTally()
+    with about(f"{len(desk.label_files)} labels"):
+        try:
+            await fetch_label_files(desk, desk.label_files, tally)
+        except TimeoutError:
+            tally.why_left = "the step that fetches them took too long"
 
 
 @flow(name=NAME, flow_run_name=run_name, retries=0, validate_parameters=True)

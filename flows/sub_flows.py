@@ -20,7 +20,7 @@ from tasks.effects.carry_out import (
     issue_refunds,
 )
 from tasks.effects.perform import Outcome, Result
-from tasks.fetch_label_files import fetch_label_files, note_wanted_files
+from tasks.fetch_label_files import note_wanted_files
 from tasks.fetch_returns import BATCH, PendingReturn, PendingReturns, check_inspections, fetch_returns, since_at
 from tasks.find_returns import NothingFoundError, SeveralStoresError, find_returns
 from tasks.ledger import LedgerError, open_holds, to_settle, took_on
@@ -28,7 +28,6 @@ from tasks.lookup import read_key
 from tasks.policy.approvals import APPROVAL
 from tasks.policy.record import IntentKind
 from tasks.reporting.report import Failure, Mode, ReturnsReport, RunReport
-from tasks.reporting.report_parts import LabelFilesTally
 from tasks.reporting.tally import (
     count_carried,
     count_decisions,
@@ -391,18 +390,6 @@ async def _decide_and_act(
     if desk.candidate is not None and not again:
         await compare_with_candidate(desk, report, decided)
     return finished
-
-
-async def fetch_files(desk: Desk, report: ReturnsReport) -> None:
-    """Fetch the files of the labels that this run has found to be missing. No money waits for it: it comes last."""
-    if desk.settings.labels is None:
-        return
-    report.label_files = tally = LabelFilesTally()
-    with about(f"{len(desk.label_files)} labels"):
-        try:
-            await fetch_label_files(desk, desk.label_files, tally)
-        except TimeoutError:
-            tally.why_left = "the step that fetches them took too long"
 
 
 async def note_taken_on(desk: Desk, carried: Sequence[ReturnResult]) -> None:
