@@ -156,6 +156,11 @@ class Case:
         return due_of(self.free, self.gross_before, self.costs, exchange_ready=ready, shipping=shipping)
 
     @cached_property
+    def due_units(self) -> Units:
+        """The units that are due and not taken."""
+        return units_of(self.due.items)
+
+    @cached_property
     def shipping(self) -> Fact[OrderShipping]:
         """The part of the order's shipping that the merchant's rules refund with this return now.
 

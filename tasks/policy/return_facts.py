@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from rever_api.models import Product, ReturnLineItem, ReturnProcess, ShippingStatus
+from rever_api.models import Product, ReturnLineItem, ReturnProcess, Review, ShippingStatus
 from tasks.policy.country import country_of
 from tasks.policy.facts import (
     LineInspection,
@@ -209,7 +209,8 @@ def facts_of(
 def lasting_facts(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> ReturnFacts:
     """The facts that no review, scan, refund or hold changes, and no day that passes; the others are unknown in it.
 
-    Its time is none (year 1). A return that is looked at many times has these worked out once.
+    Its time is none (year 1), its lines are as if nothing was reviewed. A return that is looked at many times has these
+    worked out once.
     """
     began, shopper = process.started_at, one_mailbox(process.shopper.email) if process.shopper else ""
     currency = _currency(process)
@@ -217,7 +218,7 @@ def lasting_facts(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> Re
         process.rever_process_id,
         rules.store,
         _BARE.now,
-        tuple([_line(line) for line in process.return_line_items]),
+        tuple([_line(line, told=_told(process, rules)) for line in process.return_line_items]),
         order_id=process.order_id,
         order_name=process.order_name,
         began=began,
@@ -245,10 +246,10 @@ def facts_now(
 
     The process tells no time that cannot be (`facts.believed`); `inspected` are its lines by their inspection.
     """
-    told = process.reviews is not None or rules.omits_empty_fields
+    told = _told(process, rules)
     return lasting._replace(
         now=now.astimezone(zone),
-        lines=tuple([_reviewed(line, process) for line in lasting.lines]) if told else lasting.lines,
+        lines=tuple([_reviewed(line, process.reviews) for line in lasting.lines]) if process.reviews else lasting.lines,
         refunded=_refunded(process, record, rules, _BARE.refunded),
         held=bool(record.holds),
         earlier=earlier,
@@ -262,8 +263,13 @@ _BARE_LINE = LineFacts("", 0)
 """Of which nothing is known: what each fact needs."""
 
 
+def _told(process: ReturnProcess, rules: StoreRules) -> bool:
+    """Whether REVER says which reviews there are, none included."""
+    return process.reviews is not None or rules.omits_empty_fields
+
+
 def _of_reviews(process: ReturnProcess, lines: Sequence[LineInspection], zone: tzinfo) -> dict[str, Any]:
-    """The facts about reviews, where REVER says which there are, none included."""
+    """The facts about reviews, where REVER says which there are."""
     reviewed = all(line.reviewed for line in lines)
     days = [at.astimezone(zone).date() for review in process.reviews or () if (at := review.review_date)]
     dated = bool(days) and len(days) == len(process.reviews or ())
@@ -340,7 +346,7 @@ def value_of(process: ReturnProcess) -> Money | None:
     return Money(sum(totals, Decimal(0)), currency)
 
 
-def _line(line: ReturnLineItem) -> LineFacts:
+def _line(line: ReturnLineItem, *, told: bool) -> LineFacts:
     product = line.product or Product()
     return LineFacts(
         line.id,
@@ -355,12 +361,15 @@ def _line(line: ReturnLineItem) -> LineFacts:
         unit_price=_money(line.unit_price, line) or _BARE_LINE.unit_price,
         discount=_money(line.total_discounts, line) or _BARE_LINE.discount,
         discount_share=_share(line, _BARE_LINE.discount_share),
+        reviews=frozenset() if told else _BARE_LINE.reviews,
+        reject_reasons=frozenset() if told else _BARE_LINE.reject_reasons,
+        inspectors=frozenset() if told else _BARE_LINE.inspectors,
     )
 
 
-def _reviewed(line: LineFacts, process: ReturnProcess) -> LineFacts:
-    """A line with what its reviews say, where REVER says which there are."""
-    reviews = [review for review in process.reviews or () if review.line_item_id == line.line_id]
+def _reviewed(line: LineFacts, of_return: Sequence[Review]) -> LineFacts:
+    """A line with what its reviews say, of those that there are."""
+    reviews = [review for review in of_return if review.line_item_id == line.line_id]
     users = [review.user for review in reviews]
     return line._replace(
         reviews=frozenset([str(review.status) for review in reviews]),

@@ -111,7 +111,8 @@ class Ruling:
 
     def decided(self, line_id: str, kind: ActionKind, action: type[ActionT]) -> ActionT | None:
         """The action of this kind that a rule has decided on for a line, where it is this one."""
-        return _decided(self.outcome(line_id, kind), action)
+        found = self.verdict.lines.get(line_id, _NONE).get(kind)
+        return found.action if isinstance(found, Decided) and isinstance(found.action, action) else None
 
     def rule(self, line_id: str, kind: ActionKind) -> str:
         """The name of the rule that decided about this of a line; empty where none did."""

@@ -63,7 +63,6 @@ class RulesHeard:
                 if isinstance(outcome, Decided):
                     self.decided.add(outcome.rule)
                     self.outranked.update(outcome.outranked)
-        self.last = deciding(verdict, verdict.lines)
 
 
 def deciding(verdict: Verdict, lines: Iterable[str]) -> tuple[str, ...]:

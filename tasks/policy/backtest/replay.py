@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from rever_api.models import NOT_RECEIVED, ReturnProcess, ReviewStatus
 from tasks.policy.actions import Pay, is_due
 from tasks.policy.backtest.moments import turning_points
-from tasks.policy.backtest.outcome import Replayed, RulesHeard
+from tasks.policy.backtest.outcome import Replayed, RulesHeard, deciding
 from tasks.policy.backtest.pair import Pair
 from tasks.policy.backtest.past import PastReturn, View, mailbox_of
 from tasks.policy.backtest.replayed_desk import Look, ReplayedDesk, put_off
@@ -203,6 +203,8 @@ class _Replay:
     def results(self) -> tuple[Replayed, Replayed]:
         """What became of the return by each policy."""
         desks = {side: track.desk for track in self.tracks for side in track.sides}
+        for heard, said in zip(self.heard, self.noted, strict=True):
+            heard.last = deciding(said, said.lines) if said is not None else ()
         first, second = (
             Replayed(desks[side].payments, desks[side].held, desks[side].waits, heard)
             for side, heard in enumerate(self.heard)

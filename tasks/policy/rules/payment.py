@@ -92,9 +92,10 @@ def needs_facts(case: Case) -> Decision | None:
 def method_forbidden(case: Case) -> Decision | None:
     """The store's own rules forbid the compensation that the shopper wished for, and name no other for it."""
     ruling = case.ruling
-    due = units_of(case.due.items)
     parts = [
-        part for part in case.free if part.line.id in due and ruling and not ruling.method(part.line.id, part.method)
+        part
+        for part in case.free
+        if part.line.id in case.due_units and ruling and not ruling.method(part.line.id, part.method)
     ]
     if ruling is None or not parts:
         return None
@@ -109,8 +110,7 @@ def method_forbidden(case: Case) -> Decision | None:
 def approval(case: Case) -> Decision | None:
     """The store's own rules ask a person before these units are paid."""
     ruling = case.ruling
-    due = units_of(case.due.items)
-    asked = {line_id: it for line_id in due if ruling and (it := ruling.approval(line_id))}
+    asked = {line_id: it for line_id in case.due_units if ruling and (it := ruling.approval(line_id))}
     if ruling is None or not asked:
         return None
     items = tuple(part.item for part in case.free if part.line.id in asked)
