@@ -103,20 +103,15 @@ class ReplayedDesk:
             return  # nothing that could end the hold has changed
         self.last, self.shown = says, shown
         heard = ruling if rules.merchant_rules and rules.refunds_by is RefundsBy.US else None
+        if heard and self.held and self.asked_of_it:
+            heard = Ruling.of(rules.merchant_rules, heard.facts._replace(held=False))
         record = replace(self.record, holds=()) if self.held else self.record
         case = _SeenCase(process, rules, record, at, heard, look)
-        if self.held and not self._hold_ends(case):
+        if self.held and not hold_of_money_ends(self.record.holds[0], case):
             return
         if self.held:
             self._goes_on(record)
         self._act(decide_money(case), process, at, says, exact=exact)
-
-    def _hold_ends(self, case: _SeenCase) -> bool:
-        """Whether the hold is at its end, by this case, which is without it."""
-        if case.heard and self.asked_of_it:
-            anew = Ruling.of(case.rules.merchant_rules, case.heard.facts._replace(held=False))
-            case = replace(case, heard=anew)
-        return hold_of_money_ends(self.record.holds[0], case)
 
     def _act(self, decision: Decision, process: ReturnProcess, at: datetime, says: Verdict, *, exact: bool) -> None:
         """Do what was decided."""

@@ -251,6 +251,18 @@ def test_a_hold_ends_once_the_units_are_declined() -> None:
     assert not any("held by the candidate" in words for words in found.unknown)
 
 
+def test_whether_a_hold_ends_is_asked_of_the_rules_as_if_it_were_not_there() -> None:
+    """A rule that speaks only while something is asked would keep its own question open."""
+    rules = (
+        "- {name: young, when: {days_since_start: {under: 4}}, then: {pay: {at: first_scan}}}\n"
+        "- {name: asked, when: {held: {is: true}}, then: {pay: {at: first_scan}}}\n"
+        "- {name: fee, when: {reason: {is: DEFECTIVE}}, then: {no_fee: {}}}\n"
+    )
+    found = tried(ruled(), ruled(rules), past(reviewed=[], scanned_at=BEGAN + DAY))
+    assert use(found, "asked").fired == 1
+    assert not any("held by the candidate" in words for words in found.unknown)
+
+
 def test_how_far_history_must_reach() -> None:
     assert widest_history(rules_of(f"rules:\n{HOLD}")) == 0
     assert widest_history(rules_of(f"rules:\n{SECOND}")) == 30
