@@ -269,13 +269,23 @@ r4,#L3,carla@example.com,ACME-001-M,1,who knows
 
 
 def _list(world: CellWorld) -> None:
-    """Every worker imports the same list of returns, its rows in another order, before it runs its flow."""
-    mapping, file = world.folder / "list.yaml", world.folder / "list.csv"
-    mapping.write_text(BACK_OFFICE, encoding="utf-8")
+    """Every worker imports the same list of returns, its rows in another order, before it runs its flow.
+
+    In half of the cells it lies in a watched folder, which a worker that is killed must leave so that nothing is lost.
+    """
+    drop = world.folder / "lists" / "office"
+    drop.mkdir(parents=True)
+    (drop / "mapping.yaml").write_text(BACK_OFFICE, encoding="utf-8")
     header, *rows = LIST.splitlines()
     world.random.shuffle(rows)
-    file.write_text("\n".join([header, *rows]), encoding="utf-8")
-    world.asks = (Step("import-returns", {"mode": "act", "file": str(file), "mapping": str(mapping)}),)
+    (drop / "list.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    values = {"mode": "act"}
+    if world.seed % 2:
+        world.settings["REVER_RETURN_FILES"] = str(world.folder / "lists")
+        world.pass_time(61)  # from then on the file is taken for complete
+    else:
+        values["file"] = str(drop / "list.csv")
+    world.asks = (Step("import-returns", values),)
 
 
 OWN_RULES = """\
