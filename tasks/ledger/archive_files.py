@@ -230,16 +230,21 @@ class ArchiveFolder:
         return sorted(found, key=lambda row: key_of(table, row))
 
 
+_BRING_BACK = (
+    "Mount its disk, put the archive back from a copy, or say where it is now (rever-returns ledger archives"
+    " --moved-to FOLDER); what can be told without it is in docs/archives.md"
+)
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise LedgerError(
-            f"{path} is missing: a part of the ledger's history was moved there. Put the archive back from a copy, or"
-            " say where it is now: rever-returns ledger archives --moved-to FOLDER"
-        ) from None
+        raise LedgerError(f"{path} is missing: a part of the ledger's history was moved there. {_BRING_BACK}") from None
     except OSError as error:
-        raise LedgerError(f"{path}, with a part of the ledger's history, cannot be read: {error.strerror}") from None
+        raise LedgerError(
+            f"{path}, with a part of the ledger's history, cannot be read ({error.strerror}). {_BRING_BACK}"
+        ) from None
 
 
 def _changed(path: Path) -> LedgerError:

@@ -267,6 +267,8 @@ def test_archives_that_cannot_be_read_are_named_until_it_is_said_where_they_are(
     told = call("ledger", "archives").out
     assert "; IT CANNOT BE READ: " in told
     assert "manifest.json is missing" in told
+    assert "Mount its disk, put the archive back from a copy, or say where it is now" in told
+    assert "Mount its disk" in call("ledger", "export", str(tmp_path / "out")).err
     moved = call("ledger", "archives", "--moved-to", str(tmp_path / "there"))
     assert (moved.code, "there/archive-000001-" in moved.out, "CANNOT" in moved.out) == (0, True, False)
     for file in (tmp_path / "there").glob("*/manifest.json"):
