@@ -79,7 +79,8 @@ STANDSTILL_S = 20
 those who wait for its locks then go on. (SQLite has no such thing: there the worker must be ended.)
 """
 
-_JSON = json.JSONEncoder(default=str, ensure_ascii=False).encode
+as_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
+"""How both databases write a column of JSON."""
 _PRAGMAS = (f"busy_timeout={PATIENCE_S * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _SETTINGS = (
     "SET synchronous_commit = on",
@@ -134,7 +135,7 @@ def looking_engine(where: Where) -> Engine:
         uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
         return sqlite3.connect(uri, uri=True, timeout=PATIENCE_S, check_same_thread=False)
 
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool, json_serializer=_JSON)
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool, json_serializer=as_json)
     _own_begin(engine)
     _begin_with(engine, "BEGIN")
     return engine
@@ -147,7 +148,7 @@ def _sqlite(where: Where, pool_size: int) -> Engine:
         max_overflow=0,
         pool_timeout=PATIENCE_S,
         connect_args={"timeout": PATIENCE_S, "check_same_thread": False},
-        json_serializer=_JSON,
+        json_serializer=as_json,
         hide_parameters=True,
     )
     _own_begin(engine)
@@ -193,7 +194,7 @@ def _postgres(where: Where, pool_size: int) -> Engine:
             max_overflow=0,
             pool_timeout=PATIENCE_S,
             connect_args={"connect_timeout": 10},
-            json_serializer=_JSON,
+            json_serializer=as_json,
             hide_parameters=True,
         )
     except ImportError:
