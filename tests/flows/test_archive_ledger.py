@@ -8,7 +8,7 @@ import pytest
 
 from rever_api.models import Compensation, ProcessStatus, ReviewStatus
 from tasks.archive_ledger import WindowTooShort, check_window
-from tasks.ledger import check, history
+from tasks.ledger import LedgerError, check, history
 from tasks.policy.policy_file import read_policy
 from tasks.policy.rules.gates import ARCHIVED
 from tasks.reporting.archive_report import ArchiveReport
@@ -18,6 +18,7 @@ from tasks.reporting.story import Story
 from tasks.reporting.story_report import StoryReport
 from tests.flows.test_order_shipping import agrees
 from tests.flows.test_own_rules import refunds
+from tests.tasks.files.payouts import STRIPE_HEADER, file_of, stripe_row
 from tests.world import Start, World, told
 
 DAY = 86_400.0
@@ -204,3 +205,45 @@ def test_a_window_that_something_looks_back_beyond_is_refused(
     check_window(days + 1, policies)
     with pytest.raises(WindowTooShort, match=re.escape(says)):
         check_window(days, policies)
+
+
+def test_without_its_archive_a_backtest_says_what_to_do_and_does_without_it_for_later_returns(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for policy in ("policy.yaml", "candidate.yaml"):
+        Path(policy).write_text("default: {}\n")
+    monkeypatch.setenv("REVER_POLICY", "policy.yaml")
+    archive(world)
+    (folder,) = world.ledger_file.parent.glob("*.archives")
+    folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(LedgerError, match=r"manifest\.json is missing: .*Mount its disk"):
+        world.tell("backtest-policy", candidate="candidate.yaml")
+    later = f"{world.now() - timedelta(days=30):%F}"
+    assert world.tell("backtest-policy", candidate="candidate.yaml", started_since=later).failures == []
+
+
+def test_without_its_archive_payouts_do_without_it_unless_a_person_paid_by_hand_near_the_window(
+    start_world: Start, tmp_path: Path
+) -> None:
+    world = start_world(shops=("acme",), returns=34, faults="issueRefund:1:conflict_409")
+    world.keep_only([PAID])
+    world.act()
+    (hold,) = world.holds()
+    said = {"answer": "done_by_hand", "reference": "re_77", "by": "olga", "reason": "by bank"}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    for _ in range(2):
+        world.pass_time(DAY)
+        world.act()
+    world.run("reconcile", mode="act")
+    long_ago = f"{world.now() - timedelta(days=10):%F}"
+    world.pass_time(500 * DAY)
+    archive(world)
+    (folder,) = world.ledger_file.parent.glob("*.archives")
+    folder.rename(folder.with_name("elsewhere"))
+    row = stripe_row("", "-1.00", n=1, currency="eur", at=f"{world.now():%F %T}")
+    (tmp_path / "stripe.csv").write_text(file_of(STRIPE_HEADER, [row]))
+    files, later = str(tmp_path / "stripe.csv"), f"{world.now() - timedelta(days=30):%F}"
+    with pytest.raises(LedgerError, match=r"manifest\.json is missing: .*Mount its disk"):
+        world.tell("reconcile-payouts", files=files, since=long_ago)
+    assert world.tell("reconcile-payouts", files=files, since=later).failures == []
