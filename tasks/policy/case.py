@@ -31,7 +31,7 @@ from tasks.policy.record import (
     taken,
     units_of,
 )
-from tasks.policy.return_facts import Fact, ReturnFacts, facts_of
+from tasks.policy.return_facts import Fact, ReturnFacts, facts_now, facts_of, lasting_facts
 from tasks.policy.ruling import Ruling
 from tasks.policy.side_facts import enriched
 from tasks.policy.store import REFUND_METHODS, RefundsBy, StoreRules
@@ -72,7 +72,10 @@ class Case:
         """What the merchant's own rules say; None where there are none, and where this desk does not pay."""
         if not self.rules.merchant_rules or not self.by_us:
             return None
-        return ruling_of(self.process, self.rules, self.record, self.now)
+        process, rules, zone = self.process, self.rules, self.rules.zone
+        lasting, lines = lasting_facts(process, rules, zone), self.reviews.lines
+        facts = facts_now(lasting, process, lines, self.record, rules, self.now, zone)
+        return Ruling.of(rules.merchant_rules, enriched(facts, rules.side))
 
     @cached_property
     def reviews(self) -> Inspection:
