@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.holds import going_on
 from tasks.ledger.records import (
+    BONUS_SUM,
     claim_of,
     intent_row,
     items_json,
@@ -154,11 +155,17 @@ def _money(
     paid = Decimal(0)
     if answer is Answer.DONE_BY_HAND:
         paid = hold.amount if amount is None else amount
+    # The sum on top is not paid again. Where only some of the units are named, what was paid says whether it was in it.
+    worth = sum((gross(terms[it.line_id], it.units) for it in covered if it.line_id in terms), Decimal(0))
+    had = answer is Answer.DONE_BY_HAND and (not items or paid > worth)
+    bonus = Decimal(hold.details.get(BONUS_SUM, "0")) if had else Decimal(0)
     return Intent(
         id=new_id(),
         kind=REFUND.name,
         state=_state(answer),
         items=covered,
+        bonus=bonus,
+        bonus_sum=bonus,
         method=hold.details.get("method", ""),
         currency=hold.currency or next((t.currency for t in terms.values()), ""),
         amount=paid,

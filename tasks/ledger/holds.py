@@ -272,7 +272,8 @@ def _closed(row: Row[Any], *, by_hand: bool = False) -> str:
         return f"{_NO_MONEY}; {_STAYS}"
     if "leaves" not in row.details:
         return f"{_nothing_more(row)}{besides}; {_STAYS}"
-    left, currency = Decimal(row.details["leaves"]), _currency(row)
+    left, currency = row.details["leaves"], _currency(row)
+    left = Decimal(row.details.get("leaves_by_hand", left) if by_hand else left)
     sums, many = _sums(left, Decimal(row.details.get("leaves_goods", 0)), currency)
     if not sums:
         return f"{_nothing_more(row)}{besides}"

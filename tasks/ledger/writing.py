@@ -13,6 +13,7 @@ from tasks.database.lists import among
 from tasks.ledger.audit import append, audit_row
 from tasks.ledger.parcels import Moved, end_parcels, note_looks, write_moves
 from tasks.ledger.records import (
+    BONUS_SUM,
     REVIEW_BEFORE,
     SAYS,
     LedgerRecord,
@@ -176,10 +177,13 @@ class PendingWrite:
             details["refunds"] = _texts(hold.refunds)
         if hold.kind is not HoldKind.UNREADABLE:  # of which nobody knows what the shopper has
             details["received"] = _texts(self.request.received(self.record))
-        sums = {name: getattr(hold, name) for name in ("to_pay", "pays", "goods", "besides", "leaves", "leaves_goods")}
+        names = ("to_pay", "pays", "goods", "besides", "leaves", "leaves_goods", "leaves_by_hand")
+        sums = {name: getattr(hold, name) for name in names}
         details |= {name: format(sum_, "f") for name, sum_ in sums.items() if sum_ is not None}
         shipping = hold.shipping if refund is None else refund.shipping
         details |= shipping_json(shipping) if shipping is not None else {}
+        if bonus_sum := hold.bonus_sum if refund is None else refund.bonus_sum:
+            details[BONUS_SUM] = format(bonus_sum, "f")
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         if without_costs := self.request.without_costs(self.record):

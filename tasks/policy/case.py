@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from rever_api.models import CompensationMethod, RefundTiming, ReturnLineItem, ReturnProcess
+from tasks.policy.actions import ActionKind
 from tasks.policy.comparison import Comparison, compare
 from tasks.policy.decision import Hold, Wait
 from tasks.policy.facts import MOST_UNITS, Inspection, LineInspection, believed, costs_told, inspect, later, timing_of
@@ -131,8 +132,10 @@ class Case:
     @cached_property
     def costs_now(self) -> Decimal:
         """The costs as the merchant's rules have them, else as REVER tells them."""
-        told = costs_told(self.process)
-        return told if self.ruling is None else self.ruling.costs(told)
+        told, fixed = costs_told(self.process), any(self.fees_fixed.values())
+        lines = self.process.return_line_items if fixed else ()
+        in_percent = frozenset(line.id for line in lines if self._fee_terms(line.id))
+        return told if self.ruling is None else self.ruling.costs(told, in_percent)
 
     @cached_property
     def costs_changed(self) -> bool:
@@ -201,13 +204,14 @@ class Case:
         bounded = self._bounded(part for part in parts if part.units and not self._exchanged_by_rever(part))
         return with_fees(bounded, self._worth_with_fees)
 
-    def _bounded(self, parts: Iterable[FreeUnits]) -> tuple[FreeUnits, ...]:
+    def _bounded(self, parts: Iterable[FreeUnits], paid: Decimal = ZERO) -> tuple[FreeUnits, ...]:
         """The parts with no more bonus than their rules leave, by what the return has had as such already.
 
-        A fixed sum goes to the first part that is worth anything, and once for the return.
+        A fixed sum goes to the first part that is worth anything, and once for the return; `paid` is one that is
+        paid by hand with other units.
         """
         intents, bounded = money_intents(self.record), list[FreeUnits]()
-        had, once = sum((it.bonus for it in intents), ZERO), any(it.bonus_sum for it in intents)
+        had, once = sum((it.bonus for it in intents), paid), bool(paid) or any(it.bonus_sum for it in intents)
         for part in parts:
             most = self.ruling.most_bonus(part.line.id) if self.ruling and part.bonus else None
             within = part if most is None else replace(part, bonus=max(ZERO, min(part.bonus, most - had)))
@@ -244,23 +248,29 @@ class Case:
 
     @cached_property
     def _worth_with_fees(self) -> Mapping[str, Decimal]:
-        """Rule -> what the units are worth that were refunded under its fee in percent."""
+        """Rule -> what the units are worth that were refunded under its fee in percent, also of lines that are gone."""
         intents, worth = [it for it in money_intents(self.record) if it.fee_terms], dict[str, Decimal]()
         lines = {line.id: line for line in self.process.return_line_items} if intents else {}
         for intent in intents:
             found = dict(intent.fee_terms)
             for item in intent.items:
-                if (terms := found.get(item.line_id)) is not None and item.line_id in lines:
-                    of_line = gross(self.terms(lines[item.line_id]), item.units)
-                    worth[terms.rule] = worth.get(terms.rule, ZERO) + of_line
+                line = lines.get(item.line_id)
+                of_line = self.terms(line) if line else self.record.lines.get(item.line_id)
+                if (terms := found.get(item.line_id)) is not None and of_line is not None:
+                    worth[terms.rule] = worth.get(terms.rule, ZERO) + gross(of_line, item.units)
         return worth
 
     def _fee_terms(self, line_id: str) -> FeeTerms | None:
-        """The fee in percent of a line: as its first refund fixed it, else as its rule's did, else as it is now."""
-        if line_id in self.fees_fixed:
-            return self.fees_fixed[line_id]
-        now = self.ruling.fee_in_percent(line_id) if self.ruling else None
-        return now and next((it for it in self.fees_fixed.values() if it and it.rule == now.rule), now)
+        """The fee in percent of a line: as its first refund fixed it, else as that of another line of its rule did, so
+        also where the rule says a sum by now, or has another name; else as it is now.
+        """
+        if line_id in self.fees_fixed or self.ruling is None:
+            return self.fees_fixed.get(line_id)
+        if not (rule := self.ruling.rule(line_id, ActionKind.FEE)):
+            return None
+        of_rule = [it for other, it in self.fees_fixed.items() if self.ruling.rule(other, ActionKind.FEE) == rule]
+        of_rule += [it for it in self.fees_fixed.values() if it and it.rule == rule]
+        return of_rule[0] if of_rule else self.ruling.fee_in_percent(line_id)
 
     def _bears_costs(self, line_id: str) -> bool:
         """Whether the return's costs come off a line: not where a rule says so, nor beside a fee in percent."""
@@ -329,6 +339,7 @@ class Case:
         currency = self.currency if stake is not None or to_pay is not None else ""
         due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
         held = units_of(units)
+        bonus_sum = self._bonus_sum_of(held) if self.by_us else ZERO
         shipping = next((it.shipping for it in due.refunds if it.shipping and overlap(units_of(it.items), held)), None)
         return Hold(
             rule,
@@ -346,10 +357,20 @@ class Case:
             leaves=left.amount,
             leaves_goods=left.exchange.gross if left.exchange else None,
             shipping=shipping,
+            bonus_sum=bonus_sum,
+            leaves_by_hand=self._due_without(units, bonus_sum).amount if bonus_sum else None,
         )
 
-    def _due_without(self, items: tuple[LineUnits, ...]) -> Due:
-        """What stays due once a person has closed these units; those that were to be refunded bear costs first."""
+    def _bonus_sum_of(self, units: Units) -> Decimal:
+        """The bonus that is a fixed sum, where it goes with some of these units."""
+        parts = (part for part in self.free if overlap(units_of((part.item,)), units))
+        return sum((part.bonus_sum for part in parts), ZERO)
+
+    def _due_without(self, items: tuple[LineUnits, ...], bonus_paid: Decimal = ZERO) -> Due:
+        """What stays due once a person has closed these units; those that were to be refunded bear costs first.
+
+        `bonus_paid` is a bonus that is a fixed sum, paid by hand with them.
+        """
         closed, before, rest = units_of(items), self.gross_before, []
         for part in self.free:
             ended = closed.get(part.line.id, frozenset())
@@ -362,7 +383,7 @@ class Case:
         carrying = next((it for it in self.due.refunds if it.shipping), None)
         stays = carrying is not None and not overlap(units_of(carrying.items), closed)
         shipping = carrying.shipping if carrying and stays else None
-        left = with_fees(self._bounded(rest), self._worth_with_fees)
+        left = with_fees(self._bounded(rest, bonus_paid), self._worth_with_fees)
         return due_of(left, before, self.costs, exchange_ready=self.exchange_inspected, shipping=shipping)
 
     @cached_property

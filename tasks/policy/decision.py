@@ -159,7 +159,8 @@ class Hold:
     can be worked out, `pays` is what this desk refunds once a person lets the rule pass (0: nothing), and `goods` the
     value of what it orders then; a hold with other figures is the same one. `besides` is how much of `pays` is for
     other payments than those of its own `items`. `leaves` and `leaves_goods` are what stays due for other units once a
-    person closes the `items`; `shipping` is closed with them.
+    person closes the `items`; `shipping` is closed with them. `bonus_sum` is the bonus that is a fixed sum,
+    where it goes with them: paid by hand with them it stays due no more, and `leaves_by_hand` is what does.
     `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
     `says` is what a file says of the inspected units, where that is what is asked about: line -> status -> units.
     """
@@ -179,7 +180,9 @@ class Hold:
     besides: Decimal | None = field(default=None, compare=False)
     leaves: Decimal | None = field(default=None, compare=False)
     leaves_goods: Decimal | None = field(default=None, compare=False)
+    leaves_by_hand: Decimal | None = field(default=None, compare=False)
     shipping: OrderShipping | None = field(default=None, compare=False)
+    bonus_sum: Decimal = field(default=Decimal(0), compare=False)
     paid_elsewhere: datetime | None = field(default=None, compare=False)
     says: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 

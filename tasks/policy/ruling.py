@@ -5,7 +5,7 @@ what a person has answered stays. A ruling takes units out, brings their moment 
 method and the costs. What this desk has paid already it leaves alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -261,17 +261,20 @@ class Ruling:
         """Whether costs are taken off a line: not where a rule says so."""
         return self.decided(line_id, ActionKind.FEE, NoFee) is None
 
-    def costs(self, told: Decimal) -> Decimal:
+    def costs(self, told: Decimal, in_percent: Collection[str] = frozenset()) -> Decimal:
         """What is taken off the refunds in all, beside fees in percent. `told` is what REVER tells: it goes on for
-        lines of which no rule speaks, up to what they are worth.
+        lines of which no rule speaks, up to what they are worth. Lines that bear a fee `in_percent` already, as it was
+        fixed, bear nothing else, whatever their rules say by now.
         """
         if not self.speaks_of_costs:
             return told
-        fixed = [fee.amount for fee in self.fees if not fee.in_percent]
+        bear = tuple(line for line in self.facts.lines if line.line_id not in in_percent)
+        due = fees(self.verdict, self.facts._replace(lines=bear)) if in_percent else self.fees
+        fixed = [fee.amount for fee in due if not fee.in_percent]
         amounts = [amount.amount for amount in fixed if isinstance(amount, Money)]
         rest = [
             line
-            for line in self.facts.lines
+            for line in bear
             if self.outcome(line.line_id, ActionKind.FEE) is None and not self.excludes(line.line_id)
         ]
         worth = sum((line.value.amount for line in rest if isinstance(line.value, Money)), ZERO)

@@ -211,6 +211,28 @@ def test_a_sum_on_top_of_credit_is_paid_once_for_the_return(shop: Shop) -> None:
     assert agrees(world)
 
 
+@pytest.mark.parametrize(("answer", "due"), [("done_by_hand", "3.34"), ("drop", "8.34")])
+def test_a_sum_on_top_of_credit_that_was_paid_by_hand_is_not_paid_again(shop: Shop, answer: str, due: str) -> None:
+    """Who pays what the hold states has paid it; of units that were given up nobody had it."""
+    world = shop(
+        "approved_two_of_three",
+        rules="{name: credit, then: {methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}}, "
+        "{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}, "
+        "{name: ask, then: {approve: {who: the owner, why: every refund}}}",
+    )
+    world.act()
+    (hold,) = world.holds()
+    assert hold.amount == Decimal("11.67")
+    said = {"answer": answer, "by": "olga", "reason": "in the shop"}
+    said |= {"reference": "till 7", "on": f"{world.clock():%F}"} if answer == "done_by_hand" else {}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    inspect_all(world)
+    world.act()
+    (later,) = world.holds()
+    assert later.amount == Decimal(due)
+    assert agrees(world)
+
+
 def test_a_cap_counts_the_sum_on_top(shop: Shop, tmp_path: Path) -> None:
     world = shop("two_methods", rules="{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}")
     gift = totals(world)["GIFT_CARD"]

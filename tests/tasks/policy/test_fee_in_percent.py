@@ -386,3 +386,48 @@ def test_it_is_explained_with_its_bounds() -> None:
     facts = known(item("a"))
     words = list(explain(judge(rules_of(f"rules: [{BOUNDED}]"), facts)))
     assert words[0] == "line a, fee: fee (percent 15 %; at_least 3.00 EUR; at_most 9.00 EUR) by 'opened'"
+
+
+def test_a_line_that_is_gone_has_borne_the_least_all_the_same() -> None:
+    """A person goes on though REVER shows the line no more; the ledger's own check knows it still."""
+    known, it = settled(process(line("a"), line("b"), reviews=approved("a")), shop(BOUNDED))
+    it = it.model_copy(update={"return_line_items": it.return_line_items[1:], "reviews": tuple(approved("b"))})
+    assert told(decide(it, shop(BOUNDED), known, NOW)) == ("Hold", "terms_changed")
+    yes = replace(known, waivers=(Waiver("terms_changed", Decimal("10.00"), "EUR"),))
+    decision = decide(it, shop(BOUNDED), yes, NOW)
+    assert pays(decision) == {ORIGINAL: "10.00"}
+    assert agrees(carry_out(decision, yes, it)[0])
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "rest"),
+    [
+        (OPENED, "{name: opened, then: {fee: {amount: 5.00 EUR}}}", "8.50"),
+        (OPENED, "{name: opened, then: {no_fee: {}}}", "8.50"),
+        ("{name: opened, then: {fee: {amount: 5.00 EUR}}}", OPENED, "10.00"),
+        ("{name: opened, then: {no_fee: {}}}", OPENED, "10.00"),
+        (BOUNDED, BOUNDED.replace("name: opened", "name: new"), "10.00"),
+    ],
+)
+def test_another_line_of_a_rule_goes_on_by_what_the_first_refund_fixed_also_from_a_sum_or_to_one(
+    first: str, then: str, rest: str
+) -> None:
+    known, it = settled(process(line("a"), line("b"), reviews=approved("a"), costs="4.00"), shop(first))
+    it = it.model_copy(update={"reviews": (*approved("a"), *approved("b"))})
+    assert told(decide(it, shop(then), known, NOW)) == ("Hold", "terms_changed")
+    yes = replace(known, waivers=(Waiver("terms_changed", Decimal("10.00"), "EUR"),))
+    decision = decide(it, shop(then), yes, NOW)
+    assert pays(decision) == {ORIGINAL: rest}
+    assert agrees(carry_out(decision, yes, it)[0])
+
+
+def test_a_sum_that_a_rule_says_by_now_does_not_fall_on_other_lines() -> None:
+    """Line a has borne its fee in percent; of b no rule speaks, and it bears REVER's costs and no more."""
+    of_a = "{name: r, when: {sku: {is: A}}, then: {fee: {percent: 15 %}}}"
+    it = process(of_sku("A", "a"), of_sku("B", "b"), reviews=approved("a"), costs="4.00")
+    known, it = settled(it, shop(of_a))
+    it = it.model_copy(update={"reviews": (*approved("a"), *approved("b"))})
+    yes = replace(known, waivers=(Waiver("terms_changed", Decimal("10.00"), "EUR"),))
+    sums = shop(of_a.replace("percent: 15 %", "amount: 5.00 EUR"))
+    assert told(decide(it, sums, known, NOW)) == ("Hold", "terms_changed")
+    assert pays(decide(it, sums, yes, NOW)) == {ORIGINAL: "6.00"}

@@ -453,12 +453,12 @@ def test_a_sum_in_another_currency_holds_the_credit_and_not_the_money() -> None:
     assert pays(money) == {ORIGINAL: "100.00"}
 
 
-def test_what_stays_due_once_the_line_with_the_sum_is_closed_has_it() -> None:
+def test_what_stays_due_once_the_line_with_the_sum_is_closed_has_it_unless_it_was_paid_by_hand() -> None:
     ask = "{name: ask, when: {quantity: {is: 2}}, then: {approve: {who: o, why: w}}}"
     lines = (line("a", 2, "10.00", GIFT), line("b", 1, "7.00", GIFT))
     held = decide(process(*lines, reviews=[*approved("a", 2), *approved("b")]), shop(ask, FIVE), record(), NOW)
     assert isinstance(held, Hold)
-    assert (held.pays, held.leaves) == (Decimal("22.00"), Decimal("12.00"))
+    assert (held.pays, held.leaves, held.leaves_by_hand) == (Decimal("22.00"), Decimal("12.00"), Decimal("7.00"))
 
 
 # The label, and whose money it is.
