@@ -14,6 +14,7 @@ from tasks.ledger.holds import going_on
 from tasks.ledger.records import (
     BONUS_SUM,
     claim_of,
+    fee_terms_of,
     intent_row,
     items_json,
     items_of,
@@ -155,10 +156,12 @@ def _money(
     paid = Decimal(0)
     if answer is Answer.DONE_BY_HAND:
         paid = hold.amount if amount is None else amount
-    # The sum on top is not paid again. Where only some of the units are named, what was paid says whether it was in it.
+    # The sum on top is not paid again, nor the fee taken again. Where an amount is named, it says whether it had them.
     worth = sum((gross(terms[it.line_id], it.units) for it in covered if it.line_id in terms), Decimal(0))
     had = answer is Answer.DONE_BY_HAND and (not items or paid > worth)
     bonus = Decimal(hold.details.get(BONUS_SUM, "0")) if had else Decimal(0)
+    bore = answer is Answer.DONE_BY_HAND and (amount is None or paid < worth + bonus)
+    lines = {it.line_id for it in covered} if bore else set[str]()
     return Intent(
         id=new_id(),
         kind=REFUND.name,
@@ -166,6 +169,7 @@ def _money(
         items=covered,
         bonus=bonus,
         bonus_sum=bonus,
+        fee_terms=tuple(it for it in fee_terms_of(hold.details) if it[0] in lines),
         method=hold.details.get("method", ""),
         currency=hold.currency or next((t.currency for t in terms.values()), ""),
         amount=paid,

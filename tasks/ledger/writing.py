@@ -14,10 +14,12 @@ from tasks.ledger.audit import append, audit_row
 from tasks.ledger.parcels import Moved, end_parcels, note_looks, write_moves
 from tasks.ledger.records import (
     BONUS_SUM,
+    FEE_TERMS,
     REVIEW_BEFORE,
     SAYS,
     LedgerRecord,
     StoredWaiver,
+    fee_terms_json,
     intent_row,
     items_json,
     load,
@@ -184,6 +186,8 @@ class PendingWrite:
         details |= shipping_json(shipping) if shipping is not None else {}
         if bonus_sum := hold.bonus_sum if refund is None else refund.bonus_sum:
             details[BONUS_SUM] = format(bonus_sum, "f")
+        if fees := hold.fee_terms if refund is None else refund.fee_terms:
+            details[FEE_TERMS] = fee_terms_json(fees)
         if refund is not None:
             details |= {"method": refund.method, "gross": format(refund.gross, "f")}
         if without_costs := self.request.without_costs(self.record):

@@ -339,7 +339,10 @@ class Case:
         currency = self.currency if stake is not None or to_pay is not None else ""
         due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
         held = units_of(units)
-        bonus_sum = self._bonus_sum_of(held) if self.by_us else ZERO
+        parts = [part for part in self.free if self.by_us and overlap(units_of((part.item,)), held)]
+        bonus_sum = sum((part.bonus_sum for part in parts), ZERO)
+        refunded = [part for part in parts if part.method != CompensationMethod.EXCHANGE]
+        fees = tuple((part.line.id, part.fee_terms) for part in refunded if part.fee_terms is not None)
         shipping = next((it.shipping for it in due.refunds if it.shipping and overlap(units_of(it.items), held)), None)
         return Hold(
             rule,
@@ -358,32 +361,34 @@ class Case:
             leaves_goods=left.exchange.gross if left.exchange else None,
             shipping=shipping,
             bonus_sum=bonus_sum,
-            leaves_by_hand=self._due_without(units, bonus_sum).amount if bonus_sum else None,
+            fee_terms=fees,
+            leaves_by_hand=self._due_without(units, by_hand=True).amount if bonus_sum or fees else None,
         )
 
-    def _bonus_sum_of(self, units: Units) -> Decimal:
-        """The bonus that is a fixed sum, where it goes with some of these units."""
-        parts = (part for part in self.free if overlap(units_of((part.item,)), units))
-        return sum((part.bonus_sum for part in parts), ZERO)
-
-    def _due_without(self, items: tuple[LineUnits, ...], bonus_paid: Decimal = ZERO) -> Due:
+    def _due_without(self, items: tuple[LineUnits, ...], *, by_hand: bool = False) -> Due:
         """What stays due once a person has closed these units; those that were to be refunded bear costs first.
 
-        `bonus_paid` is a bonus that is a fixed sum, paid by hand with them.
+        What was paid `by_hand` had the bonus that is a fixed sum, where it goes with them, and bore fees in percent.
         """
         closed, before, rest = units_of(items), self.gross_before, []
+        bonus_paid, worth = ZERO, dict(self._worth_with_fees)
         for part in self.free:
             ended = closed.get(part.line.id, frozenset())
             units = tuple(unit for unit in part.units if unit not in ended)
             if part.method != CompensationMethod.EXCHANGE and part.bears_costs:
                 before += gross(part.terms, tuple(unit for unit in part.units if unit in ended))
+            if by_hand and len(units) < len(part.units):
+                bonus_paid += part.bonus_sum
+                if part.fee_terms is not None and part.method != CompensationMethod.EXCHANGE:
+                    of_part = part.gross - gross(part.terms, units)
+                    worth[part.fee_terms.rule] = worth.get(part.fee_terms.rule, ZERO) + of_part
             if units:
                 more = self._bonus(part.line.id, part.method, part.terms, units)
                 rest.append(replace(part, units=units, bonus=more, bonus_sum=ZERO))
         carrying = next((it for it in self.due.refunds if it.shipping), None)
         stays = carrying is not None and not overlap(units_of(carrying.items), closed)
         shipping = carrying.shipping if carrying and stays else None
-        left = with_fees(self._bounded(rest, bonus_paid), self._worth_with_fees)
+        left = with_fees(self._bounded(rest, bonus_paid), worth)
         return due_of(left, before, self.costs, exchange_ready=self.exchange_inspected, shipping=shipping)
 
     @cached_property

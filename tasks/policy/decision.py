@@ -160,7 +160,8 @@ class Hold:
     value of what it orders then; a hold with other figures is the same one. `besides` is how much of `pays` is for
     other payments than those of its own `items`. `leaves` and `leaves_goods` are what stays due for other units once a
     person closes the `items`; `shipping` is closed with them. `bonus_sum` is the bonus that is a fixed sum,
-    where it goes with them: paid by hand with them it stays due no more, and `leaves_by_hand` is what does.
+    where it goes with them, `fee_terms` are the fees in percent that they bear: paid by hand they have had them, and
+    `leaves_by_hand` is what stays due then.
     `paid_elsewhere`: when, a moment ago, somebody else refunded what this desk had refunded too.
     `says` is what a file says of the inspected units, where that is what is asked about: line -> status -> units.
     """
@@ -183,6 +184,7 @@ class Hold:
     leaves_by_hand: Decimal | None = field(default=None, compare=False)
     shipping: OrderShipping | None = field(default=None, compare=False)
     bonus_sum: Decimal = field(default=Decimal(0), compare=False)
+    fee_terms: tuple[tuple[str, FeeTerms], ...] = field(default=(), compare=False)
     paid_elsewhere: datetime | None = field(default=None, compare=False)
     says: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 

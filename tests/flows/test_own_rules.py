@@ -192,6 +192,43 @@ def test_a_fee_in_percent_that_the_store_changes_between_two_refunds_is_asked_ab
     assert agrees(world)
 
 
+@pytest.mark.parametrize(
+    ("answer", "amount", "due"),
+    [
+        ("done_by_hand", "", "3.34"),
+        ("done_by_hand", "3.67", "3.34"),
+        ("done_by_hand", "6.67", "0.34"),
+        ("drop", "", "0.34"),
+    ],
+)
+def test_a_fee_in_percent_that_was_taken_off_what_a_person_paid_is_not_taken_again(
+    shop: Shop, answer: str, amount: str, due: str
+) -> None:
+    """Its least came off the first two units; not where all that they are worth was paid, or they were given up."""
+    world = shop(
+        "approved_two_of_three",
+        rules="{name: opened, then: {fee: {percent: 15 %, at_least: 3.00 EUR, at_most: 9.00 EUR}}}, "
+        "{name: ask, then: {approve: {who: the owner, why: every refund}}}",
+    )
+    world.act()
+    (hold,) = world.holds()
+    assert hold.amount == Decimal("3.67")
+    said = {"answer": answer, "by": "olga", "reason": "in the shop"}
+    said |= {"reference": "till 7", "on": f"{world.clock():%F}"} if answer == "done_by_hand" else {}
+    said |= {"amount": amount} if amount else {}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    inspect_all(world)
+    world.act()
+    (later,) = world.holds()
+    assert later.amount == Decimal(due)
+    world.run("answer-hold", mode="act", hold_id=later.hold_id, version="1", answer="approve", by="o", reason="x")
+    for _ in range(2):
+        world.act()
+    assert amounts(world) == [Decimal(due)]
+    assert world.holds() == []
+    assert agrees(world)
+
+
 def test_a_sum_on_top_of_credit_is_paid_once_for_the_return(shop: Shop) -> None:
     """The sandbox's auditor knows no rule, and says of it what it says of every bonus."""
     world = shop(

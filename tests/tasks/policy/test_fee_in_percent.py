@@ -314,7 +314,7 @@ def test_what_stays_due_once_units_are_closed_has_the_fee_of_what_is_left() -> N
     it = process(of_sku("A", "a"), of_sku("B", "b"), reviews=[*approved("a"), *approved("b")])
     held = decide(it, shop(BOUNDED, ask), record(), NOW)
     assert isinstance(held, Hold)
-    assert (held.pays, held.leaves) == (Decimal("17.00"), Decimal("7.00"))
+    assert (held.pays, held.leaves, held.leaves_by_hand) == (Decimal("17.00"), Decimal("7.00"), Decimal("10.00"))
     assert Case(it, shop(BOUNDED, ask), record(), NOW).lines_without_costs == {"a", "b"}
     assert held.items == (LineUnits("a", (1,)),)
 
