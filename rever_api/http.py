@@ -1,8 +1,8 @@
 """One attempt over HTTP: the request goes out once, and the whole answer comes back or an error says how far it got.
 
 httpx carries it. Its client reads the proxies and certificates that the environment names, and another one can be
-handed in (`http_client`). Added here: a connection for each call in flight (`rever_api.connections`), a deadline for
-the attempt as a whole, a body that is unpacked piece by piece, and what a failure means for an effect.
+handed in (`http_client`). Added here: a transport with a connection for each call in flight, a deadline for the attempt
+as a whole, a body that is unpacked piece by piece, and what a failure means for an effect.
 """
 
 import asyncio
@@ -11,18 +11,17 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlencode
 from urllib.request import getproxies
 
 import httpx
 
 from rever_api.config import ClientConfig
-from rever_api.connections import KEEP_ALIVE, ConnectionPerCall
 from rever_api.errors import ClientClosed, NotSent, OutcomeUnknown, ReverError, WrongSetup
 from rever_api.messages import Answer, Body, Request
 from rever_api.redaction import masked
@@ -30,6 +29,7 @@ from rever_api.redaction import masked
 KEY_HEADER = "x-rever-api-key"
 """The only place the API key goes to (REVER's reference)."""
 
+_KEEP_ALIVE = 4.0  # under the 5 s after which common servers close: an effect must not meet a closing connection
 _STAGES = ("pool", "connect", "write", "read")
 _PACKED = "gzip, deflate"
 _USER_AGENT = {"user-agent": "rever-returns"}
@@ -85,6 +85,60 @@ class Progress:
         """Raise TimeoutError past the deadline."""
         if self.remaining() <= 0:
             raise TimeoutError
+
+
+class ConnectionPerCall(httpx.AsyncBaseTransport):
+    """A transport of httpx's for each call in flight, the last used first. The options are `AsyncHTTPTransport`'s.
+
+    A pool with many connections looks through all of them, and asks the system about each that is idle, several times
+    in each call; that took a quarter of it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        # One connection to REVER, and one to where the labels' files are.
+        limits = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=_KEEP_ALIVE)
+        self._options = {"limits": limits, **options}
+        self._all: list[httpx.AsyncHTTPTransport] = []
+        self._free: list[httpx.AsyncHTTPTransport] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send over a transport that nobody else uses until the answer is closed."""
+        one = self._free.pop() if self._free else self._one_more()
+        try:
+            response = await one.handle_async_request(request)
+        except BaseException:
+            self._free.append(one)
+            raise
+        response.stream = _Lent(cast("httpx.AsyncByteStream", response.stream), partial(self._free.append, one))
+        return response
+
+    def _one_more(self) -> httpx.AsyncHTTPTransport:
+        self._all.append(httpx.AsyncHTTPTransport(**self._options))
+        return self._all[-1]
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for one in self._all:
+            await one.aclose()
+
+
+class _Lent(httpx.AsyncByteStream):
+    """The body of an answer, whose transport is given back when it is closed."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, give_back: Callable[[], None]) -> None:
+        self._stream = stream
+        self._give_back: Callable[[], None] | None = give_back
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.__aiter__()
+
+    async def aclose(self) -> None:
+        give_back, self._give_back = self._give_back, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if give_back is not None:
+                give_back()
 
 
 class _Sender:
@@ -174,10 +228,7 @@ class AsyncSender(_Sender):
         proxies = not self._config.loopback and getproxies().keys() - {"no"}
         options = _options(self._config, _forget_location_async)
         try:
-            return _AsyncClient(
-                transport=None if proxies else ConnectionPerCall(options["verify"], 2 * self._config.max_in_flight),
-                **options,
-            )
+            return _AsyncClient(transport=None if proxies else ConnectionPerCall(verify=options["verify"]), **options)
         except _WRONG_PROXY:
             raise _wrong_proxy() from None
 
@@ -345,7 +396,7 @@ def _options(config: ClientConfig, hook: Callable[[httpx.Response], Any]) -> dic
         "trust_env": not config.loopback,
         "verify": trusted(trust_env=not config.loopback),
         "event_hooks": {"response": [hook]},
-        "limits": httpx.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=KEEP_ALIVE),
+        "limits": httpx.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=_KEEP_ALIVE),
     }
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from rever_api import AsyncReverClient, NotSent, OutcomeUnknown, Refused, WrongRoute
@@ -193,6 +194,32 @@ async def test_a_process_that_was_stopped_past_the_deadline_sends_nothing_more(t
     assert whole() == heard_until_it_woke
     if isinstance(refund.exception(), NotSent):
         assert whole() == 1
+
+
+async def test_calls_at_the_same_time_share_no_connection_and_later_ones_take_the_last_used(told: ToldServer) -> None:
+    peers: list[Any] = []
+
+    def remember(conversation: Any) -> None:
+        peers.append(conversation.client_address)
+        time.sleep(0.05)
+        answers(200, process())(conversation)
+
+    told.tell(remember)
+    async with AsyncReverClient(Caller("async", told.url).config()) as client:
+        await asyncio.gather(*(client.get_return_process(PROCESS_ID) for _ in range(4)))
+        assert len(set(peers)) == 4
+        for _ in range(3):
+            await client.get_return_process(PROCESS_ID)
+        assert len(set(peers)) == 4
+        assert len(set(peers[4:])) == 1
+        assert len(established(peers)) == 4
+    assert established(peers) == set()
+
+
+def established(peers: list[Any]) -> set[Any]:
+    """Which of these addresses of a client are connected."""
+    open_now = {each.laddr for each in psutil.Process().net_connections() if each.status == psutil.CONN_ESTABLISHED}
+    return open_now & set(peers)
 
 
 def test_no_cookie_is_kept(call: Caller, told: ToldServer) -> None:
