@@ -79,8 +79,7 @@ STANDSTILL_S = 20
 those who wait for its locks then go on. (SQLite has no such thing: there the worker must be ended.)
 """
 
-as_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
-"""How both databases write a column of JSON."""
+_JSON = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _PRAGMAS = (f"busy_timeout={PATIENCE_S * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _SETTINGS = (
     "SET synchronous_commit = on",
@@ -135,7 +134,7 @@ def looking_engine(where: Where) -> Engine:
         uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
         return sqlite3.connect(uri, uri=True, timeout=PATIENCE_S, check_same_thread=False)
 
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool, json_serializer=as_json)
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool, json_serializer=_JSON)
     _own_begin(engine)
     _begin_with(engine, "BEGIN")
     return engine
@@ -148,7 +147,7 @@ def _sqlite(where: Where, pool_size: int) -> Engine:
         max_overflow=0,
         pool_timeout=PATIENCE_S,
         connect_args={"timeout": PATIENCE_S, "check_same_thread": False},
-        json_serializer=as_json,
+        json_serializer=_JSON,
         hide_parameters=True,
     )
     _own_begin(engine)
@@ -194,7 +193,7 @@ def _postgres(where: Where, pool_size: int) -> Engine:
             max_overflow=0,
             pool_timeout=PATIENCE_S,
             connect_args={"connect_timeout": 10},
-            json_serializer=as_json,
+            json_serializer=_JSON,
             hide_parameters=True,
         )
     except ImportError:

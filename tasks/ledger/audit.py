@@ -14,27 +14,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Insert, Integer, Text, bindparam, cast, column, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from tasks.database.engines import as_json, chunks, upsert
+from tasks.database.engines import chunks, upsert
 from tasks.database.lists import among
 from tasks.ledger.schema import audit, chains
 from tasks.ledger.types import Actor
 
 _TEXT = json.JSONEncoder(default=str).encode
 _SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
-
-
-def _plain(value: Any) -> str:
-    """An amount or a time as PostgreSQL reads it in JSON. Raises `ValueError` for a naive time, as its column does."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if value.tzinfo is None:
-        raise ValueError("the database takes aware times only")
-    return str(value.astimezone(UTC).isoformat())
-
-
-_PLAIN = json.JSONEncoder(default=_plain, ensure_ascii=False).encode
 _NAMES = ("process_id", "actor", "event", "rule", "currency", "intent_id", "hold_id", "flow_run_id")
 
 _HEADS = (
@@ -93,36 +81,18 @@ def lock_heads(conn: Connection, process_ids: Collection[str]) -> dict[str, Head
     return heads | {row.process_id: Head(row.steps, row.head) for row in conn.execute(query, asked)}
 
 
+def chained(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """These rows with their hashes, and the chains' ends moved to the last of them."""
+    heads = lock_heads(conn, {row["process_id"] for row in rows})
+    linked = [{**row, "hash": heads[row["process_id"]].link(row)} for row in rows]
+    conn.execute(_MOVE, [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()])
+    return linked
+
+
 # The audit: one append-only row per step. Nothing in this package changes or removes one, and triggers refuse it.
 
 
 _INSERT = insert(audit).inline()
-_COLUMNS = tuple(each.name for each in audit.columns if each.name != "id")
-
-
-def _appending() -> Insert:
-    """Append rows and move the heads, in one statement of PostgreSQL: there each row costs a message of its own else.
-
-    Both are given as one JSON text. `place` is a row's place among them: ids are given out in that order.
-    """
-    given = func.json_to_recordset(cast(bindparam("rows", type_=Text()), JSON)).table_valued(
-        # JSON in JSON as a text, so that it is kept letter by letter.
-        *(column(name, Text() if isinstance(audit.c[name].type, JSON) else audit.c[name].type) for name in _COLUMNS),
-        column("place", Integer()),
-    )
-    rows = given.render_derived(name="given", with_types=True)
-    ends = func.json_to_recordset(cast(bindparam("heads", type_=Text()), JSON)).table_valued(
-        column("p", Text()), column("many", Integer()), column("last", Text())
-    )
-    heads = ends.render_derived(name="heads", with_types=True)
-    moved = update(chains).where(chains.c.process_id == heads.c.p).values(steps=heads.c.many, head=heads.c.last)
-    each = (cast(rows.c[name], JSON) if isinstance(audit.c[name].type, JSON) else rows.c[name] for name in _COLUMNS)
-    return (
-        insert(audit).inline().from_select(_COLUMNS, select(*each).order_by(rows.c.place)).add_cte(moved.cte("moved"))
-    )
-
-
-_APPEND = _appending()
 
 
 def audit_row(
@@ -156,14 +126,5 @@ def audit_row(
 
 def append(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows to their returns' chains, in the transaction of what they tell about."""
-    if not rows:
-        return
-    heads = lock_heads(conn, {row["process_id"] for row in rows})
-    linked = [{**row, "hash": heads[row["process_id"]].link(row)} for row in rows]
-    ends = [{"p": each, "many": head.steps, "last": head.hash} for each, head in heads.items()]
-    if conn.dialect.name == "postgresql":
-        told = [{**row, "place": place, "evidence": as_json(row["evidence"])} for place, row in enumerate(linked)]
-        conn.execute(_APPEND, {"rows": _PLAIN(told), "heads": _PLAIN(ends)})
-    else:
-        conn.execute(_MOVE, ends)
-        conn.execute(_INSERT, linked)
+    if rows:
+        conn.execute(_INSERT, chained(conn, rows))

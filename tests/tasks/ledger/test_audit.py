@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta, timezone
@@ -11,11 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from tasks.ledger import Answer, AuditRow, Claim, expire, put_back, settle_done, settle_hold
-from tasks.ledger.audit import Head, append, audit_row, link
-from tasks.ledger.schema import audit, chains
+from tasks.ledger.audit import Head, link
 from tests.tasks.ledger.desk import FLOW, LEASE, NOON, LedgerDesk
 
 SETTLE = NOON + timedelta(minutes=15)
@@ -59,34 +56,6 @@ def dropped(desk: LedgerDesk) -> Claim:
     claim = desk.held()
     desk.answer(Answer.DROP)
     return claim
-
-
-def test_rows_that_are_written_together_keep_their_order_their_letters_and_their_digits(desk: LedgerDesk) -> None:
-    odd = {"why": 'it\'s "1" \\ ünï 🎁\n\t%s :x {y}', "deep": {"b": [1, 2.50, None, True], "a": {}}, "": ""}
-    whole: dict[str, Any] = {
-        "rule": "null",
-        "evidence": odd,
-        "amount": Decimal("12.3400"),
-        "currency": "EUR",
-        "intent_id": "'",
-    }
-    late = desk.clock().astimezone(timezone(timedelta(hours=-5, minutes=30))) + timedelta(microseconds=7)
-    rows = [
-        audit_row(FLOW, late, f"step {number}", process_id, **(whole if number % 2 else {}))
-        for number, process_id in enumerate(["p2", "p1", "", "p2", "p1"] * 12)
-    ]
-    for _ in range(2):
-        desk.ledger.write(append, rows)
-    kept = desk.ledger.read(lambda conn: conn.execute(select(audit).order_by(audit.c.id)).all())
-    ends = desk.ledger.read(lambda conn: conn.execute(select(chains)).all())
-    heads: dict[str, Head] = defaultdict(Head)
-    for row, given in zip(kept, rows * 2, strict=True):
-        assert {name: getattr(row, name) for name in given} == given
-        assert str(row.amount) == str(given["amount"])
-        assert row.hash == heads[row.process_id].link(dict(row._mapping))
-    assert {row.process_id: (row.steps, row.head) for row in ends} == {
-        key: (head.steps, head.hash) for key, head in heads.items()
-    }
 
 
 @pytest.mark.parametrize(
