@@ -229,6 +229,33 @@ def test_a_fee_in_percent_that_was_taken_off_what_a_person_paid_is_not_taken_aga
     assert agrees(world)
 
 
+@pytest.mark.parametrize("answer", ["done_by_hand", "drop"])
+def test_a_hold_says_what_stays_due_beside_a_fee_in_percent_and_that_is_paid(shop: Shop, answer: str) -> None:
+    """Paid by hand, the line that is asked about had the least and the sum; given up, it leaves both to the other."""
+    money = "when: {method: {is: ORIGINAL_PAYMENT_METHOD}}"
+    world = shop(
+        "two_methods",
+        rules="{name: opened, then: {fee: {percent: 0 %, at_least: 3.00 EUR}}}, "
+        "{name: five, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD, PROMO_CODE]}}}, "
+        f"{{name: credit, {money}, then: {{methods: {{only: [PROMO_CODE], instead: [PROMO_CODE]}}}}}}, "
+        f"{{name: ask, {money}, then: {{approve: {{who: o, why: w}}}}}}",
+    )
+    wished = totals(world)
+    world.act()
+    (hold,) = world.holds()
+    other = wished["GIFT_CARD"] + (Decimal("2.00") if answer == "drop" else 0)
+    assert f"{other:,} EUR stays due for other units" in hold.answers[answer]
+    said = {"answer": answer, "by": "olga", "reason": "in the shop"}
+    if answer == "done_by_hand":
+        paid = wished["ORIGINAL_PAYMENT_METHOD"] + Decimal("2.00")
+        said |= {"reference": "till 7", "on": f"{world.clock():%F}", "amount": f"{paid}"}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    for _ in range(2):
+        world.act()
+    assert refunds(world) == {"GIFT_CARD": other}
+    assert agrees(world)
+
+
 def test_a_sum_on_top_of_credit_is_paid_once_for_the_return(shop: Shop) -> None:
     """The sandbox's auditor knows no rule, and says of it what it says of every bonus."""
     world = shop(
