@@ -157,8 +157,10 @@ class Guard:
                     pays=refund.amount + besides,
                     goods=goods,
                     besides=besides,
-                    leaves=besides,
+                    # Given up, its fee and its sum go to the others: how much is worked out by the next run.
+                    leaves=None if refund.fee_terms or refund.bonus_sum else besides,
                     leaves_goods=goods,
+                    leaves_by_hand=besides,
                 )
         return None
 

@@ -270,10 +270,11 @@ def _closed(row: Row[Any], *, by_hand: bool = False) -> str:
     besides = _BY_HAND if by_hand and not row.label else ""
     if row.label:
         return f"{_NO_MONEY}; {_STAYS}"
-    if "leaves" not in row.details:
+    leaves = row.details.get("leaves")
+    leaves = row.details.get("leaves_by_hand", leaves) if by_hand else leaves
+    if leaves is None:
         return f"{_nothing_more(row)}{besides}; {_STAYS}"
-    left, currency = row.details["leaves"], _currency(row)
-    left = Decimal(row.details.get("leaves_by_hand", left) if by_hand else left)
+    left, currency = Decimal(leaves), _currency(row)
     sums, many = _sums(left, Decimal(row.details.get("leaves_goods", 0)), currency)
     if not sums:
         return f"{_nothing_more(row)}{besides}"

@@ -256,6 +256,26 @@ def test_a_hold_says_what_stays_due_beside_a_fee_in_percent_and_that_is_paid(sho
     assert agrees(world)
 
 
+@pytest.mark.parametrize("answer", ["done_by_hand", "drop"])
+def test_a_cap_s_hold_tells_no_figure_that_the_fee_of_units_given_up_makes_another(
+    shop: Shop, tmp_path: Path, answer: str
+) -> None:
+    world = shop("two_methods", rules="{name: opened, then: {fee: {percent: 0 %, at_least: 3.00 EUR}}}")
+    with (tmp_path / "policy.yaml").open("a") as policy:
+        policy.write('  guards: {max_refund: {EUR: "0.01"}}\n')
+    world.act()
+    (hold,) = world.holds()
+    assert hold.rule == "guard:max_refund"
+    said = {"answer": answer, "by": "olga", "reason": "in the shop"}
+    said |= {"reference": "till 7", "on": f"{world.clock():%F}"} if answer == "done_by_hand" else {}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    world.act()
+    (other,) = world.holds()
+    assert (f"{other.amount:,} EUR stays due" in hold.answers[answer]) == (answer == "done_by_hand")
+    assert (" EUR stays due" in hold.answers[answer]) == (answer == "done_by_hand")
+    assert agrees(world)
+
+
 def test_a_sum_on_top_of_credit_is_paid_once_for_the_return(shop: Shop) -> None:
     """The sandbox's auditor knows no rule, and says of it what it says of every bonus."""
     world = shop(
