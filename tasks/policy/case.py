@@ -339,12 +339,7 @@ class Case:
         currency = self.currency if stake is not None or to_pay is not None else ""
         due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
         held = units_of(units)
-        parts = [part for part in self.free if self.by_us and overlap(units_of((part.item,)), held)]
-        bonus_sum = sum((part.bonus_sum for part in parts), ZERO)
-        refunded = [part for part in parts if part.method != CompensationMethod.EXCHANGE]
-        fees = tuple((part.line.id, part.fee_terms) for part in refunded if part.fee_terms is not None)
-        shipping = next((it.shipping for it in due.refunds if it.shipping and overlap(units_of(it.items), held)), None)
-        return Hold(
+        asked = Hold(
             rule,
             why,
             kind,
@@ -359,10 +354,28 @@ class Case:
             besides=sum((it.amount for it in due.refunds if not overlap(units_of(it.items), held)), ZERO),
             leaves=left.amount,
             leaves_goods=left.exchange.gross if left.exchange else None,
-            shipping=shipping,
-            bonus_sum=bonus_sum,
-            fee_terms=fees,
-            leaves_by_hand=self._due_without(units, by_hand=True).amount if bonus_sum or fees else None,
+        )
+        closing = self.closing(asked)
+        if not closing.bonus_sum and not closing.fee_terms:
+            return closing
+        return replace(closing, leaves_by_hand=self._due_without(units, by_hand=True).amount)
+
+    def closing(self, hold: Hold) -> Hold:
+        """The hold with what its units have beside their value, and bear, where a person pays them by hand.
+
+        Also a hold that no waiver lets pass has it: else what was paid there would be paid, or taken off, again.
+        """
+        if not self.by_us:
+            return hold
+        held = units_of(hold.items)
+        parts = [part for part in self.free if overlap(units_of((part.item,)), held)]
+        refunded = [part for part in parts if part.method != CompensationMethod.EXCHANGE]
+        carrying = (it for it in self.due.refunds if it.shipping and overlap(units_of(it.items), held))
+        return replace(
+            hold,
+            shipping=next((it.shipping for it in carrying), None),
+            bonus_sum=sum((part.bonus_sum for part in parts), ZERO),
+            fee_terms=tuple((part.line.id, part.fee_terms) for part in refunded if part.fee_terms is not None),
         )
 
     def _due_without(self, items: tuple[LineUnits, ...], *, by_hand: bool = False) -> Due:

@@ -317,6 +317,36 @@ def test_a_sum_on_top_of_credit_that_was_paid_by_hand_is_not_paid_again(shop: Sh
     assert agrees(world)
 
 
+SUM_AND_FEE = (
+    "{name: credit, then: {methods: {only: [GIFT_CARD], instead: [GIFT_CARD]}}}, "
+    "{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}, "
+    "{name: opened, then: {fee: {percent: 0 %, at_least: 3.00 EUR}}}"
+)
+
+
+@pytest.mark.parametrize(("answer", "due"), [("done_by_hand", "3.34"), ("drop", "5.34")])
+def test_what_was_paid_by_hand_at_a_hold_that_nobody_can_let_pass_had_the_sum_and_bore_the_fee(
+    shop: Shop, tmp_path: Path, answer: str, due: str
+) -> None:
+    world = shop(
+        "approved_two_of_three",
+        rules=f"{SUM_AND_FEE}, {{name: sale, when: {{product_tags: {{has: sale}}}}, then: {{decline: {{why: w}}}}}}",
+    )
+    world.act()
+    (hold,) = world.holds()
+    assert hold.rule == "needs_facts"
+    said = {"answer": answer, "by": "olga", "reason": "in the shop"}
+    said |= {"reference": "till 7", "on": f"{world.clock():%F}", "amount": "8.67"} if answer == "done_by_hand" else {}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    (tmp_path / "policy.yaml").write_text(f"default:\n  rules: [{SUM_AND_FEE}]\n")
+    inspect_all(world)
+    for _ in range(2):
+        world.act()
+    assert amounts(world) == [Decimal(due)]
+    assert world.holds() == []
+    assert agrees(world)
+
+
 def test_a_cap_counts_the_sum_on_top(shop: Shop, tmp_path: Path) -> None:
     world = shop("two_methods", rules="{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}")
     gift = totals(world)["GIFT_CARD"]

@@ -275,14 +275,10 @@ def unknown_timing(case: Case) -> Decision | None:
         return None
     why = f"the store's refund timing is {quoted(str(case.timing))}, which does not say when to pay"
     if case.free:
-        return Hold(
-            "unknown_timing",
-            why,
-            HoldKind.UNKNOWN_VALUE,
-            {"refund.timing": quoted(str(case.timing))},
-            case.due.amount or None,
-            case.currency if case.due.amount else "",
-            case.due.items,
+        evidence, amount = {"refund.timing": quoted(str(case.timing))}, case.due.amount or None
+        currency = case.currency if amount else ""
+        return case.closing(
+            Hold("unknown_timing", why, HoldKind.UNKNOWN_VALUE, evidence, amount, currency, case.due.items)
         )
     return case.wait("unknown_timing", f"{why}; nothing is approved yet")
 
@@ -297,7 +293,7 @@ def unknown_method(case: Case) -> Decision | None:
     units = sum(len(part.units) for part in unknown)
     why = f"{counted(units, 'approved unit')} to be compensated by a method that is not known here: {names}"
     evidence = {"compensation_method": names, "lines": ", ".join(quoted(part.line.id) for part in unknown[:20])}
-    return Hold("unknown_method", why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items)
+    return case.closing(Hold("unknown_method", why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items))
 
 
 # The rule after a restore: what people answered since the backup is seen nowhere, so a person goes over what is due.

@@ -30,6 +30,7 @@ from tests.tasks.policy.factories import (
     process,
     record,
     reviews,
+    rules,
     terms,
 )
 from tests.tasks.policy.rule_texts import rules_of
@@ -325,6 +326,33 @@ def test_a_refund_whose_outcome_nobody_knew_and_that_a_person_made_by_hand_bore_
     decision = decide(it, shop(BOUNDED), by_hand, NOW)
     assert pays(decision) == {ORIGINAL: "10.00"}, "the least came off the first"
     assert agrees(carry_out(decision, by_hand, it)[0])
+
+
+@pytest.mark.parametrize(
+    ("rule", "more", "status"),
+    [
+        ("completed_unpaid", "", "COMPLETED"),
+        ("unknown_timing", "", "RUNNING"),
+        ("unknown_method", "", "RUNNING"),
+        ("no_variant", "", "RUNNING"),
+        ("needs_facts", "{name: sale, when: {product_tags: {has: x}}, then: {decline: {why: w}}}", "RUNNING"),
+    ],
+)
+def test_a_hold_that_nobody_can_let_pass_says_too_what_units_have_had_once_they_are_paid_by_hand(
+    rule: str, more: str, status: str
+) -> None:
+    """Without it the sum would be paid again with other units, and the least be taken again."""
+    other = {"unknown_method": "BY_POST", "no_variant": EXCHANGE}.get(rule, GIFT)
+    lines = line("a", 1, "20.00", GIFT), line("b", 1, "9.00", other)
+    it = process(*lines, reviews=[*approved("a"), *approved("b")], status=status)
+    sum_on_top = "{name: five, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}"
+    of = shop(BOUNDED, sum_on_top, *([more] if more else []))
+    if rule == "unknown_timing":
+        of = replace(of, settings=rules(timing="NO_TIMING").settings)
+    held = decide(it, of, record(), NOW)
+    assert isinstance(held, Hold)
+    assert (held.rule, held.bonus_sum) == (rule, Decimal("5.00"))
+    assert "a" in dict(held.fee_terms)
 
 
 def test_the_ledger_s_check_finds_a_fee_that_is_not_by_its_terms() -> None:

@@ -212,6 +212,17 @@ def test_a_hold_says_what_is_closed_with_its_units_and_what_stays() -> None:
     assert (held.shipping, held.leaves) == (None, Decimal("14.90"))
 
 
+def test_a_hold_that_nobody_can_let_pass_has_the_shipping_that_is_closed_with_its_units() -> None:
+    """Its amount has the shipping in it: who pays that by hand has paid it, and is not asked for it again."""
+    held = decide(
+        read(reviews=approved("a")), replace(shop(ALWAYS), settings=rules(timing="NONE").settings), record(), NOW
+    )
+    assert isinstance(held, Hold)
+    assert (held.rule, held.amount) == ("unknown_timing", Decimal("14.90"))
+    assert held.shipping is not None
+    assert held.shipping.amount == Decimal("4.90")
+
+
 def test_r29_one_unit_missing_and_it_is_not_refunded() -> None:
     two = item("a", quantity=2, total="20.00")
     r29 = replace(shop(), merchant_rules=shop_rules("R29"))
