@@ -16,6 +16,7 @@ from tasks.policy.rules.gates import ARCHIVED
 from tests.asked import ORDER
 from tests.proof import bad_days
 from tests.proof.crashes import Crash, answer_values, leave_held
+from tests.proof.terms import Terms
 from tests.proof.workers import STORE, TIMEOUT_S, Blow, Step, Strike, Worker
 from tests.proof.world import CellWorld
 
@@ -146,9 +147,11 @@ def _second_approval(world: CellWorld, crash: Crash) -> None:
     _approve_one_more(world)
 
 
-def _approve_one_more(world: CellWorld) -> None:
+def _approve_one_more(world: CellWorld, scenarios: tuple[str, ...] = ()) -> None:
+    """The warehouse approves one unit more of each return, or of each of these scenarios."""
     with world.sandbox.sandbox.locked():
-        found = [stored.process for stored in world.sandbox.sandbox.processes.values()]
+        stored = world.sandbox.sandbox.processes.values()
+        found = [each.process for each in stored if not scenarios or each.scenario in scenarios]
     for process in found:
         done = [review.line_item_id for review in process.reviews or ()]
         left = [line.id for line in process.return_line_items if done.count(line.id) < line.quantity]
@@ -295,14 +298,50 @@ default:
   - {name: no promos, when: {sku: {starts_with: PROMO-}}, then: {decline: {why: promotional goods}}}
   - {name: as wished, then: {methods: {only: [ORIGINAL_PAYMENT_METHOD, BANK_TRANSFER, GIFT_CARD, EXCHANGE]}}}
   - {name: several, when: {lines: {at_least: 2}}, then: {approve: {who: olga, why: more than one line}}}
+  - name: regretted
+    when: {reason: {is: NO_LONGER_WANTED}}
+    then: {fee: {percent: 15 %, at_least: 3.00 EUR, at_most: 12.00 EUR}}
+  - {name: five on top, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}
 """
-"""Rules that pay just what is paid without them, once a person has approved where there is more than one line."""
+"""Rules that ask a person where there is more than one line, take a fee in percent and give a sum on top of credit."""
+OWN_TERMS = Terms("NO_LONGER_WANTED", percent=15, at_least=300, at_most=1200, credit="GIFT_CARD", on_top=500)
+"""The same fee and sum, as the judge works with them."""
+IN_TWO_PARTS = ("approved_two_of_three", "partially_reviewed")
+"""Scenarios of which one unit more is approved between two runs: the second one is paid with a sum on top."""
+REGRETTED = {
+    "two_methods": ("ORIGINAL_PAYMENT_METHOD", "GIFT_CARD"),
+    "refund_and_exchange": ("ORIGINAL_PAYMENT_METHOD", "EXCHANGE"),
+    "costs_smaller": ("GIFT_CARD",),
+} | dict.fromkeys(IN_TWO_PARTS, ("ORIGINAL_PAYMENT_METHOD", "GIFT_CARD"))
+"""Scenario -> the methods whose lines bear the fee; of `costs_smaller` the other line bears REVER's costs."""
+MOST_ON_TOP = Decimal(40)
+"""Percent: five euros are less of each of the shop's goods. It is the auditor's bound; `OWN_TERMS` judge the cent."""
 
 
 def _own_rules(world: CellWorld) -> None:
-    policy = world.folder / "policy.yaml"
+    policy, sandbox = world.folder / "policy.yaml", world.sandbox.sandbox
     policy.write_text(OWN_RULES, encoding="utf-8")
     world.settings["REVER_POLICY"] = str(policy)
+    world.terms = OWN_TERMS
+    with sandbox.locked():
+        for stored in list(sandbox.processes.values()):
+            bearing = REGRETTED.get(stored.scenario, ())
+            credit = {"compensation_method": OWN_TERMS.credit} if stored.scenario == "partially_reviewed" else {}
+            lines = tuple(
+                line.model_copy(update=credit | {"return_reason": OWN_TERMS.reason})
+                if line.compensation_method in bearing
+                else line
+                for line in stored.process.return_line_items
+            )
+            sandbox.change(stored, return_line_items=lines)
+        sandbox.options = replace(sandbox.options, bonus={OWN_TERMS.credit: MOST_ON_TOP})
+    world.pass_time(SEEN_BY_ALL_S)
+
+
+def _approve_and_inspect(world: CellWorld) -> None:
+    """A person approves what the rules ask about, and the warehouse what is left of the returns in two parts."""
+    _approve(world)
+    _approve_one_more(world, IN_TWO_PARTS)
 
 
 SHIPPING = """\
@@ -571,8 +610,11 @@ CASES = {
             _beside(lambda world: world.start()), ("collected", "two_methods"), before=_list,
         ),
         Case(
-            "own-rules", "the merchant's own rules, which ask a person, who approves between the runs",
-            _beside(lambda world: world.start()), before=_own_rules, after=_approve,
+            "own-rules",
+            "the merchant's own rules, which take a fee, give a sum, and ask a person, who approves between the runs",
+            _beside(lambda world: world.start()),
+            (*REGRETTED, "costs_larger", "foreign_exact", "label_needed_pickup"),
+            before=_own_rules, after=_approve_and_inspect,
         ),
         Case(
             "shipping", "two returns of an order, whose shipping the merchant's own rules refund, in every worker",

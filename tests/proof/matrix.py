@@ -28,6 +28,7 @@ from tests.postgres import empty, ledger_database
 from tests.proof.cases import CASES, Case
 from tests.proof.crashes import CRASHES
 from tests.proof.faults import CLOCK, COLUMNS, NONE, UNPAID
+from tests.proof.terms import by_terms
 from tests.proof.workers import WRONG_AT_MOST_S, Nursery
 from tests.proof.world import CellWorld, told, world
 
@@ -143,7 +144,10 @@ def judged(here: CellWorld) -> Verdict:
     books = Books.of(here.sandbox)
     if here.fault == UNPAID:
         books = replace(books, shown={})  # what was accepted is paid after the cell is over
-    verdict = judge(books, here.read(LedgerState.read), forgot=here.forgot)
+    verdict = Verdict()
+    if here.terms is not None:
+        books, verdict = by_terms(here.sandbox, books, here.terms)
+    verdict += judge(books, here.read(LedgerState.read), forgot=here.forgot)
     stopped, since = here.sent_while_stopped, here.put_back_at
     verdict += judge_put_back(books, sent_while_stopped=stopped, closed=here.by_hand, since=since)
     if here.fault != CLOCK:

@@ -16,6 +16,7 @@ from rever_api.sandbox.state import Actor, Effect
 from tasks.ledger.schema import intents
 from tests.books import LedgerState
 from tests.judge import BOOKS, BY_EVIDENCE, DOUBLE, FORGOTTEN, OVER, REPORT, Verdict, compare, everything
+from tests.proof.cases import CASES, OWN_TERMS
 from tests.proof.matrix import inspections_judged, judged, reports
 from tests.proof.workers import Nursery
 from tests.proof.world import CellWorld, world
@@ -46,6 +47,46 @@ def test_a_world_that_was_served_is_clean_and_one_refund_too_many_is_found(worke
         assert found[OVER]
         assert found[BOOKS]
         assert reports(here).found[REPORT]
+
+
+def test_a_merchant_s_fee_and_sum_are_judged_to_the_cent(workers: Nursery) -> None:
+    """By other terms than those that the desk played, it has paid too little, or too much."""
+    case, in_part = CASES["own-rules"], ("approved_two_of_three", "partially_reviewed", "refund_and_exchange")
+    with world(workers, seed=3, scenarios=in_part) as here:
+        case.before(here)
+        for _ in range(3):
+            here.worker()
+            case.after(here)
+        assert judged(here).words == []
+        own = OWN_TERMS
+        for terms in (
+            replace(own, percent=14), replace(own, at_least=299), replace(own, at_most=1199), replace(own, reason=""),
+            replace(own, on_top=501),
+        ):  # fmt: skip
+            here.terms = terms
+            assert set(judged(here).found) == {FORGOTTEN}, terms
+        for terms in (
+            replace(own, percent=16), replace(own, at_least=301), replace(own, at_most=1201), replace(own, on_top=499),
+        ):  # fmt: skip
+            here.terms = terms
+            assert set(judged(here).found) == {OVER}, terms
+
+
+def test_what_terms_leave_of_a_return(workers: Nursery) -> None:
+    """Two of three units of 10.01 EUR are approved: 6.67, of which 15 % are 1.00."""
+    terms = replace(OWN_TERMS, reason="WRONG_SIZE_TOO_BIG")
+    with world(workers, seed=3, scenarios=("approved_two_of_three",)) as here:
+        ((process, timing),) = [(it.process, "ON_ITEM_VERIFIED") for it in here.sandbox.sandbox.processes.values()]
+        (line,) = process.return_line_items
+        assert terms.total(process, timing) == 667 - 300
+        assert replace(terms, at_least=0).total(process, timing) == 667 - 100
+        assert replace(terms, at_least=0, at_most=50).total(process, timing) == 667 - 50
+        assert replace(terms, at_least=700).total(process, timing) == 0
+        credit = process.model_copy(
+            update={"return_line_items": (line.model_copy(update={"compensation_method": "GIFT_CARD"}),)}
+        )
+        assert terms.total(credit, timing) == 667 - 300 + 500
+        assert terms.total(credit.model_copy(update={"reviews": ()}), timing) == 0
 
 
 def test_what_a_plan_would_write_is_seen(workers: Nursery) -> None:

@@ -19,6 +19,7 @@ from rever_api.sandbox.seed import SCENARIOS
 from tests.ledgers import empty_sqlite
 from tests.memory import memory
 from tests.proof.faults import CLOCK, REFUSED, fault_plan, options
+from tests.proof.terms import Terms
 from tests.proof.workers import ACCOUNT, SETTINGS, STORE, Nursery, Step, Strike, Worker
 from tests.world import World, keep_only
 
@@ -58,6 +59,8 @@ class CellWorld(World):
         """Returns of which a ledger that was restored, or lost, does not know all."""
         self.inspected: dict[str, Counter[str]] = {}
         """Line -> the reviews that were there, with those that a warehouse's file tells of."""
+        self.terms: Terms | None = None
+        """What a merchant's rules leave of the refunds, where the sandbox's auditor does not know of it."""
         self.put_back_at = 0
         """How many effects were in REVER's books when a restored ledger had caught up."""
         self.sent_while_stopped = 0
