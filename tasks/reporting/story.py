@@ -191,7 +191,8 @@ class _Teller:
         yield from (self._line(line) for line in process.return_line_items)
         yield self._inspected(process)
         if process.return_costs:
-            yield f"costs of the return: {process.return_costs}, taken off its refunds"
+            bear = "the refunds of lines whose fee no rule says" if self.known.rules else "its refunds"
+            yield f"costs of the return: {process.return_costs}, taken off {bear}"
         for number, parcel in enumerate(process.logistics or (), start=1):
             named = " ".join(filter(None, [parcel.carrier, parcel.tracking_number]))
             gone = self._replaced(number, process)

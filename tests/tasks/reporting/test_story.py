@@ -185,6 +185,13 @@ def test_the_merchants_rules_stand_in_it_with_their_conditions_below_them() -> N
     assert story_json(story)["rules"] == [*rules]
 
 
+def test_costs_are_not_said_to_be_taken_off_where_the_merchants_rules_may_say_another_fee() -> None:
+    costly = process(return_costs=Decimal("4.00"))
+    assert "costs of the return: 4.00, taken off its refunds" in tell(known(process=costly)).at_rever
+    ruled = tell(known(process=costly, rules=("line a, fee: fee (percent 15 %) by 'opened'",))).at_rever
+    assert "costs of the return: 4.00, taken off the refunds of lines whose fee no rule says" in ruled
+
+
 def test_a_return_that_no_run_has_looked_at_is_told_by_what_rever_shows() -> None:
     told = lines(process=process())
     assert "  decided    nothing yet: no run with mode act has looked at it" in told
