@@ -347,6 +347,34 @@ def test_what_was_paid_by_hand_at_a_hold_that_nobody_can_let_pass_had_the_sum_an
     assert agrees(world)
 
 
+@pytest.mark.parametrize(
+    ("answer", "paid"),
+    [("send_again", ["8.67", "3.34"]), ("done_by_hand", ["3.34"]), ("drop", ["3.34"])],
+)
+def test_a_refund_that_may_have_been_made_has_had_the_sum_and_borne_the_fee_whatever_a_person_says(
+    start_world: Start, tmp_path: Path, answer: str, paid: list[str]
+) -> None:
+    """Also where it was given up: it may land all the same, with both in it."""
+    (tmp_path / "policy.yaml").write_text(f"default:\n  rules: [{SUM_AND_FEE}]\n")
+    settings = {"REVER_POLICY": str(tmp_path / "policy.yaml")}
+    world = start_world(settings=settings, shops=("acme",), returns=34, faults="issueRefund:1:error_500_before")
+    world.keep_only(["approved_two_of_three"])
+    world.act()
+    before = world.clock
+    world.clock = lambda: before() + timedelta(minutes=5)
+    world.run("reconcile", mode="act")
+    (hold,) = world.holds()
+    assert (hold.rule, hold.amount) == ("unknown_outcome", Decimal("8.67"))
+    said = {"answer": answer, "by": "olga", "reason": "looked", "reference": "till 7"}
+    world.run("answer-hold", mode="act", hold_id=hold.hold_id, version=str(hold.version), **said)
+    inspect_all(world)
+    for _ in range(2):
+        world.act()
+    assert amounts(world) == [Decimal(it) for it in paid]
+    assert world.holds() == []
+    assert agrees(world)
+
+
 def test_a_cap_counts_the_sum_on_top(shop: Shop, tmp_path: Path) -> None:
     world = shop("two_methods", rules="{name: more, then: {bonus: {amount: 5.00 EUR, methods: [GIFT_CARD]}}}")
     gift = totals(world)["GIFT_CARD"]
