@@ -223,12 +223,15 @@ class Case:
 
     @cached_property
     def fees_fixed(self) -> Mapping[str, FeeTerms | None]:
-        """Line -> the fee in percent that its first refund by this desk fixed; None where it bore none."""
+        """Line -> the fee in percent that its first refund fixed; None where that bore none and was this desk's: of
+        what a person closed, as an exchange beside a refund, nobody can say that it was to bear none.
+        """
         fixed: dict[str, FeeTerms | None] = {}
         for intent in money_intents(self.record):
-            if intent.kind is IntentKind.REFUND and (intent.fee_terms or intent.state not in BY_A_PERSON):
-                found = dict(intent.fee_terms)
-                fixed |= {it.line_id: found.get(it.line_id) for it in intent.items if it.line_id not in fixed}
+            if intent.kind is IntentKind.REFUND:
+                found, by_desk = dict(intent.fee_terms), intent.state not in BY_A_PERSON
+                lines = {it.line_id for it in intent.items if by_desk or it.line_id in found}
+                fixed |= {line_id: found.get(line_id) for line_id in sorted(lines - fixed.keys())}
         return fixed
 
     @cached_property

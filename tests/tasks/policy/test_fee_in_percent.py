@@ -320,6 +320,19 @@ def test_what_stays_due_once_units_are_closed_has_the_fee_of_what_is_left() -> N
     assert held.items == (LineUnits("a", (1,)),)
 
 
+def test_an_exchange_that_a_person_made_beside_a_refund_by_hand_was_not_fixed_to_bear_none() -> None:
+    """One answer closed both lines: the fee that it fixed is that of the refund, and what is left is paid."""
+    lines = line("a", 1, "20.00", EXCHANGE), line("b", 1, "30.00"), line("c", 1, "40.00")
+    it = process(*lines, reviews=[*approved("a"), *approved("b"), *approved("c")])
+    items = LineUnits("a", (1,)), LineUnits("b", (1,))
+    bore = (("b", FeeTerms("opened", Decimal(15), Decimal(3), Decimal(9))),)
+    closed = replace(
+        intent(state=IntentState.DONE_BY_HAND, items=items, amount="45.50"), gross=Decimal(0), fee_terms=bore
+    )
+    known = record(closed, lines={"a": terms("20.00", 1), "b": terms("30.00", 1)})
+    assert pays(decide(it, shop(BOUNDED), known, NOW)) == {ORIGINAL: "35.50"}, "9.00 of both, of which 4.50 were borne"
+
+
 def test_a_refund_whose_outcome_nobody_knew_and_that_a_person_made_by_hand_bore_the_fee() -> None:
     known, it = half_paid(BOUNDED)
     by_hand = replace(known, intents=tuple(replace(each, state=IntentState.DONE_BY_HAND) for each in known.intents))
