@@ -47,7 +47,9 @@ class LedgerRow:
     state: Annotated[str, Told("what became of it: done, done_by_hand, unknown, refused ...", category=True)]
     method: Annotated[str, Told("how a refund is paid", category=True)]
     currency: CurrencyCode
-    amount: Annotated[Decimal, Told("what a refund pays, after costs; 0 for others", unit="currency")]
+    amount: Annotated[
+        Decimal, Told("what a refund pays, less costs and fees, with all on top; 0 for others", unit="currency")
+    ]
     gross: Annotated[Decimal, Told("what its units are worth, before costs", unit="currency")]
     shipping: Annotated[Decimal, Told("of the amount, the order's shipping", unit="currency")]
     units: Annotated[int, Told("how many units it is about", unit="units")]
