@@ -58,7 +58,7 @@ def rounds(steps: int, first: int, which: str, *, shrink: bool = False) -> int:
     except KeyboardInterrupt:
         print("ended by hand")
     took = time.monotonic() - began
-    said = [f"of {_version()}, {since:%F %H:%M} UTC, seeds {first + 1} to {number}, {took:.0f} s", *COUNTS.lines()]
+    said = [f"of {revision()}, {since:%F %H:%M} UTC, seeds {first + 1} to {number}, {took:.0f} s", *COUNTS.lines()]
     if broken and shrink:
         print("looking for a smaller example", file=sys.stderr, flush=True)
         try:
@@ -75,7 +75,7 @@ def _show(problem: Exception, title: str) -> None:
     sys.stdout.flush()
 
 
-def _version() -> str:
+def revision() -> str:
     """The commit that is run, and whether files differ from it."""
     try:
         told = subprocess.run(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.model.rounds import revision
 from tests.postgres import plain, running_postgres
 from tests.proof.matrix import (
     DATABASES,
@@ -53,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.cell:
         return _some([Cell.of(address) for address in asked.cell])
     cells = _cells(asked)
-    began = time.monotonic()
+    began, of = time.monotonic(), revision()
     played, servers = _play(cells, asked.lanes)
     beside = {} if asked.only else _beside(0 if asked.model_said else asked.model_steps) | dict(asked.model_said)
-    proof = Proof(played, time.monotonic() - began, servers, beside)
+    proof = Proof(played, time.monotonic() - began, servers, beside, of)
     text = page(proof)
     print(text)
     if not asked.only:

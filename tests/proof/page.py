@@ -49,6 +49,8 @@ class Proof:
     servers: dict[str, str]
     beside: dict[str, str] = field(default_factory=dict)
     """Command -> what it printed at its end: the model, the share of holds."""
+    revision: str = "no known commit"
+    """Of the code that was played."""
 
     @property
     def kept(self) -> bool:
@@ -82,7 +84,8 @@ def _head(proof: Proof) -> str:
             f"**{cells} runs, {kills} workers killed, {sum(one.runs for one in played)} flows run,"
             f" {sum(one.effects for one in played)} effects at REVER, {sum(injected.values())} faults on the wire.**",
             "",
-            f"Played in {proof.seconds / 60:.0f} minutes on {platform.machine()}, Python {platform.python_version()},"
+            f"Played of {proof.revision} in {proof.seconds / 60:.0f} minutes on {platform.machine()},"
+            f" Python {platform.python_version()},"
             f" {databases}; {versions}.",
         )
     )

@@ -23,6 +23,10 @@ def test_every_crash_fault_and_case_is_named() -> None:
     assert [fault for fault in COLUMNS if f" {SHORT[fault]} |" not in written] == []
 
 
+def test_the_page_says_of_which_code_it_is() -> None:
+    assert "Played of commit 445a5cbdc4d5 in 2 minutes" in page(Proof([], 120.0, {}, {}, "commit 445a5cbdc4d5"))
+
+
 # What the page takes from a run of the model that was made apart.
 
 
