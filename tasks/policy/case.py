@@ -342,7 +342,7 @@ class Case:
         currency = self.currency if stake is not None or to_pay is not None else ""
         due, left = (self.due, self._due_without(units)) if self.by_us else (Due(), Due())
         held = units_of(units)
-        asked = Hold(
+        return Hold(
             rule,
             why,
             kind,
@@ -358,28 +358,27 @@ class Case:
             leaves=left.amount,
             leaves_goods=left.exchange.gross if left.exchange else None,
         )
-        closing = self.closing(asked)
-        if not closing.bonus_sum and not closing.fee_terms:
-            return closing
-        return replace(closing, leaves_by_hand=self._due_without(units, by_hand=True).amount)
 
     def closing(self, hold: Hold) -> Hold:
         """The hold with what its units have beside their value, and bear, where a person pays them by hand.
 
-        Also a hold that no waiver lets pass has it: else what was paid there would be paid, or taken off, again.
+        Every hold that names units has it: else what was paid there would be paid, or taken off, again.
         """
-        if not self.by_us:
+        if not self.by_us or not hold.items:
             return hold
         held = units_of(hold.items)
         parts = [part for part in self.free if overlap(units_of((part.item,)), held)]
         refunded = [part for part in parts if part.method != CompensationMethod.EXCHANGE]
         carrying = (it for it in self.due.refunds if it.shipping and overlap(units_of(it.items), held))
-        return replace(
+        closing = replace(
             hold,
             shipping=next((it.shipping for it in carrying), None),
             bonus_sum=sum((part.bonus_sum for part in parts), ZERO),
             fee_terms=tuple((part.line.id, part.fee_terms) for part in refunded if part.fee_terms is not None),
         )
+        if hold.leaves is None or not (closing.bonus_sum or closing.fee_terms):
+            return closing
+        return replace(closing, leaves_by_hand=self._due_without(hold.items, by_hand=True).amount)
 
     def _due_without(self, items: tuple[LineUnits, ...], *, by_hand: bool = False) -> Due:
         """What stays due once a person has closed these units; those that were to be refunded bear costs first.
@@ -471,8 +470,4 @@ def told_terms(line: ReturnLineItem) -> LineTerms:
 
 def stated_terms(process: ReturnProcess) -> dict[str, LineTerms]:
     """The terms of the lines that state them; without them nothing of a line is ever due."""
-    return {
-        line.id: LineTerms(line.total_price, line.quantity, line.currency)
-        for line in process.return_line_items
-        if line.total_price is not None
-    }
+    return {line.id: told_terms(line) for line in process.return_line_items if line.total_price is not None}

@@ -86,7 +86,8 @@ def decide(process: ReturnProcess, rules: StoreRules, record: Record, now: datet
 
 def decide_money(case: Case) -> Decision:
     """Decide about money alone: the answer of the first rule that has one."""
-    return next(answer for rule in RULES if (answer := rule(case)) is not None)
+    answer = next(answer for rule in RULES if (answer := rule(case)) is not None)
+    return case.closing(answer) if isinstance(answer, Hold) else answer
 
 
 # What ends each hold without a person, rule by rule; and which open holds of a return are at their end.

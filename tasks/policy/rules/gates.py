@@ -277,9 +277,7 @@ def unknown_timing(case: Case) -> Decision | None:
     if case.free:
         evidence, amount = {"refund.timing": quoted(str(case.timing))}, case.due.amount or None
         currency = case.currency if amount else ""
-        return case.closing(
-            Hold("unknown_timing", why, HoldKind.UNKNOWN_VALUE, evidence, amount, currency, case.due.items)
-        )
+        return Hold("unknown_timing", why, HoldKind.UNKNOWN_VALUE, evidence, amount, currency, case.due.items)
     return case.wait("unknown_timing", f"{why}; nothing is approved yet")
 
 
@@ -293,7 +291,7 @@ def unknown_method(case: Case) -> Decision | None:
     units = sum(len(part.units) for part in unknown)
     why = f"{counted(units, 'approved unit')} to be compensated by a method that is not known here: {names}"
     evidence = {"compensation_method": names, "lines": ", ".join(quoted(part.line.id) for part in unknown[:20])}
-    return case.closing(Hold("unknown_method", why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items))
+    return Hold("unknown_method", why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items)
 
 
 # The rule after a restore: what people answered since the backup is seen nowhere, so a person goes over what is due.

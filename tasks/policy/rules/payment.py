@@ -42,7 +42,7 @@ def completed_unpaid(case: Case) -> Decision | None:
     why += f" ({shown(amount, case.currency)} to refund)" if amount else ""
     evidence = {"units": str(units), "due": shown(case.due.amount, case.currency)}
     currency = case.currency if amount else ""
-    return case.closing(Hold("completed_unpaid", why, HoldKind.CONTRADICTION, evidence, amount, currency, items))
+    return Hold("completed_unpaid", why, HoldKind.CONTRADICTION, evidence, amount, currency, items)
 
 
 def not_received(case: Case) -> Decision | None:
@@ -86,7 +86,7 @@ def needs_facts(case: Case) -> Decision | None:
     words = "; ".join(f"{what}, for rule {names}" for what, names in list(missing.items())[:5])
     why = f"the store's own rules cannot decide this return: they need {words}"
     evidence = {"missing": ", ".join(list(missing)[:20])}
-    return case.closing(Hold(NEEDS_FACTS, why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items))
+    return Hold(NEEDS_FACTS, why, HoldKind.UNKNOWN_VALUE, evidence, items=case.due.items)
 
 
 def method_forbidden(case: Case) -> Decision | None:
@@ -148,7 +148,7 @@ def no_variant(case: Case) -> Decision | None:
         return None
     names = ", ".join(quoted(line) for line in lines[:20])
     why = f"an exchange is due, and REVER does not say for which variant (line {names})"
-    return case.closing(Hold("no_variant", why, HoldKind.UNKNOWN_VALUE, {"lines": names}, items=case.due.items))
+    return Hold("no_variant", why, HoldKind.UNKNOWN_VALUE, {"lines": names}, items=case.due.items)
 
 
 EXCHANGE_DIFFERENCE = "exchange_difference"
