@@ -117,17 +117,9 @@ class AsyncCaller:
         """Make an effect once, and a read until it brings something or its patience ends."""
         if call.request.effect:
             return await self._attempt(call, slot, first=True)
-        again = strategy(self.config, self._monotonic)
-        try:
-            return await self._attempt(call, slot, first=True)
-        except ReverError as error:
-            failed = error
-        # Only now: to make a retrying, and to go through it, takes as long as to read an answer's JSON.
-        async for attempt in AsyncRetrying(sleep=self._sleep, **again):
+        async for attempt in AsyncRetrying(sleep=self._sleep, **strategy(self.config, self._monotonic)):
             with attempt:
-                if attempt.retry_state.attempt_number == 1:
-                    raise failed
-                return await self._attempt(call, slot, first=False)
+                return await self._attempt(call, slot, first=attempt.retry_state.attempt_number == 1)
         raise AssertionError("tenacity ends with a result or an error")
 
     async def _attempt(self, call: Call[Result], slot: AsyncSlot | None, *, first: bool) -> Result:

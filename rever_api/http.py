@@ -74,8 +74,7 @@ class Progress:
 
     async def anote(self, event: str, info: Any) -> None:
         """As `note`, for the asynchronous client."""
-        if event.endswith(".started"):
-            self.note(event, info)
+        self.note(event, info)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
@@ -349,34 +348,22 @@ class _ShownWithoutQuery(httpx.URL):
 
 
 class _NoCookies(httpx.Cookies):
-    """Keeps none: the key alone says who calls, and to look for cookies in an answer takes a thirtieth of the call."""
+    """Keeps none: the key alone says who calls, and to look for cookies in an answer takes a twentieth of the call."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Leave them."""
 
 
-_NO_COOKIES = _NoCookies()
-
-
-class _WithoutCookies:
-    """Goes before a client of httpx's, which reads each answer into its `cookies`."""
-
-    @property
-    def cookies(self) -> httpx.Cookies:
-        """None, ever."""
-        return _NO_COOKIES
-
-    @cookies.setter
-    def cookies(self, cookies: Any) -> None:
-        """Keep none."""
-
-
-class _AsyncClient(_WithoutCookies, httpx.AsyncClient):
+class _AsyncClient(httpx.AsyncClient):
     """httpx's asynchronous client, without cookies."""
 
+    cookies = _NoCookies()  # type: ignore[assignment]  # httpx takes more kinds to be set; nobody does
 
-class _Client(_WithoutCookies, httpx.Client):
+
+class _Client(httpx.Client):
     """httpx's synchronous client, without cookies."""
+
+    cookies = _NoCookies()  # type: ignore[assignment]  # httpx takes more kinds to be set; nobody does
 
 
 def _forget_location(response: httpx.Response) -> None:

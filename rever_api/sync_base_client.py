@@ -116,17 +116,9 @@ class Caller:
         """Make an effect once, and a read until it brings something or its patience ends."""
         if call.request.effect:
             return self._attempt(call, slot, first=True)
-        again = strategy(self.config, self._monotonic)
-        try:
-            return self._attempt(call, slot, first=True)
-        except ReverError as error:
-            failed = error
-        # Only now: to make a retrying, and to go through it, takes as long as to read an answer's JSON.
-        for attempt in Retrying(sleep=self._sleep, **again):
+        for attempt in Retrying(sleep=self._sleep, **strategy(self.config, self._monotonic)):
             with attempt:
-                if attempt.retry_state.attempt_number == 1:
-                    raise failed
-                return self._attempt(call, slot, first=False)
+                return self._attempt(call, slot, first=attempt.retry_state.attempt_number == 1)
         raise AssertionError("tenacity ends with a result or an error")
 
     def _attempt(self, call: Call[Result], slot: Slot | None, *, first: bool) -> Result:

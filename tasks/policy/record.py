@@ -470,7 +470,7 @@ def cancellation_given_up(record: Record) -> bool:
 
 def money_intents(record: Record) -> tuple[Intent, ...]:
     """The live refund and exchange intents."""
-    return tuple([intent for intent in record.intents if intent.kind in MONEY_KINDS and intent.live])
+    return tuple(intent for intent in record.intents if intent.kind in MONEY_KINDS and intent.live)
 
 
 def taken(record: Record) -> Units:

@@ -218,7 +218,7 @@ def lasting_facts(process: ReturnProcess, rules: StoreRules, zone: tzinfo) -> Re
         process.rever_process_id,
         rules.store,
         _BARE.now,
-        tuple([_line(line, told=_told(process, rules)) for line in process.return_line_items]),
+        tuple(_line(line, told=_told(process, rules)) for line in process.return_line_items),
         order_id=process.order_id,
         order_name=process.order_name,
         began=began,
@@ -249,7 +249,7 @@ def facts_now(
     told = _told(process, rules)
     return lasting._replace(
         now=now.astimezone(zone),
-        lines=tuple([_reviewed(line, process.reviews) for line in lasting.lines]) if process.reviews else lasting.lines,
+        lines=tuple(_reviewed(line, process.reviews) for line in lasting.lines) if process.reviews else lasting.lines,
         refunded=_refunded(process, record, rules, _BARE.refunded),
         held=bool(record.holds),
         earlier=earlier,

@@ -218,9 +218,7 @@ def _outcomes(speak: Sequence[Stood], *, of_return: bool) -> Outcomes:
 
 def _outcome(candidates: Sequence[tuple[Stood, Action]]) -> Outcome:
     """The first that matches decides; those that are unknown above it leave it open, unless all do the same."""
-    first = 0
-    while first < len(candidates) and candidates[first][0].standing is not Standing.MATCHES:
-        first += 1
+    first = next((n for n, (each, _) in enumerate(candidates) if each.standing is Standing.MATCHES), len(candidates))
     names: tuple[str, ...] = ()
     if unknown := candidates[:first]:
         names, possible = tuple(each.rule.name for each, _ in unknown), tuple(it for _, it in candidates[: first + 1])
@@ -228,7 +226,7 @@ def _outcome(candidates: Sequence[tuple[Stood, Action]]) -> Outcome:
             missing = dict.fromkeys(word for each, _ in unknown for word in each.needs)
             return Open(names, tuple(missing), possible)
     (decides, action), *others = candidates[first:]
-    outranked = tuple([it.rule.name for it, _ in others if it.standing is Standing.MATCHES])
+    outranked = tuple(it.rule.name for it, _ in others if it.standing is Standing.MATCHES)
     return Decided(action, decides.rule.name, outranked, names)
 
 
