@@ -42,7 +42,7 @@ test-scale: .venv/.dev  ## Several workers on PostgreSQL and Redis, one killed; 
 bench: .venv/.bench  ## Measure the desk beside a plain script, DBOS and plain Prefect; ARGS='--only throughput --returns 500 --rounds 1' for a part
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-prove: .venv/.dev  ## Kill workers at every point under every fault, and write docs/proof.md; half an hour on two cores
+prove: .venv/.dev  ## Kill workers at every point under every fault, and write docs/proof.md; an hour and a half on two cores
 	@$(BIN)/python -m tests.proof $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m pytest -q -m slow)
 

@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 
 from rever_api.models import Compensation, ProcessStatus, RefundTiming, ReviewStatus
 from rever_api.sandbox import further
@@ -246,14 +247,21 @@ def _warehouse(world: CellWorld) -> None:
             words += [world.random.choice(("good", "good", "bad")) for _ in range(told)]
             world.inspected[line.id] = Counter({"APPROVED": words.count("good"), "DECLINED": words.count("bad")})
             rows += [f"{process.rever_process_id},{line.id},1,{word}" for word in words]
-    (drop / "day.csv").write_text("\n".join(rows), encoding="utf-8")
+    _imported(world, "import-inspections", drop / "day.csv", rows, "REVER_INSPECTIONS")
+
+
+def _imported(world: CellWorld, flow: str, file: Path, rows: Sequence[str], watched: str) -> None:
+    """Every worker runs the flow over a file of these rows before its own: by its name, or, in half of the cells, as
+    one in a watched folder, which a worker that is killed must leave so that nothing is lost.
+    """
+    file.write_text("\n".join(rows), encoding="utf-8")
     values = {"mode": "act"}
     if world.seed % 2:
-        world.settings["REVER_INSPECTIONS"] = str(world.folder / "in")
+        world.settings[watched] = str(file.parent.parent)
         world.pass_time(61)  # from then on the file is taken for complete
     else:
-        values["file"] = str(drop / "day.csv")
-    world.asks = (Step("import-inspections", values),)
+        values["file"] = str(file)
+    world.asks = (Step(flow, values),)
 
 
 BACK_OFFICE = """\
@@ -272,23 +280,13 @@ r4,#L3,carla@example.com,ACME-001-M,1,who knows
 
 
 def _list(world: CellWorld) -> None:
-    """Every worker imports the same list of returns, its rows in another order, before it runs its flow.
-
-    In half of the cells it lies in a watched folder, which a worker that is killed must leave so that nothing is lost.
-    """
+    """Every worker imports the same list of returns, its rows in another order, before it runs its flow."""
     drop = world.folder / "lists" / "office"
     drop.mkdir(parents=True)
     (drop / "mapping.yaml").write_text(BACK_OFFICE, encoding="utf-8")
     header, *rows = LIST.splitlines()
     world.random.shuffle(rows)
-    (drop / "list.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
-    values = {"mode": "act"}
-    if world.seed % 2:
-        world.settings["REVER_RETURN_FILES"] = str(world.folder / "lists")
-        world.pass_time(61)  # from then on the file is taken for complete
-    else:
-        values["file"] = str(drop / "list.csv")
-    world.asks = (Step("import-returns", values),)
+    _imported(world, "import-returns", drop / "list.csv", [header, *rows], "REVER_RETURN_FILES")
 
 
 OWN_RULES = """\
