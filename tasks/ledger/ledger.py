@@ -10,10 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
-from sqlalchemy import Connection, insert, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text
 
 from tasks.database.database import Database, GroupCommit, Reader, ReadOnlyReader
-from tasks.database.engines import Where, check_durable, looking_engine, translated, writing_engine
+from tasks.database.engines import Where, check_durable, looking_engine, translated, upsert, writing_engine
 from tasks.ledger.after_restore import check_server, identity, stay_on_server
 from tasks.ledger.checking import unreadable
 from tasks.ledger.schema import REVISION, VERSION_TABLE, ledger, metadata
@@ -253,7 +253,7 @@ def _bind(conn: Connection, where: Where, account: str, now: datetime) -> None:
     """Bind a new ledger to its account, with a key of its own for shoppers' hashes; refuse another account's."""
     if conn.execute(select(ledger.c.account)).first() is None:
         row = {"id": 1, "account": account, "created_at": now, "shopper_key": secrets.token_bytes(32)}
-        conn.execute(insert(ledger).values(row))
+        conn.execute(upsert(conn, ledger, ["id"]).values(row))  # another worker may do it at this moment
     _check_account(conn, where=where, account=account)
 
 

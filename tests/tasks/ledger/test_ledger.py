@@ -1,6 +1,7 @@
 """Opening a ledger: made once, bound to its account, durable, and read without leaving a trace."""
 
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,9 @@ from threading import Timer
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 
+from tasks.database.engines import Where
 from tasks.ledger import Ledger, LedgerError, history, load_records, open_holds, open_intents, switch, unfinished
 from tasks.ledger.schema import VERSION_TABLE, metadata
 from tasks.ledger.stops import stop_switch
@@ -51,6 +53,22 @@ def test_a_worker_that_stands_still_in_a_transaction_lets_go_before_others_give_
     found = ledger.write(lambda conn: [conn.execute(text(asked), {"name": name}).scalar_one() for name in names])
     ledger.close()
     assert 0 < found[0] < found[1]
+
+
+@pytest.mark.postgres
+@pytest.mark.xdist_group("postgres")
+def test_two_workers_may_open_a_new_ledger_at_the_same_moment(postgres_ledger_url: str) -> None:
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    bind = "INSERT INTO ledger (id, account, created_at, shopper_key) VALUES (1, :account, now(), '')"
+    engine = create_engine(Where.of(postgres_ledger_url).url)
+    with ThreadPoolExecutor(1) as other, engine.connect() as first, engine.connect() as looks:
+        first.execute(text(bind), {"account": ACCOUNT})
+        second = other.submit(opened, postgres_ledger_url)
+        while not second.done() and not looks.execute(text(waits)).scalar():
+            time.sleep(0.01)
+        first.commit()
+        second.result().close()
+    engine.dispose()
 
 
 def test_a_writer_holds_the_lock_from_its_first_statement(tmp_path: Path) -> None:
