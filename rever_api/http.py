@@ -357,13 +357,13 @@ class _NoCookies(httpx.Cookies):
 class _AsyncClient(httpx.AsyncClient):
     """httpx's asynchronous client, without cookies."""
 
-    cookies = _NoCookies()  # type: ignore[assignment]  # httpx takes more kinds to be set; nobody does
+    cookies = _NoCookies()  # type: ignore[override]  # httpx takes more kinds to be set; nobody does
 
 
 class _Client(httpx.Client):
     """httpx's synchronous client, without cookies."""
 
-    cookies = _NoCookies()  # type: ignore[assignment]  # httpx takes more kinds to be set; nobody does
+    cookies = _NoCookies()  # type: ignore[override]  # httpx takes more kinds to be set; nobody does
 
 
 def _forget_location(response: httpx.Response) -> None:
